@@ -1,0 +1,29 @@
+// The one file that is plain JavaScript: it has to say something sensible on a Node that is too old to load the rest.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(
+    `masque-lab needs Node 20.19 or newer, and this is Node ${process.versions.node}. Install a newer Node and run the command again.`,
+  )
+  process.exit(1)
+}
+
+const [command, ...rest] = process.argv.slice(2)
+const commands = {
+  lab: '../../labs/kit/cli.tsx',
+  server: './server.ts',
+  client: './client.ts',
+  functional: './functional.ts',
+  bench: '../../bench/cli.ts',
+  cert: './cert.ts',
+  'test-interop': '../../interop/run.ts',
+}
+if (!Object.hasOwn(commands, command)) {
+  console.error(`unknown command '${command ?? ''}': one of ${Object.keys(commands).join(', ')} is expected`)
+  process.exit(2)
+}
+
+const tsx = await import('tsx/esm/api')
+tsx.register()
+// The command's module sees its own arguments only, as if it had been started directly.
+process.argv.splice(2, process.argv.length, ...rest)
+await import(new URL(commands[command], import.meta.url).href)
