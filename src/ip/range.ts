@@ -1,0 +1,91 @@
+import { DecodeError } from '../bytes/errors.ts'
+import { addressLength, compareBytes, IpAddress, type IpVersion } from './address.ts'
+import { IpPrefix } from './prefix.ts'
+
+/**
+ * All addresses from `start` to `end`, both included. Routes are advertised in this form (RFC 9484 §4.7.3): unlike
+ * a prefix, a range needs not be a power of two in size, so "all but one address" is two entries, not dozens.
+ */
+export class AddressRange {
+  readonly start: IpAddress
+  readonly end: IpAddress
+
+  /** Throws DecodeError when the versions differ or `start` is above `end`. */
+  constructor(start: IpAddress, end: IpAddress) {
+    if (start.version !== end.version) {
+      throw new DecodeError(`range from ${start} to ${end}; expected both ends in the same IP version`)
+    }
+    if (start.compare(end) > 0) {
+      throw new DecodeError(`range from ${start} to ${end}; expected the start not to be above the end`)
+    }
+    this.start = start
+    this.end = end
+  }
+
+  get version(): IpVersion {
+    return this.start.version
+  }
+
+  contains(address: IpAddress): boolean {
+    return address.version === this.version && this.containsBytes(address.bytes, 0)
+  }
+
+  /**
+   * Is the address at `bytes[offset…]` inside? For addresses inside a packet: allocates nothing.
+   * The caller knows that the packet's IP version is the range's, and that the bytes are there.
+   */
+  containsBytes(bytes: Uint8Array, offset: number): boolean {
+    const length = this.start.bytes.length
+    return (
+      compareBytes(bytes, offset, this.start.bytes, 0, length) >= 0 &&
+      compareBytes(bytes, offset, this.end.bytes, 0, length) <= 0
+    )
+  }
+
+  overlaps(other: AddressRange): boolean {
+    return this.version === other.version && this.start.compare(other.end) <= 0 && other.start.compare(this.end) <= 0
+  }
+
+  /** The addresses that are in both, or undefined when there are none. */
+  intersect(other: AddressRange): AddressRange | undefined {
+    if (!this.overlaps(other)) return undefined
+    const start = this.start.compare(other.start) >= 0 ? this.start : other.start
+    const end = this.end.compare(other.end) <= 0 ? this.end : other.end
+    return new AddressRange(start, end)
+  }
+
+  /**
+   * The fewest prefixes that together are exactly this range, in ascending order. Operating systems and routers route by
+   * prefix. At most 2 × (32 or 128) - 2 of them.
+   */
+  toPrefixes(): IpPrefix[] {
+    const bits = addressLength(this.version) * 8
+    const prefixes: IpPrefix[] = []
+    const end = this.end.toBigInt()
+    let next = this.start.toBigInt()
+    while (next <= end) {
+      // The largest block that starts here: as far as `next` is aligned, and not beyond the end.
+      let hostBits = 0
+      while (hostBits < bits && ((next >> BigInt(hostBits)) & 1n) === 0n && blockEnd(next, hostBits + 1) <= end) {
+        hostBits++
+      }
+      prefixes.push(new IpPrefix(IpAddress.fromBigInt(this.version, next), bits - hostBits))
+      next = blockEnd(next, hostBits) + 1n
+    }
+    return prefixes
+  }
+
+  equals(other: AddressRange): boolean {
+    return this.start.equals(other.start) && this.end.equals(other.end)
+  }
+
+  /** "10.89.0.1-10.89.0.9", or just the address when there is only one. */
+  toString(): string {
+    return this.start.equals(this.end) ? this.start.toString() : `${this.start}-${this.end}`
+  }
+}
+
+/** The last address of the block of 2^hostBits addresses that begins at `start`. */
+function blockEnd(start: bigint, hostBits: number): bigint {
+  return start + (1n << BigInt(hostBits)) - 1n
+}
