@@ -1,0 +1,26 @@
+import type { IpAddress } from '../ip/address.ts'
+
+/**
+ * Where IP packets end: something with addresses that takes packets in and puts packets out.
+ *
+ * A tunnel, a link emulator or a test attaches a host by setting `send` and calling `receive`; two hosts wired back
+ * to back are the smallest network there is:
+ *
+ *   a.send = packet => b.receive(packet)
+ *   b.send = packet => a.receive(packet)
+ */
+export interface Host {
+  /**
+   * Takes one IP packet addressed to this host. The bytes are only borrowed: the caller may overwrite them as soon as
+   * this returns, so a host copies what it keeps. Never throws, whatever the bytes are.
+   */
+  receive(packet: Uint8Array): void
+  /**
+   * Where the host's own packets go; set by whoever attaches the host. The receiver, too, only borrows the bytes.
+   * Until it is set, packets go nowhere.
+   */
+  send: (packet: Uint8Array) => void
+  readonly addresses: readonly IpAddress[]
+  /** Stops timers and fails what is still waiting for an answer. Harmless when repeated. */
+  close(): void
+}
