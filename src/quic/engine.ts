@@ -1,0 +1,507 @@
+/**
+ * One QUIC connection on Cloudflare's quiche, reached through the low-level half of `@matrixai/quic`.
+ *
+ * quiche is sans-IO: it takes UDP payloads (`recv`), gives UDP payloads (`send`), and says when it wants to be
+ * woken (`timeout`). This file turns that into the `QuicConnection` of quic.ts; the sockets are in endpoint.ts.
+ */
+
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
+import type {
+  DatagramResult,
+  QuicCloseReason,
+  QuicConnection,
+  QuicHandler,
+  QuicPath,
+  QuicStats,
+  SocketAddress,
+} from './quic.ts'
+
+/** What a connection needs from the endpoint it lives on. */
+export interface ConnectionHost {
+  /** Asks for `turn()` soon: after the packets that are waiting in the socket, before the process sleeps. */
+  schedule(connection: QuicheConnection): void
+  /** A buffer for one UDP payload, which quiche fills. */
+  sendBuffer(): Uint8Array
+  /** Sends the first `length` bytes of the send buffer. False: the socket is congested, ask again next turn. */
+  transmit(length: number, from: SocketAddress, to: SocketAddress): void
+  readonly socketCongested: boolean
+  /** quiche has forgotten the connection; so may the endpoint. */
+  forget(connection: QuicheConnection): void
+  handshakeDone(connection: QuicheConnection): void
+  readonly local: SocketAddress
+  onError(error: unknown): void
+}
+
+interface PendingStream {
+  chunks: Uint8Array[]
+  bytes: number
+  fin: boolean
+}
+
+const ignoreAll: QuicHandler = {
+  onEstablished() {},
+  onStreamData() {},
+  onStreamReset() {},
+  onStopSending() {},
+  onStreamDrained() {},
+  onDatagram() {},
+  onClosed() {},
+}
+
+/** H3_INTERNAL_ERROR, for a bug in our own handler. */
+const INTERNAL_ERROR = 0x102
+
+/** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
+const BAD_CERTIFICATE = 0x100 + 42
+
+/** Shared by all connections: each call that fills one is over before the next begins. */
+const streamBuffer = new Uint8Array(64 * 1024)
+const datagramBuffer = new Uint8Array(64 * 1024)
+
+export class QuicheConnection implements QuicConnection {
+  readonly role: 'client' | 'server'
+  readonly id: string
+  remote: SocketAddress
+  handler: QuicHandler = ignoreAll
+  established = false
+  closed = false
+  alpn = ''
+
+  readonly #native: NativeConnection
+  readonly #host: ConnectionHost
+  readonly #expectedIp: string | undefined
+  readonly #startedAt = performance.now()
+  readonly #pending = new Map<number, PendingStream>()
+  #stopped = new Set<number>()
+  #recvInfo: RecvInfo
+  #timer: NodeJS.Timeout | undefined
+  #timerDeadline = 0
+  #maxDatagramLength = 0
+  #peerCertificate: Uint8Array | undefined
+  #session: Uint8Array | undefined
+  #localClose: QuicCloseReason | undefined
+  #handshakeMs: number | undefined
+  #datagramsSent = 0
+  #datagramsReceived = 0
+  #datagramsDropped = 0
+  #streamsOpened = 0
+  #packetsArrived = false
+  /** Set by the endpoint while the connection waits for its turn. */
+  scheduled = false
+
+  constructor(options: {
+    native: NativeConnection
+    role: 'client' | 'server'
+    id: string
+    host: ConnectionHost
+    remote: SocketAddress
+    /** The client dialled an IP address: the certificate has to name it. (Names are checked inside TLS.) */
+    expectedIp?: string
+  }) {
+    this.#native = options.native
+    this.role = options.role
+    this.id = options.id
+    this.#host = options.host
+    this.remote = options.remote
+    this.#expectedIp = options.expectedIp
+    this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.local } }
+  }
+
+  // -- towards the application ---------------------------------------------------------------------------------
+
+  get resumed(): boolean {
+    return this.#native.isResumed()
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#peerCertificate
+  }
+
+  get peerMaxDatagramFrameSize(): number {
+    return this.#native.stats().peerMaxDatagramFrameSize ?? 0
+  }
+
+  canOpenStream(kind: 'bidi' | 'uni'): boolean {
+    return (kind === 'bidi' ? this.#native.peerStreamsLeftBidi() : this.#native.peerStreamsLeftUni()) > 0
+  }
+
+  streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
+    if (this.closed) return
+    const pending = this.#pending.get(streamId)
+    if (pending !== undefined) {
+      // Order within a stream: nothing overtakes what already waits.
+      this.#keep(pending, data, fin)
+      return
+    }
+    const written = this.#write(streamId, data, fin)
+    if (written !== undefined && (written < data.length || (written === 0 && fin && data.length > 0))) {
+      const kept = { chunks: [], bytes: 0, fin: false }
+      this.#pending.set(streamId, kept)
+      this.#keep(kept, data.subarray(written), fin)
+    }
+    this.#host.schedule(this)
+  }
+
+  streamBuffered(streamId: number): number {
+    return this.#pending.get(streamId)?.bytes ?? 0
+  }
+
+  streamReset(streamId: number, code: number): void {
+    this.#pending.delete(streamId)
+    this.#shutdown(streamId, quiche.Shutdown.Write, code)
+  }
+
+  streamStopSending(streamId: number, code: number): void {
+    this.#shutdown(streamId, quiche.Shutdown.Read, code)
+  }
+
+  get maxDatagramLength(): number {
+    return this.#maxDatagramLength
+  }
+
+  get datagramQueueRoom(): number {
+    return this.#native.isDgramSendQueueFull() ? 0 : 1
+  }
+
+  sendDatagram(data: Uint8Array): DatagramResult {
+    if (data.length > this.#maxDatagramLength) return 'too-large'
+    // null is quiche's "Done": the queue is full. It keeps what it has and refuses the new one.
+    if (this.closed || this.#native.dgramSend(data) === null) {
+      this.#datagramsDropped++
+      return 'dropped'
+    }
+    this.#datagramsSent++
+    this.#host.schedule(this)
+    return 'sent'
+  }
+
+  close(code: number, reason: string): void {
+    this.#close(true, code, reason)
+  }
+
+  get session(): Uint8Array | undefined {
+    return this.#session ?? (this.closed ? undefined : (this.#native.session() ?? undefined))
+  }
+
+  paths(): QuicPath[] {
+    return this.#native.pathStats().map(path => ({
+      local: path.localHost,
+      remote: path.peerHost,
+      active: path.active,
+      rttMs: path.rtt,
+      cwnd: path.cwnd,
+      lost: path.lost,
+    }))
+  }
+
+  stats(): QuicStats {
+    const stats = this.#native.stats()
+    return {
+      packetsSent: stats.sent,
+      packetsReceived: stats.recv,
+      packetsLost: stats.lost,
+      bytesSent: stats.sentBytes,
+      bytesReceived: stats.recvBytes,
+      datagramsSent: this.#datagramsSent,
+      datagramsReceived: this.#datagramsReceived,
+      datagramsDropped: this.#datagramsDropped,
+      streamsOpened: this.#streamsOpened,
+      handshakeMs: this.#handshakeMs,
+    }
+  }
+
+  // -- towards the endpoint ------------------------------------------------------------------------------------
+
+  /** One UDP payload has arrived; quiche decrypts it in place. Everything else about it happens in `turn()`. */
+  receive(packet: Uint8Array, fromHost: string, fromPort: number): void {
+    const from = this.#recvInfo.from
+    if (from.port !== fromPort || from.host !== fromHost) {
+      this.#recvInfo = { from: { host: fromHost, port: fromPort }, to: this.#recvInfo.to }
+    }
+    this.#packetsArrived = true
+    try {
+      this.#native.recv(packet, this.#recvInfo)
+    } catch {
+      // The peer broke a rule of QUIC or TLS. quiche has already prepared the CONNECTION_CLOSE that tells it so;
+      // the turn sends it and reports the end of the connection.
+    }
+    this.#host.schedule(this)
+  }
+
+  /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
+  turn(): void {
+    if (this.closed) return this.#lingerOrForget()
+    try {
+      if (!this.established) this.#checkEstablished()
+      if (this.established) this.#handOut()
+      this.#sendKept()
+    } catch (error) {
+      this.#host.onError(error)
+      this.#close(true, INTERNAL_ERROR, 'internal error')
+    }
+    this.#transmit()
+    this.#checkClosed()
+    this.#setTimer()
+  }
+
+  /** Ends the connection without a word on the wire, because the socket below is gone. */
+  abandon(reason: QuicCloseReason): void {
+    this.#report(reason)
+    clearTimeout(this.#timer)
+  }
+
+  /** Refuses a connection with a transport error before anything else happened on it. */
+  refuse(code: number, reason: string): void {
+    this.#close(false, code, reason)
+    this.turn()
+  }
+
+  issueConnectionId(cid: Uint8Array, resetToken: bigint): boolean {
+    try {
+      this.#native.newSourceCid(cid, resetToken, false)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  get sourceConnectionIdsLeft(): number {
+    return (this.#native as unknown as { sourceCidsLeft(): number }).sourceCidsLeft()
+  }
+
+  // -- the steps of a turn -------------------------------------------------------------------------------------
+
+  #checkEstablished(): void {
+    if (!this.#native.isEstablished()) return
+    this.#handshakeMs = performance.now() - this.#startedAt
+    this.#peerCertificate = this.#native.peerCertChain()?.[0]
+    this.alpn = new TextDecoder().decode(this.#native.applicationProto())
+    this.#host.handshakeDone(this)
+    if (this.#expectedIp !== undefined && !certificateNamesIp(this.#peerCertificate, this.#expectedIp)) {
+      this.#close(false, BAD_CERTIFICATE, `the certificate does not name ${this.#expectedIp}`)
+      return
+    }
+    this.established = true
+    this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+    this.handler.onEstablished()
+  }
+
+  #handOut(): void {
+    const native = this.#native
+    for (;;) {
+      const length = native.dgramRecv(datagramBuffer)
+      if (length === null) break
+      this.#datagramsReceived++
+      this.handler.onDatagram(datagramBuffer.subarray(0, length))
+    }
+    if (native.isReadable()) {
+      for (const streamId of native.readable()) this.#readStream(streamId)
+    }
+    if (this.#packetsArrived) {
+      this.#packetsArrived = false
+      this.#findStoppedStreams()
+      this.#maxDatagramLength = native.dgramMaxWritableLen() ?? 0
+    }
+  }
+
+  #readStream(streamId: number): void {
+    try {
+      for (;;) {
+        const read = this.#native.streamRecv(streamId, streamBuffer)
+        if (read === null) return
+        this.handler.onStreamData(streamId, streamBuffer.subarray(0, read[0]), read[1])
+        if (read[1]) return
+      }
+    } catch (error) {
+      const code = errorArgument(error, 'StreamReset')
+      if (code !== undefined) this.handler.onStreamReset(streamId, code)
+      else if (errorArgument(error, 'InvalidStreamState') === undefined) throw error
+    }
+  }
+
+  /** quiche reports STOP_SENDING only through a stream that is suddenly writable, and fails when written to. */
+  #findStoppedStreams(): void {
+    const stillStopped = new Set<number>()
+    for (const streamId of this.#native.writable()) {
+      if (this.#stopped.has(streamId)) {
+        stillStopped.add(streamId)
+        continue
+      }
+      try {
+        this.#native.streamCapacity(streamId)
+      } catch (error) {
+        const code = errorArgument(error, 'StreamStopped')
+        if (code === undefined) continue
+        stillStopped.add(streamId)
+        this.#pending.delete(streamId)
+        this.handler.onStopSending(streamId, code)
+      }
+    }
+    this.#stopped = stillStopped
+  }
+
+  #sendKept(): void {
+    for (const [streamId, kept] of this.#pending) {
+      while (kept.chunks.length > 0) {
+        const chunk = kept.chunks[0]
+        const last = kept.chunks.length === 1
+        const written = this.#write(streamId, chunk, kept.fin && last)
+        if (written === undefined) break
+        kept.bytes -= written
+        if (written < chunk.length) {
+          kept.chunks[0] = chunk.subarray(written)
+          break
+        }
+        kept.chunks.shift()
+      }
+      if (kept.chunks.length === 0) {
+        this.#pending.delete(streamId)
+        this.handler.onStreamDrained(streamId)
+      }
+    }
+  }
+
+  #transmit(): void {
+    const host = this.#host
+    while (!host.socketCongested) {
+      let sent: ReturnType<NativeConnection['send']>
+      try {
+        sent = this.#native.send(host.sendBuffer())
+      } catch {
+        // The connection has failed; its CONNECTION_CLOSE, if any, is already on the way.
+        return
+      }
+      if (sent === null) return
+      host.transmit(sent[0], sent[1].from, sent[1].to)
+    }
+    host.schedule(this)
+  }
+
+  #checkClosed(): void {
+    const native = this.#native
+    if (!native.isClosed() && !native.isDraining()) return
+    const peer = native.peerError()
+    const local = native.localError()
+    const toReason = (source: 'local' | 'peer', error: NonNullable<typeof peer>): QuicCloseReason => ({
+      source,
+      application: error.isApp,
+      code: error.errorCode,
+      reason: new TextDecoder().decode(error.reason),
+    })
+    if (this.#localClose !== undefined) this.#report(this.#localClose)
+    else if (peer !== null) this.#report(toReason('peer', peer))
+    else if (local !== null) this.#report(toReason('local', local))
+    else this.#report({ source: 'timeout', application: false, code: 0, reason: 'nothing was heard from the peer' })
+    this.#lingerOrForget()
+  }
+
+  #report(reason: QuicCloseReason): void {
+    if (this.closed) return
+    this.#session = this.#native.session() ?? undefined
+    this.closed = true
+    this.#pending.clear()
+    this.#host.handshakeDone(this)
+    try {
+      this.handler.onClosed(reason)
+    } catch (error) {
+      this.#host.onError(error)
+    }
+  }
+
+  /** After its close a connection stays long enough to answer late packets with the close again (RFC 9000 §10.2). */
+  #lingerOrForget(): void {
+    if (this.#native.isClosed()) {
+      clearTimeout(this.#timer)
+      this.#host.forget(this)
+      return
+    }
+    this.#transmit()
+    this.#setTimer()
+  }
+
+  #setTimer(): void {
+    const delay = this.#native.timeout()
+    if (delay === null) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    const deadline = performance.now() + Math.max(delay, 1)
+    // A timer that rings early only looks again, which is cheaper than moving it after every packet.
+    if (this.#timer !== undefined && this.#timerDeadline <= deadline) return
+    clearTimeout(this.#timer)
+    this.#timerDeadline = deadline
+    this.#timer = setTimeout(() => this.#ring(), Math.max(delay, 1))
+  }
+
+  #ring(): void {
+    this.#timer = undefined
+    if (this.#native.timeout() === 0) this.#native.onTimeout()
+    this.turn()
+  }
+
+  // -- small helpers -------------------------------------------------------------------------------------------
+
+  /** Bytes that quiche took, or undefined when the stream takes no more because it was stopped or has ended. */
+  #write(streamId: number, data: Uint8Array, fin: boolean): number | undefined {
+    try {
+      const written = this.#native.streamSend(streamId, data, fin) ?? 0
+      return written
+    } catch (error) {
+      const stopped = errorArgument(error, 'StreamStopped')
+      if (
+        stopped !== undefined ||
+        errorArgument(error, 'InvalidStreamState') !== undefined ||
+        isError(error, 'FinalSize')
+      ) {
+        this.#pending.delete(streamId)
+        return undefined
+      }
+      if (isError(error, 'StreamLimit')) return 0
+      throw error
+    }
+  }
+
+  #keep(pending: PendingStream, data: Uint8Array, fin: boolean): void {
+    pending.chunks.push(Uint8Array.from(data))
+    pending.bytes += data.length
+    pending.fin ||= fin
+  }
+
+  #shutdown(streamId: number, direction: number, code: number): void {
+    if (this.closed) return
+    try {
+      this.#native.streamShutdown(streamId, direction, code)
+    } catch {
+      // The stream has ended already: there is nothing left to shut down.
+    }
+    this.#host.schedule(this)
+  }
+
+  #close(application: boolean, code: number, reason: string): void {
+    if (this.closed || this.#localClose !== undefined) return
+    this.#localClose = { source: 'local', application, code, reason }
+    try {
+      this.#native.close(application, code, new TextEncoder().encode(reason))
+    } catch {
+      // Already closing.
+    }
+    this.#host.schedule(this)
+  }
+}
+
+/** quiche's errors arrive as their Rust names, `StreamReset(268)` for instance. */
+function errorArgument(error: unknown, name: string): number | undefined {
+  const text = error instanceof Error ? error.message : ''
+  return text.startsWith(`${name}(`) ? Number(text.slice(name.length + 1, -1)) : undefined
+}
+
+function isError(error: unknown, name: string): boolean {
+  return error instanceof Error && error.message === name
+}
+
+function certificateNamesIp(der: Uint8Array | undefined, ip: string): boolean {
+  return der !== undefined && isIP(ip) !== 0 && new X509Certificate(der).checkIP(ip) !== undefined
+}

@@ -1,0 +1,152 @@
+/**
+ * What the rest of the program needs from QUIC (RFC 9000, RFC 9221), and nothing of how a library provides it.
+ *
+ * HTTP/3 and everything above see only these types, so that the engine below (`engine.ts`) can be exchanged.
+ */
+
+/** A UDP address. `host` is an IP address in text form, never a name. */
+export interface SocketAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export type CongestionControl = 'reno' | 'cubic' | 'bbr'
+
+/** Settings of one endpoint; they hold for all of its connections. */
+export interface QuicSettings {
+  /** ALPN protocol names in order of preference, for example `['h3']`. */
+  alpn: readonly string[]
+  congestionControl: CongestionControl
+  /** A connection on which nothing arrived for so long is gone (RFC 9000 §10.1), in ms. */
+  idleTimeoutMs: number
+  /** The largest UDP payload that is sent, in bytes. 1200 always works; the path decides what else does. */
+  maxUdpPayload: number
+  /** How many DATAGRAM frames may wait in each direction before the oldest (in) or the newest (out) is dropped. */
+  datagramQueue: number
+  /** How many bytes of one stream, and of all streams together, the peer may send ahead. */
+  streamWindow: number
+  connectionWindow: number
+  /** How many streams of each kind the peer may have open at a time. */
+  maxStreamsBidi: number
+  maxStreamsUni: number
+  /** TLS secrets are appended to this file in NSS key log format, which Wireshark reads. */
+  keyLog?: string
+}
+
+export const DEFAULT_QUIC_SETTINGS: QuicSettings = {
+  alpn: ['h3'],
+  congestionControl: 'cubic',
+  idleTimeoutMs: 30_000,
+  maxUdpPayload: 1400,
+  datagramQueue: 1024,
+  streamWindow: 1 << 20,
+  connectionWindow: 4 << 20,
+  maxStreamsBidi: 64,
+  maxStreamsUni: 256,
+}
+
+/** PEM texts. A server needs `certificateChain` and `key`; `ca` is what the peer's certificate is checked against. */
+export interface TlsMaterial {
+  certificateChain?: Uint8Array
+  key?: Uint8Array
+  ca?: Uint8Array
+}
+
+/** Why a connection ended. */
+export interface QuicCloseReason {
+  /** Who ended it. `timeout`: nothing was heard from the peer for the idle timeout, or the handshake never ended. */
+  readonly source: 'local' | 'peer' | 'timeout'
+  /** An application (here HTTP/3) error code, else a QUIC transport error code. */
+  readonly application: boolean
+  readonly code: number
+  readonly reason: string
+}
+
+/** What a connection reports. The owner of a connection sets one of these as its `handler`. */
+export interface QuicHandler {
+  onEstablished(): void
+  /** `data` is valid during the call only. */
+  onStreamData(streamId: number, data: Uint8Array, fin: boolean): void
+  onStreamReset(streamId: number, code: number): void
+  onStopSending(streamId: number, code: number): void
+  /** All that `streamSend` had to keep back for this stream has been handed to QUIC. */
+  onStreamDrained(streamId: number): void
+  /** `data` is valid during the call only. */
+  onDatagram(data: Uint8Array): void
+  /** The last call; nothing else follows. */
+  onClosed(reason: QuicCloseReason): void
+}
+
+export type DatagramResult = 'sent' | 'dropped' | 'too-large'
+
+export interface QuicConnection {
+  readonly role: 'client' | 'server'
+  /** A short random name for logs. */
+  readonly id: string
+  readonly remote: SocketAddress
+  readonly established: boolean
+  readonly closed: boolean
+  readonly alpn: string
+  /** The TLS session was resumed from a ticket (RFC 8446 §2.2). */
+  readonly resumed: boolean
+  /** The peer's leaf certificate in DER, once established. */
+  readonly peerCertificate: Uint8Array | undefined
+  /** The peer's max_datagram_frame_size transport parameter (RFC 9221 §3); 0 when it was not sent. */
+  readonly peerMaxDatagramFrameSize: number
+  /** What `onEstablished` and the rest are called on. */
+  handler: QuicHandler
+
+  /** Whether the peer's limits allow one more stream of ours now. */
+  canOpenStream(kind: 'bidi' | 'uni'): boolean
+  /**
+   * Sends stream data. What flow control does not let through now is kept and sent later; `streamBuffered` says
+   * how much that is, and the caller decides when it is too much. A stream comes into being with its first data.
+   */
+  streamSend(streamId: number, data: Uint8Array, fin: boolean): void
+  streamBuffered(streamId: number): number
+  /** Ends our half of the stream at once (RESET_STREAM). */
+  streamReset(streamId: number, code: number): void
+  /** Asks the peer to end its half (STOP_SENDING); what still arrives is thrown away. */
+  streamStopSending(streamId: number, code: number): void
+
+  /** The largest DATAGRAM payload that can be sent now, in bytes; 0 when the peer takes none. */
+  readonly maxDatagramLength: number
+  /** Queues one DATAGRAM (copied). `dropped`: the queue was full. */
+  sendDatagram(data: Uint8Array): DatagramResult
+  /** Room in the outgoing DATAGRAM queue, in datagrams. */
+  readonly datagramQueueRoom: number
+
+  /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
+  close(code: number, reason: string): void
+  /** The ticket for resuming this session later, as the client got it from the server. */
+  readonly session: Uint8Array | undefined
+  paths(): QuicPath[]
+  stats(): QuicStats
+}
+
+/** One network path of a connection (RFC 9000 §9). */
+export interface QuicPath {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+  readonly active: boolean
+  /** Smoothed round-trip time in ms. */
+  readonly rttMs: number
+  /** Congestion window in bytes. */
+  readonly cwnd: number
+  readonly lost: number
+}
+
+export interface QuicStats {
+  readonly packetsSent: number
+  readonly packetsReceived: number
+  readonly packetsLost: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly datagramsSent: number
+  readonly datagramsReceived: number
+  /** Outgoing DATAGRAMs that met a full queue. */
+  readonly datagramsDropped: number
+  readonly streamsOpened: number
+  /** ms from the first packet to the end of the handshake; undefined before. */
+  readonly handshakeMs: number | undefined
+}
