@@ -1,0 +1,193 @@
+import { spawnSync } from 'node:child_process'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+
+const script = fileURLToPath(new URL('../../cert/generate.sh', import.meta.url))
+const DAY_MS = 86_400_000
+
+function generate(dir: string, ...args: string[]) {
+  return spawnSync('bash', [script, '--out', dir, ...args], { encoding: 'utf8' })
+}
+
+/** Which certificates a run said it made, and which it kept. */
+function states(stdout: string): Record<string, string> {
+  return Object.fromEntries([...stdout.matchAll(/^(\S+)\.pem +(new|kept)/gm)].map(m => [m[1], m[2]]))
+}
+
+describe('cert/generate.sh', function () {
+  this.timeout(30_000)
+  let root: string
+  let dir: string
+
+  const read = (name: string): string => readFileSync(join(dir, name), 'utf8')
+  const certificate = (name: string): X509Certificate => new X509Certificate(read(`${name}.pem`))
+
+  before(function () {
+    if (spawnSync('bash', ['-c', 'openssl version']).status !== 0) this.skip()
+    root = mkdtempSync(join(tmpdir(), 'masque-lab-cert-'))
+    dir = join(root, 'out with space')
+    const result = generate(dir, '--name', 'proxy.example', '--name', '2001:db8::1', '--client', 'alice')
+    expect(result.status, result.stderr).to.equal(0)
+  })
+
+  after(() => {
+    if (root !== undefined) rmSync(root, { recursive: true, force: true })
+  })
+
+  it('makes a CA, a server certificate and client certificates, each with its key, and leaves nothing else', () => {
+    const names = ['alice', 'ca', 'client', 'client2', 'server']
+    expect(readdirSync(dir).sort()).to.deep.equal(names.flatMap(n => [`${n}-key.pem`, `${n}.pem`]).sort())
+    for (const name of names) {
+      const key = createPrivateKey(read(`${name}-key.pem`))
+      expect(key.asymmetricKeyDetails?.namedCurve).to.equal('prime256v1')
+      expect(certificate(name).checkPrivateKey(key), name).to.equal(true)
+    }
+  })
+
+  it('lets nobody else read the keys', function () {
+    if (process.platform === 'win32') this.skip()
+    for (const file of readdirSync(dir).filter(f => f.endsWith('-key.pem'))) {
+      expect(statSync(join(dir, file)).mode & 0o777, file).to.equal(0o600)
+    }
+  })
+
+  it('gives the server certificate the loopback names and those asked for, for at most 397 days', () => {
+    const server = certificate('server')
+    for (const host of ['localhost', 'proxy.example']) expect(server.checkHost(host), host).to.equal(host)
+    for (const ip of ['127.0.0.1', '::1', '2001:db8::1']) expect(server.checkIP(ip), ip).to.not.equal(undefined)
+    expect((Date.parse(server.validTo) - Date.parse(server.validFrom)) / DAY_MS).to.be.at.most(397)
+  })
+
+  it('marks who may do what: the CA signs, the server serves, a client identifies itself by its CN', () => {
+    const ca = certificate('ca')
+    expect(ca.ca).to.equal(true)
+    for (const [name, purpose] of [
+      ['server', '1.3.6.1.5.5.7.3.1'],
+      ['client', '1.3.6.1.5.5.7.3.2'],
+      ['alice', '1.3.6.1.5.5.7.3.2'],
+    ]) {
+      const leaf = certificate(name)
+      expect(leaf.ca).to.equal(false)
+      expect(leaf.verify(ca.publicKey)).to.equal(true)
+      expect(leaf.keyUsage, name).to.deep.equal([purpose])
+    }
+    expect(certificate('alice').subject).to.equal('O=masque-lab\nCN=alice')
+  })
+
+  it("passes openssl's strict check of RFC 5280", () => {
+    for (const [name, purpose] of [
+      ['server', 'sslserver'],
+      ['client', 'sslclient'],
+    ]) {
+      const args = [
+        'verify',
+        '-x509_strict',
+        '-purpose',
+        purpose,
+        '-CAfile',
+        join(dir, 'ca.pem'),
+        join(dir, `${name}.pem`),
+      ]
+      const result = spawnSync('openssl', args, { encoding: 'utf8' })
+      expect(result.status, result.stderr).to.equal(0)
+    }
+  })
+
+  it('keeps everything when it is run again, and says so', () => {
+    const before = readdirSync(dir).map(read)
+    const result = generate(dir, '--client', 'alice')
+    expect(states(result.stdout)).to.deep.equal({
+      ca: 'kept',
+      server: 'kept',
+      client: 'kept',
+      client2: 'kept',
+      alice: 'kept',
+    })
+    expect(readdirSync(dir).map(read)).to.deep.equal(before)
+  })
+
+  it('mends the mode of a key it keeps', function () {
+    if (process.platform === 'win32') this.skip()
+    chmodSync(join(dir, 'client-key.pem'), 0o644)
+    generate(dir)
+    expect(statSync(join(dir, 'client-key.pem')).mode & 0o777).to.equal(0o600)
+  })
+
+  it('renews the server certificate alone when a name is added', () => {
+    const result = generate(dir, '--name', 'other.example')
+    expect(states(result.stdout)).to.include({ ca: 'kept', server: 'new', client: 'kept' })
+    expect(certificate('server').checkHost('other.example')).to.equal('other.example')
+  })
+
+  it('renews a certificate that is about to expire', () => {
+    const short = join(root, 'short')
+    generate(short, '--days', '1')
+    const result = generate(short)
+    expect(states(result.stdout)).to.deep.equal({ ca: 'kept', server: 'new', client: 'new', client2: 'new' })
+    expect(result.stdout).to.include('expires within a day')
+  })
+
+  it('renews a certificate that does not fit its key, or is not one', () => {
+    renameSync(join(dir, 'alice-key.pem'), join(dir, 'client-key.pem'))
+    writeFileSync(join(dir, 'client2.pem'), 'nonsense')
+    const result = generate(dir)
+    expect(states(result.stdout)).to.include({ ca: 'kept', server: 'kept', client: 'new', client2: 'new' })
+    expect(certificate('client').checkPrivateKey(createPrivateKey(read('client-key.pem')))).to.equal(true)
+  })
+
+  it('renews what was signed by another CA, after --force has made everything anew', () => {
+    const old = read('ca.pem')
+    const aliceOld = read('alice.pem')
+    expect(Object.values(states(generate(dir, '--force').stdout))).to.deep.equal(['new', 'new', 'new', 'new'])
+    expect(read('ca.pem')).to.not.equal(old)
+    writeFileSync(join(dir, 'client.pem'), aliceOld)
+    expect(states(generate(dir).stdout)).to.include({ ca: 'kept', client: 'new', client2: 'kept' })
+    expect(certificate('client').verify(certificate('ca').publicKey)).to.equal(true)
+  })
+
+  it('does not replace a CA whose key is elsewhere', () => {
+    renameSync(join(dir, 'ca-key.pem'), join(root, 'moved-key.pem'))
+    const ca = read('ca.pem')
+    const result = generate(dir)
+    renameSync(join(root, 'moved-key.pem'), join(dir, 'ca-key.pem'))
+    expect(result.status).to.equal(1)
+    expect(result.stderr).to.include('ca-key.pem is not').and.include('--force')
+    expect(read('ca.pem')).to.equal(ca)
+  })
+
+  it('refuses what it does not understand in one sentence and writes nothing', () => {
+    const refused = join(root, 'refused')
+    for (const [args, sentence] of [
+      [['--days', '398'], '--days 398: a number from 1 to 397'],
+      [['--days', 'x'], '--days x:'],
+      [['--client', 'server'], 'this name is taken'],
+      [['--client', '../x'], "--client '../x': letters"],
+      [['--name', 'a b'], "--name 'a b': a DNS name or an IP address"],
+      [['--name', '999.1.1.1'], 'does not accept one of these names'],
+      [['--name'], '--name needs a value'],
+      [['--wrong'], "unknown argument '--wrong'"],
+    ] as const) {
+      const result = generate(refused, ...args)
+      expect(result.status, args.join(' ')).to.equal(1)
+      expect(result.stderr.trim(), args.join(' ')).to.include(sentence).and.not.include('\n')
+    }
+    rmSync(refused, { recursive: true, force: true })
+  })
+
+  it('says in one sentence that openssl is missing', function () {
+    if (process.platform === 'win32') this.skip()
+    const bash = spawnSync('bash', ['-c', 'command -v bash'], { encoding: 'utf8' }).stdout.trim()
+    const result = spawnSync(bash, [script, '--out', join(root, 'none')], {
+      encoding: 'utf8',
+      env: { PATH: '/nonexistent' },
+    })
+    expect(result.status).to.equal(1)
+    expect(result.stderr.trim())
+      .to.match(/^generate\.sh: openssl is not installed/)
+      .and.not.include('\n')
+  })
+})
