@@ -1,0 +1,153 @@
+/**
+ * Runs checks, one at a time, each with a time limit, and reports what happens as it happens.
+ */
+import { join } from 'node:path'
+import { AnswerFileError, readAnswers } from './answers.ts'
+import { Cleanup } from './cleanup.ts'
+import type { CheckContext, CheckMode, Feedback, Lab, Otherwise, Task } from './types.ts'
+
+export const DEFAULT_TIMEOUT_MS = 20_000
+
+export interface Step {
+  text: string
+  state: 'running' | 'done' | 'failed'
+}
+
+export interface TaskResult {
+  task: string
+  passed: boolean
+  feedback: Feedback
+  steps: readonly Step[]
+  ms: number
+}
+
+export type EngineEvent =
+  | { type: 'started'; task: Task }
+  | { type: 'step'; task: Task; steps: readonly Step[] }
+  | { type: 'finished'; task: Task; result: TaskResult }
+
+export interface RunOptions {
+  root: string
+  mode: CheckMode
+  /** Stops the running check and those after it. */
+  signal?: AbortSignal
+  onEvent?: (event: EngineEvent) => void
+  now?: () => number
+}
+
+/** Where a lab's exercise files are under `root`. */
+export function exerciseFolder(root: string, lab: Pick<Lab, 'id'>): string {
+  return join(root, 'labs', lab.id, 'exercises')
+}
+
+/** Thrown by `context.expect`, and by a check's own helpers, to end a check with feedback. */
+export class CheckFailure extends Error {
+  readonly feedback: Otherwise
+
+  constructor(feedback: Otherwise) {
+    super(`expected ${feedback.expected}; found ${feedback.found}`)
+    this.feedback = feedback
+  }
+}
+
+/** Runs the checks of `tasks` in order. Stops early only when `signal` is aborted; the results so far are returned. */
+export async function runChecks(lab: Lab, tasks: readonly Task[], options: RunOptions): Promise<TaskResult[]> {
+  const results: TaskResult[] = []
+  for (const task of tasks) {
+    if (options.signal?.aborted) break
+    const result = await runCheck(lab, task, options)
+    if (options.signal?.aborted) break
+    results.push(result)
+  }
+  return results
+}
+
+export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult> {
+  const now = options.now ?? (() => performance.now())
+  const startedAt = now()
+  const cleanup = new Cleanup()
+  const steps: Step[] = []
+  const report = () => options.onEvent?.({ type: 'step', task, steps: steps.map(step => ({ ...step })) })
+  options.onEvent?.({ type: 'started', task })
+
+  const timeoutMs = task.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  const stop = new AbortController()
+  const leave = () => stop.abort(new Error('the check was stopped'))
+  options.signal?.addEventListener('abort', leave, { once: true })
+  const timer = setTimeout(() => stop.abort(new Error(`no result after ${timeoutMs / 1000} s`)), timeoutMs)
+  const stopped = new Promise<never>((_, reject) => {
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true })
+  })
+  stopped.catch(() => {})
+
+  const exercises = exerciseFolder(options.root, lab)
+  const context = (answers: Record<string, string>): CheckContext => ({
+    root: options.root,
+    exercises,
+    mode: options.mode,
+    answers,
+    signal: stop.signal,
+    scratch: async () => cleanup.scratch(),
+    defer: undo => cleanup.defer(undo),
+    async do(text, action) {
+      stop.signal.throwIfAborted()
+      const step: Step = { text, state: 'running' }
+      steps.push(step)
+      report()
+      try {
+        const value = await action()
+        step.state = 'done'
+        return value
+      } catch (error) {
+        step.state = 'failed'
+        throw error
+      } finally {
+        report()
+      }
+    },
+    expect(text, holds, otherwise) {
+      steps.push({ text, state: holds ? 'done' : 'failed' })
+      report()
+      if (!holds) throw new CheckFailure(typeof otherwise === 'function' ? otherwise() : otherwise)
+    },
+  })
+
+  let feedback: Feedback
+  try {
+    const answers = answersFor(task, exercises)
+    const run = Promise.resolve().then(() => task.check(context(answers)))
+    // Once the time is up nobody waits for the check any more; what it still throws must not end the process.
+    run.catch(() => {})
+    feedback = await Promise.race([run, stopped])
+  } catch (error) {
+    for (const step of steps) if (step.state === 'running') step.state = 'failed'
+    feedback = feedbackFor(error, task, steps)
+  }
+  clearTimeout(timer)
+  options.signal?.removeEventListener('abort', leave)
+  stop.abort()
+  await cleanup.run()
+
+  const result: TaskResult = { task: task.id, passed: feedback.passed, feedback, steps, ms: now() - startedAt }
+  options.onEvent?.({ type: 'finished', task, result })
+  return result
+}
+
+function answersFor(task: Task, exercises: string): Record<string, string> {
+  if (task.questions.length === 0) return {}
+  const given = readAnswers(exercises)[task.id] ?? {}
+  return Object.fromEntries(task.questions.map(question => [question.id, given[question.id] ?? '']))
+}
+
+function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedback {
+  if (error instanceof CheckFailure || error instanceof AnswerFileError) {
+    return { passed: false, read: task.reading, ...error.feedback }
+  }
+  const last = steps.findLast(step => step.state === 'failed')
+  return {
+    passed: false,
+    expected: last ? `this step to work: ${last.text}` : 'the check to run to its end',
+    found: error instanceof Error ? error.message : String(error),
+    read: task.reading,
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * What a lab is: data plus checks.
+ *
+ * `lab.ts` of a lab declares one `Lab`. Nothing here runs anything; the engine does that with what is declared.
+ */
+import type { ComponentType } from 'react'
+
+/** Markdown, of which the kit renders headings, paragraphs, lists, quotes, code blocks, `code`, **bold** and _emphasis_. */
+export type Markdown = string
+
+/** Where to read on: an RFC section, a file of this repository, a chapter of the handout. */
+export type Reading = string
+
+export interface Lab {
+  /** The folder under `labs/`, and the key of this lab in the student's progress. */
+  id: `lab-${string}`
+  /** What the student types: `npm run lab -- 1`. */
+  number: number
+  title: string
+  /** One sentence for the list of labs. */
+  summary: string
+  objectives: readonly string[]
+  prerequisites: readonly string[]
+  /** How long a student needs, in minutes. */
+  minutes: number
+  demonstration?: Demonstration
+  tasks: readonly Task[]
+  reading: readonly Reading[]
+}
+
+export interface Task {
+  /** Short and stable: it is typed after `--task`, and is the key in the progress file and in `answers.toml`. */
+  id: string
+  title: string
+  points: number
+  brief: Markdown
+  /** From a nudge to nearly the solution; shown one at a time. */
+  hints: readonly Markdown[]
+  /** What the student edits, relative to the lab's `exercises/`. */
+  files: readonly string[]
+  /** What the student answers in words; kept in `exercises/answers.toml` under the task's id. */
+  questions: readonly Question[]
+  reading: readonly Reading[]
+  /** A check that takes longer has failed, in milliseconds. Default 20 000. */
+  timeoutMs?: number
+  check: Check
+}
+
+export interface Question {
+  id: string
+  prompt: string
+  /** An example of the form of the answer, never the answer. */
+  placeholder?: string
+  /** When there are choices, the student answers with the letter. */
+  choices?: Readonly<Record<string, string>>
+}
+
+/**
+ * Says whether a task is solved: it returns feedback at its end, or fails an expectation on its way.
+ * Everything it opens is handed to `context.defer`, so that it is closed however the check ends.
+ */
+export type Check = (context: CheckContext) => Promise<Feedback>
+
+/** What a check has to tell. `passed` with `found` is worth as much as failed: it says what was measured. */
+export interface Feedback {
+  passed: boolean
+  expected: string
+  found: string
+  /** The idea behind the mistake, when the check recognises it. */
+  misconception?: string
+  read: readonly Reading[]
+}
+
+/** What is said when an expectation is not met. */
+export type Otherwise = Omit<Feedback, 'passed' | 'read'> & { read?: readonly Reading[] }
+
+/**
+ * `live`: the student sits in front of it, and what a task asks to be started is expected to run.
+ * `unattended`: grading; the check plays the student's part itself, from the exercise files alone.
+ */
+export type CheckMode = 'live' | 'unattended'
+
+export interface CheckContext {
+  /** The repository, or a scratch copy of it that is being graded. */
+  readonly root: string
+  /** The lab's exercise folder under `root`. */
+  readonly exercises: string
+  readonly mode: CheckMode
+  /** What the student answered to this task's questions; an unanswered one is `''`. */
+  readonly answers: Readonly<Record<string, string>>
+  /** Aborted when the time is up or the student leaves. */
+  readonly signal: AbortSignal
+  /** A temporary directory, made at the first call and removed at the end. */
+  scratch(): Promise<string>
+  /** Something to be undone at the end; last in, first out. */
+  defer(undo: () => unknown): void
+  /** Do this: one step, named in the student's words. An error inside it fails the check with the step's name. */
+  do<T>(text: string, action: () => T | Promise<T>): Promise<T>
+  /** Expect that: the check ends here unless `holds`. */
+  expect(text: string, holds: unknown, otherwise: Otherwise | (() => Otherwise)): asserts holds
+}
+
+/** The live demonstration a lab begins with. */
+export interface Demonstration {
+  title: string
+  /** What it shows, in one or two sentences. */
+  about: string
+  phases: readonly { id: string; title: string }[]
+  run(context: DemonstrationContext): Promise<DemonstrationResult>
+  /** The lab's own picture of what is happening (`ui.tsx`), drawn beside the phases. */
+  panel?: () => Promise<ComponentType<PanelProps>>
+}
+
+export interface DemonstrationContext {
+  readonly signal: AbortSignal
+  scratch(): Promise<string>
+  defer(undo: () => unknown): void
+  /** Marks a phase as begun. */
+  begin(phase: string): void
+  /** Marks it as done. `detail`: what was found; `ms`: how long it took when that was measured more closely than here. */
+  done(phase: string, detail?: string, ms?: number): void
+}
+
+export interface DemonstrationResult {
+  /** Closing sentences: what was just seen. */
+  summary: readonly string[]
+}
+
+export type PhaseState = 'waiting' | 'running' | 'done' | 'failed'
+
+export interface Phase {
+  id: string
+  title: string
+  state: PhaseState
+  detail?: string
+  ms?: number
+}
+
+/** What a lab's own panel is given to draw from. */
+export interface PanelProps {
+  phases: readonly Phase[]
+  /** Columns that it may fill. */
+  width: number
+}
