@@ -1,0 +1,86 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const MODULE = fileURLToPath(new URL('../connect-ip-go', import.meta.url))
+const BIN = join(MODULE, 'bin')
+
+// Go 1.21 was the first that fetches by itself the newer Go that a go.mod asks for.
+const OLDEST_GO = 21
+
+/** The path of one of our Go programs, as `buildGoPrograms` leaves it. */
+export function goProgram(name: 'client' | 'proxy' | 'certificates'): string {
+  return join(BIN, process.platform === 'win32' ? `${name}.exe` : name)
+}
+
+/** Why the tests cannot run here, as one sentence, or `undefined` when a usable Go is installed. */
+export async function reasonToSkip(): Promise<string | undefined> {
+  let version: string
+  try {
+    version = (await promisify(execFile)('go', ['version'])).stdout
+  } catch {
+    return "Go is not installed (https://go.dev/dl, or your distribution's golang package)"
+  }
+  const minor = /\bgo1\.(\d+)/.exec(version)?.[1]
+  if (minor !== undefined && Number(minor) < OLDEST_GO) {
+    return `Go 1.${minor} is too old, 1.${OLDEST_GO} or newer is needed (https://go.dev/dl)`
+  }
+  return undefined
+}
+
+/**
+ * Compiles the programs; the first time this also downloads connect-ip-go and what it needs. Rejects with what
+ * the compiler said.
+ */
+export function buildGoPrograms(): Promise<void> {
+  return runGo(['build', '-buildvcs=false', '-o', BIN + (process.platform === 'win32' ? '\\' : '/'), './cmd/...'])
+}
+
+/** Runs the Go programs' own unit tests. */
+export function testGoPrograms(): Promise<void> {
+  return runGo(['test', './...'])
+}
+
+function runGo(args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('go', args, { cwd: MODULE, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', chunk => (output += chunk))
+    child.stderr.on('data', chunk => (output += chunk))
+    child.on('error', reject)
+    child.on('close', code => {
+      if (code === 0) resolve()
+      else reject(new Error(`'go ${args.join(' ')}' in interop/connect-ip-go failed:\n${output.trimEnd()}`))
+    })
+  })
+}
+
+/** Throw-away certificates, made by Go so that both sides of TLS are foreign to each other. */
+export interface Certificates {
+  ca: string
+  otherCa: string
+  server: { certificate: string; key: string }
+  client: { certificate: string; key: string }
+  /** Deletes them. */
+  remove(): Promise<void>
+}
+
+/** Writes certificates into a new temporary directory; `clientName` is the common name in the client's. */
+export async function makeCertificates(clientName: string): Promise<Certificates> {
+  const directory = await mkdtemp(join(tmpdir(), 'masque-interop-'))
+  await promisify(execFile)(goProgram('certificates'), ['-out', directory, '-client', clientName])
+  const pair = (name: string) => ({
+    certificate: join(directory, `${name}.pem`),
+    key: join(directory, `${name}-key.pem`),
+  })
+  return {
+    ca: join(directory, 'ca.pem'),
+    otherCa: join(directory, 'other-ca.pem'),
+    server: pair('server'),
+    client: pair('client'),
+    remove: () => rm(directory, { recursive: true, force: true }),
+  }
+}
