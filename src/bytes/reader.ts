@@ -48,7 +48,8 @@ export class Reader {
   }
 
   #take(length: number): number {
-    if (length > this.remaining) {
+    // Written so that a negative length or NaN, from arithmetic on hostile input, is refused as well.
+    if (!(length >= 0 && length <= this.remaining)) {
       throw new TruncatedError(`${length} bytes expected at offset ${this.offset}, ${this.remaining} left`)
     }
     const at = this.offset

@@ -26,9 +26,13 @@ export function varintLength(value: number | bigint): 1 | 2 | 4 | 8 {
   return 8
 }
 
-/** Writes the shortest encoding of `value` into `out` at `offset`; returns the offset after it. */
+/**
+ * Writes the shortest encoding of `value` into `out` at `offset`; returns the offset after it. Throws RangeError when it does not
+ * fit there: typed arrays would drop the bytes beyond their end in silence.
+ */
 export function encodeVarint(value: number | bigint, out: Uint8Array, offset: number): number {
   const length = varintLength(value)
+  if (offset + length > out.length) throw new RangeError(`no room for a varint of ${length} bytes at offset ${offset}`)
   if (length === 8) {
     const view = new DataView(out.buffer, out.byteOffset + offset, 8)
     view.setBigUint64(0, BigInt(value) | (3n << 62n))

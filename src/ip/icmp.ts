@@ -18,8 +18,8 @@ import {
   IPV4_DESTINATION_OFFSET,
   IPV4_HEADER_LENGTH,
   IPV4_SOURCE_OFFSET,
-  ipv4FragmentOffset,
   ipv4HeaderLength,
+  ipv4IsFragment,
   ipv4Protocol,
   validateIpv4,
   writeIpv4Header,
@@ -222,7 +222,7 @@ export function isIcmpErrorType(type: number): boolean {
 
 /**
  * Reads the ICMP message in a whole IPv4 packet. Throws DecodeError when the packet is not valid, carries something
- * else or only a later fragment, or has a wrong ICMP checksum.
+ * else or only a fragment, or has a wrong ICMP checksum.
  */
 export function decodeIcmp(packet: Uint8Array): IcmpMessage {
   const problem = validateIpv4(packet)
@@ -230,7 +230,7 @@ export function decodeIcmp(packet: Uint8Array): IcmpMessage {
   if (ipv4Protocol(packet) !== IpProtocol.ICMP) {
     throw new DecodeError(`not an ICMP packet: the protocol is ${ipv4Protocol(packet)}, expected ${IpProtocol.ICMP}`)
   }
-  if (ipv4FragmentOffset(packet) !== 0) throw new DecodeError('the ICMP header is in another fragment than this one')
+  if (ipv4IsFragment(packet)) throw new DecodeError('a fragment of an ICMP message; expected a whole one')
   const start = ipv4HeaderLength(packet)
   const reader = new Reader(packet, start)
   const type = reader.u8()

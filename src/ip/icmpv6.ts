@@ -21,7 +21,7 @@ import {
   IPV6_HEADER_LENGTH,
   IPV6_MINIMUM_MTU,
   IPV6_SOURCE_OFFSET,
-  ipv6IsLaterFragment,
+  ipv6IsFragment,
   upperLayer,
   validateIpv6,
   writeIpv6Header,
@@ -195,7 +195,7 @@ export function isIcmpv6ErrorType(type: number): boolean {
 
 /**
  * Reads the ICMPv6 message in a whole IPv6 packet, behind extension headers if there are any. Throws DecodeError when
- * the packet is not valid, carries something else or only a later fragment, or has a wrong checksum.
+ * the packet is not valid, carries something else or only a fragment, or has a wrong checksum.
  */
 export function decodeIcmpv6(packet: Uint8Array): IcmpMessage {
   const problem = validateIpv6(packet)
@@ -205,7 +205,7 @@ export function decodeIcmpv6(packet: Uint8Array): IcmpMessage {
   if (upper.protocol !== IpProtocol.ICMPV6) {
     throw new DecodeError(`not an ICMPv6 packet: the protocol is ${upper.protocol}, expected ${IpProtocol.ICMPV6}`)
   }
-  if (ipv6IsLaterFragment(packet)) throw new DecodeError('the ICMPv6 header is in another fragment than this one')
+  if (ipv6IsFragment(packet)) throw new DecodeError('a fragment of an ICMPv6 message; expected a whole one')
   const reader = new Reader(packet, upper.offset)
   const type = reader.u8()
   const code = reader.u8()

@@ -90,6 +90,11 @@ export function ipv4FragmentOffset(packet: Uint8Array): number {
   return (((packet[6] & 0x1f) << 8) | packet[7]) * 8
 }
 
+/** Is only a part of the upper-layer message in this packet? */
+export function ipv4IsFragment(packet: Uint8Array): boolean {
+  return ipv4MoreFragments(packet) || ipv4FragmentOffset(packet) !== 0
+}
+
 export function ipv4Ttl(packet: Uint8Array): number {
   return packet[IPV4_TTL_OFFSET]
 }

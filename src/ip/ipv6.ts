@@ -142,16 +142,28 @@ export function upperLayerOffset(packet: Uint8Array): number {
 
 /** Is this a fragment without the beginning of the packet, so that no upper-layer header is in it? */
 export function ipv6IsLaterFragment(packet: Uint8Array): boolean {
+  const at = fragmentHeaderOffset(packet)
+  return at !== -1 && fragmentOffset(packet, at) !== 0
+}
+
+/** Is only a part of the upper-layer message in this packet? Not so in "atomic fragments", the only piece of one (RFC 6946). */
+export function ipv6IsFragment(packet: Uint8Array): boolean {
+  const at = fragmentHeaderOffset(packet)
+  return at !== -1 && (fragmentOffset(packet, at) !== 0 || (packet[at + 3] & 1) !== 0)
+}
+
+/** Where the fragment header is; -1 when there is none, or none that can be found. */
+function fragmentHeaderOffset(packet: Uint8Array): number {
   let nextHeader = ipv6NextHeader(packet)
   let offset = IPV6_HEADER_LENGTH
   for (let count = 0; count < MAXIMUM_EXTENSION_HEADERS && isExtensionHeader(nextHeader); count++) {
     const length = extensionHeaderLength(packet, nextHeader, offset)
-    if (length === -1) return false
-    if (nextHeader === IpProtocol.IPV6_FRAG) return fragmentOffset(packet, offset) !== 0
+    if (length === -1) return -1
+    if (nextHeader === IpProtocol.IPV6_FRAG) return offset
     nextHeader = packet[offset]
     offset += length
   }
-  return false
+  return -1
 }
 
 /** Where the chain ends: (offset << 8) | protocol, in one number because an object for each packet would cost more. */

@@ -16,6 +16,7 @@ import {
   ipv4Checksum,
   ipv4FragmentOffset,
   ipv4HeaderLength,
+  ipv4IsFragment,
   ipv4Protocol,
   validateIpv4,
 } from './ipv4.ts'
@@ -23,6 +24,7 @@ import {
   IPV6_DESTINATION_OFFSET,
   IPV6_HOP_LIMIT_OFFSET,
   IPV6_SOURCE_OFFSET,
+  ipv6IsFragment,
   ipv6IsLaterFragment,
   upperLayerOffset,
   upperLayerProtocol,
@@ -90,6 +92,11 @@ export function isLaterFragment(packet: Uint8Array): boolean {
   return packet[0] >> 4 === 4 ? ipv4FragmentOffset(packet) !== 0 : ipv6IsLaterFragment(packet)
 }
 
+/** Is only a part of the upper-layer message in this packet? */
+export function isFragment(packet: Uint8Array): boolean {
+  return packet[0] >> 4 === 4 ? ipv4IsFragment(packet) : ipv6IsFragment(packet)
+}
+
 /** TTL (IPv4) or hop limit (IPv6). */
 export function hopCountOf(packet: Uint8Array): number {
   return packet[packet[0] >> 4 === 4 ? IPV4_TTL_OFFSET : IPV6_HOP_LIMIT_OFFSET]
@@ -130,7 +137,7 @@ function describePayload(packet: Uint8Array): string {
   const protocol = protocolOf(packet)
   if (protocol === -1) return '(malformed extension headers)'
   const name = protocolName(protocol)
-  if (isLaterFragment(packet)) return `${name} fragment`
+  if (isFragment(packet)) return `${name} fragment`
   const isV4 = packetVersion(packet) === 4
   try {
     if (protocol === IpProtocol.UDP) {
