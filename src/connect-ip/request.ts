@@ -155,12 +155,18 @@ function requestScope(variables: { target?: string; ipproto?: string }): Scope {
   return scope
 }
 
-/** Those that are walked over to find a packet's protocol. ESP hides what follows, so it counts as a protocol. */
+/**
+ * Those that are walked over to find a packet's protocol. Not among them: ESP, because it hides what follows, and AH,
+ * because in IPv4 it is a protocol like any other.
+ */
 const EXTENSION_HEADERS: ReadonlySet<number> = new Set([
   IpProtocol.HOPOPT,
   IpProtocol.IPV6_ROUTE,
   IpProtocol.IPV6_FRAG,
   IpProtocol.IPV6_OPTS,
+  IpProtocol.MOBILITY,
+  IpProtocol.HIP,
+  IpProtocol.SHIM6,
 ])
 
 /** The header list of a request. `extra` has fields such as `authorization`. */

@@ -1,0 +1,45 @@
+import { compareBytes, IpAddress, type IpVersion } from '../ip/address.ts'
+
+/**
+ * Does the address at bytes[offset…] mean something on one link or one host only? RFC 9484 §7.2: such packets are not
+ * forwarded beyond the tunnel. That is link-local and multicast addresses, and those that may not be on any link at all:
+ * the unspecified address, loopback, "this network" (0.0.0.0/8) and 255.255.255.255 (RFC 1812 §5.3.7, RFC 4291 §2.5).
+ * A route for all addresses, 0.0.0.0/0, contains them; nobody who advertises it means his own loopback interface.
+ *
+ * For addresses inside packets: allocates nothing.
+ */
+export function staysOnLink(version: IpVersion, bytes: Uint8Array, offset: number): boolean {
+  const first = bytes[offset]
+  if (version === 6) {
+    if (first === 0) return isUnspecifiedOrLoopback(bytes, offset)
+    return first === 0xff || (first === 0xfe && (bytes[offset + 1] & 0xc0) === 0x80)
+  }
+  if (first === 169) return bytes[offset + 1] === 254
+  return first === 0 || first === 127 || (first >= 224 && (first < 240 || isBroadcast(bytes, offset)))
+}
+
+/** fe80::/10, 169.254.0.0/16. */
+export function isLinkLocalUnicast(version: IpVersion, bytes: Uint8Array, offset: number): boolean {
+  if (version === 4) return bytes[offset] === 169 && bytes[offset + 1] === 254
+  return bytes[offset] === 0xfe && (bytes[offset + 1] & 0xc0) === 0x80
+}
+
+/** All nodes on this link (RFC 4291 §2.7.1): who is at the other end of the tunnel, whatever the address. */
+export const ALL_NODES = IpAddress.parse('ff02::1')
+/** All routers on this link: at the other end of the tunnel, the proxy. */
+export const ALL_ROUTERS = IpAddress.parse('ff02::2')
+
+/** Is `address`, an IPv6 one, at bytes[offset…]? */
+export function isAddressAt(address: IpAddress, bytes: Uint8Array, offset: number): boolean {
+  return compareBytes(address.bytes, 0, bytes, offset, address.bytes.length) === 0
+}
+
+function isUnspecifiedOrLoopback(bytes: Uint8Array, offset: number): boolean {
+  for (let i = 0; i < 15; i++) if (bytes[offset + i] !== 0) return false
+  return bytes[offset + 15] <= 1
+}
+
+function isBroadcast(bytes: Uint8Array, offset: number): boolean {
+  for (let i = 0; i < 4; i++) if (bytes[offset + i] !== 255) return false
+  return true
+}
