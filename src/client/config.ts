@@ -1,0 +1,207 @@
+/** The client's configuration: a TOML file, checked by the schema below, which also documents every key. */
+import { dirname, resolve } from 'node:path'
+import type { z } from 'zod'
+import { DecodeError } from '../bytes/errors.ts'
+import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
+import { choice, choices, flag, hostAndPort, integer, table, text } from '../config/fields.ts'
+import { parseToml, readConfigFile } from '../config/read-toml.ts'
+import {
+  ENCAPSULATIONS,
+  type Encapsulation,
+  type LogLevel,
+  logSection,
+  path,
+  type QuicOptions,
+  quicSection,
+  toQuicOptions,
+} from '../config/sections.ts'
+import { defaultTemplate, expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
+import { BEARER_TOKEN, readToken } from './token.ts'
+
+/** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
+export interface ClientConfig {
+  proxy: { template: string; target: string; ipproto: string; address?: { host: string; port: number } }
+  tls: { ca?: string; certificate?: string; key?: string; serverName?: string; insecure: boolean }
+  auth: { token?: string; tokenFile?: string }
+  tunnel: { encapsulation: Encapsulation; requestAddresses: ('ipv4' | 'ipv6')[] }
+  quic: QuicOptions
+  reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
+  log: { level: LogLevel }
+}
+
+/** The file's form: TOML's snake_case names. `ClientConfig` is what the program works with. */
+export const clientConfigSchema = table({
+  proxy: table({
+    template: text('an absolute URI template, such as https://localhost:4433/.well-known/masque/ip/{target}/{ipproto}/')
+      .default(defaultTemplate('localhost', 4433))
+      .describe(
+        'URI template of the proxy (RFC 9484 §3): https, its host and port, and the path with {target} and {ipproto}.',
+      ),
+    target: text('an IP prefix, a DNS name or "*"')
+      .default('*')
+      .describe(
+        'What the tunnel is for: an IP prefix (10.90.0.0/24), a host name, or * for everything the proxy offers.',
+      ),
+    ipproto: text('an IP protocol number from 0 to 255, in quotes, or "*"')
+      .default('*')
+      .describe('The IP protocol the tunnel is for, as a text: "17" is UDP, "*" is any.'),
+    address: hostAndPort()
+      .optional()
+      .describe(
+        'Connect to this HOST:PORT instead of the one in the template, whose name the certificate is still checked against.',
+      ),
+  })
+    .prefault({})
+    .describe('The proxy.'),
+
+  tls: table({
+    ca: path()
+      .optional()
+      .describe("PEM file with the CA that the proxy's certificate must be signed by. Default: the system's."),
+    certificate: path().optional().describe('PEM file with the client certificate, when the proxy asks for one.'),
+    key: path().optional().describe('PEM file with its private key; must not be readable by everyone (chmod 600).'),
+    server_name: text('a host name', /^[A-Za-z0-9._-]+$/)
+      .optional()
+      .describe(
+        "Name that is sent (SNI) and looked for in the proxy's certificate. Default: the host in the template.",
+      ),
+    insecure: flag()
+      .default(false)
+      .describe('Accept any certificate. Then anybody on the path can pass for the proxy: for experiments only.'),
+  })
+    .prefault({})
+    .describe('Certificates. Paths are relative to this file. `npm run cert` makes them.'),
+
+  auth: table({
+    token: text('a bearer token: letters, digits and -._~+/, then perhaps =', BEARER_TOKEN)
+      .optional()
+      .describe('Bearer token that the proxy asks for. token_file keeps it out of this file.'),
+    token_file: path()
+      .optional()
+      .describe('File whose only line is the bearer token; must be readable by its owner only (chmod 600).'),
+  })
+    .prefault({})
+    .describe('Authentication by bearer token, beside or instead of the client certificate.'),
+
+  tunnel: table({
+    encapsulation: choice(ENCAPSULATIONS)
+      .default('datagram')
+      .describe(
+        'How IP packets travel: datagram (QUIC datagrams, the normal way), single-stream (capsules on the request stream), ' +
+          'stream-per-packet (a new stream for each packet: slow, for comparison).',
+      ),
+    request_addresses: choices(['ipv4', 'ipv6'])
+      .default(['ipv4', 'ipv6'])
+      .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
+  })
+    .prefault({})
+    .describe('The tunnel.'),
+
+  quic: quicSection.prefault({}).describe('The QUIC transport.'),
+
+  reconnect: table({
+    enabled: flag().default(true).describe('Connect again when the connection is lost?'),
+    initial_delay_ms: integer(1, 3_600_000, 'milliseconds')
+      .default(500)
+      .describe('Wait before the first new attempt; it doubles with each.'),
+    max_delay_ms: integer(1, 3_600_000, 'milliseconds').default(30_000).describe('The longest wait between attempts.'),
+    max_attempts: integer(0, 1_000_000, 'a number of attempts')
+      .default(0)
+      .describe('Give up after so many in a row; 0 never does.'),
+  })
+    .prefault({})
+    .describe('What happens when the connection is lost.'),
+
+  log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
+})
+
+/** Reads and checks a configuration file, and that its token file is there and private. Throws ConfigError. */
+export function loadClientConfig(file: string): ClientConfig {
+  const config = parseClientConfig(readConfigFile(file), { file })
+  readToken(config.auth)
+  return config
+}
+
+/** Checks the text of a configuration file. `file` is named in errors, and relative paths are relative to its directory. Throws ConfigError. */
+export function parseClientConfig(text: string, { file }: { file: string }): ClientConfig {
+  const config = toClientConfig(parseToml(clientConfigSchema, text, file), dirname(resolve(file)))
+  failOnProblems(file, findProblems(config))
+  return config
+}
+
+/** What may be changed in `defaultClientConfig`: any key of any section. */
+export type ClientConfigOverrides = { [K in keyof ClientConfig]?: Partial<ClientConfig[K]> }
+
+/** A configuration for tests and demonstrations: the schema's defaults with some keys changed. Throws ConfigError when they make no sense. */
+export function defaultClientConfig(overrides: ClientConfigOverrides = {}): ClientConfig {
+  const base = parseClientConfig('', { file: 'client configuration' })
+  const config: ClientConfig = {
+    proxy: { ...base.proxy, ...overrides.proxy },
+    tls: { ...base.tls, ...overrides.tls },
+    auth: { ...base.auth, ...overrides.auth },
+    tunnel: { ...base.tunnel, ...overrides.tunnel },
+    quic: { ...base.quic, ...overrides.quic },
+    reconnect: { ...base.reconnect, ...overrides.reconnect },
+    log: { ...base.log, ...overrides.log },
+  }
+  failOnProblems('client configuration', findProblems(config))
+  return config
+}
+
+function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: string): ClientConfig {
+  const resolvePath = (path: string): string => resolve(directory, path)
+  const { tls, auth, tunnel, reconnect } = toml
+  return {
+    proxy: toml.proxy,
+    tls: {
+      ...(tls.ca !== undefined && { ca: resolvePath(tls.ca) }),
+      ...(tls.certificate !== undefined && { certificate: resolvePath(tls.certificate) }),
+      ...(tls.key !== undefined && { key: resolvePath(tls.key) }),
+      ...(tls.server_name !== undefined && { serverName: tls.server_name }),
+      insecure: tls.insecure,
+    },
+    auth: {
+      ...(auth.token !== undefined && { token: auth.token }),
+      ...(auth.token_file !== undefined && { tokenFile: resolvePath(auth.token_file) }),
+    },
+    tunnel: { encapsulation: tunnel.encapsulation, requestAddresses: tunnel.request_addresses },
+    quic: toQuicOptions(toml.quic, resolvePath),
+    reconnect: {
+      enabled: reconnect.enabled,
+      initialDelayMs: reconnect.initial_delay_ms,
+      maxDelayMs: reconnect.max_delay_ms,
+      maxAttempts: reconnect.max_attempts,
+    },
+    log: toml.log,
+  }
+}
+
+/** What the schema cannot say: the URI template's own rules, and keys that do not make sense together. */
+function findProblems({ proxy, tls, auth, reconnect }: ClientConfig): KeyProblem[] {
+  const problems: KeyProblem[] = []
+  // CIP-01: a client with a wrong template refuses its configuration and sends nothing.
+  const template = attempt('proxy.template', () => parseUriTemplate(proxy.template), problems)
+  if (template !== undefined) attempt('proxy.target, proxy.ipproto', () => expandTemplate(template, proxy), problems)
+  if ((tls.certificate === undefined) !== (tls.key === undefined)) {
+    const [missing, there] = tls.key === undefined ? ['key', 'certificate'] : ['certificate', 'key']
+    problems.push({ key: `tls.${missing}`, message: `missing, but tls.${there} is given; expected both or neither` })
+  }
+  if (auth.token !== undefined && auth.tokenFile !== undefined) {
+    problems.push({ key: 'auth.token_file', message: 'given beside auth.token; expected one of the two' })
+  }
+  if (reconnect.maxDelayMs < reconnect.initialDelayMs) {
+    const message = `found ${reconnect.maxDelayMs}; expected at least reconnect.initial_delay_ms, which is ${reconnect.initialDelayMs}`
+    problems.push({ key: 'reconnect.max_delay_ms', message })
+  }
+  return problems
+}
+
+function attempt<T>(key: string, decode: () => T, problems: KeyProblem[]): T | undefined {
+  try {
+    return decode()
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    problems.push({ key, message: error.message })
+    return undefined
+  }
+}

@@ -1,0 +1,39 @@
+import { readFileSync, statSync } from 'node:fs'
+import { ConfigError } from '../config/config-error.ts'
+
+/** token68, the form of a bearer token in an Authorization header: RFC 6750 §2.1. */
+export const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/**
+ * The bearer token that the client shows, from the configuration or from its token file; undefined when there is none.
+ *
+ * Throws ConfigError when the file cannot be read, holds something else, or can be read by others (not checked on Windows,
+ * where file modes mean little).
+ */
+export function readToken(auth: { token?: string; tokenFile?: string }): string | undefined {
+  const file = auth.tokenFile
+  if (file === undefined) return auth.token
+  const refuse = (sentence: string, cause?: unknown): ConfigError =>
+    new ConfigError(file, [`${file}: ${sentence}`], { cause })
+  let text: string
+  try {
+    const mode = statSync(file).mode & 0o777
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      throw refuse(
+        `others may read this token file (mode ${mode.toString(8).padStart(4, '0')}); run: chmod 600 ${file}`,
+      )
+    }
+    text = readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw refuse(
+      code === 'ENOENT' ? 'there is no such token file (auth.token_file)' : `the token file cannot be read: ${message}`,
+      cause,
+    )
+  }
+  if (!BEARER_TOKEN.test(text)) {
+    throw refuse('this is not a bearer token; expected one line of letters, digits and -._~+/, then perhaps =')
+  }
+  return text
+}

@@ -1,0 +1,62 @@
+/** Sections that the server's and the client's configuration have in common. */
+import type { z } from 'zod'
+import { choice, integer, table, text } from './fields.ts'
+
+export const ENCAPSULATIONS = ['datagram', 'stream-per-packet', 'single-stream'] as const
+/** How IP packets travel: QUIC datagrams, a new stream for each packet, or capsules on the request stream. */
+export type Encapsulation = (typeof ENCAPSULATIONS)[number]
+
+export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
+export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface QuicOptions {
+  congestionControl: CongestionControl
+  idleTimeoutMs: number
+  /** Bytes of one UDP payload. */
+  maxUdpPayload: number
+  /** Datagrams. */
+  datagramQueue: number
+  /** A file path. */
+  keyLog?: string
+}
+
+/** A path in a configuration file; what it is relative to is the file's own directory. */
+export const path = () => text('the path of a file')
+
+export const quicSection = table({
+  congestion_control: choice(CONGESTION_CONTROLS).default('cubic').describe('Congestion control algorithm of QUIC.'),
+  idle_timeout_ms: integer(100, 3_600_000, 'milliseconds')
+    .default(30_000)
+    .describe('A connection on which nothing arrives for this long is closed (RFC 9000 §10.1).'),
+  max_udp_payload: integer(1200, 65_527, 'bytes')
+    .default(1400)
+    .describe(
+      'Largest UDP payload that is sent, in bytes. An IPv6 tunnel needs about 1340, for packets of 1280 bytes and what goes around them.',
+    ),
+  datagram_queue: integer(1, 65_536, 'a number of datagrams')
+    .default(1024)
+    .describe('How many QUIC datagrams may wait in each direction; what comes on top is dropped and counted.'),
+  key_log: path()
+    .optional()
+    .describe('File to which TLS secrets are appended so that Wireshark can decrypt a capture. For the lab only.'),
+})
+
+export function toQuicOptions(
+  section: z.output<typeof quicSection>,
+  resolvePath: (path: string) => string,
+): QuicOptions {
+  return {
+    congestionControl: section.congestion_control,
+    idleTimeoutMs: section.idle_timeout_ms,
+    maxUdpPayload: section.max_udp_payload,
+    datagramQueue: section.datagram_queue,
+    ...(section.key_log !== undefined && { keyLog: resolvePath(section.key_log) }),
+  }
+}
+
+export const logSection = table({
+  level: choice(LOG_LEVELS).default('info').describe('The least severe messages that are logged.'),
+})

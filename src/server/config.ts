@@ -1,0 +1,420 @@
+/** The server's configuration: a TOML file, checked by the schema below, which also documents every key. */
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { z } from 'zod'
+import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
+import { choice, choices, flag, integer, ipAddress, ipPrefix, table, tables, text } from '../config/fields.ts'
+import { parseToml, readConfigFile } from '../config/read-toml.ts'
+import {
+  ENCAPSULATIONS,
+  type Encapsulation,
+  type LogLevel,
+  logSection,
+  path,
+  type QuicOptions,
+  quicSection,
+  toQuicOptions,
+} from '../config/sections.ts'
+import { DEFAULT_PATH_TEMPLATE, parsePathTemplate, TemplateError } from '../connect-ip/uri-template.ts'
+import type { IpAddress } from '../ip/address.ts'
+import { IpPrefix } from '../ip/prefix.ts'
+
+export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
+export type AuthMode = (typeof AUTH_MODES)[number]
+
+/** Every path is absolute. What the keys mean is said in `serverConfigSchema`. */
+export interface ServerConfig {
+  listen: { host: string; port: number }
+  tls: { certificate: string; key: string; clientCa?: string }
+  tunnel: { template: string; encapsulations: Encapsulation[]; clientToClient: boolean }
+  /** At least one of the two. */
+  pool: { ipv4?: IpPrefix; ipv6?: IpPrefix }
+  /** Advertised to clients. `protocol` 0 is any. */
+  routes: { prefix: IpPrefix; protocol: number }[]
+  hosts: HostConfig[]
+  auth: {
+    mode: AuthMode
+    tokens: { identity: string; sha256: string; maxTunnels: number }[]
+    identities: { identity: string; maxTunnels: number }[]
+    maxTunnelsPerIdentity: number
+  }
+  limits: {
+    maxConnections: number
+    maxConnectionsPerAddress: number
+    maxTunnels: number
+    maxTunnelsPerConnection: number
+    retry: 'always' | 'auto' | 'never'
+  }
+  quic: QuicOptions
+  api: { enabled: boolean; host: string; port: number }
+  log: { level: LogLevel }
+}
+
+export interface HostConfig {
+  name: string
+  ipv4?: IpAddress
+  ipv6?: IpAddress
+}
+
+const host = () => text('a host name or IP address, such as 127.0.0.1 or ::1', /^[A-Za-z0-9.:_-]+$/)
+const port = () => integer(0, 65_535, 'a port')
+const identity = () => text('a name without control characters, at most 64 characters', /^[^\p{Cc}]{1,64}$/u)
+const tunnels = () => integer(1, 100_000, 'a number of tunnels')
+const connections = () => integer(1, 100_000, 'a number of connections')
+
+/** The file's form: TOML's snake_case names. `ServerConfig` is what the program works with. */
+export const serverConfigSchema = table({
+  listen: table({
+    host: host().default('127.0.0.1').describe('Address to listen on. 0.0.0.0 and :: listen on every interface.'),
+    port: port().default(4433).describe('UDP port to listen on; 0 takes any free one.'),
+  })
+    .prefault({})
+    .describe('Where the proxy listens for QUIC connections.'),
+
+  tls: table({
+    certificate: path().describe(
+      'PEM file with the server certificate, followed by intermediate ones if there are any.',
+    ),
+    key: path().describe('PEM file with the private key; must not be readable by everyone (chmod 600).'),
+    client_ca: path()
+      .optional()
+      .describe(
+        'PEM file with the CA that client certificates must be signed by. Needed for auth.mode mtls and mtls-or-token.',
+      ),
+  }).describe('Certificates. Paths are relative to this file. `npm run cert` makes them.'),
+
+  tunnel: table({
+    template: text('a path that starts with /', /^\//)
+      .default(DEFAULT_PATH_TEMPLATE)
+      .describe('Path of the URI template under which CONNECT-IP is served (RFC 9484 §3).'),
+    encapsulations: choices(ENCAPSULATIONS, 1)
+      .default([...ENCAPSULATIONS])
+      .describe(
+        'How IP packets may travel: datagram (QUIC datagrams, the normal way), single-stream (capsules on the request stream), ' +
+          'stream-per-packet (a new stream for each packet: slow, for comparison).',
+      ),
+    client_to_client: flag().default(true).describe('May clients send packets to each other?'),
+  })
+    .prefault({})
+    .describe('The tunnels.'),
+
+  pool: table({
+    ipv4: ipPrefix(4)
+      .optional()
+      .describe('IPv4 addresses that are leased to clients, as a prefix. The first usable one is the proxy itself.'),
+    ipv6: ipPrefix(6)
+      .optional()
+      .describe('IPv6 addresses that are leased to clients, as a prefix. The first usable one is the proxy itself.'),
+  }).describe('Addresses for clients: ipv4, ipv6 or both.'),
+
+  routes: tables({
+    prefix: ipPrefix().describe('Destinations that clients may send packets to through the tunnel.'),
+    protocol: integer(0, 255, 'an IP protocol number')
+      .default(0)
+      .describe('Only packets of this IP protocol (6 is TCP, 17 UDP); 0 is any. ICMP is always allowed.'),
+  })
+    .optional()
+    .describe('Routes that are advertised to clients (RFC 9484 §4.7.3). Default: the pools and the hosts.'),
+
+  hosts: tables({
+    name: text('a name of letters, digits and dashes', /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/).describe(
+      'Name, for the log.',
+    ),
+    ipv4: ipAddress(4).optional().describe('Its IPv4 address.'),
+    ipv6: ipAddress(6).optional().describe('Its IPv6 address.'),
+  })
+    .default([])
+    .describe(
+      'Hosts inside the server process, behind the proxy. They answer ping and UDP echo; no rights are needed for that.',
+    ),
+
+  auth: table({
+    mode: choice(AUTH_MODES)
+      .default('none')
+      .describe(
+        'Who may open tunnels: none (anybody), mtls (a client certificate), token (a bearer token), mtls-or-token (either).',
+      ),
+    tokens: tables({
+      identity: identity().describe('Who the token stands for.'),
+      sha256: text('the SHA-256 of the token as 64 hexadecimal digits', /^[0-9a-fA-F]{64}$/).describe(
+        'SHA-256 of the bearer token in hexadecimal, so that the file holds no secret: printf %s "$TOKEN" | openssl dgst -sha256. The token itself must be long and random, e.g. openssl rand -hex 24.',
+      ),
+      max_tunnels: tunnels()
+        .optional()
+        .describe('How many tunnels it may have open at once. Default: auth.max_tunnels_per_identity.'),
+    })
+      .default([])
+      .describe('Bearer tokens.'),
+    identities: tables({
+      identity: identity().describe('Common name (CN) of a client certificate.'),
+      max_tunnels: tunnels().describe('How many tunnels it may have open at once.'),
+    })
+      .default([])
+      .describe('Limits for single client certificates; certificates not listed have the general limit.'),
+    max_tunnels_per_identity: tunnels()
+      .default(16)
+      .describe('How many tunnels one identity may have open at once, if nothing else is said.'),
+  })
+    .prefault({})
+    .describe('Authentication.'),
+
+  limits: table({
+    max_connections: connections().default(1000).describe('QUIC connections at once.'),
+    max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address.'),
+    max_tunnels: tunnels().default(1000).describe('Tunnels at once.'),
+    max_tunnels_per_connection: tunnels().default(8).describe('Tunnels at once on one QUIC connection.'),
+    retry: choice(['always', 'auto', 'never'])
+      .default('auto')
+      .describe(
+        'Whether a new client must first prove its address with a Retry (RFC 9000 §8.1.2), which costs a round trip: auto does so under load.',
+      ),
+  })
+    .prefault({})
+    .describe('What the server takes on before it refuses.'),
+
+  quic: quicSection.prefault({}).describe('The QUIC transport.'),
+
+  api: table({
+    enabled: flag().default(true).describe('Is the REST API served?'),
+    host: host()
+      .default('127.0.0.1')
+      .describe('Address of the REST API. It has no authentication: keep it on loopback.'),
+    port: port().default(8080).describe('TCP port of the REST API; 0 takes any free one.'),
+  })
+    .prefault({})
+    .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /api/v1/connections, /metrics.'),
+
+  log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
+})
+
+/** Reads and checks a configuration file. Throws ConfigError. */
+export function loadServerConfig(file: string): ServerConfig {
+  return parseServerConfig(readConfigFile(file), { file })
+}
+
+/** Checks the text of a configuration file. `file` is named in errors, and relative paths are relative to its directory. Throws ConfigError. */
+export function parseServerConfig(text: string, { file }: { file: string }): ServerConfig {
+  const config = toServerConfig(parseToml(serverConfigSchema, text, file), dirname(resolve(file)))
+  failOnProblems(file, findProblems(config))
+  return config
+}
+
+/** What may be changed in `defaultServerConfig`: any key of any section. A pool or a list replaces the default one as a whole. */
+export type ServerConfigOverrides = {
+  [K in keyof ServerConfig]?: ServerConfig[K] extends unknown[] ? ServerConfig[K] : Partial<ServerConfig[K]>
+}
+
+const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.toml', import.meta.url))
+const DEFAULT_TOML = `
+listen.port = 0
+tls = { certificate = "../cert/out/server.pem", key = "../cert/out/server-key.pem" }
+pool = { ipv4 = "10.89.0.0/24", ipv6 = "fd00:89::/64" }
+hosts = [{ name = "echo", ipv4 = "10.90.0.1", ipv6 = "fd00:90::1" }]
+api.port = 0
+`
+
+/**
+ * A configuration for tests and demonstrations: the schema's defaults, but any free port for QUIC and for the API, the certificates
+ * of `npm run cert`, pools for both families and one host "echo". Throws ConfigError when the overrides make no sense.
+ */
+export function defaultServerConfig(overrides: ServerConfigOverrides = {}): ServerConfig {
+  const base = parseServerConfig(DEFAULT_TOML, { file: DEFAULT_FILE })
+  const pool = overrides.pool ?? base.pool
+  const hosts = overrides.hosts ?? base.hosts
+  const config: ServerConfig = {
+    listen: { ...base.listen, ...overrides.listen },
+    tls: { ...base.tls, ...overrides.tls },
+    tunnel: { ...base.tunnel, ...overrides.tunnel },
+    pool,
+    hosts,
+    routes: overrides.routes ?? defaultRoutes(pool, hosts),
+    auth: { ...base.auth, ...overrides.auth },
+    limits: { ...base.limits, ...overrides.limits },
+    quic: { ...base.quic, ...overrides.quic },
+    api: { ...base.api, ...overrides.api },
+    log: { ...base.log, ...overrides.log },
+  }
+  failOnProblems('server configuration', findProblems(config))
+  return config
+}
+
+function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: string): ServerConfig {
+  const resolvePath = (path: string): string => resolve(directory, path)
+  const { tls, tunnel, auth, limits } = toml
+  return {
+    listen: toml.listen,
+    tls: {
+      certificate: resolvePath(tls.certificate),
+      key: resolvePath(tls.key),
+      ...(tls.client_ca !== undefined && { clientCa: resolvePath(tls.client_ca) }),
+    },
+    tunnel: {
+      template: tunnel.template,
+      encapsulations: tunnel.encapsulations,
+      clientToClient: tunnel.client_to_client,
+    },
+    pool: toml.pool,
+    routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),
+    hosts: toml.hosts,
+    auth: {
+      mode: auth.mode,
+      tokens: auth.tokens.map(token => ({
+        identity: token.identity,
+        sha256: token.sha256.toLowerCase(),
+        maxTunnels: token.max_tunnels ?? auth.max_tunnels_per_identity,
+      })),
+      identities: auth.identities.map(entry => ({ identity: entry.identity, maxTunnels: entry.max_tunnels })),
+      maxTunnelsPerIdentity: auth.max_tunnels_per_identity,
+    },
+    limits: {
+      maxConnections: limits.max_connections,
+      maxConnectionsPerAddress: limits.max_connections_per_address,
+      maxTunnels: limits.max_tunnels,
+      maxTunnelsPerConnection: limits.max_tunnels_per_connection,
+      retry: limits.retry,
+    },
+    quic: toQuicOptions(toml.quic, resolvePath),
+    api: toml.api,
+    log: toml.log,
+  }
+}
+
+/** The pools, and each host that is not inside one of them. */
+function defaultRoutes(pool: ServerConfig['pool'], hosts: readonly HostConfig[]): ServerConfig['routes'] {
+  const pools = [pool.ipv4, pool.ipv6].filter(prefix => prefix !== undefined)
+  const outside = hosts.flatMap(hostAddresses).filter(address => !pools.some(prefix => prefix.contains(address)))
+  const prefixes = [...pools, ...outside.map(address => IpPrefix.single(address))]
+  // Two hosts with one address are reported as such, not as overlapping routes.
+  const different = prefixes.filter((prefix, i) => prefixes.findIndex(other => other.equals(prefix)) === i)
+  return different.map(prefix => ({ prefix, protocol: 0 }))
+}
+
+function hostAddresses(host: HostConfig): IpAddress[] {
+  return [host.ipv4, host.ipv6].filter(address => address !== undefined)
+}
+
+/** What the schema cannot say: keys that do not make sense together. */
+function findProblems(config: ServerConfig): KeyProblem[] {
+  return [
+    ...templateProblems(config),
+    ...poolProblems(config),
+    ...routeProblems(config),
+    ...hostProblems(config),
+    ...authProblems(config),
+  ]
+}
+
+function templateProblems({ tunnel }: ServerConfig): KeyProblem[] {
+  try {
+    parsePathTemplate(tunnel.template)
+    return []
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return [{ key: 'tunnel.template', message: error.message }]
+  }
+}
+
+/** The longest prefix that still leaves an address to lease beside network, broadcast and proxy. */
+const LONGEST_POOL = { 4: 30, 6: 126 } as const
+
+function poolProblems({ pool }: ServerConfig): KeyProblem[] {
+  if (pool.ipv4 === undefined && pool.ipv6 === undefined) {
+    return [
+      {
+        key: 'pool',
+        message: 'no addresses for clients; give ipv4 (such as "10.89.0.0/24"), ipv6 (such as "fd00:89::/64") or both',
+      },
+    ]
+  }
+  const problems: KeyProblem[] = []
+  for (const prefix of [pool.ipv4, pool.ipv6]) {
+    if (prefix === undefined) continue
+    const key = `pool.ipv${prefix.version}`
+    const longest = LONGEST_POOL[prefix.version]
+    if (prefix.length > longest) {
+      problems.push({
+        key,
+        message: `found ${prefix}, which is too small to lease an address from; expected a prefix length of at most ${longest}`,
+      })
+    } else if (prefix.address.isMulticast || prefix.address.isLinkLocal || prefix.address.isLoopback) {
+      problems.push({
+        key,
+        message: `found ${prefix}; expected addresses that can be forwarded, not multicast, link-local or loopback ones`,
+      })
+    }
+  }
+  return problems
+}
+
+/** Ranges for the same protocol, or for any protocol and for one, must not overlap: RFC 9484 §4.7.3. */
+function routeProblems({ routes }: ServerConfig): KeyProblem[] {
+  const problems: KeyProblem[] = []
+  for (const [i, a] of routes.entries()) {
+    for (const [j, b] of routes.slice(0, i).entries()) {
+      const sameTraffic = a.protocol === b.protocol || a.protocol === 0 || b.protocol === 0
+      if (sameTraffic && (a.prefix.containsPrefix(b.prefix) || b.prefix.containsPrefix(a.prefix))) {
+        const message = `found ${a.prefix}, which overlaps routes[${j}] (${b.prefix}); expected routes without overlap (RFC 9484 §4.7.3)`
+        problems.push({ key: `routes[${i}].prefix`, message })
+      }
+    }
+  }
+  return problems
+}
+
+function hostProblems({ hosts }: ServerConfig): KeyProblem[] {
+  const problems: KeyProblem[] = []
+  const owners = new Map<string, number>()
+  for (const [i, host] of hosts.entries()) {
+    const addresses = hostAddresses(host)
+    if (addresses.length === 0)
+      problems.push({ key: `hosts[${i}]`, message: `the host "${host.name}" has no address; give ipv4, ipv6 or both` })
+    for (const address of addresses) {
+      const key = `hosts[${i}].ipv${address.version}`
+      const owner = owners.get(address.toString())
+      if (owner !== undefined)
+        problems.push({ key, message: `found ${address}, which hosts[${owner}] has already; expected another address` })
+      if (
+        address.isUnspecified ||
+        address.isMulticast ||
+        address.isBroadcast ||
+        address.isLinkLocal ||
+        address.isLoopback
+      ) {
+        problems.push({
+          key,
+          message: `found ${address}; expected the address of one host that can be reached through a tunnel`,
+        })
+      }
+      owners.set(address.toString(), i)
+    }
+  }
+  return problems
+}
+
+function authProblems({ auth, tls }: ServerConfig): KeyProblem[] {
+  const problems: KeyProblem[] = []
+  if (auth.mode.includes('mtls') && tls.clientCa === undefined) {
+    problems.push({
+      key: 'tls.client_ca',
+      message: `missing, but auth.mode is "${auth.mode}"; give the file with the CA that signs client certificates`,
+    })
+  }
+  if (auth.mode.includes('token') && auth.tokens.length === 0) {
+    problems.push({
+      key: 'auth.tokens',
+      message: `empty, but auth.mode is "${auth.mode}"; give at least one [[auth.tokens]]`,
+    })
+  }
+  const seen = new Map<string, number>()
+  for (const [i, token] of auth.tokens.entries()) {
+    const earlier = seen.get(token.sha256)
+    if (earlier !== undefined) {
+      problems.push({
+        key: `auth.tokens[${i}].sha256`,
+        message: `the same token as auth.tokens[${earlier}]; expected one entry for each token`,
+      })
+    }
+    seen.set(token.sha256, i)
+  }
+  return problems
+}

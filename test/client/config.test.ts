@@ -1,0 +1,144 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { defaultClientConfig, loadClientConfig, parseClientConfig } from '../../src/client/config.ts'
+import { readToken } from '../../src/client/token.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
+
+const parse = (text: string) => parseClientConfig(text, { file: 'client.toml' })
+
+describe('client configuration', () => {
+  it('reads config/client.local.toml, with paths relative to it', () => {
+    const file = fileURLToPath(new URL('../../config/client.local.toml', import.meta.url))
+    const config = loadClientConfig(file)
+    expect(config.proxy.address).to.deep.equal({ host: '127.0.0.1', port: 4433 })
+    expect(config.tls).to.deep.equal({
+      ca: resolve(file, '../../cert/out/ca.pem'),
+      certificate: resolve(file, '../../cert/out/client.pem'),
+      key: resolve(file, '../../cert/out/client-key.pem'),
+      insecure: false,
+    })
+  })
+
+  it('CIP-02 uses the default template unless another is configured', () => {
+    expect(parse('').proxy).to.deep.equal({
+      template: 'https://localhost:4433/.well-known/masque/ip/{target}/{ipproto}/',
+      target: '*',
+      ipproto: '*',
+    })
+  })
+
+  it('verifies the proxy, asks for both families and reconnects by default', () => {
+    const config = parse('')
+    expect(config.tls.insecure).to.equal(false)
+    expect(config.tunnel).to.deep.equal({ encapsulation: 'datagram', requestAddresses: ['ipv4', 'ipv6'] })
+    expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
+  })
+
+  it('reads the address to connect to, for both families', () => {
+    expect(parse('proxy.address = "[2001:db8::1]:443"').proxy.address).to.deep.equal({ host: '2001:db8::1', port: 443 })
+    expect(parse('proxy.address = "proxy.example:4433"').proxy.address).to.deep.equal({
+      host: 'proxy.example',
+      port: 4433,
+    })
+  })
+
+  for (const [what, text, expected] of [
+    [
+      'an address without a port',
+      'proxy.address = "::1"',
+      'client.toml: proxy.address: found "::1", expected HOST:PORT',
+    ],
+    [
+      'a port out of range',
+      'proxy.address = "a:65536"',
+      'client.toml: proxy.address: found "a:65536", expected HOST:PORT',
+    ],
+    [
+      'a certificate without its key',
+      'tls.certificate = "a.pem"',
+      'client.toml: tls.key: missing, but tls.certificate is given',
+    ],
+    [
+      'a key without its certificate',
+      'tls.key = "a.pem"',
+      'client.toml: tls.certificate: missing, but tls.key is given',
+    ],
+    ['two tokens', 'auth = { token = "a", token_file = "b" }', 'client.toml: auth.token_file: given beside auth.token'],
+    [
+      'a longest delay below the first one',
+      'reconnect.max_delay_ms = 10',
+      'client.toml: reconnect.max_delay_ms: found 10; expected at least',
+    ],
+    ['a slip in a key', 'tunnel.encapsulations = "datagram"', 'did you mean encapsulation?'],
+    ['a malformed target', 'proxy.target = "10.0.0.1/24"', 'client.toml: proxy.target, proxy.ipproto: '],
+    ['a malformed protocol', 'proxy.ipproto = "256"', 'client.toml: proxy.target, proxy.ipproto: '],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      expect(() => parse(text)).to.throw(ConfigError, expected)
+    })
+  }
+
+  it('CIP-01 refuses a template that breaks the rules', () => {
+    for (const template of ['http://a/{target}/', '/ip/{target}/', 'https://{target}/', 'https://a/{+target}/']) {
+      expect(() => parse(`proxy.template = "${template}"`), template).to.throw(
+        ConfigError,
+        'client.toml: proxy.template: ',
+      )
+    }
+  })
+
+  it('does not repeat a wrong token', () => {
+    expect(() => parse('auth.token = "secret with spaces"'))
+      .to.throw(ConfigError, 'auth.token: found a text of 18 characters (not shown), expected a bearer token')
+      .with.property('message')
+      .that.does.not.include('secret')
+  })
+
+  it('gives tests a default configuration with overrides that are checked too', () => {
+    expect(defaultClientConfig({ tls: { insecure: true } }).tls).to.deep.equal({ insecure: true })
+    expect(() => defaultClientConfig({ tls: { key: '/a' } })).to.throw(ConfigError, 'tls.certificate: missing')
+  })
+})
+
+describe('the bearer token of the client', () => {
+  let directory: string
+  let file: string
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'masque-lab-token-'))
+    file = join(directory, 'token')
+    writeFileSync(file, 'abc-123==\n', { mode: 0o600 })
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  it('comes from the configuration or from the first line of its file', () => {
+    expect(readToken({})).to.equal(undefined)
+    expect(readToken({ token: 'abc' })).to.equal('abc')
+    expect(readToken({ tokenFile: file })).to.equal('abc-123==')
+  })
+
+  it('is refused, also when the configuration is loaded, while others may read its file', function () {
+    if (process.platform === 'win32') this.skip()
+    const config = join(directory, 'client.toml')
+    writeFileSync(config, 'auth.token_file = "token"')
+    for (const mode of [0o640, 0o604]) {
+      chmodSync(file, mode)
+      expect(() => loadClientConfig(config)).to.throw(
+        ConfigError,
+        `(mode 0${mode.toString(8)}); run: chmod 600 ${file}`,
+      )
+    }
+    chmodSync(file, 0o600)
+    expect(loadClientConfig(config).auth).to.deep.equal({ tokenFile: file })
+  })
+
+  it('is refused when its file is missing or holds something else', () => {
+    expect(() => readToken({ tokenFile: join(directory, 'none') })).to.throw(ConfigError, 'there is no such token file')
+    expect(() => readToken({ tokenFile: directory })).to.throw(ConfigError)
+    writeFileSync(file, 'two\nlines')
+    expect(() => readToken({ tokenFile: file })).to.throw(ConfigError, 'this is not a bearer token')
+  })
+})

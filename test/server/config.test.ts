@@ -1,0 +1,299 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { z } from 'zod'
+import { clientConfigSchema } from '../../src/client/config.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { unwrap } from '../../src/config/read-toml.ts'
+import {
+  defaultServerConfig,
+  loadServerConfig,
+  parseServerConfig,
+  serverConfigSchema,
+} from '../../src/server/config.ts'
+
+const TLS = 'tls = { certificate = "server.pem", key = "server-key.pem" }\n'
+const POOL = 'pool = { ipv4 = "10.89.0.0/24" }\n'
+const FILE = 'config/server.toml'
+
+const parse = (text: string) => parseServerConfig(text, { file: FILE })
+
+/** The problems that a text is refused for, without the file name in front. */
+function problems(text: string): string[] {
+  try {
+    parse(text)
+  } catch (error) {
+    expect(error).to.be.instanceOf(ConfigError)
+    expect((error as ConfigError).file).to.equal(FILE)
+    return (error as ConfigError).problems.map(line => {
+      expect(line.startsWith(`${FILE}:`), line).to.equal(true)
+      return line.slice(FILE.length + 1).trim()
+    })
+  }
+  throw new Error('the configuration was accepted')
+}
+
+describe('server configuration', () => {
+  it('reads config/server.local.toml, with paths relative to it', () => {
+    const file = fileURLToPath(new URL('../../config/server.local.toml', import.meta.url))
+    const config = loadServerConfig(file)
+    expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 4433 })
+    expect(config.tls.clientCa).to.equal(resolve(file, '../../cert/out/ca.pem'))
+    expect(config.auth.mode).to.equal('mtls')
+    expect(config.routes.map(route => `${route.prefix} ${route.protocol}`)).to.deep.equal([
+      '10.89.0.0/24 0',
+      'fd00:89::/64 0',
+      '10.90.0.1/32 0',
+      'fd00:90::1/128 0',
+    ])
+  })
+
+  it('fills in the documented defaults', () => {
+    const config = parse(TLS + POOL)
+    expect(config.tls).to.deep.equal({
+      certificate: resolve('config/server.pem'),
+      key: resolve('config/server-key.pem'),
+    })
+    expect(config.tunnel.template).to.equal('/.well-known/masque/ip/{target}/{ipproto}/')
+    expect(config.tunnel.encapsulations).to.deep.equal(['datagram', 'stream-per-packet', 'single-stream'])
+    expect(config.auth).to.deep.equal({ mode: 'none', tokens: [], identities: [], maxTunnelsPerIdentity: 16 })
+    expect(config.quic).to.deep.equal({
+      congestionControl: 'cubic',
+      idleTimeoutMs: 30_000,
+      maxUdpPayload: 1400,
+      datagramQueue: 1024,
+    })
+    expect(config.api).to.deep.equal({ enabled: true, host: '127.0.0.1', port: 8080 })
+  })
+
+  it('advertises the pools and the hosts outside them when no routes are given', () => {
+    const config = parse(
+      `${TLS}${POOL}hosts = [{ name = "in", ipv4 = "10.89.0.9" }, { name = "out", ipv6 = "fd00:90::1" }]`,
+    )
+    expect(config.routes.map(route => route.prefix.toString())).to.deep.equal(['10.89.0.0/24', 'fd00:90::1/128'])
+  })
+
+  it('maps tokens, with the general limit where none is given', () => {
+    const sha256 = 'AB'.repeat(32)
+    const config = parse(
+      `${TLS}${POOL}[auth]\nmode = "token"\nmax_tunnels_per_identity = 3\n[[auth.tokens]]\nidentity = "alice"\nsha256 = "${sha256}"`,
+    )
+    expect(config.auth.tokens).to.deep.equal([{ identity: 'alice', sha256: sha256.toLowerCase(), maxTunnels: 3 }])
+  })
+
+  it('names file, key, what was found and what is expected', () => {
+    expect(() => parse(`${TLS}pool = { ipv4 = "10.89.0.1/24" }`)).to.throw(
+      ConfigError,
+      /^config\/server\.toml: pool\.ipv4: found "10\.89\.0\.1\/24", expected an IPv4 prefix whose host bits are zero, such as 10\.89\.0\.0\/24$/,
+    )
+  })
+
+  for (const [what, text, expected] of [
+    [
+      'a value of another type',
+      `${TLS}${POOL}listen.port = "4433"`,
+      'listen.port: found "4433", expected a port from 0 to 65535',
+    ],
+    [
+      'a number out of range',
+      `${TLS}${POOL}listen.port = 65536`,
+      'listen.port: found 65536, expected a port from 0 to 65535',
+    ],
+    [
+      'a number that is none',
+      `${TLS}${POOL}listen.port = nan`,
+      'listen.port: found NaN, expected a port from 0 to 65535',
+    ],
+    [
+      'a word that is not offered',
+      `${TLS}${POOL}auth.mode = "tls"`,
+      'auth.mode: found "tls", expected one of "none", "mtls", "token", "mtls-or-token"',
+    ],
+    [
+      'a value instead of a table',
+      `${TLS}${POOL}listen = 4433`,
+      'listen: found 4433, expected a table [listen] with the keys host, port',
+    ],
+    ['a missing key', `${POOL}tls.certificate = "x"`, 'tls.key: missing, expected the path of a file'],
+    ['a missing section', POOL, 'tls: missing, expected a table [tls] with the keys certificate, key, client_ca'],
+    [
+      'an address of the wrong family',
+      `${TLS}pool = { ipv6 = "10.0.0.0/8" }`,
+      'pool.ipv6: found "10.0.0.0/8", expected an IPv6 prefix',
+    ],
+    [
+      'a slip in a key',
+      `${TLS}${POOL}listen.prot = 1`,
+      'listen.prot: unknown key, did you mean port?; allowed here: host, port',
+    ],
+    ['an unknown section', `${TLS}${POOL}[database]`, 'database: unknown key; allowed here: listen, tls, tunnel,'],
+    [
+      'a slip in a list of tables',
+      `${TLS}${POOL}[[hosts]]\nname = "a"\nipv5 = "1"`,
+      'hosts[0].ipv5: unknown key, did you mean ipv4?',
+    ],
+    [
+      'a repeated encapsulation',
+      `${TLS}${POOL}tunnel.encapsulations = ["datagram", "datagram"]`,
+      'tunnel.encapsulations: found ["datagram","datagram"], expected a list of',
+    ],
+    [
+      'a template with a wrong variable syntax',
+      `${TLS}${POOL}tunnel.template = "/ip/{+target}/"`,
+      'tunnel.template: URI template',
+    ],
+    ['no pool', `${TLS}[pool]`, 'pool: no addresses for clients'],
+    [
+      'a pool without a leasable IPv4 address',
+      `${TLS}pool.ipv4 = "10.0.0.0/31"`,
+      'pool.ipv4: found 10.0.0.0/31, which is too small to lease an address from; expected a prefix length of at most 30',
+    ],
+    [
+      'a pool without a leasable IPv6 address',
+      `${TLS}pool.ipv6 = "fd00::/127"`,
+      'pool.ipv6: found fd00::/127, which is too small',
+    ],
+    [
+      'a pool that cannot be forwarded',
+      `${TLS}pool.ipv6 = "fe80::/64"`,
+      'pool.ipv6: found fe80::/64; expected addresses that can be forwarded',
+    ],
+    [
+      'overlapping routes',
+      `${TLS}${POOL}routes = [{ prefix = "10.0.0.0/8" }, { prefix = "10.1.0.0/16", protocol = 6 }]`,
+      'routes[1].prefix: found 10.1.0.0/16, which overlaps routes[0]',
+    ],
+    [
+      'two hosts with one address',
+      `${TLS}${POOL}hosts = [{ name = "a", ipv4 = "10.0.0.1" }, { name = "b", ipv4 = "10.0.0.1" }]`,
+      'hosts[1].ipv4: found 10.0.0.1, which hosts[0] has already',
+    ],
+    ['a host without an address', `${TLS}${POOL}hosts = [{ name = "a" }]`, 'hosts[0]: the host "a" has no address'],
+    ['mtls without a CA', `${TLS}${POOL}auth.mode = "mtls"`, 'tls.client_ca: missing, but auth.mode is "mtls"'],
+    ['token mode without tokens', `${TLS}${POOL}auth.mode = "token"`, 'auth.tokens: empty, but auth.mode is "token"'],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      const found = problems(text)
+      expect(found).to.have.length(1)
+      expect(found[0]).to.include(expected)
+    })
+  }
+
+  it('does not repeat a token that was written where its hash belongs', () => {
+    const [problem] = problems(`${TLS}${POOL}auth.tokens = [{ identity = "a", sha256 = "my-secret-token" }]`)
+    expect(problem).to.include('auth.tokens[0].sha256: found a text of 15 characters (not shown), expected the SHA-256')
+    expect(problem).to.not.include('my-secret-token')
+  })
+
+  it('reports every problem, one a line', () => {
+    expect(problems(`${TLS}${POOL}listen = { host = 1, prt = 2 }\nlog.level = "loud"`)).to.have.length(3)
+  })
+
+  it('gives line and column of what is not TOML', () => {
+    expect(problems('[tls]\ncertificate = \n')[0]).to.match(/^2:\d+: not valid TOML: \S/)
+    expect(problems('a = 1\na = 2')[0]).to.match(/^2:1: not valid TOML: /)
+  })
+
+  it('throws ConfigError and nothing else for any text and any TOML value', () => {
+    const accepts = (text: string): void => {
+      try {
+        parse(text)
+      } catch (error) {
+        expect(error).to.be.instanceOf(ConfigError)
+      }
+    }
+    fc.assert(fc.property(fc.string(), accepts), { numRuns: 300 })
+    const keys = [
+      'listen',
+      'tls',
+      'pool',
+      'pool.ipv4',
+      'hosts',
+      'routes',
+      'auth.tokens',
+      'tunnel.template',
+      'quic.key_log',
+    ]
+    const values = [
+      '1',
+      '1.5',
+      'inf',
+      'true',
+      '""',
+      '"x"',
+      '"0.0.0.0/0"',
+      '[]',
+      '[1]',
+      '[[]]',
+      '[{}]',
+      '{}',
+      '1979-05-27',
+      '{ a.b = 1 }',
+    ]
+    fc.assert(
+      fc.property(fc.constantFrom(...keys), fc.constantFrom(...values), (key, value) => {
+        accepts(`${key} = ${value}`)
+        accepts(`${TLS.repeat(Number(key !== 'tls'))}${POOL.repeat(Number(!key.startsWith('pool')))}${key} = ${value}`)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('says in one sentence that the file is not there, or is not a file', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'masque-lab-config-'))
+    try {
+      const missing = join(directory, 'none.toml')
+      expect(() => loadServerConfig(missing)).to.throw(ConfigError, `${missing}: there is no such configuration file`)
+      expect(() => loadServerConfig(directory)).to.throw(ConfigError, 'this is a directory')
+      writeFileSync(join(directory, 'a.toml'), TLS + POOL)
+      expect(loadServerConfig(join(directory, 'a.toml')).tls.key).to.equal(join(directory, 'server-key.pem'))
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  describe('defaultServerConfig', () => {
+    it('listens on any free port, has both families, and takes overrides', () => {
+      const config = defaultServerConfig({ limits: { maxTunnels: 2 }, api: { enabled: false } })
+      expect(config.listen.port).to.equal(0)
+      expect(config.api).to.deep.equal({ enabled: false, host: '127.0.0.1', port: 0 })
+      expect(config.limits.maxTunnels).to.equal(2)
+      expect(config.limits.maxConnections).to.equal(1000)
+      expect([config.pool.ipv4?.version, config.pool.ipv6?.version]).to.deep.equal([4, 6])
+    })
+
+    it('derives the routes from an overridden pool', () => {
+      const { pool } = parse(`${TLS}pool.ipv4 = "192.0.2.0/24"`)
+      const config = defaultServerConfig({ pool, hosts: [] })
+      expect(config.routes.map(route => route.prefix.toString())).to.deep.equal(['192.0.2.0/24'])
+    })
+
+    it('checks the overrides like a file', () => {
+      expect(() => defaultServerConfig({ auth: { mode: 'token' } })).to.throw(ConfigError, 'auth.tokens: empty')
+    })
+  })
+})
+
+describe('configuration schemas', () => {
+  /** Every key of a schema as a dotted path, with its documentation. */
+  function* keys(schema: z.ZodType, path = ''): Generator<[string, string | undefined]> {
+    const inner = unwrap(schema)
+    if (inner instanceof z.ZodArray) yield* keys(inner.element as z.ZodType, path)
+    if (!(inner instanceof z.ZodObject)) return
+    for (const [key, value] of Object.entries(inner.shape)) {
+      yield [`${path}${key}`, (value as z.ZodType).description]
+      yield* keys(value as z.ZodType, `${path}${key}.`)
+    }
+  }
+
+  it('document every key', () => {
+    for (const schema of [serverConfigSchema, clientConfigSchema]) {
+      const all = [...keys(schema)]
+      expect(all.length).to.be.greaterThan(20)
+      for (const [key, description] of all) expect(description, key).to.match(/^[A-Z(].*[.?]$|\.$/s)
+    }
+  })
+})
