@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto'
+import { expect } from 'chai'
+import { MasqueClient } from '../../src/client/client.ts'
+import { defaultServerConfig, type ServerConfigOverrides } from '../../src/server/config.ts'
+import { MasqueServer } from '../../src/server/server.ts'
+import { clientConfig } from '../harness/client-config.ts'
+import { GoPeer } from '../harness/go-peer.ts'
+import { type Certificates, makeCertificates } from '../harness/go-programs.ts'
+import { failureOf, until } from '../harness/wait.ts'
+
+const GATEWAY = { v4: '10.89.0.1', v6: 'fd00:89::1' }
+const HOST = { v4: '10.90.0.1', v6: 'fd00:90::1' }
+const TOKEN = 'a-token-for-the-interop-tests-only'
+
+/** ICMP payloads; the last makes an IPv6 packet of exactly 1280 bytes. */
+const SIZES = [0, 56, 512, 1000, 1232]
+
+describe('the Go client against our server', () => {
+  let certificates: Certificates
+  let server: MasqueServer
+  const clients: { kill(): Promise<void> }[] = []
+
+  before(async () => {
+    certificates = await makeCertificates('interop-client')
+  })
+
+  after(() => certificates?.remove())
+
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map(client => client.kill()))
+    await server?.close()
+  })
+
+  async function startServer(overrides: ServerConfigOverrides = {}): Promise<void> {
+    server = await MasqueServer.start(
+      defaultServerConfig({
+        ...overrides,
+        tls: { ...certificates.server, ...overrides.tls },
+        api: { enabled: false },
+        log: { level: 'silent' },
+      }),
+    )
+  }
+
+  /** Starts a Go client; `path` is our server's default template with its variables filled in. */
+  function goClient(args: string[] = [], path = '/.well-known/masque/ip/*/*/'): GoPeer {
+    const url = `https://127.0.0.1:${server.address.port}${path}`
+    const client = new GoPeer('client', [
+      '-url',
+      url,
+      ...(args.includes('-ca') ? [] : ['-ca', certificates.ca]),
+      ...args,
+    ])
+    clients.push(client)
+    return client
+  }
+
+  /** A client of ours on the same server, to send packets to the Go client through it. */
+  async function ourClient(maxUdpPayload?: number): Promise<MasqueClient> {
+    const client = new MasqueClient(clientConfig({ port: server.address.port, ca: certificates.ca, maxUdpPayload }))
+    clients.push({ kill: () => client.close() })
+    await client.connect()
+    return client
+  }
+
+  it('CIP-06 CIP-19 gets its addresses unprompted, one of each family, and the routes', async () => {
+    await startServer()
+    const client = goClient()
+    expect(await client.waitFor('tunnel')).to.include({ status: 200, capsule_protocol: '?1' })
+    expect(await client.waitFor('assigned')).to.deep.include({
+      prefixes: ['10.89.0.2/32', 'fd00:89::2/128'],
+      ids: [0, 0],
+      refused: 0,
+    })
+    expect((await client.waitFor('routes')).routes).to.deep.equal([
+      { start: '10.89.0.0', end: '10.89.0.255', protocol: 0 },
+      { start: HOST.v4, end: HOST.v4, protocol: 0 },
+      { start: 'fd00:89::', end: 'fd00:89::ffff:ffff:ffff:ffff', protocol: 0 },
+      { start: HOST.v6, end: HOST.v6, protocol: 0 },
+    ])
+  })
+
+  it('CIP-13 gets an answer with its own id to every address it asks for', async () => {
+    await startServer()
+    const client = goClient(['-request', '0.0.0.0/32,::/128'])
+    const { ids } = await client.waitFor('requested')
+    const assigned = await client.waitFor('assigned', event => event.ids.includes(ids[0]))
+    expect(assigned.ids).to.include.members(ids)
+    expect(assigned.refused).to.equal(0)
+    for (const target of [GATEWAY.v4, GATEWAY.v6]) {
+      expect(await client.ping({ target, size: 56 })).to.include({ received: 1 })
+    }
+  })
+
+  it('finds the tunnel with the asterisks percent-encoded and as they are', async () => {
+    await startServer()
+    for (const path of ['/.well-known/masque/ip/%2A/%2A/', '/.well-known/masque/ip/*/*/']) {
+      await goClient([], path).waitFor('assigned')
+    }
+  })
+
+  for (const [name, target, ttl] of [
+    ['the proxy itself over IPv4', GATEWAY.v4, 64],
+    ['the proxy itself over IPv6', GATEWAY.v6, 64],
+    ['a host behind the proxy over IPv4', HOST.v4, 63],
+    ['a host behind the proxy over IPv6', HOST.v6, 63],
+  ] as const) {
+    it(`CIP-29 pings ${name}; the answers arrive with a TTL of ${ttl}`, async () => {
+      await startServer()
+      const client = goClient()
+      await client.waitFor('routes')
+      for (const size of SIZES) {
+        const report = await client.ping({ target, size, count: 3 })
+        expect(report, `${size} bytes`).to.include({ sent: 3, received: 3 })
+        for (const pong of report.pongs) expect(pong).to.include({ size, ttl, intact: true })
+      }
+    })
+  }
+
+  it('CIP-33 is pinged through our server by another client, in both families and all sizes', async () => {
+    await startServer()
+    const go = goClient()
+    const { prefixes } = await go.waitFor('assigned')
+    const ours = await ourClient()
+    for (const prefix of prefixes as string[]) {
+      const target = prefix.replace(/\/.*/, '')
+      for (const size of SIZES) {
+        const { bytes, hopCount } = await ours.ping(target, { size })
+        expect(bytes).to.equal(size)
+        // The Go library counts the TTL of its own answer down, then our server that of a forwarded packet.
+        expect(hopCount).to.equal(62)
+        // Our client's own packet left with 64; one hop, our server, forwarded it.
+        expect(await go.waitFor('answered', event => event.size === size && event.target === target)).to.include({
+          ttl: 63,
+        })
+      }
+    }
+  })
+
+  it('CIP-29 is told by ICMP when the TTL ran out at our server', async () => {
+    await startServer()
+    const go = goClient()
+    await go.waitFor('routes')
+    const ours = await ourClient()
+    for (const prefix of ours.info.assigned) {
+      const target = prefix.address.toString()
+      // The Go library sends it with 1, and our server may not forward that.
+      const { failures } = await go.ping({ target, size: 56, ttl: 2 })
+      expect(failures).to.have.length(1)
+      expect(failures[0]).to.include({ event: 'ping-failed', kind: 'time-exceeded', code: 0, origin: 'peer' })
+      expect([GATEWAY.v4, GATEWAY.v6]).to.include(failures[0]?.from)
+    }
+  })
+
+  it('CIP-26 is told by ICMP when it pings an address that nobody has', async () => {
+    await startServer()
+    const client = goClient()
+    await client.waitFor('routes')
+    for (const target of ['10.89.0.200', 'fd00:89::200']) {
+      const { failures } = await client.ping({ target, size: 56 })
+      expect(failures[0]).to.include({ event: 'ping-failed', kind: 'unreachable', code: 0, origin: 'peer' })
+    }
+  })
+
+  it('CIP-32 CIP-34 goes on after an oversized packet, which its library refuses by itself', async () => {
+    await startServer()
+    const client = goClient()
+    await client.waitFor('routes')
+    for (const target of [HOST.v4, HOST.v6]) {
+      const { failures } = await client.ping({ target, size: 2000 })
+      expect(failures[0]).to.include({ event: 'ping-failed', kind: 'too-big', origin: 'local' })
+      expect(await client.ping({ target, size: 1000 })).to.include({ received: 1 })
+    }
+  })
+
+  it('CIP-32 is not sent what is too big for its tunnel; the sender is told the MTU', async () => {
+    await startServer()
+    const go = goClient()
+    const { prefixes } = await go.waitFor('assigned')
+    const ours = await ourClient(1450)
+    const { mtu } = server.clients().find(client => client.addresses.includes('10.89.0.2')) ?? { mtu: 0 }
+    expect(mtu).to.be.within(1280, 1400)
+    for (const prefix of prefixes as string[]) {
+      const target = prefix.replace(/\/.*/, '')
+      const header = target.includes(':') ? 48 : 28
+      expect(await ours.ping(target, { size: mtu - header })).to.include({ bytes: mtu - header })
+      const error = await failureOf(ours.ping(target, { size: mtu - header + 1 }))
+      expect(error).to.include({ kind: 'icmp' })
+      expect(error.icmp).to.include({ mtu })
+    }
+  })
+
+  it('CIP-11 is forgotten and its addresses are free again after it closed in order', async () => {
+    await startServer()
+    const client = goClient()
+    await client.waitFor('routes')
+    expect(server.clients()).to.have.length(1)
+    expect(await client.close()).to.equal(0)
+    expect(await client.waitFor('closed')).to.include({ by: 'us' })
+    await until(() => server.clients().length === 0)
+    expect(server.status().pools.map(pool => pool.used)).to.deep.equal([0, 0])
+    expect(server.connectionLog().map(entry => entry.event)).to.include.members([
+      'tunnel-opened',
+      'tunnel-closed',
+      'closed',
+    ])
+  })
+
+  it('H3-06 learns of it in order when our server closes', async () => {
+    await startServer()
+    const client = goClient()
+    await client.waitFor('routes')
+    await server.close()
+    const closed = await client.waitFor('closed')
+    expect(closed.by).to.be.oneOf(['peer', 'connection'])
+    if (closed.code !== undefined) expect(closed.code).to.equal(0x100)
+    expect(await client.exited()).to.equal(0)
+    expect(client.events.filter(event => event.event === 'error')).to.deep.equal([])
+  })
+
+  it('shares the server with a second client, each with addresses of its own', async () => {
+    await startServer()
+    const [first, second] = [goClient(), goClient()]
+    const addresses = [first, second].map(async client => (await client.waitFor('assigned')).prefixes as string[])
+    expect(new Set((await Promise.all(addresses)).flat())).to.have.property('size', 4)
+    await Promise.all([first, second].map(client => client.waitFor('routes')))
+    const target = ((await addresses[1]) as string[])[0]?.replace('/32', '') as string
+    expect(await first.ping({ target, size: 1000, count: 3 })).to.include({ received: 3 })
+  })
+
+  it('is let in with the right bearer token, and refused with a wrong one or none', async () => {
+    const sha256 = createHash('sha256').update(TOKEN).digest('hex')
+    await startServer({ auth: { mode: 'token', tokens: [{ identity: 'gopher', sha256, maxTunnels: 1 }] } })
+    const client = goClient(['-token', TOKEN])
+    await client.waitFor('routes')
+    expect(server.clients()[0]).to.include({ identity: 'gopher' })
+    for (const args of [['-token', 'another-token'], []]) {
+      const refused = goClient(args)
+      expect((await refused.waitFor('rejected')).status).to.be.oneOf([401, 403])
+      expect(await refused.exited()).to.equal(1)
+    }
+    expect(await client.ping({ target: GATEWAY.v4, size: 56 })).to.include({ received: 1 })
+  })
+
+  it('is let in with a client certificate, and gets a TLS alert without one', async () => {
+    await startServer({ tls: { clientCa: certificates.ca }, auth: { mode: 'mtls' } })
+    const { certificate, key } = certificates.client
+    const client = goClient(['-certificate', certificate, '-key', key])
+    await client.waitFor('routes')
+    expect(server.clients()[0]).to.include({ identity: 'interop-client' })
+    const refused = goClient()
+    expect(await refused.exited()).to.equal(1)
+    expect(await refused.waitFor('error')).to.include({ where: 'connect', tls_alert: 116 })
+  })
+
+  it('does not trust our server when another CA signed its certificate', async () => {
+    await startServer()
+    const client = goClient(['-ca', certificates.otherCa])
+    expect(await client.exited()).to.equal(1)
+    expect(await client.waitFor('error')).to.include({ where: 'connect', tls_alert: 42 })
+    expect(await goClient().waitFor('tunnel')).to.include({ status: 200 })
+  })
+
+  it('H3-08 is told that a path is unknown', async () => {
+    await startServer()
+    expect(await goClient([], '/somewhere/else/').waitFor('rejected')).to.include({ status: 404 })
+  })
+})
