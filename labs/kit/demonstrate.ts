@@ -1,0 +1,82 @@
+/** Runs a lab's live demonstration and keeps account of its phases. */
+import { Cleanup } from './cleanup.ts'
+import type { Demonstration, DemonstrationContext, Phase } from './types.ts'
+
+export interface DemonstrationOutcome {
+  phases: readonly Phase[]
+  summary: readonly string[]
+  /** Why it did not run to its end. */
+  failure?: string
+  ms: number
+}
+
+export interface DemonstrationOptions {
+  signal?: AbortSignal
+  onPhases?: (phases: readonly Phase[]) => void
+  now?: () => number
+}
+
+/** A demonstration that takes longer is stuck. */
+const TIMEOUT_MS = 15_000
+
+export async function runDemonstration(
+  demonstration: Demonstration,
+  options: DemonstrationOptions = {},
+): Promise<DemonstrationOutcome> {
+  const now = options.now ?? (() => performance.now())
+  const startedAt = now()
+  const begunAt = new Map<string, number>()
+  const phases: Phase[] = demonstration.phases.map(phase => ({ ...phase, state: 'waiting' }))
+  const phase = (id: string): Phase => {
+    const found = phases.find(candidate => candidate.id === id)
+    if (!found) throw new Error(`the demonstration has no phase '${id}'`)
+    return found
+  }
+  const report = () => options.onPhases?.(phases.map(entry => ({ ...entry })))
+
+  const cleanup = new Cleanup()
+  const stop = new AbortController()
+  const leave = () => stop.abort(new Error('stopped'))
+  if (options.signal?.aborted) leave()
+  options.signal?.addEventListener('abort', leave, { once: true })
+  const timer = setTimeout(() => stop.abort(new Error(`no end after ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS)
+  const stopped = new Promise<never>((_, reject) => {
+    if (stop.signal.aborted) reject(stop.signal.reason)
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true })
+  })
+  stopped.catch(() => {})
+
+  const context: DemonstrationContext = {
+    signal: stop.signal,
+    scratch: async () => cleanup.scratch(),
+    defer: undo => cleanup.defer(undo),
+    begin(id) {
+      stop.signal.throwIfAborted()
+      phase(id).state = 'running'
+      begunAt.set(id, now())
+      report()
+    },
+    done(id, detail, ms) {
+      Object.assign(phase(id), { state: 'done', detail, ms: ms ?? now() - (begunAt.get(id) ?? now()) })
+      report()
+    },
+  }
+  report()
+
+  let summary: readonly string[] = []
+  let failure: string | undefined
+  try {
+    const run = Promise.resolve().then(() => demonstration.run(context))
+    run.catch(() => {})
+    summary = (await Promise.race([run, stopped])).summary
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error)
+    for (const entry of phases) if (entry.state === 'running') entry.state = 'failed'
+    report()
+  }
+  clearTimeout(timer)
+  options.signal?.removeEventListener('abort', leave)
+  stop.abort()
+  await cleanup.run()
+  return { phases, summary, ...(failure === undefined ? {} : { failure }), ms: now() - startedAt }
+}

@@ -1,0 +1,116 @@
+/**
+ * The little Markdown that briefs are written in: headings, paragraphs, lists, block quotes, fenced code, and inline
+ * `code`, **bold** and _emphasis_. One-way: text in, wrapped lines out.
+ */
+import { type Line, type Span, type Style, wrap } from './text.ts'
+
+export type Block =
+  | { type: 'heading'; spans: Span[] }
+  | { type: 'paragraph'; spans: Span[] }
+  | { type: 'quote'; spans: Span[] }
+  | { type: 'item'; marker: string; depth: number; spans: Span[] }
+  | { type: 'code'; lines: string[] }
+
+export function parseMarkdown(text: string): Block[] {
+  const blocks: Block[] = []
+  const lines = dedent(text).split('\n')
+  let paragraph: string[] = []
+  let open: ((joined: string) => Block) | undefined
+  const close = () => {
+    if (open && paragraph.length > 0) blocks.push(open(paragraph.join(' ')))
+    open = undefined
+    paragraph = []
+  }
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!
+    const fence = /^\s*```/.test(line)
+    const heading = /^#{1,6}\s+(.*)$/.exec(line)
+    const item = /^(\s*)([-*]|\d+[.)])\s+(.*)$/.exec(line)
+    const quote = /^>\s?(.*)$/.exec(line)
+    if (fence) {
+      close()
+      const code: string[] = []
+      for (i++; i < lines.length && !/^\s*```/.test(lines[i]!); i++) code.push(lines[i]!)
+      blocks.push({ type: 'code', lines: code })
+    } else if (line.trim() === '') close()
+    else if (heading) {
+      close()
+      blocks.push({ type: 'heading', spans: parseInline(heading[1]!) })
+    } else if (item) {
+      close()
+      const [, indent = '', marker = '-'] = item
+      const depth = Math.floor(indent.length / 2)
+      open = joined => ({ type: 'item', marker: /\d/.test(marker) ? marker : '-', depth, spans: parseInline(joined) })
+      paragraph = [item[3]!]
+    } else if (quote) {
+      if (paragraph.length === 0) open = joined => ({ type: 'quote', spans: parseInline(joined) })
+      paragraph.push(quote[1]!.trim())
+    } else {
+      open ??= joined => ({ type: 'paragraph', spans: parseInline(joined) })
+      paragraph.push(line.trim())
+    }
+  }
+  close()
+  return blocks
+}
+
+export function parseInline(text: string): Span[] {
+  const spans: Span[] = []
+  const pattern = /`([^`]+)`|\*\*([^*]+)\*\*|(?<!\w)_([^_]+)_(?!\w)/g
+  let at = 0
+  for (const match of text.matchAll(pattern)) {
+    if (match.index > at) spans.push({ text: text.slice(at, match.index) })
+    const [whole, code, strong, emphasis] = match
+    const style: Style = code !== undefined ? 'code' : strong !== undefined ? 'strong' : 'emphasis'
+    spans.push({ text: code ?? strong ?? emphasis ?? whole, style })
+    at = match.index + whole.length
+  }
+  if (at < text.length) spans.push({ text: text.slice(at) })
+  return spans
+}
+
+/** Lines no wider than `width`, except that code is never broken: what is too wide there is cut by who shows it. */
+export function layoutMarkdown(text: string, width: number): Line[] {
+  const lines: Line[] = []
+  let previous: Block | undefined
+  for (const block of parseMarkdown(text)) {
+    const tight = previous?.type === 'item' && block.type === 'item'
+    if (previous && !tight) lines.push([])
+    switch (block.type) {
+      case 'heading':
+        lines.push(
+          ...wrap(
+            block.spans.map(span => ({ ...span, style: 'heading' as const })),
+            width,
+          ),
+        )
+        break
+      case 'paragraph':
+        lines.push(...wrap(block.spans, width))
+        break
+      case 'quote':
+        lines.push(...wrap(block.spans, width, [{ text: '| ', style: 'muted' }]))
+        break
+      case 'item': {
+        const indent = '  '.repeat(block.depth)
+        const marker = `${indent}${block.marker} `
+        lines.push(
+          ...wrap(block.spans, width, [{ text: marker, style: 'muted' }], [{ text: ' '.repeat(marker.length) }]),
+        )
+        break
+      }
+      case 'code':
+        for (const code of block.lines) lines.push([{ text: '    ' }, { text: code, style: 'code' }])
+    }
+    previous = block
+  }
+  return lines
+}
+
+/** Takes away the indentation that all lines share, so that a brief can be indented like the code around it. */
+export function dedent(text: string): string {
+  const lines = text.replace(/^\n/, '').trimEnd().split('\n')
+  const filled = lines.filter(line => line.trim() !== '')
+  const common = Math.min(...filled.map(line => line.length - line.trimStart().length), 80)
+  return lines.map(line => line.slice(Math.min(common, line.length - line.trimStart().length))).join('\n')
+}

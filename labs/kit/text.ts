@@ -1,0 +1,104 @@
+/**
+ * Styled text as data: lines of spans, wrapped to a width. The terminal UI colours them, plain mode joins them, so both
+ * show the same words.
+ */
+
+export type Style = 'strong' | 'emphasis' | 'code' | 'heading' | 'muted' | 'good' | 'bad' | 'accent'
+
+export interface Span {
+  text: string
+  style?: Style
+}
+
+export type Line = readonly Span[]
+
+/** Columns that a text takes. The labs' texts use characters of one column only. */
+export function columns(text: string): number {
+  return [...text].length
+}
+
+export function lineColumns(line: Line): number {
+  return line.reduce((sum, span) => sum + columns(span.text), 0)
+}
+
+/** The text without its styles, without trailing blanks. */
+export function plainText(line: Line): string {
+  return line
+    .map(span => span.text)
+    .join('')
+    .trimEnd()
+}
+
+/**
+ * Breaks spans at blanks so that no line is wider than `width`; a word that is wider by itself is broken anywhere.
+ * `first` goes before the first line, `rest` before the others (for list items and labels).
+ */
+export function wrap(spans: readonly Span[], width: number, first: Line = [], rest: Line = first): Line[] {
+  const words = splitWords(spans)
+  const lines: Line[] = []
+  let prefix = first
+  let line: Span[] = []
+  let used = lineColumns(prefix)
+  const flush = () => {
+    lines.push([...prefix, ...line])
+    prefix = rest
+    line = []
+    used = lineColumns(prefix)
+  }
+  for (const word of words) {
+    const needed = lineColumns(word)
+    if (line.length > 0) {
+      if (used + 1 + needed > width) flush()
+      else {
+        line.push({ text: ' ', style: sameStyle(line.at(-1), word[0]) })
+        used++
+      }
+    }
+    let pending: readonly Span[] = word
+    while (lineColumns(pending) > Math.max(1, width - used)) {
+      const [head, tail] = splitAt(pending, Math.max(1, width - used))
+      line.push(...head)
+      flush()
+      pending = tail
+    }
+    line.push(...pending)
+    used += lineColumns(pending)
+  }
+  if (line.length > 0 || lines.length === 0) flush()
+  return lines
+}
+
+/** Words keep the styles of their parts: `` `ttl`: `` is one word of two spans. */
+function splitWords(spans: readonly Span[]): Span[][] {
+  const words: Span[][] = []
+  let word: Span[] = []
+  for (const { text, style } of spans) {
+    for (const part of text.split(/(\s+)/)) {
+      if (part === '') continue
+      if (/^\s+$/.test(part)) {
+        if (word.length > 0) words.push(word)
+        word = []
+      } else word.push({ text: part, style })
+    }
+  }
+  if (word.length > 0) words.push(word)
+  return words
+}
+
+function splitAt(spans: readonly Span[], at: number): [Span[], Span[]] {
+  const head: Span[] = []
+  const tail: Span[] = []
+  let room = at
+  for (const span of spans) {
+    const characters = [...span.text]
+    if (room > 0) head.push({ ...span, text: characters.slice(0, room).join('') })
+    if (characters.length > room) tail.push({ ...span, text: characters.slice(Math.max(0, room)).join('') })
+    room = Math.max(0, room - characters.length)
+  }
+  return [head, tail]
+}
+
+/** The blank inside a styled phrase belongs to the phrase. */
+function sameStyle(left: Span | undefined, right: Span | undefined): Style | undefined {
+  return left?.style === right?.style ? left?.style : undefined
+}

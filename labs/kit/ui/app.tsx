@@ -1,0 +1,344 @@
+/** The lab in a terminal: demonstration, list of tasks, one task. Which keys do what is decided here. */
+import { Text, useApp, useInput } from 'ink'
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
+import { type DemonstrationOutcome, runDemonstration } from '../demonstrate.ts'
+import { exerciseFolder, runCheck, type Step, type TaskResult } from '../engine.ts'
+import { nextTask, STATE_WORDS, solvedCount, stateOf } from '../pages.ts'
+import type { ProgressStore } from '../progress.ts'
+import type { Span } from '../text.ts'
+import type { Lab, Phase, Task } from '../types.ts'
+import { DemonstrationBody } from './demonstration.tsx'
+import { Frame, maxScroll, progressSpans, scrollNote, ThemeContext, useSize, useTicks } from './frame.tsx'
+import { TaskListBody } from './task-list.tsx'
+import { layoutTask, TaskBody, taskRows } from './task-view.tsx'
+import { type Theme, themeFor } from './theme.ts'
+
+export interface AppProps {
+  lab: Lab
+  root: string
+  store: ProgressStore
+  /** Opens this task at once, without the demonstration. */
+  task?: Task
+  theme?: Theme
+}
+
+type Screen = 'demonstration' | 'tasks' | 'task'
+
+const MIN_COLUMNS = 50
+const MIN_ROWS = 14
+
+export function App({ lab, root, store, task: firstTask, theme = themeFor() }: AppProps) {
+  const { exit } = useApp()
+  const size = useSize()
+  const [screen, setScreen] = useState<Screen>(firstTask ? 'task' : lab.demonstration ? 'demonstration' : 'tasks')
+  const [progress, setProgress] = useState(() => store.lab(lab.id))
+  const [selected, setSelected] = useState(() =>
+    lab.tasks.indexOf(firstTask ?? nextTask(lab, progress) ?? lab.tasks[0]!),
+  )
+  const task = lab.tasks[selected]!
+
+  const demonstration = useDemonstration(lab, screen === 'demonstration')
+  const refresh = useCallback(() => setProgress(store.lab(lab.id)), [store, lab])
+  const taskScreen = useTaskScreen({ lab, root, store, task, theme, refresh })
+
+  useInput((input, key) => {
+    if (taskScreen.asked) {
+      if (key.escape) taskScreen.stopAnswering()
+      return
+    }
+    if (input === 'q') return exit()
+    const down = key.downArrow || input === 'j'
+    const up = key.upArrow || input === 'k'
+    if (screen === 'demonstration') {
+      if (key.return || key.escape) setScreen('tasks')
+      else if (input === 'r') demonstration.again()
+    } else if (screen === 'tasks') {
+      if (down) setSelected(Math.min(lab.tasks.length - 1, selected + 1))
+      else if (up) setSelected(Math.max(0, selected - 1))
+      else if (key.return) setScreen('task')
+      else if (input === 'd' && lab.demonstration) {
+        demonstration.again()
+        setScreen('demonstration')
+      }
+    } else {
+      if (down) taskScreen.scroll(1)
+      else if (up) taskScreen.scroll(-1)
+      else if (key.pageDown || input === ' ') taskScreen.scroll(8)
+      else if (key.pageUp) taskScreen.scroll(-8)
+      else if (input === 'h') taskScreen.hint()
+      else if (input === 'c') taskScreen.check()
+      else if (input === 'a') taskScreen.startAnswering()
+      else if (input === 'n' && selected < lab.tasks.length - 1) setSelected(selected + 1)
+      else if (key.escape || input === 'b') {
+        if (taskScreen.running) taskScreen.cancel()
+        else setScreen('tasks')
+      }
+    }
+  })
+
+  if (size.columns < MIN_COLUMNS || size.rows < MIN_ROWS) {
+    return (
+      <Text>
+        Please make the window larger: {MIN_COLUMNS} columns by {MIN_ROWS} rows are needed. (q quits)
+      </Text>
+    )
+  }
+
+  const title = `Lab ${lab.number}  ${lab.title}`
+  const solved = progressSpans(theme, solvedCount(lab, progress), lab.tasks.length, 12)
+  return (
+    <ThemeContext.Provider value={theme}>
+      {screen === 'demonstration' && lab.demonstration ? (
+        <Frame
+          title={title}
+          right={[{ text: 'demonstration', style: 'muted' }]}
+          size={size}
+          keys={
+            demonstration.outcome
+              ? [
+                  ['enter', 'to the tasks'],
+                  ['r', 'run it again'],
+                  ['q', 'quit'],
+                ]
+              : [
+                  ['enter', 'skip to the tasks'],
+                  ['q', 'quit'],
+                ]
+          }
+        >
+          <DemonstrationBody demonstration={lab.demonstration} size={size} {...demonstration} />
+        </Frame>
+      ) : screen === 'tasks' ? (
+        <Frame
+          title={title}
+          right={solved}
+          size={size}
+          keys={[
+            ['j/k', 'move'],
+            ['enter', 'open'],
+            ...(lab.demonstration ? [['d', 'demonstration'] as const] : []),
+            ['q', 'quit'],
+          ]}
+        >
+          <TaskListBody lab={lab} progress={progress} selected={selected} size={size} />
+        </Frame>
+      ) : (
+        <Frame
+          title={`${selected + 1}  ${task.title}`}
+          right={stateSpans(
+            theme,
+            stateOf(progress, task),
+            `lab ${lab.number}, task ${selected + 1} of ${lab.tasks.length}`,
+          )}
+          note={taskScreen.note}
+          size={size}
+          keys={taskKeys(task, taskScreen, selected < lab.tasks.length - 1)}
+        >
+          <TaskBody {...taskScreen.body} size={size} />
+        </Frame>
+      )}
+    </ThemeContext.Provider>
+  )
+}
+
+function stateSpans(theme: Theme, state: keyof typeof STATE_WORDS, where: string): Span[] {
+  const style = state === 'solved' ? 'good' : state === 'attempted' ? 'bad' : 'muted'
+  return [
+    { text: `${where}  `, style: 'muted' },
+    { text: `${theme.marks[state]} ${STATE_WORDS[state]}`, style },
+  ]
+}
+
+function taskKeys(task: Task, state: TaskScreen, hasNext: boolean): (readonly [string, string])[] {
+  if (state.asked)
+    return [
+      ['enter', 'save the answer'],
+      ['esc', 'leave it'],
+    ]
+  if (state.running)
+    return [
+      ['esc', 'stop the check'],
+      ['j/k', 'scroll'],
+      ['q', 'quit'],
+    ]
+  return [
+    ['c', 'check'],
+    ...(task.questions.length > 0 ? [['a', 'answer'] as const] : []),
+    ...(state.hintsLeft > 0 ? [['h', `hint (${state.hintsLeft} left)`] as const] : []),
+    ['j/k', 'scroll'],
+    ...(hasNext ? [['n', 'next'] as const] : []),
+    ['esc', 'back'],
+    ['q', 'quit'],
+  ]
+}
+
+interface DemonstrationState {
+  phases: readonly Phase[]
+  outcome: DemonstrationOutcome | undefined
+  again(): void
+}
+
+/** Runs the demonstration while its screen is shown; leaving the screen stops it. */
+function useDemonstration(lab: Lab, shown: boolean): DemonstrationState {
+  const waiting = (): Phase[] => (lab.demonstration?.phases ?? []).map(phase => ({ ...phase, state: 'waiting' }))
+  const [phases, setPhases] = useState<readonly Phase[]>(waiting)
+  const [outcome, setOutcome] = useState<DemonstrationOutcome>()
+  const [turn, setTurn] = useState(0)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another turn is what makes it run again
+  useEffect(() => {
+    if (!shown || !lab.demonstration) return
+    const stop = new AbortController()
+    setOutcome(undefined)
+    runDemonstration(lab.demonstration, {
+      signal: stop.signal,
+      onPhases: now => {
+        if (!stop.signal.aborted) setPhases(now)
+      },
+    }).then(end => {
+      if (!stop.signal.aborted) setOutcome(end)
+    })
+    return () => stop.abort()
+  }, [lab, shown, turn])
+  return { phases, outcome, again: () => setTurn(old => old + 1) }
+}
+
+interface TaskScreenOptions {
+  lab: Lab
+  root: string
+  store: ProgressStore
+  task: Task
+  theme: Theme
+  refresh: () => void
+}
+
+type TaskScreen = ReturnType<typeof useTaskScreen>
+
+/** Everything that happens on the screen of one task. */
+function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOptions) {
+  const size = useSize()
+  const exercises = exerciseFolder(root, lab)
+  const [answers, setAnswers] = useState<Record<string, string>>({})
+  const [notice, setNotice] = useState<string>()
+  const [running, setRunning] = useState<readonly Step[]>()
+  const [results, setResults] = useState<Record<string, TaskResult>>({})
+  const [question, setQuestion] = useState<number>()
+  const [offsets, setOffsets] = useState<readonly number[]>([0, 0])
+  const [latest, setLatest] = useState<'hint' | 'check'>('check')
+  const [jump, setJump] = useState(false)
+  const check = useRef<AbortController>(undefined)
+  const frame = useTicks(running !== undefined)
+
+  const loadAnswers = useCallback(() => {
+    try {
+      setAnswers(readAnswers(exercises)[task.id] ?? {})
+      setNotice(undefined)
+    } catch (error) {
+      if (!(error instanceof AnswerFileError)) throw error
+      setNotice(error.message)
+    }
+  }, [exercises, task])
+
+  // Another task begins at its top, without the check of the one before.
+  useEffect(() => {
+    loadAnswers()
+    setOffsets([0, 0])
+    setQuestion(undefined)
+    return () => {
+      check.current?.abort()
+      check.current = undefined
+      setRunning(undefined)
+    }
+  }, [loadAnswers])
+
+  const hintsShown = store.task(lab.id, task.id).hints
+  const content = { lab, task, answers, hintsShown, running, result: results[task.id], latest, notice }
+  const layout = layoutTask(content, theme, size, frame)
+  const asked = question === undefined ? undefined : task.questions[question]
+  const rows = taskRows(size, asked)
+  const limits = layout.columns.map(column => maxScroll(column.lines.length, rows))
+  const last = layout.columns.length - 1
+  const { newest } = layout
+  const longest = limits.indexOf(Math.max(...limits))
+
+  // What has just appeared is brought into view, once it has been laid out.
+  useEffect(() => {
+    if (!jump) return
+    setOffsets(old => old.map((offset, index) => (index === last ? Math.min(newest, limits[last]!) : offset)))
+    setJump(false)
+  }, [jump, last, newest, limits])
+
+  const scroll = (by: number) =>
+    setOffsets(old => limits.map((limit, index) => Math.max(0, Math.min(limit, Math.min(old[index] ?? 0, limit) + by))))
+
+  const runTask = () => {
+    if (check.current) return
+    const stop = new AbortController()
+    check.current = stop
+    loadAnswers()
+    setRunning([])
+    setLatest('check')
+    setJump(true)
+    runCheck(lab, task, {
+      root,
+      mode: 'live',
+      signal: stop.signal,
+      onEvent: event => {
+        if (event.type === 'step' && !stop.signal.aborted) {
+          setRunning(event.steps)
+          setJump(true)
+        }
+      },
+    }).then(result => {
+      if (stop.signal.aborted) return
+      check.current = undefined
+      setRunning(undefined)
+      store.recordCheck(lab.id, task.id, result.passed)
+      setResults(old => ({ ...old, [task.id]: result }))
+      setJump(true)
+      refresh()
+    })
+  }
+
+  const answer = (text: string) => {
+    if (!asked || question === undefined) return
+    try {
+      if (text.trim() !== '') writeAnswer(exercises, task.id, asked.id, text.trim())
+      loadAnswers()
+    } catch (error) {
+      setNotice(error instanceof Error ? error.message : String(error))
+    }
+    setQuestion(question + 1 < task.questions.length ? question + 1 : undefined)
+  }
+
+  return {
+    asked,
+    running: running !== undefined,
+    hintsLeft: task.hints.length - hintsShown,
+    scroll,
+    check: runTask,
+    cancel() {
+      check.current?.abort()
+      check.current = undefined
+      setRunning(undefined)
+    },
+    hint() {
+      if (hintsShown >= task.hints.length) return
+      store.revealHint(lab.id, task.id, task.hints.length)
+      refresh()
+      setLatest('hint')
+      setJump(true)
+    },
+    startAnswering() {
+      if (task.questions.length > 0 && running === undefined) setQuestion(0)
+    },
+    stopAnswering: () => setQuestion(undefined),
+    note: scrollNote(
+      theme,
+      Math.min(offsets[longest] ?? 0, limits[longest]!),
+      layout.columns[longest]!.lines.length,
+      rows,
+    ),
+    body: { layout, offsets, asked, answer: asked ? (answers[asked.id] ?? '') : '', onAnswer: answer },
+  }
+}

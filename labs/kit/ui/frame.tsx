@@ -1,0 +1,142 @@
+/** What all screens share: header, body, keys; the lines in the body; the size of the terminal. */
+import { Box, Text, useStdout } from 'ink'
+import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
+import { columns, type Line, lineColumns, type Span } from '../text.ts'
+import { type Theme, themeFor } from './theme.ts'
+
+export const ThemeContext = createContext<Theme>(themeFor())
+export const useTheme = (): Theme => useContext(ThemeContext)
+
+export interface Size {
+  columns: number
+  rows: number
+}
+
+/** The terminal's size, kept up to date. */
+export function useSize(): Size {
+  const { stdout } = useStdout()
+  const read = (): Size => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 })
+  const [size, setSize] = useState(read)
+  useEffect(() => {
+    const resized = () => setSize({ columns: stdout.columns || 80, rows: stdout.rows || 24 })
+    stdout.on('resize', resized)
+    return () => {
+      stdout.off('resize', resized)
+    }
+  }, [stdout])
+  return size
+}
+
+/** A number that counts up while `active`, for spinners. */
+export function useTicks(active: boolean, everyMs = 100): number {
+  const [tick, setTick] = useState(0)
+  useEffect(() => {
+    if (!active) return
+    const timer = setInterval(() => setTick(old => old + 1), everyMs)
+    return () => clearInterval(timer)
+  }, [active, everyMs])
+  return tick
+}
+
+/** Header, rule, body, rule, keys. */
+const FRAME_ROWS = 4
+/** Ink writes a newline after the last row; were that row the terminal's last, the screen would scroll. */
+const SPARE_ROWS = 1
+
+export function bodyRows(size: Size): number {
+  return Math.max(1, size.rows - FRAME_ROWS - SPARE_ROWS)
+}
+
+/** Columns of the body: one blank column on either side. */
+export function bodyColumns(size: Size): number {
+  return Math.max(20, size.columns - 2)
+}
+
+export interface FrameProps {
+  title: string
+  /** Right-hand side of the header. */
+  right?: readonly Span[]
+  /** Right-hand end of the lower rule, for instance how much more there is to scroll. */
+  note?: string
+  keys: readonly (readonly [key: string, action: string])[]
+  size: Size
+  children: ReactNode
+}
+
+export function Frame({ title, right = [], note, keys, size, children }: FrameProps) {
+  const theme = useTheme()
+  const width = bodyColumns(size)
+  const noteText = note ? ` ${note} ` : ''
+  const footer: Span[] = keys.flatMap(([key, action], index) => [
+    ...(index > 0 ? [{ text: '   ' }] : []),
+    { text: key, style: 'accent' as const },
+    { text: ` ${action}` },
+  ])
+  return (
+    <Box flexDirection="column" height={size.rows - SPARE_ROWS} paddingX={1}>
+      <Box justifyContent="space-between" height={1}>
+        <Text bold wrap="truncate">
+          {title}
+        </Text>
+        <SpanText spans={right} />
+      </Box>
+      <Text dimColor>{theme.marks.rule.repeat(width)}</Text>
+      <Box flexDirection="column" height={bodyRows(size)} overflow="hidden">
+        {children}
+      </Box>
+      <Text dimColor>
+        {theme.marks.rule.repeat(width - columns(noteText))}
+        {noteText}
+      </Text>
+      <SpanText spans={footer} />
+    </Box>
+  )
+}
+
+export function SpanText({ spans }: { spans: readonly Span[] }) {
+  const theme = useTheme()
+  return (
+    <Text wrap="truncate">
+      {spans.map((span, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: spans have no identity besides their place
+        <Text key={index} {...theme.style(span.style)}>
+          {span.text}
+        </Text>
+      ))}
+    </Text>
+  )
+}
+
+/** Lines as they are, each on one row; what is too wide is cut. */
+export function Lines({ lines }: { lines: readonly Line[] }) {
+  return (
+    <>
+      {lines.map((line, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no identity besides their place
+        <SpanText key={index} spans={lineColumns(line) === 0 ? [{ text: ' ' }] : line} />
+      ))}
+    </>
+  )
+}
+
+/** How far a window of `rows` may be scrolled over `total` lines. */
+export function maxScroll(total: number, rows: number): number {
+  return Math.max(0, total - rows)
+}
+
+export function scrollNote(theme: Theme, offset: number, total: number, rows: number): string | undefined {
+  const max = maxScroll(total, rows)
+  if (max === 0) return undefined
+  const arrows = `${offset > 0 ? theme.marks.up : ' '}${offset < max ? theme.marks.down : ' '}`
+  return `${arrows} lines ${offset + 1}-${Math.min(total, offset + rows)} of ${total}`
+}
+
+/** `━━━━────` with as many parts filled as there are done. */
+export function progressSpans(theme: Theme, done: number, total: number, width: number): Span[] {
+  const filled = total === 0 ? 0 : Math.round((done / total) * width)
+  return [
+    { text: theme.marks.barFull.repeat(filled), style: 'good' },
+    { text: theme.marks.barEmpty.repeat(width - filled), style: 'muted' },
+    { text: ` ${done} of ${total} solved` },
+  ]
+}

@@ -1,0 +1,46 @@
+/** The list of tasks with their states, and below it what the lab is for. */
+import { Box, Text } from 'ink'
+import { STATE_WORDS, stateOf } from '../pages.ts'
+import type { LabProgress } from '../progress.ts'
+import { columns, type Line, type Style, wrap } from '../text.ts'
+import type { Lab } from '../types.ts'
+import { bodyColumns, Lines, type Size, useTheme } from './frame.tsx'
+
+export interface TaskListBodyProps {
+  lab: Lab
+  progress: Readonly<LabProgress>
+  selected: number
+  size: Size
+}
+
+const STATE_STYLES: Record<keyof typeof STATE_WORDS, Style> = { open: 'muted', attempted: 'bad', solved: 'good' }
+
+export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProps) {
+  const theme = useTheme()
+  const width = Math.min(100, bodyColumns(size))
+  const titleColumns = Math.max(...lab.tasks.map(task => columns(task.title)))
+  const lines: Line[] = lab.tasks.map((task, index) => {
+    const state = stateOf(progress, task)
+    const here = index === selected
+    return [
+      { text: here ? `${theme.marks.pointer} ` : '  ', style: 'accent' },
+      { text: `${theme.marks[state]} `, style: STATE_STYLES[state] },
+      { text: `${index + 1}  ${task.title.padEnd(titleColumns + 3)}`, style: here ? 'strong' : undefined },
+      { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },
+      { text: `${task.points} points`, style: 'muted' },
+    ]
+  })
+  const about: Line[] = [
+    ...wrap([{ text: lab.summary }], width),
+    [],
+    [{ text: 'You will be able to', style: 'muted' }],
+    ...lab.objectives.flatMap(objective => wrap([{ text: objective }], width, [{ text: '- ' }], [{ text: '  ' }])),
+  ]
+  return (
+    <Box flexDirection="column">
+      <Lines lines={lines} />
+      <Text> </Text>
+      <Lines lines={about} />
+    </Box>
+  )
+}

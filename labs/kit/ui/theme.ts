@@ -1,0 +1,102 @@
+/**
+ * Colours and marks. A colour never says anything alone: a mark of another shape, or a word, says it too. With NO_COLOR
+ * set there are no colours; bold, dim and reverse stay, as https://no-color.org has it.
+ */
+import type { TextProps } from 'ink'
+import type { Style } from '../text.ts'
+import type { PhaseState } from '../types.ts'
+
+export interface Marks {
+  solved: string
+  attempted: string
+  open: string
+  good: string
+  bad: string
+  waiting: string
+  pointer: string
+  rule: string
+  barFull: string
+  barEmpty: string
+  up: string
+  down: string
+  spinner: readonly string[]
+}
+
+const UNICODE: Marks = {
+  solved: '✓',
+  attempted: '✗',
+  open: '○',
+  good: '✓',
+  bad: '✗',
+  waiting: '·',
+  pointer: '❯',
+  rule: '─',
+  barFull: '━',
+  barEmpty: '─',
+  up: '↑',
+  down: '↓',
+  spinner: ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'],
+}
+
+const ASCII: Marks = {
+  solved: '+',
+  attempted: 'x',
+  open: 'o',
+  good: '+',
+  bad: 'x',
+  waiting: '.',
+  pointer: '>',
+  rule: '-',
+  barFull: '=',
+  barEmpty: '-',
+  up: '^',
+  down: 'v',
+  spinner: ['|', '/', '-', '\\'],
+}
+
+export interface Theme {
+  marks: Marks
+  style(style: Style | undefined): TextProps
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export function themeFor(env: Environment = process.env, platform: NodeJS.Platform = process.platform): Theme {
+  const colour = !env.NO_COLOR
+  const styles: Record<Style, TextProps> = {
+    strong: { bold: true },
+    emphasis: { italic: true },
+    code: colour ? { color: 'cyan' } : { bold: true },
+    heading: { bold: true, underline: true },
+    muted: { dimColor: true },
+    good: colour ? { color: 'green', bold: true } : { bold: true },
+    bad: colour ? { color: 'red', bold: true } : { bold: true },
+    accent: colour ? { color: 'cyan', bold: true } : { bold: true },
+  }
+  return {
+    marks: showsUnicode(env, platform) ? UNICODE : ASCII,
+    style: style => (style === undefined ? {} : styles[style]),
+  }
+}
+
+/** The Linux console and old Windows consoles have no braille and few symbols; a C locale promises ASCII only. */
+function showsUnicode(env: Environment, platform: NodeJS.Platform): boolean {
+  if (platform === 'win32') return Boolean(env.WT_SESSION || env.TERM_PROGRAM)
+  if (env.TERM === 'linux') return false
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || ''
+  return locale !== 'C' && locale !== 'POSIX'
+}
+
+export function phaseMark(theme: Theme, state: PhaseState, frame: number): { text: string; style: Style } {
+  const { marks } = theme
+  switch (state) {
+    case 'waiting':
+      return { text: marks.waiting, style: 'muted' }
+    case 'running':
+      return { text: marks.spinner[frame % marks.spinner.length]!, style: 'accent' }
+    case 'done':
+      return { text: marks.good, style: 'good' }
+    case 'failed':
+      return { text: marks.bad, style: 'bad' }
+  }
+}
