@@ -72,4 +72,9 @@ export class HeldDatagrams {
     for (const payload of released) this.#bytes -= payload.length
     return released
   }
+
+  clear(): void {
+    this.#held = []
+    this.#bytes = 0
+  }
 }

@@ -45,9 +45,8 @@ export function isHttp2OnlyFrame(type: number): boolean {
 }
 
 /** Ids of the form 0x1f * N + 0x21 mean nothing and must be ignored: "grease" (RFC 9114 §7.2.8, §7.2.4.1, §6.2.3). */
-export function isReservedId(id: number | bigint): boolean {
-  const value = BigInt(id)
-  return value >= 0x21n && (value - 0x21n) % 0x1fn === 0n
+export function isReservedId(id: bigint): boolean {
+  return id >= 0x21n && (id - 0x21n) % 0x1fn === 0n
 }
 
 /** The type and length of a frame whose payload (`length` bytes) follows. */

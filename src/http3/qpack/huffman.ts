@@ -125,9 +125,9 @@ export function huffmanDecode(bytes: Uint8Array): Uint8Array {
     for (let bit = 7; bit >= 0; bit--) {
       code = (code << 1) | ((bytes[i] >> bit) & 1)
       bits++
+      // In a canonical code the beginnings of longer codes come after the last code of each length.
       const position = code - FIRST_CODE[bits]
-      // Below the first code of this length it is the beginning of a longer one only if position >= count.
-      if (position < 0 || position >= CODE_COUNT[bits]) continue
+      if (position >= CODE_COUNT[bits]) continue
       const symbol = SYMBOLS[FIRST_SYMBOL[bits] + position]
       if (symbol === EOS) throw new DecodeError('a Huffman-coded string contains EOS')
       out[length++] = symbol
