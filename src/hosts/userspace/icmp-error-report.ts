@@ -1,6 +1,9 @@
 import type { IpAddress } from '../../ip/address.ts'
 import { type IcmpMessage, IcmpType, IcmpUnreachable, isIcmpErrorType } from '../../ip/icmp.ts'
 import { Icmpv6Type, Icmpv6Unreachable, isIcmpv6ErrorType } from '../../ip/icmpv6.ts'
+import { IPV4_HEADER_LENGTH, ipv4HeaderLength } from '../../ip/ipv4.ts'
+import { IPV6_HEADER_LENGTH } from '../../ip/ipv6.ts'
+import { destinationOf, isLaterFragment, packetVersion, payloadOffset, protocolOf, sourceOf } from '../../ip/packet.ts'
 
 export type IcmpErrorReportKind =
   | 'destination-unreachable'
@@ -93,5 +96,33 @@ function textOf(kind: IcmpErrorReportKind, isV4: boolean, type: number, code: nu
       return `parameter problem, code ${code}`
     default:
       return `ICMP${isV4 ? '' : 'v6'} error type ${type} code ${code}`
+  }
+}
+
+/** As much of the packet that an ICMP error is about as tells whose it was. */
+export interface QuotedPacket {
+  source: IpAddress
+  destination: IpAddress
+  protocol: number
+  /** The first 8 bytes of the upper layer: ports for UDP; type, code, identifier and sequence number for an echo request. */
+  upperLayer: Uint8Array
+}
+
+/**
+ * Reads the quoted packet. It is cut off somewhere, so the usual checks of lengths and checksums do not apply. Undefined
+ * when not even 8 bytes of its upper layer are there (RFC 792 promises as many).
+ */
+export function readQuotedPacket(quoted: Uint8Array): QuotedPacket | undefined {
+  const version = packetVersion(quoted)
+  if (version === 0 || quoted.length < (version === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH)) return undefined
+  if (version === 4 && ipv4HeaderLength(quoted) < IPV4_HEADER_LENGTH) return undefined
+  if (isLaterFragment(quoted)) return undefined
+  const offset = payloadOffset(quoted)
+  if (offset === -1 || offset + 8 > quoted.length) return undefined
+  return {
+    source: sourceOf(quoted),
+    destination: destinationOf(quoted),
+    protocol: protocolOf(quoted),
+    upperLayer: quoted.subarray(offset, offset + 8),
   }
 }

@@ -9,7 +9,10 @@ export interface PingOptions {
   timeoutMs?: number
   /** TTL or hop limit of the request; default 64. */
   hopCount?: number
-  /** One of the host's own addresses; default the first that suits the target. */
+  /**
+   * Default: the first of the host's addresses that suits the target. It may be an address that the host does not have, to see
+   * what becomes of packets with a forged source.
+   */
   source?: IpAddress
   /** Called for each further reply to the same request. */
   onDuplicate?: () => void
