@@ -1,0 +1,287 @@
+/** Lab 1 as data. The checks are in harness.ts, which is loaded when the first of them runs. */
+import type { Check, Lab } from '../kit/types.ts'
+
+type Harness = typeof import('./harness.ts')
+
+/** The named check of the harness. */
+function check(name: { [K in keyof Harness]: Harness[K] extends Check ? K : never }[keyof Harness]): Check {
+  return async context => (await import('./harness.ts'))[name](context)
+}
+
+const ROUTING = 'RFC 9484 §7.2 Routing Operation'
+
+export const lab: Lab = {
+  id: 'lab-01-deploy',
+  number: 1,
+  title: 'Deploy a CONNECT-IP tunnel',
+  summary:
+    'Bring up a proxy and a client, send the first packets through the tunnel in IPv4 and IPv6, and see what holds it together.',
+  objectives: [
+    'set up a CONNECT-IP proxy and a client, with certificates',
+    'explain where the addresses and routes of a tunnel come from',
+    'predict what happens to the TTL of a packet on its way',
+    'tell a failure of trust from other failures, and mend it',
+  ],
+  prerequisites: ['IPv4 and IPv6 addresses and prefixes', 'what a TLS certificate is for', 'a terminal'],
+  minutes: 60,
+  demonstration: {
+    title: 'a proxy and a client on this machine',
+    about: 'A real proxy and a real client, in this process, over UDP on the loopback interface. No rights are needed.',
+    phases: [
+      { id: 'certificates', title: 'Certificates made' },
+      { id: 'server', title: 'Proxy is up' },
+      { id: 'handshake', title: 'QUIC handshake' },
+      { id: 'session', title: 'CONNECT-IP session' },
+      { id: 'addresses', title: 'Addresses assigned' },
+      { id: 'ping4', title: 'Ping, IPv4' },
+      { id: 'ping6', title: 'Ping, IPv6' },
+    ],
+    run: async context => (await import('./demonstration.ts')).demonstrate(context),
+    panel: async () => (await import('./ui.tsx')).Topology,
+  },
+  reading: ['RFC 9484 §1, §4.7, §7, §8.1', 'RFC 9298 for the sibling that proxies UDP', 'RFC 9000 §1 for QUIC'],
+  tasks: [
+    {
+      id: 'certificates',
+      title: 'Make certificates',
+      points: 10,
+      files: ['answers.toml'],
+      brief: `
+        The tunnel runs inside a QUIC connection, and QUIC is always encrypted: there is no mode without TLS. So the proxy
+        needs a certificate before it can say a single word. In a terminal of your own:
+
+        \`\`\`
+        npm run cert
+        ls -l cert/out
+        \`\`\`
+
+        It makes a certificate authority of your own, a certificate for the server, signed by that authority, and
+        certificates for clients. Look at the server's:
+
+        \`\`\`
+        openssl x509 -in cert/out/server.pem -noout -text
+        \`\`\`
+
+        Find out who signed it (issuer), for whom (subject alternative names), and until when.
+      `,
+      questions: [
+        {
+          id: 'trust',
+          prompt:
+            'A client is to find out whether it really talks to your proxy. Which one file from cert/out must be given to it beforehand?',
+          placeholder: 'something.pem',
+        },
+      ],
+      hints: [
+        'In the handshake the server sends its own certificate. What does the client need to judge it?',
+        'Of the five files, which ones hold a private key? Those are never given to anybody.',
+        'The certificate of the authority: with its public key the client verifies the signature on `server.pem`.',
+      ],
+      reading: ['cert/README.md', 'labs/lab-01-deploy/README.md, "Who trusts whom"'],
+      check: check('checkCertificates'),
+    },
+    {
+      id: 'config',
+      title: "Complete the server's configuration",
+      points: 25,
+      files: ['server.toml'],
+      brief: `
+        This is the network that the proxy is to offer:
+
+        \`\`\`
+        client ===== tunnel ===== proxy -------- library
+        10.89.1.x                 10.89.1.1      10.90.1.7
+        fd00:89:1::x              fd00:89:1::1   fd00:90:1::7
+        \`\`\`
+
+        - Clients get addresses from \`10.89.1.0/26\` and from \`fd00:89:1::/64\`.
+        - Behind the proxy is a host called library, with the two addresses above. It lives inside the server process:
+          no machine of its own, no special rights.
+        - Clients are told routes to each other and to the networks of the library, \`10.90.1.0/24\` and
+          \`fd00:90:1::/64\`.
+
+        \`server.toml\` is an attempt at that. **Four things in it are missing or wrong.** Find and mend them. The check starts a
+        server of its own from your file, connects a client that asks for both families, and pings the library.
+      `,
+      questions: [],
+      hints: [
+        'The server says which file it cannot find. Paths in the configuration are relative to the configuration file: count the `../`.',
+        'Everything in the drawing exists twice, once for IPv4 and once for IPv6. Does the file say both each time?',
+        'A host behind the proxy is of no use to a client that has no route to it. `config/server.local.toml` shows how routes are written.',
+        'The four: `tls.certificate`, `pool.ipv6`, `ipv6` of the library, and three more `[[routes]]`.',
+      ],
+      reading: [
+        'src/server/config.ts: every key and its meaning',
+        'RFC 9484 §8.1 Remote Access VPN',
+        'RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule',
+      ],
+      check: check('checkConfig'),
+    },
+    {
+      id: 'server',
+      title: 'Start the server and read its state',
+      points: 10,
+      files: ['server.toml', 'answers.toml'],
+      brief: `
+        Start the proxy in a terminal of its own, and leave it running:
+
+        \`\`\`
+        npm run server -- -c labs/lab-01-deploy/exercises/server.toml
+        \`\`\`
+
+        It listens on a UDP port for QUIC, and on a TCP port for questions about itself. Ask it, in another terminal (or
+        open the addresses in a browser):
+
+        \`\`\`
+        curl http://127.0.0.1:8080/health
+        curl http://127.0.0.1:8080/api/v1/status
+        \`\`\`
+
+        The status shows the pools: how many addresses there are to lease in each family, and how many are leased.
+      `,
+      questions: [
+        {
+          id: 'leases',
+          prompt: 'How many IPv4 addresses can your server lease in all? Predict it from the prefix, then read it.',
+          placeholder: 'a number',
+        },
+      ],
+      hints: [
+        'The field is `total`, in the entry of `pools` whose `family` is 4.',
+        'A /26 has 64 addresses. The first and the last of an IPv4 prefix are special; and the proxy needs one for itself.',
+      ],
+      reading: ['src/ip/address-pool.ts', 'src/server/api-server.ts'],
+      check: check('checkServer'),
+    },
+    {
+      id: 'address',
+      title: 'Connect a client and explain its address',
+      points: 20,
+      files: ['client.toml', 'answers.toml'],
+      brief: `
+        With the server still running, start a client in one more terminal:
+
+        \`\`\`
+        npm run client -- -c labs/lab-01-deploy/exercises/client.toml
+        \`\`\`
+
+        It reports the addresses it was assigned and the routes it was told. The server knows it too:
+
+        \`\`\`
+        curl http://127.0.0.1:8080/api/v1/clients
+        \`\`\`
+
+        **One of the two families is missing.** Change \`client.toml\` so that the client gets an address of each, and start it
+        again. Leave it running for the check.
+      `,
+      questions: [
+        {
+          id: 'origin',
+          prompt: 'Where does the address of the client come from?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The operating system of the client chose it from a private range.',
+            b: 'The proxy leased it from its pool and told the client in an ADDRESS_ASSIGN capsule.',
+            c: 'A DHCP server behind the proxy answered through the tunnel.',
+            d: 'It was negotiated among the transport parameters of the QUIC handshake.',
+          },
+        },
+        {
+          id: 'sources',
+          prompt: 'The IPv4 address arrived with prefix length 32. From how many source addresses may the client send?',
+          placeholder: 'a number',
+        },
+      ],
+      hints: [
+        'A client gets what it asks for. What does `client.toml` ask for?',
+        'The request is an ADDRESS_REQUEST capsule; the answer to it is an ADDRESS_ASSIGN capsule. Both travel on the request stream.',
+        'A prefix length counts the bits that are fixed. In an IPv4 address with 32 fixed bits, how many are free?',
+      ],
+      reading: [
+        'RFC 9484 §4.7.1 ADDRESS_ASSIGN Capsule',
+        'RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule',
+        'src/connect-ip/address-assign.ts',
+      ],
+      check: check('checkAddress'),
+    },
+    {
+      id: 'ping',
+      title: 'Ping, and predict the TTL',
+      points: 20,
+      files: ['answers.toml'],
+      brief: `
+        Every IP packet carries a number that is decremented by each router on its way: the TTL in IPv4, the hop limit in
+        IPv6. When it is used up, the packet is dropped: no packet travels in circles for ever.
+
+        The client will ping two addresses through the tunnel, each in both families:
+
+        - the library, \`10.90.1.7\` and \`fd00:90:1::7\`, a host behind the proxy
+        - the proxy itself, \`10.89.1.1\` and \`fd00:89:1::1\`
+
+        Both make their answers with TTL (hop limit) **64**. With which value do the answers _arrive_ at the client? It is the
+        same in both families. Read the section of the RFC, answer, and only then check: the check measures all four.
+      `,
+      questions: [
+        {
+          id: 'host',
+          prompt: 'TTL of the answers of the library, when they arrive at the client?',
+          placeholder: 'a number',
+        },
+        {
+          id: 'gateway',
+          prompt: 'TTL of the answers of the proxy itself, when they arrive at the client?',
+          placeholder: 'a number',
+        },
+      ],
+      hints: [
+        'A tunnel has two ends. Does a packet lose a hop at both of them?',
+        'RFC 9484 §7.2: "decrement the IP Hop Count (or TTL) upon encapsulation but not upon decapsulation."',
+        'And the last sentence of that paragraph: it does not apply to packets that the endpoint makes itself. Which of the two answers is forwarded, which is made by the endpoint?',
+      ],
+      reading: [ROUTING, 'labs/lab-01-deploy/README.md, "The way of a packet"'],
+      check: check('checkPing'),
+    },
+    {
+      id: 'trust',
+      title: 'Break the trust, name the alert, mend it',
+      points: 15,
+      files: ['client-trust.toml', 'answers.toml'],
+      brief: `
+        Now something is to fail, on purpose. Make a second authority, which has nothing to do with your proxy:
+
+        \`\`\`
+        npm run cert -- --out cert/other
+        \`\`\`
+
+        \`client-trust.toml\` trusts this other authority and no other. With the server running, start that client and read what it
+        says:
+
+        \`\`\`
+        npm run client -- -c labs/lab-01-deploy/exercises/client-trust.toml
+        \`\`\`
+
+        The client refuses the server, and tells it why: with a TLS alert, carried as an error code of QUIC. Answer the two
+        questions; then change \`client-trust.toml\` so that it connects, **without giving up verification**.
+      `,
+      questions: [
+        {
+          id: 'alert',
+          prompt: 'Which TLS alert does the client send?',
+          placeholder: 'its name in RFC 8446, such as decode_error',
+        },
+        {
+          id: 'code',
+          prompt: 'With which QUIC error code is it carried in the CONNECTION_CLOSE frame?',
+          placeholder: 'hexadecimal, such as 0x1ff',
+        },
+      ],
+      hints: [
+        'The alerts and their numbers are in RFC 8446 §6.2. Which of them says: I do not know who signed this?',
+        'QUIC reserves the error codes 0x0100 to 0x01ff for TLS alerts (RFC 9000 §20.1). The number of the alert is in the last byte. 48 is 0x30.',
+        'To mend it, compare `tls.ca` with the one in `client.toml`. `insecure = true` is not mending.',
+      ],
+      reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
+      check: check('checkTrust'),
+    },
+  ],
+}
