@@ -55,7 +55,8 @@ export function decodeInteger(reader: Reader, prefixBits: number, firstByte: num
     value += (byte & 0x7f) * scale
     scale *= 0x80
     if (byte < 0x80) {
-      if (value >= 2 ** 62) break
+      // `>`, not `>=`: as a double, 2^62 - 1 is 2^62.
+      if (value > 2 ** 62) break
       return value > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : value
     }
   }
