@@ -233,9 +233,10 @@ export class ConnectIpSession {
    * are sent and then forgotten. Throws RangeError when the list is too long or answers a request that was never made.
    */
   assignAddresses(list: readonly AssignedAddress[]): Uint8Array {
-    if (list.length > this.#maxEntries) {
+    const granted = list.filter(entry => !isRefusal(entry))
+    if (granted.length > this.#maxEntries) {
       throw new RangeError(
-        `${list.length} addresses to assign; at most ${this.#maxEntries} fit, assign larger prefixes`,
+        `${granted.length} addresses to assign; at most ${this.#maxEntries} are possible, assign larger prefixes`,
       )
     }
     const ids = new Set<bigint>()
@@ -249,33 +250,37 @@ export class ConnectIpSession {
     }
     const bytes = encodeAddressAssign(list)
     for (const id of ids) this.#unanswered.delete(id)
-    this.#peerAddresses = list.filter(entry => !isRefusal(entry))
-    this.#forwarding.setPeerAddresses(this.#peerAddresses.map(entry => entry.prefix))
+    this.#peerAddresses = granted
+    this.#forwarding.setPeerAddresses(granted.map(entry => entry.prefix))
     return bytes
   }
 
   /**
    * Answers requests of the peer: each with the prefix that `pick` returns, or with a refusal when it returns undefined or
-   * there is no room for another. The peer keeps what it has. Refusals are not repeated in later capsules (§4.7.2).
+   * there is no room for another. The peer keeps what it has; a prefix that it has unprompted may be the answer, too.
+   * Refusals are not repeated in later capsules (§4.7.2).
    */
   answerAddressRequests(
     requests: readonly RequestedAddress[],
     pick: (request: RequestedAddress) => IpPrefix | undefined,
   ): Uint8Array {
-    let room = this.#maxEntries - this.#peerAddresses.length - requests.length
-    const answers = requests.map((request): AssignedAddress => {
+    const assigned = [...this.#peerAddresses]
+    const refusals: AssignedAddress[] = []
+    for (const request of requests) {
       const { requestId } = request
-      const prefix = room < 0 ? undefined : pick(request)
+      const prefix = assigned.length < this.#maxEntries ? pick(request) : undefined
       if (!prefix) {
-        room++
-        return refusal(requestId, request.prefix.version)
+        refusals.push(refusal(requestId, request.prefix.version))
+        continue
       }
       if (prefix.version !== request.prefix.version) {
         throw new RangeError(`request ${requestId} is for IPv${request.prefix.version}; ${prefix} is no answer to it`)
       }
-      return { requestId, prefix }
-    })
-    return this.assignAddresses([...this.#peerAddresses, ...answers])
+      const unprompted = assigned.findIndex(entry => entry.requestId === 0n && entry.prefix.equals(prefix))
+      if (unprompted === -1) assigned.push({ requestId, prefix })
+      else assigned[unprompted] = { requestId, prefix }
+    }
+    return this.assignAddresses([...assigned, ...refusals])
   }
 
   /**
