@@ -1,7 +1,6 @@
 // `npm run test:interop`: our client and our server against an implementation that no one here wrote.
 // The last line of output is `N passed, N failed` or `N passed, N failed, N skipped`.
 import { readdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import Mocha from 'mocha'
 import { buildGoPrograms, reasonToSkip } from './harness/go-programs.ts'
 
@@ -37,9 +36,10 @@ async function run(): Promise<number> {
 
   const mocha = new Mocha({ reporter: 'spec', timeout: TEST_TIMEOUT_MS })
   const files = (await readdir(TESTS)).filter(name => name.endsWith('.interop.ts')).sort()
-  for (const name of files) mocha.addFile(fileURLToPath(new URL(name, TESTS)))
+  // This is what defines describe, it and the rest. Mocha's own loader would `require` the files first, which by-passes tsx.
+  mocha.suite.emit(Mocha.Suite.constants.EVENT_FILE_PRE_REQUIRE, globalThis, '', mocha)
   try {
-    await mocha.loadFilesAsync()
+    for (const name of files) await import(new URL(name, TESTS).href)
   } catch (error) {
     console.error(error)
     console.log('0 passed, 1 failed')
