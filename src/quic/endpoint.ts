@@ -55,7 +55,6 @@ export interface ConnectOptions {
   insecure?: boolean
   /** A ticket from `QuicConnection.session` of an earlier connection to the same server. */
   session?: Uint8Array
-  handler: QuicHandler
   onError?(error: unknown): void
 }
 
@@ -129,7 +128,11 @@ export class QuicEndpoint implements ConnectionHost {
     return endpoint
   }
 
-  /** Opens a socket of its own and starts a handshake on it. The socket closes with the connection. */
+  /**
+   * Opens a socket of its own and starts a handshake on it. The socket closes with the connection.
+   *
+   * Set the connection's `handler` at once: nothing is reported before the caller's turn of the event loop is over.
+   */
   static async connect(options: ConnectOptions): Promise<QuicConnection> {
     const config = makeConfig(options.settings, options.tls, !options.insecure, options.insecure === true)
     const socket = await openSocket(isIPv6(options.remote.host) ? '::' : '0.0.0.0', 0)
@@ -360,7 +363,6 @@ export class QuicEndpoint implements ConnectionHost {
       remote: options.remote,
       expectedIp: options.serverName === undefined && !options.insecure ? options.remote.host : undefined,
     })
-    connection.handler = options.handler
     this.#add(connection, [key(scid)])
     this.schedule(connection)
     return connection

@@ -1,0 +1,57 @@
+/**
+ * What CONNECT-IP needs from the HTTP version below it: a byte stream for capsules and a way to send packets.
+ *
+ * One carrier is one tunnel: one request stream and the datagrams that belong to it.
+ */
+
+import type { SocketAddress } from '../quic/quic.ts'
+
+/**
+ * How IP packets travel.
+ * - `datagram`: one packet in one QUIC DATAGRAM frame (RFC 9484 §6, RFC 9297 §2.1). The default.
+ * - `single-stream`: DATAGRAM capsules on the request stream (RFC 9297 §3.5): reliable, in order, and so each
+ *   lost packet holds up all that follow.
+ * - `stream-per-packet`: each packet on a new unidirectional stream of its own. Not in any RFC: a private
+ *   extension, here to be measured against the other two. Reliable, not in order.
+ */
+export type Encapsulation = 'datagram' | 'stream-per-packet' | 'single-stream'
+
+export const ENCAPSULATIONS: readonly Encapsulation[] = ['datagram', 'stream-per-packet', 'single-stream']
+
+/**
+ * The header field by which client and proxy agree on an encapsulation that is not the default. It also makes sure
+ * that nobody opens streams of a private type towards a peer that does not know them.
+ */
+export const ENCAPSULATION_HEADER = 'masque-lab-encapsulation'
+
+/** `dropped`: a queue was full. `too-large`: the packet does not fit `mtu`. */
+export type SendResult = 'sent' | 'dropped' | 'too-large'
+
+export interface CarrierHandler {
+  /** Bytes of the capsule stream, cut anywhere. Valid during the call only. */
+  onCapsuleBytes(bytes: Uint8Array): void
+  /** An HTTP Datagram payload: context id and the rest. Valid during the call only. */
+  onDatagram(payload: Uint8Array): void
+  /** The peer has ended its half of the request stream. */
+  onEnd(): void
+  /** The request stream or the connection below it is gone. The last call. */
+  onAborted(code: number, reason: string): void
+}
+
+export interface Carrier {
+  readonly protocol: 'h3' | 'h2' | 'h1' | 'webtransport'
+  readonly encapsulation: Encapsulation
+  readonly remote: SocketAddress
+  /** The largest IP packet that fits, in bytes; it may change while the connection learns about its path. */
+  readonly mtu: number
+  handler: CarrierHandler
+  sendCapsules(bytes: Uint8Array): void
+  /** Sends one IP packet in context 0. */
+  sendPacket(packet: Uint8Array): SendResult
+  /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */
+  readonly writable: boolean
+  /** Ends our half of the request stream in good order. */
+  end(): void
+  /** Ends both halves with an HTTP/3 error code. */
+  abort(code: number): void
+}

@@ -1,0 +1,331 @@
+/**
+ * HTTP/3 on QUIC: joins the sans-IO `H3Connection` to a `QuicConnection`, and carries tunnels on it.
+ *
+ * A packet's way out: `H3Carrier.sendPacket` → quarter stream id, context id and packet side by side in one buffer →
+ * QUIC DATAGRAM. Its way in: QUIC DATAGRAM → `H3Transport.onDatagram` → the carrier of that stream → its handler.
+ */
+
+import { encodeVarint, varintLength } from '../bytes/varint.ts'
+import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
+import { H3ErrorCode } from '../http3/error-codes.ts'
+import type { H3Settings } from '../http3/settings.ts'
+import type { QuicCloseReason, QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
+import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
+
+/**
+ * The private unidirectional stream type of `stream-per-packet`. Peers that do not know a type must ignore the
+ * stream (RFC 9114 §6.2); the value is from the range that needs no registration for experiments.
+ */
+export const PACKET_STREAM_TYPE = 0x4d51
+
+/** The packet in a `stream-per-packet` stream is no larger than an IP packet can be, plus its two ids. */
+const MAX_PACKET_STREAM_BYTES = 65_535 + 16
+
+/** Packets of a stream encapsulation are dropped when so many bytes already wait for the peer to take them. */
+const MAX_STREAM_BACKLOG = 256 * 1024
+
+/** On streams nothing limits the size of a packet; this is what an Ethernet host expects. */
+const STREAM_MTU = 1500
+
+/** Context id 0: a whole IP packet follows (RFC 9484 §6). */
+const CONTEXT_ID_ZERO = Uint8Array.of(0)
+const CAPSULE_TYPE_DATAGRAM = 0x00
+
+/** Every outgoing datagram is put together here; QUIC copies it. */
+const datagram = new Uint8Array(65_536)
+
+/** What an owner of an HTTP/3 connection (the server's MASQUE handler, the client) hears from it. */
+export interface H3Owner {
+  onReady(): void
+  onSettings(settings: H3Settings): void
+  /** Requests, responses, and stream events of streams that carry no tunnel. */
+  onEvent(event: H3Event): void
+  onGoaway(lastId: number): void
+  onClosed(reason: QuicCloseReason): void
+}
+
+export class H3Transport implements QuicHandler {
+  readonly quic: QuicConnection
+  h3!: H3Connection
+  readonly #owner: H3Owner
+  readonly #carriers = new Map<number, H3Carrier>()
+  /** Streams of `stream-per-packet` that have not ended yet: what has arrived on each. */
+  readonly #packetStreams = new Map<number, Uint8Array>()
+
+  constructor(quic: QuicConnection, owner: H3Owner) {
+    this.quic = quic
+    this.#owner = owner
+  }
+
+  /** Turns an accepted request (server) or a sent one (client) into a carrier. */
+  openCarrier(streamId: number, encapsulation: Encapsulation, handler: CarrierHandler): H3Carrier {
+    const carrier = new H3Carrier(this, streamId, encapsulation, handler)
+    this.#carriers.set(streamId, carrier)
+    return carrier
+  }
+
+  /** Hands to QUIC what HTTP/3 wants to be sent. Call it after every call to `h3` that may produce output. */
+  flush(): void {
+    for (const output of this.h3.takeOutput()) {
+      switch (output.type) {
+        case 'stream':
+          this.quic.streamSend(output.streamId, output.data, output.fin)
+          break
+        case 'reset':
+          this.quic.streamReset(output.streamId, output.code)
+          break
+        case 'stop-sending':
+          this.quic.streamStopSending(output.streamId, output.code)
+          break
+        case 'close':
+          this.quic.close(output.code, output.reason)
+          break
+      }
+    }
+  }
+
+  // -- QuicHandler ---------------------------------------------------------------------------------------------
+
+  onEstablished(): void {
+    this.h3 = new H3Connection({
+      role: this.quic.role,
+      peerMaxDatagramFrameSize: this.quic.peerMaxDatagramFrameSize,
+      extensionStreamTypes: new Set([PACKET_STREAM_TYPE]),
+    })
+    this.h3.start()
+    this.#owner.onReady()
+    this.flush()
+  }
+
+  onStreamData(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.#dispatch(this.h3.receiveStream(streamId, data, fin))
+  }
+
+  onStreamReset(streamId: number, code: number): void {
+    this.#packetStreams.delete(streamId)
+    this.#dispatch(this.h3.receiveReset(streamId, code))
+  }
+
+  onStopSending(streamId: number, code: number): void {
+    this.#dispatch(this.h3.receiveStopSending(streamId, code))
+  }
+
+  onStreamDrained(): void {}
+
+  onDatagram(data: Uint8Array): void {
+    const payload = this.h3.parseDatagram(data)
+    if (payload === undefined) {
+      // Held for a stream that is still to come, dropped, or an error, which is now among the events.
+      return this.#dispatch(this.h3.takeEvents())
+    }
+    this.#carriers.get(this.h3.datagramStreamId)?.handler.onDatagram(payload)
+  }
+
+  onClosed(reason: QuicCloseReason): void {
+    const carriers = [...this.#carriers.values()]
+    this.#carriers.clear()
+    this.#packetStreams.clear()
+    for (const carrier of carriers) carrier.handler.onAborted(reason.code, reason.reason)
+    this.#owner.onClosed(reason)
+  }
+
+  // -- for carriers --------------------------------------------------------------------------------------------
+
+  forget(carrier: H3Carrier): void {
+    this.#carriers.delete(carrier.streamId)
+  }
+
+  // -- events --------------------------------------------------------------------------------------------------
+
+  #dispatch(events: H3Event[]): void {
+    for (const event of events) this.#handle(event)
+    this.flush()
+  }
+
+  #handle(event: H3Event): void {
+    switch (event.type) {
+      case 'settings':
+        this.#owner.onSettings(event.settings)
+        return
+      case 'goaway':
+        this.#owner.onGoaway(event.id)
+        return
+      case 'extension-stream':
+        this.#receivePacketStream(event.streamId, event.data, event.fin)
+        return
+      case 'connection-error':
+        // The matching CONNECTION_CLOSE is in the output; `onClosed` follows.
+        return
+    }
+    const carrier = this.#carriers.get(event.streamId)
+    if (carrier === undefined) return this.#owner.onEvent(event)
+    switch (event.type) {
+      case 'data':
+        carrier.handler.onCapsuleBytes(event.data)
+        if (event.fin) carrier.handler.onEnd()
+        return
+      case 'finished':
+        carrier.handler.onEnd()
+        return
+      case 'datagram':
+        carrier.handler.onDatagram(event.payload)
+        return
+      case 'reset':
+      case 'stream-error':
+        carrier.aborted(event.code, event.type === 'reset' ? 'the peer reset the request stream' : event.reason)
+        return
+      case 'stop-sending':
+        // The peer reads no more capsules: the tunnel cannot go on (RFC 9484 §4.2).
+        carrier.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
+        carrier.handler.onAborted(event.code, 'the peer stopped reading the request stream')
+        return
+      case 'response':
+        return this.#owner.onEvent(event)
+    }
+  }
+
+  /** Collects one packet of `stream-per-packet`: the stream's content is what a QUIC DATAGRAM would have held. */
+  #receivePacketStream(streamId: number, data: Uint8Array, fin: boolean): void {
+    const before = this.#packetStreams.get(streamId)
+    if ((before?.length ?? 0) + data.length > MAX_PACKET_STREAM_BYTES) {
+      this.#packetStreams.delete(streamId)
+      this.quic.streamStopSending(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
+      return
+    }
+    if (fin) {
+      this.#packetStreams.delete(streamId)
+      this.onDatagram(before === undefined ? data : concat(before, data))
+    } else {
+      this.#packetStreams.set(streamId, before === undefined ? Uint8Array.from(data) : concat(before, data))
+    }
+  }
+}
+
+/** One tunnel on an HTTP/3 connection. */
+export class H3Carrier implements Carrier {
+  readonly protocol = 'h3'
+  readonly streamId: number
+  readonly encapsulation: Encapsulation
+  readonly handler: CarrierHandler
+  readonly #transport: H3Transport
+  /** Quarter stream id and context id 0: what stands before each packet of this tunnel. */
+  readonly #prefix: Uint8Array
+  #open = true
+
+  constructor(transport: H3Transport, streamId: number, encapsulation: Encapsulation, handler: CarrierHandler) {
+    this.#transport = transport
+    this.streamId = streamId
+    this.encapsulation = encapsulation
+    this.handler = handler
+    const quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
+    this.#prefix = concat(quarterStreamId, CONTEXT_ID_ZERO)
+  }
+
+  get remote(): SocketAddress {
+    return this.#transport.quic.remote
+  }
+
+  get mtu(): number {
+    if (this.encapsulation !== 'datagram') return STREAM_MTU
+    return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)
+  }
+
+  get writable(): boolean {
+    const quic = this.#transport.quic
+    switch (this.encapsulation) {
+      case 'datagram':
+        return quic.datagramQueueRoom > 0
+      case 'single-stream':
+        return quic.streamBuffered(this.streamId) < MAX_STREAM_BACKLOG
+      case 'stream-per-packet':
+        return quic.canOpenStream('uni')
+    }
+  }
+
+  sendCapsules(bytes: Uint8Array): void {
+    if (!this.#open) return
+    this.#transport.h3.sendData(this.streamId, bytes)
+    this.#transport.flush()
+  }
+
+  sendPacket(packet: Uint8Array): SendResult {
+    if (!this.#open) return 'dropped'
+    if (this.encapsulation !== 'datagram') return this.#sendOnStream(packet)
+    const length = this.#prefix.length + packet.length
+    if (length > this.#transport.quic.maxDatagramLength) return 'too-large'
+    datagram.set(this.#prefix)
+    datagram.set(packet, this.#prefix.length)
+    return this.#transport.quic.sendDatagram(datagram.subarray(0, length))
+  }
+
+  end(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#transport.h3.sendData(this.streamId, new Uint8Array(0), true)
+    this.#transport.flush()
+  }
+
+  abort(code: number): void {
+    this.#open = false
+    this.#transport.forget(this)
+    this.#transport.h3.resetStream(this.streamId, code)
+    this.#transport.flush()
+  }
+
+  /** Both halves have ended: nothing more will arrive for this tunnel. */
+  finish(): void {
+    this.#open = false
+    this.#transport.forget(this)
+  }
+
+  /** The peer has aborted the stream: take leave of our half too. */
+  aborted(code: number, reason: string): void {
+    if (this.#open) this.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
+    this.#transport.forget(this)
+    this.handler.onAborted(code, reason)
+  }
+
+  #sendOnStream(packet: Uint8Array): SendResult {
+    if (packet.length > STREAM_MTU) return 'too-large'
+    if (!this.writable) return 'dropped'
+    const { h3 } = this.#transport
+    if (this.encapsulation === 'single-stream') {
+      h3.sendData(this.streamId, datagramCapsule(packet))
+    } else {
+      const streamId = h3.openExtensionStream(PACKET_STREAM_TYPE)
+      h3.sendRaw(streamId, concat(this.#prefix, packet), true)
+    }
+    this.#transport.flush()
+    return 'sent'
+  }
+}
+
+/**
+ * A DATAGRAM capsule with one IP packet in context 0 (RFC 9297 §3.5):
+ *
+ *   Datagram Capsule {
+ *     Type (i) = 0x00,
+ *     Length (i),
+ *     HTTP Datagram Payload (..),
+ *   }
+ */
+function datagramCapsule(packet: Uint8Array): Uint8Array {
+  const length = CONTEXT_ID_ZERO.length + packet.length
+  const capsule = new Uint8Array(1 + varintLength(length) + length)
+  capsule[0] = CAPSULE_TYPE_DATAGRAM
+  const offset = encodeVarint(length, capsule, 1) + CONTEXT_ID_ZERO.length
+  capsule.set(packet, offset)
+  return capsule
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length)
+  joined.set(a)
+  joined.set(b, a.length)
+  return joined
+}
+
+/** A header's value, or undefined. Names arrive in lower case (RFC 9114 §4.2). */
+export function headerValue(headers: readonly Header[], name: string): string | undefined {
+  return headers.find(header => header[0] === name)?.[1]
+}

@@ -1,0 +1,175 @@
+/**
+ * A tunnel: a CONNECT-IP session (what the rules are) on a carrier (how bytes travel). Client and proxy use the same.
+ *
+ *   in:   carrier → `onDatagram` → session: which context, is the packet allowed? → owner
+ *   out:  `sendPacket` → does it fit? → session: is it allowed, TTL → carrier
+ */
+
+import type { AssignedAddress } from '../connect-ip/address-assign.ts'
+import type { RequestedAddress } from '../connect-ip/address-request.ts'
+import { ConnectIpError } from '../connect-ip/errors.ts'
+import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
+import type { Carrier, CarrierHandler } from './carrier.ts'
+
+export interface TunnelOwner {
+  /** A packet from the peer that passed all checks. The bytes are borrowed for the call. */
+  onPacket(packet: Uint8Array): void
+  /** The peer has given us addresses: the whole list, each time. */
+  onAddressesAssigned(addresses: AssignedAddress[]): void
+  onAddressesRequested(requests: RequestedAddress[]): void
+  onRoutesAdvertised(routes: IpAddressRange[]): void
+  onClosed(reason: TunnelCloseReason): void
+}
+
+export interface TunnelCloseReason {
+  /** The peer ended the tunnel in good order. */
+  readonly clean: boolean
+  /** HTTP/3 error code when it was not. */
+  readonly code?: number
+  readonly reason: string
+}
+
+export interface TunnelCounters {
+  packetsSent: number
+  packetsReceived: number
+  bytesSent: number
+  bytesReceived: number
+  /** Packets that were not passed on, by reason; `queue-full` are those the carrier had no room for. */
+  dropped: Record<string, number>
+}
+
+export class Tunnel implements CarrierHandler {
+  readonly session: ConnectIpSession
+  readonly carrier: Carrier
+  readonly counters: TunnelCounters = {
+    packetsSent: 0,
+    packetsReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    dropped: {},
+  }
+  readonly #owner: TunnelOwner
+  #closed = false
+
+  constructor(options: {
+    session: ConnectIpSession
+    openCarrier: (handler: CarrierHandler) => Carrier
+    owner: TunnelOwner
+  }) {
+    this.session = options.session
+    this.#owner = options.owner
+    this.carrier = options.openCarrier(this)
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Sends one IP packet to the peer. `forwarded`: it was not made by this endpoint, so its hop count goes down by one
+   * (in place). Returns why it was not sent, with the ICMP error for whoever sent it, if one is due.
+   */
+  sendPacket(packet: Uint8Array, forwarded: boolean): Drop | undefined {
+    if (this.#closed) return undefined
+    const mtu = this.carrier.mtu
+    const drop = packet.length > mtu ? this.session.tooBig(packet, mtu) : this.session.checkOutbound(packet, forwarded)
+    if (drop !== undefined) {
+      this.#count(drop.reason)
+      return drop
+    }
+    if (this.carrier.sendPacket(packet) !== 'sent') {
+      // A full queue is congestion; routers stay silent about it (RFC 1812 §5.3.6).
+      this.#count('queue-full')
+      return undefined
+    }
+    this.counters.packetsSent++
+    this.counters.bytesSent += packet.length
+    return undefined
+  }
+
+  /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). */
+  end(): void {
+    if (!this.#closed) this.carrier.end()
+  }
+
+  abort(code: number, reason: string): void {
+    if (this.#closed) return
+    this.carrier.abort(code)
+    this.#close({ clean: false, code, reason })
+  }
+
+  // -- CarrierHandler ------------------------------------------------------------------------------------------
+
+  onCapsuleBytes(bytes: Uint8Array): void {
+    this.#orAbort(() => {
+      for (const event of this.session.receiveCapsuleBytes(bytes)) {
+        if (this.#closed) return
+        switch (event.type) {
+          case 'addresses-assigned':
+            this.#owner.onAddressesAssigned(event.addresses)
+            break
+          case 'addresses-requested':
+            this.#owner.onAddressesRequested(event.requests)
+            break
+          case 'routes-advertised':
+            this.#owner.onRoutesAdvertised(event.routes)
+            break
+          case 'datagram':
+            this.onDatagram(event.payload)
+            break
+        }
+      }
+    })
+  }
+
+  onDatagram(payload: Uint8Array): void {
+    if (this.#closed) return
+    const packet = this.session.receiveDatagram(payload)
+    if (packet === undefined) return this.#count('unknown-context')
+    this.counters.packetsReceived++
+    this.counters.bytesReceived += packet.length
+    const drop = this.session.checkInbound(packet)
+    if (drop !== undefined) {
+      this.#count(drop.reason)
+      if (drop.icmp !== undefined) this.sendPacket(drop.icmp, false)
+      return
+    }
+    this.#owner.onPacket(packet)
+  }
+
+  onEnd(): void {
+    if (this.#closed) return
+    this.#orAbort(() => {
+      this.session.receiveEnd()
+      this.carrier.end()
+      this.#close({ clean: true, reason: 'the peer closed the tunnel' })
+    })
+  }
+
+  onAborted(code: number, reason: string): void {
+    this.#close({ clean: false, code, reason })
+  }
+
+  // ------------------------------------------------------------------------------------------------------------
+
+  /** A peer that breaks a rule loses its stream, with the code that the rule names; nobody else notices. */
+  #orAbort(receive: () => void): void {
+    try {
+      receive()
+    } catch (error) {
+      if (!(error instanceof ConnectIpError)) throw error
+      this.abort(error.code, error.message)
+    }
+  }
+
+  #close(reason: TunnelCloseReason): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#owner.onClosed(reason)
+  }
+
+  #count(reason: string): void {
+    this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + 1
+  }
+}

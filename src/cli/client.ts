@@ -1,0 +1,120 @@
+/** `npm run client -- -c config/client.local.toml`: opens a tunnel, shows what the proxy gave, pings if asked to. */
+
+import { Command, InvalidArgumentError } from 'commander'
+import { MasqueClient, type TunnelInfo } from '../client/client.ts'
+import { loadClientConfig } from '../client/config.ts'
+import { describeRoute } from '../connect-ip/route-advertisement.ts'
+import { PingError } from '../hosts/userspace/pinger.ts'
+import { IpAddress } from '../ip/address.ts'
+import { VERSION } from '../version.ts'
+import { interrupted, runCommand } from './run-command.ts'
+
+interface Options {
+  config: string
+  ping: IpAddress[]
+  count: number
+  size: number
+  ttl: number
+  interval: number
+  json?: boolean
+}
+
+const program = new Command('npm run client --')
+  .description('Opens a CONNECT-IP tunnel. Without --ping it stays open until Ctrl-C.')
+  .requiredOption('-c, --config <file>', 'configuration file, for example config/client.local.toml')
+  .option('--ping <address>', 'ping through the tunnel, then end; may be given several times', collect, [])
+  .option('--count <n>', 'pings to each address', wholeNumber(1, 1_000_000), 4)
+  .option('--size <bytes>', 'bytes of data in each ping', wholeNumber(0, 65_000), 56)
+  .option('--ttl <n>', 'TTL or hop limit of the pings', wholeNumber(0, 255), 64)
+  .option('--interval <ms>', 'time between two pings', wholeNumber(0, 3_600_000), 200)
+  .option('--json', 'one JSON object a line')
+  .version(VERSION)
+  .parse()
+const options = program.opts<Options>()
+
+await runCommand(async () => {
+  const client = new MasqueClient(loadClientConfig(options.config))
+  try {
+    show('tunnel', await client.connect())
+    if (options.ping.length > 0) await pingAll(client)
+    else await stayOpen(client)
+  } finally {
+    await client.close()
+  }
+})
+
+async function stayOpen(client: MasqueClient): Promise<void> {
+  client.on('changed', info => show('changed', info))
+  client.on('down', error => print({ event: 'down', reason: error.message }, `down        ${error.message}`))
+  client.on('reconnecting', (delayMs, attempt) =>
+    print({ event: 'reconnecting', delayMs, attempt }, `reconnect   attempt ${attempt} in ${delayMs} ms`),
+  )
+  const lost = new Promise<never>((_, reject) => {
+    client.on('gaveUp', reject)
+    if (!client.config.reconnect.enabled) client.on('down', reject)
+  })
+  if (!options.json) console.log('Ctrl-C ends the tunnel.')
+  client.on('up', info => show('up', info))
+  await Promise.race([interrupted(), lost])
+}
+
+async function pingAll(client: MasqueClient): Promise<void> {
+  let answered = 0
+  for (const target of options.ping) {
+    for (let i = 1; i <= options.count; i++) {
+      if (i > 1) await new Promise(resolve => setTimeout(resolve, options.interval))
+      try {
+        const reply = await client.ping(target, { size: options.size, hopCount: options.ttl })
+        answered++
+        const hops = target.version === 4 ? 'ttl' : 'hop limit'
+        print(
+          { event: 'pong', target: String(target), seq: i, ...reply, from: String(reply.from) },
+          `${reply.bytes} bytes from ${reply.from}: seq ${i}  ${hops} ${reply.hopCount}  ${reply.rttMs.toFixed(3)} ms`,
+        )
+      } catch (error) {
+        if (!(error instanceof PingError)) throw error
+        print(
+          { event: 'no-pong', target: String(target), seq: i, kind: error.kind, reason: error.message },
+          error.message,
+        )
+      }
+    }
+  }
+  // As ping does: success means that somebody answered.
+  if (answered === 0) process.exitCode = 1
+}
+
+function show(event: string, info: TunnelInfo): void {
+  const assigned = info.assigned.map(String)
+  const routes = info.routes.map(describeRoute)
+  print(
+    { event, ...info, assigned, routes },
+    [
+      `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
+      `assigned    ${assigned.join(', ')}`,
+      ...routes.map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
+      `MTU         ${info.mtu} bytes`,
+      `set-up      QUIC handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
+    ].join('\n'),
+  )
+}
+
+function print(json: object, text: string): void {
+  console.log(options.json ? JSON.stringify(json) : text)
+}
+
+function collect(text: string, before: IpAddress[]): IpAddress[] {
+  try {
+    return [...before, IpAddress.parse(text)]
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`)
+  }
+}

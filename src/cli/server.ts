@@ -1,0 +1,34 @@
+/** `npm run server -- -c config/server.local.toml`: runs the proxy until Ctrl-C. */
+
+import { Command } from 'commander'
+import { loadServerConfig } from '../server/config.ts'
+import { MasqueServer } from '../server/server.ts'
+import { VERSION } from '../version.ts'
+import { interrupted, runCommand } from './run-command.ts'
+
+const program = new Command('npm run server --')
+  .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
+  .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
+  .option('--check', 'only check the configuration')
+  .version(VERSION)
+  .parse()
+const options = program.opts<{ config: string; check?: boolean }>()
+
+await runCommand(async () => {
+  const config = loadServerConfig(options.config)
+  if (options.check) {
+    console.log(`${options.config}: the configuration is valid`)
+    return
+  }
+  const server = await MasqueServer.start(config)
+  console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
+  if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
+  console.log('Ctrl-C stops it.')
+  await interrupted()
+  console.log('closing the tunnels …')
+  await server.close()
+})
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

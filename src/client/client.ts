@@ -1,0 +1,202 @@
+/**
+ * A CONNECT-IP client: opens a tunnel, gives its userspace host the addresses the proxy assigns, keeps the tunnel up.
+ *
+ *   const client = new MasqueClient(config)
+ *   const tunnel = await client.connect()
+ *   await client.ping('10.89.0.1')
+ *   await client.close()
+ */
+
+import { lookup } from 'node:dns/promises'
+import { EventEmitter } from 'node:events'
+import { isIP } from 'node:net'
+import type { Logger } from 'pino'
+import { parseUriTemplate } from '../connect-ip/uri-template.ts'
+import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
+import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
+import { IpAddress } from '../ip/address.ts'
+import { createLogger } from '../log/logger.ts'
+import type { ClientConfig } from './config.ts'
+import { ClientError } from './errors.ts'
+import { PacketInbox } from './packet-inbox.ts'
+import { type ProxyAddress, Session, type TunnelInfo } from './session.ts'
+
+export { ClientError } from './errors.ts'
+export type { TunnelInfo } from './session.ts'
+
+export interface ClientEvents {
+  /** The tunnel is up: the first time, and after each reconnect. */
+  up: [info: TunnelInfo]
+  /** The proxy has changed addresses or routes. */
+  changed: [info: TunnelInfo]
+  /** The tunnel was lost. */
+  down: [error: ClientError]
+  /** The next attempt begins in `delayMs`. */
+  reconnecting: [delayMs: number, attempt: number]
+  /** No further attempt will be made. */
+  gaveUp: [error: ClientError]
+}
+
+export interface ClientOptions {
+  logger?: Logger
+  /** For tests: 0 ≤ random() < 1, spreads out the reconnects of many clients. */
+  random?: () => number
+}
+
+export class MasqueClient extends EventEmitter<ClientEvents> {
+  readonly config: ClientConfig
+  /** The host at this end of the tunnel: pings, UDP, flows. */
+  readonly host = new UserspaceHost()
+  readonly #log: Logger
+  readonly #random: () => number
+  #session: Session | undefined
+  #resumption: Uint8Array | undefined
+  #closing = false
+  readonly #inbox = new PacketInbox()
+  #retryTimer: NodeJS.Timeout | undefined
+
+  constructor(config: ClientConfig, options: ClientOptions = {}) {
+    super()
+    this.config = config
+    this.#log = options.logger ?? createLogger({ level: config.log.level })
+    this.#random = options.random ?? Math.random
+    this.host.send = packet => this.#send(packet)
+  }
+
+  /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */
+  async connect(): Promise<TunnelInfo> {
+    if (this.#closing) throw new ClientError('config', 'the client was closed: make a new one')
+    if (this.#session?.open) return this.#session.info
+    const remote = await resolveProxy(this.config)
+    const session = new Session({
+      config: this.config,
+      remote,
+      log: this.#log,
+      resumption: this.#resumption,
+      onPacket: packet => {
+        this.#inbox.receive(packet)
+        this.host.receive(packet)
+      },
+      onChanged: info => {
+        this.#takeAddresses(info)
+        this.emit('changed', info)
+      },
+      onLost: error => this.#lost(session, error),
+    })
+    this.#session = session
+    const info = await session.connect()
+    this.#takeAddresses(info)
+    this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
+    this.emit('up', info)
+    return info
+  }
+
+  /** What the tunnel is now. Throws ClientError when there is none. */
+  get info(): TunnelInfo {
+    if (!this.#session?.open) throw new ClientError('tunnel', 'there is no tunnel: call connect() first')
+    return this.#session.info
+  }
+
+  get connected(): boolean {
+    return this.#session?.open === true
+  }
+
+  /** Pings through the tunnel. Rejects with PingError (see hosts/userspace/pinger.ts). */
+  ping(target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
+    return this.host.ping(typeof target === 'string' ? IpAddress.parse(target) : target, options)
+  }
+
+  /** Sends an IP packet as it is. Throws ClientError when there is no tunnel. */
+  sendPacket(packet: Uint8Array): void {
+    if (!this.#session?.open) throw new ClientError('tunnel', 'the tunnel is closed: the packet was not sent')
+    this.#send(packet)
+  }
+
+  /**
+   * The next IP packet that comes out of the tunnel, whatever the host does with it. From the first call on, packets that
+   * nobody waits for are kept, up to a bound. Rejects with ClientError when the tunnel is closed, or ends meanwhile.
+   */
+  readPacket(): Promise<Uint8Array> {
+    if (!this.#session?.open) {
+      return Promise.reject(new ClientError('tunnel', 'the tunnel is closed: there is nothing to read'))
+    }
+    return this.#inbox.next()
+  }
+
+  /** Whether the tunnel takes one more packet now without dropping it. */
+  get writable(): boolean {
+    return this.#session?.writable === true
+  }
+
+  /** The running session, for measurements that look below the client. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** Ends the tunnel in good order and stops reconnecting. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#retryTimer)
+    this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
+    await this.#session?.close()
+    this.host.close()
+  }
+
+  // ------------------------------------------------------------------------------------------------------------
+
+  #send(packet: Uint8Array): void {
+    // Packets made here are not forwarded: their hop count stays (RFC 9484 §7.2).
+    const drop = this.#session?.tunnel?.sendPacket(packet, false)
+    if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
+  }
+
+  #takeAddresses(info: TunnelInfo): void {
+    // A prefix longer than one address is a small network; the host takes its first address.
+    this.host.setAddresses(info.assigned.map(prefix => prefix.address))
+  }
+
+  #lost(session: Session, error: ClientError): void {
+    if (session !== this.#session || this.#closing) return
+    this.#resumption = session.resumption ?? this.#resumption
+    this.host.setAddresses([])
+    this.#inbox.fail(error)
+    this.#log.warn({ err: { kind: error.kind, message: error.message } }, 'tunnel is down')
+    this.emit('down', error)
+    if (this.config.reconnect.enabled) this.#scheduleReconnect(1, error)
+  }
+
+  #scheduleReconnect(attempt: number, cause: ClientError): void {
+    const { initialDelayMs, maxDelayMs, maxAttempts } = this.config.reconnect
+    if (this.#closing) return
+    if (!cause.retryable || (maxAttempts > 0 && attempt > maxAttempts)) {
+      this.#log.error(`giving up: ${cause.message}`)
+      this.emit('gaveUp', cause)
+      return
+    }
+    const ceiling = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1))
+    // Between half and all of it, so that clients that lost one proxy together do not come back together.
+    const delayMs = Math.round(ceiling * (0.5 + this.#random() / 2))
+    this.#log.info({ attempt, delayMs }, 'reconnecting')
+    this.emit('reconnecting', delayMs, attempt)
+    this.#retryTimer = setTimeout(() => {
+      this.connect().catch(error => this.#scheduleReconnect(attempt + 1, error as ClientError))
+    }, delayMs)
+  }
+}
+
+/** Where to connect to, from the template and the overrides beside it. */
+async function resolveProxy(config: ClientConfig): Promise<ProxyAddress> {
+  const url = new URL(parseUriTemplate(config.proxy.template).text.replace(/[{].*$/, ''))
+  const templateHost = url.hostname.replace(/^\[|\]$/g, '')
+  const host = config.proxy.address?.host ?? templateHost
+  const port = config.proxy.address?.port ?? (url.port === '' ? 443 : Number(url.port))
+  const serverName = config.tls.serverName ?? (isIP(templateHost) === 0 ? templateHost : undefined)
+  if (isIP(host) !== 0) return { host, port, serverName }
+  try {
+    // IPv4 first: `localhost` is ::1 on some machines and 127.0.0.1 on others, and the example server is on the latter.
+    const { address } = await lookup(host, { order: 'ipv4first' } as never)
+    return { host: address, port, serverName }
+  } catch (error) {
+    throw new ClientError('network', `the proxy's name ${host} cannot be resolved: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,64 @@
+/** Why a client could not connect, or is no longer connected. */
+
+import { describeClose } from '../quic/close-reason.ts'
+import type { QuicCloseReason } from '../quic/quic.ts'
+import { cryptoErrorAlert, type TlsAlert } from '../quic/tls-alerts.ts'
+
+/**
+ *   config    the configuration cannot work; nothing was sent
+ *   network   nobody listens there, or the address cannot be reached
+ *   timeout   no answer in time
+ *   tls       one side did not trust the other; `tlsAlert` says why
+ *   refused   the proxy closed the connection
+ *   http      the proxy answered the request with a status other than 2xx
+ *   protocol  the proxy broke a rule
+ *   tunnel    the tunnel was opened and ended again
+ */
+export type ClientErrorKind = 'config' | 'network' | 'timeout' | 'tls' | 'refused' | 'http' | 'protocol' | 'tunnel'
+
+export class ClientError extends Error {
+  override name = 'ClientError'
+  readonly kind: ClientErrorKind
+  readonly tlsAlert: TlsAlert | undefined
+  readonly status: number | undefined
+
+  constructor(kind: ClientErrorKind, message: string, details: { tlsAlert?: TlsAlert; status?: number } = {}) {
+    super(message)
+    this.kind = kind
+    this.tlsAlert = details.tlsAlert
+    this.status = details.status
+  }
+
+  /** Whether trying again later can help. A wrong token or certificate stays wrong. */
+  get retryable(): boolean {
+    switch (this.kind) {
+      case 'network':
+      case 'timeout':
+      case 'refused':
+      case 'tunnel':
+        return true
+      case 'http':
+        return this.status !== undefined && (this.status >= 500 || this.status === 429)
+      default:
+        return false
+    }
+  }
+}
+
+/** What the end of a QUIC connection means to the client. `remote` is where it went, for the message. */
+export function errorFromClose(reason: QuicCloseReason, remote: string): ClientError {
+  const tlsAlert = reason.application ? undefined : cryptoErrorAlert(reason.code)
+  if (tlsAlert !== undefined) {
+    const who = reason.source === 'local' ? 'we do not trust the proxy' : 'the proxy does not trust us'
+    const detail = reason.reason === '' ? '' : `: ${reason.reason}`
+    return new ClientError('tls', `${who}${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`, { tlsAlert })
+  }
+  if (reason.source === 'timeout') return new ClientError('timeout', `no answer from ${remote}`)
+  if (reason.source === 'local' && /ECONNREFUSED/.test(reason.reason)) {
+    return new ClientError('network', `nobody listens at ${remote}: is the proxy running?`)
+  }
+  if (reason.source === 'local' && !reason.application) {
+    return new ClientError('network', `${remote} cannot be reached: ${reason.reason}`)
+  }
+  return new ClientError('refused', `connection to ${remote} closed ${describeClose(reason)}`)
+}

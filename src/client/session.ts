@@ -1,0 +1,348 @@
+/** One attempt of a client: from the first QUIC packet to the end of the tunnel. */
+
+import type { Logger } from 'pino'
+import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
+import { type H3Carrier, type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
+import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
+import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
+import { ConnectIpError } from '../connect-ip/errors.ts'
+import { buildRequestHeaders, checkResponse } from '../connect-ip/request.ts'
+import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import { parseScope } from '../connect-ip/scope.ts'
+import { ConnectIpSession } from '../connect-ip/session.ts'
+import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
+import type { H3Event, H3Settings, Header } from '../http3/connection.ts'
+import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
+import type { IpVersion } from '../ip/address.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
+import { QuicEndpoint } from '../quic/endpoint.ts'
+import { DEFAULT_QUIC_SETTINGS, type QuicCloseReason, type QuicConnection } from '../quic/quic.ts'
+import { loadClientTlsConfig } from '../server/tls-config.ts'
+import type { ClientConfig } from './config.ts'
+import { ClientError, errorFromClose } from './errors.ts'
+import { readToken } from './token.ts'
+
+/** How long the proxy may take for the whole of it: handshake, answer, addresses. */
+const CONNECT_TIMEOUT_MS = 10_000
+/** How long the proxy gets to end the tunnel on its side too. */
+const CLOSE_TIMEOUT_MS = 500
+
+export interface TunnelInfo {
+  /** Addresses and prefixes that the proxy assigned to us. */
+  readonly assigned: IpPrefix[]
+  /** What the proxy routes for us. */
+  readonly routes: IpAddressRange[]
+  /** The largest IP packet that fits the tunnel, in bytes. */
+  readonly mtu: number
+  /** From the first packet to the end of the QUIC handshake, in ms. */
+  readonly handshakeMs: number
+  /** From there until addresses and routes were there, in ms. */
+  readonly sessionMs: number
+  readonly encapsulation: Encapsulation
+  readonly resumed: boolean
+  readonly remote: string
+}
+
+export interface ProxyAddress {
+  readonly host: string
+  readonly port: number
+  /** For SNI and the certificate check; undefined when the user gave an IP address. */
+  readonly serverName: string | undefined
+}
+
+export interface SessionOptions {
+  config: ClientConfig
+  remote: ProxyAddress
+  log: Logger
+  resumption?: Uint8Array
+  onPacket(packet: Uint8Array): void
+  onChanged(info: TunnelInfo): void
+  /** The tunnel had been up, and is no longer. */
+  onLost(error: ClientError): void
+}
+
+export class Session implements H3Owner {
+  tunnel: Tunnel | undefined
+  readonly #options: SessionOptions
+  readonly #log: Logger
+  readonly #remoteText: string
+  #quic: QuicConnection | undefined
+  #transport: H3Transport | undefined
+  #carrier: H3Carrier | undefined
+  #establishedAt = 0
+  #sessionMs = 0
+  #handshakeMs = 0
+  /** Requests of ours that the proxy has not answered yet. */
+  #awaited = new Set<bigint>()
+  #assigned: AssignedAddress[] | undefined
+  #routes: IpAddressRange[] | undefined
+  #accepted = false
+  #up = false
+  #ended = false
+  #settle: { resolve: (info: TunnelInfo) => void; reject: (error: ClientError) => void } | undefined
+  #onEnded: (() => void) | undefined
+  #session: Uint8Array | undefined
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#log = options.log
+    const { host, port } = options.remote
+    this.#remoteText = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  }
+
+  get open(): boolean {
+    return this.#up && !this.#ended
+  }
+
+  get writable(): boolean {
+    return this.open && this.#carrier?.writable === true
+  }
+
+  /** The QUIC connection below, once there is one: for statistics. */
+  get quic(): QuicConnection | undefined {
+    return this.#quic
+  }
+
+  /** The TLS ticket with which the next connection can resume this session. */
+  get resumption(): Uint8Array | undefined {
+    return this.#session ?? this.#quic?.session
+  }
+
+  get info(): TunnelInfo {
+    return {
+      assigned: (this.#assigned ?? []).map(entry => entry.prefix),
+      routes: this.#routes ?? [],
+      mtu: this.#carrier?.mtu ?? 0,
+      handshakeMs: this.#handshakeMs,
+      sessionMs: this.#sessionMs,
+      encapsulation: this.#carrier?.encapsulation ?? this.#options.config.tunnel.encapsulation,
+      resumed: this.#quic?.resumed ?? false,
+      remote: this.#remoteText,
+    }
+  }
+
+  async connect(): Promise<TunnelInfo> {
+    const { config, remote } = this.#options
+    const tls = loadClientTlsConfig(config.tls)
+    let timer: NodeJS.Timeout | undefined
+    const settled = new Promise<TunnelInfo>((resolve, reject) => {
+      this.#settle = { resolve, reject }
+      timer = setTimeout(() => {
+        this.#fail(
+          new ClientError('timeout', `no tunnel after ${CONNECT_TIMEOUT_MS / 1000} s from ${this.#remoteText}`),
+        )
+      }, CONNECT_TIMEOUT_MS)
+    })
+    try {
+      this.#quic = await QuicEndpoint.connect({
+        remote,
+        serverName: remote.serverName,
+        tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
+        insecure: config.tls.insecure,
+        session: this.#options.resumption,
+        settings: { ...DEFAULT_QUIC_SETTINGS, ...config.quic },
+        onError: error => this.#log.error({ err: error }, 'internal error'),
+      })
+      this.#transport = new H3Transport(this.#quic, this)
+      this.#quic.handler = this.#transport
+    } catch (error) {
+      this.#fail(error instanceof ClientError ? error : new ClientError('network', (error as Error).message))
+    }
+    return settled.finally(() => clearTimeout(timer))
+  }
+
+  /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */
+  async close(): Promise<void> {
+    if (this.#quic === undefined || this.#quic.closed) return
+    const ended = new Promise<void>(resolve => {
+      this.#onEnded = resolve
+    })
+    this.#session = this.#quic.session
+    const wasUp = this.open
+    this.#ended = true
+    if (wasUp) {
+      this.tunnel?.end()
+      await Promise.race([ended, delay(CLOSE_TIMEOUT_MS)])
+    }
+    const closed = new Promise<void>(resolve => {
+      this.#onEnded = resolve
+    })
+    this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
+    if (!this.#quic.closed) await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
+  }
+
+  // -- H3Owner -------------------------------------------------------------------------------------------------
+
+  onReady(): void {
+    this.#establishedAt = performance.now()
+    this.#handshakeMs = this.#quic?.stats().handshakeMs ?? 0
+  }
+
+  /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */
+  onSettings(settings: H3Settings): void {
+    if (!settings.enableConnectProtocol) {
+      this.#fail(new ClientError('protocol', 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'))
+      return
+    }
+    this.#request(settings)
+  }
+
+  onEvent(event: H3Event): void {
+    switch (event.type) {
+      case 'response':
+        return this.#onResponse(event.headers)
+      case 'stream-error':
+        return this.#fail(new ClientError('protocol', `${errorName(event.code)}: ${event.reason}`))
+      case 'reset':
+        return this.#fail(new ClientError('refused', `the proxy reset the request: ${errorName(event.code)}`))
+    }
+  }
+
+  onGoaway(): void {
+    this.#log.info('the proxy is shutting down (GOAWAY)')
+  }
+
+  onClosed(reason: QuicCloseReason): void {
+    this.#fail(errorFromClose(reason, this.#remoteText))
+    this.#onEnded?.()
+  }
+
+  // -- what the tunnel reports ---------------------------------------------------------------------------------
+
+  readonly #tunnelOwner: TunnelOwner = {
+    onPacket: packet => this.#options.onPacket(packet),
+
+    onAddressesAssigned: addresses => {
+      this.#assigned = addresses
+      // A request is answered by its id, also when the answer is a refusal.
+      const open = new Set(this.tunnel?.session.openRequests.map(request => request.requestId))
+      for (const id of this.#awaited) if (!open.has(id)) this.#awaited.delete(id)
+      this.#progress()
+    },
+
+    onRoutesAdvertised: routes => {
+      this.#routes = routes
+      this.#progress()
+    },
+
+    /** This client has no addresses to give away. Each request is still answered (CIP-13). */
+    onAddressesRequested: requests => {
+      const refusals = requests.map(({ requestId, prefix }) => refusal(requestId, prefix.version))
+      const session = this.tunnel?.session
+      if (session !== undefined) this.#carrier?.sendCapsules(session.assignAddresses(refusals))
+    },
+
+    onClosed: reason => {
+      const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel was aborted: ${reason.reason}`
+      this.#fail(new ClientError('tunnel', message))
+      this.#onEnded?.()
+    },
+  }
+
+  // -- steps ---------------------------------------------------------------------------------------------------
+
+  #request(settings: H3Settings): void {
+    const transport = this.#transport as H3Transport
+    const { proxy, tunnel, auth } = this.#options.config
+    const template = parseUriTemplate(proxy.template)
+    const extra: Header[] = []
+    const token = readToken(auth)
+    if (token !== undefined) extra.push(['authorization', `Bearer ${token}`])
+    // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
+    const encapsulation =
+      tunnel.encapsulation === 'datagram' && !settings.h3Datagram ? 'single-stream' : tunnel.encapsulation
+    if (encapsulation !== 'datagram') extra.push([ENCAPSULATION_HEADER, encapsulation])
+
+    const streamId = transport.h3.request(buildRequestHeaders(expandTemplate(template, proxy), extra))
+    const session = new ConnectIpSession({
+      role: 'client',
+      now: () => performance.now(),
+      scope: parseScope({ target: proxy.target, ipproto: proxy.ipproto }),
+    })
+    this.tunnel = new Tunnel({
+      session,
+      openCarrier: handler => {
+        this.#carrier = transport.openCarrier(streamId, encapsulation, handler)
+        return this.#carrier
+      },
+      owner: this.#tunnelOwner,
+    })
+    const wishes = tunnel.requestAddresses.map(family => ({ version: (family === 'ipv4' ? 4 : 6) as IpVersion }))
+    if (wishes.length > 0) {
+      // Sent at once behind the request: a round trip less than waiting for the answer.
+      const { requestIds, bytes } = session.requestAddresses(wishes)
+      this.#awaited = new Set(requestIds)
+      this.#carrier?.sendCapsules(bytes)
+    }
+    transport.flush()
+  }
+
+  #onResponse(headers: readonly Header[]): void {
+    try {
+      const verdict = checkResponse(headers)
+      if (verdict.kind === 'interim') return
+      if (verdict.kind === 'rejected') {
+        this.#carrier?.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
+        const why = verdict.proxyStatus === undefined ? '' : ` (${verdict.proxyStatus})`
+        const message = `the proxy refused the tunnel with status ${verdict.status}${hintFor(verdict.status)}${why}`
+        return this.#fail(new ClientError('http', message, { status: verdict.status }))
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectIpError)) throw error
+      this.#carrier?.abort(error.code)
+      return this.#fail(new ClientError('protocol', error.message))
+    }
+    const wanted = this.#carrier?.encapsulation
+    if (wanted === 'stream-per-packet' && headerValue(headers, ENCAPSULATION_HEADER) !== wanted) {
+      this.#carrier?.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
+      return this.#fail(new ClientError('protocol', `the proxy does not know the encapsulation "${wanted}"`))
+    }
+    this.#accepted = true
+    this.#progress()
+  }
+
+  /** Up, once the proxy has said yes, has answered all our requests for addresses, and has advertised routes. */
+  #progress(): void {
+    if (this.#up) return this.#options.onChanged(this.info)
+    if (!this.#accepted || this.#assigned === undefined || this.#awaited.size > 0 || this.#routes === undefined) return
+    if (this.#assigned.length === 0) {
+      return this.#fail(new ClientError('tunnel', 'the proxy has no address for us: its pool is exhausted'))
+    }
+    this.#up = true
+    this.#sessionMs = performance.now() - this.#establishedAt
+    this.#settle?.resolve(this.info)
+  }
+
+  /** The attempt, or the tunnel, is over. */
+  #fail(error: ClientError): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#session = this.#quic?.session
+    this.#quic?.close(H3ErrorCode.H3_NO_ERROR, '')
+    if (this.#up) this.#options.onLost(error)
+    else this.#settle?.reject(error)
+  }
+}
+
+/** What a student should look at first. */
+function hintFor(status: number): string {
+  switch (status) {
+    case 401:
+      return ': the bearer token is missing or wrong'
+    case 403:
+      return ': this identity may not, or the client certificate is missing'
+    case 404:
+      return ': there is no CONNECT-IP at this path; compare the URI template with the proxy’s'
+    case 429:
+      return ': too many tunnels for this identity or proxy'
+    case 502:
+    case 504:
+      return ': the target cannot be resolved or reached'
+    default:
+      return ''
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}

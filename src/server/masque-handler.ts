@@ -1,0 +1,301 @@
+/**
+ * One HTTP/3 connection at the proxy: who is asking, may they, and for what.
+ *
+ * A request for CONNECT-IP becomes a `ProxyTunnel`, or a refusal with its reason; anything else gets a small page.
+ */
+
+import type { Logger } from 'pino'
+import { ENCAPSULATION_HEADER, ENCAPSULATIONS, type Encapsulation } from '../carriers/carrier.ts'
+import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
+import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
+import { MalformedRequest } from '../connect-ip/errors.ts'
+import {
+  buildAcceptHeaders,
+  buildRejectHeaders,
+  type ConnectIpRequest,
+  isConnectIpRequest,
+  parseConnectIpRequest,
+  RequestRejected,
+} from '../connect-ip/request.ts'
+import { describeScope } from '../connect-ip/scope.ts'
+import type { PathTemplate } from '../connect-ip/uri-template.ts'
+import type { H3Event, Header } from '../http3/connection.ts'
+import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
+import type { IpAddress } from '../ip/address.ts'
+import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
+import type { Authorisation } from './authorise.ts'
+import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
+
+/** Names this proxy in Proxy-Status (RFC 9209 §2). */
+export const PROXY_NAME = 'masque-lab'
+
+/** More than this before the answer is not a client in a hurry. */
+const MAX_CAPSULES_AHEAD = 64 * 1024
+
+export interface OpenTunnel {
+  /** Connection id and stream id: unique while the server runs. */
+  readonly id: string
+  readonly proxyTunnel: ProxyTunnel
+  readonly identity: string | undefined
+  readonly connectedAt: Date
+  readonly quic: QuicConnection
+}
+
+/** What a handler takes from the server. */
+export interface HandlerContext extends TunnelContext {
+  readonly log: Logger
+  readonly template: PathTemplate
+  readonly encapsulations: readonly Encapsulation[]
+  readonly draining: boolean
+  readonly maxTunnels: number
+  readonly maxTunnelsPerConnection: number
+  /** Who is this, and how many tunnels may they have? */
+  authorise(headers: readonly Header[], peerCertificate: Uint8Array | undefined): Authorisation
+  /** All addresses of a host name; rejects with a RequestRejected when there are none. */
+  resolve(name: string): Promise<IpAddress[]>
+  readonly tunnels: ReadonlyMap<string, OpenTunnel>
+  tunnelsOf(identity: string): number
+  tunnelOpened(tunnel: OpenTunnel): void
+  tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void
+  rejected(quic: QuicConnection, identity: string | undefined, reason: string): void
+  connectionClosed(handler: MasqueHandler, reason: QuicCloseReason): void
+}
+
+export class MasqueHandler implements H3Owner {
+  readonly transport: H3Transport
+  readonly #context: HandlerContext
+  readonly #quic: QuicConnection
+  readonly #log: Logger
+  readonly #tunnels = new Map<number, OpenTunnel>()
+  /**
+   * Requests whose name is being resolved, with the capsules that the client has sent ahead. They count as tunnels, so
+   * that they cannot be piled up.
+   */
+  readonly #pending = new Map<number, { chunks: Uint8Array[]; bytes: number; ended: boolean }>()
+  #ready = false
+
+  constructor(quic: QuicConnection, context: HandlerContext) {
+    this.#quic = quic
+    this.#context = context
+    this.#log = context.log.child({ connection: quic.id, remote: `${quic.remote.host}:${quic.remote.port}` })
+    this.transport = new H3Transport(quic, this)
+  }
+
+  /** No new requests (GOAWAY), and the end of those that run. */
+  drain(): void {
+    if (this.#ready) {
+      this.transport.h3.goaway()
+      this.transport.flush()
+    }
+    for (const { proxyTunnel } of this.#tunnels.values()) proxyTunnel.tunnel.end()
+  }
+
+  get tunnelCount(): number {
+    return this.#tunnels.size
+  }
+
+  // -- H3Owner -------------------------------------------------------------------------------------------------
+
+  onReady(): void {
+    this.#ready = true
+    this.#log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.stats().handshakeMs }, 'QUIC connected')
+  }
+
+  onSettings(): void {}
+  onGoaway(): void {}
+
+  onEvent(event: H3Event): void {
+    switch (event.type) {
+      case 'request':
+        return this.#onRequest(event.streamId, event.headers)
+      case 'data':
+        return this.#keepCapsules(event.streamId, event.data, event.fin)
+      case 'finished':
+        return this.#keepCapsules(event.streamId, new Uint8Array(0), true)
+      case 'reset':
+      case 'stop-sending':
+        this.#pending.delete(event.streamId)
+        return
+      case 'stream-error':
+        this.#log.warn({ streamId: event.streamId, code: errorName(event.code) }, `stream error: ${event.reason}`)
+        return
+    }
+  }
+
+  onClosed(reason: QuicCloseReason): void {
+    this.#pending.clear()
+    this.#context.connectionClosed(this, reason)
+  }
+
+  // -- requests ------------------------------------------------------------------------------------------------
+
+  #onRequest(streamId: number, headers: readonly Header[]): void {
+    if (!isConnectIpRequest(headers) && headerValue(headers, ':method') !== 'CONNECT') {
+      return this.#answerPlainRequest(streamId, headers)
+    }
+    // Every way out of here answers the request: a client never waits for nothing.
+    this.#openTunnel(streamId, headers).catch(error => this.#refuse(streamId, error))
+  }
+
+  async #openTunnel(streamId: number, headers: readonly Header[]): Promise<void> {
+    const context = this.#context
+    const request = parseConnectIpRequest(headers, context.template)
+    const authorisation = context.authorise(headers, this.#quic.peerCertificate)
+    if (!authorisation.allowed) {
+      throw new RequestRejected(authorisation.status, authorisation.reason, 'http_request_denied')
+    }
+    const identity = authorisation.identity
+    this.#checkLimits(identity, authorisation.maxTunnels)
+    const encapsulation = this.#chooseEncapsulation(headers)
+
+    if (request.scope.target.kind !== 'name') {
+      this.#accept(streamId, request, identity, encapsulation, [])
+      return
+    }
+    const ahead = { chunks: [], bytes: 0, ended: false }
+    this.#pending.set(streamId, ahead)
+    const resolved = await context.resolve(request.scope.target.name).finally(() => {
+      if (!this.#pending.delete(streamId)) throw new RequestGone()
+    })
+    // Others may have come first while we waited.
+    this.#checkLimits(identity, authorisation.maxTunnels)
+    const tunnel = this.#accept(streamId, request, identity, encapsulation, resolved)
+    for (const chunk of ahead.chunks) tunnel.onCapsuleBytes(chunk)
+    if (ahead.ended) tunnel.onEnd()
+  }
+
+  #keepCapsules(streamId: number, data: Uint8Array, fin: boolean): void {
+    const ahead = this.#pending.get(streamId)
+    if (ahead === undefined) return
+    ahead.bytes += data.length
+    ahead.ended ||= fin
+    if (ahead.bytes <= MAX_CAPSULES_AHEAD) {
+      ahead.chunks.push(Uint8Array.from(data))
+      return
+    }
+    this.#pending.delete(streamId)
+    this.transport.h3.resetStream(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
+    this.transport.flush()
+  }
+
+  #checkLimits(identity: string | undefined, maxTunnels: number): void {
+    const context = this.#context
+    const tooMany = (what: string) =>
+      new RequestRejected(429, `too many tunnels ${what}`, 'connection_limit_reached', { details: what })
+    if (context.draining) throw RequestRejected.because('destination_unavailable', 'the proxy is shutting down')
+    if (context.tunnels.size >= context.maxTunnels) throw tooMany('on this proxy')
+    if (this.#tunnels.size + this.#pending.size >= context.maxTunnelsPerConnection) throw tooMany('on this connection')
+    if (identity !== undefined && context.tunnelsOf(identity) >= maxTunnels) throw tooMany('for this identity')
+  }
+
+  #chooseEncapsulation(headers: readonly Header[]): Encapsulation {
+    const wanted = (headerValue(headers, ENCAPSULATION_HEADER) ?? 'datagram') as Encapsulation
+    if (!ENCAPSULATIONS.includes(wanted) || !this.#context.encapsulations.includes(wanted)) {
+      throw new RequestRejected(400, `encapsulation "${wanted.slice(0, 40)}" is not offered`, 'http_request_error')
+    }
+    // Without H3_DATAGRAM on both sides, packets travel in DATAGRAM capsules (RFC 9297 §3.5).
+    if (wanted === 'datagram' && !this.transport.h3.datagramsEnabled) return 'single-stream'
+    return wanted
+  }
+
+  #accept(
+    streamId: number,
+    request: ConnectIpRequest,
+    identity: string | undefined,
+    encapsulation: Encapsulation,
+    resolved: readonly IpAddress[],
+  ): Tunnel {
+    const id = `${this.#quic.id}/${streamId}`
+    this.transport.h3.respond(streamId, buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulation]]))
+    const proxyTunnel = new ProxyTunnel({
+      context: this.#context,
+      scope: request.scope,
+      resolved,
+      openCarrier: handler => this.transport.openCarrier(streamId, encapsulation, handler),
+      onClosed: reason => {
+        this.#tunnels.delete(streamId)
+        this.#log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
+        this.#context.tunnelClosed(tunnel, reason)
+      },
+    })
+    const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), quic: this.#quic }
+    this.#tunnels.set(streamId, tunnel)
+    proxyTunnel.open()
+    this.transport.flush()
+    this.#context.tunnelOpened(tunnel)
+    this.#log.info(
+      {
+        tunnel: id,
+        identity,
+        encapsulation,
+        scope: describeScope(request.scope),
+        addresses: proxyTunnel.addresses.map(String),
+      },
+      'tunnel open',
+    )
+    return proxyTunnel.tunnel
+  }
+
+  // -- answers -------------------------------------------------------------------------------------------------
+
+  #refuse(streamId: number, error: unknown): void {
+    if (error instanceof RequestGone) return
+    const rejection = rejectionOf(error)
+    const reason = error instanceof Error ? error.message : String(error)
+    if (rejection === undefined) this.#log.error({ err: error }, 'internal error while a tunnel was being opened')
+    this.#context.rejected(this.#quic, undefined, reason)
+    if (error instanceof MalformedRequest) {
+      // RFC 9114 §4.1.2: malformed requests are stream errors.
+      this.#log.warn({ streamId }, `malformed request: ${reason}`)
+      this.transport.h3.resetStream(streamId, error.code)
+      this.transport.flush()
+      return
+    }
+    const headers = buildRejectHeaders(
+      rejection ?? new RequestRejected(500, 'internal error', 'proxy_internal_error'),
+      PROXY_NAME,
+    )
+    if (rejection?.status === 401) headers.push(['www-authenticate', `Bearer realm="${PROXY_NAME}"`])
+    this.#log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
+    this.#respondWhole(streamId, headers, '')
+  }
+
+  /** H3-08: a browser or curl that comes to this port hears what it has found. */
+  #answerPlainRequest(streamId: number, headers: readonly Header[]): void {
+    const method = headerValue(headers, ':method')
+    const path = headerValue(headers, ':path')
+    const [status, text] =
+      method !== 'GET' && method !== 'HEAD'
+        ? [405, 'Only GET, HEAD and CONNECT are understood here.\n']
+        : path === '/'
+          ? [200, 'This is masque-lab, a CONNECT-IP proxy (RFC 9484). It answers Extended CONNECT requests.\n']
+          : [404, 'There is nothing here. CONNECT-IP is reached by Extended CONNECT (RFC 9484).\n']
+    const body = new TextEncoder().encode(text)
+    this.#respondWhole(
+      streamId,
+      [
+        [':status', String(status)],
+        ['content-type', 'text/plain; charset=utf-8'],
+        ['content-length', String(body.length)],
+        ...(status === 405 ? [['allow', 'GET, HEAD, CONNECT'] as const] : []),
+      ],
+      method === 'HEAD' ? '' : text,
+    )
+  }
+
+  #respondWhole(streamId: number, headers: Header[], body: string): void {
+    const { h3 } = this.transport
+    h3.respond(streamId, headers, body === '')
+    if (body !== '') h3.sendData(streamId, new TextEncoder().encode(body), true)
+    this.transport.flush()
+    // RFC 9114 §4.1: the answer is complete, and what else the client has to say is not needed.
+    this.#quic.streamStopSending(streamId, H3ErrorCode.H3_NO_ERROR)
+  }
+}
+
+/** The client went away while we were busy with its request. */
+class RequestGone extends Error {}
+
+function rejectionOf(error: unknown): RequestRejected | MalformedRequest | undefined {
+  return error instanceof RequestRejected || error instanceof MalformedRequest ? error : undefined
+}

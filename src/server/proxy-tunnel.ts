@@ -1,0 +1,172 @@
+/** One client's tunnel as the proxy sees it: its addresses, its routes, and its end. */
+
+import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
+import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
+import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
+import type { RequestedAddress } from '../connect-ip/address-request.ts'
+import { ANY_PROTOCOL, type IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import { normaliseRoutes, scopeRoutes } from '../connect-ip/routes.ts'
+import type { Scope } from '../connect-ip/scope.ts'
+import { ConnectIpSession } from '../connect-ip/session.ts'
+import type { IpAddress, IpVersion } from '../ip/address.ts'
+import type { AddressPool } from '../ip/address-pool.ts'
+import { IpPrefix } from '../ip/prefix.ts'
+import type { PacketProcessor } from './packet-processor.ts'
+
+/** What a tunnel takes from the proxy it belongs to. */
+export interface TunnelContext {
+  readonly pools: Partial<Record<IpVersion, AddressPool>>
+  /** What this proxy routes for clients, before the scope of a request narrows it. */
+  readonly routes: readonly IpAddressRange[]
+  readonly gateway: { v4?: IpAddress; v6?: IpAddress }
+  readonly processor: PacketProcessor
+  /** How many addresses of one family a client may have. */
+  readonly maxAddressesPerFamily: number
+}
+
+interface Lease {
+  readonly address: IpAddress
+  /** 0 while no request of the client has been answered with it. */
+  requestId: bigint
+  readonly removeRoute: () => void
+}
+
+export class ProxyTunnel implements TunnelOwner {
+  readonly tunnel: Tunnel
+  readonly #context: TunnelContext
+  readonly #onClosed: (reason: TunnelCloseReason) => void
+  readonly #scope: Scope
+  readonly #resolved: readonly IpAddress[]
+  readonly #leases: Lease[] = []
+  /** Addresses were asked for that the pools did not have. */
+  refusals = 0
+  advertised: IpAddressRange[] = []
+
+  constructor(options: {
+    context: TunnelContext
+    scope: Scope
+    /** What the name in the scope stands for; empty without one. */
+    resolved: readonly IpAddress[]
+    openCarrier: (handler: CarrierHandler) => Carrier
+    onClosed: (reason: TunnelCloseReason) => void
+  }) {
+    this.#context = options.context
+    this.#scope = options.scope
+    this.#resolved = options.resolved
+    this.#onClosed = options.onClosed
+    const session = new ConnectIpSession({
+      role: 'proxy',
+      icmpSource: options.context.gateway,
+      scope: options.scope,
+      resolved: options.resolved,
+      now: () => performance.now(),
+    })
+    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
+  }
+
+  get addresses(): IpAddress[] {
+    return this.#leases.map(lease => lease.address)
+  }
+
+  /**
+   * Gives the client one address of each family the proxy has, unprompted (RFC 9484 §4.7.1), and the routes for them.
+   * When the client then asks for an address, it gets these before any others.
+   */
+  open(): void {
+    for (const version of [4, 6] as const) this.#lease(version)
+    this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
+    this.#advertise()
+  }
+
+  // -- TunnelOwner ---------------------------------------------------------------------------------------------
+
+  onPacket(packet: Uint8Array): void {
+    this.#context.processor.fromTunnel(packet, this.tunnel)
+  }
+
+  onAddressesRequested(requests: RequestedAddress[]): void {
+    const refusals = requests
+      .filter(request => !this.#answer(request))
+      .map(({ requestId, prefix }) => refusal(requestId, prefix.version))
+    this.refusals += refusals.length
+    // The whole list each time, and the refusals this once (RFC 9484 §4.7.2).
+    this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses([...this.#assigned(), ...refusals]))
+    this.#advertise()
+  }
+
+  /** A client may assign addresses to the proxy; this proxy has no use for them and keeps its own (RFC 9484 §8.2). */
+  onAddressesAssigned(): void {}
+
+  /** A client may offer routes of its own. Accepting them is local policy, and this proxy's is not to. */
+  onRoutesAdvertised(): void {}
+
+  onClosed(reason: TunnelCloseReason): void {
+    for (const lease of this.#leases) {
+      lease.removeRoute()
+      this.#context.pools[lease.address.version]?.release(lease.address)
+    }
+    this.#leases.length = 0
+    this.#onClosed(reason)
+  }
+
+  // -- addresses and routes ------------------------------------------------------------------------------------
+
+  /** Finds an address for one request; false when there is none. */
+  #answer(request: RequestedAddress): boolean {
+    const wanted = request.prefix.address
+    const version = wanted.version
+    const preferred = wanted.isUnspecified ? undefined : wanted
+    const unclaimed = this.#leases.find(
+      lease =>
+        lease.requestId === 0n &&
+        lease.address.version === version &&
+        (preferred === undefined || lease.address.equals(preferred)),
+    )
+    const lease = unclaimed ?? this.#lease(version, preferred) ?? this.#unclaimed(version)
+    if (lease === undefined) return false
+    lease.requestId = request.requestId
+    return true
+  }
+
+  #unclaimed(version: IpVersion): Lease | undefined {
+    return this.#leases.find(lease => lease.requestId === 0n && lease.address.version === version)
+  }
+
+  #lease(version: IpVersion, preferred?: IpAddress): Lease | undefined {
+    const held = this.#leases.filter(lease => lease.address.version === version).length
+    if (held >= this.#context.maxAddressesPerFamily) return undefined
+    const address = this.#context.pools[version]?.lease(preferred)
+    if (address === undefined) return undefined
+    const removeRoute = this.#context.processor.attachTunnel(IpPrefix.single(address), this.tunnel)
+    const lease: Lease = { address, requestId: 0n, removeRoute }
+    this.#leases.push(lease)
+    return lease
+  }
+
+  #assigned(): AssignedAddress[] {
+    return this.#leases.map(lease => ({ requestId: lease.requestId, prefix: IpPrefix.single(lease.address) }))
+  }
+
+  /** Routes of the families that the client has an address for: it could not use others. */
+  #advertise(): void {
+    const families = new Set(this.#leases.map(lease => lease.address.version))
+    const routes = scopeRoutes(this.#scope, this.#resolved, this.#context.routes).filter(route =>
+      families.has(route.range.version),
+    )
+    if (sameRoutes(routes, this.advertised)) return
+    this.advertised = routes
+    this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
+  }
+}
+
+/** The proxy's configured routes in the form in which they are advertised. */
+export function policyRoutes(routes: readonly { prefix: IpPrefix; protocol: number }[]): IpAddressRange[] {
+  return normaliseRoutes(
+    routes.map(route => ({ range: route.prefix.toRange(), protocol: route.protocol ?? ANY_PROTOCOL })),
+  )
+}
+
+function sameRoutes(a: readonly IpAddressRange[], b: readonly IpAddressRange[]): boolean {
+  const text = (routes: readonly IpAddressRange[]) => routes.map(route => `${route.range}/${route.protocol}`).join()
+  return text(a) === text(b)
+}

@@ -1,0 +1,400 @@
+/**
+ * The proxy: QUIC endpoint, address pools, packet processor and REST API under one roof.
+ *
+ * This file only joins the parts. What happens to a request is in masque-handler.ts, to a packet in
+ * packet-processor.ts, to an address in proxy-tunnel.ts.
+ */
+
+import { X509Certificate } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import type { Logger } from 'pino'
+import { headerValue } from '../carriers/h3.ts'
+import type { TunnelCloseReason } from '../carriers/tunnel.ts'
+import { RequestRejected } from '../connect-ip/request.ts'
+import { describeRoute } from '../connect-ip/route-advertisement.ts'
+import { parsePathTemplate } from '../connect-ip/uri-template.ts'
+import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
+import type { Header } from '../http3/connection.ts'
+import { IpAddress } from '../ip/address.ts'
+import { AddressPool } from '../ip/address-pool.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
+import { createLogger } from '../log/logger.ts'
+import { describeClose } from '../quic/close-reason.ts'
+import { QuicEndpoint } from '../quic/endpoint.ts'
+import { DEFAULT_QUIC_SETTINGS, type QuicCloseReason, type QuicConnection } from '../quic/quic.ts'
+import { VERSION } from '../version.ts'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { type Authorisation, authorise } from './authorise.ts'
+import type { ServerConfig } from './config.ts'
+import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
+import { ServerMetrics } from './metrics.ts'
+import { PacketProcessor } from './packet-processor.ts'
+import { policyRoutes } from './proxy-tunnel.ts'
+import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
+import { loadTlsConfig } from './tls-config.ts'
+
+const CONNECTION_LOG_LENGTH = 200
+const DNS_TIMEOUT_MS = 5_000
+/** How long clients get to end their tunnels after a GOAWAY. */
+const DRAIN_MS = 1_000
+const MAX_ADDRESSES_PER_FAMILY = 4
+
+export interface ServerOptions {
+  logger?: Logger
+  /** All addresses of a name, as A and AAAA records; for tests without a resolver. */
+  resolveName?: (name: string) => Promise<IpAddress[]>
+}
+
+export class MasqueServer {
+  readonly config: ServerConfig
+  readonly #log: Logger
+  readonly #startedAt = Date.now()
+  readonly #tunnels = new Map<string, OpenTunnel>()
+  readonly #tunnelsByIdentity = new Map<string, number>()
+  readonly #handlers = new Set<MasqueHandler>()
+  readonly #connectionLog: ConnectionLogEntry[] = []
+  readonly #hosts: UserspaceHost[] = []
+  readonly #processor: PacketProcessor
+  readonly #context: HandlerContext
+  readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
+  /** Counters of tunnels that are gone; `status` adds those that are there. */
+  readonly #past = { fromClients: 0, toClients: 0, bytesFrom: 0, bytesTo: 0, dropped: {} as Record<string, number> }
+  #endpoint!: QuicEndpoint
+  #api: ApiServer | undefined
+  #tunnelsTotal = 0
+  #draining = false
+  #closed: Promise<void> | undefined
+  readonly metrics: ServerMetrics
+
+  /** Starts everything. Rejects, with nothing left behind, when a certificate, a port or a pool will not do. */
+  static async start(config: ServerConfig, options: ServerOptions = {}): Promise<MasqueServer> {
+    const server = new MasqueServer(config, options)
+    try {
+      await server.#start()
+    } catch (error) {
+      await server.close()
+      throw error
+    }
+    return server
+  }
+
+  private constructor(config: ServerConfig, options: ServerOptions) {
+    this.config = config
+    this.#log = options.logger ?? createLogger({ level: config.log.level })
+    for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
+      if (prefix === undefined) continue
+      const taken = config.hosts.map(host => host[`ipv${prefix.version}`]).filter(address => address !== undefined)
+      this.#pools[prefix.version] = new AddressPool(prefix, {
+        reserved: taken.filter(address => prefix.contains(address)),
+      })
+    }
+    this.metrics = new ServerMetrics(this)
+    const gateway = { v4: this.#pools[4]?.gateway, v6: this.#pools[6]?.gateway }
+    this.#processor = new PacketProcessor({
+      gateway,
+      clientToClient: config.tunnel.clientToClient,
+      observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
+    })
+    this.#attachHost([gateway.v4, gateway.v6], true)
+    for (const host of config.hosts) this.#attachHost([host.ipv4, host.ipv6], false)
+
+    const server = this
+    const resolveName = options.resolveName ?? resolveWithSystem
+    this.#context = {
+      log: this.#log,
+      template: parsePathTemplate(config.tunnel.template),
+      encapsulations: config.tunnel.encapsulations,
+      pools: this.#pools,
+      routes: policyRoutes(config.routes),
+      gateway,
+      processor: this.#processor,
+      maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
+      maxTunnels: config.limits.maxTunnels,
+      maxTunnelsPerConnection: config.limits.maxTunnelsPerConnection,
+      tunnels: this.#tunnels,
+      get draining() {
+        return server.#draining
+      },
+      authorise: (headers, certificate) => this.#authorise(headers, certificate),
+      resolve: name => resolveOrReject(name, resolveName),
+      tunnelsOf: identity => this.#tunnelsByIdentity.get(identity) ?? 0,
+      tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
+      tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
+      rejected: (quic, identity, reason) => {
+        this.metrics.countError('request_rejected')
+        this.#logConnection('rejected', quic, identity, reason)
+      },
+      connectionClosed: (handler, reason) => this.#connectionClosed(handler, reason),
+    }
+  }
+
+  // -- for whoever runs the server -----------------------------------------------------------------------------
+
+  /** Where QUIC listens. */
+  get address(): { host: string; port: number } {
+    return this.#endpoint.local
+  }
+
+  get apiUrl(): string | undefined {
+    return this.#api?.url
+  }
+
+  /** The proxy's own addresses inside the tunnels. */
+  get gateway(): { v4?: IpAddress; v6?: IpAddress } {
+    return this.#context.gateway
+  }
+
+  healthy(): boolean {
+    return !this.#draining
+  }
+
+  status(): ServerStatus {
+    const packets = { fromClients: this.#past.fromClients, toClients: this.#past.toClients }
+    const bytes = { fromClients: this.#past.bytesFrom, toClients: this.#past.bytesTo }
+    const dropped = { ...this.#past.dropped }
+    addCounts(dropped, this.#processor.dropped)
+    for (const { proxyTunnel } of this.#tunnels.values()) {
+      const counters = proxyTunnel.tunnel.counters
+      packets.fromClients += counters.packetsReceived
+      packets.toClients += counters.packetsSent
+      bytes.fromClients += counters.bytesReceived
+      bytes.toClients += counters.bytesSent
+      addCounts(dropped, counters.dropped)
+    }
+    const { accepted, retried, rejected } = this.#endpoint.counters
+    return {
+      version: VERSION,
+      uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
+      listen: this.address,
+      connections: this.#handlers.size,
+      tunnels: this.#tunnels.size,
+      tunnelsTotal: this.#tunnelsTotal,
+      pools: this.#poolStatus(),
+      packets: { ...packets, dropped },
+      bytes,
+      handshakes: { accepted, retried, rejected: rejected.limit + rejected.token + rejected.version },
+      routes: this.#context.routes.map(describeRoute),
+      draining: this.#draining,
+    }
+  }
+
+  clients(): ClientInfo[] {
+    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, quic }) => {
+      const { counters, carrier } = proxyTunnel.tunnel
+      const stats = quic.stats()
+      const path = quic.paths().find(candidate => candidate.active)
+      return {
+        id,
+        identity,
+        remote: `${quic.remote.host}:${quic.remote.port}`,
+        connectedAt: connectedAt.toISOString(),
+        addresses: proxyTunnel.addresses.map(String),
+        routes: proxyTunnel.advertised.map(describeRoute),
+        encapsulation: carrier.encapsulation,
+        mtu: carrier.mtu,
+        packets: {
+          sent: counters.packetsSent,
+          received: counters.packetsReceived,
+          dropped: Object.values(counters.dropped).reduce((sum, count) => sum + count, 0),
+        },
+        bytes: { sent: counters.bytesSent, received: counters.bytesReceived },
+        quic: {
+          rttMs: path?.rttMs ?? 0,
+          cwnd: path?.cwnd ?? 0,
+          lost: stats.packetsLost,
+          sent: stats.packetsSent,
+          received: stats.packetsReceived,
+        },
+      }
+    })
+  }
+
+  /** What has happened to connections lately, newest first. */
+  connectionLog(): ConnectionLogEntry[] {
+    return this.#connectionLog.toReversed()
+  }
+
+  /** GOAWAY to everybody, the end of all tunnels, a moment for the clients to follow, then the sockets. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown()
+    return this.#closed
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#draining = true
+    for (const handler of this.#handlers) handler.drain()
+    const deadline = Date.now() + DRAIN_MS
+    while (this.#tunnels.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
+    await this.#endpoint?.close()
+    for (const host of this.#hosts) host.close()
+    await this.#api?.close()
+  }
+
+  // -- starting ------------------------------------------------------------------------------------------------
+
+  async #start(): Promise<void> {
+    const { config } = this
+    const tls = loadTlsConfig(config.tls)
+    this.#endpoint = await QuicEndpoint.listen({
+      host: config.listen.host,
+      port: config.listen.port,
+      tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
+      settings: { ...DEFAULT_QUIC_SETTINGS, ...config.quic },
+      clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
+      retry: config.limits.retry,
+      maxConnections: config.limits.maxConnections,
+      maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
+      onConnection: quic => {
+        const handler = new MasqueHandler(quic, this.#context)
+        this.#handlers.add(handler)
+        return handler.transport
+      },
+      onError: error => {
+        this.metrics.countError('internal')
+        this.#log.error({ err: error }, 'internal error')
+      },
+    }).catch(error => {
+      throw listenError(error, config.listen)
+    })
+    if (config.api.enabled) {
+      this.#api = await startApiServer({
+        host: config.api.host,
+        port: config.api.port,
+        source: this,
+        metrics: this.metrics,
+      })
+    }
+    this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
+  }
+
+  #attachHost(addresses: (IpAddress | undefined)[], isGateway: boolean): void {
+    const host = new UserspaceHost({ addresses: addresses.filter(address => address !== undefined) })
+    this.#hosts.push(host)
+    this.#processor.attachHost(host, isGateway)
+  }
+
+  // -- what handlers report ------------------------------------------------------------------------------------
+
+  #authorise(headers: readonly Header[], certificate: Uint8Array | undefined): Authorisation {
+    return authorise(this.config.auth, {
+      authorization: headerValue(headers, 'authorization') ?? headerValue(headers, 'proxy-authorization'),
+      certificateName: certificate === undefined ? undefined : commonName(certificate),
+    })
+  }
+
+  #tunnelOpened(tunnel: OpenTunnel): void {
+    this.#tunnelsTotal++
+    this.#tunnels.set(tunnel.id, tunnel)
+    if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
+    this.#logConnection('tunnel-opened', tunnel.quic, tunnel.identity, tunnel.proxyTunnel.addresses.join(', '))
+  }
+
+  #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {
+    this.#tunnels.delete(tunnel.id)
+    if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, -1)
+    const { counters } = tunnel.proxyTunnel.tunnel
+    this.#past.fromClients += counters.packetsReceived
+    this.#past.toClients += counters.packetsSent
+    this.#past.bytesFrom += counters.bytesReceived
+    this.#past.bytesTo += counters.bytesSent
+    addCounts(this.#past.dropped, counters.dropped)
+    if (!reason.clean) this.metrics.countError('tunnel_aborted')
+    this.#logConnection('tunnel-closed', tunnel.quic, tunnel.identity, reason.reason)
+  }
+
+  #countTunnel(identity: string, by: number): void {
+    const count = (this.#tunnelsByIdentity.get(identity) ?? 0) + by
+    if (count > 0) this.#tunnelsByIdentity.set(identity, count)
+    else this.#tunnelsByIdentity.delete(identity)
+  }
+
+  #connectionClosed(handler: MasqueHandler, reason: QuicCloseReason): void {
+    this.#handlers.delete(handler)
+    const { quic } = handler.transport
+    const text = describeClose(reason)
+    if (reason.source !== 'local' && !isOrderly(reason)) this.metrics.countError('connection')
+    this.#log.info({ connection: quic.id, remote: `${quic.remote.host}:${quic.remote.port}` }, `closed: ${text}`)
+    this.#logConnection('closed', quic, undefined, text)
+  }
+
+  #logConnection(
+    event: ConnectionLogEntry['event'],
+    quic: QuicConnection,
+    identity: string | undefined,
+    detail: string,
+  ): void {
+    const remote = `${quic.remote.host}:${quic.remote.port}`
+    this.#connectionLog.push({ at: new Date().toISOString(), event, id: quic.id, remote, identity, detail })
+    if (this.#connectionLog.length > CONNECTION_LOG_LENGTH) this.#connectionLog.shift()
+  }
+
+  #poolStatus(): ServerStatus['pools'] {
+    const pools: ServerStatus['pools'] = []
+    const add = (family: 4 | 6, prefix: IpPrefix | undefined): void => {
+      const pool = this.#pools[family]
+      if (pool !== undefined) pools.push({ family, prefix: String(prefix), used: pool.used, total: pool.total })
+    }
+    add(4, this.config.pool.ipv4)
+    add(6, this.config.pool.ipv6)
+    return pools
+  }
+}
+
+/** Thrown when the server cannot listen: says where, and what to do. */
+export class ListenError extends Error {
+  override name = 'ListenError'
+}
+
+function listenError(error: NodeJS.ErrnoException, listen: { host: string; port: number }): Error {
+  const where = `UDP ${listen.host}:${listen.port}`
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new ListenError(`${where} is already in use: stop the other server, or choose another listen.port`)
+    case 'EACCES':
+      return new ListenError(`${where} needs rights that this user does not have: choose a listen.port above 1023`)
+    case 'EADDRNOTAVAIL':
+      return new ListenError(`${where} is not an address of this machine: choose another listen.host`)
+    default:
+      return error
+  }
+}
+
+/** RFC 9484 §4.1: a name is resolved before the answer; when that fails the request is rejected, saying so. */
+async function resolveOrReject(name: string, resolve: (name: string) => Promise<IpAddress[]>): Promise<IpAddress[]> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(RequestRejected.because('dns_timeout', `no answer for ${name}`)), DNS_TIMEOUT_MS)
+  })
+  try {
+    const addresses = await Promise.race([resolve(name), timeout])
+    if (addresses.length === 0) throw RequestRejected.because('dns_error', `${name} has no addresses`)
+    return addresses
+  } catch (error) {
+    if (error instanceof RequestRejected) throw error
+    const code = (error as NodeJS.ErrnoException).code
+    throw RequestRejected.because('dns_error', `${name} cannot be resolved`, { rcode: DNS_RCODES[code ?? ''] })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The resolver's error codes as DNS response codes, where there is one. */
+const DNS_RCODES: Readonly<Record<string, string>> = { ENOTFOUND: 'NXDOMAIN', EAI_AGAIN: 'SERVFAIL' }
+
+async function resolveWithSystem(name: string): Promise<IpAddress[]> {
+  const found = await lookup(name, { all: true, verbatim: true })
+  return found.map(({ address }) => IpAddress.parse(address))
+}
+
+function commonName(der: Uint8Array): string | undefined {
+  const line = new X509Certificate(der).subject.split('\n').find(part => part.startsWith('CN='))
+  return line?.slice('CN='.length)
+}
+
+function isOrderly(reason: QuicCloseReason): boolean {
+  return reason.application && reason.code === 0x100
+}
+
+function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [reason, count] of Object.entries(more)) total[reason] = (total[reason] ?? 0) + count
+}

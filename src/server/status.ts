@@ -1,0 +1,41 @@
+/** What the server tells about itself, as the REST API shows it. */
+
+export interface ServerStatus {
+  version: string
+  uptimeSeconds: number
+  listen: { host: string; port: number }
+  connections: number
+  tunnels: number
+  /** Since the start. */
+  tunnelsTotal: number
+  pools: { family: 4 | 6; prefix: string; used: number; total: number }[]
+  packets: { fromClients: number; toClients: number; dropped: Record<string, number> }
+  bytes: { fromClients: number; toClients: number }
+  handshakes: { accepted: number; rejected: number; retried: number }
+  routes: string[]
+  draining: boolean
+}
+
+export interface ClientInfo {
+  id: string
+  identity: string | undefined
+  remote: string
+  connectedAt: string
+  addresses: string[]
+  routes: string[]
+  encapsulation: string
+  /** The largest IP packet that fits the tunnel, in bytes. */
+  mtu: number
+  packets: { sent: number; received: number; dropped: number }
+  bytes: { sent: number; received: number }
+  quic: { rttMs: number; cwnd: number; lost: number; sent: number; received: number }
+}
+
+export interface ConnectionLogEntry {
+  at: string
+  event: 'connected' | 'tunnel-opened' | 'tunnel-closed' | 'closed' | 'rejected'
+  id: string
+  remote: string
+  identity?: string
+  detail?: string
+}
