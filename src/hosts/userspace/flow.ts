@@ -24,8 +24,9 @@ import { DelayHistogram } from './delay-histogram.ts'
  *
  * and is zero bytes from there on.
  *
- * What it costs (Node 20, one core of the development machine, 1200-byte IPv4 packets, 20 million of them):
- * FlowSource.next COST_SOURCE µs, FlowSink.receive COST_SINK µs, UserspaceHost.receive with a sink behind it COST_HOST µs.
+ * What a 1200-byte IPv4 packet costs (Node 20, one core of a busy 2-core virtual machine): FlowSource.next 0.05 µs,
+ * FlowSink.receive 0.15 µs, UserspaceHost.receive with a sink behind it 0.5 µs, of which reading the clock is 0.2; with
+ * `verifyFlowChecksums` 2 to 4 µs more, because only that touches every byte.
  */
 export const FLOW_HEADER_LENGTH = 24
 
