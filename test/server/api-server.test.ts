@@ -1,0 +1,208 @@
+import { readFileSync } from 'node:fs'
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { connect } from 'node:net'
+import { expect } from 'chai'
+import { ApiError, type ApiServer, startApiServer } from '../../src/server/api-server.ts'
+import { ServerMetrics } from '../../src/server/metrics.ts'
+import { FakeApiSource } from './fake-api-source.ts'
+
+interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+describe('REST API', () => {
+  let source: FakeApiSource
+  let api: ApiServer
+
+  beforeEach(async () => {
+    source = new FakeApiSource()
+    api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics: new ServerMetrics(source) })
+  })
+  afterEach(() => api.close())
+
+  function call(path: string, options: { method?: string; host?: string; agent?: Agent } = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const { method = 'GET', host, agent } = options
+      request(api.url + path, { method, agent, headers: host === undefined ? {} : { host } }, response => {
+        let body = ''
+        response.setEncoding('utf8')
+        response.on('data', chunk => (body += chunk))
+        response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }))
+      })
+        .on('error', reject)
+        .end()
+    })
+  }
+
+  it('says ok at /health while the server takes clients, and 503 while it is draining', async () => {
+    const well = await call('/health')
+    expect([well.status, JSON.parse(well.body)]).to.deep.equal([200, { status: 'ok' }])
+    source.isHealthy = false
+    const draining = await call('/health')
+    expect([draining.status, JSON.parse(draining.body)]).to.deep.equal([503, { status: 'draining' }])
+  })
+
+  it('shows the status and the clients as they are', async () => {
+    expect(JSON.parse((await call('/api/v1/status')).body)).to.deep.equal(source.currentStatus)
+    expect(JSON.parse((await call('/api/v1/clients')).body)).to.deep.equal(source.currentClients)
+  })
+
+  it('shows the connection log, newest first, as much as is asked for', async () => {
+    source.log = Array.from({ length: 150 }, (_, i) => ({
+      at: 'now',
+      event: 'connected',
+      id: `c${150 - i}`,
+      remote: 'r',
+    }))
+    const all = JSON.parse((await call('/api/v1/connections')).body)
+    expect(all).to.have.length(100)
+    expect(all[0].id).to.equal('c150')
+    expect(JSON.parse((await call('/api/v1/connections?limit=2')).body)).to.deep.equal(source.log.slice(0, 2))
+  })
+
+  it('refuses a limit that is none', async () => {
+    for (const limit of ['0', '-1', 'x', '1001', '1e3', '', '1&limit=2']) {
+      const { status, body } = await call(`/api/v1/connections?limit=${limit}`)
+      expect(status, limit).to.equal(400)
+      expect(JSON.parse(body).error).to.include('expected a number from 1 to 1000')
+    }
+  })
+
+  it('serves the metrics as Prometheus reads them', async () => {
+    const { status, headers, body } = await call('/metrics')
+    expect(status).to.equal(200)
+    expect(headers['content-type']).to.match(/^text\/plain; version=0\.0\.4/)
+    expect(body).to.include('\nmasque_vpn_active_connections 2\n')
+  })
+
+  it('lists at / what there is, the same as docs/openapi.yaml', async () => {
+    const { endpoints } = JSON.parse((await call('/')).body)
+    for (const path of endpoints) expect((await call(path)).status, path).to.equal(200)
+    const openapi = readFileSync(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8')
+    const documented = [...openapi.matchAll(/^ {2}(\/\S*):$/gm)].map(match => match[1])
+    expect(documented.sort()).to.deep.equal(['/', ...endpoints].sort())
+  })
+
+  it('documents every field of status, clients and log in docs/openapi.yaml', async () => {
+    const openapi = readFileSync(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8')
+    source.log = [{ at: 'now', event: 'connected', id: 'a', remote: 'b', identity: 'c', detail: 'd' }]
+    const names = (value: unknown): string[] => {
+      if (Array.isArray(value)) return value.flatMap(names)
+      if (typeof value !== 'object' || value === null) return []
+      return Object.entries(value).flatMap(([key, inner]) => (key === 'dropped' ? [key] : [key, ...names(inner)]))
+    }
+    for (const name of new Set(names([source.currentStatus, source.currentClients, source.log]))) {
+      expect(openapi, name).to.match(new RegExp(`\\b${name}:`))
+    }
+  })
+
+  it('answers in JSON what is not there, and what may only be read', async () => {
+    const missing = await call('/api/v2')
+    expect([missing.status, JSON.parse(missing.body).error]).to.deep.equal([
+      404,
+      'there is nothing at /api/v2; / lists what there is',
+    ])
+    for (const path of ['/', '/health', '/metrics']) {
+      const { status, headers, body } = await call(path, { method: 'POST' })
+      expect([status, headers.allow], path).to.deep.equal([405, 'GET, HEAD'])
+      expect(JSON.parse(body).error).to.include('POST is not possible here')
+    }
+    expect((await call('/health', { method: 'HEAD' })).status).to.equal(200)
+  })
+
+  it('answers a malformed path with 400 and a failure of its own with 500, without its insides', async () => {
+    expect((await call('/%E0%A4%A')).status).to.be.oneOf([400, 404])
+    source.status = () => {
+      throw new Error('secret inside')
+    }
+    for (const path of ['/api/v1/status', '/metrics']) {
+      const { status, body } = await call(path)
+      expect([status, JSON.parse(body)], path).to.deep.equal([500, { error: 'internal error' }])
+    }
+  })
+
+  it('does not tell what it is built with, and lets nothing be cached', async () => {
+    const { headers } = await call('/api/v1/status')
+    expect(headers).to.not.have.any.keys('x-powered-by', 'etag')
+    expect(headers['cache-control']).to.equal('no-store')
+  })
+
+  it('refuses, on loopback, a Host header that names another machine', async () => {
+    for (const host of [
+      'evil.example',
+      'evil.example:8080',
+      '127.0.0.1.evil.example',
+      'localhost.evil.example',
+      '192.168.1.1',
+      '[::2]',
+    ]) {
+      const { status, body } = await call('/api/v1/clients', { host })
+      expect(status, host).to.equal(403)
+      expect(JSON.parse(body).error).to.include('Host')
+    }
+    for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:9999', '127.1.2.3', '[::1]:80', '[::1]']) {
+      expect((await call('/health', { host })).status, host).to.equal(200)
+    }
+  })
+
+  it('refuses, on loopback, a request without a Host header', async () => {
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
+    socket.end('GET /health HTTP/1.0\r\n\r\n')
+    let answer = ''
+    for await (const chunk of socket) answer += chunk
+    expect(answer).to.match(/^HTTP\/1\.1 403 /)
+  })
+
+  it('does not check the Host header when it listens on every interface', async () => {
+    await api.close()
+    api = await startApiServer({ host: '0.0.0.0', port: 0, source, metrics: new ServerMetrics(source) })
+    const { port } = new URL(api.url)
+    api = { ...api, url: `http://127.0.0.1:${port}` }
+    expect((await call('/health', { host: 'lab.example' })).status).to.equal(200)
+  })
+
+  it('names host and port, and what to do, when the port is taken', async () => {
+    const { port } = new URL(api.url)
+    const second = await startApiServer({
+      host: '127.0.0.1',
+      port: Number(port),
+      source,
+      metrics: new ServerMetrics(source),
+    }).then(
+      () => undefined,
+      error => error,
+    )
+    expect(second).to.be.instanceOf(ApiError)
+    expect(second.message).to.equal(
+      `the REST API cannot listen on 127.0.0.1:${port}: another program uses this port; stop it, or choose another api.port (0 takes any free one)`,
+    )
+  })
+
+  it('says so when the address is not one of this machine', async () => {
+    const start = startApiServer({ host: '192.0.2.1', port: 0, source, metrics: new ServerMetrics(source) })
+    const error = await start.then(
+      () => undefined,
+      cause => cause,
+    )
+    expect(error).to.be.instanceOf(ApiError)
+    expect(error.message).to.include('192.0.2.1:0: this machine does not have this address')
+  })
+
+  it('closes connections that are kept alive and those that never sent a request', async () => {
+    const agent = new Agent({ keepAlive: true })
+    await call('/health', { agent })
+    const idle = connect(Number(new URL(api.url).port), '127.0.0.1')
+    await new Promise(resolve => idle.once('connect', resolve))
+    const idleClosed = new Promise(resolve => idle.once('close', resolve))
+    await api.close()
+    await idleClosed
+    agent.destroy()
+    const refused = await call('/health').then(
+      () => undefined,
+      error => error,
+    )
+    expect(refused.code).to.equal('ECONNREFUSED')
+  })
+})

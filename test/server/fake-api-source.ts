@@ -1,0 +1,55 @@
+import type { ApiSource } from '../../src/server/api-server.ts'
+import type { ClientInfo, ConnectionLogEntry, ServerStatus } from '../../src/server/status.ts'
+
+/** A server's status to play with: change the fields, and the API and the metrics show them. */
+export class FakeApiSource implements ApiSource {
+  isHealthy = true
+  currentStatus: ServerStatus = {
+    version: '0.1.0',
+    uptimeSeconds: 61,
+    listen: { host: '127.0.0.1', port: 4433 },
+    connections: 2,
+    tunnels: 3,
+    tunnelsTotal: 5,
+    pools: [
+      { family: 4, prefix: '10.89.0.0/24', used: 3, total: 253 },
+      { family: 6, prefix: 'fd00:89::/64', used: 2, total: 1_000_000 },
+    ],
+    packets: { fromClients: 100, toClients: 90, dropped: { 'no-route': 4, 'source-policy': 1 } },
+    bytes: { fromClients: 120_000, toClients: 80_000 },
+    handshakes: { accepted: 7, rejected: 1, retried: 2 },
+    routes: ['10.89.0.0/24'],
+    draining: false,
+  }
+  currentClients: ClientInfo[] = [client('aa/0', 10, 100), client('aa/4', 10, 100), client('bb/0', 30, 50)]
+  log: ConnectionLogEntry[] = []
+
+  status(): ServerStatus {
+    return this.currentStatus
+  }
+  clients(): ClientInfo[] {
+    return this.currentClients
+  }
+  connectionLog(): ConnectionLogEntry[] {
+    return this.log
+  }
+  healthy(): boolean {
+    return this.isHealthy
+  }
+}
+
+export function client(id: string, rttMs: number, sent: number): ClientInfo {
+  return {
+    id,
+    identity: 'alice',
+    remote: '127.0.0.1:50000',
+    connectedAt: '2026-01-01T00:00:00.000Z',
+    addresses: ['10.89.0.2/32'],
+    routes: ['10.89.0.0/24'],
+    encapsulation: 'datagram',
+    mtu: 1350,
+    packets: { sent: 1, received: 2, dropped: 0 },
+    bytes: { sent: 100, received: 200 },
+    quic: { rttMs, cwnd: 12_000, lost: 1, sent, received: 40 },
+  }
+}
