@@ -27,8 +27,8 @@ export function varintLength(value: number | bigint): 1 | 2 | 4 | 8 {
 }
 
 /**
- * Writes the shortest encoding of `value` into `out` at `offset`; returns the offset after it. Throws RangeError when it does not
- * fit there: typed arrays would drop the bytes beyond their end in silence.
+ * Writes the shortest encoding of `value` into `out` at `offset`; returns the offset after it. Throws RangeError when
+ * it does not fit there: typed arrays would drop the bytes beyond their end in silence.
  */
 export function encodeVarint(value: number | bigint, out: Uint8Array, offset: number): number {
   const length = varintLength(value)

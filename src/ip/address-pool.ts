@@ -8,9 +8,9 @@ import type { IpPrefix } from './prefix.ts'
  * round the pool: an address just given back is the last to come up again, because packets meant for its
  * former holder may still be on their way.
  *
- * Never leased: the gateway, which is the first usable address and the proxy's own; in IPv4 up to /30 the network and the broadcast
- * address (RFC 1122 §3.2.1.3; on a /31 both are hosts, RFC 3021); in IPv6 up to /126 the subnet-router anycast address
- * (RFC 4291 §2.6.1; not on a /127, RFC 6164). So a pool of a single address has nothing to lease.
+ * Never leased: the gateway, which is the first usable address and the proxy's own; in IPv4 up to /30 the network and
+ * the broadcast address (RFC 1122 §3.2.1.3; on a /31 both are hosts, RFC 3021); in IPv6 up to /126 the subnet-router
+ * anycast address (RFC 4291 §2.6.1; not on a /127, RFC 6164). So a pool of a single address has nothing to lease.
  */
 export class AddressPool {
   readonly prefix: IpPrefix
@@ -30,9 +30,9 @@ export class AddressPool {
   #next = 0n
 
   /**
-   * `reserved`: more addresses never to lease, such as those of hosts inside the pool; those outside of it do not matter.
-   * `leaseLength`: to lease whole prefixes of this length, default single addresses. Throws RangeError when that is shorter
-   * than the pool's prefix or longer than an address.
+   * `reserved`: more addresses never to lease, such as those of hosts inside the pool; those outside of it do not
+   * matter. `leaseLength`: to lease whole prefixes of this length, default single addresses. Throws RangeError when
+   * that is shorter than the pool's prefix or longer than an address.
    */
   constructor(prefix: IpPrefix, options: { reserved?: readonly IpAddress[]; leaseLength?: number } = {}) {
     const bits = addressLength(prefix.version) * 8
@@ -63,8 +63,9 @@ export class AddressPool {
   }
 
   /**
-   * Leases an address: `preferred` when it is free, else, unless `exact`, any. Undefined when there is none: the pool is
-   * exhausted, or the exact one is taken, reserved or not in the pool. 0.0.0.0 and :: are no preference (RFC 9484 §4.7.2).
+   * Leases an address: `preferred` when it is free, else, unless `exact`, any. Undefined when there is none: the pool
+   * is exhausted, or the exact one is taken, reserved or not in the pool. 0.0.0.0 and :: are no preference (RFC 9484
+   * §4.7.2).
    *
    * Of a pool that leases prefixes, the result is the prefix's first address, and `preferred` any address in it.
    */

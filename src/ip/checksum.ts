@@ -34,8 +34,8 @@ export function internetChecksum(bytes: Uint8Array, offset: number, length: numb
  *
  *   HC' = ~(~HC + ~m + m')
  *
- * A router changes only the TTL; this spares it reading the rest of the header again. (Equation 2 of RFC 1141 looks simpler
- * and gets one case wrong: it can produce 0xffff where the sum over the header gives 0x0000.)
+ * A router changes only the TTL; this spares it reading the rest of the header again. (Equation 2, from RFC 1141, looks
+ * simpler and gets one case wrong: it can produce 0xffff where the sum over the header gives 0x0000.)
  */
 export function incrementalUpdate(oldChecksum: number, oldWord: number, newWord: number): number {
   return ~fold((~oldChecksum & 0xffff) + (~oldWord & 0xffff) + newWord) & 0xffff

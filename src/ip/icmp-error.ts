@@ -45,11 +45,11 @@ import { IpProtocol } from './protocol.ts'
 export type IcmpErrorKind = 'source-policy' | 'no-route' | 'prohibited' | 'hop-limit' | 'too-big'
 
 /**
- * The whole packet that reports `kind` about the packet `offending` to its sender, or undefined when no error may be sent
- * about that packet. Pass the packet as it arrived, before its hop count is decremented: it is quoted.
+ * The whole packet that reports `kind` about the packet `offending` to its sender, or undefined when no error may be
+ * sent about that packet. Pass the packet as it arrived, before its hop count is decremented: it is quoted.
  *
- * `source` is our own address, in the packet's IP version, else RangeError. `mtu`, in bytes, is for 'too-big', which needs it.
- * Limiting the rate of errors is up to the caller.
+ * `source` is our own address, in the packet's IP version, else RangeError. `mtu`, in bytes, is for 'too-big', which
+ * needs it. Limiting the rate of errors is up to the caller.
  */
 export function icmpError(
   kind: IcmpErrorKind,

@@ -7,7 +7,8 @@
  *   |     Type      |     Code      |          Checksum             |
  *   +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  *
- * and four more bytes whose use depends on the type. The checksum is over the ICMP message alone, without pseudo header.
+ * and four more bytes whose use depends on the type. The checksum is over the ICMP message alone, without pseudo
+ * header.
  */
 
 import { DecodeError } from '../bytes/errors.ts'
@@ -49,7 +50,10 @@ export const IcmpUnreachable = {
 /** Codes of TIME_EXCEEDED. */
 export const IcmpTimeExceeded = { IN_TRANSIT: 0, REASSEMBLY: 1 } as const
 
-/** An ICMP error is at most this long as a whole packet, in bytes: any host can take it in one piece (RFC 1812 §4.3.2.3). */
+/**
+ * An ICMP error is at most this long as a whole packet, in bytes: any host can take it in one piece (RFC 1812
+ * §4.3.2.3).
+ */
 export const ICMP_ERROR_MAXIMUM_LENGTH = 576
 
 /** Errors travel with IP precedence 6, "internetwork control" (RFC 1812 §4.3.2.5): as a DSCP, CS6. */
@@ -72,7 +76,10 @@ export interface IcmpMessage {
   data?: Uint8Array
   /** Errors: the beginning of the packet that caused them. A view of the packet; not validated. */
   quoted?: Uint8Array
-  /** Fragmentation needed, packet too big: the largest packet that would have passed, in bytes; 0 if the router did not say. */
+  /**
+   * Fragmentation needed, packet too big: the largest packet that would have passed, in bytes; 0 if the router did
+   * not say.
+   */
   mtu?: number
   /** Parameter problem: where in the offending packet the error is, in bytes. */
   pointer?: number
@@ -106,7 +113,9 @@ export function icmpEchoRequest(fields: EchoFields, data: Uint8Array): Uint8Arra
   return icmpEcho(IcmpType.ECHO_REQUEST, fields, data)
 }
 
-/** The answer to an echo request with these same `id`, `seq` and data; source and destination are those of the answer. */
+/**
+ * The answer to an echo request with these same `id`, `seq` and data; source and destination are those of the answer.
+ */
 export function icmpEchoReply(fields: EchoFields, data: Uint8Array): Uint8Array {
   return icmpEcho(IcmpType.ECHO_REPLY, fields, data)
 }
@@ -121,8 +130,8 @@ function icmpEcho(type: number, fields: EchoFields, data: Uint8Array): Uint8Arra
 }
 
 /**
- * The whole reply packet to this whole echo request packet, from `source` or else from the address that was pinged. Throws
- * DecodeError when the packet is not an intact echo request.
+ * The whole reply packet to this whole echo request packet, from `source` or else from the address that was pinged.
+ * Throws DecodeError when the packet is not an intact echo request.
  */
 export function icmpEchoReplyTo(request: Uint8Array, source?: IpAddress): Uint8Array {
   const { type, id = 0, seq = 0, data = new Uint8Array(0) } = decodeIcmp(request)
@@ -145,8 +154,8 @@ export function icmpEchoReplyTo(request: Uint8Array, source?: IpAddress): Uint8A
  *
  * RFC 1812 §4.3.2.3 asks for more of the original than 64 bits: as much as fits 576 bytes.
  *
- * Returns a whole IPv4 packet to the sender of `offending`, a valid IPv4 packet. Whether an error may be sent about it at all
- * is for `icmpError` to say.
+ * Returns a whole IPv4 packet to the sender of `offending`, a valid IPv4 packet. Whether an error may be sent about
+ * it at all is for `icmpError` to say.
  */
 export function icmpDestinationUnreachable(offending: Uint8Array, code: number, source: IpAddress): Uint8Array {
   return icmpErrorPacket(IcmpType.DESTINATION_UNREACHABLE, code, 0, offending, source)

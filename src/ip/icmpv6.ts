@@ -76,7 +76,9 @@ export function icmpv6EchoRequest(fields: EchoFields, data: Uint8Array): Uint8Ar
   return icmpv6Echo(Icmpv6Type.ECHO_REQUEST, fields, data)
 }
 
-/** The answer to an echo request with these same `id`, `seq` and data; source and destination are those of the answer. */
+/**
+ * The answer to an echo request with these same `id`, `seq` and data; source and destination are those of the answer.
+ */
 export function icmpv6EchoReply(fields: EchoFields, data: Uint8Array): Uint8Array {
   return icmpv6Echo(Icmpv6Type.ECHO_REPLY, fields, data)
 }
@@ -111,8 +113,8 @@ export function icmpv6EchoReplyTo(request: Uint8Array, source?: IpAddress): Uint
  *   +                as possible without the ICMPv6 packet          +
  *   |                exceeding the minimum IPv6 MTU [IPv6]          |
  *
- * Returns a whole IPv6 packet to the sender of `offending`, a valid IPv6 packet. Whether an error may be sent about it at all
- * is for `icmpError` to say.
+ * Returns a whole IPv6 packet to the sender of `offending`, a valid IPv6 packet. Whether an error may be sent about
+ * it at all is for `icmpError` to say.
  */
 export function icmpv6DestinationUnreachable(offending: Uint8Array, code: number, source: IpAddress): Uint8Array {
   return icmpv6ErrorPacket(Icmpv6Type.DESTINATION_UNREACHABLE, code, 0, offending, source)

@@ -85,7 +85,10 @@ export function ipv4MoreFragments(packet: Uint8Array): boolean {
   return (packet[6] & 0x20) !== 0
 }
 
-/** Where this packet's payload belongs in the unfragmented one, in bytes; 0 for the first fragment and for whole packets. */
+/**
+ * Where this packet's payload belongs in the unfragmented one, in bytes; 0 for the first fragment and for whole
+ * packets.
+ */
 export function ipv4FragmentOffset(packet: Uint8Array): number {
   return (((packet[6] & 0x1f) << 8) | packet[7]) * 8
 }

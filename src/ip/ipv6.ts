@@ -120,8 +120,8 @@ const MAXIMUM_EXTENSION_HEADERS = 16
  * The outermost protocol that is not an extension header (RFC 9484 §4.8), or -1 when the chain of extension headers is
  * malformed. Allocates nothing.
  *
- * In fragments other than the first, the chain may go on in the first fragment, out of sight. The answer then is what the
- * fragment header names, even if that is an extension header; rules for an upper-layer protocol do not match it.
+ * In fragments other than the first, the chain may go on in the first fragment, out of sight. The answer then is what
+ * the fragment header names, even if that is an extension header; rules for an upper-layer protocol do not match it.
  */
 export function upperLayerProtocol(packet: Uint8Array): number {
   const end = walkExtensionHeaders(packet)
@@ -146,7 +146,10 @@ export function ipv6IsLaterFragment(packet: Uint8Array): boolean {
   return at !== -1 && fragmentOffset(packet, at) !== 0
 }
 
-/** Is only a part of the upper-layer message in this packet? Not so in "atomic fragments", the only piece of one (RFC 6946). */
+/**
+ * Is only a part of the upper-layer message in this packet? Not so in "atomic fragments", the only piece of one (RFC
+ * 6946).
+ */
 export function ipv6IsFragment(packet: Uint8Array): boolean {
   const at = fragmentHeaderOffset(packet)
   return at !== -1 && (fragmentOffset(packet, at) !== 0 || (packet[at + 3] & 1) !== 0)

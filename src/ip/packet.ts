@@ -1,6 +1,6 @@
 /**
- * An IP packet of either version, as it comes out of a tunnel: one byte array with nothing before or after it. The functions
- * that forwarding calls for every packet allocate nothing and do not touch the payload.
+ * An IP packet of either version, as it comes out of a tunnel: one byte array with nothing before or after it. The
+ * functions that forwarding calls for every packet allocate nothing and do not touch the payload.
  */
 
 import { DecodeError } from '../bytes/errors.ts'
@@ -45,8 +45,8 @@ export function packetVersion(packet: Uint8Array): IpVersion | 0 {
 }
 
 /**
- * What is wrong with the packet, or undefined. All other functions here expect a packet that passed. Beyond the fixed header, IPv6
- * extension headers are not looked at: `protocolOf` gives -1 when they are malformed.
+ * What is wrong with the packet, or undefined. All other functions here expect a packet that passed. Beyond the fixed
+ * header, IPv6 extension headers are not looked at: `protocolOf` gives -1 when they are malformed.
  */
 export function validatePacket(packet: Uint8Array): string | undefined {
   switch (packetVersion(packet)) {
@@ -75,8 +75,8 @@ function addressAt(packet: Uint8Array, version: IpVersion, offset: number): IpAd
 }
 
 /**
- * The protocol that CONNECT-IP's scopes and routes are matched against: the outermost that is not an IPv6 extension header
- * (RFC 9484 §4.8). -1 when the extension headers are malformed.
+ * The protocol that CONNECT-IP's scopes and routes are matched against: the outermost that is not an IPv6 extension
+ * header (RFC 9484 §4.8). -1 when the extension headers are malformed.
  */
 export function protocolOf(packet: Uint8Array): number {
   return packet[0] >> 4 === 4 ? ipv4Protocol(packet) : upperLayerProtocol(packet)
@@ -103,8 +103,9 @@ export function hopCountOf(packet: Uint8Array): number {
 }
 
 /**
- * Takes 1 from the TTL or hop limit, in place; IPv4's header checksum is updated with it and the rest of the header not read
- * again. Where the count is 0 already it stays: such a packet must not be forwarded, nor one with 1 (RFC 1812 §5.3.1).
+ * Takes 1 from the TTL or hop limit, in place; IPv4's header checksum is updated with it and the rest of the header
+ * not read again. Where the count is 0 already it stays: such a packet must not be forwarded, nor one with 1 (RFC
+ * 1812 §5.3.1).
  */
 export function decrementHopCount(packet: Uint8Array): void {
   if (packet[0] >> 4 !== 4) {
@@ -121,8 +122,8 @@ export function decrementHopCount(packet: Uint8Array): void {
 }
 
 /**
- * One line about the packet for humans: "IPv4 10.89.0.2 → 10.89.0.1 ICMP echo request id 1 seq 2, 64 bytes, TTL 64". Never
- * throws: what is wrong with a packet is said instead.
+ * One line about the packet for humans: "IPv4 10.89.0.2 → 10.89.0.1 ICMP echo request id 1 seq 2, 64 bytes, TTL 64".
+ * Never throws: what is wrong with a packet is said instead.
  */
 export function describePacket(packet: Uint8Array): string {
   const problem = validatePacket(packet)

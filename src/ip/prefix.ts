@@ -3,7 +3,8 @@ import { addressLength, IpAddress, type IpVersion } from './address.ts'
 import { AddressRange } from './range.ts'
 
 /**
- * An address block whose members share their first `length` bits: 10.89.0.0/24, 2001:db8::/32 (RFC 4632, RFC 4291 §2.3).
+ * An address block whose members share their first `length` bits: 10.89.0.0/24, 2001:db8::/32 (RFC 4632, RFC 4291
+ * §2.3).
  *
  * A prefix here never has bits set beyond its length. "10.89.0.7/24" may mean the network or the host in it,
  * and CONNECT-IP forbids it on the wire (RFC 9484 §4.7.1), so it is refused and not silently masked.

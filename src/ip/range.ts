@@ -55,8 +55,8 @@ export class AddressRange {
   }
 
   /**
-   * The fewest prefixes that together are exactly this range, in ascending order. Operating systems and routers route by
-   * prefix. At most 2 × (32 or 128) - 2 of them.
+   * The fewest prefixes that together are exactly this range, in ascending order. Operating systems and routers route
+   * by prefix. At most 2 × (32 or 128) - 2 of them.
    */
   toPrefixes(): IpPrefix[] {
     const bits = addressLength(this.version) * 8

@@ -4,9 +4,9 @@ import { IpPrefix } from './prefix.ts'
 /**
  * Which value belongs to an address: that of the longest prefix around it, as routers decide (RFC 1812 §5.2.4.3).
  *
- * One path-compressed binary trie for each IP version. A node stands for a prefix; its children lie inside it and differ in the
- * first bit after it. Chains of nodes with a single child are left out, so that n routes make at most 2n - 1 nodes
- * and a lookup among n host routes passes about log2(n) of them:
+ * One path-compressed binary trie for each IP version. A node stands for a prefix; its children lie inside it and
+ * differ in the first bit after it. Chains of nodes with a single child are left out, so that n routes make at most
+ * 2n - 1 nodes and a lookup among n host routes passes about log2(n) of them:
  *
  *                  10.0.0.0/8 → A
  *                 /              \
@@ -27,8 +27,8 @@ export class RouteTable<T extends NonNullable<unknown>> {
   }
 
   /**
-   * Forgets the route for exactly this prefix. With `value`, only while the route still leads there: whoever leaves does not
-   * take away the route of whoever came after. True when there was such a route.
+   * Forgets the route for exactly this prefix. With `value`, only while the route still leads there: whoever leaves
+   * does not take away the route of whoever came after. True when there was such a route.
    */
   remove(prefix: IpPrefix, value?: T): boolean {
     const node = this.#find(prefix)

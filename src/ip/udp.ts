@@ -50,7 +50,10 @@ export function encodeUdp(fields: UdpFields, payload: Uint8Array): Uint8Array {
   return datagram
 }
 
-/** A whole IP packet with this datagram in it, in the IP version of its addresses. `hopCount` is TTL or hop limit, default 64. */
+/**
+ * A whole IP packet with this datagram in it, in the IP version of its addresses. `hopCount` is TTL or hop limit,
+ * default 64.
+ */
 export function encodeUdpPacket(fields: UdpFields & { hopCount?: number }, payload: Uint8Array): Uint8Array {
   const { source, destination, hopCount = 64 } = fields
   const headerLength = source.version === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH
@@ -67,8 +70,8 @@ export function encodeUdpPacket(fields: UdpFields & { hopCount?: number }, paylo
 }
 
 /**
- * Reads the datagram that begins at `offset`. Throws DecodeError when it is cut short or its length field is wrong. Bytes
- * after the length that the header states are not part of the datagram.
+ * Reads the datagram that begins at `offset`. Throws DecodeError when it is cut short or its length field is wrong.
+ * Bytes after the length that the header states are not part of the datagram.
  */
 export function decodeUdp(bytes: Uint8Array, offset = 0): UdpDatagram {
   const reader = new Reader(bytes, offset)
@@ -83,8 +86,8 @@ export function decodeUdp(bytes: Uint8Array, offset = 0): UdpDatagram {
 }
 
 /**
- * Is the checksum of the datagram at `offset` of this whole, valid packet right? Allocates nothing. Over IPv4 a checksum of 0
- * says that there is none, which is allowed; over IPv6 there must be one (RFC 8200 §8.1).
+ * Is the checksum of the datagram at `offset` of this whole, valid packet right? Allocates nothing. Over IPv4 a
+ * checksum of 0 says that there is none, which is allowed; over IPv6 there must be one (RFC 8200 §8.1).
  */
 export function verifyUdpChecksum(packet: Uint8Array, offset: number): boolean {
   if (offset + UDP_HEADER_LENGTH > packet.length) return false

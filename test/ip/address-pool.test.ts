@@ -130,7 +130,7 @@ describe('AddressPool', () => {
     }
   })
 
-  it('CIP-13 never leases an address twice at the same time, never a reserved one, and never refuses while one is free', () => {
+  it('CIP-13 never leases an address twice at once, nor a reserved one, and refuses only when none is free', () => {
     const last = fc.nat(40)
     const step = fc.oneof(
       fc.record({ do: fc.constant('lease' as const) }),

@@ -54,7 +54,10 @@ export const anyPacket = anyVersion.chain(version =>
     ),
 )
 
-/** Bytes that get past the first checks more often than purely random ones: the version and the lengths are made to fit. */
+/**
+ * Bytes that get past the first checks more often than purely random ones: the version and the lengths are made to
+ * fit.
+ */
 export const almostPacket = fc.uint8Array({ maxLength: 120 }).chain(bytes =>
   fc.constantFrom(0, 4, 6).map(version => {
     const packet = Uint8Array.from(bytes)
