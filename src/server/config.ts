@@ -17,6 +17,7 @@ import {
 } from '../config/sections.ts'
 import { DEFAULT_PATH_TEMPLATE, parsePathTemplate, TemplateError } from '../connect-ip/uri-template.ts'
 import type { IpAddress } from '../ip/address.ts'
+import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 
 export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
@@ -314,10 +315,7 @@ function templateProblems({ tunnel }: ServerConfig): KeyProblem[] {
   }
 }
 
-/** The longest prefix that still leaves an address to lease beside network, broadcast and proxy. */
-const LONGEST_POOL = { 4: 30, 6: 126 } as const
-
-function poolProblems({ pool }: ServerConfig): KeyProblem[] {
+function poolProblems({ pool, hosts }: ServerConfig): KeyProblem[] {
   if (pool.ipv4 === undefined && pool.ipv6 === undefined) {
     return [
       {
@@ -330,17 +328,22 @@ function poolProblems({ pool }: ServerConfig): KeyProblem[] {
   for (const prefix of [pool.ipv4, pool.ipv6]) {
     if (prefix === undefined) continue
     const key = `pool.ipv${prefix.version}`
-    const longest = LONGEST_POOL[prefix.version]
-    if (prefix.length > longest) {
-      problems.push({
-        key,
-        message: `found ${prefix}, which is too small to lease an address from; expected a prefix length of at most ${longest}`,
-      })
-    } else if (prefix.address.isMulticast || prefix.address.isLinkLocal || prefix.address.isLoopback) {
-      problems.push({
-        key,
-        message: `found ${prefix}; expected addresses that can be forwarded, not multicast, link-local or loopback ones`,
-      })
+    const { address } = prefix
+    if (address.isMulticast || address.isLinkLocal || address.isLoopback) {
+      const expected = 'addresses that can be forwarded, not multicast, link-local or loopback ones'
+      problems.push({ key, message: `found ${prefix}; expected ${expected}` })
+      continue
+    }
+    const addresses = new AddressPool(prefix, { reserved: hosts.flatMap(hostAddresses) })
+    if (addresses.total < 1) {
+      const example = prefix.version === 4 ? '10.89.0.0/24' : 'fd00:89::/64'
+      const lack = 'too small: beside the proxy and the hosts it has no address for a client'
+      problems.push({ key, message: `found ${prefix}, which is ${lack}; expected a larger pool, such as ${example}` })
+    }
+    for (const [i, host] of hosts.entries()) {
+      if (!hostAddresses(host).some(taken => taken.equals(addresses.gateway))) continue
+      const message = `found ${addresses.gateway}, which is the proxy's own address in the pool; expected another one`
+      problems.push({ key: `hosts[${i}].ipv${prefix.version}`, message })
     }
   }
   return problems
@@ -361,10 +364,19 @@ function routeProblems({ routes }: ServerConfig): KeyProblem[] {
   return problems
 }
 
+/** What the proxy's own host is called, so that no other can be. */
+const GATEWAY_NAME = 'gateway'
+
 function hostProblems({ hosts }: ServerConfig): KeyProblem[] {
   const problems: KeyProblem[] = []
   const owners = new Map<string, number>()
+  const names = new Set<string>([GATEWAY_NAME])
   for (const [i, host] of hosts.entries()) {
+    if (names.has(host.name)) {
+      const message = `found "${host.name}", which is taken (the proxy itself is "${GATEWAY_NAME}"); expected another name`
+      problems.push({ key: `hosts[${i}].name`, message })
+    }
+    names.add(host.name)
     const addresses = hostAddresses(host)
     if (addresses.length === 0)
       problems.push({ key: `hosts[${i}]`, message: `the host "${host.name}" has no address; give ipv4, ipv6 or both` })

@@ -148,13 +148,34 @@ describe('server configuration', () => {
     ['no pool', `${TLS}[pool]`, 'pool: no addresses for clients'],
     [
       'a pool without a leasable IPv4 address',
-      `${TLS}pool.ipv4 = "10.0.0.0/31"`,
-      'pool.ipv4: found 10.0.0.0/31, which is too small to lease an address from; expected a prefix length of at most 30',
+      `${TLS}pool.ipv4 = "10.0.0.1/32"`,
+      'pool.ipv4: found 10.0.0.1/32, which is too small: beside the proxy and the hosts it has no address for a client; expected a larger pool, such as 10.89.0.0/24',
     ],
     [
       'a pool without a leasable IPv6 address',
-      `${TLS}pool.ipv6 = "fd00::/127"`,
-      'pool.ipv6: found fd00::/127, which is too small',
+      `${TLS}pool.ipv6 = "fd00::1/128"`,
+      'pool.ipv6: found fd00::1/128, which is too small',
+    ],
+    [
+      'a pool that the hosts fill',
+      `${TLS}pool.ipv4 = "10.0.0.0/30"
+hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
+      'pool.ipv4: found 10.0.0.0/30, which is too small',
+    ],
+    [
+      "a host with the proxy's address",
+      `${TLS}${POOL}hosts = [{ name = "a", ipv4 = "10.89.0.1" }]`,
+      "hosts[0].ipv4: found 10.89.0.1, which is the proxy's own address",
+    ],
+    [
+      'two hosts with one name',
+      `${TLS}${POOL}hosts = [{ name = "a", ipv4 = "10.0.0.1" }, { name = "a", ipv4 = "10.0.0.2" }]`,
+      'hosts[1].name: found "a", which is taken',
+    ],
+    [
+      "a host with the proxy's name",
+      `${TLS}${POOL}hosts = [{ name = "gateway", ipv4 = "10.0.0.1" }]`,
+      'hosts[0].name: found "gateway", which is taken',
     ],
     [
       'a pool that cannot be forwarded',
