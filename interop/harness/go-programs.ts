@@ -64,6 +64,8 @@ export interface Certificates {
   otherCa: string
   server: { certificate: string; key: string }
   client: { certificate: string; key: string }
+  /** A client certificate that `otherCa` signed. */
+  stranger: { certificate: string; key: string }
   /** Deletes them. */
   remove(): Promise<void>
 }
@@ -81,6 +83,7 @@ export async function makeCertificates(clientName: string): Promise<Certificates
     otherCa: join(directory, 'other-ca.pem'),
     server: pair('server'),
     client: pair('client'),
+    stranger: pair('stranger'),
     remove: () => rm(directory, { recursive: true, force: true }),
   }
 }

@@ -1,6 +1,6 @@
 // Command certificates writes a throw-away certificate authority and the certificates that the tests need:
-// ca.pem, server.pem + server-key.pem (for 127.0.0.1, ::1 and localhost), client.pem + client-key.pem, and
-// other-ca.pem, which signed none of them.
+// ca.pem, server.pem + server-key.pem (for 127.0.0.1, ::1 and localhost), client.pem + client-key.pem; and
+// other-ca.pem, which signed none of them but stranger.pem + stranger-key.pem, another client certificate.
 package main
 
 import (
@@ -41,7 +41,8 @@ func run(directory, client string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newAuthority(directory, "other-ca.pem", "Some other CA"); err != nil {
+	other, err := newAuthority(directory, "other-ca.pem", "Some other CA")
+	if err != nil {
 		return err
 	}
 	if err := ca.issue(directory, "server", &x509.Certificate{
@@ -52,10 +53,15 @@ func run(directory, client string) error {
 	}); err != nil {
 		return err
 	}
-	return ca.issue(directory, "client", &x509.Certificate{
-		Subject:     pkix.Name{CommonName: client},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	for name, signer := range map[string]*authority{"client": ca, "stranger": other} {
+		if err := signer.issue(directory, name, &x509.Certificate{
+			Subject:     pkix.Name{CommonName: client},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newAuthority(directory, file, name string) (*authority, error) {
