@@ -113,6 +113,8 @@ trap 'exit 143' TERM HUP
 
 # Our own configuration file for every call, so that the system's one has no say in what comes out.
 export OPENSSL_CONF="$work/openssl.cnf"
+# And only our CA counts, not those that the system trusts: there are no certificates in this file and directory.
+export SSL_CERT_FILE=/dev/null SSL_CERT_DIR="$work"
 
 # The names that are asked for, as openssl's configuration wants them: "DNS:localhost,IP:127.0.0.1,…".
 san=''
@@ -191,11 +193,11 @@ why_renew() {
     echo 'there was none'
   elif [[ ! -e $key ]]; then
     echo 'its key was missing'
-  elif ! openssl x509 -in "$certificate" -noout >/dev/null 2>&1; then
+  elif ! openssl x509 -in "$certificate" -noout -pubkey >"$work/certified" 2>/dev/null; then
     echo 'the old file was not a certificate'
   elif ! openssl pkey -in "$key" -passin pass: -pubout >"$work/public" 2>/dev/null; then
     echo 'its key could not be read'
-  elif [[ $(openssl x509 -in "$certificate" -noout -pubkey) != "$(cat "$work/public")" ]]; then
+  elif [[ $(<"$work/certified") != "$(<"$work/public")" ]]; then
     echo 'it did not belong to its key'
   elif ! openssl x509 -in "$certificate" -noout -checkend "$RENEW_BEFORE" >/dev/null 2>&1; then
     echo 'the old one has expired or expires within a day'
