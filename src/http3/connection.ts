@@ -216,14 +216,14 @@ export class H3Connection {
   /** What is to be done on QUIC, in order; afterwards the output is empty. */
   takeOutput(): H3Output[] {
     const output = this.#output
-    if (output.length > 0) this.#output = []
+    this.#output = []
     return output
   }
 
   /** Events that no `receive…` call has returned yet: those caused by `parseDatagram`. */
   takeEvents(): H3Event[] {
     const events = this.#events
-    if (events.length > 0) this.#events = []
+    this.#events = []
     return events
   }
 
