@@ -228,7 +228,7 @@ describe('connect-ip/request', () => {
   })
 
   it('CIP-08 finds a missing, repeated or impossible status malformed', () => {
-    for (const headers of [
+    const lists: Header[][] = [
       [],
       [[':status', '']],
       [[':status', '20']],
@@ -238,8 +238,9 @@ describe('connect-ip/request', () => {
         [':status', '200'],
         [':status', '200'],
       ],
-    ]) {
-      expect(() => checkResponse(headers as Header[])).to.throw(ConnectIpError)
+    ]
+    for (const headers of lists) {
+      expect(() => checkResponse(headers)).to.throw(ConnectIpError)
     }
   })
 
