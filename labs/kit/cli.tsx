@@ -20,6 +20,7 @@ import {
 } from './plain.ts'
 import { ProgressStore } from './progress.ts'
 import { findLab, loadLabs, ROOT } from './registry.ts'
+import { enterScreen } from './screen.ts'
 import type { Lab, Task } from './types.ts'
 
 /** A wrong way of calling the command: one clear sentence, exit status 2. */
@@ -120,6 +121,7 @@ async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<
     return 0
   }
   if (!options.plain && terminalIsFit()) {
+    enterScreen(`Lab ${lab.number}  ${lab.title}`)
     const { openLab } = await import('./ui/open.tsx')
     return await openLab({ lab, root: plain.root, store: plain.store, ...(task ? { task } : {}) })
   }

@@ -57,7 +57,8 @@ export async function runDemonstration(
       report()
     },
     done(id, detail, ms) {
-      Object.assign(phase(id), { state: 'done', detail, ms: ms ?? now() - (begunAt.get(id) ?? now()) })
+      const measured = ms === undefined ? now() - (begunAt.get(id) ?? now()) : (ms ?? undefined)
+      Object.assign(phase(id), { state: 'done', detail, ms: measured })
       report()
     },
   }

@@ -1,7 +1,7 @@
 /**
  * Runs checks, one at a time, each with a time limit, and reports what happens as it happens.
  */
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { AnswerFileError, readAnswers } from './answers.ts'
 import { Cleanup } from './cleanup.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, Otherwise, Task } from './types.ts'
@@ -121,7 +121,7 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     feedback = await Promise.race([run, stopped])
   } catch (error) {
     for (const step of steps) if (step.state === 'running') step.state = 'failed'
-    feedback = feedbackFor(error, task, steps)
+    feedback = fromTheTop(feedbackFor(error, task, steps), options.root)
   }
   clearTimeout(timer)
   options.signal?.removeEventListener('abort', leave)
@@ -150,4 +150,10 @@ function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedba
     found: error instanceof Error ? error.message : String(error),
     read: task.reading,
   }
+}
+
+/** Paths as the student knows them: from the top of the repository. */
+function fromTheTop(feedback: Feedback, root: string): Feedback {
+  const shorten = (text: string): string => text.replaceAll(root + sep, '')
+  return { ...feedback, expected: shorten(feedback.expected), found: shorten(feedback.found) }
 }

@@ -102,3 +102,8 @@ function splitAt(spans: readonly Span[], at: number): [Span[], Span[]] {
 function sameStyle(left: Span | undefined, right: Span | undefined): Style | undefined {
   return left?.style === right?.style ? left?.style : undefined
 }
+
+/** Columns of text in a terminal: one is left blank on either side. */
+export function bodyWidth(terminalColumns: number): number {
+  return Math.max(20, terminalColumns - 2)
+}

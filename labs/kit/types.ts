@@ -117,8 +117,11 @@ export interface DemonstrationContext {
   defer(undo: () => unknown): void
   /** Marks a phase as begun. */
   begin(phase: string): void
-  /** Marks it as done. `detail`: what was found; `ms`: how long it took when that was measured more closely than here. */
-  done(phase: string, detail?: string, ms?: number): void
+  /**
+   * Marks it as done. `detail`: what was found; `ms`: how long it took when that was measured more closely than here,
+   * `null` when the phase has no duration of its own.
+   */
+  done(phase: string, detail?: string, ms?: number | null): void
 }
 
 export interface DemonstrationResult {

@@ -10,6 +10,7 @@ import type { DemonstrationContext, DemonstrationResult } from '../kit/types.ts'
 
 const LIBRARY = { 4: '10.90.1.7', 6: 'fd00:90:1::7' } as const
 const PINGS = 5
+const MORE_CLIENTS = 5 // the summary says five
 
 export async function demonstrate(context: DemonstrationContext): Promise<DemonstrationResult> {
   context.begin('certificates')
@@ -30,38 +31,50 @@ export async function demonstrate(context: DemonstrationContext): Promise<Demons
   const { host, port } = server.address
   context.done('server', `listens on ${host}, UDP port ${port}`)
 
-  context.begin('handshake')
-  const client = new MasqueClient(
-    defaultClientConfig({
-      proxy: { address: { host, port } },
-      tls: { ca: certificates.ca },
-      reconnect: { enabled: false },
-      log: { level: 'silent' },
-    }),
-  )
-  context.defer(() => client.close())
-  const { assigned, handshakeMs, sessionMs, mtu, routes } = await client.connect()
-  context.done('handshake', 'TLS 1.3 inside, the certificate verified', handshakeMs)
-  context.done('session', 'Extended CONNECT accepted, capsules exchanged', sessionMs)
-  context.done('addresses', assigned.join('  '), Number.NaN)
+  const newClient = (): MasqueClient => {
+    const client = new MasqueClient(
+      defaultClientConfig({
+        proxy: { address: { host, port } },
+        tls: { ca: certificates.ca },
+        reconnect: { enabled: false },
+        log: { level: 'silent' },
+      }),
+    )
+    context.defer(() => client.close())
+    return client
+  }
 
-  const medians: Record<number, number> = {}
+  context.begin('handshake')
+  const client = newClient()
+  const tunnel = await client.connect()
+  context.done('handshake', 'TLS 1.3 inside, the certificate verified', tunnel.handshakeMs)
+  context.done('session', 'Extended CONNECT accepted, capsules exchanged', tunnel.sessionMs)
+  context.done('addresses', tunnel.assigned.join('  '), null)
+
   for (const version of [4, 6] as const) {
     const phase = `ping${version}`
     context.begin(phase)
     const times: number[] = []
     for (let i = 0; i < PINGS; i++) times.push((await client.ping(LIBRARY[version], { timeoutMs: 2000 })).rttMs)
-    medians[version] = times.sort((a, b) => a - b)[Math.floor(PINGS / 2)]!
-    context.done(
-      phase,
-      `${LIBRARY[version]} behind the proxy: ${PINGS} of ${PINGS} answered, median time`,
-      medians[version],
-    )
+    context.done(phase, `${LIBRARY[version]}: ${PINGS} of ${PINGS} answered, median`, median(times))
+  }
+
+  // The first connection also pays for loading and compiling code. What a connection costs, the next ones show.
+  const setUps: number[] = []
+  for (let i = 0; i < MORE_CLIENTS; i++) {
+    const another = newClient()
+    const { handshakeMs, sessionMs } = await another.connect()
+    setUps.push(handshakeMs + sessionMs)
+    await another.close()
   }
   return {
     summary: [
-      `The tunnel carries IP packets of up to ${mtu} bytes; the client was told ${routes.length} routes. From the first UDP packet to assigned addresses it took ${(handshakeMs + sessionMs).toFixed(1)} ms.`,
-      'In the tasks you build the same yourself, with files and commands, and take it apart.',
+      `The tunnel carries IP packets of up to ${tunnel.mtu} bytes. Five more clients had their addresses after ${median(setUps).toFixed(1)} ms (median); the first one also pays for code being loaded.`,
+      'In the tasks you build this yourself, and take it apart.',
     ],
   }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 }

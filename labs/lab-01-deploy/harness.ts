@@ -14,6 +14,7 @@ import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { ClientError, MasqueClient } from '../../src/client/client.ts'
 import { type ClientConfig, defaultClientConfig, loadClientConfig } from '../../src/client/config.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { loadServerConfig, type ServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
@@ -119,7 +120,7 @@ export async function checkConfig(context: CheckContext): Promise<Feedback> {
   for (const [key, file] of [['certificate', config.tls.certificate] as const, ['key', config.tls.key] as const]) {
     context.expect(`the file in tls.${key} exists`, existsSync(file), {
       expected: `server.toml: tls.${key} to name a file that exists, such as the one in cert/out`,
-      found: `${shorten(context, file)}, and there is no such file`,
+      found: `${file}, and there is no such file`,
       misconception:
         'A path in the configuration is relative to the configuration file, not to where you start the server.',
       read: ['src/server/config.ts, section tls'],
@@ -229,15 +230,23 @@ export async function checkAddress(context: CheckContext): Promise<Feedback> {
     found:
       'no client. Leave the server running and start, in one more terminal: npm run client -- -c labs/lab-01-deploy/exercises/client.toml',
   })
-  const both = clients.find(client => family(client, 4) && family(client, 6))
+  const both = clients.find(client => family(client.addresses, 4) && family(client.addresses, 6))
   context.expect('it has an address of each family', both, () => ({
     expected: `one address from ${NETWORK.pool4} and one from ${NETWORK.pool6}`,
     found: clients.map(client => `${client.remote}: ${client.addresses.join(', ') || 'no address'}`).join('; '),
+    misconception: 'The proxy leases addresses of the families it has pools for. Task 2 is about that.',
+    read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule'],
+  }))
+  const routed = clients.find(client => client.routes.length >= config.routes.length)
+  const { target } = clientConfig.proxy
+  context.expect('it is told all routes that the server offers', routed, () => ({
+    expected: `the routes in server.toml: ${config.routes.map(route => route.prefix).join(', ')}`,
+    found: clients.map(client => `${client.remote}: ${client.routes.join(', ') || 'no routes'}`).join('; '),
     misconception:
-      clientConfig.tunnel.requestAddresses.length < 2
-        ? 'A client is given what it asks for: client.toml asks for one family only.'
-        : 'client.toml asks for both families; was the client started before you changed it?',
-    read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule', 'src/client/config.ts, section tunnel'],
+      target === '*'
+        ? 'client.toml asks for everything; was the client started before you changed it?'
+        : `Nothing is wrong with the server: the client asks for a tunnel to ${target} only (proxy.target), and the proxy keeps to that scope.`,
+    read: ['RFC 9484 §4.6 Limiting Request Scope', 'src/client/config.ts, section proxy'],
   }))
 
   const origin = (context.answers.origin ?? '')
@@ -270,14 +279,14 @@ export async function checkAddress(context: CheckContext): Promise<Feedback> {
   })
   return {
     passed: true,
-    expected: 'a connected client with an address of each family, and its explanation',
+    expected: 'a connected client with an address of each family and all routes, and its explanation',
     found: `${both.addresses.join(' and ')}, leased from the pools and told in an ADDRESS_ASSIGN capsule`,
     read: [ASSIGN, 'src/connect-ip/address-assign.ts'],
   }
 }
 
-function family(client: ClientInfo, version: 4 | 6): string | undefined {
-  return client.addresses.find(address => address.includes(':') === (version === 6))
+function family(addresses: readonly string[], version: 4 | 6): string | undefined {
+  return addresses.find(address => address.includes(':') === (version === 6))
 }
 
 // Task 5 ---------------------------------------------------------------------------------------------------------------
@@ -409,7 +418,7 @@ export async function checkTrust(context: CheckContext): Promise<Feedback> {
 
 async function loadServer(context: CheckContext): Promise<ServerConfig> {
   const config = await context.do('read server.toml', () =>
-    explained(context, () => loadServerConfig(join(context.exercises, 'server.toml'))),
+    explained(() => loadServerConfig(join(context.exercises, 'server.toml'))),
   )
   const { certificate, key, clientCa } = config.tls
   return {
@@ -424,7 +433,7 @@ async function loadServer(context: CheckContext): Promise<ServerConfig> {
 
 async function loadClient(context: CheckContext, name: string): Promise<ClientConfig> {
   const config = await context.do(`read ${name}`, () =>
-    explained(context, () => loadClientConfig(join(context.exercises, name))),
+    explained(() => loadClientConfig(join(context.exercises, name))),
   )
   const { ca, certificate, key } = config.tls
   return {
@@ -444,7 +453,7 @@ async function startServer(
   config: ServerConfig,
 ): Promise<{ host: string; port: number; apiUrl: string }> {
   return await context.do('start a server from server.toml', () =>
-    explained(context, async () => {
+    explained(async () => {
       const server = await MasqueServer.start({
         ...config,
         listen: { host: '127.0.0.1', port: 0 },
@@ -487,7 +496,7 @@ async function connect(
   return await context.do(`connect ${name}`, async () => {
     const client = newClient(context, server, config)
     try {
-      await explained(context, () => client.connect())
+      await explained(() => client.connect())
     } catch (error) {
       if (!(error instanceof ClientError) || !error.tlsAlert) throw error
       throw new CheckFailure({
@@ -502,9 +511,22 @@ async function connect(
 }
 
 async function ping(client: MasqueClient, address: string): Promise<{ rttMs: number; hopCount: number }> {
-  const answer = await client.ping(address, { timeoutMs: 3000 })
-  if (answer.icmpError) throw new Error(`${address} cannot be reached: the proxy answered with an ICMP error`)
-  return answer
+  try {
+    return await client.ping(address, { timeoutMs: 3000 })
+  } catch (error) {
+    if (!(error instanceof PingError)) throw error
+    throw new CheckFailure({
+      expected: `an answer to a ping from ${address}`,
+      found: error.message,
+      ...(error.kind === 'no-source'
+        ? {
+            misconception:
+              'A host without an address of a family cannot send packets of that family. Task 4 is about that.',
+          }
+        : {}),
+      read: [ROUTING, 'RFC 9484 §7.2.1 Error Signalling'],
+    })
+  }
 }
 
 /** Live: the server that the student has started. Unattended: one that is started here. */
@@ -557,8 +579,7 @@ async function api<T>(context: CheckContext, url: string, path: string): Promise
 }
 
 async function clientList(context: CheckContext, url: string): Promise<ClientInfo[]> {
-  const answer = await api<ClientInfo[] | { clients: ClientInfo[] }>(context, url, '/api/v1/clients')
-  return Array.isArray(answer) ? answer : answer.clients
+  return await api<ClientInfo[]>(context, url, '/api/v1/clients')
 }
 
 /** A server that was started before the file was changed still has the old pools. */
@@ -590,23 +611,18 @@ async function certificateFile(context: CheckContext, path: string): Promise<str
 }
 
 /** Turns a ConfigError into feedback: file and key, what was found, what is expected. */
-async function explained<T>(context: CheckContext, action: () => T | Promise<T>): Promise<T> {
+async function explained<T>(action: () => T | Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const more = error.problems.length > 1 ? ` (and ${error.problems.length - 1} more)` : ''
-    const problem = shorten(context, error.problems[0] ?? error.message)
+    const problem = error.problems[0] ?? error.message
     const split = /^(.*?)[;,] expected (.*)$/s.exec(problem)
     throw new CheckFailure({
-      expected: split?.[2] ?? `${shorten(context, error.file)} to be a configuration that can be used`,
+      expected: split?.[2] ?? `${error.file} to be a configuration that can be used`,
       found: (split?.[1] ?? problem) + more,
       read: ['src/server/config.ts and src/client/config.ts: every key and its meaning'],
     })
   }
-}
-
-/** Paths as the student knows them, from the top of the repository. */
-function shorten(context: CheckContext, text: string): string {
-  return text.replaceAll(`${context.root}/`, '')
 }

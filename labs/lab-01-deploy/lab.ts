@@ -26,7 +26,7 @@ export const lab: Lab = {
   minutes: 60,
   demonstration: {
     title: 'a proxy and a client on this machine',
-    about: 'A real proxy and a real client, in this process, over UDP on the loopback interface. No rights are needed.',
+    about: 'A real proxy and a real client, over UDP on loopback. No rights are needed.',
     phases: [
       { id: 'certificates', title: 'Certificates made' },
       { id: 'server', title: 'Proxy is up' },
@@ -171,8 +171,9 @@ export const lab: Lab = {
         curl http://127.0.0.1:8080/api/v1/clients
         \`\`\`
 
-        **One of the two families is missing.** Change \`client.toml\` so that the client gets an address of each, and start it
-        again. Leave it running for the check.
+        It has an address of each family, but **one route only**, although your server offers four. So it may send nothing over
+        IPv6, and nothing to the proxy itself. Change \`client.toml\` so that the client is told all four, and start it again. Leave
+        it running for the check.
       `,
       questions: [
         {
@@ -193,13 +194,13 @@ export const lab: Lab = {
         },
       ],
       hints: [
-        'A client gets what it asks for. What does `client.toml` ask for?',
+        'A client gets what it asks for. What does `client.toml` ask for? RFC 9484 §4.6 calls it the scope of the request.',
         'The request is an ADDRESS_REQUEST capsule; the answer to it is an ADDRESS_ASSIGN capsule. Both travel on the request stream.',
         'A prefix length counts the bits that are fixed. In an IPv4 address with 32 fixed bits, how many are free?',
       ],
       reading: [
+        'RFC 9484 §4.6 Limiting Request Scope',
         'RFC 9484 §4.7.1 ADDRESS_ASSIGN Capsule',
-        'RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule',
         'src/connect-ip/address-assign.ts',
       ],
       check: check('checkAddress'),
@@ -213,13 +214,21 @@ export const lab: Lab = {
         Every IP packet carries a number that is decremented by each router on its way: the TTL in IPv4, the hop limit in
         IPv6. When it is used up, the packet is dropped: no packet travels in circles for ever.
 
-        The client will ping two addresses through the tunnel, each in both families:
+        Two addresses are worth a ping through the tunnel, each in both families:
 
         - the library, \`10.90.1.7\` and \`fd00:90:1::7\`, a host behind the proxy
         - the proxy itself, \`10.89.1.1\` and \`fd00:89:1::1\`
 
         Both make their answers with TTL (hop limit) **64**. With which value do the answers _arrive_ at the client? It is the
-        same in both families. Read the section of the RFC, answer, and only then check: the check measures all four.
+        same in both families. Read the section of the RFC, answer, and only then measure (all on one line):
+
+        \`\`\`
+        npm run client -- -c labs/lab-01-deploy/exercises/client.toml
+            --ping 10.90.1.7 --ping fd00:90:1::7
+            --ping 10.89.1.1 --ping fd00:89:1::1
+        \`\`\`
+
+        The check measures all four by itself, with a server and a client from your files.
       `,
       questions: [
         {

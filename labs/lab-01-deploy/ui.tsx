@@ -1,5 +1,5 @@
 /** The panel of lab 1: the topology, of which the parts appear as they come up. */
-import { Box, Text } from 'ink'
+import { Box } from 'ink'
 import type { Line, Style } from '../kit/text.ts'
 import type { PanelProps, PhaseState } from '../kit/types.ts'
 import { Lines, useTheme } from '../kit/ui/frame.tsx'
@@ -25,8 +25,8 @@ export function Topology({ phases, width }: PanelProps) {
   const client = 10
   const proxy = 9
   const library = 11
-  const link = 11
-  const tunnel = Math.max(20, Math.min(44, width - client - proxy - library - link))
+  const link = 9
+  const tunnel = Math.max(20, Math.min(44, width - client - proxy - library - link - 4))
   const connected = state('session') === 'done'
   const caption = connected ? 'CONNECT-IP tunnel' : state('handshake') === 'done' ? 'QUIC connection' : ''
   const wire = connected ? '=' : state('server') === 'done' ? '.' : ' '
@@ -67,9 +67,8 @@ export function Topology({ phases, width }: PanelProps) {
     ]) satisfies Line[]),
   ]
   return (
-    <Box flexDirection="column">
+    <Box flexDirection="column" flexShrink={0}>
       <Lines lines={lines} />
-      {width < 60 ? <Text> </Text> : null}
     </Box>
   )
 }

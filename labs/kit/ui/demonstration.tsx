@@ -1,5 +1,5 @@
 /** The live demonstration: phases that tick, the lab's own picture, then what was seen. */
-import { Box, Text } from 'ink'
+import { Box } from 'ink'
 import { type ComponentType, useEffect, useState } from 'react'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
 import { formatMs } from '../pages.ts'
@@ -34,13 +34,13 @@ export function DemonstrationBody({ demonstration, phases, outcome, size }: Demo
   })
   const closing: Line[] = outcome ? closingLines(outcome, width) : []
   return (
-    <Box flexDirection="column">
+    <Box flexDirection="column" flexShrink={0}>
       <Lines lines={wrap([{ text: demonstration.about, style: 'muted' }], width)} />
-      <Text> </Text>
+      <Lines lines={[[]]} />
       {Panel ? <Panel phases={phases} width={width} /> : null}
-      {Panel ? <Text> </Text> : null}
+      {Panel ? <Lines lines={[[]]} /> : null}
       <Lines lines={lines} />
-      {roomy || !Panel ? <Text> </Text> : null}
+      {roomy || !Panel ? <Lines lines={[[]]} /> : null}
       <Lines lines={closing} />
     </Box>
   )

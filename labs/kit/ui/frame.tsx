@@ -1,7 +1,7 @@
 /** What all screens share: header, body, keys; the lines in the body; the size of the terminal. */
 import { Box, Text, useStdout } from 'ink'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
-import { columns, type Line, lineColumns, type Span } from '../text.ts'
+import { bodyWidth, columns, type Line, lineColumns, type Span } from '../text.ts'
 import { type Theme, themeFor } from './theme.ts'
 
 export const ThemeContext = createContext<Theme>(themeFor())
@@ -47,9 +47,8 @@ export function bodyRows(size: Size): number {
   return Math.max(1, size.rows - FRAME_ROWS - SPARE_ROWS)
 }
 
-/** Columns of the body: one blank column on either side. */
 export function bodyColumns(size: Size): number {
-  return Math.max(20, size.columns - 2)
+  return bodyWidth(size.columns)
 }
 
 export interface FrameProps {
@@ -74,20 +73,24 @@ export function Frame({ title, right = [], note, keys, size, children }: FramePr
   ])
   return (
     <Box flexDirection="column" height={size.rows - SPARE_ROWS} paddingX={1}>
-      <Box justifyContent="space-between" height={1}>
+      <Box justifyContent="space-between" height={1} flexShrink={0}>
         <Text bold wrap="truncate">
           {title}
         </Text>
         <SpanText spans={right} />
       </Box>
-      <Text dimColor>{theme.marks.rule.repeat(width)}</Text>
-      <Box flexDirection="column" height={bodyRows(size)} overflow="hidden">
+      <Box height={1} flexShrink={0}>
+        <Text dimColor>{theme.marks.rule.repeat(width)}</Text>
+      </Box>
+      <Box flexDirection="column" height={bodyRows(size)} flexShrink={0} overflow="hidden">
         {children}
       </Box>
-      <Text dimColor>
-        {theme.marks.rule.repeat(width - columns(noteText))}
-        {noteText}
-      </Text>
+      <Box height={1} flexShrink={0}>
+        <Text dimColor>
+          {theme.marks.rule.repeat(Math.max(0, width - columns(noteText)))}
+          {noteText}
+        </Text>
+      </Box>
       <SpanText spans={footer} />
     </Box>
   )
@@ -96,7 +99,7 @@ export function Frame({ title, right = [], note, keys, size, children }: FramePr
 export function SpanText({ spans }: { spans: readonly Span[] }) {
   const theme = useTheme()
   return (
-    <Text wrap="truncate">
+    <Text wrap="truncate-end">
       {spans.map((span, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: spans have no identity besides their place
         <Text key={index} {...theme.style(span.style)}>
@@ -107,13 +110,15 @@ export function SpanText({ spans }: { spans: readonly Span[] }) {
   )
 }
 
-/** Lines as they are, each on one row; what is too wide is cut. */
+/** Lines as they are, each on one row; what is too wide is cut. Rows never shrink: what does not fit below is hidden. */
 export function Lines({ lines }: { lines: readonly Line[] }) {
   return (
     <>
       {lines.map((line, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: lines have no identity besides their place
-        <SpanText key={index} spans={lineColumns(line) === 0 ? [{ text: ' ' }] : line} />
+        <Box key={index} height={1} flexShrink={0}>
+          <SpanText spans={lineColumns(line) === 0 ? [{ text: ' ' }] : line} />
+        </Box>
       ))}
     </>
   )

@@ -1,5 +1,5 @@
 /** The list of tasks with their states, and below it what the lab is for. */
-import { Box, Text } from 'ink'
+import { Box } from 'ink'
 import { STATE_WORDS, stateOf } from '../pages.ts'
 import type { LabProgress } from '../progress.ts'
 import { columns, type Line, type Style, wrap } from '../text.ts'
@@ -37,9 +37,9 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
     ...lab.objectives.flatMap(objective => wrap([{ text: objective }], width, [{ text: '- ' }], [{ text: '  ' }])),
   ]
   return (
-    <Box flexDirection="column">
+    <Box flexDirection="column" flexShrink={0}>
       <Lines lines={lines} />
-      <Text> </Text>
+      <Lines lines={[[]]} />
       <Lines lines={about} />
     </Box>
   )

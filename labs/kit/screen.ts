@@ -1,0 +1,26 @@
+/**
+ * The terminal's alternate screen: entered before Ink is loaded, which takes half a second, so that the first frame is
+ * there at once; left however the process ends, so that the terminal is as it was.
+ */
+import { bodyWidth } from './text.ts'
+
+let entered = false
+
+/** Shows the header of what is about to be drawn. */
+export function enterScreen(title: string): void {
+  entered = true
+  process.once('exit', leaveScreen)
+  // Keys that are pressed before Ink listens must not be printed into the picture; Ink finds them waiting.
+  if (process.stdin.isTTY) process.stdin.setRawMode(true)
+  process.stdout.write(
+    `\x1b[?1049h\x1b[2J\x1b[H\x1b[?25l ${title}\r\n ${'-'.repeat(bodyWidth(process.stdout.columns || 80))}\x1b[H`,
+  )
+}
+
+export function leaveScreen(): void {
+  if (!entered) return
+  entered = false
+  process.off('exit', leaveScreen)
+  if (process.stdin.isTTY) process.stdin.setRawMode(false)
+  process.stdout.write('\x1b[?25h\x1b[?1049l')
+}
