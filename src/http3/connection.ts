@@ -11,7 +11,6 @@
  *   request, respond, sendData ──────────► takeOutput ──► QUIC
  */
 import { decodeSmallVarint, encodeVarint, varintLength, varintLengthFromFirstByte } from '../bytes/varint.ts'
-import { ControlStream } from './control-stream.ts'
 import { encodeQuarterStreamId, HeldDatagrams, QUARTER_STREAM_ID_LIMIT } from './datagram.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error } from './errors.ts'
@@ -19,11 +18,10 @@ import type { H3Event, H3Output } from './events.ts'
 import { encodeFrame, encodeFrameHeader, encodeVarintFrame, FrameType } from './frames.ts'
 import { checkRequest, checkResponse } from './headers.ts'
 import { encodeFieldSection, fieldSectionSize, type Header } from './qpack/encoder.ts'
-import { checkEncoderInstructions, DecoderInstructionReader } from './qpack/instructions.ts'
 import { RequestStream, type RequestStreamOwner } from './request-stream.ts'
 import { encodeSettings, type H3Settings, INITIAL_SETTINGS } from './settings.ts'
-import { isClientInitiated, isUnidirectional, SeenStreams } from './stream-ids.ts'
-import { StreamType, StreamTypeReader } from './unidirectional-stream.ts'
+import { isClientInitiated, isUnidirectional, SeenStreams, tooManyStreams } from './stream-ids.ts'
+import { PeerUniStreams, StreamType } from './unidirectional-streams.ts'
 
 export type { H3Event, H3Output } from './events.ts'
 export type { Header } from './qpack/encoder.ts'
@@ -88,13 +86,6 @@ export interface H3Counters {
   requestsRejected: number
 }
 
-/** A unidirectional stream of the peer. Streams of unknown types are not kept. */
-interface PeerUniStream {
-  readonly typeReader: StreamTypeReader
-  /** Set when the type is known. */
-  receive: ((bytes: Uint8Array, fin: boolean) => void) | undefined
-}
-
 const NO_BYTES = new Uint8Array(0)
 
 /** A DATA frame up to this size is copied behind its header: one write on QUIC is cheaper than two. */
@@ -119,7 +110,6 @@ export class H3Connection {
   datagramStreamId = -1
 
   readonly #peerMaxDatagramFrameSize: number
-  readonly #extensionStreamTypes: ReadonlySet<number>
   readonly #grease: boolean
   #output: H3Output[] = []
   #events: H3Event[] = []
@@ -132,10 +122,8 @@ export class H3Connection {
   #nextRequestId = 0
   readonly #held: HeldDatagrams
 
-  readonly #peerUniStreams = new Map<number, PeerUniStream>()
-  readonly #seenUniStreams: SeenStreams
-  /** The peer's control, QPACK encoder and QPACK decoder streams: each may exist once and must stay open. */
-  readonly #criticalStreams = new Map<number, number>()
+  /** The unidirectional streams that the peer opened. */
+  readonly #peerStreams: PeerUniStreams
   #nextUniId: number
   #controlStreamId = -1
   #peerSettings: H3Settings | undefined
@@ -164,11 +152,22 @@ export class H3Connection {
       throw new RangeError('this QPACK decoder has no dynamic table: qpackMaxTableCapacity must be 0')
     }
     this.#peerMaxDatagramFrameSize = options.peerMaxDatagramFrameSize
-    this.#extensionStreamTypes = options.extensionStreamTypes ?? new Set()
     this.#grease = options.grease ?? false
     this.#held = new HeldDatagrams(this.limits.maxHeldDatagrams, this.limits.maxHeldDatagramBytes)
     this.#seenRequests = new SeenStreams(0, this.limits.maxRequestStreams)
-    this.#seenUniStreams = new SeenStreams(server ? 2 : 3, this.limits.maxUniStreams)
+    this.#peerStreams = new PeerUniStreams({
+      role: this.role,
+      maxStreams: this.limits.maxUniStreams,
+      extensionTypes: options.extensionStreamTypes ?? new Set(),
+      control: {
+        role: this.role,
+        receiveSettings: settings => this.#receiveSettings(settings),
+        receiveGoaway: id => this.#receiveGoaway(Number(id)),
+        countSkippedFrame: () => this.counters.framesSkipped++,
+      },
+      emit: event => this.#events.push(event),
+      refuse: (streamId, fin) => this.#refuseUni(streamId, fin),
+    })
     this.#nextUniId = server ? 3 : 2
     this.#streamOwner = {
       role: this.role,
@@ -208,7 +207,7 @@ export class H3Connection {
 
   /** Unidirectional streams of the peer that are open and not ignored. */
   get openUniStreams(): number {
-    return this.#peerUniStreams.size
+    return this.#peerStreams.open
   }
 
   // -- out -----------------------------------------------------------------------------------------------------
@@ -312,7 +311,7 @@ export class H3Connection {
     if (this.#closed) return
     if (isUnidirectional(streamId)) {
       if (this.#isOurs(streamId)) this.#output.push({ type: 'reset', streamId, code })
-      else if (this.#peerUniStreams.delete(streamId)) this.#output.push({ type: 'stop-sending', streamId, code })
+      else if (this.#peerStreams.abandon(streamId)) this.#output.push({ type: 'stop-sending', streamId, code })
       return
     }
     const stream = this.#requests.get(streamId)
@@ -372,7 +371,7 @@ export class H3Connection {
   receiveStream(streamId: number, data: Uint8Array, fin: boolean): H3Event[] {
     if (this.#closed) return this.takeEvents()
     try {
-      if (isUnidirectional(streamId)) this.#receiveUni(streamId, data, fin)
+      if (isUnidirectional(streamId)) this.#peerStreams.receive(streamId, data, fin)
       else this.#receiveRequestStream(streamId, data, fin)
     } catch (error) {
       this.#fail(streamId, error)
@@ -384,7 +383,7 @@ export class H3Connection {
   receiveReset(streamId: number, code: number): H3Event[] {
     if (this.#closed) return this.takeEvents()
     try {
-      if (isUnidirectional(streamId)) this.#resetUni(streamId, code)
+      if (isUnidirectional(streamId)) this.#peerStreams.reset(streamId, code)
       else this.#resetRequest(streamId, code)
     } catch (error) {
       this.#fail(streamId, error)
@@ -606,102 +605,10 @@ export class H3Connection {
 
   // -- unidirectional streams ----------------------------------------------------------------------------------
 
-  #receiveUni(streamId: number, data: Uint8Array, fin: boolean): void {
-    if (this.#isOurs(streamId)) {
-      throw new H3Error(
-        H3ErrorCode.H3_STREAM_CREATION_ERROR,
-        `the peer sends on stream ${streamId}, which only we may use`,
-      )
-    }
-    const stream = this.#peerUniStreams.get(streamId) ?? this.#acceptUni(streamId)
-    if (stream === undefined) return
-    let rest = data
-    if (stream.receive === undefined) {
-      rest = data.subarray(stream.typeReader.push(data))
-      const { type } = stream.typeReader
-      if (type !== undefined) stream.receive = this.#openUni(streamId, type)
-      if (type !== undefined && stream.receive === undefined) return this.#refuseUni(streamId, fin)
-    }
-    stream.receive?.(rest, fin)
-    if (fin) this.#endUni(streamId)
-  }
-
-  #acceptUni(streamId: number): PeerUniStream | undefined {
-    if (!this.#seenUniStreams.isNew(streamId)) return undefined
-    if (!this.#seenUniStreams.see(streamId) || this.#peerUniStreams.size >= this.limits.maxUniStreams) {
-      throw tooManyStreams(streamId)
-    }
-    const stream: PeerUniStream = { typeReader: new StreamTypeReader(), receive: undefined }
-    this.#peerUniStreams.set(streamId, stream)
-    return stream
-  }
-
-  /** The type of a stream became known: returns what takes its bytes, or undefined for a type we do not know. */
-  #openUni(streamId: number, type: number): PeerUniStream['receive'] {
-    switch (type) {
-      case StreamType.CONTROL: {
-        this.#openCritical(streamId, type)
-        const control = new ControlStream({
-          role: this.role,
-          receiveSettings: settings => this.#receiveSettings(settings),
-          receiveGoaway: id => this.#receiveGoaway(Number(id)),
-          countSkippedFrame: () => this.counters.framesSkipped++,
-        })
-        return bytes => control.receive(bytes)
-      }
-      case StreamType.QPACK_ENCODER:
-        this.#openCritical(streamId, type)
-        return checkEncoderInstructions
-      case StreamType.QPACK_DECODER: {
-        this.#openCritical(streamId, type)
-        const reader = new DecoderInstructionReader()
-        return bytes => reader.push(bytes)
-      }
-      case StreamType.PUSH:
-        if (this.role === 'server') {
-          throw new H3Error(H3ErrorCode.H3_STREAM_CREATION_ERROR, 'a client opened a push stream; only servers push')
-        }
-        // We never send MAX_PUSH_ID, so there is no push id that a server may use (RFC 9114 §4.6).
-        throw new H3Error(H3ErrorCode.H3_ID_ERROR, 'a push stream, but no push was allowed: MAX_PUSH_ID was not sent')
-    }
-    if (!this.#extensionStreamTypes.has(type)) return undefined
-    return (data, fin) => {
-      if (data.length === 0 && !fin) return
-      this.#events.push({ type: 'extension-stream', streamType: type, streamId, data, fin })
-    }
-  }
-
-  /** An unknown type, or grease: never an error of the connection (RFC 9114 §6.2). */
+  /** A stream of an unknown type: never an error of the connection (RFC 9114 §6.2). */
   #refuseUni(streamId: number, fin: boolean): void {
     this.counters.streamsRefused++
-    this.#peerUniStreams.delete(streamId)
     if (!fin) this.#output.push({ type: 'stop-sending', streamId, code: H3ErrorCode.H3_STREAM_CREATION_ERROR })
-  }
-
-  #openCritical(streamId: number, type: number): void {
-    if (this.#criticalStreams.has(type)) {
-      const reason = `a second ${CRITICAL_NAMES[type]} stream; there is only one in each direction`
-      throw new H3Error(H3ErrorCode.H3_STREAM_CREATION_ERROR, reason)
-    }
-    this.#criticalStreams.set(type, streamId)
-  }
-
-  /** A stream of the peer ended, cleanly or not. */
-  #endUni(streamId: number): void {
-    const stream = this.#peerUniStreams.get(streamId)
-    this.#peerUniStreams.delete(streamId)
-    const type = stream?.typeReader.type
-    if (type === undefined || this.#criticalStreams.get(type) !== streamId) return
-    throw new H3Error(H3ErrorCode.H3_CLOSED_CRITICAL_STREAM, `the peer closed its ${CRITICAL_NAMES[type]} stream`)
-  }
-
-  #resetUni(streamId: number, code: number): void {
-    if (this.#isOurs(streamId)) return
-    const type = this.#peerUniStreams.get(streamId)?.typeReader.type
-    // A stream may be reset before its type arrives (RFC 9114 §6.2); it must be noted, or it would stay a gap.
-    if (this.#seenUniStreams.isNew(streamId) && !this.#seenUniStreams.see(streamId)) throw tooManyStreams(streamId)
-    this.#endUni(streamId)
-    if (type !== undefined) this.#events.push({ type: 'reset', streamId, code })
   }
 
   #stopUni(streamId: number, code: number): void {
@@ -786,17 +693,7 @@ export class H3Connection {
   #forgetEverything(): void {
     this.#closed = true
     this.#requests.clear()
-    this.#peerUniStreams.clear()
+    this.#peerStreams.clear()
     this.#held.clear()
   }
-}
-
-const CRITICAL_NAMES: Record<number, string> = {
-  [StreamType.CONTROL]: 'control',
-  [StreamType.QPACK_ENCODER]: 'QPACK encoder',
-  [StreamType.QPACK_DECODER]: 'QPACK decoder',
-}
-
-function tooManyStreams(streamId: number): H3Error {
-  return new H3Error(H3ErrorCode.H3_EXCESSIVE_LOAD, `stream ${streamId}: too many streams are open or were skipped`)
 }

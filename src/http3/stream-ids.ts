@@ -8,6 +8,9 @@
  *   0x03   Server-Initiated, Unidirectional
  */
 
+import { H3ErrorCode } from './error-codes.ts'
+import { H3Error } from './errors.ts'
+
 export function isClientInitiated(streamId: number): boolean {
   return streamId % 2 === 0
 }
@@ -57,4 +60,9 @@ export class SeenStreams {
     this.#next = streamId + 4
     return true
   }
+}
+
+/** The error for a stream that is beyond the limits: QUIC should not have let it through. */
+export function tooManyStreams(streamId: number): H3Error {
+  return new H3Error(H3ErrorCode.H3_EXCESSIVE_LOAD, `stream ${streamId}: too many streams are open or were skipped`)
 }
