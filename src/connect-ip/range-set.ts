@@ -8,8 +8,6 @@ import type { AddressRange } from '../ip/range.ts'
  * Addresses are compared as 32-bit words: one for IPv4, four for IPv6.
  */
 export class RangeSet {
-  readonly isEmpty: boolean
-
   readonly #words: 1 | 4
   /** The first and last addresses of the ranges, word after word; ascending and disjoint. */
   readonly #starts: Uint32Array
@@ -21,7 +19,6 @@ export class RangeSet {
     const disjoint = merge(ranges.filter(range => range.version === version))
     this.#words = version === 4 ? 1 : 4
     this.#count = disjoint.length
-    this.isEmpty = disjoint.length === 0
     this.#starts = new Uint32Array(disjoint.length * this.#words)
     this.#ends = new Uint32Array(disjoint.length * this.#words)
     for (const [i, { start, end }] of disjoint.entries()) {
@@ -37,6 +34,18 @@ export class RangeSet {
     // The last range that does not start above the address is the only one that can hold it.
     let low = 0
     let high = this.#count
+    if (high === 0) return false
+    if (this.#words === 1) {
+      const address = wordAt(bytes, offset)
+      // By far the most common set: one address or one prefix.
+      if (high === 1) return address >= this.#starts[0] && address <= this.#ends[0]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (address < this.#starts[middle]) high = middle
+        else low = middle + 1
+      }
+      return low > 0 && address <= this.#ends[low - 1]
+    }
     while (low < high) {
       const middle = (low + high) >> 1
       if (this.#compare(bytes, offset, this.#starts, middle) < 0) high = middle
@@ -45,10 +54,10 @@ export class RangeSet {
     return low > 0 && this.#compare(bytes, offset, this.#ends, low - 1) <= 0
   }
 
+  /** IPv6: below 0, 0 or above 0. */
   #compare(bytes: Uint8Array, offset: number, bounds: Uint32Array, index: number): number {
-    const words = this.#words
-    for (let w = 0; w < words; w++) {
-      const difference = wordAt(bytes, offset + w * 4) - bounds[index * words + w]
+    for (let w = 0; w < 4; w++) {
+      const difference = wordAt(bytes, offset + w * 4) - bounds[index * 4 + w]
       if (difference !== 0) return difference
     }
     return 0

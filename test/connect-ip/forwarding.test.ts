@@ -289,6 +289,13 @@ describe('connect-ip/forwarding', () => {
       expect(forwarding.checkInbound(packet('2001:db8::2', '2001:db8::7'))?.reason).to.equal('prohibited')
     })
 
+    it('CIP-27 lets the client talk to an address that it assigned to the proxy, whatever the target', () => {
+      const forwarding = proxy(scoped({ target: '192.0.2.7' }))
+      forwarding.setLocalAddresses(prefixes('192.168.7.200'))
+      expect(forwarding.checkInbound(packet('10.0.0.2', '192.168.7.200'))).to.equal(undefined)
+      expect(forwarding.checkOutbound(packet('192.168.7.200', '10.0.0.2'), false)).to.equal(undefined)
+    })
+
     it('CIP-27 forwards from the target only', () => {
       const forwarding = proxy(scoped({ target: '192.0.2.7' }))
       expect(forwarding.checkOutbound(packet('192.0.2.7', '10.0.0.2'), true)).to.equal(undefined)

@@ -222,6 +222,11 @@ describe('connect-ip/uri-template', () => {
     }
   })
 
+  it('does not take a longer path for a value with a slash', () => {
+    expect(matchPath(parsePathTemplate('/ip/{target}'), '/ip/10.0.0.0/8')).to.equal(undefined)
+    expect(matchPath(parsePathTemplate('/ip/{target}'), '/ip/10.0.0.0%2F8')).to.deep.equal({ target: '10.0.0.0/8' })
+  })
+
   it('finds the variables in a query, in any order and among others', () => {
     const template = parsePathTemplate('/masque/ip?t={target}&i={ipproto}&v=1')
     expect(matchPath(template, '/masque/ip?v=1&i=17&x=y&t=a.example')).to.deep.equal({
