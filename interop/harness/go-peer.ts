@@ -105,6 +105,24 @@ export class GoPeer {
     return [`its latest events:`, ...latest, ...(this.#stderr ? [`and on stderr:`, this.#stderr] : [])].join('\n')
   }
 
+  /** For a client: waits until it has addresses and routes, and so can send; resolves with its addresses. */
+  async ready(): Promise<string[]> {
+    // They are two capsules, and the library hands them out independently of each other.
+    const [{ prefixes }] = await Promise.all([this.waitFor('assigned'), this.waitFor('routes')])
+    return prefixes.map((prefix: string) => prefix.replace(/\/.*/, ''))
+  }
+
+  /**
+   * Everything that the Go side did not like: errors, packets that its library dropped or its host had no use for. Not
+   * among them: that a connection did not come about, and what the library logs whenever it closes a tunnel itself.
+   */
+  complaints(): PeerEvent[] {
+    return this.events.filter(({ event, where, message }) => {
+      if (event === 'log') return message !== 'handling stream failed: H3_NO_ERROR (local)'
+      return event === 'ignored' || event === 'late' || (event === 'error' && where !== 'connect')
+    })
+  }
+
   #command(command: object): void {
     this.#child.stdin.write(`${JSON.stringify(command)}\n`)
   }
@@ -114,7 +132,11 @@ export class GoPeer {
     const id = this.#nextId++
     const start = this.events.length
     this.#command({ id, ping: { target, size, count, ttl, timeout_ms: timeoutMs } })
-    const done = await this.waitFor('done', event => event.id === id, DEFAULT_TIMEOUT_MS + count * (timeoutMs ?? 2000))
+    const done = await this.waitFor(
+      'done',
+      event => event.id === id,
+      DEFAULT_TIMEOUT_MS + count * (timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    )
     if (done.error !== undefined) throw new Error(`the Go ${this.#name} could not ping ${target}: ${done.error}`)
     // Commands run one after the other, so what came in between belongs to this one.
     const between = this.events.slice(start)

@@ -3,7 +3,7 @@ import { MasqueClient } from '../../src/client/client.ts'
 import { type ClientOptions, clientConfig } from '../harness/client-config.ts'
 import { GoPeer } from '../harness/go-peer.ts'
 import { type Certificates, makeCertificates } from '../harness/go-programs.ts'
-import { failureOf, until } from '../harness/wait.ts'
+import { failureOf, ping, pingMany, until } from '../harness/wait.ts'
 
 const GATEWAY = { v4: '10.77.0.1', v6: 'fd77::1' }
 const HOST = { v4: '192.0.2.9', v6: '2001:db8:77::5' }
@@ -31,6 +31,7 @@ describe('our client against the Go proxy', () => {
   afterEach(async () => {
     await Promise.all(clients.splice(0).map(client => client.close()))
     await proxy?.kill()
+    expect(proxy.complaints(), proxy.describe()).to.deep.equal([])
   })
 
   async function startProxy(...args: string[]): Promise<void> {
@@ -102,7 +103,7 @@ describe('our client against the Go proxy', () => {
       const client = await connect()
       for (const size of SIZES) {
         for (let i = 0; i < 3; i++) {
-          const { bytes, hopCount } = await client.ping(target, { size })
+          const { bytes, hopCount } = await ping(client, target, size)
           expect(bytes).to.equal(size)
           expect(hopCount).to.equal(63) // the Go library counts down what its own end made, too
         }
@@ -123,6 +124,15 @@ describe('our client against the Go proxy', () => {
     }
   })
 
+  it('loses none of many pings in both directions at once', async () => {
+    await startProxy()
+    const client = await connect()
+    const theirs = proxy.ping({ target: CLIENT.v6, size: 1000, count: 300 })
+    const ours = pingMany(client, HOST.v4, 1000, 300)
+    expect(await theirs).to.include({ sent: 300, received: 300 })
+    expect(await ours).to.equal(300)
+  })
+
   it('CIP-32 tells its own host the MTU when a packet is too big for the tunnel, and goes on', async () => {
     await startProxy('-packet-size', '1452') // so that its answers fit
     const client = await connect()
@@ -130,13 +140,13 @@ describe('our client against the Go proxy', () => {
     expect(mtu).to.be.within(1280, 1400)
     for (const target of [HOST.v4, HOST.v6]) {
       const header = target.includes(':') ? 48 : 28
-      expect(await client.ping(target, { size: mtu - header })).to.include({ bytes: mtu - header })
+      expect(await ping(client, target, mtu - header)).to.include({ bytes: mtu - header })
       for (const size of [mtu - header + 1, 2000]) {
-        const error = await failureOf(client.ping(target, { size }))
+        const error = await failureOf(ping(client, target, size))
         expect(error).to.include({ kind: 'icmp' })
         expect(error.icmp).to.include({ kind: 'packet-too-big', mtu })
       }
-      expect(await client.ping(target, { size: 56 })).to.include({ bytes: 56 })
+      expect(await ping(client, target, 56)).to.include({ bytes: 56 })
     }
   })
 
@@ -148,7 +158,7 @@ describe('our client against the Go proxy', () => {
       expect(failures[0]).to.include({ event: 'ping-failed', kind: 'too-big', origin: 'local' })
       expect(await proxy.ping({ target, size: 1000 })).to.include({ received: 1 })
     }
-    expect(await client.ping(GATEWAY.v4)).to.include({ bytes: 56 })
+    expect(await ping(client, GATEWAY.v4, 56)).to.include({ bytes: 56 })
   })
 
   it('CIP-11 closes in order: the proxy sees the end of the stream, then H3_NO_ERROR', async () => {
@@ -158,8 +168,6 @@ describe('our client against the Go proxy', () => {
     await client.close()
     expect(await proxy.waitFor('tunnel-closed')).to.include({ by: 'peer' })
     expect(await proxy.waitFor('connection-closed')).to.include({ by: 'peer', code: 0x100 })
-    const complaints = proxy.events.filter(event => event.event === 'error' || event.event === 'log')
-    expect(complaints, proxy.describe()).to.deep.equal([])
   })
 
   it('H3-06 notices when the proxy closes in order', async () => {
@@ -169,6 +177,9 @@ describe('our client against the Go proxy', () => {
     expect(await proxy.close(), proxy.describe()).to.equal(0)
     await down
     expect(await proxy.waitFor('tunnel-closed')).to.include({ by: 'us' })
+    expect(await proxy.waitFor('connection-closed')).to.include({ code: 0x100 })
+    // A message would say that our client did not leave after GOAWAY and the end of its tunnel.
+    expect(await proxy.waitFor('closed')).to.deep.equal({ event: 'closed', by: 'us' })
   })
 
   it('is let in with the right bearer token, and reports status 401 with a wrong one', async () => {

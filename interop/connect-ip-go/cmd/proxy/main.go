@@ -106,6 +106,7 @@ func run(o options, out *lines.Out) error {
 		fields["message"] = "the clients kept their connections: " + err.Error()
 	}
 	p.closeConnections()
+	p.reports.Wait()
 	out.Emit("closed", fields)
 	return nil
 }
@@ -124,6 +125,9 @@ type proxy struct {
 	count       int
 	tunnels     map[int]*tunnel
 	connections []*quic.Conn
+
+	// One for each connection whose end has not been reported yet.
+	reports sync.WaitGroup
 }
 
 // accept hands each QUIC connection to the HTTP/3 server and reports how it ended.
@@ -135,10 +139,12 @@ func (p *proxy) accept(listener *quic.Listener, server *http3.Server) {
 		}
 		p.mu.Lock()
 		p.connections = append(p.connections, connection)
+		p.reports.Add(1)
 		p.mu.Unlock()
 		p.out.Emit("connection", lines.Event{"remote": connection.RemoteAddr().String()})
 		go server.ServeQUICConn(connection)
 		context.AfterFunc(connection.Context(), func() {
+			defer p.reports.Done()
 			cause := context.Cause(connection.Context())
 			fields := lines.Event{"remote": connection.RemoteAddr().String(), "message": fmt.Sprint(cause), "by": "us"}
 			var application *quic.ApplicationError

@@ -23,7 +23,7 @@ type Tunnel interface {
 
 const (
 	defaultTTL     = 64
-	defaultTimeout = 2 * time.Second
+	defaultTimeout = 5 * time.Second
 	maxCount       = 1000
 )
 
