@@ -12,14 +12,14 @@
 
 import { parseItem } from 'structured-headers'
 import { DecodeError } from '../bytes/errors.ts'
+import type { Header } from '../http3/qpack/encoder.ts'
 import { IpProtocol } from '../ip/protocol.ts'
 import { ConnectIpError, MalformedRequest } from './errors.ts'
 import { PROXY_ERROR_STATUS, type ProxyError, type ProxyStatusDetails, proxyStatus } from './proxy-status.ts'
 import { parseScope, type Scope } from './scope.ts'
 import { type ExpandedTemplate, matchPath, type PathTemplate } from './uri-template.ts'
 
-/** One header field or pseudo-header field; the name is in lower case. */
-export type Header = readonly [name: string, value: string]
+export type { Header } from '../http3/qpack/encoder.ts'
 
 /** The upgrade token of RFC 9484 §11.1, the value of `:protocol`. */
 export const CONNECT_IP = 'connect-ip'
