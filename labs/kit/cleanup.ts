@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** One closing step may take this long, then the next one is tried. */
-const STEP_TIMEOUT_MS = 3000
+const STEP_TIMEOUT_MS = 6000
 
 const open = new Set<Cleanup>()
 
@@ -26,7 +26,8 @@ export class Cleanup {
 
   /** A temporary directory of this cleanup's own. */
   scratch(): string {
-    this.#scratch ??= mkdtempSync(join(tmpdir(), 'masque-lab-'))
+    // A worker puts its directories into one of its parent's, which is removed even if the worker is killed.
+    this.#scratch ??= mkdtempSync(join(process.env.MASQUE_LAB_SCRATCH ?? tmpdir(), 'masque-lab-'))
     return this.#scratch
   }
 

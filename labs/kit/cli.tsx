@@ -22,6 +22,7 @@ import { ProgressStore } from './progress.ts'
 import { findLab, loadLabs, ROOT } from './registry.ts'
 import { enterScreen } from './screen.ts'
 import type { Lab, Task } from './types.ts'
+import { WorkerRunner } from './worker-runner.ts'
 
 /** A wrong way of calling the command: one clear sentence, exit status 2. */
 class UsageError extends Error {}
@@ -122,8 +123,10 @@ async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<
   }
   if (!options.plain && terminalIsFit()) {
     enterScreen(`Lab ${lab.number}  ${lab.title}`)
+    // The worker loads the lab while this process loads Ink.
+    const runner = new WorkerRunner()
     const { openLab } = await import('./ui/open.tsx')
-    return await openLab({ lab, root: plain.root, store: plain.store, ...(task ? { task } : {}) })
+    return await openLab({ lab, root: plain.root, store: plain.store, runner, ...(task ? { task } : {}) })
   }
   if (task) {
     printTask(lab, task, plain)

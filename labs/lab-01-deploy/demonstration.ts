@@ -69,7 +69,7 @@ export async function demonstrate(context: DemonstrationContext): Promise<Demons
   }
   return {
     summary: [
-      `The tunnel carries IP packets of up to ${tunnel.mtu} bytes. Five more clients had their addresses after ${median(setUps).toFixed(1)} ms (median); the first one also pays for code being loaded.`,
+      `The tunnel carries packets of up to ${tunnel.mtu} bytes. Five more clients had addresses after ${median(setUps).toFixed(1)} ms (median): the first one warms the code up.`,
       'In the tasks you build this yourself, and take it apart.',
     ],
   }

@@ -28,6 +28,7 @@ export const lab: Lab = {
     title: 'a proxy and a client on this machine',
     about: 'A real proxy and a real client, over UDP on loopback. No rights are needed.',
     phases: [
+      { id: 'load', title: 'Code loaded' },
       { id: 'certificates', title: 'Certificates made' },
       { id: 'server', title: 'Proxy is up' },
       { id: 'handshake', title: 'QUIC handshake' },
@@ -36,7 +37,12 @@ export const lab: Lab = {
       { id: 'ping4', title: 'Ping, IPv4' },
       { id: 'ping6', title: 'Ping, IPv6' },
     ],
-    run: async context => (await import('./demonstration.ts')).demonstrate(context),
+    async run(context) {
+      context.begin('load')
+      const { demonstrate } = await import('./demonstration.ts')
+      context.done('load', 'HTTP/3 and CONNECT-IP, as you find them in src/')
+      return await demonstrate(context)
+    },
     panel: async () => (await import('./ui.tsx')).Topology,
   },
   reading: ['RFC 9484 §1, §4.7, §7, §8.1', 'RFC 9298 for the sibling that proxies UDP', 'RFC 9000 §1 for QUIC'],

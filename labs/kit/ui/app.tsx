@@ -2,22 +2,25 @@
 import { Text, useApp, useInput } from 'ink'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
-import { type DemonstrationOutcome, runDemonstration } from '../demonstrate.ts'
-import { exerciseFolder, runCheck, type Step, type TaskResult } from '../engine.ts'
+import type { DemonstrationOutcome } from '../demonstrate.ts'
+import { exerciseFolder, type RunOptions, type Step, type TaskResult } from '../engine.ts'
 import { nextTask, STATE_WORDS, solvedCount, stateOf } from '../pages.ts'
-import type { ProgressStore } from '../progress.ts'
+import type { LabProgress, ProgressStore } from '../progress.ts'
+import type { Runner } from '../runner.ts'
 import type { Span } from '../text.ts'
 import type { Lab, Phase, Task } from '../types.ts'
 import { DemonstrationBody } from './demonstration.tsx'
 import { Frame, maxScroll, progressSpans, scrollNote, ThemeContext, useSize, useTicks } from './frame.tsx'
 import { TaskListBody } from './task-list.tsx'
-import { layoutTask, TaskBody, taskRows } from './task-view.tsx'
+import { layoutTask, TaskBody, type TaskContent, taskRows } from './task-view.tsx'
 import { type Theme, themeFor } from './theme.ts'
 
 export interface AppProps {
   lab: Lab
   root: string
   store: ProgressStore
+  /** Runs demonstrations and checks. */
+  runner: Runner
   /** Opens this task at once, without the demonstration. */
   task?: Task
   theme?: Theme
@@ -28,7 +31,7 @@ type Screen = 'demonstration' | 'tasks' | 'task'
 const MIN_COLUMNS = 50
 const MIN_ROWS = 14
 
-export function App({ lab, root, store, task: firstTask, theme = themeFor() }: AppProps) {
+export function App({ lab, root, store, runner, task: firstTask, theme = themeFor() }: AppProps) {
   const { exit } = useApp()
   const size = useSize()
   const [screen, setScreen] = useState<Screen>(firstTask ? 'task' : lab.demonstration ? 'demonstration' : 'tasks')
@@ -38,9 +41,9 @@ export function App({ lab, root, store, task: firstTask, theme = themeFor() }: A
   )
   const task = lab.tasks[selected]!
 
-  const demonstration = useDemonstration(lab, screen === 'demonstration')
+  const demonstration = useDemonstration(lab, runner, screen === 'demonstration')
   const refresh = useCallback(() => setProgress(store.lab(lab.id)), [store, lab])
-  const taskScreen = useTaskScreen({ lab, root, store, task, theme, refresh })
+  const taskScreen = useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh })
 
   useInput((input, key) => {
     if (taskScreen.asked) {
@@ -180,7 +183,7 @@ interface DemonstrationState {
 }
 
 /** Runs the demonstration while its screen is shown; leaving the screen stops it. */
-function useDemonstration(lab: Lab, shown: boolean): DemonstrationState {
+function useDemonstration(lab: Lab, runner: Runner, shown: boolean): DemonstrationState {
   const waiting = (): Phase[] => (lab.demonstration?.phases ?? []).map(phase => ({ ...phase, state: 'waiting' }))
   const [phases, setPhases] = useState<readonly Phase[]>(waiting)
   const [outcome, setOutcome] = useState<DemonstrationOutcome>()
@@ -190,16 +193,14 @@ function useDemonstration(lab: Lab, shown: boolean): DemonstrationState {
     if (!shown || !lab.demonstration) return
     const stop = new AbortController()
     setOutcome(undefined)
-    runDemonstration(lab.demonstration, {
-      signal: stop.signal,
-      onPhases: now => {
-        if (!stop.signal.aborted) setPhases(now)
-      },
-    }).then(end => {
+    const onPhases = (now: readonly Phase[]) => {
+      if (!stop.signal.aborted) setPhases(now)
+    }
+    runner.demonstrate(lab, { signal: stop.signal, onPhases }).then(end => {
       if (!stop.signal.aborted) setOutcome(end)
     })
     return () => stop.abort()
-  }, [lab, shown, turn])
+  }, [lab, runner, shown, turn])
   return { phases, outcome, again: () => setTurn(old => old + 1) }
 }
 
@@ -207,6 +208,8 @@ interface TaskScreenOptions {
   lab: Lab
   root: string
   store: ProgressStore
+  progress: Readonly<LabProgress>
+  runner: Runner
   task: Task
   theme: Theme
   refresh: () => void
@@ -215,7 +218,7 @@ interface TaskScreenOptions {
 type TaskScreen = ReturnType<typeof useTaskScreen>
 
 /** Everything that happens on the screen of one task. */
-function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOptions) {
+function useTaskScreen({ lab, root, store, runner, task, theme, refresh }: TaskScreenOptions) {
   const size = useSize()
   const exercises = exerciseFolder(root, lab)
   const [answers, setAnswers] = useState<Record<string, string>>({})
@@ -223,9 +226,10 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
   const [running, setRunning] = useState<readonly Step[]>()
   const [results, setResults] = useState<Record<string, TaskResult>>({})
   const [question, setQuestion] = useState<number>()
-  const [offsets, setOffsets] = useState<readonly number[]>([0, 0])
-  const [latest, setLatest] = useState<'hint' | 'check'>('check')
-  const [jump, setJump] = useState(false)
+  const [scrolled, setScrolled] = useState<readonly number[]>([0, 0])
+  const [latest, setLatest] = useState<TaskContent['latest']>('check')
+  // Keeps what is newest, a hint or the feedback, in view; until the student scrolls.
+  const [follow, setFollow] = useState(false)
   const check = useRef<AbortController>(undefined)
   const frame = useTicks(running !== undefined)
 
@@ -242,7 +246,8 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
   // Another task begins at its top, without the check of the one before.
   useEffect(() => {
     loadAnswers()
-    setOffsets([0, 0])
+    setScrolled([0, 0])
+    setFollow(false)
     setQuestion(undefined)
     return () => {
       check.current?.abort()
@@ -251,25 +256,21 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
     }
   }, [loadAnswers])
 
-  const hintsShown = store.task(lab.id, task.id).hints
+  const hintsShown = progress[task.id]?.hints ?? 0
   const content = { lab, task, answers, hintsShown, running, result: results[task.id], latest, notice }
   const layout = layoutTask(content, theme, size, frame)
   const asked = question === undefined ? undefined : task.questions[question]
   const rows = taskRows(size, asked)
   const limits = layout.columns.map(column => maxScroll(column.lines.length, rows))
-  const last = layout.columns.length - 1
-  const { newest } = layout
   const longest = limits.indexOf(Math.max(...limits))
+  const offsets = limits.map((limit, index) =>
+    Math.min(limit, follow && index === limits.length - 1 ? layout.newest : (scrolled[index] ?? 0)),
+  )
 
-  // What has just appeared is brought into view, once it has been laid out.
-  useEffect(() => {
-    if (!jump) return
-    setOffsets(old => old.map((offset, index) => (index === last ? Math.min(newest, limits[last]!) : offset)))
-    setJump(false)
-  }, [jump, last, newest, limits])
-
-  const scroll = (by: number) =>
-    setOffsets(old => limits.map((limit, index) => Math.max(0, Math.min(limit, Math.min(old[index] ?? 0, limit) + by))))
+  const scroll = (by: number) => {
+    setScrolled(limits.map((limit, index) => Math.max(0, Math.min(limit, offsets[index]! + by))))
+    setFollow(false)
+  }
 
   const runTask = () => {
     if (check.current) return
@@ -278,24 +279,22 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
     loadAnswers()
     setRunning([])
     setLatest('check')
-    setJump(true)
-    runCheck(lab, task, {
+    setFollow(true)
+    const options: RunOptions = {
       root,
       mode: 'live',
       signal: stop.signal,
       onEvent: event => {
-        if (event.type === 'step' && !stop.signal.aborted) {
-          setRunning(event.steps)
-          setJump(true)
-        }
+        if (event.type === 'step' && !stop.signal.aborted) setRunning(event.steps)
       },
-    }).then(result => {
+    }
+    runner.check(lab, task, options).then(result => {
       if (stop.signal.aborted) return
       check.current = undefined
       setRunning(undefined)
       store.recordCheck(lab.id, task.id, result.passed)
       setResults(old => ({ ...old, [task.id]: result }))
-      setJump(true)
+      setFollow(true)
       refresh()
     })
   }
@@ -309,6 +308,8 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
       setNotice(error instanceof Error ? error.message : String(error))
     }
     setQuestion(question + 1 < task.questions.length ? question + 1 : undefined)
+    setLatest('answer')
+    setFollow(true)
   }
 
   return {
@@ -327,18 +328,13 @@ function useTaskScreen({ lab, root, store, task, theme, refresh }: TaskScreenOpt
       store.revealHint(lab.id, task.id, task.hints.length)
       refresh()
       setLatest('hint')
-      setJump(true)
+      setFollow(true)
     },
     startAnswering() {
       if (task.questions.length > 0 && running === undefined) setQuestion(0)
     },
     stopAnswering: () => setQuestion(undefined),
-    note: scrollNote(
-      theme,
-      Math.min(offsets[longest] ?? 0, limits[longest]!),
-      layout.columns[longest]!.lines.length,
-      rows,
-    ),
+    note: scrollNote(theme, offsets[longest]!, layout.columns[longest]!.lines.length, rows),
     body: { layout, offsets, asked, answer: asked ? (answers[asked.id] ?? '') : '', onAnswer: answer },
   }
 }

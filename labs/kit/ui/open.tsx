@@ -1,6 +1,5 @@
 /** Opens the UI on the terminal's alternate screen, and gives the terminal back as it was. */
 import { render } from 'ink'
-import { cleanUpEverything } from '../cleanup.ts'
 import { leaveScreen } from '../screen.ts'
 import { App, type AppProps } from './app.tsx'
 
@@ -10,7 +9,7 @@ export async function openLab(props: AppProps): Promise<number> {
     await ui.waitUntilExit()
   } finally {
     leaveScreen()
-    await cleanUpEverything()
+    await props.runner.close()
   }
   return 0
 }

@@ -20,7 +20,7 @@ export interface TaskContent {
   running: readonly Step[] | undefined
   result: TaskResult | undefined
   /** Which of them is the newest, and so brought into view. */
-  latest: 'hint' | 'check'
+  latest: 'answer' | 'hint' | 'check'
   /** Something to say that is not a check's result, such as an answers file that cannot be read. */
   notice: string | undefined
 }
@@ -75,7 +75,7 @@ function asideLines(
     if (isNewest) newest = lines.length
     lines.push(...part)
   }
-  add(questionLines(task, content.answers, width), false)
+  add(questionLines(task, content.answers, width), content.latest === 'answer')
   // All hints stay in sight; the newest of them is the last.
   for (let hint = 1; hint <= content.hintsShown; hint++) {
     add(hintLines(task, hint, width), content.latest === 'hint')
