@@ -125,6 +125,8 @@ async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<
     enterScreen(`Lab ${lab.number}  ${lab.title}`)
     // The worker loads the lab while this process loads Ink.
     const runner = new WorkerRunner()
+    // React's development build is several times slower.
+    process.env.NODE_ENV ??= 'production'
     const { openLab } = await import('./ui/open.tsx')
     return await openLab({ lab, root: plain.root, store: plain.store, runner, ...(task ? { task } : {}) })
   }

@@ -218,7 +218,7 @@ interface TaskScreenOptions {
 type TaskScreen = ReturnType<typeof useTaskScreen>
 
 /** Everything that happens on the screen of one task. */
-function useTaskScreen({ lab, root, store, runner, task, theme, refresh }: TaskScreenOptions) {
+function useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh }: TaskScreenOptions) {
   const size = useSize()
   const exercises = exerciseFolder(root, lab)
   const [answers, setAnswers] = useState<Record<string, string>>({})
