@@ -69,7 +69,7 @@ export function parseInline(text: string): Span[] {
   return spans
 }
 
-/** Lines no wider than `width`, except that code is never broken: what is too wide there is cut by who shows it. */
+/** Lines no wider than `width`. A line of code that is wider goes on in the next, indented further. */
 export function layoutMarkdown(text: string, width: number): Line[] {
   const lines: Line[] = []
   let previous: Block | undefined
@@ -100,11 +100,24 @@ export function layoutMarkdown(text: string, width: number): Line[] {
         break
       }
       case 'code':
-        for (const code of block.lines) lines.push([{ text: '    ' }, { text: code, style: 'code' }])
+        for (const code of block.lines) lines.push(...layoutCode(code, width))
     }
     previous = block
   }
   return lines
+}
+
+const CODE_INDENT = 4
+
+function layoutCode(code: string, width: number): Line[] {
+  const indent = CODE_INDENT + code.length - code.trimStart().length
+  if (CODE_INDENT + code.length <= width) return [[{ text: ' '.repeat(CODE_INDENT) }, { text: code, style: 'code' }]]
+  return wrap(
+    [{ text: code, style: 'code' }],
+    width,
+    [{ text: ' '.repeat(indent) }],
+    [{ text: ' '.repeat(indent + 4) }],
+  )
 }
 
 /** Takes away the indentation that all lines share, so that a brief can be indented like the code around it. */

@@ -1,5 +1,5 @@
 /** The lab in a terminal: demonstration, list of tasks, one task. Which keys do what is decided here. */
-import { Text, useApp, useInput } from 'ink'
+import { type Key, Text, useApp, useInput } from 'ink'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
@@ -50,6 +50,11 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
       if (key.escape) taskScreen.stopAnswering()
       return
     }
+    // Keys that are pressed quickly, or on a slow machine, arrive as one text.
+    for (const one of input.length > 1 ? input : [input]) press(one, key)
+  })
+
+  const press = (input: string, key: Key) => {
     if (input === 'q') return exit()
     const down = key.downArrow || input === 'j'
     const up = key.upArrow || input === 'k'
@@ -57,8 +62,8 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
       if (key.return || key.escape) setScreen('tasks')
       else if (input === 'r') demonstration.again()
     } else if (screen === 'tasks') {
-      if (down) setSelected(Math.min(lab.tasks.length - 1, selected + 1))
-      else if (up) setSelected(Math.max(0, selected - 1))
+      if (down) setSelected(old => Math.min(lab.tasks.length - 1, old + 1))
+      else if (up) setSelected(old => Math.max(0, old - 1))
       else if (key.return) setScreen('task')
       else if (input === 'd' && lab.demonstration) {
         demonstration.again()
@@ -78,7 +83,7 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
         else setScreen('tasks')
       }
     }
-  })
+  }
 
   if (size.columns < MIN_COLUMNS || size.rows < MIN_ROWS) {
     return (

@@ -32,14 +32,16 @@ export interface TaskLayout {
   newest: number
 }
 
-const WIDE = 108
+/** From this width on there are two columns; the left one then has room for any command in a brief. */
+const WIDE = 116
+const LEFT_MIN = 71
 const GAP = 3
 
 /** All lines of the task, for a terminal of this size. */
 export function layoutTask(content: TaskContent, theme: Theme, size: Size, frame: number): TaskLayout {
   const width = bodyColumns(size)
   if (width >= WIDE) {
-    const left = Math.floor((Math.min(width, 160) - GAP) * 0.54)
+    const left = Math.max(LEFT_MIN, Math.floor((Math.min(width, 160) - GAP) * 0.54))
     const right = Math.min(width, 160) - GAP - left
     const side = asideLines(content, theme, right, frame)
     return {
