@@ -18,7 +18,8 @@ export interface TunnelOwner {
   /** The peer has given us addresses: the whole list, each time. */
   onAddressesAssigned(addresses: AssignedAddress[]): void
   onAddressesRequested(requests: RequestedAddress[]): void
-  onRoutesAdvertised(routes: IpAddressRange[]): void
+  /** The routes of the peer that local policy accepts: the whole list, each time. */
+  onRoutesAdvertised(accepted: IpAddressRange[]): void
   onClosed(reason: TunnelCloseReason): void
 }
 
@@ -78,14 +79,18 @@ export class Tunnel implements CarrierHandler {
       this.#count(drop.reason)
       return drop
     }
+    this.#transmit(packet)
+    return undefined
+  }
+
+  #transmit(packet: Uint8Array): void {
     if (this.carrier.sendPacket(packet) !== 'sent') {
       // A full queue is congestion; routers stay silent about it (RFC 1812 §5.3.6).
       this.#count('queue-full')
-      return undefined
+      return
     }
     this.counters.packetsSent++
     this.counters.bytesSent += packet.length
-    return undefined
   }
 
   /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). */
@@ -113,7 +118,7 @@ export class Tunnel implements CarrierHandler {
             this.#owner.onAddressesRequested(event.requests)
             break
           case 'routes-advertised':
-            this.#owner.onRoutesAdvertised(event.routes)
+            this.#owner.onRoutesAdvertised(event.accepted)
             break
           case 'datagram':
             this.onDatagram(event.payload)
@@ -132,7 +137,8 @@ export class Tunnel implements CarrierHandler {
     const drop = this.session.checkInbound(packet)
     if (drop !== undefined) {
       this.#count(drop.reason)
-      if (drop.icmp !== undefined) this.sendPacket(drop.icmp, false)
+      // Straight back to the peer: the error is for a source address that no forwarding rule would let through.
+      if (drop.icmp !== undefined) this.#transmit(drop.icmp)
       return
     }
     this.#owner.onPacket(packet)

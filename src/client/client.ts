@@ -11,10 +11,15 @@ import { lookup } from 'node:dns/promises'
 import { EventEmitter } from 'node:events'
 import { isIP } from 'node:net'
 import type { Logger } from 'pino'
+import type { Tunnel } from '../carriers/tunnel.ts'
+import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { parseUriTemplate } from '../connect-ip/uri-template.ts'
+import { ALL_NODES, probeLink } from '../hosts/link-probe.ts'
 import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
+import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError } from './errors.ts'
@@ -88,6 +93,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#takeAddresses(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
+    void this.#probeLink(session, info)
     return info
   }
 
@@ -123,6 +129,33 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     return this.#inbox.next()
   }
 
+  /**
+   * Offers networks behind this client to the proxy (RFC 9484 §8.2); replaces what was offered before. Whether the proxy
+   * uses them is its own policy. Packets from there are sent with `forwardPacket`.
+   */
+  advertiseRoutes(routes: IpAddressRange[]): void {
+    const tunnel = this.#openTunnel()
+    tunnel.carrier.sendCapsules(tunnel.session.advertiseRoutes(routes))
+  }
+
+  /** Assigns addresses of the networks behind this client to the proxy; replaces what was assigned before. */
+  assignAddresses(prefixes: IpPrefix[]): void {
+    const tunnel = this.#openTunnel()
+    tunnel.carrier.sendCapsules(tunnel.session.assignAddresses(prefixes.map(prefix => ({ requestId: 0n, prefix }))))
+  }
+
+  /** Sends a packet of another host on: its hop count goes down by one. Returns the ICMP error for that host, if any. */
+  forwardPacket(packet: Uint8Array): Uint8Array | undefined {
+    return this.#openTunnel().sendPacket(packet, true)?.icmp
+  }
+
+  #openTunnel(): Tunnel {
+    if (!this.#session?.open || this.#session.tunnel === undefined) {
+      throw new ClientError('tunnel', 'there is no tunnel: call connect() first')
+    }
+    return this.#session.tunnel
+  }
+
   /** Whether the tunnel takes one more packet now without dropping it. */
   get writable(): boolean {
     return this.#session?.writable === true
@@ -148,6 +181,19 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     // Packets made here are not forwarded: their hop count stays (RFC 9484 §7.2).
     const drop = this.#session?.tunnel?.sendPacket(packet, false)
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
+  }
+
+  /** RFC 9484 §7.2: the tunnel must carry IPv6's 1280 bytes, or end. We need not know an address of the proxy's. */
+  async #probeLink(session: Session, info: TunnelInfo): Promise<void> {
+    const { linkProbe } = this.config.tunnel
+    const hasIpv6 = info.assigned.some(prefix => prefix.version === 6)
+    if (linkProbe === 'off' || !hasIpv6 || info.encapsulation !== 'datagram') return
+    if (info.mtu < IPV6_MINIMUM_MTU) return session.abortNarrowLink('the QUIC MTU is too small')
+    const result = await probeLink(this.host, ALL_NODES, { stopped: () => !session.open })
+    if (result === 'too-small') session.abortNarrowLink('only smaller pings are answered')
+    else if (result === 'silent' && linkProbe === 'require') {
+      session.abortNarrowLink('the proxy answers no ping to ff02::1 (tunnel.link_probe = "auto" tolerates that)')
+    }
   }
 
   #takeAddresses(info: TunnelInfo): void {

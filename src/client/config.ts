@@ -8,7 +8,9 @@ import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   ENCAPSULATIONS,
   type Encapsulation,
+  type LinkProbe,
   type LogLevel,
+  linkProbe,
   logSection,
   path,
   type QuicOptions,
@@ -23,7 +25,7 @@ export interface ClientConfig {
   proxy: { template: string; target: string; ipproto: string; address?: { host: string; port: number } }
   tls: { ca?: string; certificate?: string; key?: string; serverName?: string; insecure: boolean }
   auth: { token?: string; tokenFile?: string }
-  tunnel: { encapsulation: Encapsulation; requestAddresses: ('ipv4' | 'ipv6')[] }
+  tunnel: { encapsulation: Encapsulation; requestAddresses: ('ipv4' | 'ipv6')[]; linkProbe: LinkProbe }
   quic: QuicOptions
   reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
   log: { level: LogLevel }
@@ -93,6 +95,7 @@ export const clientConfigSchema = table({
     request_addresses: choices(['ipv4', 'ipv6'])
       .default(['ipv4', 'ipv6'])
       .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
+    link_probe: linkProbe(),
   })
     .prefault({})
     .describe('The tunnel.'),
@@ -164,7 +167,11 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       ...(auth.token !== undefined && { token: auth.token }),
       ...(auth.token_file !== undefined && { tokenFile: resolvePath(auth.token_file) }),
     },
-    tunnel: { encapsulation: tunnel.encapsulation, requestAddresses: tunnel.request_addresses },
+    tunnel: {
+      encapsulation: tunnel.encapsulation,
+      requestAddresses: tunnel.request_addresses,
+      linkProbe: tunnel.link_probe,
+    },
     quic: toQuicOptions(toml.quic, resolvePath),
     reconnect: {
       enabled: reconnect.enabled,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
 import { type H3Carrier, type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
+import { quicSettings } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import { buildRequestHeaders, checkResponse } from '../connect-ip/request.ts'
@@ -14,9 +15,10 @@ import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
 import type { H3Event, H3Settings, Header } from '../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpVersion } from '../ip/address.ts'
+import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
-import { DEFAULT_QUIC_SETTINGS, type QuicCloseReason, type QuicConnection } from '../quic/quic.ts'
+import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { loadClientTlsConfig } from '../server/tls-config.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromClose } from './errors.ts'
@@ -140,7 +142,7 @@ export class Session implements H3Owner {
         tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
         insecure: config.tls.insecure,
         session: this.#options.resumption,
-        settings: { ...DEFAULT_QUIC_SETTINGS, ...config.quic },
+        settings: quicSettings(config.quic),
         onError: error => this.#log.error({ err: error }, 'internal error'),
       })
       this.#transport = new H3Transport(this.#quic, this)
@@ -169,6 +171,12 @@ export class Session implements H3Owner {
     })
     this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
     if (!this.#quic.closed) await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
+  }
+
+  /** The tunnel cannot carry IPv6, so it ends (RFC 9484 §7.2). */
+  abortNarrowLink(why: string): void {
+    if (!this.open) return
+    this.tunnel?.abort(H3ErrorCode.H3_REQUEST_CANCELLED, `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`)
   }
 
   // -- H3Owner -------------------------------------------------------------------------------------------------

@@ -56,6 +56,11 @@ export function ipPrefix(version?: IpVersion) {
   })
 }
 
+/** A list of prefixes of either version. */
+export function ipPrefixes() {
+  return z.array(ipPrefix(), { error: 'a list of IP prefixes' })
+}
+
 export function ipAddress(version: IpVersion) {
   const error = `an IPv${version} address, such as ${version === 4 ? '10.90.0.1' : 'fd00:90::1'}`
   return parsed(error, value => {

@@ -1,10 +1,26 @@
 /** Sections that the server's and the client's configuration have in common. */
 import type { z } from 'zod'
+import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../quic/quic.ts'
 import { choice, integer, table, text } from './fields.ts'
 
 export const ENCAPSULATIONS = ['datagram', 'stream-per-packet', 'single-stream'] as const
 /** How IP packets travel: QUIC datagrams, a new stream for each packet, or capsules on the request stream. */
 export type Encapsulation = (typeof ENCAPSULATIONS)[number]
+
+export const LINK_PROBES = ['require', 'auto', 'off'] as const
+/**
+ * What comes of the test whether the tunnel carries the 1280 bytes that IPv6 needs. `require`: no answer ends the tunnel, as
+ * RFC 9484 §7.2 says. `auto`: only when small packets are answered and large ones are not.
+ */
+export type LinkProbe = (typeof LINK_PROBES)[number]
+
+export const linkProbe = () =>
+  choice(LINK_PROBES)
+    .default('require')
+    .describe(
+      'Test by ping whether the tunnel carries the 1280 bytes that IPv6 needs (RFC 9484 §7.2), and end it if not: require (also when ' +
+        'the peer answers no ping at all), auto (only when small pings are answered and large ones are not), off.',
+    )
 
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
@@ -55,6 +71,12 @@ export function toQuicOptions(
     datagramQueue: section.datagram_queue,
     ...(section.key_log !== undefined && { keyLog: resolvePath(section.key_log) }),
   }
+}
+
+/** The section as the QUIC endpoint takes it. The key log may also come from SSLKEYLOGFILE, which browsers and curl use. */
+export function quicSettings(options: QuicOptions): QuicSettings {
+  const keyLog = options.keyLog ?? (process.env.SSLKEYLOGFILE || undefined)
+  return { ...DEFAULT_QUIC_SETTINGS, ...options, ...(keyLog !== undefined && { keyLog }) }
 }
 
 export const logSection = table({

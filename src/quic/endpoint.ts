@@ -321,7 +321,8 @@ export class QuicEndpoint implements ConnectionHost {
     const scid = originalDcid === undefined ? randomBytes(CONNECTION_ID_LENGTH) : header.dcid
     const native = quiche.Connection.accept(scid, originalDcid, this.local, from, this.#config)
     const id = Buffer.from(scid).toString('hex')
-    const connection = new QuicheConnection({ native, role: 'server', id, host: this, remote: from })
+    const { datagramQueue } = this.#settings
+    const connection = new QuicheConnection({ native, role: 'server', id, host: this, remote: from, datagramQueue })
     if (refusal !== undefined) {
       // Tells the client why, once, and keeps nothing.
       try {
@@ -361,6 +362,7 @@ export class QuicEndpoint implements ConnectionHost {
       id,
       host: this,
       remote: options.remote,
+      datagramQueue: this.#settings.datagramQueue,
       expectedIp: options.serverName === undefined && !options.insecure ? options.remote.host : undefined,
     })
     this.#add(connection, [key(scid)])

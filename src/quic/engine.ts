@@ -72,6 +72,7 @@ export class QuicheConnection implements QuicConnection {
   readonly #native: NativeConnection
   readonly #host: ConnectionHost
   readonly #expectedIp: string | undefined
+  readonly #datagramQueue: number
   readonly #startedAt = performance.now()
   readonly #pending = new Map<number, PendingStream>()
   #stopped = new Set<number>()
@@ -86,7 +87,10 @@ export class QuicheConnection implements QuicConnection {
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
+  /** How many wait in quiche's queue: counted here, because asking for every packet would cost too much. */
+  #datagramsQueued = 0
   #streamsOpened = 0
+  readonly #nextStreamIds = [0, 1, 2, 3]
   #packetsArrived = false
   /** Set by the endpoint while the connection waits for its turn. */
   scheduled = false
@@ -97,6 +101,8 @@ export class QuicheConnection implements QuicConnection {
     id: string
     host: ConnectionHost
     remote: SocketAddress
+    /** The length of the queues that were configured, in datagrams. */
+    datagramQueue: number
     /** The client dialled an IP address: the certificate has to name it. (Names are checked inside TLS.) */
     expectedIp?: string
   }) {
@@ -106,6 +112,7 @@ export class QuicheConnection implements QuicConnection {
     this.#host = options.host
     this.remote = options.remote
     this.#expectedIp = options.expectedIp
+    this.#datagramQueue = options.datagramQueue
     this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.local } }
   }
 
@@ -129,6 +136,7 @@ export class QuicheConnection implements QuicConnection {
 
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
     if (this.closed) return
+    this.#countStream(streamId)
     const pending = this.#pending.get(streamId)
     if (pending !== undefined) {
       // Order within a stream: nothing overtakes what already waits.
@@ -162,7 +170,7 @@ export class QuicheConnection implements QuicConnection {
   }
 
   get datagramQueueRoom(): number {
-    return this.#native.isDgramSendQueueFull() ? 0 : 1
+    return this.#datagramQueue - this.#datagramsQueued
   }
 
   sendDatagram(data: Uint8Array): DatagramResult {
@@ -173,6 +181,7 @@ export class QuicheConnection implements QuicConnection {
       return 'dropped'
     }
     this.#datagramsSent++
+    this.#datagramsQueued++
     this.#host.schedule(this)
     return 'sent'
   }
@@ -252,8 +261,12 @@ export class QuicheConnection implements QuicConnection {
     clearTimeout(this.#timer)
   }
 
-  /** Refuses a connection with a transport error before anything else happened on it. */
+  /**
+   * Refuses a connection with a transport error before anything else happens on it. The handshake's first flight goes
+   * ahead, because quiche encrypts the close with the newest keys, which the client has only after a ServerHello.
+   */
   refuse(code: number, reason: string): void {
+    this.#transmit()
     this.#close(false, code, reason)
     this.turn()
   }
@@ -307,6 +320,7 @@ export class QuicheConnection implements QuicConnection {
   }
 
   #readStream(streamId: number): void {
+    this.#countStream(streamId)
     try {
       for (;;) {
         const read = this.#native.streamRecv(streamId, streamBuffer)
@@ -373,9 +387,13 @@ export class QuicheConnection implements QuicConnection {
         // The connection has failed; its CONNECTION_CLOSE, if any, is already on the way.
         return
       }
-      if (sent === null) return
+      if (sent === null) {
+        this.#datagramsQueued = this.#native.dgramSendQueueLen()
+        return
+      }
       host.transmit(sent[0], sent[1].from, sent[1].to)
     }
+    this.#datagramsQueued = this.#native.dgramSendQueueLen()
     host.schedule(this)
   }
 
@@ -440,6 +458,14 @@ export class QuicheConnection implements QuicConnection {
     this.#timer = undefined
     if (this.#native.timeout() === 0) this.#native.onTimeout()
     this.turn()
+  }
+
+  /** Stream ids of each of the four kinds are used in ascending order (RFC 9000 §2.1): a higher one is a new stream. */
+  #countStream(streamId: number): void {
+    const kind = streamId & 3
+    if (streamId < this.#nextStreamIds[kind]) return
+    this.#streamsOpened += (streamId - this.#nextStreamIds[kind]) / 4 + 1
+    this.#nextStreamIds[kind] = streamId + 4
   }
 
   // -- small helpers -------------------------------------------------------------------------------------------

@@ -3,12 +3,25 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
-import { choice, choices, flag, integer, ipAddress, ipPrefix, table, tables, text } from '../config/fields.ts'
+import {
+  choice,
+  choices,
+  flag,
+  integer,
+  ipAddress,
+  ipPrefix,
+  ipPrefixes,
+  table,
+  tables,
+  text,
+} from '../config/fields.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   ENCAPSULATIONS,
   type Encapsulation,
+  type LinkProbe,
   type LogLevel,
+  linkProbe,
   logSection,
   path,
   type QuicOptions,
@@ -27,7 +40,13 @@ export type AuthMode = (typeof AUTH_MODES)[number]
 export interface ServerConfig {
   listen: { host: string; port: number }
   tls: { certificate: string; key: string; clientCa?: string }
-  tunnel: { template: string; encapsulations: Encapsulation[]; clientToClient: boolean }
+  tunnel: {
+    template: string
+    encapsulations: Encapsulation[]
+    clientToClient: boolean
+    clientRoutes: IpPrefix[]
+    linkProbe: LinkProbe
+  }
   /** At least one of the two. */
   pool: { ipv4?: IpPrefix; ipv6?: IpPrefix }
   /** Advertised to clients. `protocol` 0 is any. */
@@ -95,6 +114,12 @@ export const serverConfigSchema = table({
           'stream-per-packet (a new stream for each packet: slow, for comparison).',
       ),
     client_to_client: flag().default(true).describe('May clients send packets to each other?'),
+    client_routes: ipPrefixes()
+      .default([])
+      .describe(
+        'Networks behind clients: routes inside these prefixes that a client advertises are used (RFC 9484 §8.2). Default: none are.',
+      ),
+    link_probe: linkProbe(),
   })
     .prefault({})
     .describe('The tunnels.'),
@@ -253,6 +278,8 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       template: tunnel.template,
       encapsulations: tunnel.encapsulations,
       clientToClient: tunnel.client_to_client,
+      clientRoutes: tunnel.client_routes,
+      linkProbe: tunnel.link_probe,
     },
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),

@@ -57,6 +57,7 @@ export interface HandlerContext extends TunnelContext {
   tunnelsOf(identity: string): number
   tunnelOpened(tunnel: OpenTunnel): void
   tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void
+  connected(quic: QuicConnection): void
   rejected(quic: QuicConnection, identity: string | undefined, reason: string): void
   connectionClosed(handler: MasqueHandler, reason: QuicCloseReason): void
 }
@@ -68,11 +69,15 @@ export class MasqueHandler implements H3Owner {
   readonly #log: Logger
   readonly #tunnels = new Map<number, OpenTunnel>()
   /**
-   * Requests whose name is being resolved, with the capsules that the client has sent ahead. They count as tunnels, so
-   * that they cannot be piled up.
+   * Requests that cannot be answered yet (see `#waitFor`), with the capsules that the client has sent ahead. They count as
+   * tunnels, so that they cannot be piled up.
    */
   readonly #pending = new Map<number, { chunks: Uint8Array[]; bytes: number; ended: boolean }>()
   #ready = false
+  #settingsArrived!: () => void
+  readonly #settings = new Promise<void>(resolve => {
+    this.#settingsArrived = resolve
+  })
 
   constructor(quic: QuicConnection, context: HandlerContext) {
     this.#quic = quic
@@ -98,10 +103,14 @@ export class MasqueHandler implements H3Owner {
 
   onReady(): void {
     this.#ready = true
+    this.#context.connected(this.#quic)
     this.#log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.stats().handshakeMs }, 'QUIC connected')
   }
 
-  onSettings(): void {}
+  onSettings(): void {
+    this.#settingsArrived()
+  }
+
   onGoaway(): void {}
 
   onEvent(event: H3Event): void {
@@ -146,22 +155,35 @@ export class MasqueHandler implements H3Owner {
     }
     const identity = authorisation.identity
     this.#checkLimits(identity, authorisation.maxTunnels)
-    const encapsulation = this.#chooseEncapsulation(headers)
-
-    if (request.scope.target.kind !== 'name') {
-      this.#accept(streamId, request, identity, encapsulation, [])
+    const { target } = request.scope
+    if (this.#settingsHere && target.kind !== 'name') {
+      this.#accept(streamId, request, identity, this.#chooseEncapsulation(headers), [])
       return
     }
     const ahead = { chunks: [], bytes: 0, ended: false }
     this.#pending.set(streamId, ahead)
-    const resolved = await context.resolve(request.scope.target.name).finally(() => {
+    const resolved = await this.#waitFor(target).finally(() => {
       if (!this.#pending.delete(streamId)) throw new RequestGone()
     })
     // Others may have come first while we waited.
     this.#checkLimits(identity, authorisation.maxTunnels)
+    const encapsulation = this.#chooseEncapsulation(headers)
     const tunnel = this.#accept(streamId, request, identity, encapsulation, resolved)
     for (const chunk of ahead.chunks) tunnel.onCapsuleBytes(chunk)
     if (ahead.ended) tunnel.onEnd()
+  }
+
+  get #settingsHere(): boolean {
+    return this.transport.h3.peerSettings !== undefined
+  }
+
+  /**
+   * What has to be known before a request can be answered: the client's SETTINGS, which say whether it takes datagrams
+   * and travel on a stream of their own, so that the request may overtake them; and what the target's name stands for.
+   */
+  async #waitFor(target: ConnectIpRequest['scope']['target']): Promise<IpAddress[]> {
+    if (!this.#settingsHere) await this.#settings
+    return target.kind === 'name' ? this.#context.resolve(target.name) : []
   }
 
   #keepCapsules(streamId: number, data: Uint8Array, fin: boolean): void {
@@ -288,8 +310,6 @@ export class MasqueHandler implements H3Owner {
     h3.respond(streamId, headers, body === '')
     if (body !== '') h3.sendData(streamId, new TextEncoder().encode(body), true)
     this.transport.flush()
-    // RFC 9114 §4.1: the answer is complete, and what else the client has to say is not needed.
-    this.#quic.streamStopSending(streamId, H3ErrorCode.H3_NO_ERROR)
   }
 }
 

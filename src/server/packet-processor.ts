@@ -40,7 +40,7 @@ export class PacketProcessor {
   readonly dropped: Record<string, number> = {}
   readonly #routes = new RouteTable<NextHop>()
   readonly #options: ProcessorOptions
-  #untilSample = SAMPLE_EVERY
+  #untilSample = 1
 
   constructor(options: ProcessorOptions) {
     this.#options = options
@@ -79,7 +79,7 @@ export class PacketProcessor {
       : this.#refuse(packet, next === undefined ? 'no-route' : 'prohibited')
     // The error is the proxy's own packet: not forwarded.
     if (drop?.icmp !== undefined) tunnel.sendPacket(drop.icmp, false)
-    if (this.#untilSample === 0) {
+    if (startedAt !== 0) {
       this.#untilSample = SAMPLE_EVERY
       this.#options.observeDuration((performance.now() - startedAt) / 1000)
     }

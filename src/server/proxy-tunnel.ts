@@ -2,14 +2,19 @@
 
 import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
 import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
+import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
 import { ANY_PROTOCOL, type IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { normaliseRoutes, scopeRoutes } from '../connect-ip/routes.ts'
 import type { Scope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
+import { probeLink } from '../hosts/link-probe.ts'
+import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
+import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
+import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import type { PacketProcessor } from './packet-processor.ts'
 
@@ -20,6 +25,11 @@ export interface TunnelContext {
   readonly routes: readonly IpAddressRange[]
   readonly gateway: { v4?: IpAddress; v6?: IpAddress }
   readonly processor: PacketProcessor
+  /** Routes that clients advertise are used when they are inside one of these prefixes. */
+  readonly clientRoutes: readonly IpPrefix[]
+  /** The proxy itself, as a host: it pings clients to test the link. */
+  readonly gatewayHost: UserspaceHost
+  readonly linkProbe: LinkProbe
   /** How many addresses of one family a client may have. */
   readonly maxAddressesPerFamily: number
 }
@@ -40,6 +50,9 @@ export class ProxyTunnel implements TunnelOwner {
   readonly #leases: Lease[] = []
   /** Addresses were asked for that the pools did not have. */
   refusals = 0
+  /** What the client routes, and this proxy uses. */
+  clientRoutes: readonly IpAddressRange[] = []
+  readonly #withdrawals: (() => void)[] = []
   advertised: IpAddressRange[] = []
 
   constructor(options: {
@@ -59,6 +72,7 @@ export class ProxyTunnel implements TunnelOwner {
       icmpSource: options.context.gateway,
       scope: options.scope,
       resolved: options.resolved,
+      acceptPeerRoutes: routes => routes.filter(route => this.#mayAdvertise(route)),
       now: () => performance.now(),
     })
     this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
@@ -76,6 +90,36 @@ export class ProxyTunnel implements TunnelOwner {
     for (const version of [4, 6] as const) this.#lease(version)
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
+    void this.#probeLink()
+  }
+
+  /**
+   * RFC 9484 §7.2: a link for IPv6 carries 1280 bytes, and a tunnel that does not is torn down. A ping of that size to the
+   * client's own address shows it. On streams every size fits.
+   */
+  async #probeLink(): Promise<void> {
+    const { gatewayHost, linkProbe } = this.#context
+    const target = this.#leases.find(lease => lease.address.version === 6)?.address
+    if (linkProbe === 'off' || target === undefined || this.tunnel.carrier.encapsulation !== 'datagram') return
+    if (this.tunnel.carrier.mtu < IPV6_MINIMUM_MTU) return this.#abortNarrowLink('the QUIC MTU is too small')
+    const result = await probeLink(gatewayHost, target, { stopped: () => this.tunnel.closed })
+    if (result === 'too-small' || (result === 'silent' && linkProbe === 'require')) {
+      this.#abortNarrowLink(
+        result === 'silent' ? 'no ping of that size was answered' : 'only smaller pings are answered',
+      )
+    }
+  }
+
+  #abortNarrowLink(why: string): void {
+    this.tunnel.abort(H3ErrorCode.H3_REQUEST_CANCELLED, `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`)
+  }
+
+  #mayAdvertise({ range }: IpAddressRange): boolean {
+    return this.#context.clientRoutes.some(prefix => prefix.contains(range.start) && prefix.contains(range.end))
+  }
+
+  #withdrawClientRoutes(): void {
+    for (const withdraw of this.#withdrawals.splice(0)) withdraw()
   }
 
   // -- TunnelOwner ---------------------------------------------------------------------------------------------
@@ -97,8 +141,16 @@ export class ProxyTunnel implements TunnelOwner {
   /** A client may assign addresses to the proxy; this proxy has no use for them and keeps its own (RFC 9484 §8.2). */
   onAddressesAssigned(): void {}
 
-  /** A client may offer routes of its own. Accepting them is local policy, and this proxy's is not to. */
-  onRoutesAdvertised(): void {}
+  /** Networks behind the client (RFC 9484 §8.2), as far as local policy allows: traffic for them goes into the tunnel. */
+  onRoutesAdvertised(accepted: IpAddressRange[]): void {
+    this.#withdrawClientRoutes()
+    this.clientRoutes = accepted
+    for (const { range } of accepted) {
+      for (const prefix of range.toPrefixes()) {
+        this.#withdrawals.push(this.#context.processor.attachTunnel(prefix, this.tunnel))
+      }
+    }
+  }
 
   onClosed(reason: TunnelCloseReason): void {
     for (const lease of this.#leases) {
@@ -106,6 +158,7 @@ export class ProxyTunnel implements TunnelOwner {
       this.#context.pools[lease.address.version]?.release(lease.address)
     }
     this.#leases.length = 0
+    this.#withdrawClientRoutes()
     this.#onClosed(reason)
   }
 

@@ -10,6 +10,7 @@ import { lookup } from 'node:dns/promises'
 import type { Logger } from 'pino'
 import { headerValue } from '../carriers/h3.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
+import { quicSettings } from '../config/sections.ts'
 import { RequestRejected } from '../connect-ip/request.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
@@ -21,7 +22,7 @@ import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import { describeClose } from '../quic/close-reason.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
-import { DEFAULT_QUIC_SETTINGS, type QuicCloseReason, type QuicConnection } from '../quic/quic.ts'
+import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { type Authorisation, authorise } from './authorise.ts'
@@ -39,6 +40,9 @@ const DNS_TIMEOUT_MS = 5_000
 const DRAIN_MS = 1_000
 const MAX_ADDRESSES_PER_FAMILY = 4
 
+/** The host that has the proxy's own addresses. */
+export const GATEWAY = 'gateway'
+
 export interface ServerOptions {
   logger?: Logger
   /** All addresses of a name, as A and AAAA records; for tests without a resolver. */
@@ -53,7 +57,7 @@ export class MasqueServer {
   readonly #tunnelsByIdentity = new Map<string, number>()
   readonly #handlers = new Set<MasqueHandler>()
   readonly #connectionLog: ConnectionLogEntry[] = []
-  readonly #hosts: UserspaceHost[] = []
+  readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
@@ -95,8 +99,8 @@ export class MasqueServer {
       clientToClient: config.tunnel.clientToClient,
       observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
     })
-    this.#attachHost([gateway.v4, gateway.v6], true)
-    for (const host of config.hosts) this.#attachHost([host.ipv4, host.ipv6], false)
+    const gatewayHost = this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
+    for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])
 
     const server = this
     const resolveName = options.resolveName ?? resolveWithSystem
@@ -108,6 +112,9 @@ export class MasqueServer {
       routes: policyRoutes(config.routes),
       gateway,
       processor: this.#processor,
+      clientRoutes: config.tunnel.clientRoutes,
+      gatewayHost,
+      linkProbe: config.tunnel.linkProbe,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       maxTunnels: config.limits.maxTunnels,
       maxTunnelsPerConnection: config.limits.maxTunnelsPerConnection,
@@ -120,6 +127,7 @@ export class MasqueServer {
       tunnelsOf: identity => this.#tunnelsByIdentity.get(identity) ?? 0,
       tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
+      connected: quic => this.#logConnection('connected', quic, undefined, quic.resumed ? 'TLS session resumed' : ''),
       rejected: (quic, identity, reason) => {
         this.metrics.countError('request_rejected')
         this.#logConnection('rejected', quic, identity, reason)
@@ -142,6 +150,11 @@ export class MasqueServer {
   /** The proxy's own addresses inside the tunnels. */
   get gateway(): { v4?: IpAddress; v6?: IpAddress } {
     return this.#context.gateway
+  }
+
+  /** A host behind the proxy by the name the configuration gives it; `gateway` is the proxy itself. */
+  host(name: string): UserspaceHost | undefined {
+    return this.#hosts.get(name)
   }
 
   healthy(): boolean {
@@ -204,6 +217,8 @@ export class MasqueServer {
           lost: stats.packetsLost,
           sent: stats.packetsSent,
           received: stats.packetsReceived,
+          streamsOpened: stats.streamsOpened,
+          datagramsDropped: stats.datagramsDropped,
         },
       }
     })
@@ -226,7 +241,7 @@ export class MasqueServer {
     const deadline = Date.now() + DRAIN_MS
     while (this.#tunnels.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
     await this.#endpoint?.close()
-    for (const host of this.#hosts) host.close()
+    for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
   }
 
@@ -239,7 +254,7 @@ export class MasqueServer {
       host: config.listen.host,
       port: config.listen.port,
       tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
-      settings: { ...DEFAULT_QUIC_SETTINGS, ...config.quic },
+      settings: quicSettings(config.quic),
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,
@@ -267,10 +282,15 @@ export class MasqueServer {
     this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
   }
 
-  #attachHost(addresses: (IpAddress | undefined)[], isGateway: boolean): void {
-    const host = new UserspaceHost({ addresses: addresses.filter(address => address !== undefined) })
-    this.#hosts.push(host)
-    this.#processor.attachHost(host, isGateway)
+  #attachHost(name: string, addresses: (IpAddress | undefined)[]): UserspaceHost {
+    const host = new UserspaceHost({
+      addresses: addresses.filter(address => address !== undefined),
+      // QUIC has already made sure of every bit.
+      verifyFlowChecksums: false,
+    })
+    this.#hosts.set(name, host)
+    this.#processor.attachHost(host, name === GATEWAY)
+    return host
   }
 
   // -- what handlers report ------------------------------------------------------------------------------------

@@ -28,7 +28,17 @@ export interface ClientInfo {
   mtu: number
   packets: { sent: number; received: number; dropped: number }
   bytes: { sent: number; received: number }
-  quic: { rttMs: number; cwnd: number; lost: number; sent: number; received: number }
+  quic: {
+    rttMs: number
+    /** Congestion window in bytes. */
+    cwnd: number
+    /** QUIC packets. */
+    lost: number
+    sent: number
+    received: number
+    streamsOpened: number
+    datagramsDropped: number
+  }
 }
 
 export interface ConnectionLogEntry {

@@ -50,6 +50,6 @@ export function client(id: string, rttMs: number, sent: number): ClientInfo {
     mtu: 1350,
     packets: { sent: 1, received: 2, dropped: 0 },
     bytes: { sent: 100, received: 200 },
-    quic: { rttMs, cwnd: 12_000, lost: 1, sent, received: 40 },
+    quic: { rttMs, cwnd: 12_000, lost: 1, sent, received: 40, streamsOpened: 3, datagramsDropped: 1 },
   }
 }

@@ -1,0 +1,354 @@
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import { QuicEndpoint } from '../../src/quic/endpoint.ts'
+import { clientTls } from '../support/certificates.ts'
+import { closeAll, connect, listen } from '../support/quic-peer.ts'
+import { openRelay } from '../support/udp-relay.ts'
+
+const H3_NO_ERROR = 0x100
+
+describe('QUIC endpoint', () => {
+  afterEach(closeAll)
+
+  it('carries stream data in both directions, more than flow control lets through at once', async () => {
+    const server = await listen({ settings: { streamWindow: 16_384, connectionWindow: 32_768 } })
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    const sent = new Uint8Array(300_000).map((_, i) => i * 7)
+    client.connection.streamSend(0, sent, true)
+    const { connection, recorder } = server.accepted[0]
+    recorder.onData = (streamId, data, fin) => connection.streamSend(streamId, data, fin)
+    await client.recorder.until(() => client.recorder.streams.get(0)?.fin)
+    expect(Buffer.compare(client.recorder.streams.get(0)?.bytes as Uint8Array, sent)).to.equal(0)
+    expect(client.recorder.drained).to.include(0)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('keeps the order within a stream while some of it waits for flow control', async () => {
+    const server = await listen({ settings: { streamWindow: 4096 } })
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    for (let i = 0; i < 100; i++) client.connection.streamSend(0, new Uint8Array(500).fill(i), i === 99)
+    expect(client.connection.streamBuffered(0)).to.be.greaterThan(0)
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.streams.get(0)?.fin)
+    const bytes = recorder.streams.get(0)?.bytes as Uint8Array
+    expect(bytes.length).to.equal(50_000)
+    expect(bytes.every((byte, i) => byte === Math.floor(i / 500))).to.equal(true)
+    expect(client.connection.streamBuffered(0)).to.equal(0)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('carries datagrams, and says which are too large', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    const limit = client.connection.maxDatagramLength
+    expect(limit).to.be.greaterThan(1300)
+    expect(client.connection.sendDatagram(new Uint8Array(limit).fill(1))).to.equal('sent')
+    expect(client.connection.sendDatagram(new Uint8Array(limit + 1))).to.equal('too-large')
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.datagrams.length === 1)
+    expect(recorder.datagrams[0].length).to.equal(limit)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('drops and counts datagrams that meet a full queue', async () => {
+    const server = await listen()
+    const client = await connect(server, { settings: { datagramQueue: 10 } })
+    await client.recorder.until(() => client.recorder.established)
+    const results = Array.from({ length: 15 }, () => client.connection.sendDatagram(new Uint8Array(100)))
+    expect(results.filter(result => result === 'sent').length).to.equal(10)
+    expect(results.slice(10)).to.deep.equal(Array(5).fill('dropped'))
+    expect(client.connection.stats().datagramsDropped).to.equal(5)
+    expect(client.connection.datagramQueueRoom).to.equal(0)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('serves many connections on one socket, told apart by connection id', async () => {
+    const server = await listen()
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connect(server)))
+    await Promise.all(clients.map(({ recorder }) => recorder.until(() => recorder.established)))
+    for (const [i, { connection }] of clients.entries()) connection.sendDatagram(Uint8Array.of(i))
+    const all = server.accepted.map(({ recorder }) => recorder)
+    await Promise.all(all.map(recorder => recorder.until(() => recorder.datagrams.length > 0)))
+    expect(all.map(recorder => recorder.datagrams[0][0]).sort((a, b) => a - b)).to.deep.equal([...clients.keys()])
+    for (const { connection } of clients) connection.close(H3_NO_ERROR, '')
+  })
+
+  it('reports RESET_STREAM and STOP_SENDING with their codes', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    const { connection, recorder } = server.accepted[0]
+    client.connection.streamSend(0, new Uint8Array(10), false)
+    client.connection.streamSend(4, new Uint8Array(10), false)
+    await recorder.until(() => recorder.streams.size === 2)
+    connection.streamSend(4, new Uint8Array(10), false)
+    client.connection.streamReset(0, 0x10c)
+    client.connection.streamStopSending(4, 0x10d)
+    await recorder.until(() => recorder.resets.has(0) && recorder.stopped.has(4))
+    expect(recorder.resets.get(0)).to.equal(0x10c)
+    expect(recorder.stopped.get(4)).to.equal(0x10d)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('tells both sides who closed, with which application code and why', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    client.connection.close(0x107, 'had enough')
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.closed)
+    const common = { application: true, code: 0x107, reason: 'had enough' }
+    expect(recorder.closed).to.deep.equal({ source: 'peer', ...common })
+    expect(client.recorder.closed).to.deep.equal({ source: 'local', ...common })
+  })
+
+  it('forgets a connection, its ids and its socket after the close', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    client.connection.close(H3_NO_ERROR, '')
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.closed)
+    for (let i = 0; i < 200 && [...server.endpoint.connections].length > 0; i++) await pause(10)
+    expect([...server.endpoint.connections]).to.deep.equal([])
+  })
+
+  it('gives up a peer that vanished, after the idle timeout, and forgets it', async () => {
+    const server = await listen({ settings: { idleTimeoutMs: 200 } })
+    const relay = await openRelay(server.endpoint.local)
+    const client = await connect(server, { remote: relay.local, settings: { idleTimeoutMs: 200 } })
+    await client.recorder.until(() => client.recorder.established)
+    await relay.cut()
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.closed)
+    expect(recorder.closed?.source).to.equal('timeout')
+    await client.recorder.until(() => client.recorder.closed)
+    expect(client.recorder.closed?.source).to.equal('timeout')
+    for (let i = 0; i < 200 && [...server.endpoint.connections].length > 0; i++) await pause(10)
+    expect([...server.endpoint.connections]).to.deep.equal([])
+  })
+
+  it('resumes a TLS session from a ticket', async () => {
+    const server = await listen()
+    const first = await connect(server)
+    await first.recorder.until(() => first.recorder.established)
+    for (let i = 0; i < 200 && first.connection.session === undefined; i++) await pause(5)
+    const session = first.connection.session
+    expect(first.connection.resumed).to.equal(false)
+    first.connection.close(H3_NO_ERROR, '')
+    const second = await connect(server, { session })
+    await second.recorder.until(() => second.recorder.established)
+    expect(second.connection.resumed).to.equal(true)
+    second.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('sends a Retry, and lets in the client that comes back with its token', async () => {
+    const server = await listen({ retry: 'always' })
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    expect(server.endpoint.counters).to.include({ retried: 1, accepted: 1 })
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('refuses more connections than allowed with CONNECTION_REFUSED', async () => {
+    const server = await listen({ maxConnectionsPerAddress: 1 })
+    const first = await connect(server)
+    await first.recorder.until(() => first.recorder.established)
+    const second = await connect(server)
+    await second.recorder.until(() => second.recorder.closed)
+    expect(second.recorder.closed).to.include({ source: 'peer', application: false, code: 0x02 })
+    expect(server.endpoint.counters.rejected.limit).to.be.greaterThan(0)
+    expect([...server.endpoint.connections].length).to.equal(1)
+    first.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('tells a client at once that nobody listens', async () => {
+    const server = await listen()
+    const { local } = server.endpoint
+    await server.endpoint.close()
+    const { recorder } = await connect(server, { remote: local })
+    await recorder.until(() => recorder.closed)
+    expect(recorder.closed?.reason).to.match(/ECONNREFUSED/)
+  })
+
+  it('closes that connection only whose handler throws', async () => {
+    const server = await listen()
+    const [bad, good] = await Promise.all([connect(server), connect(server)])
+    await Promise.all([bad, good].map(({ recorder }) => recorder.until(() => recorder.established)))
+    for (const { recorder } of server.accepted) {
+      recorder.onData = (_, data) => {
+        if (data[0] === 1) throw new Error('a bug')
+      }
+    }
+    bad.connection.streamSend(0, Uint8Array.of(1), false)
+    await bad.recorder.until(() => bad.recorder.closed)
+    expect(bad.recorder.closed).to.include({ application: true, code: 0x102 })
+    expect(server.errors.map(String)).to.deep.equal(['Error: a bug'])
+    good.connection.sendDatagram(Uint8Array.of(9))
+    const stillThere = server.accepted.find(({ recorder }) => recorder.closed === undefined)
+    await stillThere?.recorder.until(() => stillThere.recorder.datagrams.length === 1)
+    good.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('writes a key log with the secrets of every connection', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'masque-test-keylog-'))
+    const keyLog = join(directory, 'keys.log')
+    try {
+      const server = await listen({ settings: { keyLog } })
+      for (let i = 0; i < 2; i++) {
+        const client = await connect(server)
+        await client.recorder.until(() => client.recorder.established)
+        client.connection.close(H3_NO_ERROR, '')
+        await server.accepted[i].recorder.until(() => server.accepted[i].recorder.closed)
+      }
+      const lines = readFileSync(keyLog, 'utf8').trim().split('\n')
+      const traffic = lines.filter(line => line.startsWith('CLIENT_TRAFFIC_SECRET_0 '))
+      expect(traffic.length).to.equal(2)
+      expect(traffic[0]).to.match(/^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]{64,96}$/)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+
+  describe('certificates', () => {
+    it('are refused by a client that trusts another authority, with the alert unknown_ca', async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'masque-test-other-ca-'))
+      try {
+        const other = await makeTestCertificates(directory)
+        const server = await listen()
+        const client = await connect(server, { tls: { ca: readFileSync(other.ca) } })
+        await client.recorder.until(() => client.recorder.closed)
+        expect(client.recorder.established).to.equal(false)
+        expect(client.recorder.closed).to.include({ source: 'local', application: false, code: 0x130 })
+        const { recorder } = server.accepted[0]
+        await recorder.until(() => recorder.closed)
+        expect(recorder.closed).to.include({ source: 'peer', application: false, code: 0x130 })
+      } finally {
+        rmSync(directory, { recursive: true, force: true })
+      }
+    })
+
+    it('have to name the IP address that was dialled', async () => {
+      const server = await listen()
+      const byAddress = await connect(server, { serverName: undefined })
+      await byAddress.recorder.until(() => byAddress.recorder.established)
+      byAddress.connection.close(H3_NO_ERROR, '')
+    })
+
+    it('have to name the host that was dialled', async () => {
+      const server = await listen()
+      const client = await connect(server, { serverName: 'proxy.example.org' })
+      await client.recorder.until(() => client.recorder.closed)
+      expect(client.recorder.established).to.equal(false)
+      expect(client.recorder.closed).to.include({ source: 'local', application: false })
+    })
+
+    it('of clients are optional where asked for so, and shown to the server', async () => {
+      const server = await listen({ clientCertificate: 'optional' })
+      for (const name of [undefined, 'client']) {
+        const client = await connect(server, { tls: await clientTls(name) })
+        await client.recorder.until(() => client.recorder.established)
+        const last = server.accepted[server.accepted.length - 1]
+        await last.recorder.until(() => last.recorder.established)
+        expect(last.connection.peerCertificate === undefined).to.equal(name === undefined)
+        client.connection.close(H3_NO_ERROR, '')
+      }
+    })
+  })
+
+  describe('hostile packets', () => {
+    const sendRaw = async (port: number, packets: Uint8Array[]): Promise<Buffer[]> => {
+      const socket = createSocket('udp4')
+      const answers: Buffer[] = []
+      socket.on('message', message => answers.push(message))
+      await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+      for (const packet of packets) {
+        await new Promise<void>(resolve => socket.send(packet, port, '127.0.0.1', () => resolve()))
+      }
+      await pause(50)
+      await new Promise<void>(resolve => socket.close(resolve))
+      return answers
+    }
+
+    /** A long header with a version, two connection ids of 8 bytes, and padding up to `length`. */
+    const longHeader = (version: number, length: number): Uint8Array => {
+      const packet = new Uint8Array(length)
+      packet[0] = 0xc0
+      new DataView(packet.buffer).setUint32(1, version)
+      packet[5] = 8
+      packet[14] = 8
+      return packet
+    }
+
+    it('get a Version Negotiation packet when the version is unknown and the datagram large enough', async () => {
+      const server = await listen()
+      const [answer] = await sendRaw(server.endpoint.local.port, [longHeader(0x1a2a3a4a, 1200)])
+      expect(answer.readUInt32BE(1)).to.equal(0)
+      expect(server.endpoint.counters.rejected.version).to.equal(1)
+    })
+
+    it('get no answer when they are too short to be worth one', async () => {
+      const server = await listen()
+      const answers = await sendRaw(server.endpoint.local.port, [
+        longHeader(0x1a2a3a4a, 1199),
+        new Uint8Array(0),
+        Uint8Array.of(0xc0),
+        new Uint8Array(30).fill(0x40),
+        new Uint8Array(1199).fill(0xff),
+      ])
+      expect(answers).to.deep.equal([])
+    })
+
+    it('make no connection when they are random', async () => {
+      const server = await listen()
+      let seed = 1
+      const random = (): number => {
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff
+        return seed >> 16
+      }
+      const packets = Array.from({ length: 300 }, () => {
+        const packet = longHeader(1, 1200)
+        for (let i = 23; i < packet.length; i++) packet[i] = random()
+        packet[0] = 0xc0 | (random() & 0x3f)
+        return packet
+      })
+      await sendRaw(server.endpoint.local.port, packets)
+      expect(server.accepted.every(({ recorder }) => !recorder.established)).to.equal(true)
+      const client = await connect(server)
+      await client.recorder.until(() => client.recorder.established)
+      client.connection.close(H3_NO_ERROR, '')
+    })
+  })
+
+  it('says why it cannot listen', async () => {
+    const server = await listen()
+    const error = await QuicEndpoint.listen({
+      host: '127.0.0.1',
+      port: server.endpoint.local.port,
+      tls: {},
+      settings: { ...(await import('../../src/quic/quic.ts')).DEFAULT_QUIC_SETTINGS },
+      clientCertificate: 'none',
+      retry: 'never',
+      maxConnections: 1,
+      maxConnectionsPerAddress: 1,
+      onConnection: () => {
+        throw new Error('no')
+      },
+    }).then(
+      () => undefined,
+      error => error,
+    )
+    expect(error?.code).to.equal('EADDRINUSE')
+  })
+})
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}

@@ -1,0 +1,34 @@
+import { createSocket } from 'node:dgram'
+import type { SocketAddress } from '../../src/quic/quic.ts'
+
+export interface Relay {
+  readonly local: SocketAddress
+  /** From now on nothing gets through: for each end, the other has vanished. */
+  cut(): Promise<void>
+}
+
+/** Passes UDP between one client and a server on loopback, until it is cut. */
+export async function openRelay(server: SocketAddress): Promise<Relay> {
+  const inside = createSocket('udp4')
+  const outside = createSocket('udp4')
+  let client: SocketAddress | undefined
+  let passing = true
+  inside.on('message', (packet, from) => {
+    client = { host: from.address, port: from.port }
+    if (passing) outside.send(packet, server.port, server.host)
+  })
+  outside.on('message', packet => {
+    if (passing && client !== undefined) inside.send(packet, client.port, client.host)
+  })
+  for (const socket of [inside, outside]) {
+    await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+    // A test must not hang on its relay.
+    socket.unref()
+  }
+  return {
+    local: { host: '127.0.0.1', port: inside.address().port },
+    async cut() {
+      passing = false
+    },
+  }
+}
