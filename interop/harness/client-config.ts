@@ -8,18 +8,23 @@ export interface ClientOptions {
   clientCertificate?: { certificate: string; key: string }
   /** Default: both families. */
   requestAddresses?: ('ipv4' | 'ipv6')[]
+  /**
+   * Default `auto`: `require` would end the tunnel, because the Go library drops packets to ff02::1, by which the client
+   * tests whether 1280 bytes pass (RFC 9484 §7.2).
+   */
+  linkProbe?: 'require' | 'auto'
   /** Largest UDP payload, in bytes; default 1400. */
   maxUdpPayload?: number
 }
 
 /** A configuration for a client of ours that connects once and logs nothing. */
 export function clientConfig(options: ClientOptions): ClientConfig {
-  const { port, ca, token, clientCertificate, requestAddresses, maxUdpPayload } = options
+  const { port, ca, token, clientCertificate, requestAddresses, linkProbe = 'auto', maxUdpPayload } = options
   return defaultClientConfig({
     proxy: { template: `https://127.0.0.1:${port}/.well-known/masque/ip/{target}/{ipproto}/` },
     tls: { ca, ...clientCertificate },
     auth: token === undefined ? {} : { token },
-    tunnel: requestAddresses === undefined ? {} : { requestAddresses },
+    tunnel: { linkProbe, ...(requestAddresses !== undefined && { requestAddresses }) },
     quic: maxUdpPayload === undefined ? {} : { maxUdpPayload },
     reconnect: { enabled: false },
     log: { level: 'silent' },

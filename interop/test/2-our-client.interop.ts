@@ -8,6 +8,8 @@ import { failureOf, ping, pingMany, until } from '../harness/wait.ts'
 const GATEWAY = { v4: '10.77.0.1', v6: 'fd77::1' }
 const HOST = { v4: '192.0.2.9', v6: '2001:db8:77::5' }
 const CLIENT = { v4: '10.77.0.2', v6: 'fd77::2' }
+/** RFC 4291 §2.7.1. */
+const ALL_NODES = 'ff02::1'
 const TOKEN = 'a-token-for-the-interop-tests-only'
 
 /** RFC 8446 §6.2. */
@@ -111,6 +113,19 @@ describe('our client against the Go proxy', () => {
       }
     })
   }
+
+  it('CIP-31 CIP-33 tests by a ping to all nodes on the link whether 1280 bytes pass', async () => {
+    // Only with such a route does the Go library let packets to ff02::1 through to us.
+    await startProxy('-routes', `192.0.2.0/24,fd77::/64,${ALL_NODES}/128`)
+    const client = await connect({ linkProbe: 'require' })
+    expect(await proxy.waitFor('answered')).to.include({
+      source: CLIENT.v6,
+      target: ALL_NODES,
+      size: 1232,
+      bytes: 1280,
+    })
+    expect(await ping(client, GATEWAY.v6, 1232)).to.include({ bytes: 1232 })
+  })
 
   it('CIP-33 answers the pings of the proxy, in both families and all sizes', async () => {
     await startProxy()

@@ -137,7 +137,7 @@ func run(o options, out *lines.Out) error {
 	})
 
 	s := &session{out: out, tunnel: tunnel}
-	s.host = endpoint.New(tunnel, out, nil, s.isAssigned)
+	s.host = endpoint.New(tunnel, out, nil, s.isAssigned, s.source)
 	var watchers sync.WaitGroup
 	watchers.Go(s.watchAddresses)
 	watchers.Go(s.watchRoutes)
@@ -218,15 +218,11 @@ func (s *session) isAssigned(address netip.Addr) bool {
 }
 
 // source is the address to send from towards target: the first assigned one of its family.
-func (s *session) source(target string) (netip.Addr, error) {
-	address, err := netip.ParseAddr(target)
-	if err != nil {
-		return netip.Addr{}, err
-	}
+func (s *session) source(target netip.Addr) (netip.Addr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, prefix := range s.assigned {
-		if prefix.Addr().Is4() == address.Is4() {
+		if prefix.Addr().Is4() == target.Is4() {
 			return prefix.Addr(), nil
 		}
 	}
@@ -244,9 +240,9 @@ func (s *session) handle(command lines.Command) bool {
 		return true
 	}
 	done := lines.Event{"command": "ping", "id": command.ID}
-	source, err := s.source(echo.Target)
+	target, err := netip.ParseAddr(echo.Target)
 	if err == nil {
-		done["sent"], done["received"], err = s.host.Ping(context.Background(), source, *echo)
+		done["sent"], done["received"], err = s.host.Ping(context.Background(), target, *echo)
 	}
 	if err != nil {
 		done["error"] = err.Error()

@@ -206,7 +206,7 @@ func (p *proxy) serve(connection *connectip.Conn, r *http.Request) {
 		netip.PrefixFrom(nth(p.ipv4, number+1), 32), netip.PrefixFrom(nth(p.ipv6, number+1), 128),
 	}}
 	tags := lines.Event{"tunnel": number}
-	t.host = endpoint.New(connection, p.out, tags, p.isServed)
+	t.host = endpoint.New(connection, p.out, tags, p.isServed, p.self)
 	p.tunnels[number] = t
 	p.mu.Unlock()
 	defer func() {
@@ -279,9 +279,13 @@ func (p *proxy) handle(command lines.Command) bool {
 		return true
 	}
 	done := lines.Event{"command": "ping", "id": command.ID}
-	t, source, err := p.towards(echo.Target)
+	var t *tunnel
+	target, err := netip.ParseAddr(echo.Target)
 	if err == nil {
-		done["sent"], done["received"], err = t.host.Ping(context.Background(), source, *echo)
+		t, err = p.towards(target)
+	}
+	if err == nil {
+		done["sent"], done["received"], err = t.host.Ping(context.Background(), target, *echo)
 	}
 	if err != nil {
 		done["error"] = err.Error()
@@ -290,24 +294,24 @@ func (p *proxy) handle(command lines.Command) bool {
 	return true
 }
 
-// towards finds the tunnel that leads to a client, and our own address in the client's family.
-func (p *proxy) towards(target string) (*tunnel, netip.Addr, error) {
-	address, err := netip.ParseAddr(target)
-	if err != nil {
-		return nil, netip.Addr{}, err
+// self is the proxy's own address in the family of a client's.
+func (p *proxy) self(client netip.Addr) (netip.Addr, error) {
+	if client.Is4() {
+		return nth(p.ipv4, 1), nil
 	}
-	source := nth(p.ipv4, 1)
-	if address.Is6() {
-		source = nth(p.ipv6, 1)
-	}
+	return nth(p.ipv6, 1), nil
+}
+
+// towards finds the tunnel that leads to a client.
+func (p *proxy) towards(client netip.Addr) (*tunnel, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.tunnels {
-		if slices.ContainsFunc(t.addresses, func(prefix netip.Prefix) bool { return prefix.Contains(address) }) {
-			return t, source, nil
+		if slices.ContainsFunc(t.addresses, func(prefix netip.Prefix) bool { return prefix.Contains(client) }) {
+			return t, nil
 		}
 	}
-	return nil, netip.Addr{}, fmt.Errorf("no tunnel leads to %s", target)
+	return nil, fmt.Errorf("no tunnel leads to %s", client)
 }
 
 func (p *proxy) closeAll() {

@@ -35,6 +35,8 @@ type Host struct {
 	tags lines.Event
 	// isLocal says for which destinations this host answers.
 	isLocal func(netip.Addr) bool
+	// self is the host's own address for speaking with a peer: the source of answers to multicast.
+	self func(peer netip.Addr) (netip.Addr, error)
 
 	id uint16 // of our echo requests
 
@@ -43,10 +45,13 @@ type Host struct {
 	waiting  map[uint16]chan packet.Packet
 }
 
-// New returns a host that answers echo requests for the addresses that isLocal accepts.
-func New(tunnel Tunnel, out *lines.Out, tags lines.Event, isLocal func(netip.Addr) bool) *Host {
+// New returns a host that answers echo requests for the addresses that isLocal accepts, and pings from the address self.
+func New(
+	tunnel Tunnel, out *lines.Out, tags lines.Event,
+	isLocal func(netip.Addr) bool, self func(netip.Addr) (netip.Addr, error),
+) *Host {
 	return &Host{
-		tunnel: tunnel, out: out, tags: tags, isLocal: isLocal,
+		tunnel: tunnel, out: out, tags: tags, isLocal: isLocal, self: self,
 		id: uint16(rand.Uint32()), waiting: make(map[uint16]chan packet.Packet),
 	}
 }
@@ -111,10 +116,18 @@ func (h *Host) receive(b []byte, origin string) {
 
 // answer sends the reply before it reports it: the harness may close everything as soon as it has read the event.
 func (h *Host) answer(request packet.Packet) {
-	reply, err := packet.Echo{
-		Source: request.Destination, Destination: request.Source, TTL: defaultTTL, Reply: true,
-		ID: request.ID, Sequence: request.Sequence, Payload: request.Payload,
-	}.Marshal()
+	source := request.Destination
+	var err error
+	if source.IsMulticast() {
+		source, err = h.self(request.Source)
+	}
+	var reply []byte
+	if err == nil {
+		reply, err = packet.Echo{
+			Source: source, Destination: request.Source, TTL: defaultTTL, Reply: true,
+			ID: request.ID, Sequence: request.Sequence, Payload: request.Payload,
+		}.Marshal()
+	}
 	if err == nil {
 		var icmp []byte
 		if icmp, err = h.tunnel.WritePacket(reply); err == nil && icmp != nil {
@@ -149,8 +162,8 @@ func (h *Host) deliver(sequence uint16, p packet.Packet) {
 
 // Ping sends echo requests one after the other, each when the one before was answered or given up, and
 // returns how many were answered. The events are "pong", "ping-failed" (an ICMP error came back) and "ping-timeout".
-func (h *Host) Ping(ctx context.Context, source netip.Addr, command lines.Echo) (sent, received int, err error) {
-	target, err := netip.ParseAddr(command.Target)
+func (h *Host) Ping(ctx context.Context, target netip.Addr, command lines.Echo) (sent, received int, err error) {
+	source, err := h.self(target)
 	if err != nil {
 		return 0, 0, err
 	}
