@@ -33,7 +33,11 @@ describe('client configuration', () => {
   it('verifies the proxy, asks for both families and reconnects by default', () => {
     const config = parse('')
     expect(config.tls.insecure).to.equal(false)
-    expect(config.tunnel).to.deep.equal({ encapsulation: 'datagram', requestAddresses: ['ipv4', 'ipv6'] })
+    expect(config.tunnel).to.deep.equal({
+      encapsulation: 'datagram',
+      requestAddresses: ['ipv4', 'ipv6'],
+      linkProbe: 'require',
+    })
     expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
   })
 
