@@ -52,7 +52,9 @@ export function runCeilingPeer(order: PeerOrder): void {
     for (;;) {
       const packet: [number, SendInfo] | null = connection.send(out)
       if (packet === null) break
-      socket.send(out.subarray(0, packet[0]), packet[1].to.port, packet[1].to.host)
+      // The sender's socket is connected, as the tunnel's is.
+      if (server) socket.send(out.subarray(0, packet[0]), packet[1].to.port, packet[1].to.host)
+      else socket.send(out.subarray(0, packet[0]))
       if (socket.getSendQueueCount() > 0) {
         out = new Uint8Array(order.maxUdpPayload)
         if (socket.getSendQueueCount() > 64) return schedule()
@@ -74,13 +76,12 @@ export function runCeilingPeer(order: PeerOrder): void {
 
   let recvInfo: Parameters<Connection['recv']>[1] | undefined
   socket.on('message', (packet, from) => {
-    const local = { host: '127.0.0.1', port: socket.address().port }
-    if (connection === undefined) {
+    if (recvInfo === undefined) {
+      const local = { host: '127.0.0.1', port: socket.address().port }
       recvInfo = { from: { host: from.address, port: from.port }, to: local }
-      connection = quiche.Connection.accept(randomBytes(8), undefined, local, recvInfo.from, config)
+      connection ??= quiche.Connection.accept(randomBytes(8), undefined, local, recvInfo.from, config)
     }
-    recvInfo ??= { from: { host: from.address, port: from.port }, to: local }
-    connection.recv(packet, recvInfo)
+    connection?.recv(packet, recvInfo)
     schedule()
   })
 
@@ -94,7 +95,7 @@ export function runCeilingPeer(order: PeerOrder): void {
     else {
       const remote = { host: '127.0.0.1', port: order.port as number }
       connection = quiche.Connection.connect('localhost', randomBytes(8), local, remote, config)
-      schedule()
+      socket.connect(remote.port, remote.host, schedule)
     }
   })
 

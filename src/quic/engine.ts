@@ -53,6 +53,9 @@ const ignoreAll: QuicHandler = {
 /** H3_INTERNAL_ERROR, for a bug in our own handler. */
 const INTERNAL_ERROR = 0x102
 
+/** How often a busy connection looks for what quiche does not announce, in ms. */
+const LOOK_AROUND_MS = 5
+
 /** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
 const BAD_CERTIFICATE = 0x100 + 42
 
@@ -92,6 +95,8 @@ export class QuicheConnection implements QuicConnection {
   #streamsOpened = 0
   readonly #nextStreamIds = [0, 1, 2, 3]
   #packetsArrived = false
+  #lookAroundDue = false
+  #nextLookAround = 0
   /** Set by the endpoint while the connection waits for its turn. */
   scheduled = false
 
@@ -314,9 +319,23 @@ export class QuicheConnection implements QuicConnection {
     }
     if (this.#packetsArrived) {
       this.#packetsArrived = false
-      this.#findStoppedStreams()
-      this.#maxDatagramLength = native.dgramMaxWritableLen() ?? 0
+      this.#lookAroundDue = true
     }
+    if (this.#lookAroundDue) this.#lookAround()
+  }
+
+  /**
+   * What quiche does not announce and has to be asked for: streams that the peer stopped, and how large a datagram may
+   * be. Asking after every packet would cost as much as the packet; a moment later is soon enough, and `#setTimer` sees
+   * to it that the moment comes even when no further packet does.
+   */
+  #lookAround(): void {
+    const now = performance.now()
+    if (now < this.#nextLookAround) return
+    this.#nextLookAround = now + LOOK_AROUND_MS
+    this.#lookAroundDue = false
+    this.#findStoppedStreams()
+    this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
   }
 
   #readStream(streamId: number): void {
@@ -388,7 +407,7 @@ export class QuicheConnection implements QuicConnection {
         return
       }
       if (sent === null) {
-        this.#datagramsQueued = this.#native.dgramSendQueueLen()
+        if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#native.dgramSendQueueLen()
         return
       }
       host.transmit(sent[0], sent[1].from, sent[1].to)
@@ -440,7 +459,8 @@ export class QuicheConnection implements QuicConnection {
   }
 
   #setTimer(): void {
-    const delay = this.#native.timeout()
+    let delay = this.#native.timeout()
+    if (this.#lookAroundDue) delay = Math.min(delay ?? LOOK_AROUND_MS, LOOK_AROUND_MS)
     if (delay === null) {
       clearTimeout(this.#timer)
       this.#timer = undefined

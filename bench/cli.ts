@@ -1,0 +1,166 @@
+/** `npm run bench -- handshake | tunnel | clients`: results on standard output, progress on standard error. */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
+import { runCommand } from '../src/cli/run-command.ts'
+import { benchClients } from './clients.ts'
+import { benchHandshake, type Percentiles } from './handshake.ts'
+import { benchTunnel, type FlowResult, measureFlow } from './tunnel.ts'
+
+const program = new Command('npm run bench --').description('Measures this program on this machine.')
+
+program
+  .command('handshake')
+  .description('time until QUIC is up, and until the tunnel has its addresses')
+  .option('--runs <n>', 'measured runs', positive, 200)
+  .option('--json', 'the result as JSON')
+  .action((options: { runs: number; json?: boolean }) =>
+    withCertificates(async certificates => {
+      const result = await benchHandshake({
+        certificates,
+        runs: options.runs,
+        onProgress: done => done % 50 === 0 && progress(`handshake ${done} of ${options.runs}`),
+      })
+      progressEnd()
+      if (options.json) {
+        const { quic, session } = roundDeep(result)
+        console.log(JSON.stringify({ quic, session }))
+        return
+      }
+      const row = (name: string, { p50, p95, p99 }: Percentiles): string =>
+        name.padEnd(22) + [p50, p95, p99].map(ms => ms.toFixed(2).padStart(9)).join('')
+      console.log(`${machine()}, ${result.runs} runs, ms\n`)
+      console.log(`${''.padEnd(22)}${['p50', 'p95', 'p99'].map(name => name.padStart(9)).join('')}`)
+      console.log(row('QUIC handshake', result.quic))
+      console.log(row('CONNECT-IP session', result.session))
+    }),
+  )
+
+program
+  .command('tunnel')
+  .description('IP packets a second through one tunnel, beside the ceiling of quiche and UDP alone')
+  .option('--seconds <n>', 'length of one measurement', positive, 3)
+  .option('--rounds <n>', 'how often tunnel and ceiling take turns', positive, 3)
+  .option('--encapsulation <kind>', 'datagram, single-stream or stream-per-packet', 'datagram')
+  .option('--cc <name>', 'congestion control: reno, cubic or bbr', 'cubic')
+  .option('--soak <seconds>', 'only the tunnel, for so long, to see whether memory grows', positive)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const common = {
+        certificates,
+        seconds: options.soak ?? options.seconds,
+        rounds: options.rounds,
+        encapsulation: options.encapsulation,
+        congestionControl: options.cc,
+      }
+      if (options.soak !== undefined) {
+        progress(`tunnel for ${options.soak} s`)
+        const tunnel = await measureFlow('tunnel', common)
+        progressEnd()
+        console.log(options.json ? JSON.stringify(roundDeep({ tunnel })) : flowRows({ tunnel }))
+        return
+      }
+      const result = await benchTunnel({
+        ...common,
+        onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
+      })
+      progressEnd()
+      const { tunnel, ceiling, ratio, ratios } = result
+      if (options.json) console.log(JSON.stringify(roundDeep({ tunnel, ceiling, ratio, ratios })))
+      else {
+        console.log(flowRows({ tunnel, ceiling }))
+        console.log(`\nratio ${ratio.toFixed(3)}   (rounds: ${ratios.map(each => each.toFixed(3)).join(', ')})`)
+      }
+    }),
+  )
+
+program
+  .command('clients')
+  .description('many clients at once on one proxy, each pinging')
+  .option('--clients <n>', 'how many', positive, 200)
+  .option('--pings <n>', 'pings of each', positive, 10)
+  .option('--interval <ms>', 'between two pings of one client', positive, 500)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const result = await benchClients({
+        certificates,
+        clients: options.clients,
+        pingsEach: options.pings,
+        intervalMs: options.interval,
+        onProgress: progress,
+      })
+      progressEnd()
+      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
+      const { pings } = result
+      console.log(`${machine()}\n`)
+      console.log(`clients          ${result.connected} of ${result.clients} connected at the end`)
+      console.log(`pings            ${pings.sent} sent, ${pings.lost} lost`)
+      console.log(`RTT              p50 ${pings.p50Ms.toFixed(2)} ms, p99 ${pings.p99Ms.toFixed(2)} ms`)
+      console.log(`proxy memory     ${result.serverRssMb.toFixed(0)} MB resident`)
+    }),
+  )
+
+await runCommand(async () => {
+  await program.parseAsync()
+})
+
+async function withCertificates(run: (certificates: TestCertificates) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'masque-bench-'))
+  try {
+    await run(await makeTestCertificates(directory))
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+function flowRows(flows: Record<string, FlowResult>): string {
+  const header = ['', 'packets/s', 'Mbit/s', 'loss', 'CPU send', 'CPU recv', 'MB send', 'MB recv', 'MB growth']
+  const rows = Object.entries(flows).map(([name, flow]) => [
+    name,
+    flow.pps.toFixed(0),
+    flow.mbps.toFixed(0),
+    `${(flow.loss * 100).toFixed(2)} %`,
+    flow.cpu.sender.toFixed(2),
+    flow.cpu.receiver.toFixed(2),
+    flow.rssMb.sender.toFixed(0),
+    flow.rssMb.receiver.toFixed(0),
+    flow.rssMb.growth.toFixed(1),
+  ])
+  const lines = [header, ...rows].map(row =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(9) : cell.padStart(10))).join(''),
+  )
+  return `${machine()}\n\n${lines.join('\n')}`
+}
+
+function machine(): string {
+  return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`
+}
+
+function progress(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+}
+
+function progressEnd(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('expected a whole number above 0')
+}
+
+/** Numbers to four significant digits: more would be noise. */
+function roundDeep<T>(value: T): T {
+  if (typeof value === 'number') return Number(value.toPrecision(4)) as T
+  if (Array.isArray(value)) return value.map(roundDeep) as T
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, roundDeep(inner)])) as T
+  }
+  return value
+}
