@@ -183,7 +183,7 @@ export class Session implements H3Owner {
 
   onReady(): void {
     this.#establishedAt = performance.now()
-    this.#handshakeMs = this.#quic?.stats().handshakeMs ?? 0
+    this.#handshakeMs = this.#quic?.handshakeMs ?? 0
   }
 
   /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */

@@ -18,6 +18,8 @@ export const PROBE_DATA_LENGTH = 1232
  */
 export type LinkProbeResult = 'ok' | 'too-small' | 'silent'
 
+const SETTLE_MS = 20
+
 /** Probes until an answer comes, at most `attempts` times; a lossy path is not a narrow one. Stops early when `stopped`. */
 export async function probeLink(
   host: UserspaceHost,
@@ -31,6 +33,8 @@ export async function probeLink(
       () => false,
     )
   let smallAnswered = false
+  // A new tunnel has better things to do first, and its peer may not know its own addresses yet.
+  await new Promise(resolve => setTimeout(resolve, SETTLE_MS).unref())
   for (let attempt = 0; attempt < attempts && !stopped(); attempt++) {
     if (await answered(PROBE_DATA_LENGTH)) return 'ok'
     smallAnswered ||= await answered(0)

@@ -71,6 +71,7 @@ export class QuicheConnection implements QuicConnection {
   established = false
   closed = false
   alpn = ''
+  handshakeMs: number | undefined
 
   readonly #native: NativeConnection
   readonly #host: ConnectionHost
@@ -86,7 +87,6 @@ export class QuicheConnection implements QuicConnection {
   #peerCertificate: Uint8Array | undefined
   #session: Uint8Array | undefined
   #localClose: QuicCloseReason | undefined
-  #handshakeMs: number | undefined
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
@@ -222,7 +222,6 @@ export class QuicheConnection implements QuicConnection {
       datagramsReceived: this.#datagramsReceived,
       datagramsDropped: this.#datagramsDropped,
       streamsOpened: this.#streamsOpened,
-      handshakeMs: this.#handshakeMs,
     }
   }
 
@@ -293,7 +292,7 @@ export class QuicheConnection implements QuicConnection {
 
   #checkEstablished(): void {
     if (!this.#native.isEstablished()) return
-    this.#handshakeMs = performance.now() - this.#startedAt
+    this.handshakeMs = performance.now() - this.#startedAt
     this.#peerCertificate = this.#native.peerCertChain()?.[0]
     this.alpn = new TextDecoder().decode(this.#native.applicationProto())
     this.#host.handshakeDone(this)
@@ -303,6 +302,7 @@ export class QuicheConnection implements QuicConnection {
     }
     this.established = true
     this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+    this.#nextLookAround = performance.now() + LOOK_AROUND_MS
     this.handler.onEstablished()
   }
 

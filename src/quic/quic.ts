@@ -89,6 +89,8 @@ export interface QuicConnection {
   readonly alpn: string
   /** The TLS session was resumed from a ticket (RFC 8446 §2.2). */
   readonly resumed: boolean
+  /** ms from the first packet to the end of the handshake; undefined before. */
+  readonly handshakeMs: number | undefined
   /** The peer's leaf certificate in DER, once established. */
   readonly peerCertificate: Uint8Array | undefined
   /** The peer's max_datagram_frame_size transport parameter (RFC 9221 §3); 0 when it was not sent. */
@@ -147,6 +149,4 @@ export interface QuicStats {
   /** Outgoing DATAGRAMs that met a full queue. */
   readonly datagramsDropped: number
   readonly streamsOpened: number
-  /** ms from the first packet to the end of the handshake; undefined before. */
-  readonly handshakeMs: number | undefined
 }

@@ -104,7 +104,7 @@ export class MasqueHandler implements H3Owner {
   onReady(): void {
     this.#ready = true
     this.#context.connected(this.#quic)
-    this.#log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.stats().handshakeMs }, 'QUIC connected')
+    this.#log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.handshakeMs }, 'QUIC connected')
   }
 
   onSettings(): void {

@@ -54,6 +54,8 @@ export class ProxyTunnel implements TunnelOwner {
   clientRoutes: readonly IpAddressRange[] = []
   readonly #withdrawals: (() => void)[] = []
   advertised: IpAddressRange[] = []
+  /** Undefined: nothing was advertised yet, not even that there is nothing. */
+  #advertisedFamilies: string | undefined
 
   constructor(options: {
     context: TunnelContext
@@ -202,11 +204,12 @@ export class ProxyTunnel implements TunnelOwner {
 
   /** Routes of the families that the client has an address for: it could not use others. */
   #advertise(): void {
-    const families = new Set(this.#leases.map(lease => lease.address.version))
+    const families = [4, 6].filter(version => this.#leases.some(lease => lease.address.version === version))
+    if (families.join() === this.#advertisedFamilies) return
+    this.#advertisedFamilies = families.join()
     const routes = scopeRoutes(this.#scope, this.#resolved, this.#context.routes).filter(route =>
-      families.has(route.range.version),
+      families.includes(route.range.version),
     )
-    if (sameRoutes(routes, this.advertised)) return
     this.advertised = routes
     this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
   }
@@ -217,9 +220,4 @@ export function policyRoutes(routes: readonly { prefix: IpPrefix; protocol: numb
   return normaliseRoutes(
     routes.map(route => ({ range: route.prefix.toRange(), protocol: route.protocol ?? ANY_PROTOCOL })),
   )
-}
-
-function sameRoutes(a: readonly IpAddressRange[], b: readonly IpAddressRange[]): boolean {
-  const text = (routes: readonly IpAddressRange[]) => routes.map(route => `${route.range}/${route.protocol}`).join()
-  return text(a) === text(b)
 }

@@ -184,7 +184,9 @@ function couldAnswer(ping: Ping, from: IpAddress): boolean {
 
 /** 0, 1, 2 … 255, 0 …: a byte that is missing or moved shows. */
 function pattern(size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) => i)
+  const data = new Uint8Array(size)
+  for (let i = 0; i < size; i++) data[i] = i
+  return data
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
