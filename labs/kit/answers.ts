@@ -60,7 +60,8 @@ export function writeAnswer(exercises: string, task: string, question: string, a
   readAnswers(exercises) // a file with a mistake in it is for the student to mend, not for us to write into
   const file = join(exercises, ANSWERS_FILE)
   const lines = existsSync(file) ? readFileSync(file, 'utf8').replace(/\n$/, '').split('\n') : []
-  const line = `${question} = ${JSON.stringify(answer)}`
+  // JSON's strings are TOML's, but for two kinds of characters that nobody means to type.
+  const line = `${question} = ${JSON.stringify(answer.replace(/\u007f|\p{Cs}/gu, ''))}`
   const section = lines.findIndex(text => sectionName(text) === task)
   if (section < 0) {
     if (lines.length > 0) lines.push('')

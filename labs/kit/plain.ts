@@ -76,7 +76,7 @@ async function printDemonstration(lab: Lab, { out, signal }: PlainOptions): Prom
     onPhases(phases) {
       for (const phase of phases) {
         const word = words[phase.state]
-        if (word === undefined || printed.has(phase.id)) continue
+        if (word === undefined || printed.has(phase.id) || signal?.aborted) continue
         printed.add(phase.id)
         const time = phase.ms === undefined ? '' : formatMs(phase.ms)
         print(
@@ -86,6 +86,7 @@ async function printDemonstration(lab: Lab, { out, signal }: PlainOptions): Prom
       }
     },
   })
+  if (signal?.aborted) return false
   if (outcome.failure !== undefined) {
     print(out, '')
     paragraph(out, `The demonstration failed: ${outcome.failure}`)

@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Cleanup } from './cleanup.ts'
 import type { DemonstrationOptions, DemonstrationOutcome } from './demonstrate.ts'
 import { DEFAULT_TIMEOUT_MS, type RunOptions, type TaskResult } from './engine.ts'
@@ -64,11 +65,16 @@ export class WorkerRunner implements Runner {
         else if (message.type === 'broken' || message.type === 'gone') failed(message.message)
       })
       // The worker stops a check whose time is up. This is for one that keeps the worker from doing anything at all.
-      timer = setTimeout(() => this.#worker?.kill('SIGKILL'), (task.timeoutMs ?? DEFAULT_TIMEOUT_MS) + GRACE_MS)
+      timer = setTimeout(() => this.kill(), (task.timeoutMs ?? DEFAULT_TIMEOUT_MS) + GRACE_MS)
     })
     clearTimeout(timer)
     options.onEvent?.({ type: 'finished', task, result })
     return result
+  }
+
+  /** Ends what runs without asking; the next call starts a new process. */
+  kill(): void {
+    this.#worker?.kill('SIGKILL')
   }
 
   async close(): Promise<void> {
@@ -77,7 +83,7 @@ export class WorkerRunner implements Runner {
 
   #start(): ChildProcess {
     const worker = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), [], {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+      execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
       env: { ...process.env, MASQUE_LAB_SCRATCH: this.#cleanup.scratch() },
       // Nothing that it prints may get into the picture.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

@@ -2,6 +2,7 @@
  * The process in which demonstrations and checks run while the terminal UI is open (worker-runner.ts starts it). It ends
  * when its parent does, and cleans up first.
  */
+import { rmSync } from 'node:fs'
 import { cleanUpEverything } from './cleanup.ts'
 import { loadLabs } from './registry.ts'
 import { inProcess } from './runner.ts'
@@ -54,6 +55,8 @@ async function obey(message: ToWorker): Promise<void> {
 async function end(): Promise<void> {
   for (const stop of running.values()) stop.abort(new Error('stopped'))
   await cleanUpEverything()
+  // Left by a parent that was killed.
+  if (process.env.MASQUE_LAB_SCRATCH) rmSync(process.env.MASQUE_LAB_SCRATCH, { recursive: true, force: true })
   process.exit(0)
 }
 

@@ -40,7 +40,7 @@ export const lab: Lab = {
     async run(context) {
       context.begin('load')
       const { demonstrate } = await import('./demonstration.ts')
-      context.done('load', 'HTTP/3 and CONNECT-IP, as you find them in src/')
+      context.done('load', 'what you find in src/')
       return await demonstrate(context)
     },
     panel: async () => (await import('./ui.tsx')).Topology,

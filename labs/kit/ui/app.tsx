@@ -1,6 +1,6 @@
 /** The lab in a terminal: demonstration, list of tasks, one task. Which keys do what is decided here. */
 import { type Key, Text, useApp, useInput } from 'ink'
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
 import { exerciseFolder, type RunOptions, type Step, type TaskResult } from '../engine.ts'
@@ -45,15 +45,6 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
   const refresh = useCallback(() => setProgress(store.lab(lab.id)), [store, lab])
   const taskScreen = useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh })
 
-  useInput((input, key) => {
-    if (taskScreen.asked) {
-      if (key.escape) taskScreen.stopAnswering()
-      return
-    }
-    // Keys that are pressed quickly, or on a slow machine, arrive as one text.
-    for (const one of input.length > 1 ? input : [input]) press(one, key)
-  })
-
   const press = (input: string, key: Key) => {
     if (input === 'q') return exit()
     const down = key.downArrow || input === 'j'
@@ -84,6 +75,19 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
       }
     }
   }
+
+  const take = (input: string, key: Key) => {
+    if (taskScreen.asked) {
+      if (key.escape) taskScreen.stopAnswering()
+      return
+    }
+    // Keys that are pressed quickly, or on a slow machine, arrive as one text.
+    for (const one of input.length > 1 ? input : [input]) press(one, key)
+  }
+  // By way of a ref, so that a key always meets what is on the screen, and not what was there one effect ago.
+  const latestTake = useRef(take)
+  latestTake.current = take
+  useInput((input, key) => latestTake.current(input, key))
 
   if (size.columns < MIN_COLUMNS || size.rows < MIN_ROWS) {
     return (
@@ -248,8 +252,8 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
     }
   }, [exercises, task])
 
-  // Another task begins at its top, without the check of the one before.
-  useEffect(() => {
+  // Another task begins at its top, without the check of the one before; at once, so that no key comes in between.
+  useLayoutEffect(() => {
     loadAnswers()
     setScrolled([0, 0])
     setFollow(false)
