@@ -95,7 +95,7 @@ export const clientConfigSchema = table({
     request_addresses: choices(['ipv4', 'ipv6'])
       .default(['ipv4', 'ipv6'])
       .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
-    link_probe: linkProbe(),
+    link_probe: linkProbe('auto'),
   })
     .prefault({})
     .describe('The tunnel.'),

@@ -14,9 +14,10 @@ export const LINK_PROBES = ['require', 'auto', 'off'] as const
  */
 export type LinkProbe = (typeof LINK_PROBES)[number]
 
-export const linkProbe = () =>
+/** The RFC binds endpoints that act as routers, which a proxy does; and widespread proxies ignore pings to ff02::1. */
+export const linkProbe = (byDefault: LinkProbe) =>
   choice(LINK_PROBES)
-    .default('require')
+    .default(byDefault)
     .describe(
       'Test by ping whether the tunnel carries the 1280 bytes that IPv6 needs (RFC 9484 §7.2), and end it if not: require (also when ' +
         'the peer answers no ping at all), auto (only when small pings are answered and large ones are not), off.',

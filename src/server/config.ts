@@ -119,7 +119,7 @@ export const serverConfigSchema = table({
       .describe(
         'Networks behind clients: routes inside these prefixes that a client advertises are used (RFC 9484 §8.2). Default: none are.',
       ),
-    link_probe: linkProbe(),
+    link_probe: linkProbe('require'),
   })
     .prefault({})
     .describe('The tunnels.'),

@@ -36,7 +36,7 @@ describe('client configuration', () => {
     expect(config.tunnel).to.deep.equal({
       encapsulation: 'datagram',
       requestAddresses: ['ipv4', 'ipv6'],
-      linkProbe: 'require',
+      linkProbe: 'auto',
     })
     expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
   })
