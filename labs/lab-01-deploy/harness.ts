@@ -453,7 +453,7 @@ async function startServer(
   config: ServerConfig,
 ): Promise<{ host: string; port: number; apiUrl: string }> {
   return await context.do('start a server from server.toml', () =>
-    explained(async () => {
+    startable(async () => {
       const server = await MasqueServer.start({
         ...config,
         listen: { host: '127.0.0.1', port: 0 },
@@ -464,6 +464,20 @@ async function startServer(
       return { ...server.address, apiUrl: server.apiUrl ?? '' }
     }),
   )
+}
+
+/** What keeps a server from starting is in its configuration, which is what task 2 is about. */
+async function startable<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await explained(start)
+  } catch (error) {
+    if (error instanceof CheckFailure) throw error
+    throw new CheckFailure({
+      expected: 'a server to start with your server.toml',
+      found: error instanceof Error ? error.message : String(error),
+      read: ['task 2, "config", which checks server.toml key by key', 'src/server/config.ts'],
+    })
+  }
 }
 
 /** A client of the check's own that trusts the authority of this lab and asks for both families. */
