@@ -6,7 +6,7 @@ import { AnswerFileError, readAnswers } from './answers.ts'
 import { Cleanup } from './cleanup.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, Otherwise, Task } from './types.ts'
 
-export const DEFAULT_TIMEOUT_MS = 20_000
+export const DEFAULT_TIMEOUT_MS = 40_000
 
 export interface Step {
   text: string

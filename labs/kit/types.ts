@@ -41,7 +41,7 @@ export interface Task {
   /** What the student answers in words; kept in `exercises/answers.toml` under the task's id. */
   questions: readonly Question[]
   reading: readonly Reading[]
-  /** A check that takes longer has failed, in milliseconds. Default 20 000. */
+  /** A check that takes longer has failed, in milliseconds. Default 40 000. */
   timeoutMs?: number
   check: Check
 }

@@ -526,7 +526,7 @@ async function connect(
 
 async function ping(client: MasqueClient, address: string): Promise<{ rttMs: number; hopCount: number }> {
   try {
-    return await client.ping(address, { timeoutMs: 3000 })
+    return await client.ping(address, { timeoutMs: 10_000 })
   } catch (error) {
     if (!(error instanceof PingError)) throw error
     throw new CheckFailure({
@@ -573,7 +573,7 @@ async function api<T>(context: CheckContext, url: string, path: string): Promise
     // No keep-alive: an idle connection would keep a server of ours from closing.
     response = await fetch(url + path, {
       headers: { connection: 'close' },
-      signal: AbortSignal.any([context.signal, AbortSignal.timeout(3000)]),
+      signal: AbortSignal.any([context.signal, AbortSignal.timeout(10_000)]),
     })
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as { code?: string }
