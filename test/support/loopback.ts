@@ -1,0 +1,146 @@
+/** A proxy and clients on loopback, in this process, with clean-up. */
+
+import { type ClientOptions, MasqueClient } from '../../src/client/client.ts'
+import { type ClientConfigOverrides, defaultClientConfig } from '../../src/client/config.ts'
+import type { TunnelInfo } from '../../src/client/session.ts'
+import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
+import { PingError, type PingOptions, type PingResult } from '../../src/hosts/userspace/pinger.ts'
+import type { IpAddress, IpVersion } from '../../src/ip/address.ts'
+import { defaultServerConfig, type ServerConfigOverrides } from '../../src/server/config.ts'
+import { MasqueServer, type ServerOptions } from '../../src/server/server.ts'
+import { testCertificates } from './certificates.ts'
+
+/** A ping on loopback takes a millisecond; on a machine that is busy with other things it may take long. */
+export const PATIENT: PingOptions = { timeoutMs: 10_000 }
+
+const servers: MasqueServer[] = []
+const clients: MasqueClient[] = []
+
+/** A silent proxy on any free port, without REST API. Closed by `closeLoopback`. */
+export async function startServer(
+  overrides: ServerConfigOverrides = {},
+  options: ServerOptions = {},
+): Promise<MasqueServer> {
+  const files = await testCertificates()
+  const config = defaultServerConfig({
+    api: { enabled: false },
+    log: { level: 'silent' },
+    ...overrides,
+    tls: { certificate: files.server, key: files.serverKey, clientCa: files.ca, ...overrides.tls },
+  })
+  const server = await MasqueServer.start(config, options)
+  servers.push(server)
+  return server
+}
+
+/** A client of this proxy that is not connected yet and does not reconnect. Closed by `closeLoopback`. */
+export async function newClient(
+  server: { address: { host: string; port: number } },
+  overrides: ClientConfigOverrides = {},
+  options: ClientOptions = {},
+): Promise<MasqueClient> {
+  const files = await testCertificates()
+  const { host, port } = server.address
+  const config = defaultClientConfig({
+    log: { level: 'silent' },
+    ...overrides,
+    proxy: { template: defaultTemplate('localhost', port), address: { host, port }, ...overrides.proxy },
+    tls: { ca: files.ca, ...overrides.tls },
+    reconnect: { enabled: false, ...overrides.reconnect },
+  })
+  const client = new MasqueClient(config, options)
+  clients.push(client)
+  return client
+}
+
+export async function connectClient(
+  server: { address: { host: string; port: number } },
+  overrides: ClientConfigOverrides = {},
+  options: ClientOptions = {},
+): Promise<{ client: MasqueClient; info: TunnelInfo }> {
+  const client = await newClient(server, overrides, options)
+  return { client, info: await client.connect() }
+}
+
+/** Ends everything that the functions above have begun. Call it in `afterEach`. */
+export async function closeLoopback(): Promise<void> {
+  await Promise.all(clients.splice(0).map(client => client.close()))
+  await Promise.all(servers.splice(0).map(server => server.close()))
+}
+
+/** Certificate and key of one of the test clients, as the client's configuration wants them. */
+export async function clientCertificate(name: string): Promise<{ certificate: string; key: string }> {
+  return (await testCertificates()).clients[name]
+}
+
+/** The first address of this version that the proxy assigned. */
+export function addressOf({ assigned }: TunnelInfo, version: IpVersion): IpAddress {
+  const prefix = assigned.find(candidate => candidate.version === version)
+  if (prefix === undefined) throw new Error(`no IPv${version} address among ${assigned.join(', ')}`)
+  return prefix.address
+}
+
+export function ping(client: MasqueClient, target: IpAddress | string, options: PingOptions = {}): Promise<PingResult> {
+  return client.ping(target, { ...PATIENT, ...options })
+}
+
+/** How a ping fails. Throws when it does not. */
+export async function pingFailure(
+  client: MasqueClient,
+  target: IpAddress | string,
+  options: PingOptions = {},
+): Promise<PingError> {
+  return failure(ping(client, target, options), PingError)
+}
+
+/** The error with which a promise is rejected. Throws when it is not, or with another kind of error. */
+export async function failure<E extends Error>(
+  promise: Promise<unknown>,
+  kind: abstract new (...args: never[]) => E,
+): Promise<E> {
+  const error = await promise.then(
+    value => new Error(`expected ${kind.name}, but it succeeded with ${JSON.stringify(value)}`),
+    reason => reason,
+  )
+  if (error instanceof kind) return error
+  throw error
+}
+
+/**
+ * Resolves when the condition holds. For states that come without an event, such as a server's counters. Gives up after a
+ * time that only a broken test needs, so that its loop does not outlive it.
+ */
+export async function until(condition: () => unknown): Promise<void> {
+  const deadline = performance.now() + 15_000
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`still not so: ${condition}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
+export interface PingTrain {
+  /** Waits for the ping that is under way; none of all must be lost. Throws when one was. */
+  stop(): Promise<number>
+}
+
+/** Pings without pause, to see that others are not disturbed by what happens meanwhile. */
+export function keepPinging(client: MasqueClient, target: IpAddress | string): PingTrain {
+  let running = true
+  let answered = 0
+  const train = (async () => {
+    while (running) {
+      await ping(client, target)
+      answered++
+      await new Promise(resolve => setTimeout(resolve, 2))
+    }
+  })()
+  // Reported by `stop`.
+  train.catch(() => {})
+  return {
+    async stop() {
+      running = false
+      await train
+      return answered
+    },
+  }
+}
