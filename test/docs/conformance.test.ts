@@ -1,0 +1,84 @@
+import { expect } from 'chai'
+import { brokenLinks, filesBelow, linksOf, read } from './repository.ts'
+
+const TABLE = 'docs/conformance.md'
+
+/** Rows that cannot have a test yet, because nothing of them is built. */
+const WITHOUT_TEST = ['CIP-10']
+const NOT_BUILT = 'later: carrier not built yet'
+
+const ID = /\b(?:CIP|H3)-\d+\b/g
+
+interface Row {
+  id: string
+  status: string
+  code: string[]
+  tests: string[]
+}
+
+/** The table's rows: | id | requirement | status | code | tests | */
+function readRows(): Row[] {
+  return read(TABLE)
+    .split('\n')
+    .filter(line => /^\| (?:CIP|H3)-/.test(line))
+    .map(line => {
+      const cells = line.split('|').map(cell => cell.trim())
+      expect(cells, line).to.have.length(7)
+      const [, id, , status, code, tests] = cells
+      return { id, status, code: linksOf(code), tests: linksOf(tests) }
+    })
+}
+
+/** The ids in the titles of tests and suites that run: `it.skip` shows nothing. By file, as a path from the root. */
+function idsInTitles(): Map<string, Set<string>> {
+  const files = [...filesBelow('test', ['.test.ts', '.test.tsx']), ...filesBelow('interop', ['.interop.ts'])]
+  const title = /\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
+  return new Map(
+    files.map(file => [file, new Set([...read(file).matchAll(title)].flatMap(match => match[2].match(ID) ?? []))]),
+  )
+}
+
+describe('docs/conformance.md', () => {
+  const rows = readRows()
+  const byFile = idsInTitles()
+
+  it('has each requirement of RFC 9484 and HTTP/3 in one row, in order', () => {
+    const numbered = (prefix: string, count: number) =>
+      Array.from({ length: count }, (_, i) => `${prefix}-${String(i + 1).padStart(2, '0')}`)
+    expect(rows.map(row => row.id)).to.deep.equal([...numbered('CIP', 35), ...numbered('H3', 8)])
+  })
+
+  it('has a test for each row, whose title names it', () => {
+    const tested = new Set([...byFile.values()].flatMap(ids => [...ids]))
+    expect(rows.map(row => row.id).filter(id => !tested.has(id))).to.deep.equal(WITHOUT_TEST)
+  })
+
+  it('has a row for each id that a title names', () => {
+    const known = new Set(rows.map(row => row.id))
+    const strangers = [...byFile].flatMap(([file, ids]) =>
+      [...ids].filter(id => !known.has(id)).map(id => `${id} in ${file}`),
+    )
+    expect(strangers).to.deep.equal([])
+  })
+
+  it('links to files that exist', () => {
+    expect(brokenLinks(TABLE)).to.deep.equal([])
+  })
+
+  it('links to code in src, and to tests that name the row', () => {
+    for (const { id, code, tests } of rows) {
+      expect(code, id).to.not.deep.equal([])
+      for (const link of code) expect(link, id).to.match(/^\.\.\/src\//)
+      if (!WITHOUT_TEST.includes(id)) expect(tests, id).to.not.deep.equal([])
+      for (const link of tests)
+        expect([...(byFile.get(link.replace('../', '')) ?? [])], `${link} for ${id}`).to.include(id)
+    }
+  })
+
+  it('says of those rows only that cannot have a test that they are not built yet', () => {
+    expect(rows.filter(row => row.status === NOT_BUILT).map(row => row.id)).to.deep.equal(WITHOUT_TEST)
+    for (const { id, status } of rows) {
+      expect(status, id).to.match(/^(?:met|met on HTTP\/3; .+|partly: .+|later: carrier not built yet)$/)
+    }
+  })
+})
