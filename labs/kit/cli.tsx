@@ -6,7 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { AnswerFileError, writeAnswer } from './answers.ts'
 import { cleanUpEverything } from './cleanup.ts'
-import { exerciseFolder } from './engine.ts'
+import { ensureExercises, exerciseFolder } from './exercises.ts'
 import { nextTask } from './pages.ts'
 import {
   type PlainOptions,
@@ -103,6 +103,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
   const task = options.task === undefined ? undefined : findTask(lab, options.task)
+  ensureExercises(plain.root, lab)
   if (options.answer) {
     if (!task) throw new UsageError(`which task is it the answer to? --task ${taskIds(lab)}`)
     recordAnswers(lab, task, options.answer)

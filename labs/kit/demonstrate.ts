@@ -1,6 +1,7 @@
 /** Runs a lab's live demonstration and keeps account of its phases. */
 import { Cleanup } from './cleanup.ts'
-import type { Demonstration, DemonstrationContext, Phase } from './types.ts'
+import { LiveReporter } from './live.ts'
+import type { Demonstration, DemonstrationContext, LiveState, Phase } from './types.ts'
 
 export interface DemonstrationOutcome {
   phases: readonly Phase[]
@@ -13,6 +14,7 @@ export interface DemonstrationOutcome {
 export interface DemonstrationOptions {
   signal?: AbortSignal
   onPhases?: (phases: readonly Phase[]) => void
+  onLive?: (live: LiveState) => void
   now?: () => number
 }
 
@@ -46,8 +48,13 @@ export async function runDemonstration(
   })
   stopped.catch(() => {})
 
+  const live = new LiveReporter(options.onLive)
   const context: DemonstrationContext = {
     signal: stop.signal,
+    measure: (series, value, unit) => live.measure(series, value, unit),
+    compare: (name, measured, expected, unit) => live.compare(name, measured, expected, unit),
+    progress: (done, total, text) => live.progress(done, total, text),
+    show: (key, value) => live.show(key, value),
     scratch: async () => cleanup.scratch(),
     defer: undo => cleanup.defer(undo),
     begin(id) {
@@ -78,6 +85,7 @@ export async function runDemonstration(
   clearTimeout(timer)
   options.signal?.removeEventListener('abort', leave)
   stop.abort()
+  live.finish()
   await cleanup.run()
   return { phases, summary, ...(failure === undefined ? {} : { failure }), ms: now() - startedAt }
 }

@@ -1,10 +1,14 @@
 /**
  * Runs checks, one at a time, each with a time limit, and reports what happens as it happens.
  */
-import { join, sep } from 'node:path'
+import { sep } from 'node:path'
 import { AnswerFileError, readAnswers } from './answers.ts'
 import { Cleanup } from './cleanup.ts'
-import type { CheckContext, CheckMode, Feedback, Lab, Otherwise, Task } from './types.ts'
+import { exerciseFolder } from './exercises.ts'
+import { LiveReporter } from './live.ts'
+import { defaultSeed } from './seed.ts'
+import type { StudentCode } from './student-code/student-code.ts'
+import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task } from './types.ts'
 
 export const DEFAULT_TIMEOUT_MS = 40_000
 
@@ -18,26 +22,26 @@ export interface TaskResult {
   passed: boolean
   feedback: Feedback
   steps: readonly Step[]
+  /** What was measured and shown on the way. */
+  live: LiveState
   ms: number
 }
 
 export type EngineEvent =
   | { type: 'started'; task: Task }
   | { type: 'step'; task: Task; steps: readonly Step[] }
+  | { type: 'live'; task: Task; live: LiveState }
   | { type: 'finished'; task: Task; result: TaskResult }
 
 export interface RunOptions {
   root: string
   mode: CheckMode
+  /** Default: the user's own. */
+  seed?: string
   /** Stops the running check and those after it. */
   signal?: AbortSignal
   onEvent?: (event: EngineEvent) => void
   now?: () => number
-}
-
-/** Where a lab's exercise files are under `root`. */
-export function exerciseFolder(root: string, lab: Pick<Lab, 'id'>): string {
-  return join(root, 'labs', lab.id, 'exercises')
 }
 
 /** Thrown by `context.expect`, and by a check's own helpers, to end a check with feedback. */
@@ -81,14 +85,26 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
   stopped.catch(() => {})
 
   const exercises = exerciseFolder(options.root, lab)
+  const live = new LiveReporter(state => options.onEvent?.({ type: 'live', task, live: state }))
+  const student = lazyStudent(async () => {
+    const { openStudentCode } = await import('./student-code/student-code.ts')
+    return await openStudentCode({ exercises, signal: stop.signal })
+  })
+  cleanup.defer(() => student.close())
   const context = (answers: Record<string, string>): CheckContext => ({
     root: options.root,
     exercises,
     mode: options.mode,
+    seed: options.seed ?? defaultSeed(),
+    student,
     answers,
     signal: stop.signal,
     scratch: async () => cleanup.scratch(),
     defer: undo => cleanup.defer(undo),
+    measure: (series, value, unit) => live.measure(series, value, unit),
+    compare: (name, measured, expected, unit) => live.compare(name, measured, expected, unit),
+    progress: (done, total, text) => live.progress(done, total, text),
+    show: (key, value) => live.show(key, value),
     async do(text, action) {
       stop.signal.throwIfAborted()
       const step: Step = { text, state: 'running' }
@@ -128,7 +144,14 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
   stop.abort()
   await cleanup.run()
 
-  const result: TaskResult = { task: task.id, passed: feedback.passed, feedback, steps, ms: now() - startedAt }
+  const result: TaskResult = {
+    task: task.id,
+    passed: feedback.passed,
+    feedback,
+    steps,
+    live: live.finish(),
+    ms: now() - startedAt,
+  }
   options.onEvent?.({ type: 'finished', task, result })
   return result
 }
@@ -156,4 +179,16 @@ function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedba
 function fromTheTop(feedback: Feedback, root: string): Feedback {
   const shorten = (text: string): string => text.replaceAll(root + sep, '')
   return { ...feedback, expected: shorten(feedback.expected), found: shorten(feedback.found) }
+}
+
+/** Most checks call no code of the student's, so the process that runs it is started by the first call. */
+function lazyStudent(open: () => Promise<StudentCode>): StudentCode {
+  let opened: Promise<StudentCode> | undefined
+  const code = () => (opened ??= open())
+  return {
+    call: async (...args) => await (await code()).call(...args),
+    batch: async (...args) => await (await code()).batch(...args),
+    create: async (...args) => await (await code()).create(...args),
+    close: async () => await (await opened)?.close(),
+  }
 }

@@ -4,7 +4,8 @@
  */
 import { readAnswers } from './answers.ts'
 import { runDemonstration } from './demonstrate.ts'
-import { exerciseFolder, runChecks, type TaskResult } from './engine.ts'
+import { runChecks, type TaskResult } from './engine.ts'
+import { exerciseFolder } from './exercises.ts'
 import {
   briefLines,
   feedbackLines,

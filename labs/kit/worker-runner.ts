@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Cleanup } from './cleanup.ts'
 import type { DemonstrationOptions, DemonstrationOutcome } from './demonstrate.ts'
 import { DEFAULT_TIMEOUT_MS, type RunOptions, type TaskResult } from './engine.ts'
+import { NOTHING_YET } from './live.ts'
 import type { Runner } from './runner.ts'
 import type { Lab, Task } from './types.ts'
 import type { FromWorker, ToWorker } from './worker-protocol.ts'
@@ -38,6 +39,7 @@ export class WorkerRunner implements Runner {
       const failed = (failure: string) => resolve({ phases, summary: [], failure, ms: performance.now() - startedAt })
       this.#ask({ type: 'demonstrate', id, lab: lab.id }, options.signal, message => {
         if (message.type === 'phases') options.onPhases?.(message.phases)
+        else if (message.type === 'live') options.onLive?.(message.live)
         else if (message.type === 'demonstrated') resolve(message.outcome)
         else if (message.type === 'broken' || message.type === 'gone') failed(message.message)
       })
@@ -56,11 +58,14 @@ export class WorkerRunner implements Runner {
           passed: false,
           feedback: { passed: false, expected: 'the check to run to its end', found, read: task.reading },
           steps: [],
+          live: NOTHING_YET,
           ms: performance.now() - startedAt,
         })
-      const { root, mode } = options
-      this.#ask({ type: 'check', id, lab: lab.id, task: task.id, root, mode }, options.signal, message => {
+      const { root, mode, seed } = options
+      const what = { lab: lab.id, task: task.id, root, mode, ...(seed === undefined ? {} : { seed }) }
+      this.#ask({ type: 'check', id, ...what }, options.signal, message => {
         if (message.type === 'steps') options.onEvent?.({ type: 'step', task, steps: message.steps })
+        else if (message.type === 'live') options.onEvent?.({ type: 'live', task, live: message.live })
         else if (message.type === 'checked') resolve(message.result)
         else if (message.type === 'broken' || message.type === 'gone') failed(message.message)
       })
@@ -87,6 +92,8 @@ export class WorkerRunner implements Runner {
       env: { ...process.env, MASQUE_LAB_SCRATCH: this.#cleanup.scratch() },
       // Nothing that it prints may get into the picture.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      // Structured clone, as live.ts has it: bytes and bigints pass as they are.
+      serialization: 'advanced',
     })
     worker.on('message', (message: FromWorker) => this.#listeners.get(message.id)?.(message))
     const gone = (what: string) => {
@@ -108,7 +115,7 @@ export class WorkerRunner implements Runner {
     const stop = () => send(worker, { type: 'stop', id })
     signal?.addEventListener('abort', stop, { once: true })
     this.#listeners.set(id, reply => {
-      if (reply.type !== 'phases' && reply.type !== 'steps') {
+      if (reply.type !== 'phases' && reply.type !== 'steps' && reply.type !== 'live') {
         this.#listeners.delete(id)
         signal?.removeEventListener('abort', stop)
       }

@@ -30,6 +30,7 @@ async function obey(message: ToWorker): Promise<void> {
       const outcome = await inProcess.demonstrate(lab, {
         signal: stop.signal,
         onPhases: phases => send({ type: 'phases', id, phases }),
+        onLive: live => send({ type: 'live', id, live }),
       })
       send({ type: 'demonstrated', id, outcome })
     } else {
@@ -38,9 +39,11 @@ async function obey(message: ToWorker): Promise<void> {
       const result = await inProcess.check(lab, task, {
         root: message.root,
         mode: message.mode,
+        ...(message.seed === undefined ? {} : { seed: message.seed }),
         signal: stop.signal,
         onEvent: event => {
           if (event.type === 'step') send({ type: 'steps', id, steps: event.steps })
+          else if (event.type === 'live') send({ type: 'live', id, live: event.live })
         },
       })
       send({ type: 'checked', id, result })

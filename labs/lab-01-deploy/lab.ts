@@ -43,13 +43,14 @@ export const lab: Lab = {
       context.done('load', 'what you find in src/')
       return await demonstrate(context)
     },
-    panel: async () => (await import('./ui.tsx')).Topology,
   },
+  panel: async () => (await import('./ui.tsx')).Topology,
   reading: ['RFC 9484 §1, §4.7, §7, §8.1', 'RFC 9298 for the sibling that proxies UDP', 'RFC 9000 §1 for QUIC'],
   tasks: [
     {
       id: 'certificates',
       title: 'Make certificates',
+      kind: 'question',
       points: 10,
       files: ['answers.toml'],
       brief: `
@@ -89,6 +90,7 @@ export const lab: Lab = {
     {
       id: 'config',
       title: "Complete the server's configuration",
+      kind: 'config',
       points: 25,
       files: ['server.toml'],
       brief: `
@@ -126,6 +128,7 @@ export const lab: Lab = {
     {
       id: 'server',
       title: 'Start the server and read its state',
+      kind: 'live',
       points: 10,
       files: ['server.toml', 'answers.toml'],
       brief: `
@@ -162,6 +165,7 @@ export const lab: Lab = {
     {
       id: 'address',
       title: 'Connect a client and explain its address',
+      kind: 'live',
       points: 20,
       files: ['client.toml', 'answers.toml'],
       brief: `
@@ -214,6 +218,7 @@ export const lab: Lab = {
     {
       id: 'ping',
       title: 'Ping, and predict the TTL',
+      kind: 'question',
       points: 20,
       files: ['answers.toml'],
       brief: `
@@ -259,6 +264,7 @@ export const lab: Lab = {
     {
       id: 'trust',
       title: 'Break the trust, name the alert, mend it',
+      kind: 'config',
       points: 15,
       files: ['client-trust.toml', 'answers.toml'],
       brief: `

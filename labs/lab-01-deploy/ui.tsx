@@ -2,7 +2,7 @@
 import { Box } from 'ink'
 import type { Line, Style } from '../kit/text.ts'
 import type { PanelProps, PhaseState } from '../kit/types.ts'
-import { Lines, useTheme } from '../kit/ui/frame.tsx'
+import { Lines } from '../kit/ui/frame.tsx'
 
 /**
  *     +--------+    QUIC over UDP    +-------+           +---------+
@@ -11,8 +11,7 @@ import { Lines, useTheme } from '../kit/ui/frame.tsx'
  *     10.89.1.2                      10.89.1.1           10.90.1.7
  *     fd00:89:1::2                   fd00:89:1::1        fd00:90:1::7
  */
-export function Topology({ phases, width }: PanelProps) {
-  const theme = useTheme()
+function topologyLines({ phases, width, marks }: PanelProps): Line[] {
   const state = (id: string): PhaseState => phases.find(phase => phase.id === id)?.state ?? 'waiting'
   const up = (id: string): Style | undefined => {
     if (state(id) === 'done') return undefined
@@ -63,15 +62,20 @@ export function Topology({ phases, width }: PanelProps) {
       { text: own!.padEnd(client + tunnel), style: 'strong' as const },
       { text: gateway!.padEnd(proxy + link), style: proxyStyle },
       { text: host!, style: proxyStyle },
-      ...(state(ping!) === 'done' ? [{ text: ` ${theme.marks.good}`, style: 'good' as const }] : []),
+      ...(state(ping!) === 'done' ? [{ text: ` ${marks.good}`, style: 'good' as const }] : []),
     ]) satisfies Line[]),
   ]
+  return lines
+}
+
+export function Topology(props: PanelProps) {
   return (
     <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines} />
+      <Lines lines={topologyLines(props)} />
     </Box>
   )
 }
+Topology.lines = topologyLines
 
 function centred(text: string, columns: number): string {
   const left = Math.max(0, Math.floor((columns - text.length) / 2))

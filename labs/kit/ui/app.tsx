@@ -3,14 +3,17 @@ import { type Key, Text, useApp, useInput } from 'ink'
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
-import { exerciseFolder, type RunOptions, type Step, type TaskResult } from '../engine.ts'
+import type { RunOptions, Step, TaskResult } from '../engine.ts'
+import { exerciseFolder } from '../exercises.ts'
+import { NOTHING_YET } from '../live.ts'
 import { nextTask, STATE_WORDS, solvedCount, stateOf } from '../pages.ts'
 import type { LabProgress, ProgressStore } from '../progress.ts'
 import type { Runner } from '../runner.ts'
 import type { Span } from '../text.ts'
-import type { Lab, Phase, Task } from '../types.ts'
+import type { Lab, LiveState, Phase, Task } from '../types.ts'
 import { DemonstrationBody } from './demonstration.tsx'
 import { Frame, maxScroll, progressSpans, scrollNote, ThemeContext, useSize, useTicks } from './frame.tsx'
+import { usePanel } from './panel.tsx'
 import { TaskListBody } from './task-list.tsx'
 import { layoutTask, TaskBody, type TaskContent, taskRows } from './task-view.tsx'
 import { type Theme, themeFor } from './theme.ts'
@@ -41,6 +44,7 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
   )
   const task = lab.tasks[selected]!
 
+  const panel = usePanel(lab, screen === 'task' ? task : undefined)
   const demonstration = useDemonstration(lab, runner, screen === 'demonstration')
   const refresh = useCallback(() => setProgress(store.lab(lab.id)), [store, lab])
   const taskScreen = useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh })
@@ -119,7 +123,7 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
                 ]
           }
         >
-          <DemonstrationBody demonstration={lab.demonstration} size={size} {...demonstration} />
+          <DemonstrationBody demonstration={lab.demonstration} size={size} panel={panel} {...demonstration} />
         </Frame>
       ) : screen === 'tasks' ? (
         <Frame
@@ -188,6 +192,7 @@ function taskKeys(task: Task, state: TaskScreen, hasNext: boolean): (readonly [s
 interface DemonstrationState {
   phases: readonly Phase[]
   outcome: DemonstrationOutcome | undefined
+  live: LiveState
   again(): void
 }
 
@@ -196,21 +201,26 @@ function useDemonstration(lab: Lab, runner: Runner, shown: boolean): Demonstrati
   const waiting = (): Phase[] => (lab.demonstration?.phases ?? []).map(phase => ({ ...phase, state: 'waiting' }))
   const [phases, setPhases] = useState<readonly Phase[]>(waiting)
   const [outcome, setOutcome] = useState<DemonstrationOutcome>()
+  const [live, setLive] = useState(NOTHING_YET)
   const [turn, setTurn] = useState(0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: another turn is what makes it run again
   useEffect(() => {
     if (!shown || !lab.demonstration) return
     const stop = new AbortController()
     setOutcome(undefined)
+    setLive(NOTHING_YET)
     const onPhases = (now: readonly Phase[]) => {
       if (!stop.signal.aborted) setPhases(now)
     }
-    runner.demonstrate(lab, { signal: stop.signal, onPhases }).then(end => {
+    const onLive = (now: LiveState) => {
+      if (!stop.signal.aborted) setLive(now)
+    }
+    runner.demonstrate(lab, { signal: stop.signal, onPhases, onLive }).then(end => {
       if (!stop.signal.aborted) setOutcome(end)
     })
     return () => stop.abort()
   }, [lab, runner, shown, turn])
-  return { phases, outcome, again: () => setTurn(old => old + 1) }
+  return { phases, outcome, live, again: () => setTurn(old => old + 1) }
 }
 
 interface TaskScreenOptions {

@@ -1,24 +1,25 @@
 /** The live demonstration: phases that tick, the lab's own picture, then what was seen. */
 import { Box } from 'ink'
-import { type ComponentType, useEffect, useState } from 'react'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
 import { formatMs } from '../pages.ts'
 import { columns, type Line, wrap } from '../text.ts'
-import type { Demonstration, PanelProps, Phase } from '../types.ts'
+import type { Demonstration, LiveState, Panel, PanelProps, Phase } from '../types.ts'
 import { bodyColumns, Lines, type Size, useTheme, useTicks } from './frame.tsx'
+import { PanelView } from './panel.tsx'
 import { phaseMark } from './theme.ts'
 
 export interface DemonstrationBodyProps {
   demonstration: Demonstration
   phases: readonly Phase[]
   outcome: DemonstrationOutcome | undefined
+  live: LiveState
+  panel: Panel | undefined
   size: Size
 }
 
-export function DemonstrationBody({ demonstration, phases, outcome, size }: DemonstrationBodyProps) {
+export function DemonstrationBody({ demonstration, phases, outcome, live, panel, size }: DemonstrationBodyProps) {
   const theme = useTheme()
   const frame = useTicks(outcome === undefined)
-  const Panel = usePanel(demonstration)
   const width = Math.min(100, bodyColumns(size))
   const roomy = size.rows >= 30
   const titleColumns = Math.max(...demonstration.phases.map(phase => columns(phase.title)))
@@ -32,15 +33,27 @@ export function DemonstrationBody({ demonstration, phases, outcome, size }: Demo
       { text: `  ${phase.detail ?? ''}` },
     ]
   })
+  const panelProps: PanelProps = {
+    task: undefined,
+    phases,
+    live,
+    running: outcome === undefined,
+    passed: undefined,
+    step: 0,
+    width,
+    rows: 12,
+    marks: theme.marks,
+  }
+  const picture = panel && panel.lines(panelProps).length > 0 ? panel : undefined
   const closing: Line[] = outcome ? closingLines(outcome, width) : []
   return (
     <Box flexDirection="column" flexShrink={0}>
       <Lines lines={wrap([{ text: demonstration.about, style: 'muted' }], width)} />
       <Lines lines={[[]]} />
-      {Panel ? <Panel phases={phases} width={width} /> : null}
-      {Panel ? <Lines lines={[[]]} /> : null}
+      {picture ? <PanelView panel={picture} {...panelProps} /> : null}
+      {picture ? <Lines lines={[[]]} /> : null}
       <Lines lines={lines} />
-      {roomy || !Panel ? <Lines lines={[[]]} /> : null}
+      {roomy || !picture ? <Lines lines={[[]]} /> : null}
       <Lines lines={closing} />
     </Box>
   )
@@ -51,18 +64,4 @@ function closingLines(outcome: DemonstrationOutcome, width: number): Line[] {
     return wrap([{ text: 'The demonstration failed: ', style: 'bad' }, { text: outcome.failure }], width)
   }
   return outcome.summary.flatMap(sentence => wrap([{ text: sentence }], width))
-}
-
-function usePanel(demonstration: Demonstration): ComponentType<PanelProps> | undefined {
-  const [panel, setPanel] = useState<{ component: ComponentType<PanelProps> }>()
-  useEffect(() => {
-    let here = true
-    demonstration.panel?.().then(component => {
-      if (here) setPanel({ component })
-    })
-    return () => {
-      here = false
-    }
-  }, [demonstration])
-  return panel?.component
 }

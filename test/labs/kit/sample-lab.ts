@@ -10,6 +10,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
   return {
     id: 'first',
     title: 'The first task',
+    kind: 'config',
     points: 5,
     brief: 'Read **this** and run:\n\n```\nnpm run something\n```',
     hints: ['A nudge.', 'Nearly the solution.'],

@@ -21,7 +21,7 @@ describe('lab 1, checked as it is graded', () => {
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'masque-lab-test-'))
-    cpSync(join(ROOT, 'labs', lab.id, 'exercises'), exercises(), { recursive: true })
+    cpSync(join(ROOT, 'labs', lab.id, 'start'), exercises(), { recursive: true })
   })
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 

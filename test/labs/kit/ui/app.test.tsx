@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import { render } from 'ink-testing-library'
 import type { DemonstrationOptions, DemonstrationOutcome } from '../../../../labs/kit/demonstrate.ts'
 import type { RunOptions, TaskResult } from '../../../../labs/kit/engine.ts'
+import { NOTHING_YET } from '../../../../labs/kit/live.ts'
 import { ProgressStore } from '../../../../labs/kit/progress.ts'
 import type { Runner } from '../../../../labs/kit/runner.ts'
 import type { Lab, Phase, Task } from '../../../../labs/kit/types.ts'
@@ -93,6 +94,7 @@ describe('the terminal UI', () => {
       { text: 'start a server', state: 'done' },
       { text: 'compare the TTL', state: 'failed' },
     ],
+    live: NOTHING_YET,
     ms: 12,
     ...changes,
   })
