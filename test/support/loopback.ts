@@ -119,28 +119,31 @@ export async function until(condition: () => unknown): Promise<void> {
 }
 
 export interface PingTrain {
-  /** Waits for the ping that is under way; none of all must be lost. Throws when one was. */
+  readonly answered: number
+  /** Why a ping was lost, if one was; the train then stands. */
+  readonly failed: unknown
+  /** Waits for the ping that is under way. Rejects when one was lost; returns how many were answered. */
   stop(): Promise<number>
 }
 
 /** Pings without pause, to see that others are not disturbed by what happens meanwhile. */
 export function keepPinging(client: MasqueClient, target: IpAddress | string): PingTrain {
   let running = true
-  let answered = 0
-  const train = (async () => {
+  const train = { answered: 0, failed: undefined as unknown, stop }
+  const done = (async () => {
     while (running) {
       await ping(client, target)
-      answered++
+      train.answered++
       await new Promise(resolve => setTimeout(resolve, 2))
     }
-  })()
-  // Reported by `stop`.
-  train.catch(() => {})
-  return {
-    async stop() {
-      running = false
-      await train
-      return answered
-    },
+  })().catch(error => {
+    train.failed = error
+  })
+  async function stop(): Promise<number> {
+    running = false
+    await done
+    if (train.failed !== undefined) throw train.failed
+    return train.answered
   }
+  return train
 }

@@ -1,0 +1,513 @@
+import { expect } from 'chai'
+import { decodeAddressAssign, encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
+import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
+import { CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
+import type { Header } from '../../src/http3/connection.ts'
+import { FrameType } from '../../src/http3/frames.ts'
+import { IpAddress } from '../../src/ip/address.ts'
+import { decodeIcmp, IcmpType } from '../../src/ip/icmp.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { ping as echoRequest, packet } from '../connect-ip/packets.ts'
+import { bytes, CONNECT_IP, controlStream, frame, GET, headersFrame, hex, varint } from '../http3/conversation.ts'
+import {
+  closeHostilePeers,
+  HostileClient,
+  type HostileClientOptions,
+  type HostileTunnel,
+} from '../support/hostile-peer.ts'
+import { closeLoopback, connectClient, keepPinging, type PingTrain, startServer, until } from '../support/loopback.ts'
+
+/** Header lists are checked where they are sent, too: these are written without looking. */
+const connectIp = (changes: Record<string, string | undefined>, extra: Header[] = []): Header[] => [
+  ...CONNECT_IP.flatMap(([name, value]): Header[] => {
+    if (!(name in changes)) return [[name, value]]
+    const changed = changes[name]
+    return changed === undefined ? [] : [[name, changed]]
+  }),
+  ...extra,
+]
+
+const path = (target: string, ipproto: string): Record<string, string> => ({
+  ':path': `/.well-known/masque/ip/${target}/${ipproto}/`,
+})
+
+describe('a proxy with a hostile client', () => {
+  let server: MasqueServer
+  let train: PingTrain
+
+  before(async () => {
+    server = await startServer({ limits: { retry: 'never' } })
+    train = keepPinging((await connectClient(server)).client, '10.90.0.1')
+  })
+
+  after(async () => {
+    expect(await train.stop()).to.be.greaterThan(0)
+    await closeLoopback()
+  })
+
+  // Whatever happened: the tunnel of the well-behaved client is there, and has lost no ping.
+  afterEach(async () => {
+    const before = train.answered
+    await until(() => train.failed !== undefined || train.answered > before + 1)
+    if (train.failed !== undefined) throw train.failed
+    await closeHostilePeers()
+    await until(() => server.status().connections === 1)
+    expect(server.status()).to.include({ tunnels: 1 })
+    expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
+  })
+
+  const connect = (options?: HostileClientOptions) => HostileClient.connect(server, options)
+  /** A client whose control stream (2) the test writes. */
+  const connectRaw = (options?: HostileClientOptions) => connect({ ...options, start: false })
+
+  const settings = controlStream([0x33, 1])
+
+  describe('that breaks a rule of HTTP/3 for the whole connection is closed with', () => {
+    const cases: [code: string, title: string, hurt: (peer: HostileClient) => void][] = [
+      [
+        'H3_MISSING_SETTINGS',
+        'H3-01 another frame than SETTINGS first',
+        peer => peer.send(2, bytes([0x00], frame(FrameType.GOAWAY, [0]))),
+      ],
+      [
+        'H3_MISSING_SETTINGS',
+        'H3-01 an unknown frame before SETTINGS',
+        peer => peer.send(2, bytes([0x00], frame(0x21, [1, 2, 3]))),
+      ],
+      [
+        'H3_STREAM_CREATION_ERROR',
+        'H3-01 a second control stream',
+        peer => {
+          peer.send(2, settings)
+          peer.send(6, settings)
+        },
+      ],
+      [
+        'H3_FRAME_UNEXPECTED',
+        'H3-01 SETTINGS a second time',
+        peer => peer.send(2, bytes(settings, frame(FrameType.SETTINGS))),
+      ],
+      ['H3_CLOSED_CRITICAL_STREAM', 'H3-01 the end of the control stream', peer => peer.send(2, settings, true)],
+      [
+        'H3_CLOSED_CRITICAL_STREAM',
+        'H3-01 the end of the QPACK encoder stream',
+        peer => {
+          peer.send(2, settings)
+          peer.send(6, hex('02'), true)
+        },
+      ],
+      ['H3_STREAM_CREATION_ERROR', 'H3-01 a push stream from a client', peer => peer.send(6, hex('01 00'))],
+      ['H3_SETTINGS_ERROR', 'H3-02 a setting of HTTP/2', peer => peer.send(2, controlStream([0x04, 1]))],
+      ['H3_SETTINGS_ERROR', 'H3-02 a setting twice', peer => peer.send(2, controlStream([0x06, 1], [0x06, 1]))],
+      ['H3_SETTINGS_ERROR', 'H3-02 H3_DATAGRAM = 2', peer => peer.send(2, controlStream([0x33, 2]))],
+      [
+        'H3_FRAME_UNEXPECTED',
+        'H3-02 a PING frame of HTTP/2 on the control stream',
+        peer => peer.send(2, bytes(settings, frame(0x06, [0]))),
+      ],
+      [
+        'H3_FRAME_UNEXPECTED',
+        'H3-02 a PRIORITY frame of HTTP/2 on a request stream',
+        peer => peer.send(0, frame(0x02)),
+      ],
+      ['H3_FRAME_UNEXPECTED', 'H3-03 DATA before HEADERS', peer => peer.send(0, frame(FrameType.DATA, [1]))],
+      ['H3_FRAME_UNEXPECTED', 'H3-03 SETTINGS on a request stream', peer => peer.send(0, frame(FrameType.SETTINGS))],
+      ['H3_FRAME_UNEXPECTED', 'H3-03 DATA on the control stream', peer => peer.send(2, bytes(settings, frame(0, [1])))],
+      [
+        'H3_FRAME_UNEXPECTED',
+        'H3-03 a second HEADERS after CONNECT',
+        peer => peer.send(0, bytes(headersFrame(CONNECT_IP), headersFrame([['a', 'b']]))),
+      ],
+      ['H3_FRAME_ERROR', 'H3-03 a stream that ends inside a frame', peer => peer.send(0, hex('01 20 00'), true)],
+      [
+        'H3_FRAME_ERROR',
+        'H3-03 a MAX_PUSH_ID that is too long',
+        peer => peer.send(2, bytes(settings, frame(FrameType.MAX_PUSH_ID, new Uint8Array(9)))),
+      ],
+      ['H3_FRAME_ERROR', 'H3-03 SETTINGS cut short', peer => peer.send(2, hex('00 04 01 40'))],
+      [
+        'QPACK_DECOMPRESSION_FAILED',
+        'H3-04 a reference to the dynamic table',
+        peer => peer.send(0, frame(FrameType.HEADERS, hex('00 00 80'))),
+      ],
+      [
+        'QPACK_DECOMPRESSION_FAILED',
+        'H3-04 a required insert count above 0',
+        peer => peer.send(0, frame(FrameType.HEADERS, hex('02 00 c0'))),
+      ],
+      [
+        'QPACK_DECOMPRESSION_FAILED',
+        'H3-04 bad Huffman code',
+        peer => peer.send(0, frame(FrameType.HEADERS, hex('00 00 2f 00 84 ff ff ff ff'))),
+      ],
+      [
+        'QPACK_ENCODER_STREAM_ERROR',
+        'H3-04 a dynamic table that was not allowed',
+        peer => {
+          peer.send(2, settings)
+          peer.send(6, hex('02 3f e1 1f'))
+        },
+      ],
+      [
+        'H3_ID_ERROR',
+        'H3-06 a GOAWAY that raises its id',
+        peer => peer.send(2, bytes(settings, frame(FrameType.GOAWAY, [0]), frame(FrameType.GOAWAY, [4]))),
+      ],
+      ['H3_ID_ERROR', 'H3-06 CANCEL_PUSH without a push', peer => peer.send(2, bytes(settings, frame(0x03, [0])))],
+      ['H3_DATAGRAM_ERROR', 'CIP-24 a datagram without a quarter stream id', peer => peer.quic.sendDatagram(hex('40'))],
+      [
+        'H3_DATAGRAM_ERROR',
+        'CIP-24 a quarter stream id above 2^60-1',
+        peer => peer.quic.sendDatagram(varint((1n << 60n) + 1n)),
+      ],
+      ['H3_ID_ERROR', 'CIP-24 a datagram for a stream that cannot exist', peer => peer.quic.sendDatagram(varint(5000))],
+    ]
+    for (const [code, title, hurt] of cases) {
+      it(`${title}: ${code}`, async () => {
+        const peer = await connectRaw()
+        hurt(peer)
+        expect(await peer.connectionError()).to.equal(code)
+      })
+    }
+
+    it('H3-07 H3_DATAGRAM = 1 without max_datagram_frame_size: H3_SETTINGS_ERROR', async () => {
+      const peer = await connectRaw({ withoutDatagrams: true })
+      peer.send(2, settings)
+      expect(await peer.connectionError()).to.equal('H3_SETTINGS_ERROR')
+    })
+  })
+
+  describe('whose request breaks a rule loses the request, not the connection:', () => {
+    const cases: [code: string, title: string, request: Uint8Array, fin?: boolean][] = [
+      ['H3_MESSAGE_ERROR', 'H3-05 a field name in upper case', headersFrame(connectIp({}, [['Accept', 'x']]))],
+      [
+        'H3_MESSAGE_ERROR',
+        'H3-05 a pseudo-header after a field',
+        headersFrame([['accept', 'x'], ...(CONNECT_IP as Header[])]),
+      ],
+      ['H3_MESSAGE_ERROR', 'H3-05 an unknown pseudo-header', headersFrame([[':proto', 'x'], ...CONNECT_IP])],
+      ['H3_MESSAGE_ERROR', 'H3-05 a pseudo-header twice', headersFrame([[':method', 'CONNECT'], ...CONNECT_IP])],
+      ['H3_MESSAGE_ERROR', 'H3-05 a field about the connection', headersFrame(connectIp({}, [['upgrade', 'x']]))],
+      ['H3_MESSAGE_ERROR', 'H3-05 a line feed in a value', headersFrame(connectIp({}, [['accept', 'a\nb']]))],
+      ['H3_EXCESSIVE_LOAD', 'H3-04 too many fields', headersFrame(connectIp({}, [['a', 'x'.repeat(20_000)]]))],
+      ['H3_REQUEST_INCOMPLETE', 'H3-03 an end without a request', new Uint8Array(0), true],
+      ['H3_MESSAGE_ERROR', 'CIP-06 no :scheme', headersFrame(connectIp({ ':scheme': undefined }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 an empty :scheme', headersFrame(connectIp({ ':scheme': '' }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 the scheme http', headersFrame(connectIp({ ':scheme': 'http' }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 no :path', headersFrame(connectIp({ ':path': undefined }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 an empty :path', headersFrame(connectIp({ ':path': '' }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 no :authority', headersFrame(connectIp({ ':authority': undefined }))],
+      ['H3_MESSAGE_ERROR', 'CIP-06 :protocol with GET', headersFrame(connectIp({ ':method': 'GET' }))],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-06 CONNECT without :protocol',
+        headersFrame(connectIp({ ':protocol': undefined, ':path': undefined, ':scheme': undefined })),
+      ],
+      ['H3_MESSAGE_ERROR', 'CIP-09 content-length', headersFrame(connectIp({}, [['content-length', '0']]))],
+      ['H3_MESSAGE_ERROR', 'CIP-04 a target that is none', headersFrame(connectIp(path('10.0.0.1%2F33', '*')))],
+      ['H3_MESSAGE_ERROR', 'CIP-03 host bits in the target', headersFrame(connectIp(path('10.0.0.1%2F24', '*')))],
+      ['H3_MESSAGE_ERROR', 'CIP-03 a zone id in the target', headersFrame(connectIp(path('fe80%3A%3A1%25eth0', '*')))],
+      ['H3_MESSAGE_ERROR', 'CIP-03 an empty target', headersFrame(connectIp(path('', '*')))],
+      ['H3_MESSAGE_ERROR', 'CIP-04 an ipproto above 255', headersFrame(connectIp(path('*', '256')))],
+      ['H3_MESSAGE_ERROR', 'CIP-04 an ipproto that is no number', headersFrame(connectIp(path('*', 'udp')))],
+    ]
+    for (const [code, title, request, fin] of cases) {
+      it(`${title}: ${code}`, async () => {
+        const peer = await connectRaw()
+        peer.send(2, settings)
+        peer.send(0, request, fin ?? false)
+        expect(await peer.streamError(0)).to.equal(code)
+        // The connection lives: a tunnel can still be had on it.
+        peer.send(4, headersFrame(GET), true)
+        await peer.recorder.until(() => peer.recorder.streams.get(4)?.fin)
+      })
+    }
+
+    it('CIP-06 another :protocol is not malformed but not implemented: 501', async () => {
+      const peer = await connect()
+      const { status } = await peer.request(connectIp({ ':protocol': 'connect-udp' }))
+      expect(status).to.equal('501')
+    })
+
+    it('answers 404 for a path that is not the template’s', async () => {
+      const peer = await connect()
+      expect((await peer.request(connectIp({ ':path': '/elsewhere' }))).status).to.equal('404')
+    })
+  })
+
+  it('H3-02 ignores frames, settings and streams of unknown types', async () => {
+    const peer = await connectRaw()
+    peer.send(2, bytes(controlStream([0x21, 9], [0x33, 1]), frame(0x40, [1, 2])))
+    peer.send(6, bytes(varint(0x21), [1, 2, 3]))
+    peer.send(10, varint(0x5f))
+    peer.send(0, bytes(frame(0x21, new Uint8Array(3000)), headersFrame(GET), frame(0x40)), true)
+    await peer.recorder.until(() => peer.recorder.streams.get(0)?.fin)
+    expect(peer.recorder.closed).to.equal(undefined)
+  })
+
+  describe('whose capsules break a rule loses the tunnel, not the connection:', () => {
+    const request = (...entries: [id: number, prefix: string][]): Uint8Array =>
+      encodeCapsule(
+        CapsuleType.ADDRESS_REQUEST,
+        encodeAddressRequest(
+          entries.map(([id, prefix]) => ({ requestId: BigInt(id), prefix: IpPrefix.parse(prefix) })),
+        ),
+      )
+    const capsule = (type: number, value: string): Uint8Array => encodeCapsule(type, hex(value))
+    const v4 = '04 00000000 20'
+    const cases: [code: string, title: string, capsules: Uint8Array, fin?: boolean][] = [
+      ['H3_MESSAGE_ERROR', 'CIP-13 a request for no address', capsule(2, '')],
+      ['H3_MESSAGE_ERROR', 'CIP-13 the request id 0', capsule(2, `00 ${v4}`)],
+      ['H3_MESSAGE_ERROR', 'CIP-13 a request id twice in one capsule', capsule(2, `01 ${v4} 01 ${v4}`)],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-13 a request id used before',
+        bytes(request([7, '0.0.0.0/32']), request([8, '0.0.0.0/32']), request([7, '::/128'])),
+      ],
+      ['H3_MESSAGE_ERROR', 'CIP-14 a range that ends before it starts', capsule(3, '04 0a000002 0a000001 00')],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-14 ranges out of order',
+        capsule(3, '04 0a000100 0a0001ff 00  04 0a000000 0a0000ff 00'),
+      ],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-14 ranges that overlap',
+        capsule(3, '04 0a000000 0a000010 00  04 0a000010 0a0000ff 00'),
+      ],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-14 protocols out of order',
+        capsule(3, '04 0a000000 0a000000 11  04 0b000000 0b000000 06'),
+      ],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-14 IPv6 before IPv4',
+        bytes(capsule(3, `06 ${'00'.repeat(16)} ${'00'.repeat(16)} 00  04 0a000000 0a000000 00`)),
+      ],
+      ['H3_MESSAGE_ERROR', 'CIP-15 IP version 5', capsule(2, '01 05 00000000 20')],
+      ['H3_MESSAGE_ERROR', 'CIP-15 a prefix length of 33', capsule(2, '01 04 00000000 21')],
+      ['H3_MESSAGE_ERROR', 'CIP-15 an IPv6 prefix length of 129', capsule(2, `01 06 ${'00'.repeat(16)} 81`)],
+      ['H3_MESSAGE_ERROR', 'CIP-15 bits beyond the prefix', capsule(2, '01 04 0a000001 18')],
+      ['H3_MESSAGE_ERROR', 'CIP-15 an entry cut short', capsule(2, '01 04 000000')],
+      ['H3_MESSAGE_ERROR', 'CIP-15 a byte too many', capsule(2, `01 ${v4} 00`)],
+      ['H3_MESSAGE_ERROR', 'CIP-12 CIP-15 an ADDRESS_ASSIGN cut short', capsule(1, '00 04 0a')],
+      ['H3_MESSAGE_ERROR', 'CIP-15 a route cut short', capsule(3, '04 0a000001 0a000001')],
+      ['H3_MESSAGE_ERROR', 'CIP-17 an end inside a capsule header', hex('02'), true],
+      ['H3_MESSAGE_ERROR', 'CIP-17 an end inside a capsule value', hex('02 07 01'), true],
+      ['H3_MESSAGE_ERROR', 'CIP-17 an end inside an unknown capsule', hex('39 07 01'), true],
+      ['H3_EXCESSIVE_LOAD', 'CIP-18 an ADDRESS_ASSIGN of 2^40 bytes', bytes([1], varint(1n << 40n), [0])],
+      ['H3_EXCESSIVE_LOAD', 'CIP-18 a ROUTE_ADVERTISEMENT of 70000 bytes', bytes([3], varint(70_000))],
+      [
+        'H3_EXCESSIVE_LOAD',
+        'CIP-18 more entries than anybody needs',
+        encodeAddressAssign(
+          Array.from({ length: 1025 }, (_, i) => ({
+            requestId: 0n,
+            prefix: IpPrefix.single(IpAddress.fromBigInt(4, 0x0a000000n + BigInt(i))),
+          })),
+        ),
+      ],
+    ]
+    for (const [code, title, capsules, fin] of cases) {
+      it(`${title}: ${code}`, async () => {
+        const peer = await connect()
+        const tunnel = await peer.openTunnel()
+        peer.sendData(tunnel.streamId, capsules, fin)
+        // A side that was closed before needs no STOP_SENDING.
+        await peer.recorder.until(() => peer.recorder.resets.has(tunnel.streamId) || peer.recorder.closed)
+        if (fin) expect(peer.recorder.resets.get(tunnel.streamId)).to.equal(0x10e)
+        else expect(await peer.streamError(tunnel.streamId)).to.equal(code)
+        const another = await peer.openTunnel()
+        expect(another.status).to.equal('200')
+      })
+    }
+  })
+
+  describe('whose tunnel stays open:', () => {
+    let peer: HostileClient
+    let tunnel: HostileTunnel
+    let own: string
+
+    beforeEach(async () => {
+      peer = await connect()
+      tunnel = await peer.openTunnel()
+      const assigned = decodeAddressAssign(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN))
+      own = String(assigned[0].prefix.address)
+    })
+
+    const datagram = (...payload: (number[] | Uint8Array)[]): Uint8Array =>
+      bytes(varint(tunnel.streamId / 4), ...payload)
+
+    /** An echo request gets its reply: the tunnel works. */
+    const works = async (send = (echo: Uint8Array): unknown => peer.quic.sendDatagram(datagram([0], echo))) => {
+      const { datagrams } = peer.recorder
+      const count = () =>
+        datagrams.filter(received => {
+          const inner = received.subarray(2)
+          return inner[0] === 0x45 && inner[9] === 1 && decodeIcmp(inner).type === IcmpType.ECHO_REPLY
+        }).length
+      const before = count()
+      send(echoRequest(own, '10.90.0.1'))
+      await peer.recorder.until(() => count() > before || peer.recorder.resets.size > 0 || peer.recorder.closed)
+      expect(count()).to.equal(before + 1)
+    }
+
+    it('CIP-16 unknown capsules are skipped, however large and however split', async () => {
+      const unknown = encodeCapsule(0x1234567n, new Uint8Array(100_000))
+      const stream = bytes(unknown, encodeCapsule(0x29, new Uint8Array(0)))
+      for (let at = 0; at < stream.length; at += 4999) peer.sendData(tunnel.streamId, stream.subarray(at, at + 4999))
+      const request = encodeAddressRequest([{ requestId: 3n, prefix: IpPrefix.parse('0.0.0.0/32') }])
+      for (const byte of request) peer.sendData(tunnel.streamId, Uint8Array.of(byte))
+      const answer = decodeAddressAssign(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN, 1))
+      expect(answer.map(entry => entry.requestId)).to.deep.equal([3n, 0n])
+      await works()
+    })
+
+    it('CIP-16 CIP-18 thousands of unknown capsules, and one that would be 2^61 bytes long', async () => {
+      const small = encodeCapsule(0x40, new Uint8Array(10))
+      const many = bytes(...Array.from({ length: 5000 }, () => small))
+      peer.sendData(tunnel.streamId, many)
+      peer.sendData(tunnel.streamId, bytes(varint(0x40), varint(1n << 61n), new Uint8Array(50_000)))
+      await works()
+    })
+
+    it('CIP-18 CIP-23 a DATAGRAM capsule too long for an IP packet is skipped', async () => {
+      peer.sendData(tunnel.streamId, bytes([0], varint(100_000), new Uint8Array(100_000)))
+      await works(echo => peer.sendData(tunnel.streamId, encodeCapsule(0, bytes([0], echo))))
+    })
+
+    it('CIP-12 addresses that the client assigns to the proxy are taken note of, and not used', async () => {
+      const assign = encodeAddressAssign([{ requestId: 99n, prefix: IpPrefix.parse('10.90.0.1') }])
+      peer.sendData(tunnel.streamId, assign)
+      await works()
+    })
+
+    it('CIP-14 CIP-20 routes that the client advertises against the policy draw nothing', async () => {
+      const everything = hex('04 00000000 ffffffff 00')
+      peer.sendData(tunnel.streamId, encodeCapsule(CapsuleType.ROUTE_ADVERTISEMENT, everything))
+      await works()
+      await peer.recorder.until(() => true)
+      // Not even as a source.
+      peer.quic.sendDatagram(datagram([0], packet('192.0.2.1', '10.90.0.1')))
+      await works()
+      expect(server.clients().at(-1)?.packets.dropped).to.be.greaterThan(0)
+    })
+
+    it('CIP-21 context id 0 in a longer form is context 0', async () => {
+      await works(echo => peer.quic.sendDatagram(datagram([0x40, 0x00], echo)))
+      await works(echo => peer.quic.sendDatagram(bytes([0x80, 0, 0, tunnel.streamId / 4], [0], echo)))
+    })
+
+    it('CIP-22 datagrams of unknown contexts, and without a context, are dropped', async () => {
+      for (const context of [1n, 2n, 3n, 0x4000n, (1n << 62n) - 1n]) {
+        peer.quic.sendDatagram(datagram(varint(context), echoRequest(own, '10.90.0.1')))
+      }
+      peer.quic.sendDatagram(datagram())
+      peer.quic.sendDatagram(datagram([0x40]))
+      peer.sendData(tunnel.streamId, encodeCapsule(0, Uint8Array.of(0x07, 1, 2, 3)))
+      await works()
+      const dropped = server.status().packets.dropped['unknown-context']
+      expect(dropped).to.be.greaterThanOrEqual(8)
+    })
+
+    it('CIP-23 packets in DATAGRAM capsules are taken beside those in datagrams', async () => {
+      await works(echo => peer.sendData(tunnel.streamId, encodeCapsule(0, bytes([0], echo))))
+      await works()
+    })
+
+    it('CIP-34 CIP-30 garbage instead of packets is dropped', async () => {
+      const good = echoRequest(own, '10.90.0.1')
+      const badChecksum = good.slice()
+      badChecksum[10] ^= 0xff
+      const longer = good.slice()
+      longer[3] += 1
+      let seed = 1
+      const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) >> 16
+      const noise = Array.from({ length: 200 }, (_, i) =>
+        Uint8Array.from({ length: random() % 300 }, (_, at) => (at === 0 ? (i % 2 === 0 ? 0x45 : 0x60) : random())),
+      )
+      for (const garbage of [new Uint8Array(0), badChecksum, longer, good.subarray(0, 19), ...noise]) {
+        peer.quic.sendDatagram(datagram([0], garbage))
+      }
+      await works()
+      expect(server.status().packets.dropped.malformed).to.be.greaterThan(0)
+    })
+
+    it('CIP-24 datagrams for streams that were never opened, or are closed', async () => {
+      for (let i = 0; i < 500; i++) {
+        peer.quic.sendDatagram(bytes(varint(1 + (i % 100)), [0], new Uint8Array(100)))
+      }
+      const { streamId } = await peer.request(GET, true)
+      peer.quic.sendDatagram(bytes(varint(streamId / 4), [0, 1, 2, 3]))
+      await works()
+    })
+
+    it('H3-03 a request per free stream that never becomes complete', async () => {
+      const ids = Array.from({ length: 40 }, (_, i) => 4 + 4 * i)
+      for (const id of ids) peer.send(id, hex('01 44 00 00 00'))
+      await works()
+    })
+
+    it('packet streams of the private type that never end', async () => {
+      for (let i = 0; i < 200; i++) peer.send(6 + 4 * i, bytes(varint(0x4d51), varint(tunnel.streamId / 4), [0, 1, 2]))
+      await works()
+    })
+
+    it('a packet stream longer than any packet', async () => {
+      peer.send(6, bytes(varint(0x4d51), new Uint8Array(200_000)))
+      await works()
+    })
+
+    it('CIP-25 many requests: each is answered, and the limit of tunnels on a connection holds', async () => {
+      const tunnels = await Promise.all(Array.from({ length: 30 }, () => peer.openTunnel()))
+      expect(tunnels.filter(({ status }) => status === '200').length).to.equal(7)
+      expect(tunnels.filter(({ status }) => status === '429').length).to.equal(23)
+      expect(server.status().tunnels).to.equal(9)
+      await works()
+    })
+  })
+
+  it('CIP-24 CIP-25 a packet that overtakes its request is held until the request is there', async () => {
+    const fresh = await startServer()
+    const peer = await HostileClient.connect(fresh)
+    peer.quic.sendDatagram(bytes([0], [0], echoRequest('10.89.0.2', '10.90.0.1')))
+    // Datagrams and streams may be reordered: the answer to this comes after the datagram was seen.
+    await until(() => peer.quic.stats().datagramsSent === 1)
+    await peer.openTunnel()
+    await peer.recorder.until(() => peer.recorder.datagrams.some(received => received[2] === 0x45))
+  })
+
+  it('CIP-11 a request stream that ends at once is a tunnel that ends at once', async () => {
+    const peer = await connect()
+    const { status, streamId } = await peer.request(CONNECT_IP, true)
+    expect(status).to.equal('200')
+    await peer.recorder.until(() => peer.recorder.streams.get(streamId)?.fin)
+    expect(server.status().tunnels).to.equal(1)
+  })
+
+  for (const [what, end] of [
+    ['resets its request stream', (peer: HostileClient, id: number) => peer.quic.streamReset(id, 0x10c)],
+    [
+      'reads no more of its request stream',
+      (peer: HostileClient, id: number) => peer.quic.streamStopSending(id, 0x10c),
+    ],
+    ['ends its request stream', (peer: HostileClient, id: number) => peer.send(id, new Uint8Array(0), true)],
+  ] as const) {
+    it(`CIP-11 a client that ${what} has no tunnel any more`, async () => {
+      const peer = await connect()
+      const { streamId } = await peer.openTunnel()
+      expect(server.status().tunnels).to.equal(2)
+      end(peer, streamId)
+      await until(() => server.status().tunnels === 1)
+      expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
+    })
+  }
+
+  it('H3-08 a flood of plain requests is answered one by one', async () => {
+    const peer = await connect()
+    const answers = await Promise.all(Array.from({ length: 60 }, () => peer.request(GET, true)))
+    expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set(['200']))
+  })
+})
