@@ -116,7 +116,7 @@ export class MasqueHandler implements H3Owner {
   onEvent(event: H3Event): void {
     switch (event.type) {
       case 'request':
-        return this.#onRequest(event.streamId, event.headers)
+        return this.#onRequest(event.streamId, event.headers, event.fin)
       case 'data':
         return this.#keepCapsules(event.streamId, event.data, event.fin)
       case 'finished':
@@ -126,6 +126,7 @@ export class MasqueHandler implements H3Owner {
         this.#pending.delete(event.streamId)
         return
       case 'stream-error':
+        this.#pending.delete(event.streamId)
         this.#log.warn({ streamId: event.streamId, code: errorName(event.code) }, `stream error: ${event.reason}`)
         return
     }
@@ -138,15 +139,16 @@ export class MasqueHandler implements H3Owner {
 
   // -- requests ------------------------------------------------------------------------------------------------
 
-  #onRequest(streamId: number, headers: readonly Header[]): void {
+  #onRequest(streamId: number, headers: readonly Header[], ended: boolean): void {
     if (!isConnectIpRequest(headers) && headerValue(headers, ':method') !== 'CONNECT') {
       return this.#answerPlainRequest(streamId, headers)
     }
     // Every way out of here answers the request: a client never waits for nothing.
-    this.#openTunnel(streamId, headers).catch(error => this.#refuse(streamId, error))
+    this.#openTunnel(streamId, headers, ended).catch(error => this.#refuse(streamId, error))
   }
 
-  async #openTunnel(streamId: number, headers: readonly Header[]): Promise<void> {
+  /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
+  async #openTunnel(streamId: number, headers: readonly Header[], ended: boolean): Promise<void> {
     const context = this.#context
     const request = parseConnectIpRequest(headers, context.template)
     const authorisation = context.authorise(headers, this.#quic.peerCertificate)
@@ -157,10 +159,11 @@ export class MasqueHandler implements H3Owner {
     this.#checkLimits(identity, authorisation.maxTunnels)
     const { target } = request.scope
     if (this.#settingsHere && target.kind !== 'name') {
-      this.#accept(streamId, request, identity, this.#chooseEncapsulation(headers), [])
+      const tunnel = this.#accept(streamId, request, identity, this.#chooseEncapsulation(headers), [])
+      if (ended) tunnel.onEnd()
       return
     }
-    const ahead = { chunks: [], bytes: 0, ended: false }
+    const ahead = { chunks: [], bytes: 0, ended }
     this.#pending.set(streamId, ahead)
     const resolved = await this.#waitFor(target).finally(() => {
       if (!this.#pending.delete(streamId)) throw new RequestGone()
@@ -255,6 +258,7 @@ export class MasqueHandler implements H3Owner {
       },
       'tunnel open',
     )
+    void proxyTunnel.probeLink()
     return proxyTunnel.tunnel
   }
 

@@ -92,14 +92,13 @@ export class ProxyTunnel implements TunnelOwner {
     for (const version of [4, 6] as const) this.#lease(version)
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
-    void this.#probeLink()
   }
 
   /**
    * RFC 9484 §7.2: a link for IPv6 carries 1280 bytes, and a tunnel that does not is torn down. A ping of that size to the
-   * client's own address shows it. On streams every size fits.
+   * client's own address shows it. On streams every size fits. May end the tunnel at once.
    */
-  async #probeLink(): Promise<void> {
+  async probeLink(): Promise<void> {
     const { gatewayHost, linkProbe } = this.#context
     const target = this.#leases.find(lease => lease.address.version === 6)?.address
     if (linkProbe === 'off' || target === undefined || this.tunnel.carrier.encapsulation !== 'datagram') return
