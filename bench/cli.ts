@@ -26,8 +26,7 @@ program
       })
       progressEnd()
       if (options.json) {
-        const { quic, session } = roundDeep(result)
-        console.log(JSON.stringify({ quic, session }))
+        console.log(JSON.stringify(roundDeep(result)))
         return
       }
       const row = (name: string, { p50, p95, p99 }: Percentiles): string =>
@@ -36,6 +35,8 @@ program
       console.log(`${''.padEnd(22)}${['p50', 'p95', 'p99'].map(name => name.padStart(9)).join('')}`)
       console.log(row('QUIC handshake', result.quic))
       console.log(row('CONNECT-IP session', result.session))
+      const { quic, session } = result.cold
+      console.log(`\nthe very first connection of both processes: ${quic.toFixed(2)} and ${session.toFixed(2)}`)
     }),
   )
 

@@ -180,7 +180,9 @@ export class H3Transport implements QuicHandler {
         carrier.handler.onAborted(event.code, 'the peer stopped reading the request stream')
         return
       case 'response':
-        return this.#owner.onEvent(event)
+        this.#owner.onEvent(event)
+        if (event.fin) carrier.handler.onEnd()
+        return
     }
   }
 

@@ -57,6 +57,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   #session: Session | undefined
   #resumption: Uint8Array | undefined
   #closing = false
+  #connecting: Promise<TunnelInfo> | undefined
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
 
@@ -69,10 +70,19 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */
-  async connect(): Promise<TunnelInfo> {
-    if (this.#closing) throw new ClientError('config', 'the client was closed: make a new one')
-    if (this.#session?.open) return this.#session.info
+  connect(): Promise<TunnelInfo> {
+    if (this.#closing) return Promise.reject(new ClientError('config', 'the client was closed: make a new one'))
+    if (this.#session?.open) return Promise.resolve(this.#session.info)
+    // Whoever asks while an attempt is under way gets its result, not a second tunnel.
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  async #connect(): Promise<TunnelInfo> {
     const remote = await resolveProxy(this.config)
+    if (this.#closing) throw new ClientError('tunnel', 'the client was closed while it was connecting')
     const session = new Session({
       config: this.config,
       remote,

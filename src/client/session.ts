@@ -5,7 +5,7 @@ import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts
 import { type H3Carrier, type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
-import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
+import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import { buildRequestHeaders, checkResponse } from '../connect-ip/request.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
@@ -63,6 +63,13 @@ export interface SessionOptions {
   onLost(error: ClientError): void
 }
 
+/** What a request is made of, ready before it may be sent. */
+interface Prepared {
+  readonly headers: Header[]
+  readonly session: ConnectIpSession
+  readonly addressRequest: { requestIds: bigint[]; bytes: Uint8Array } | undefined
+}
+
 export class Session implements H3Owner {
   tunnel: Tunnel | undefined
   readonly #options: SessionOptions
@@ -71,6 +78,7 @@ export class Session implements H3Owner {
   #quic: QuicConnection | undefined
   #transport: H3Transport | undefined
   #carrier: H3Carrier | undefined
+  #prepared: Prepared | undefined
   #establishedAt = 0
   #sessionMs = 0
   #handshakeMs = 0
@@ -126,6 +134,7 @@ export class Session implements H3Owner {
   async connect(): Promise<TunnelInfo> {
     const { config, remote } = this.#options
     const tls = loadClientTlsConfig(config.tls)
+    this.#prepared = this.#prepare()
     let timer: NodeJS.Timeout | undefined
     const settled = new Promise<TunnelInfo>((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -147,6 +156,8 @@ export class Session implements H3Owner {
       })
       this.#transport = new H3Transport(this.#quic, this)
       this.#quic.handler = this.#transport
+      // Closed, or out of time, in the meantime.
+      if (this.#ended) this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
     } catch (error) {
       this.#fail(error instanceof ClientError ? error : new ClientError('network', (error as Error).message))
     }
@@ -155,6 +166,7 @@ export class Session implements H3Owner {
 
   /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */
   async close(): Promise<void> {
+    if (!this.#up) this.#fail(new ClientError('tunnel', 'the client was closed while it was connecting'))
     if (this.#quic === undefined || this.#quic.closed) return
     const ended = new Promise<void>(resolve => {
       this.#onEnded = resolve
@@ -235,9 +247,9 @@ export class Session implements H3Owner {
 
     /** This client has no addresses to give away. Each request is still answered (CIP-13). */
     onAddressesRequested: requests => {
-      const refusals = requests.map(({ requestId, prefix }) => refusal(requestId, prefix.version))
       const session = this.tunnel?.session
-      if (session !== undefined) this.#carrier?.sendCapsules(session.assignAddresses(refusals))
+      // What was assigned with `assignAddresses` stays: each capsule has the whole list (CIP-12).
+      if (session !== undefined) this.#carrier?.sendCapsules(session.answerAddressRequests(requests, () => undefined))
     },
 
     onClosed: reason => {
@@ -249,24 +261,44 @@ export class Session implements H3Owner {
 
   // -- steps ---------------------------------------------------------------------------------------------------
 
-  #request(settings: H3Settings): void {
-    const transport = this.#transport as H3Transport
+  /** All that can be made ready before the proxy is there. Throws when the configuration cannot work (CIP-01). */
+  #prepare(): Prepared {
     const { proxy, tunnel, auth } = this.#options.config
-    const template = parseUriTemplate(proxy.template)
-    const extra: Header[] = []
     const token = readToken(auth)
-    if (token !== undefined) extra.push(['authorization', `Bearer ${token}`])
-    // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
-    const encapsulation =
-      tunnel.encapsulation === 'datagram' && !settings.h3Datagram ? 'single-stream' : tunnel.encapsulation
-    if (encapsulation !== 'datagram') extra.push([ENCAPSULATION_HEADER, encapsulation])
-
-    const streamId = transport.h3.request(buildRequestHeaders(expandTemplate(template, proxy), extra))
     const session = new ConnectIpSession({
       role: 'client',
       now: () => performance.now(),
       scope: parseScope({ target: proxy.target, ipproto: proxy.ipproto }),
     })
+    const wishes = tunnel.requestAddresses.map(family => ({ version: (family === 'ipv4' ? 4 : 6) as IpVersion }))
+    return {
+      headers: buildRequestHeaders(
+        expandTemplate(parseUriTemplate(proxy.template), proxy),
+        token === undefined ? [] : [['authorization', `Bearer ${token}`]],
+      ),
+      session,
+      addressRequest: wishes.length > 0 ? session.requestAddresses(wishes) : undefined,
+    }
+  }
+
+  #request(settings: H3Settings): void {
+    const transport = this.#transport as H3Transport
+    const { headers, session, addressRequest } = this.#prepared as Prepared
+    const wanted = this.#options.config.tunnel.encapsulation
+    // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
+    const encapsulation = wanted === 'datagram' && !settings.h3Datagram ? 'single-stream' : wanted
+    if (encapsulation !== 'datagram') headers.push([ENCAPSULATION_HEADER, encapsulation])
+
+    let streamId: number
+    try {
+      streamId = transport.h3.request(headers)
+    } catch (error) {
+      // A GOAWAY right behind its SETTINGS, or a limit on headers that is too low for ours.
+      const [kind, what] = transport.h3.draining
+        ? (['refused', 'is shutting down'] as const)
+        : (['protocol', 'takes no request of ours'] as const)
+      return this.#fail(new ClientError(kind, `the proxy ${what}: ${(error as Error).message}`))
+    }
     this.tunnel = new Tunnel({
       session,
       openCarrier: handler => {
@@ -275,12 +307,10 @@ export class Session implements H3Owner {
       },
       owner: this.#tunnelOwner,
     })
-    const wishes = tunnel.requestAddresses.map(family => ({ version: (family === 'ipv4' ? 4 : 6) as IpVersion }))
-    if (wishes.length > 0) {
+    if (addressRequest !== undefined) {
       // Sent at once behind the request: a round trip less than waiting for the answer.
-      const { requestIds, bytes } = session.requestAddresses(wishes)
-      this.#awaited = new Set(requestIds)
-      this.#carrier?.sendCapsules(bytes)
+      this.#awaited = new Set(addressRequest.requestIds)
+      this.#carrier?.sendCapsules(addressRequest.bytes)
     }
     transport.flush()
   }

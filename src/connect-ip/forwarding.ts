@@ -17,13 +17,13 @@ import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../ip/ipv4.ts'
 import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../ip/ipv6.ts'
 import { decrementHopCount, hopCountOf, protocolOf, validatePacket } from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import { TokenBucket } from '../ip/token-bucket.ts'
 import { answerLinkLocalEcho } from './link-local-echo.ts'
 import { ALL_NODES, ALL_ROUTERS, isAddressAt, isLinkLocalUnicast, staysOnLink } from './link-scope.ts'
 import { RangeSet } from './range-set.ts'
 import type { IpAddressRange } from './route-advertisement.ts'
 import { icmpProtocol, RouteSet } from './route-set.ts'
 import { type Scope, scopeRanges, UNLIMITED_SCOPE } from './scope.ts'
-import { TokenBucket } from './token-bucket.ts'
 
 /** Why a packet did not pass. */
 export const DropReason = {

@@ -70,6 +70,7 @@ export class QuicheConnection implements QuicConnection {
   handler: QuicHandler = ignoreAll
   established = false
   closed = false
+  resumed = false
   alpn = ''
   handshakeMs: number | undefined
 
@@ -95,6 +96,8 @@ export class QuicheConnection implements QuicConnection {
   #streamsOpened = 0
   readonly #nextStreamIds = [0, 1, 2, 3]
   #packetsArrived = false
+  /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
+  #inTurn = false
   #lookAroundDue = false
   #nextLookAround = 0
   /** Set by the endpoint while the connection waits for its turn. */
@@ -123,10 +126,6 @@ export class QuicheConnection implements QuicConnection {
 
   // -- towards the application ---------------------------------------------------------------------------------
 
-  get resumed(): boolean {
-    return this.#native.isResumed()
-  }
-
   get peerCertificate(): Uint8Array | undefined {
     return this.#peerCertificate
   }
@@ -154,7 +153,7 @@ export class QuicheConnection implements QuicConnection {
       this.#pending.set(streamId, kept)
       this.#keep(kept, data.subarray(written), fin)
     }
-    this.#host.schedule(this)
+    this.#wake()
   }
 
   streamBuffered(streamId: number): number {
@@ -187,7 +186,7 @@ export class QuicheConnection implements QuicConnection {
     }
     this.#datagramsSent++
     this.#datagramsQueued++
-    this.#host.schedule(this)
+    this.#wake()
     return 'sent'
   }
 
@@ -240,12 +239,13 @@ export class QuicheConnection implements QuicConnection {
       // The peer broke a rule of QUIC or TLS. quiche has already prepared the CONNECTION_CLOSE that tells it so;
       // the turn sends it and reports the end of the connection.
     }
-    this.#host.schedule(this)
+    this.#wake()
   }
 
   /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
   turn(): void {
     if (this.closed) return this.#lingerOrForget()
+    this.#inTurn = true
     try {
       if (!this.established) this.#checkEstablished()
       if (this.established) this.#handOut()
@@ -254,6 +254,7 @@ export class QuicheConnection implements QuicConnection {
       this.#host.onError(error)
       this.#close(true, INTERNAL_ERROR, 'internal error')
     }
+    this.#inTurn = false
     this.#transmit()
     this.#checkClosed()
     this.#setTimer()
@@ -275,17 +276,8 @@ export class QuicheConnection implements QuicConnection {
     this.turn()
   }
 
-  issueConnectionId(cid: Uint8Array, resetToken: bigint): boolean {
-    try {
-      this.#native.newSourceCid(cid, resetToken, false)
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  get sourceConnectionIdsLeft(): number {
-    return (this.#native as unknown as { sourceCidsLeft(): number }).sourceCidsLeft()
+  #wake(): void {
+    if (!this.#inTurn) this.#host.schedule(this)
   }
 
   // -- the steps of a turn -------------------------------------------------------------------------------------
@@ -294,6 +286,7 @@ export class QuicheConnection implements QuicConnection {
     if (!this.#native.isEstablished()) return
     this.handshakeMs = performance.now() - this.#startedAt
     this.#peerCertificate = this.#native.peerCertChain()?.[0]
+    this.resumed = this.#native.isResumed()
     this.alpn = new TextDecoder().decode(this.#native.applicationProto())
     this.#host.handshakeDone(this)
     if (this.#expectedIp !== undefined && !certificateNamesIp(this.#peerCertificate, this.#expectedIp)) {
@@ -523,7 +516,7 @@ export class QuicheConnection implements QuicConnection {
     } catch {
       // The stream has ended already: there is nothing left to shut down.
     }
-    this.#host.schedule(this)
+    this.#wake()
   }
 
   #close(application: boolean, code: number, reason: string): void {
@@ -534,7 +527,7 @@ export class QuicheConnection implements QuicConnection {
     } catch {
       // Already closing.
     }
-    this.#host.schedule(this)
+    this.#wake()
   }
 }
 

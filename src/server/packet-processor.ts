@@ -16,6 +16,7 @@ import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
 import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { RouteTable } from '../ip/route-table.ts'
+import { TokenBucket } from '../ip/token-bucket.ts'
 
 /** Where a packet can go. `deliver` says why it went nowhere, if so. */
 interface NextHop {
@@ -30,7 +31,12 @@ export interface ProcessorOptions {
   clientToClient: boolean
   /** Called with the duration, in seconds, of one packet's processing out of every `SAMPLE_EVERY`. */
   observeDuration: (seconds: number) => void
+  /** ms that never go back. */
+  now: () => number
 }
+
+/** ICMP errors of the router itself, for all clients together (RFC 4443 §2.4 (f)). The tunnels limit theirs themselves. */
+const ICMP_ERRORS = { perSecond: 100, burst: 50 }
 
 /** Reading the clock twice for every packet would cost more than much of what is measured. */
 const SAMPLE_EVERY = 64
@@ -40,10 +46,12 @@ export class PacketProcessor {
   readonly dropped: Record<string, number> = {}
   readonly #routes = new RouteTable<NextHop>()
   readonly #options: ProcessorOptions
+  readonly #icmpBudget: TokenBucket
   #untilSample = 1
 
   constructor(options: ProcessorOptions) {
     this.#options = options
+    this.#icmpBudget = new TokenBucket({ ...ICMP_ERRORS, now: options.now })
   }
 
   /**
@@ -101,7 +109,10 @@ export class PacketProcessor {
   #refuse(packet: Uint8Array, reason: 'no-route' | 'prohibited'): Drop {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1
     const source = packetVersion(packet) === 4 ? this.#options.gateway.v4 : this.#options.gateway.v6
-    return { reason, icmp: source === undefined ? undefined : icmpError(reason, packet, source) }
+    if (source === undefined || !this.#icmpBudget.isAvailable) return { reason }
+    const icmp = icmpError(reason, packet, source)
+    if (icmp !== undefined) this.#icmpBudget.take()
+    return { reason, icmp }
   }
 }
 

@@ -98,6 +98,7 @@ export class MasqueServer {
       gateway,
       clientToClient: config.tunnel.clientToClient,
       observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
+      now: () => performance.now(),
     })
     const gatewayHost = this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
     for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])

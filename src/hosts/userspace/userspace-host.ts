@@ -31,13 +31,13 @@ import {
   validatePacket,
 } from '../../ip/packet.ts'
 import { IpProtocol } from '../../ip/protocol.ts'
+import { TokenBucket } from '../../ip/token-bucket.ts'
 import { decodeUdp, encodeUdpPacket, UDP_HEADER_LENGTH, verifyUdpChecksum } from '../../ip/udp.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Host } from '../host.ts'
 import { FLOW_PORT, FlowSink, flowIdAt } from './flow.ts'
 import { icmpErrorReport, readQuotedPacket } from './icmp-error-report.ts'
 import { type EchoMessage, type PingCounters, PingError, Pinger, type PingOptions, type PingResult } from './pinger.ts'
-import { TokenBucket } from './token-bucket.ts'
 import { type UdpAddressing, type UdpDatagram, UdpPorts } from './udp-ports.ts'
 
 export const ECHO_PORT = 7
@@ -160,7 +160,11 @@ export class UserspaceHost implements Host {
     this.#flowPort = options.flowPort ?? FLOW_PORT
     this.#verifyFlowChecksums = options.verifyFlowChecksums ?? true
     const icmpErrorsPerSecond = options.icmpErrorsPerSecond ?? 100
-    this.#icmpErrorBucket = new TokenBucket(icmpErrorsPerSecond, icmpErrorsPerSecond)
+    this.#icmpErrorBucket = new TokenBucket({
+      perSecond: icmpErrorsPerSecond,
+      burst: icmpErrorsPerSecond,
+      now: () => this.clock.now(),
+    })
     this.udp = new UdpPorts((addressing, payload) => this.#sendUdp(addressing, payload))
     this.udp.bind(ECHO_PORT, datagram => this.#echo(datagram))
     this.udp.bind(DISCARD_PORT, datagram => this.#discard(datagram))
@@ -382,7 +386,7 @@ export class UserspaceHost implements Host {
 
   #sendPortUnreachable(offending: Uint8Array): void {
     // In this order, so that packets that get no error anyway do not use up the allowance.
-    if (!mayReportOn(offending) || !this.#icmpErrorBucket.take(this.clock.now())) {
+    if (!mayReportOn(offending) || !this.#icmpErrorBucket.take()) {
       this.counters.icmpErrorsSuppressed++
       return
     }

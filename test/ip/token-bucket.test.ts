@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { TokenBucket } from '../../src/connect-ip/token-bucket.ts'
+import { TokenBucket } from '../../src/ip/token-bucket.ts'
 
-describe('connect-ip/token-bucket', () => {
+describe('ip/token-bucket', () => {
   let time = 0
   const bucketOf = (perSecond: number, burst: number) => new TokenBucket({ perSecond, burst, now: () => time })
   const takeAll = (bucket: TokenBucket) => {
