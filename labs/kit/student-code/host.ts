@@ -1,0 +1,234 @@
+/**
+ * What runs in the child process beside a student's code: it loads the code, calls what it is told to call, and sends
+ * back what was returned. It knows no expected results, so there is nothing here worth stealing.
+ *
+ * Three walls stand around the student's code. This file builds the innermost: it takes away every global and every
+ * module by which code reaches out of its process. The process itself is started with Node's permission model (no
+ * files, no child processes, no threads), and its parent ends it when it takes too much of anything (sandbox.ts).
+ *
+ * It is bundled into one script and given to `node -e`, so that the child need not be allowed to read any file.
+ */
+import { Socket } from 'node:net'
+import { compileFunction } from 'node:vm'
+import { fromWire, NotCloneable, toWire } from './codec.ts'
+import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
+import type { Reply, Request, WireError } from './protocol.ts'
+
+const MODULES = ['assert', 'assert/strict', 'buffer', 'events', 'path', 'string_decoder', 'url', 'util'] as const
+
+const GLOBALS = new Set(
+  (
+    'Object Function Array Number parseFloat parseInt Infinity NaN undefined Boolean String Symbol Date Promise RegExp ' +
+    'Error AggregateError EvalError RangeError ReferenceError SyntaxError TypeError URIError globalThis JSON Math Intl ' +
+    'ArrayBuffer SharedArrayBuffer Atomics Uint8Array Int8Array Uint16Array Int16Array Uint32Array Int32Array ' +
+    'Float32Array Float64Array Float16Array Uint8ClampedArray BigUint64Array BigInt64Array DataView Map BigInt Set ' +
+    'WeakMap WeakSet WeakRef FinalizationRegistry Proxy Reflect Iterator decodeURI decodeURIComponent encodeURI ' +
+    'encodeURIComponent escape unescape eval isFinite isNaN Buffer URL URLSearchParams AbortController AbortSignal ' +
+    'Event EventTarget DOMException TextEncoder TextDecoder setTimeout clearTimeout setInterval clearInterval ' +
+    'setImmediate clearImmediate queueMicrotask structuredClone atob btoa'
+  ).split(' '),
+)
+
+/** What this file needs itself is taken before any student's code can have changed it. */
+const realProcess = process
+const pipe = new Socket({ fd: 3, readable: true, writable: true })
+const { writeSync } = process.getBuiltinModule('node:fs')
+const { inspect } = process.getBuiltinModule('node:util')
+const provided = new Map(MODULES.map(name => [name as string, process.getBuiltinModule(`node:${name}`)]))
+
+function send(reply: Reply): void {
+  pipe.write(encodeFrame(reply))
+}
+
+/** A console that writes and can do nothing else. */
+const print =
+  (descriptor: 1 | 2) =>
+  (...values: unknown[]) => {
+    const text = values.map(value => (typeof value === 'string' ? value : inspect(value))).join(' ')
+    try {
+      writeSync(descriptor, `${text}\n`)
+    } catch {
+      // Nobody reads it any more.
+    }
+  }
+const quiet = () => {}
+const console = {
+  log: print(1),
+  info: print(1),
+  debug: print(1),
+  dir: print(1),
+  table: print(1),
+  group: print(1),
+  groupEnd: quiet,
+  time: quiet,
+  timeEnd: quiet,
+  assert: (holds: unknown, ...values: unknown[]) => {
+    if (!holds) console.error('Assertion failed', ...values)
+  },
+  error: print(2),
+  warn: print(2),
+  trace: print(2),
+}
+
+/** What is left of `process`: enough for code that measures or branches on it. */
+const process_ = {
+  argv: [] as string[],
+  env: {} as Record<string, string>,
+  platform: realProcess.platform,
+  arch: realProcess.arch,
+  version: realProcess.version,
+  versions: { ...realProcess.versions },
+  hrtime: realProcess.hrtime,
+  nextTick: realProcess.nextTick,
+  uptime: () => realProcess.uptime(),
+  exit: realProcess.exit.bind(realProcess),
+}
+
+function closeTheDoors(): void {
+  const exit = realProcess.exit.bind(realProcess)
+  process_.exit = (code?: number | string | null) => exit(code)
+  for (const name of Object.getOwnPropertyNames(globalThis)) {
+    if (!GLOBALS.has(name)) delete (globalThis as Record<string, unknown>)[name]
+  }
+  Object.assign(globalThis, { console, process: process_, global: globalThis })
+  // Should the real one be found by some way nobody thought of, it is of little use.
+  const dangerous = ['kill', '_kill', 'binding', '_linkedBinding', 'dlopen', 'getBuiltinModule', '_debugProcess']
+  for (const name of dangerous) delete (realProcess as unknown as Record<string, unknown>)[name]
+}
+
+const loaded = new Map<string, Record<string, unknown>>()
+const objects = new Map<number, object>()
+
+function load(file: string, code: string): void {
+  const module = { exports: {} as Record<string, unknown> }
+  const require = (name: string): unknown => {
+    const found = provided.get(name.replace(/^node:/, ''))
+    if (!found) throw new Error(`${name} is not available to exercises`)
+    return found
+  }
+  // Without a callback for it, import() fails in this code, in whatever form it is written.
+  const run = compileFunction(code, ['module', 'exports', 'require'], { filename: `student:${file}` })
+  run.call(undefined, module, module.exports, require)
+  loaded.set(file, module.exports)
+}
+
+function describe(error: unknown, kind: string): WireError {
+  try {
+    if (!(error instanceof Error)) return { kind, message: `${inspect(error)} (not an Error)`.slice(0, 4000) }
+    const frame = /student:(.+?):(\d+):(\d+)/.exec(String(error.stack))
+    const outOfMemory =
+      error instanceof RangeError &&
+      /^(Array buffer allocation failed|Invalid (typed )?array (buffer )?length)/.test(error.message)
+    return {
+      kind: outOfMemory ? 'memory' : kind,
+      message: String(error.message).slice(0, 4000),
+      errorName: String(error.constructor?.name ?? error.name).slice(0, 200),
+      ...(frame ? { at: [frame[1]!, Number(frame[2]), Number(frame[3])] } : {}),
+    }
+  } catch {
+    return { kind, message: 'an error that cannot be shown' }
+  }
+}
+
+function reply(id: number, value: unknown, name: string): void {
+  try {
+    const frame = encodeFrame({ id, value: toWire(value, `what ${name} returned`) })
+    if (frame.length > MAX_FRAME_BYTES) {
+      throw new NotCloneable(
+        `what ${name} returned takes ${frame.length} bytes; at most ${MAX_FRAME_BYTES} can be handed over`,
+      )
+    }
+    pipe.write(frame)
+  } catch (error) {
+    const notCloneable = error instanceof NotCloneable
+    send({ id, error: notCloneable ? { kind: 'not-cloneable', message: error.message } : describe(error, 'threw') })
+  }
+}
+
+function missing(name: string, names: readonly string[]): WireError {
+  return { kind: 'missing-export', message: JSON.stringify([name, names.slice(0, 50)]) }
+}
+
+function exported(file: string, name: string): unknown {
+  const exports = loaded.get(file) ?? {}
+  return Object.hasOwn(exports, name) ? exports[name] : undefined
+}
+
+async function callEach(id: number, name: string, argLists: unknown[], target: unknown, self: unknown): Promise<void> {
+  for (const wire of argLists) {
+    const args = fromWire(wire) as unknown[]
+    try {
+      reply(id, await Reflect.apply(target as () => unknown, self, args), name)
+    } catch (error) {
+      send({ id, error: describe(error, 'threw') })
+    }
+  }
+}
+
+async function obey(request: Request): Promise<void> {
+  const { id } = request
+  switch (request.op) {
+    case 'load':
+      try {
+        load(request.file, request.code)
+        send({ id, value: null })
+      } catch (error) {
+        send({ id, error: describe(error, 'import') })
+      }
+      return
+    case 'call': {
+      const target = exported(request.file, request.name)
+      if (typeof target !== 'function') {
+        send({ id, error: missing(request.name, Object.keys(loaded.get(request.file) ?? {})), all: true })
+        return
+      }
+      await callEach(id, `${request.name}()`, request.argLists, target, undefined)
+      return
+    }
+    case 'create': {
+      const target = exported(request.file, request.name)
+      if (typeof target !== 'function') {
+        send({ id, error: missing(request.name, Object.keys(loaded.get(request.file) ?? {})) })
+        return
+      }
+      try {
+        objects.set(request.object, Reflect.construct(target, fromWire(request.args) as unknown[]))
+        send({ id, value: null })
+      } catch (error) {
+        send({ id, error: describe(error, 'threw') })
+      }
+      return
+    }
+    case 'method': {
+      const self = objects.get(request.object) as Record<string, unknown> | undefined
+      const target = self?.[request.name]
+      if (typeof target !== 'function') {
+        const names = self ? Object.getOwnPropertyNames(Object.getPrototypeOf(self)) : []
+        send({ id, error: missing(request.name, names), all: true })
+        return
+      }
+      await callEach(id, `${request.name}()`, request.argLists, target, self)
+      return
+    }
+    case 'get':
+      try {
+        reply(id, (objects.get(request.object) as Record<string, unknown> | undefined)?.[request.name], request.name)
+      } catch (error) {
+        send({ id, error: describe(error, 'threw') })
+      }
+  }
+}
+
+closeTheDoors()
+const frames = new FrameReader()
+pipe.on('data', (piece: Buffer) => {
+  for (const message of frames.push(piece)) void obey(message as Request)
+})
+// The check has gone, and with it any reason to be here.
+pipe.on('close', () => realProcess.exit(0))
+pipe.on('error', () => realProcess.exit(0))
+// Thrown after its function has returned, by a timer or in a promise that nobody waits for.
+realProcess.on('uncaughtException', error => {
+  pipe.write(encodeFrame({ id: -1, error: describe(error, 'threw') }), () => realProcess.exit(1))
+})
+send({ id: 0, ready: true })

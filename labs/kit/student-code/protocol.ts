@@ -1,0 +1,26 @@
+/** What a check asks of the student's process, and what it is told. Values are in the form of codec.ts. */
+
+export type Request =
+  /** Evaluate the code of a file. It stays loaded. */
+  | { id: number; op: 'load'; file: string; code: string }
+  /** Call an exported function of a loaded file once for each list of arguments. */
+  | { id: number; op: 'call'; file: string; name: string; argLists: unknown[] }
+  /** Construct an exported class, and keep the object under a number. */
+  | { id: number; op: 'create'; file: string; name: string; object: number; args: unknown }
+  | { id: number; op: 'method'; object: number; name: string; argLists: unknown[] }
+  | { id: number; op: 'get'; object: number; name: string }
+
+export type Reply =
+  /** The child is up. */
+  | { id: 0; ready: true }
+  /** One outcome; a request with n lists of arguments has n of them. */
+  | { id: number; value: unknown }
+  | { id: number; error: WireError; all?: true }
+
+export interface WireError {
+  kind: string
+  message: string
+  errorName?: string
+  /** Line and column in the code that was loaded, both from 1. */
+  at?: [file: string, line: number, column: number]
+}

@@ -1,0 +1,298 @@
+/**
+ * The child process that holds a student's code, and the limits that are put on it from outside.
+ *
+ * | what                      | by                                                                  |
+ * | ------------------------- | ------------------------------------------------------------------- |
+ * | files, processes, threads | Node's permission model: none                                       |
+ * | environment, input        | empty                                                               |
+ * | time                      | CPU time of a call where it can be read, else wall-clock time; SIGKILL |
+ * | memory                    | V8's heap limit; resident memory, looked at all the time; SIGKILL    |
+ * | output                    | counted; the beginning is kept; SIGKILL                             |
+ * | an orphan's time          | RLIMIT_CPU, should this process be killed first                     |
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Duplex, Readable } from 'node:stream'
+import { hostScript } from './build.ts'
+import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
+import type { Request, WireError } from './protocol.ts'
+
+export interface Limits {
+  /** CPU time of one call, in milliseconds. A busy machine does not shorten it. */
+  cpuMs: number
+  /** Wall-clock time of one call. */
+  wallMs: number
+  /** Wall-clock time of all calls together. */
+  totalMs: number
+  heapMb: number
+  /** Resident memory of the whole process, of which Node itself takes about 50. */
+  memoryMb: number
+  outputBytes: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  cpuMs: 3000,
+  wallMs: 15_000,
+  totalMs: 60_000,
+  heapMb: 128,
+  memoryMb: 320,
+  outputBytes: 1024 * 1024,
+}
+
+const KEPT_OUTPUT_BYTES = 64 * 1024
+const WATCH_MS = 25
+const TICKS_PER_SECOND = 100
+const PAGE_BYTES = 4096
+
+/** Why the process is gone. */
+export interface End {
+  kind: 'timeout' | 'memory' | 'exited' | 'output' | 'threw'
+  message: string
+  error?: WireError
+}
+
+export type WireOutcome = { value: unknown } | { error: WireError }
+
+interface Pending {
+  outcomes: WireOutcome[]
+  count: number
+  /** When the call that is running now was first seen to run, and what the process had used then. */
+  since: { outcomes: number; at: number; cpuMs: number }
+  settle(result: { outcomes: WireOutcome[]; all?: WireError; end?: End }): void
+}
+
+/** Without the members' `id`, which the sandbox gives. */
+export type Ask = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never
+
+const running = new Set<Sandbox>()
+process.on('exit', () => {
+  for (const sandbox of running) sandbox.kill()
+})
+
+export class Sandbox {
+  readonly limits: Limits
+  #child: ChildProcess
+  #pipe: Duplex
+  #frames = new FrameReader()
+  #pending = new Map<number, Pending>()
+  #nextId = 1
+  #end: End | undefined
+  #exited: Promise<void>
+  #printed = 0
+  #output: Buffer[] = []
+  #watch: NodeJS.Timeout
+  #readyAt: number | undefined
+  #startedAt = performance.now()
+  #busySince: number | undefined
+  #busyMs = 0
+
+  static async start(limits: Partial<Limits> = {}): Promise<Sandbox> {
+    return new Sandbox(await hostScript(), { ...DEFAULT_LIMITS, ...limits })
+  }
+
+  private constructor(script: string, limits: Limits) {
+    this.limits = limits
+    const node = [
+      process.execPath,
+      process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
+      '--no-warnings',
+      `--max-old-space-size=${limits.heapMb}`,
+      '-e',
+      script,
+    ]
+    // The shell sets what only a process itself can set, then becomes node. No core dumps, CPU time in seconds (for all
+    // requests together, start included), data in KiB, open files.
+    const cpuSeconds = Math.ceil(limits.totalMs / 1000) + 5
+    const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + 300) * 1024}; ulimit -n 64; exec "$@"`
+    const [command, ...args] = process.platform === 'win32' ? node : ['/bin/sh', '-c', rlimits, 'sh', ...node]
+    this.#child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/' })
+    this.#pipe = this.#child.stdio[3] as Duplex
+    running.add(this)
+
+    this.#exited = new Promise(resolve => {
+      this.#child.once('error', error => {
+        this.#finish({ kind: 'exited', message: `its process could not be started: ${error.message}` })
+        resolve()
+      })
+      // Not 'exit': what the process said last is still in the pipes then.
+      this.#child.once('close', (code, signal) => {
+        const memory = signal === 'SIGABRT' || code === 134 || /heap out of memory/.test(this.output)
+        this.#finish(
+          memory
+            ? { kind: 'memory', message: `it took more than ${limits.heapMb} MB of heap` }
+            : {
+                kind: 'exited',
+                message: signal ? `its process was ended by ${signal}` : `it ended its process (exit status ${code})`,
+              },
+        )
+        resolve()
+      })
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr] as Readable[]) {
+      stream.on('data', (piece: Buffer) => this.#print(piece))
+      stream.on('error', () => {})
+    }
+    this.#pipe.on('data', (piece: Buffer) => this.#read(piece))
+    this.#pipe.on('error', () => {})
+    this.#watch = setInterval(() => this.#look(), WATCH_MS)
+  }
+
+  get ended(): End | undefined {
+    return this.#end
+  }
+
+  /** The beginning of what was printed. */
+  get output(): string {
+    return Buffer.concat(this.#output).toString('utf8')
+  }
+
+  /** How long the process took to start, in ms, once it has. */
+  get startMs(): number | undefined {
+    return this.#readyAt === undefined ? undefined : this.#readyAt - this.#startedAt
+  }
+
+  /**
+   * Asks, and waits for `count` outcomes. Fewer come when the process ends first (`end` says why), none when all would
+   * be the same error (`all`).
+   */
+  async ask(ask: Ask, count = 1): Promise<{ outcomes: WireOutcome[]; all?: WireError; end?: End }> {
+    if (this.#end) return { outcomes: [], end: this.#end }
+    const id = this.#nextId++
+    const frame = encodeFrame({ ...ask, id })
+    if (frame.length > MAX_FRAME_BYTES)
+      throw new RangeError(`arguments of ${frame.length} bytes; at most ${MAX_FRAME_BYTES}`)
+    return await new Promise(settle => {
+      const startedAt = performance.now()
+      if (this.#pending.size === 0) this.#busySince = startedAt
+      const since = { outcomes: 0, at: startedAt, cpuMs: this.#usage()?.cpuMs ?? 0 }
+      this.#pending.set(id, { outcomes: [], count, since, settle })
+      this.#pipe.write(frame)
+      if (count === 0) this.#settle(id)
+    })
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Ends the process and waits until it is gone. */
+  async close(): Promise<void> {
+    this.#finish({ kind: 'exited', message: 'it was closed' })
+    await this.#exited
+  }
+
+  #read(piece: Buffer): void {
+    if (this.#end) return
+    try {
+      for (const message of this.#frames.push(piece)) this.#receive(message)
+    } catch {
+      this.#finish({ kind: 'exited', message: 'it wrote into the pipe through which its results are fetched' })
+    }
+  }
+
+  /** The message comes from a process that a student's code controls: nothing is taken for granted. */
+  #receive(message: unknown): void {
+    if (typeof message !== 'object' || message === null) throw new TypeError('not a reply')
+    const { id, value, error, all, ready } = message as Record<string, unknown>
+    if (id === 0 && ready === true) {
+      this.#readyAt ??= performance.now()
+      return
+    }
+    if (error !== undefined && !isWireError(error)) throw new TypeError('not a reply')
+    if (id === -1 && error) {
+      this.#finish({ kind: 'threw', message: 'it threw after the function had returned', error })
+      return
+    }
+    const pending = typeof id === 'number' ? this.#pending.get(id) : undefined
+    // An answer to a question that nobody asked.
+    if (!pending) return
+    if (error && all === true) {
+      this.#settle(id as number, { all: error })
+      return
+    }
+    pending.outcomes.push(error ? { error } : { value })
+    if (pending.outcomes.length >= pending.count) this.#settle(id as number)
+  }
+
+  #settle(id: number, more: { all?: WireError; end?: End } = {}): void {
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    this.#pending.delete(id)
+    if (this.#pending.size === 0 && this.#busySince !== undefined) {
+      this.#busyMs += performance.now() - this.#busySince
+      this.#busySince = undefined
+    }
+    pending.settle({ outcomes: pending.outcomes, ...more })
+  }
+
+  #finish(end: End): void {
+    if (this.#end) return
+    this.#end = end
+    clearInterval(this.#watch)
+    running.delete(this)
+    this.kill()
+    for (const id of [...this.#pending.keys()]) this.#settle(id, { end })
+  }
+
+  #print(piece: Buffer): void {
+    const room = KEPT_OUTPUT_BYTES - this.#printed
+    if (room > 0) this.#output.push(Buffer.from(piece.subarray(0, room)))
+    this.#printed += piece.length
+    if (this.#printed > this.limits.outputBytes) {
+      this.#finish({ kind: 'output', message: `it printed more than ${this.limits.outputBytes} bytes` })
+    }
+  }
+
+  #look(): void {
+    const { limits } = this
+    const usage = this.#usage()
+    if (usage && usage.residentBytes > limits.memoryMb * 1024 * 1024) {
+      this.#finish({ kind: 'memory', message: `it took more than ${limits.memoryMb} MB of memory` })
+      return
+    }
+    const now = performance.now()
+    for (const pending of this.#pending.values()) {
+      const { since, outcomes } = pending
+      if (outcomes.length !== since.outcomes) {
+        pending.since = { outcomes: outcomes.length, at: now, cpuMs: usage?.cpuMs ?? 0 }
+        continue
+      }
+      const usedUp = usage !== undefined && usage.cpuMs - since.cpuMs > limits.cpuMs
+      const what = usedUp ? limits.cpuMs : now - since.at > limits.wallMs ? limits.wallMs : undefined
+      if (what === undefined) continue
+      this.#finish({ kind: 'timeout', message: `it had not ended after ${what / 1000} s` })
+      return
+    }
+    const busy = this.#busyMs + (this.#busySince === undefined ? 0 : now - this.#busySince)
+    if (busy > limits.totalMs) {
+      this.#finish({ kind: 'timeout', message: `all calls together took more than ${limits.totalMs / 1000} s` })
+    }
+  }
+
+  /** From /proc, where there is one. */
+  #usage(): { cpuMs: number; residentBytes: number } | undefined {
+    try {
+      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1')
+      // The name, in parentheses, may hold anything.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      const [user, system, resident] = [fields[11], fields[12], fields[21]].map(Number)
+      return {
+        cpuMs: ((user! + system!) * 1000) / TICKS_PER_SECOND,
+        residentBytes: resident! * PAGE_BYTES,
+      }
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function isWireError(value: unknown): value is WireError {
+  if (typeof value !== 'object' || value === null) return false
+  const { kind, message, errorName, at } = value as Record<string, unknown>
+  return (
+    typeof kind === 'string' &&
+    typeof message === 'string' &&
+    (errorName === undefined || typeof errorName === 'string') &&
+    (at === undefined || (Array.isArray(at) && at.length === 3 && typeof at[0] === 'string'))
+  )
+}

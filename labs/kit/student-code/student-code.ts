@@ -1,0 +1,200 @@
+/** `StudentCode` for an exercise folder: builds what is called, and calls it in a sandbox. */
+import { type BuiltFile, buildStudentFile } from './build.ts'
+import { fromWire, toWire } from './codec.ts'
+import type { WireError } from './protocol.ts'
+import { type Ask, type End, type Limits, Sandbox, type WireOutcome } from './sandbox.ts'
+import {
+  type Outcome,
+  STUDENT_ERROR_KINDS,
+  type StudentCode,
+  StudentError,
+  type StudentErrorDetails,
+  type StudentErrorKind,
+  type StudentObject,
+} from './types.ts'
+
+export type { Outcome, StudentCode, StudentErrorKind, StudentObject } from './types.ts'
+export { StudentError } from './types.ts'
+
+export interface StudentCodeOptions {
+  /** Where the student's files are. */
+  exercises: string
+  /** Ends the process when it is aborted. */
+  signal?: AbortSignal
+  limits?: Partial<Limits>
+}
+
+/** Nothing is read or started before the first call. `close` it in the end. */
+export function openStudentCode({ exercises, signal, limits = {} }: StudentCodeOptions): StudentCode {
+  const code = new SandboxedCode(exercises, limits)
+  const close = () => void code.close()
+  if (signal?.aborted) close()
+  else signal?.addEventListener('abort', close, { once: true })
+  return code
+}
+
+class SandboxedCode implements StudentCode {
+  #folder: string
+  #limits: Partial<Limits>
+  #sandbox: Promise<Sandbox> | undefined
+  #files = new Map<string, Promise<BuiltFile>>()
+  #loading = new Map<string, Promise<void>>()
+  #objects = 0
+  #closed = false
+
+  constructor(folder: string, limits: Partial<Limits>) {
+    this.#folder = folder
+    this.#limits = limits
+  }
+
+  async call<T>(file: string, name: string, ...args: unknown[]): Promise<T> {
+    const [outcome] = await this.batch<T>(file, name, [args])
+    if (!outcome!.ok) throw outcome!.error
+    return outcome!.value
+  }
+
+  async batch<T>(file: string, name: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]> {
+    await this.#load(file)
+    const ask: Ask = { op: 'call', file, name, argLists: argLists.map(args => toWire([...args])) }
+    return await this.#each<T>(ask, argLists.length, file, `${name}()`)
+  }
+
+  async create(file: string, className: string, ...args: unknown[]): Promise<StudentObject> {
+    await this.#load(file)
+    const object = ++this.#objects
+    const what = `new ${className}()`
+    const one = async (ask: Ask, what: string) => {
+      const [outcome] = await this.#each(ask, 1, file, what)
+      if (!outcome!.ok) throw outcome!.error
+      return outcome!.value
+    }
+    await one({ op: 'create', file, name: className, object, args: toWire(args) }, what)
+    const batch = async <T>(method: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]> => {
+      const ask: Ask = { op: 'method', object, name: method, argLists: argLists.map(list => toWire([...list])) }
+      return await this.#each<T>(ask, argLists.length, file, `${className}.${method}()`)
+    }
+    return {
+      batch,
+      async call<T>(method: string, ...args: unknown[]) {
+        const [outcome] = await batch<T>(method, [args])
+        if (!outcome!.ok) throw outcome!.error
+        return outcome!.value
+      },
+      get: async <T>(property: string) =>
+        (await one({ op: 'get', object, name: property }, `${className}.${property}`)) as T,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#sandbox?.then(
+      sandbox => sandbox.close(),
+      () => {},
+    )
+  }
+
+  async #start(): Promise<Sandbox> {
+    if (this.#closed) throw new Error('the student code has been closed')
+    this.#sandbox ??= Sandbox.start(this.#limits)
+    return await this.#sandbox
+  }
+
+  /** Builds and loads a file at its first use. The process starts meanwhile. */
+  #load(file: string): Promise<void> {
+    let loading = this.#loading.get(file)
+    if (!loading) {
+      loading = (async () => {
+        const starting = this.#start()
+        starting.catch(() => {})
+        const built = buildStudentFile(this.#folder, file)
+        this.#files.set(file, built)
+        const { code } = await built
+        await starting
+        const [outcome] = await this.#each({ op: 'load', file, code }, 1, file, `loading ${file}`)
+        if (!outcome!.ok) throw outcome!.error
+      })()
+      this.#loading.set(file, loading)
+    }
+    return loading
+  }
+
+  async #each<T>(ask: Ask, count: number, file: string, what: string): Promise<Outcome<T>[]> {
+    const sandbox = await this.#start()
+    const { outcomes, all, end } = await sandbox.ask(ask, count)
+    if (all) throw await this.#error(all, file, what, sandbox)
+    const result: Outcome<T>[] = []
+    for (const outcome of outcomes) result.push(await this.#outcome<T>(outcome, file, what, sandbox))
+    if (end && result.length < count) {
+      const error = await this.#endError(end, file, what, sandbox)
+      while (result.length < count) result.push({ ok: false, error })
+    }
+    return result
+  }
+
+  async #outcome<T>(outcome: WireOutcome, file: string, what: string, sandbox: Sandbox): Promise<Outcome<T>> {
+    if ('error' in outcome) return { ok: false, error: await this.#error(outcome.error, file, what, sandbox) }
+    try {
+      return { ok: true, value: fromWire(outcome.value) as T }
+    } catch {
+      return { ok: false, error: new StudentError('not-cloneable', `${what} returned what cannot be read`, { file }) }
+    }
+  }
+
+  async #error(wire: WireError, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
+    const kind: StudentErrorKind = STUDENT_ERROR_KINDS.find(known => known === wire.kind) ?? 'threw'
+    const details: StudentErrorDetails = { file, ...(await this.#position(wire)), ...printed(sandbox) }
+    if (wire.errorName !== undefined) details.errorName = wire.errorName
+    const where = details.line === undefined ? details.file : `${details.file}:${details.line}:${details.column}`
+    const thrown = wire.errorName ? `${wire.errorName}: ${wire.message}` : wire.message
+    switch (kind) {
+      case 'missing-export':
+        return new StudentError(kind, missingExport(wire.message, file, what), details)
+      case 'import':
+        return new StudentError(kind, `${where}: the file throws when it is loaded: ${thrown}`, details)
+      case 'threw':
+        return new StudentError(kind, `${where}: ${what} throws ${thrown}`, details)
+      case 'memory':
+        return new StudentError(kind, `${where}: ${what} asks for more memory than there is: ${thrown}`, details)
+      default:
+        return new StudentError(kind, `${file}: ${wire.message}`, details)
+    }
+  }
+
+  async #endError(end: End, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
+    if (end.error) {
+      const error = await this.#error(end.error, file, what, sandbox)
+      return new StudentError('threw', `${error.message} (after the function had returned)`, { ...error })
+    }
+    return new StudentError(end.kind, `${file}: ${what}: ${end.message}`, { file, ...printed(sandbox) })
+  }
+
+  /** Where in the student's own file that was. */
+  async #position({ at }: WireError): Promise<StudentErrorDetails> {
+    if (!at) return {}
+    const built = await this.#files.get(at[0])?.catch(() => undefined)
+    return built?.original(at[1], at[2]) ?? {}
+  }
+}
+
+function printed(sandbox: Sandbox): { output?: string } {
+  const { output } = sandbox
+  return output === '' ? {} : { output }
+}
+
+/** `wire`: what was looked for, and what there is. */
+function missingExport(wire: string, file: string, what: string): string {
+  let wanted = what
+  let names: string[] = []
+  try {
+    const parsed = JSON.parse(wire) as [string, string[]]
+    wanted = String(parsed[0])
+    names = parsed[1].map(String).filter(name => name !== 'constructor')
+  } catch {
+    // Then it is said without the names.
+  }
+  const similar = names.find(name => name.toLowerCase() === wanted.toLowerCase())
+  const hint = similar ? ` Is ${similar} meant to be ${wanted}?` : ''
+  const there = names.length === 0 ? 'nothing' : names.join(', ')
+  if (what.includes('.')) return `${file}: there is no method ${wanted}; there is ${there}.${hint}`
+  return `${file}: there is no export named ${wanted}; the file exports ${there}.${hint}`
+}
