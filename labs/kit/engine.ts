@@ -7,7 +7,9 @@ import { Cleanup } from './cleanup.ts'
 import { exerciseFolder } from './exercises.ts'
 import { LiveReporter } from './live.ts'
 import { defaultSeed } from './seed.ts'
+import { feedbackOf } from './student-code/feedback.ts'
 import type { StudentCode } from './student-code/student-code.ts'
+import { StudentError } from './student-code/types.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task } from './types.ts'
 
 export const DEFAULT_TIMEOUT_MS = 40_000
@@ -166,6 +168,7 @@ function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedba
   if (error instanceof CheckFailure || error instanceof AnswerFileError) {
     return { passed: false, read: task.reading, ...error.feedback }
   }
+  if (error instanceof StudentError) return { passed: false, read: task.reading, ...feedbackOf(error) }
   const last = steps.findLast(step => step.state === 'failed')
   return {
     passed: false,

@@ -11,7 +11,7 @@ import * as esbuild from 'esbuild'
 import { StudentError } from './types.ts'
 
 const MAX_FILE_BYTES = 512 * 1024
-const MODULES = new Set(['assert', 'assert/strict', 'buffer', 'events', 'path', 'string_decoder', 'url', 'util'])
+const MODULES = new Set(['assert', 'assert/strict', 'buffer', 'path', 'string_decoder', 'url', 'util'])
 
 /** A file of the student, ready to run, and the way back from its lines to the student's. */
 export interface BuiltFile {
@@ -148,8 +148,7 @@ function compileError(error: unknown, entry: string, sources: Map<string, string
     return new StudentError('compile', `${entry} cannot be compiled: the compiler gave up on it`, { file: entry })
   }
   const file = first.location ? first.location.file.replace(/^student:/, '') : entry
-  const where = first.location ? `${file}:${first.location.line}:${first.location.column + 1}` : file
-  return new StudentError('compile', `${where}: ${first.text}`, {
+  return new StudentError('compile', compilerText(first.text), {
     file,
     ...(first.location && {
       line: first.location.line,
@@ -157,6 +156,12 @@ function compileError(error: unknown, entry: string, sources: Map<string, string
       source: sources.get(file)?.split('\n')[first.location.line - 1] ?? first.location.lineText,
     }),
   })
+}
+
+/** In the words of a student's file, not of the form it is turned into. */
+function compilerText(text: string): string {
+  if (text.startsWith('Top-level await')) return "'await' can only be used inside an async function in an exercise"
+  return text
 }
 
 let host: Promise<string> | undefined

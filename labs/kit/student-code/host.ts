@@ -14,7 +14,11 @@ import { fromWire, NotCloneable, toWire } from './codec.ts'
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
 import type { Reply, Request, WireError } from './protocol.ts'
 
-const MODULES = ['assert', 'assert/strict', 'buffer', 'events', 'path', 'string_decoder', 'url', 'util'] as const
+/**
+ * None that leads to sockets, files or threads. `events` is not among them: whoever changes `EventEmitter.prototype` is
+ * handed this file's own socket.
+ */
+const MODULES = ['assert', 'assert/strict', 'buffer', 'path', 'string_decoder', 'url', 'util'] as const
 
 const GLOBALS = new Set(
   (
@@ -91,6 +95,8 @@ function closeTheDoors(): void {
     if (!GLOBALS.has(name)) delete (globalThis as Record<string, unknown>)[name]
   }
   Object.assign(globalThis, { console, process: process_, global: globalThis })
+  // A getter added here would be called with Node's own objects.
+  Object.preventExtensions(Object.prototype)
   // Should the real one be found by some way nobody thought of, it is of little use.
   const dangerous = ['kill', '_kill', 'binding', '_linkedBinding', 'dlopen', 'getBuiltinModule', '_debugProcess']
   for (const name of dangerous) delete (realProcess as unknown as Record<string, unknown>)[name]
@@ -162,6 +168,8 @@ async function callEach(id: number, name: string, argLists: unknown[], target: u
     } catch (error) {
       send({ id, error: describe(error, 'threw') })
     }
+    // Everything about this call has left the process before the next one gets a chance never to end.
+    if (pipe.writableLength > 0) await new Promise(resolve => pipe.write('', resolve))
   }
 }
 

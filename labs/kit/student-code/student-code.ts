@@ -136,36 +136,24 @@ class SandboxedCode implements StudentCode {
     try {
       return { ok: true, value: fromWire(outcome.value) as T }
     } catch {
-      return { ok: false, error: new StudentError('not-cloneable', `${what} returned what cannot be read`, { file }) }
+      return {
+        ok: false,
+        error: new StudentError('not-cloneable', `${what} returned what cannot be read`, { file, during: what }),
+      }
     }
   }
 
   async #error(wire: WireError, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
     const kind: StudentErrorKind = STUDENT_ERROR_KINDS.find(known => known === wire.kind) ?? 'threw'
-    const details: StudentErrorDetails = { file, ...(await this.#position(wire)), ...printed(sandbox) }
+    const details: StudentErrorDetails = { file, during: what, ...(await this.#position(wire)), ...printed(sandbox) }
     if (wire.errorName !== undefined) details.errorName = wire.errorName
-    const where = details.line === undefined ? details.file : `${details.file}:${details.line}:${details.column}`
-    const thrown = wire.errorName ? `${wire.errorName}: ${wire.message}` : wire.message
-    switch (kind) {
-      case 'missing-export':
-        return new StudentError(kind, missingExport(wire.message, file, what), details)
-      case 'import':
-        return new StudentError(kind, `${where}: the file throws when it is loaded: ${thrown}`, details)
-      case 'threw':
-        return new StudentError(kind, `${where}: ${what} throws ${thrown}`, details)
-      case 'memory':
-        return new StudentError(kind, `${where}: ${what} asks for more memory than there is: ${thrown}`, details)
-      default:
-        return new StudentError(kind, `${file}: ${wire.message}`, details)
-    }
+    if (kind === 'missing-export') return new StudentError(kind, missingExport(wire.message, what), details)
+    return new StudentError(kind, wire.message, details)
   }
 
   async #endError(end: End, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
-    if (end.error) {
-      const error = await this.#error(end.error, file, what, sandbox)
-      return new StudentError('threw', `${error.message} (after the function had returned)`, { ...error })
-    }
-    return new StudentError(end.kind, `${file}: ${what}: ${end.message}`, { file, ...printed(sandbox) })
+    if (end.error) return await this.#error(end.error, file, `what ${what} had left running`, sandbox)
+    return new StudentError(end.kind, end.message, { file, during: what, ...printed(sandbox) })
   }
 
   /** Where in the student's own file that was. */
@@ -182,7 +170,7 @@ function printed(sandbox: Sandbox): { output?: string } {
 }
 
 /** `wire`: what was looked for, and what there is. */
-function missingExport(wire: string, file: string, what: string): string {
+function missingExport(wire: string, what: string): string {
   let wanted = what
   let names: string[] = []
   try {
@@ -195,6 +183,6 @@ function missingExport(wire: string, file: string, what: string): string {
   const similar = names.find(name => name.toLowerCase() === wanted.toLowerCase())
   const hint = similar ? ` Is ${similar} meant to be ${wanted}?` : ''
   const there = names.length === 0 ? 'nothing' : names.join(', ')
-  if (what.includes('.')) return `${file}: there is no method ${wanted}; there is ${there}.${hint}`
-  return `${file}: there is no export named ${wanted}; the file exports ${there}.${hint}`
+  if (what.includes('.')) return `there is no method ${wanted}; there is ${there}.${hint}`
+  return `there is no export named ${wanted}; the file exports ${there}.${hint}`
 }

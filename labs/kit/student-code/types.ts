@@ -74,11 +74,16 @@ export interface StudentErrorDetails {
   source?: string
   /** The class of what the student's code threw, such as `RangeError`. */
   errorName?: string
+  /** What was being done: `decodeVarint()`. */
+  during?: string
   /** The beginning of what the student's code printed. */
   output?: string
 }
 
-/** What went wrong in the student's code, in words for the student. */
+/**
+ * What went wrong in the student's code. `message` is what their code threw, as it is, for the kinds `threw` and
+ * `import`, else a sentence about what happened; feedback.ts puts the whole into words for the student.
+ */
 export class StudentError extends Error {
   declare readonly kind: StudentErrorKind
   declare readonly file?: string
@@ -86,6 +91,7 @@ export class StudentError extends Error {
   declare readonly column?: number
   declare readonly source?: string
   declare readonly errorName?: string
+  declare readonly during?: string
   declare readonly output?: string
 
   constructor(kind: StudentErrorKind, message: string, details: StudentErrorDetails = {}) {
