@@ -1,0 +1,185 @@
+/**
+ * A message byte by byte: which field each byte belongs to, how the reference reads the field, and how the student's
+ * code read it.
+ *
+ *     decodeAddressAssign: one IPv4 address                        2 of 5
+ *     0000  05 04 0a 59 01 02 20
+ *           a  b  c  c  c  c  d
+ *
+ *       field               bytes         reference      yours
+ *     a Request ID          05            5              5              ✓
+ *     b IP Version          04            4              4              ✓
+ *     c IP Address          0a590102      10.89.1.2      10.89.1.2      ✓
+ *     d IP Prefix Length    20            32             2              ✗
+ *
+ * A letter says the same as the colour of a field, and a mark the same as green and red.
+ */
+import type { Line, Span, Style } from '../kit/text.ts'
+import type { Live } from '../kit/types.ts'
+import type { Marks } from '../kit/ui/theme.ts'
+import { hex } from './checks/format.ts'
+
+export interface ViewField {
+  name: string
+  /** Bytes. */
+  length: number
+  /** How the reference reads it. */
+  reference: string
+  /** How the student's code read it; '' when it does not say. */
+  student: string
+}
+
+export interface ByteView {
+  title: string
+  bytes: Uint8Array
+  /** In the order of the bytes, without gaps. */
+  fields: readonly ViewField[]
+}
+
+/** A field of the reference's reading, and where the same is found in what the student's function returns. */
+export interface ReadField {
+  name: string
+  length: number
+  text: string
+  path?: readonly (string | number)[]
+  /** Default: as it is written in TypeScript. */
+  format?: (value: unknown) => string
+}
+
+/** Under this key of `context.show` the panel finds the messages of the check that runs. */
+export const MESSAGES_KEY = 'messages'
+/** More than these would not be looked at; the last ones are the interesting ones. */
+const MOST_MESSAGES = 16
+
+const shown = new WeakMap<object, ByteView[]>()
+
+/** Adds a message to those that the panel can show. */
+export function showMessage(live: Pick<Live, 'show'>, message: ByteView): void {
+  const messages = [...(shown.get(live) ?? []), message].slice(-MOST_MESSAGES)
+  shown.set(live, messages)
+  live.show(MESSAGES_KEY, messages)
+}
+
+/** A span whose colour is that of the field with this number. */
+export interface FieldSpan extends Span {
+  field?: number
+}
+
+const BYTES_A_ROW = 16
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
+
+export const letterOf = (field: number): string => LETTERS[field % LETTERS.length]
+
+export interface ByteViewOptions {
+  width: number
+  rows: number
+  marks: Marks
+  /** "2 of 5", at the right of the title. */
+  position?: string
+}
+
+/** The view as lines. Long messages are cut in the middle, so that there is room for the fields. */
+export function byteViewLines(view: ByteView, options: ByteViewOptions): FieldSpan[][] {
+  const { width, rows, marks, position = '' } = options
+  const title = cut(view.title, Math.max(10, width - position.length - 2))
+  const lines: FieldSpan[][] = [
+    [
+      { text: title.padEnd(width - position.length), style: 'strong' },
+      { text: position, style: 'muted' },
+    ],
+  ]
+  const perRow = Math.max(4, Math.min(BYTES_A_ROW, Math.floor((width - 6) / 3)))
+  const owners = ownersOf(view)
+  const byteRows = Math.ceil(view.bytes.length / perRow)
+  const tableRows = view.fields.length + 2
+  const mostByteRows = Math.max(1, Math.floor((rows - 1 - Math.min(tableRows, 6)) / 2))
+  for (let row = 0; row < Math.min(byteRows, mostByteRows); row++) {
+    lines.push(...byteRow(view.bytes, owners, row * perRow, perRow))
+  }
+  if (byteRows > mostByteRows) {
+    lines.push([{ text: `      … ${view.bytes.length - mostByteRows * perRow} more bytes`, style: 'muted' }])
+  }
+  lines.push(...fieldTable(view, width, marks, Math.max(1, rows - lines.length - 1)))
+  return lines.slice(0, rows)
+}
+
+/** By byte: the number of its field, or -1. */
+function ownersOf(view: ByteView): number[] {
+  const owners = new Array<number>(view.bytes.length).fill(-1)
+  let at = 0
+  view.fields.forEach((field, index) => {
+    owners.fill(index, at, Math.min(owners.length, at + field.length))
+    at += field.length
+  })
+  return owners
+}
+
+function byteRow(bytes: Uint8Array, owners: readonly number[], from: number, count: number): FieldSpan[][] {
+  const numbers: FieldSpan[] = [{ text: `${from.toString(16).padStart(4, '0')}  `, style: 'muted' }]
+  const letters: FieldSpan[] = [{ text: '      ' }]
+  for (let at = from; at < Math.min(bytes.length, from + count); at++) {
+    const field = owners[at] >= 0 ? { field: owners[at] } : {}
+    numbers.push({ text: `${bytes[at].toString(16).padStart(2, '0')} `, ...field })
+    letters.push({ text: `${owners[at] >= 0 ? letterOf(owners[at]) : ' '}  `, ...field })
+  }
+  return [numbers, letters]
+}
+
+function fieldTable(view: ByteView, width: number, marks: Marks, rows: number): FieldSpan[][] {
+  const name = Math.min(24, Math.max(5, ...view.fields.map(field => field.name.length)))
+  const bytes = 13
+  const reading = Math.max(8, Math.floor((width - 2 - name - bytes - 5) / 2))
+  const head: Style = 'muted'
+  const lines: FieldSpan[][] = [
+    [{ text: `  ${'field'.padEnd(name)} ${'bytes'.padEnd(bytes)} ${'reference'.padEnd(reading)} yours`, style: head }],
+  ]
+  let at = 0
+  const wrongFirst = view.fields.map((field, index) => {
+    const entry = { field, index, from: at }
+    at += field.length
+    return entry
+  })
+  // When there is not room for all, those that differ must be seen.
+  const differing = wrongFirst.filter(({ field }) => differs(field))
+  const visible =
+    wrongFirst.length <= rows
+      ? wrongFirst
+      : [...new Set([...differing, ...wrongFirst])].slice(0, rows).sort((a, b) => a.index - b.index)
+  for (const { field, index, from } of visible) {
+    const mark: FieldSpan =
+      field.student === ''
+        ? { text: ' ' }
+        : differs(field)
+          ? { text: marks.bad, style: 'bad' }
+          : { text: marks.good, style: 'good' }
+    lines.push([
+      { text: `${letterOf(index)} ${padded(field.name, name)} `, field: index },
+      { text: `${padded(hexOf(view.bytes.subarray(from, from + field.length)), bytes)} `, field: index },
+      { text: `${padded(field.reference, reading)} ` },
+      { text: `${padded(field.student, reading)} ` },
+      mark,
+    ])
+  }
+  return lines
+}
+
+function differs(field: ViewField): boolean {
+  return field.student !== '' && field.student !== field.reference
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return bytes.length === 0 ? '' : hex(bytes, 64).replaceAll(' ', '')
+}
+
+function padded(text: string, width: number): string {
+  return cut(text, width).padEnd(width)
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
+}
+
+/** The same without the colours of fields. */
+export function plainLines(lines: readonly FieldSpan[][]): Line[] {
+  return lines.map(line => line.map(({ text, style }) => (style === undefined ? { text } : { text, style })))
+}

@@ -1,0 +1,11 @@
+/**
+ * The checks of lab 3: do this, expect that. Each is in a file of its own under `checks/`, loaded when it runs.
+ *
+ * All coding tasks go the same way. Known vectors come first (those of the RFC, where it has some), then inputs generated
+ * from the student's seed, then what a hostile peer would send. The student's functions run in a process of their own
+ * (`context.student`); `src/` is the reference that their results are compared with.
+ */
+import type { Check } from '../kit/types.ts'
+
+export const checkVarint: Check = async context => (await import('./checks/varint.ts')).checkVarint(context)
+export const checkCapsules: Check = async context => (await import('./checks/capsules.ts')).checkCapsules(context)

@@ -1,0 +1,44 @@
+/** Every coding task: the solution passes, the starting file fails, each mutant is rejected with feedback that fits. */
+import { expect } from 'chai'
+import { lab } from '../../../labs/lab-03-protocol/lab.ts'
+import { mutantsOf, Scratch, SOLUTIONS, said } from './grade.ts'
+
+describe('labs/lab-03-protocol: coding tasks', () => {
+  const scratch = new Scratch()
+  after(() => scratch.remove())
+
+  for (const task of lab.tasks.filter(candidate => candidate.kind === 'coding')) {
+    describe(task.id, () => {
+      it('is passed by the solution, whatever the seed', async () => {
+        scratch.fill(SOLUTIONS)
+        for (const seed of ['reference-0', 'ada@example']) {
+          const result = await scratch.check(task.id, seed)
+          expect(result.passed, said(result)).to.equal(true)
+          expect(result.ms).to.be.lessThan(5000)
+        }
+      })
+
+      it('is failed by the starting file, which is told to be unfinished', async () => {
+        scratch.fill()
+        const result = await scratch.check(task.id, 'reference-0')
+        expect(result.passed).to.equal(false)
+        expect(result.feedback.found).to.include('not written yet')
+      })
+
+      it('has at least five mutants', () => {
+        expect(mutantsOf(task.id)).to.have.length.of.at.least(5)
+      })
+
+      for (const mutant of mutantsOf(task.id)) {
+        it(`rejects the mutant ${mutant.name}, and says: ${mutant.expect}`, async () => {
+          scratch.fill(SOLUTIONS, mutant.folder)
+          const result = await scratch.check(task.id, 'reference-0')
+          expect(result.passed).to.equal(false)
+          expect(mutant.expect).to.not.equal('')
+          expect(said(result)).to.include(mutant.expect)
+          expect(result.feedback.read).to.not.deep.equal([])
+        })
+      }
+    })
+  }
+})
