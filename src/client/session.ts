@@ -293,11 +293,15 @@ export class Session implements H3Owner {
     try {
       streamId = transport.h3.request(headers)
     } catch (error) {
+      // Closed by what came with the SETTINGS: `onClosed` follows and knows why.
+      if (transport.h3.closed) return
       // A GOAWAY right behind its SETTINGS, or a limit on headers that is too low for ours.
-      const [kind, what] = transport.h3.draining
-        ? (['refused', 'is shutting down'] as const)
-        : (['protocol', 'takes no request of ours'] as const)
-      return this.#fail(new ClientError(kind, `the proxy ${what}: ${(error as Error).message}`))
+      const why = (error as Error).message
+      return this.#fail(
+        transport.h3.draining
+          ? new ClientError('refused', `the proxy is shutting down: ${why}`)
+          : new ClientError('protocol', `the proxy takes no request of ours: ${why}`),
+      )
     }
     this.tunnel = new Tunnel({
       session,

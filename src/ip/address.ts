@@ -116,6 +116,11 @@ export class IpAddress {
   }
 
   /** "192.0.2.1"; IPv6 in the canonical form of RFC 5952. */
+  /** In JSON, and so in logs, an address is its text, made only when it is needed. */
+  toJSON(): string {
+    return this.toString()
+  }
+
   toString(): string {
     if (this.version === 4) return this.bytes.join('.')
     // RFC 5952 §5: an IPv4 address known by its well-known prefix to be inside is shown as one.

@@ -102,6 +102,11 @@ export class IpPrefix {
   }
 
   /** "10.89.0.0/24". The length is always there, also for a single address. */
+  /** In JSON, and so in logs, an address is its text, made only when it is needed. */
+  toJSON(): string {
+    return this.toString()
+  }
+
   toString(): string {
     return `${this.address}/${this.length}`
   }

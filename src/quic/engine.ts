@@ -85,6 +85,7 @@ export class QuicheConnection implements QuicConnection {
   #timer: NodeJS.Timeout | undefined
   #timerDeadline = 0
   #maxDatagramLength = 0
+  #peerMaxDatagramFrameSize = 0
   #peerCertificate: Uint8Array | undefined
   #session: Uint8Array | undefined
   #localClose: QuicCloseReason | undefined
@@ -131,7 +132,7 @@ export class QuicheConnection implements QuicConnection {
   }
 
   get peerMaxDatagramFrameSize(): number {
-    return this.#native.stats().peerMaxDatagramFrameSize ?? 0
+    return this.#peerMaxDatagramFrameSize
   }
 
   canOpenStream(kind: 'bidi' | 'uni'): boolean {
@@ -295,6 +296,9 @@ export class QuicheConnection implements QuicConnection {
     }
     this.established = true
     this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+    // Asking for the statistics is slow; they are needed only where datagrams were not negotiated as we expect.
+    this.#peerMaxDatagramFrameSize =
+      this.#maxDatagramLength > 0 ? this.#maxDatagramLength : (this.#native.stats().peerMaxDatagramFrameSize ?? 0)
     this.#nextLookAround = performance.now() + LOOK_AROUND_MS
     this.handler.onEstablished()
   }
@@ -521,6 +525,9 @@ export class QuicheConnection implements QuicConnection {
 
   #close(application: boolean, code: number, reason: string): void {
     if (this.closed || this.#localClose !== undefined) return
+    // What was said before leaves first: from now on quiche sends only the close. Without this the ends and resets of streams
+    // would be lost, and a server could not read the close that overtakes the end of the handshake.
+    if (application) this.#transmit()
     this.#localClose = { source: 'local', application, code, reason }
     try {
       this.#native.close(application, code, new TextEncoder().encode(reason))

@@ -93,7 +93,7 @@ export interface QuicConnection {
   readonly handshakeMs: number | undefined
   /** The peer's leaf certificate in DER, once established. */
   readonly peerCertificate: Uint8Array | undefined
-  /** The peer's max_datagram_frame_size transport parameter (RFC 9221 §3); 0 when it was not sent. */
+  /** Above 0 when the peer sent the max_datagram_frame_size transport parameter (RFC 9221 §3): a lower bound of it. */
   readonly peerMaxDatagramFrameSize: number
   /** What `onEstablished` and the rest are called on. */
   handler: QuicHandler

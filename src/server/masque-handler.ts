@@ -254,7 +254,7 @@ export class MasqueHandler implements H3Owner {
         identity,
         encapsulation,
         scope: describeScope(request.scope),
-        addresses: proxyTunnel.addresses.map(String),
+        addresses: proxyTunnel.addresses,
       },
       'tunnel open',
     )

@@ -49,6 +49,15 @@ export interface ServerOptions {
   resolveName?: (name: string) => Promise<IpAddress[]>
 }
 
+/** An entry of the connection log before anybody has asked for it: texts are made when it is read. */
+interface LogRecord {
+  readonly at: number
+  readonly event: ConnectionLogEntry['event']
+  readonly quic: Pick<QuicConnection, 'id' | 'remote'>
+  readonly identity: string | undefined
+  readonly detail: string | readonly IpAddress[]
+}
+
 export class MasqueServer {
   readonly config: ServerConfig
   readonly #log: Logger
@@ -56,7 +65,7 @@ export class MasqueServer {
   readonly #tunnels = new Map<string, OpenTunnel>()
   readonly #tunnelsByIdentity = new Map<string, number>()
   readonly #handlers = new Set<MasqueHandler>()
-  readonly #connectionLog: ConnectionLogEntry[] = []
+  readonly #connectionLog: LogRecord[] = []
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
@@ -227,7 +236,14 @@ export class MasqueServer {
 
   /** What has happened to connections lately, newest first. */
   connectionLog(): ConnectionLogEntry[] {
-    return this.#connectionLog.toReversed()
+    return this.#connectionLog.toReversed().map(({ at, quic, event, identity, detail }) => ({
+      at: new Date(at).toISOString(),
+      event,
+      id: quic.id,
+      remote: `${quic.remote.host}:${quic.remote.port}`,
+      identity,
+      detail: String(detail),
+    }))
   }
 
   /** GOAWAY to everybody, the end of all tunnels, a moment for the clients to follow, then the sockets. Idempotent. */
@@ -307,7 +323,7 @@ export class MasqueServer {
     this.#tunnelsTotal++
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
-    this.#logConnection('tunnel-opened', tunnel.quic, tunnel.identity, tunnel.proxyTunnel.addresses.join(', '))
+    this.#logConnection('tunnel-opened', tunnel.quic, tunnel.identity, tunnel.proxyTunnel.addresses)
   }
 
   #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {
@@ -342,10 +358,9 @@ export class MasqueServer {
     event: ConnectionLogEntry['event'],
     quic: QuicConnection,
     identity: string | undefined,
-    detail: string,
+    detail: string | readonly IpAddress[],
   ): void {
-    const remote = `${quic.remote.host}:${quic.remote.port}`
-    this.#connectionLog.push({ at: new Date().toISOString(), event, id: quic.id, remote, identity, detail })
+    this.#connectionLog.push({ at: Date.now(), event, quic: { id: quic.id, remote: quic.remote }, identity, detail })
     if (this.#connectionLog.length > CONNECTION_LOG_LENGTH) this.#connectionLog.shift()
   }
 
