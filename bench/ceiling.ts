@@ -85,6 +85,8 @@ export function runCeilingPeer(order: PeerOrder): void {
     schedule()
   })
 
+  // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
+  socket.on('error', () => {})
   socket.bind(0, '127.0.0.1', () => {
     try {
       socket.setRecvBufferSize(4 << 20)

@@ -5,7 +5,7 @@
  * QUIC DATAGRAM. Its way in: QUIC DATAGRAM → `H3Transport.onDatagram` → the carrier of that stream → its handler.
  */
 
-import { encodeVarint, varintLength } from '../bytes/varint.ts'
+import { encodeDatagramCapsule } from '../connect-ip/datagram-capsule.ts'
 import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { H3Settings } from '../http3/settings.ts'
@@ -14,12 +14,10 @@ import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carri
 
 /**
  * The private unidirectional stream type of `stream-per-packet`. Peers that do not know a type must ignore the
- * stream (RFC 9114 §6.2); the value is from the range that needs no registration for experiments.
+ * stream (RFC 9114 §6.2). HTTP/3 sets no range aside for experiments: this value is simply not registered, which is
+ * why the header field has to agree on it first.
  */
 export const PACKET_STREAM_TYPE = 0x4d51
-
-/** The packet in a `stream-per-packet` stream is no larger than an IP packet can be, plus its two ids. */
-const MAX_PACKET_STREAM_BYTES = 65_535 + 16
 
 /** Packets of a stream encapsulation are dropped when so many bytes already wait for the peer to take them. */
 const MAX_STREAM_BACKLOG = 256 * 1024
@@ -27,9 +25,11 @@ const MAX_STREAM_BACKLOG = 256 * 1024
 /** On streams nothing limits the size of a packet; this is what an Ethernet host expects. */
 const STREAM_MTU = 1500
 
+/** What a `stream-per-packet` stream may hold: a packet behind its two ids. */
+const MAX_PACKET_STREAM_BYTES = STREAM_MTU + 16
+
 /** Context id 0: a whole IP packet follows (RFC 9484 §6). */
 const CONTEXT_ID_ZERO = Uint8Array.of(0)
-const CAPSULE_TYPE_DATAGRAM = 0x00
 
 /** Every outgoing datagram is put together here; QUIC copies it. */
 const datagram = new Uint8Array(65_536)
@@ -162,10 +162,10 @@ export class H3Transport implements QuicHandler {
     switch (event.type) {
       case 'data':
         carrier.handler.onCapsuleBytes(event.data)
-        if (event.fin) carrier.handler.onEnd()
+        if (event.fin) carrier.ended()
         return
       case 'finished':
-        carrier.handler.onEnd()
+        carrier.ended()
         return
       case 'datagram':
         carrier.handler.onDatagram(event.payload)
@@ -274,9 +274,10 @@ export class H3Carrier implements Carrier {
     this.#transport.flush()
   }
 
-  /** Both halves have ended: nothing more will arrive for this tunnel. */
-  finish(): void {
-    this.#open = false
+  /** The peer has ended its half. Whoever is told so ends ours, and nothing more will arrive for this tunnel. */
+  ended(): void {
+    this.handler.onEnd()
+    this.end()
     this.#transport.forget(this)
   }
 
@@ -292,7 +293,7 @@ export class H3Carrier implements Carrier {
     if (!this.writable) return 'dropped'
     const { h3 } = this.#transport
     if (this.encapsulation === 'single-stream') {
-      h3.sendData(this.streamId, datagramCapsule(packet))
+      h3.sendData(this.streamId, encodeDatagramCapsule(packet))
     } else {
       const streamId = h3.openExtensionStream(PACKET_STREAM_TYPE)
       h3.sendRaw(streamId, concat(this.#prefix, packet), true)
@@ -300,24 +301,6 @@ export class H3Carrier implements Carrier {
     this.#transport.flush()
     return 'sent'
   }
-}
-
-/**
- * A DATAGRAM capsule with one IP packet in context 0 (RFC 9297 §3.5):
- *
- *   Datagram Capsule {
- *     Type (i) = 0x00,
- *     Length (i),
- *     HTTP Datagram Payload (..),
- *   }
- */
-function datagramCapsule(packet: Uint8Array): Uint8Array {
-  const length = CONTEXT_ID_ZERO.length + packet.length
-  const capsule = new Uint8Array(1 + varintLength(length) + length)
-  capsule[0] = CAPSULE_TYPE_DATAGRAM
-  const offset = encodeVarint(length, capsule, 1) + CONTEXT_ID_ZERO.length
-  capsule.set(packet, offset)
-  return capsule
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,4 +1,4 @@
-// The one file that is plain JavaScript: it has to say something sensible on a Node that is too old to load the rest.
+// Plain JavaScript, because it has to say something sensible on a Node that is too old to load the rest.
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(
@@ -9,7 +9,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const [command, ...rest] = process.argv.slice(2)
 const commands = {
-  lab: '../../labs/kit/cli.tsx',
+  lab: '../../labs/kit/cli.ts',
   server: './server.ts',
   client: './client.ts',
   functional: './functional.ts',
@@ -20,6 +20,13 @@ const commands = {
 if (!Object.hasOwn(commands, command)) {
   console.error(`unknown command '${command ?? ''}': one of ${Object.keys(commands).join(', ')} is expected`)
   process.exit(2)
+}
+
+// Loading TypeScript takes a moment. The terminal UI of the labs has a shorter way, where it serves.
+if (command === 'lab' && rest.length > 0 && process.stdout.isTTY && process.stdin.isTTY) {
+  const { bundledUi } = await import('../../labs/kit/bundle.mjs')
+  const status = await (await bundledUi())?.openUi(rest)
+  if (status !== undefined) process.exit(status)
 }
 
 const tsx = await import('tsx/esm/api')

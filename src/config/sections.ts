@@ -32,6 +32,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export interface QuicOptions {
   congestionControl: CongestionControl
   idleTimeoutMs: number
+  /** Of a client; undefined: a third of the idle timeout. */
+  keepAliveMs?: number
   /** Bytes of one UDP payload. */
   maxUdpPayload: number
   /** Datagrams. */
@@ -48,6 +50,11 @@ export const quicSection = table({
   idle_timeout_ms: integer(100, 3_600_000, 'milliseconds')
     .default(30_000)
     .describe('A connection on which nothing arrives for this long is closed (RFC 9000 §10.1).'),
+  keep_alive_ms: integer(0, 3_600_000, 'milliseconds')
+    .optional()
+    .describe(
+      'A client sends a PING this often, so that a quiet tunnel is not taken for a dead one; 0 never. Default: a third of idle_timeout_ms.',
+    ),
   max_udp_payload: integer(1200, 65_527, 'bytes')
     .default(1400)
     .describe(
@@ -68,6 +75,7 @@ export function toQuicOptions(
   return {
     congestionControl: section.congestion_control,
     idleTimeoutMs: section.idle_timeout_ms,
+    ...(section.keep_alive_ms !== undefined && { keepAliveMs: section.keep_alive_ms }),
     maxUdpPayload: section.max_udp_payload,
     datagramQueue: section.datagram_queue,
     ...(section.key_log !== undefined && { keyLog: resolvePath(section.key_log) }),

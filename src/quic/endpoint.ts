@@ -321,8 +321,16 @@ export class QuicEndpoint implements ConnectionHost {
     const scid = originalDcid === undefined ? randomBytes(CONNECTION_ID_LENGTH) : header.dcid
     const native = quiche.Connection.accept(scid, originalDcid, this.local, from, this.#config)
     const id = Buffer.from(scid).toString('hex')
-    const { datagramQueue } = this.#settings
-    const connection = new QuicheConnection({ native, role: 'server', id, host: this, remote: from, datagramQueue })
+    const connection = new QuicheConnection({
+      native,
+      role: 'server',
+      id,
+      host: this,
+      remote: from,
+      datagramQueue: this.#settings.datagramQueue,
+      // Keeping a tunnel alive is for whoever wants it: the client.
+      keepAliveMs: 0,
+    })
     if (refusal !== undefined) {
       // Tells the client why, once, and keeps nothing.
       try {
@@ -363,6 +371,7 @@ export class QuicEndpoint implements ConnectionHost {
       host: this,
       remote: options.remote,
       datagramQueue: this.#settings.datagramQueue,
+      keepAliveMs: this.#settings.keepAliveMs ?? Math.floor(this.#settings.idleTimeoutMs / 3),
       expectedIp: options.serverName === undefined && !options.insecure ? options.remote.host : undefined,
     })
     this.#add(connection, [key(scid)])

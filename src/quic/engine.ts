@@ -78,6 +78,8 @@ export class QuicheConnection implements QuicConnection {
   readonly #host: ConnectionHost
   readonly #expectedIp: string | undefined
   readonly #datagramQueue: number
+  readonly #keepAliveMs: number
+  #keepAlive: NodeJS.Timeout | undefined
   readonly #startedAt = performance.now()
   readonly #pending = new Map<number, PendingStream>()
   #stopped = new Set<number>()
@@ -112,6 +114,8 @@ export class QuicheConnection implements QuicConnection {
     remote: SocketAddress
     /** The length of the queues that were configured, in datagrams. */
     datagramQueue: number
+    /** 0: none is sent. */
+    keepAliveMs: number
     /** The client dialled an IP address: the certificate has to name it. (Names are checked inside TLS.) */
     expectedIp?: string
   }) {
@@ -122,6 +126,7 @@ export class QuicheConnection implements QuicConnection {
     this.remote = options.remote
     this.#expectedIp = options.expectedIp
     this.#datagramQueue = options.datagramQueue
+    this.#keepAliveMs = options.keepAliveMs
     this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.local } }
   }
 
@@ -277,6 +282,11 @@ export class QuicheConnection implements QuicConnection {
     this.turn()
   }
 
+  #sendPing(): void {
+    this.#native.sendAckEliciting()
+    this.#wake()
+  }
+
   #wake(): void {
     if (!this.#inTurn) this.#host.schedule(this)
   }
@@ -300,6 +310,7 @@ export class QuicheConnection implements QuicConnection {
     this.#peerMaxDatagramFrameSize =
       this.#maxDatagramLength > 0 ? this.#maxDatagramLength : (this.#native.stats().peerMaxDatagramFrameSize ?? 0)
     this.#nextLookAround = performance.now() + LOOK_AROUND_MS
+    if (this.#keepAliveMs > 0) this.#keepAlive = setInterval(() => this.#sendPing(), this.#keepAliveMs)
     this.handler.onEstablished()
   }
 
@@ -435,6 +446,7 @@ export class QuicheConnection implements QuicConnection {
     if (this.closed) return
     this.#session = this.#native.session() ?? undefined
     this.closed = true
+    clearInterval(this.#keepAlive)
     this.#pending.clear()
     this.#host.handshakeDone(this)
     try {

@@ -19,6 +19,11 @@ export interface QuicSettings {
   congestionControl: CongestionControl
   /** A connection on which nothing arrived for so long is gone (RFC 9000 §10.1), in ms. */
   idleTimeoutMs: number
+  /**
+   * Send something that the peer must answer (PING) this often, so that neither side nor a NAT between them takes a
+   * quiet connection for a dead one (RFC 9000 §10.1.2), in ms. 0: never. undefined: a third of the idle timeout.
+   */
+  keepAliveMs?: number
   /** The largest UDP payload that is sent, in bytes. 1200 always works; the path decides what else does. */
   maxUdpPayload: number
   /** How many DATAGRAM frames may wait in each direction before the oldest (in) or the newest (out) is dropped. */

@@ -135,6 +135,26 @@ describe('QUIC endpoint', () => {
     expect([...server.endpoint.connections]).to.deep.equal([])
   })
 
+  it('keeps a quiet connection alive with packets that the peer must answer', async () => {
+    const server = await listen()
+    const client = await connect(server, { settings: { keepAliveMs: 20 } })
+    await client.recorder.until(() => client.recorder.established)
+    const { connection } = server.accepted[0]
+    await pause(100)
+    const before = connection.stats().packetsReceived
+    // Nobody sends anything; without keep-alive this waits for ever.
+    while (connection.stats().packetsReceived < before + 3) await pause(10)
+    client.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('lets a quiet connection go when told to send no keep-alive', async () => {
+    const settings = { idleTimeoutMs: 300, keepAliveMs: 0 }
+    const server = await listen({ settings })
+    const client = await connect(server, { settings })
+    await client.recorder.until(() => client.recorder.closed)
+    expect(client.recorder.closed?.source).to.equal('timeout')
+  })
+
   it('resumes a TLS session from a ticket', async () => {
     const server = await listen()
     const first = await connect(server)
