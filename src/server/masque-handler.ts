@@ -248,15 +248,18 @@ export class MasqueHandler implements H3Owner {
     proxyTunnel.open()
     this.transport.flush()
     this.#context.tunnelOpened(tunnel)
-    this.#log.info(
-      {
-        tunnel: id,
-        identity,
-        encapsulation,
-        scope: describeScope(request.scope),
-        addresses: proxyTunnel.addresses,
-      },
-      'tunnel open',
+    // After the answer has left: the client need not wait for our log.
+    setImmediate(() =>
+      this.#log.info(
+        {
+          tunnel: id,
+          identity,
+          encapsulation,
+          scope: describeScope(request.scope),
+          addresses: proxyTunnel.addresses,
+        },
+        'tunnel open',
+      ),
     )
     void proxyTunnel.probeLink()
     return proxyTunnel.tunnel
