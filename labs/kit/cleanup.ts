@@ -65,3 +65,19 @@ export async function cleanUpEverything(): Promise<void> {
 process.on('exit', () => {
   for (const cleanup of open) cleanup.removeScratch()
 })
+
+/** Whatever ends the process, nothing stays behind. The second Ctrl-C does not wait. */
+export function endCleanly(stop: AbortController): void {
+  let ending = false
+  const end = (status: number) => {
+    if (ending) process.exit(status)
+    ending = true
+    stop.abort(new Error('stopped'))
+    void cleanUpEverything().then(() => process.exit(status))
+  }
+  process.on('SIGINT', () => end(130))
+  process.on('SIGTERM', () => end(143))
+  process.on('SIGHUP', () => end(129))
+  // The reader of our output has gone away, as `| head` does.
+  process.stdout.on('error', () => end(0))
+}

@@ -6,6 +6,8 @@ import { readAnswers } from './answers.ts'
 import { runDemonstration } from './demonstrate.ts'
 import { runChecks, type TaskResult } from './engine.ts'
 import { exerciseFolder } from './exercises.ts'
+import { resultsJson } from './json.ts'
+import { liveText } from './measurements.ts'
 import {
   briefLines,
   feedbackLines,
@@ -18,8 +20,10 @@ import {
   stateOf,
 } from './pages.ts'
 import type { ProgressStore } from './progress.ts'
+import { attemptsToGo, solutionLines } from './solution.ts'
 import { type Line, plainText, wrap } from './text.ts'
 import type { CheckMode, Lab, PhaseState, Task } from './types.ts'
+import { watchFiles } from './watch.ts'
 
 export interface PlainOutput {
   /** Takes whole lines, ending with a newline. */
@@ -32,6 +36,8 @@ export interface PlainOptions {
   store: ProgressStore
   out: PlainOutput
   signal?: AbortSignal
+  /** Results of checks as JSON, and nothing else. */
+  json?: boolean
 }
 
 export function print(out: PlainOutput, ...lines: (string | Line)[]): void {
@@ -50,7 +56,7 @@ export function printLabs(labs: readonly Lab[], { store, out }: PlainOptions): v
     print(out, `  ${lab.number}  ${lab.title}  (${lab.minutes} minutes, ${solved} of ${lab.tasks.length} tasks solved)`)
     paragraph(out, lab.summary, '     ')
   }
-  print(out, '', 'Open one:  npm run lab -- 1')
+  print(out, '', `Open one:  npm run lab -- ${labs[0]?.number ?? 1}`)
 }
 
 /** The lab from its start: demonstration, tasks with their state, how to go on. Returns the exit status. */
@@ -116,12 +122,13 @@ function printHowToGoOn(lab: Lab, { store, out }: PlainOptions): void {
   print(
     out,
     'How to go on',
-    `  read a task       ${command} --task ${task.id}`,
-    ...(asking ? [`  give an answer    ${command} --task ${asking.id} --answer ${asking.questions[0]!.id}=...`] : []),
-    `  one more hint     ${command} --task ${task.id} --hint`,
-    `  check one task    ${command} --task ${task.id} --check`,
-    `  check and grade   ${command} --check       (all tasks; exit status 0 when all pass)`,
-    `  the handout       labs/${lab.id}/README.md`,
+    `  read a task         ${command} --task ${task.id}`,
+    ...(asking ? [`  give an answer      ${command} --task ${asking.id} --answer ${asking.questions[0]!.id}=...`] : []),
+    `  one more hint       ${command} --task ${task.id} --hint`,
+    `  check one task      ${command} --task ${task.id} --check`,
+    `  check at each save  ${command} --task ${task.id} --watch`,
+    `  check and grade     ${command} --check       (all tasks; exit status 0 when all pass)`,
+    `  the handout         labs/${lab.id}/README.md`,
   )
   if (lab.tasks.every(candidate => stateOf(store.lab(lab.id), candidate) === 'solved')) {
     print(out, '', 'All tasks are solved.')
@@ -170,7 +177,7 @@ export async function printChecks(
   lab: Lab,
   tasks: readonly Task[],
   mode: CheckMode,
-  { root, store, out, signal }: PlainOptions,
+  { root, store, out, signal, json = false }: PlainOptions,
 ): Promise<boolean> {
   const results = await runChecks(lab, tasks, {
     root,
@@ -179,16 +186,66 @@ export async function printChecks(
     onEvent(event) {
       if (event.type !== 'finished') return
       store.recordCheck(lab.id, event.task.id, event.result.passed)
-      printResult(lab, event.task, event.result, out)
+      if (!json) printResult(lab, event.task, event.result, out)
     },
   })
   const passed = results.filter(result => result.passed).length
-  if (tasks.length > 1) print(out, `${passed} of ${tasks.length} tasks passed.`)
+  if (json) print(out, JSON.stringify(resultsJson(lab, mode, tasks, results), null, 2))
+  else if (tasks.length > 1) print(out, `${passed} of ${tasks.length} tasks passed.`)
   return passed === tasks.length
 }
 
 function printResult(lab: Lab, task: Task, result: TaskResult, out: PlainOutput): void {
   print(out, `Task ${lab.tasks.indexOf(task) + 1}, ${task.id}: ${task.title}`)
   const lines = feedbackLines(result, out.width - 2, { good: '', bad: '' })
-  print(out, ...lines.map(line => [{ text: '  ' }, ...line]), '')
+  print(out, ...lines.map(line => [{ text: '  ' }, ...line]))
+  const measured = liveText(result.live)
+  if (measured.length > 0) print(out, ...measured.flatMap(text => wrap([{ text }], out.width, [{ text: '  ' }])))
+  print(out, '')
+}
+
+/** Returns whether it may be seen. */
+export function printSolution(lab: Lab, task: Task, { root, store, out }: PlainOptions): boolean {
+  const toGo = attemptsToGo(store.task(lab.id, task.id))
+  if (toGo > 0) {
+    paragraph(
+      out,
+      `The solution of '${task.id}' can be seen once the task is solved or has been checked ${toGo === 1 ? 'once more' : `${toGo} more times`}. Is there a hint left?  npm run lab -- ${lab.number} --task ${task.id} --hint`,
+    )
+    return false
+  }
+  store.recordSolutionShown(lab.id, task.id)
+  print(out, ...solutionLines(root, lab, task))
+  return true
+}
+
+/** Checks the task at once, and again whenever one of its files is saved; until it is stopped. */
+export async function watchTask(lab: Lab, task: Task, options: PlainOptions): Promise<number> {
+  const { root, out, signal } = options
+  const check = async () => {
+    const passed = await printChecks(lab, [task], 'live', options)
+    if (signal?.aborted || options.json) return
+    const next = lab.tasks[lab.tasks.indexOf(task) + 1]
+    if (passed && next) print(out, `Next:  npm run lab -- ${lab.number} --task ${next.id} --watch`, '')
+    print(out, `Watching ${task.files.join(', ')}; Ctrl-C ends.`, '')
+  }
+  let wanted = 1
+  let wake = () => {}
+  const watcher = watchFiles(exerciseFolder(root, lab), task.files, () => {
+    wanted++
+    wake()
+  })
+  signal?.addEventListener('abort', () => wake(), { once: true })
+  for (let done = 0; !signal?.aborted; ) {
+    if (done === wanted) {
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
+      continue
+    }
+    done = wanted
+    await check()
+  }
+  watcher.stop()
+  return 0
 }

@@ -12,18 +12,43 @@ export interface TaskProgress {
   attempts: number
   /** How many of the task's hints have been shown. */
   hints: number
+  /** Whether the reference solution has been looked at. */
+  solutionShown: boolean
   /** ISO 8601; of the first success. */
   solvedAt?: string
 }
 
+const UNTOUCHED: TaskProgress = { state: 'open', attempts: 0, hints: 0, solutionShown: false }
+
 export type LabProgress = Record<string, TaskProgress>
 
 interface ProgressFile {
-  version: 1
+  version: typeof PROGRESS_VERSION
   labs: Record<string, LabProgress>
 }
 
-export const PROGRESS_VERSION = 1
+export const PROGRESS_VERSION = 2
+
+/**
+ * From an old version to the next one. A file of an old version is kept beside the new one, as `progress.json.version-1`.
+ */
+const MIGRATIONS: Readonly<Record<number, (old: OldFile) => OldFile>> = {
+  // Version 2 knows whether the solution was looked at; before it, there was no way to look at it.
+  1: old => ({
+    version: 2,
+    labs: Object.fromEntries(
+      Object.entries(old.labs).map(([lab, tasks]) => [
+        lab,
+        Object.fromEntries(Object.entries(tasks).map(([task, entry]) => [task, { ...entry, solutionShown: false }])),
+      ]),
+    ),
+  }),
+}
+
+interface OldFile {
+  version: number
+  labs: Record<string, Record<string, object>>
+}
 
 /**
  * `$MASQUE_LAB_HOME`, else the place where the platform keeps a program's state: `$XDG_STATE_HOME/masque-lab` or
@@ -61,7 +86,7 @@ export class ProgressStore {
   }
 
   task(lab: string, task: string): Readonly<TaskProgress> {
-    return this.lab(lab)[task] ?? { state: 'open', attempts: 0, hints: 0 }
+    return this.lab(lab)[task] ?? UNTOUCHED
   }
 
   /** A check has been run. A task once solved stays solved: the student may break things on purpose afterwards. */
@@ -79,11 +104,15 @@ export class ProgressStore {
     return this.task(lab, task).hints
   }
 
+  recordSolutionShown(lab: string, task: string): void {
+    this.#update(lab, task, old => ({ ...old, solutionShown: true }))
+  }
+
   #update(lab: string, task: string, change: (old: TaskProgress) => TaskProgress): void {
     // Read again first: a second terminal may have written in the meantime.
     const all = this.#read()
     const tasks = (all.labs[lab] ??= {})
-    tasks[task] = change(tasks[task] ?? { state: 'open', attempts: 0, hints: 0 })
+    tasks[task] = change(tasks[task] ?? UNTOUCHED)
     try {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
       const fresh = `${this.file}.${process.pid}.new`
@@ -100,9 +129,21 @@ export class ProgressStore {
     if (this.#memory) return this.#memory
     if (!existsSync(this.file)) return { version: PROGRESS_VERSION, labs: {} }
     try {
-      return validated(JSON.parse(readFileSync(this.file, 'utf8')))
+      const text = readFileSync(this.file, 'utf8')
+      const { file, from } = migrated(validated(JSON.parse(text)))
+      // The old file is kept, and is replaced only when there is something new to write.
+      if (from !== PROGRESS_VERSION) this.#keep(text, from)
+      return file
     } catch (error) {
       return this.#startAfresh(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  #keep(text: string, version: number): void {
+    try {
+      writeFileSync(`${this.file}.version-${version}`, text, { mode: 0o600, flag: 'wx' })
+    } catch {
+      // It has been kept before, or nothing can be written here at all, and then nothing is replaced either.
     }
   }
 
@@ -122,11 +163,12 @@ export class ProgressStore {
   }
 }
 
-function validated(value: unknown): ProgressFile {
+function validated(value: unknown): OldFile {
   if (!isRecord(value)) throw new Error('it is not a JSON object')
-  if (value.version !== PROGRESS_VERSION) {
+  const known = value.version === PROGRESS_VERSION || Object.hasOwn(MIGRATIONS, String(value.version))
+  if (!known) {
     throw new Error(
-      `it has version ${JSON.stringify(value.version)}, and this program knows version ${PROGRESS_VERSION}`,
+      `it has version ${JSON.stringify(value.version)}, and this program knows version ${PROGRESS_VERSION} and older`,
     )
   }
   if (!isRecord(value.labs)) throw new Error("its 'labs' is not an object")
@@ -137,11 +179,18 @@ function validated(value: unknown): ProgressFile {
         isRecord(entry) &&
         ['open', 'attempted', 'solved'].includes(entry.state as string) &&
         Number.isInteger(entry.attempts) &&
-        Number.isInteger(entry.hints)
+        Number.isInteger(entry.hints) &&
+        (value.version === 1 || typeof entry.solutionShown === 'boolean')
       if (!sound) throw new Error(`its labs.${lab}.${task} is not an entry`)
     }
   }
-  return value as unknown as ProgressFile
+  return value as unknown as OldFile
+}
+
+function migrated(file: OldFile): { file: ProgressFile; from: number } {
+  let current = file
+  for (let step = MIGRATIONS[current.version]; step; step = MIGRATIONS[current.version]) current = step(current)
+  return { file: current as ProgressFile, from: file.version }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

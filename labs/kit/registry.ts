@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Lab } from './types.ts'
+import type { Lab, Task } from './types.ts'
 
 /** The repository. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -27,4 +27,9 @@ export async function loadLabs(root: string = ROOT): Promise<Lab[]> {
 export function findLab(labs: readonly Lab[], name: string): Lab | undefined {
   if (/^\d+$/.test(name)) return labs.find(lab => lab.number === Number(name))
   return labs.find(lab => lab.id === name || lab.id.replace(/^lab-\d+-/, '') === name)
+}
+
+/** By place (`2`) or by id. */
+export function findTask(lab: Lab, name: string): Task | undefined {
+  return /^\d+$/.test(name) ? lab.tasks[Number(name) - 1] : lab.tasks.find(task => task.id === name)
 }

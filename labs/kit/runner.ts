@@ -4,6 +4,8 @@ import { type RunOptions, runCheck, type TaskResult } from './engine.ts'
 import type { Lab, Task } from './types.ts'
 
 export interface Runner {
+  /** Gets ready for what will be asked for soon. */
+  warmUp?(): void
   demonstrate(lab: Lab, options: DemonstrationOptions): Promise<DemonstrationOutcome>
   check(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult>
   /** Stops what runs and waits until it has cleaned up. */

@@ -4,6 +4,16 @@
  */
 import { bodyWidth } from './text.ts'
 
+/** Smaller than this, and text that scrolls by is of more use than a picture. */
+export const MIN_COLUMNS = 60
+export const MIN_ROWS = 18
+
+/** Whether there is a terminal in which the UI can be drawn. */
+export function terminalIsFit({ stdout, stdin, env }: Pick<NodeJS.Process, 'stdout' | 'stdin' | 'env'>): boolean {
+  if (!stdout.isTTY || !stdin.isTTY || env.TERM === 'dumb' || env.CI) return false
+  return stdout.columns >= MIN_COLUMNS && stdout.rows >= MIN_ROWS
+}
+
 let entered = false
 
 /** Shows the header of what is about to be drawn. */

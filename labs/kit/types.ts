@@ -8,6 +8,8 @@ import type { StudentCode } from './student-code/student-code.ts'
 import type { Line } from './text.ts'
 import type { Marks } from './ui/theme.ts'
 
+export type { Marks } from './ui/theme.ts'
+
 /** Markdown, of which the kit renders headings, paragraphs, lists, quotes, code blocks, `code`, **bold** and _emphasis_. */
 export type Markdown = string
 

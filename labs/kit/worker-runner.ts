@@ -28,7 +28,10 @@ export class WorkerRunner implements Runner {
 
   constructor() {
     this.#cleanup.defer(() => this.#stopWorker())
-    this.#start()
+  }
+
+  warmUp(): void {
+    this.#worker ?? this.#start()
   }
 
   async demonstrate(lab: Lab, options: DemonstrationOptions): Promise<DemonstrationOutcome> {

@@ -9,10 +9,24 @@ import { NOTHING_YET } from '../live.ts'
 import { nextTask, STATE_WORDS, solvedCount, stateOf } from '../pages.ts'
 import type { LabProgress, ProgressStore } from '../progress.ts'
 import type { Runner } from '../runner.ts'
-import type { Span } from '../text.ts'
-import type { Lab, LiveState, Phase, Task } from '../types.ts'
+import { attemptsToGo, solutionLines } from '../solution.ts'
+import type { Line, Span } from '../text.ts'
+import type { Lab, LiveState, Panel, PanelProps, Phase, Question, Task } from '../types.ts'
+import { type Watcher, watchFiles } from '../watch.ts'
 import { DemonstrationBody } from './demonstration.tsx'
-import { Frame, maxScroll, progressSpans, scrollNote, ThemeContext, useSize, useTicks } from './frame.tsx'
+import {
+  barSpans,
+  bodyColumns,
+  Frame,
+  maxScroll,
+  progressSpans,
+  type Size,
+  scrollNote,
+  ThemeContext,
+  useSize,
+  useTicks,
+} from './frame.tsx'
+import { Help } from './help.tsx'
 import { usePanel } from './panel.tsx'
 import { TaskListBody } from './task-list.tsx'
 import { layoutTask, TaskBody, type TaskContent, taskRows } from './task-view.tsx'
@@ -26,6 +40,8 @@ export interface AppProps {
   runner: Runner
   /** Opens this task at once, without the demonstration. */
   task?: Task
+  /** Goes to the tasks at once, and checks every kind of task at each save. */
+  watch?: boolean
   theme?: Theme
 }
 
@@ -34,10 +50,14 @@ type Screen = 'demonstration' | 'tasks' | 'task'
 const MIN_COLUMNS = 50
 const MIN_ROWS = 14
 
-export function App({ lab, root, store, runner, task: firstTask, theme = themeFor() }: AppProps) {
+export function App({ lab, root, store, runner, task: firstTask, watch = false, theme = themeFor() }: AppProps) {
   const { exit } = useApp()
   const size = useSize()
-  const [screen, setScreen] = useState<Screen>(firstTask ? 'task' : lab.demonstration ? 'demonstration' : 'tasks')
+  const [screen, setScreen] = useState<Screen>(
+    firstTask || watch ? 'task' : lab.demonstration ? 'demonstration' : 'tasks',
+  )
+  const [help, setHelp] = useState(false)
+  const [watchChoice, setWatchChoice] = useState<boolean | undefined>(watch || undefined)
   const [progress, setProgress] = useState(() => store.lab(lab.id))
   const [selected, setSelected] = useState(() =>
     lab.tasks.indexOf(firstTask ?? nextTask(lab, progress) ?? lab.tasks[0]!),
@@ -45,12 +65,16 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
   const task = lab.tasks[selected]!
 
   const panel = usePanel(lab, screen === 'task' ? task : undefined)
+  const watching = watchChoice ?? (task.kind === 'coding' || task.kind === 'config')
   const demonstration = useDemonstration(lab, runner, screen === 'demonstration')
   const refresh = useCallback(() => setProgress(store.lab(lab.id)), [store, lab])
-  const taskScreen = useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh })
+  const shown = screen === 'task'
+  const taskScreen = useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh, panel, shown, watching })
 
   const press = (input: string, key: Key) => {
     if (input === 'q') return exit()
+    if (help) return setHelp(false)
+    if (input === '?') return setHelp(true)
     const down = key.downArrow || input === 'j'
     const up = key.upArrow || input === 'k'
     if (screen === 'demonstration') {
@@ -72,6 +96,11 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
       else if (input === 'h') taskScreen.hint()
       else if (input === 'c') taskScreen.check()
       else if (input === 'a') taskScreen.startAnswering()
+      else if (input === 's') taskScreen.solution()
+      else if (input === 'v') taskScreen.nextView()
+      else if (input === '[') taskScreen.moveStep(-1)
+      else if (input === ']') taskScreen.moveStep(1)
+      else if (input === 'w') setWatchChoice(!watching)
       else if (input === 'n' && selected < lab.tasks.length - 1) setSelected(selected + 1)
       else if (key.escape || input === 'b') {
         if (taskScreen.running) taskScreen.cancel()
@@ -105,20 +134,26 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
   const solved = progressSpans(theme, solvedCount(lab, progress), lab.tasks.length, 12)
   return (
     <ThemeContext.Provider value={theme}>
-      {screen === 'demonstration' && lab.demonstration ? (
+      {help ? (
+        <Frame title={title} right={[{ text: 'keys', style: 'muted' }]} size={size} keys={[['any key', 'back']]}>
+          <Help theme={theme} size={size} />
+        </Frame>
+      ) : screen === 'demonstration' && lab.demonstration ? (
         <Frame
           title={title}
-          right={[{ text: 'demonstration', style: 'muted' }]}
+          right={demonstrationSpans(theme, demonstration)}
           size={size}
           keys={
             demonstration.outcome
               ? [
                   ['enter', 'to the tasks'],
                   ['r', 'run it again'],
+                  ['?', 'keys'],
                   ['q', 'quit'],
                 ]
               : [
                   ['enter', 'skip to the tasks'],
+                  ['?', 'keys'],
                   ['q', 'quit'],
                 ]
           }
@@ -134,6 +169,7 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
             ['j/k', 'move'],
             ['enter', 'open'],
             ...(lab.demonstration ? [['d', 'demonstration'] as const] : []),
+            ['?', 'keys'],
             ['q', 'quit'],
           ]}
         >
@@ -147,7 +183,7 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
             stateOf(progress, task),
             `lab ${lab.number}, task ${selected + 1} of ${lab.tasks.length}`,
           )}
-          note={taskScreen.note}
+          note={[watching ? 'checks at each save' : '', taskScreen.note ?? ''].filter(Boolean).join('   ')}
           size={size}
           keys={taskKeys(task, taskScreen, selected < lab.tasks.length - 1)}
         >
@@ -156,6 +192,13 @@ export function App({ lab, root, store, runner, task: firstTask, theme = themeFo
       )}
     </ThemeContext.Provider>
   )
+}
+
+function demonstrationSpans(theme: Theme, { phases, outcome }: DemonstrationState): Span[] {
+  const label: Span = { text: 'demonstration', style: 'muted' }
+  if (outcome) return [label]
+  const done = phases.filter(phase => phase.state === 'done').length
+  return [label, { text: '  ' }, ...barSpans(theme, done, phases.length, 12), { text: ` ${done} of ${phases.length}` }]
 }
 
 function stateSpans(theme: Theme, state: keyof typeof STATE_WORDS, where: string): Span[] {
@@ -178,15 +221,29 @@ function taskKeys(task: Task, state: TaskScreen, hasNext: boolean): (readonly [s
       ['j/k', 'scroll'],
       ['q', 'quit'],
     ]
+  // The first keys count most: what does not fit into the width is left out, and `?` shows it.
   return [
     ['c', 'check'],
     ...(task.questions.length > 0 ? [['a', 'answer'] as const] : []),
     ...(state.hintsLeft > 0 ? [['h', `hint (${state.hintsLeft} left)`] as const] : []),
     ['j/k', 'scroll'],
     ...(hasNext ? [['n', 'next'] as const] : []),
+    ['?', 'keys'],
     ['esc', 'back'],
     ['q', 'quit'],
+    ...(state.solutionAllowed ? [['s', 'solution'] as const] : []),
+    ...(state.hasPanel ? [['v', 'picture'] as const] : []),
   ]
+}
+
+/** How much room the lab's picture gets: what it needs up to a part of the screen, all of it, or none. */
+const PANEL_SIZES = ['auto', 'full', 'off'] as const
+type PanelSize = (typeof PANEL_SIZES)[number]
+
+function panelLimit(size: Size, asked: Question | undefined, view: PanelSize): number {
+  const rows = taskRows(size, asked, 0)
+  if (view === 'off') return 0
+  return view === 'full' ? rows : Math.floor(rows * 0.45)
 }
 
 interface DemonstrationState {
@@ -232,24 +289,35 @@ interface TaskScreenOptions {
   task: Task
   theme: Theme
   refresh: () => void
+  panel: Panel | undefined
+  /** Whether its screen is the one that is seen. */
+  shown: boolean
+  watching: boolean
 }
 
 type TaskScreen = ReturnType<typeof useTaskScreen>
 
 /** Everything that happens on the screen of one task. */
-function useTaskScreen({ lab, root, store, progress, runner, task, theme, refresh }: TaskScreenOptions) {
+function useTaskScreen(options: TaskScreenOptions) {
+  const { lab, root, store, progress, runner, task, theme, refresh, panel, shown, watching } = options
   const size = useSize()
   const exercises = exerciseFolder(root, lab)
   const [answers, setAnswers] = useState<Record<string, string>>({})
   const [notice, setNotice] = useState<string>()
   const [running, setRunning] = useState<readonly Step[]>()
+  const [live, setLive] = useState(NOTHING_YET)
   const [results, setResults] = useState<Record<string, TaskResult>>({})
   const [question, setQuestion] = useState<number>()
   const [scrolled, setScrolled] = useState<readonly number[]>([0, 0])
   const [latest, setLatest] = useState<TaskContent['latest']>('check')
   // Keeps what is newest, a hint or the feedback, in view; until the student scrolls.
   const [follow, setFollow] = useState(false)
+  const [solution, setSolution] = useState<{ task: Task; lines: readonly Line[] }>()
+  const [view, setView] = useState<PanelSize>('auto')
+  const [step, setStep] = useState(0)
   const check = useRef<AbortController>(undefined)
+  const startedAt = useRef(0)
+  const watcher = useRef<Watcher>(undefined)
   const frame = useTicks(running !== undefined)
 
   const loadAnswers = useCallback(() => {
@@ -268,6 +336,8 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
     setScrolled([0, 0])
     setFollow(false)
     setQuestion(undefined)
+    setLive(NOTHING_YET)
+    setStep(0)
     return () => {
       check.current?.abort()
       check.current = undefined
@@ -276,10 +346,37 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
   }, [loadAnswers])
 
   const hintsShown = progress[task.id]?.hints ?? 0
-  const content = { lab, task, answers, hintsShown, running, result: results[task.id], latest, notice }
+  const result = results[task.id]
+  const liveNow = running || !result ? live : result.live
+  const content: TaskContent = {
+    lab,
+    task,
+    answers,
+    hintsShown,
+    running,
+    runningMs: running ? performance.now() - startedAt.current : 0,
+    live: liveNow,
+    result,
+    solution: solution?.task === task ? solution.lines : [],
+    latest,
+    notice,
+  }
   const layout = layoutTask(content, theme, size, frame)
   const asked = question === undefined ? undefined : task.questions[question]
-  const rows = taskRows(size, asked)
+  const limit = panelLimit(size, asked, view)
+  const panelProps: PanelProps = {
+    task,
+    phases: [],
+    live: liveNow,
+    running: running !== undefined,
+    passed: result?.passed,
+    step,
+    width: bodyColumns(size),
+    rows: limit,
+    marks: theme.marks,
+  }
+  const panelRows = panel ? Math.min(limit, panel.lines(panelProps).length) : 0
+  const rows = taskRows(size, asked, panelRows)
   const limits = layout.columns.map(column => maxScroll(column.lines.length, rows))
   const longest = limits.indexOf(Math.max(...limits))
   const offsets = limits.map((limit, index) =>
@@ -292,7 +389,9 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
   }
 
   const runTask = () => {
-    if (check.current) return
+    check.current?.abort()
+    startedAt.current = performance.now()
+    setLive(NOTHING_YET)
     const stop = new AbortController()
     check.current = stop
     loadAnswers()
@@ -304,7 +403,9 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
       mode: 'live',
       signal: stop.signal,
       onEvent: event => {
-        if (event.type === 'step' && !stop.signal.aborted) setRunning(event.steps)
+        if (stop.signal.aborted) return
+        if (event.type === 'step') setRunning(event.steps)
+        else if (event.type === 'live') setLive(event.live)
       },
     }
     runner.check(lab, task, options).then(result => {
@@ -322,6 +423,7 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
     if (!asked || question === undefined) return
     try {
       if (text.trim() !== '') writeAnswer(exercises, task.id, asked.id, text.trim())
+      watcher.current?.acknowledge()
       loadAnswers()
     } catch (error) {
       setNotice(error instanceof Error ? error.message : String(error))
@@ -331,12 +433,47 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
     setFollow(true)
   }
 
+  // By way of a ref, so that the watcher is not started anew at every picture.
+  const onSave = useRef(runTask)
+  onSave.current = () => {
+    if (!asked) runTask()
+  }
+  useEffect(() => {
+    if (!shown || !watching) return
+    const started = watchFiles(exercises, task.files, () => onSave.current())
+    watcher.current = started
+    return () => {
+      started.stop()
+      watcher.current = undefined
+    }
+  }, [shown, watching, exercises, task])
+
   return {
     asked,
     running: running !== undefined,
     hintsLeft: task.hints.length - hintsShown,
     scroll,
-    check: runTask,
+    check() {
+      if (!check.current) runTask()
+    },
+    hasPanel: panelRows > 0 || (panel !== undefined && view === 'off'),
+    nextView: () => setView(old => PANEL_SIZES[(PANEL_SIZES.indexOf(old) + 1) % PANEL_SIZES.length]!),
+    moveStep(by: number) {
+      const steps = panel?.steps?.(panelProps) ?? 1
+      setStep(old => Math.max(0, Math.min(steps - 1, old + by)))
+    },
+    solutionAllowed: attemptsToGo(store.task(lab.id, task.id)) === 0,
+    solution() {
+      const toGo = attemptsToGo(store.task(lab.id, task.id))
+      if (toGo > 0) {
+        setNotice(`The solution can be seen once the task is solved, or after ${toGo} more failed check(s).`)
+      } else {
+        store.recordSolutionShown(lab.id, task.id)
+        setSolution({ task, lines: solutionLines(root, lab, task) })
+        setLatest('solution')
+      }
+      setFollow(true)
+    },
     cancel() {
       check.current?.abort()
       check.current = undefined
@@ -354,6 +491,13 @@ function useTaskScreen({ lab, root, store, progress, runner, task, theme, refres
     },
     stopAnswering: () => setQuestion(undefined),
     note: scrollNote(theme, offsets[longest]!, layout.columns[longest]!.lines.length, rows),
-    body: { layout, offsets, asked, answer: asked ? (answers[asked.id] ?? '') : '', onAnswer: answer },
+    body: {
+      layout,
+      offsets,
+      panel: panel && panelRows > 0 ? { panel, props: panelProps, rows: panelRows } : undefined,
+      asked,
+      answer: asked ? (answers[asked.id] ?? '') : '',
+      onAnswer: answer,
+    },
   }
 }

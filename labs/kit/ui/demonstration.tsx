@@ -1,6 +1,7 @@
 /** The live demonstration: phases that tick, the lab's own picture, then what was seen. */
 import { Box } from 'ink'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
+import { liveLines } from '../measurements.ts'
 import { formatMs } from '../pages.ts'
 import { columns, type Line, wrap } from '../text.ts'
 import type { Demonstration, LiveState, Panel, PanelProps, Phase } from '../types.ts'
@@ -53,6 +54,7 @@ export function DemonstrationBody({ demonstration, phases, outcome, live, panel,
       {picture ? <PanelView panel={picture} {...panelProps} /> : null}
       {picture ? <Lines lines={[[]]} /> : null}
       <Lines lines={lines} />
+      <Lines lines={liveLines(live, width, theme.marks)} />
       {roomy || !picture ? <Lines lines={[[]]} /> : null}
       <Lines lines={closing} />
     </Box>

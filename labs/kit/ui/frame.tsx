@@ -137,11 +137,15 @@ export function scrollNote(theme: Theme, offset: number, total: number, rows: nu
 }
 
 /** `━━━━────` with as many parts filled as there are done. */
-export function progressSpans(theme: Theme, done: number, total: number, width: number): Span[] {
+export function barSpans(theme: Theme, done: number, total: number, width: number): Span[] {
   const filled = total === 0 ? 0 : Math.round((done / total) * width)
   return [
     { text: theme.marks.barFull.repeat(filled), style: 'good' },
     { text: theme.marks.barEmpty.repeat(width - filled), style: 'muted' },
-    { text: ` ${done} of ${total} solved` },
   ]
+}
+
+/** The same, and in words. */
+export function progressSpans(theme: Theme, done: number, total: number, width: number): Span[] {
+  return [...barSpans(theme, done, total, width), { text: ` ${done} of ${total} solved` }]
 }

@@ -4,7 +4,7 @@ import { STATE_WORDS, stateOf } from '../pages.ts'
 import type { LabProgress } from '../progress.ts'
 import { columns, type Line, type Style, wrap } from '../text.ts'
 import type { Lab } from '../types.ts'
-import { bodyColumns, Lines, type Size, useTheme } from './frame.tsx'
+import { bodyColumns, bodyRows, Lines, type Size, useTheme } from './frame.tsx'
 
 export interface TaskListBodyProps {
   lab: Lab
@@ -27,9 +27,13 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
       { text: `${theme.marks[state]} `, style: STATE_STYLES[state] },
       { text: `${index + 1}  ${task.title.padEnd(titleColumns + 3)}`, style: here ? 'strong' : undefined },
       { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },
-      { text: `${task.points} points`, style: 'muted' },
+      { text: `${task.points} points`.padEnd(12), style: 'muted' },
+      { text: task.kind, style: 'muted' },
     ]
   })
+  // The selected task is in sight, however low the window is.
+  const rows = bodyRows(size)
+  const offset = Math.max(0, Math.min(selected - Math.floor(rows / 2), lines.length - rows))
   const about: Line[] = [
     ...wrap([{ text: lab.summary }], width),
     [],
@@ -38,7 +42,7 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
   ]
   return (
     <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines} />
+      <Lines lines={lines.slice(offset)} />
       <Lines lines={[[]]} />
       <Lines lines={about} />
     </Box>

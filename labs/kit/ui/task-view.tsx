@@ -5,11 +5,13 @@
 import { TextInput } from '@inkjs/ui'
 import { Box, Text } from 'ink'
 import type { Step, TaskResult } from '../engine.ts'
+import { liveLines } from '../measurements.ts'
 import { briefLines, feedbackLines, hintLines, questionLines, questionText, stepLines } from '../pages.ts'
 import { type Line, wrap } from '../text.ts'
-import type { Lab, Question, Task } from '../types.ts'
+import type { Lab, LiveState, Panel, PanelProps, Question, Task } from '../types.ts'
 import { bodyColumns, bodyRows, Lines, maxScroll, type Size, useTheme } from './frame.tsx'
-import type { Theme } from './theme.ts'
+import { PanelView } from './panel.tsx'
+import { busyBar, type Theme } from './theme.ts'
 
 export interface TaskContent {
   lab: Lab
@@ -18,9 +20,15 @@ export interface TaskContent {
   hintsShown: number
   /** Steps of the check that is running. */
   running: readonly Step[] | undefined
+  /** For how long it has been running, in ms. */
+  runningMs: number
+  /** Of the check that is running, or else of the one that ran last. */
+  live: LiveState
   result: TaskResult | undefined
+  /** The reference solution, when it has been asked for. */
+  solution: readonly Line[]
   /** Which of them is the newest, and so brought into view. */
-  latest: 'answer' | 'hint' | 'check'
+  latest: 'answer' | 'hint' | 'check' | 'solution'
   /** Something to say that is not a check's result, such as an answers file that cannot be read. */
   notice: string | undefined
 }
@@ -46,13 +54,13 @@ export function layoutTask(content: TaskContent, theme: Theme, size: Size, frame
     const side = asideLines(content, theme, right, frame)
     return {
       columns: [
-        { lines: briefLines(content.lab, content.task, left), width: left },
+        { lines: cachedBrief(content.lab, content.task, left), width: left },
         { lines: side.lines, width: right },
       ],
       newest: side.newest,
     }
   }
-  const brief = briefLines(content.lab, content.task, width)
+  const brief = cachedBrief(content.lab, content.task, width)
   const side = asideLines(content, theme, width, frame)
   const rule: Line[] = side.lines.length > 0 ? [[]] : []
   return {
@@ -61,7 +69,21 @@ export function layoutTask(content: TaskContent, theme: Theme, size: Size, frame
   }
 }
 
-/** Questions, hints, check. */
+const briefs = new WeakMap<Task, { width: number; lines: Line[] }>()
+
+/** A brief does not change; the screen around it is drawn ten times a second while a check runs. */
+function cachedBrief(lab: Lab, task: Task, width: number): Line[] {
+  const cached = briefs.get(task)
+  if (cached?.width === width) return cached.lines
+  const lines = briefLines(lab, task, width)
+  briefs.set(task, { width, lines })
+  return lines
+}
+
+/** Anything that takes longer than this shows how far it has come, or at least for how long it has been at it. */
+const SHOW_PROGRESS_AFTER_MS = 1000
+
+/** Questions, hints, solution, check. */
 function asideLines(
   content: TaskContent,
   theme: Theme,
@@ -82,17 +104,30 @@ function asideLines(
   for (let hint = 1; hint <= content.hintsShown; hint++) {
     add(hintLines(task, hint, width), content.latest === 'hint')
   }
+  add([...content.solution], content.latest === 'solution')
   const { marks } = theme
+  const measured = liveLines(content.live, width, marks)
   if (running) {
     const spinner = marks.spinner[frame % marks.spinner.length]!
     const shown = { done: `${marks.good} `, failed: `${marks.bad} `, running: `${spinner} ` }
-    add([[{ text: 'Checking', style: 'accent' }], ...stepLines(running, width, shown)], content.latest === 'check')
+    const seconds = `${(content.runningMs / 1000).toFixed(0)} s`
+    const slow = content.runningMs >= SHOW_PROGRESS_AFTER_MS
+    add(
+      [
+        [{ text: 'Checking', style: 'accent' }, ...(slow ? [{ text: `  ${seconds}`, style: 'muted' as const }] : [])],
+        ...(slow && !content.live.progress ? [busyBar(theme, content.runningMs, Math.min(40, width))] : []),
+        ...stepLines(running, width, shown),
+        ...measured,
+      ],
+      content.latest === 'check',
+    )
   } else if (result) {
     const shown = { done: `${marks.good} `, failed: `${marks.bad} `, running: `${marks.waiting} ` }
     add(
       [
         ...feedbackLines(result, width, { good: `${marks.good} `, bad: `${marks.bad} ` }),
         [],
+        ...(measured.length > 0 ? [...measured, []] : []),
         ...stepLines(result.steps, width, shown),
       ],
       content.latest === 'check',
@@ -103,8 +138,9 @@ function asideLines(
 }
 
 /** Rows that are left for the text when a question is being answered below it. */
-export function taskRows(size: Size, asked: Question | undefined): number {
-  return bodyRows(size) - (asked ? questionRows(asked, bodyColumns(size)) : 0)
+export function taskRows(size: Size, asked: Question | undefined, panelRows: number): number {
+  const others = (asked ? questionRows(asked, bodyColumns(size)) : 0) + (panelRows > 0 ? panelRows + 1 : 0)
+  return Math.max(0, bodyRows(size) - others)
 }
 
 function questionRows(question: Question, width: number): number {
@@ -114,6 +150,8 @@ function questionRows(question: Question, width: number): number {
 export interface TaskBodyProps {
   layout: TaskLayout
   size: Size
+  /** The lab's picture above the text, when there is one to be shown. */
+  panel: { panel: Panel; props: PanelProps; rows: number } | undefined
   /** First line shown, for each column. */
   offsets: readonly number[]
   /** The question that is being answered. */
@@ -122,11 +160,16 @@ export interface TaskBodyProps {
   onAnswer: (answer: string) => void
 }
 
-export function TaskBody({ layout, size, offsets, asked, answer, onAnswer }: TaskBodyProps) {
+export function TaskBody({ layout, size, panel, offsets, asked, answer, onAnswer }: TaskBodyProps) {
   const theme = useTheme()
-  const rows = taskRows(size, asked)
+  const rows = taskRows(size, asked, panel?.rows ?? 0)
   return (
     <Box flexDirection="column">
+      {panel ? (
+        <Box flexDirection="column" marginBottom={1} flexShrink={0}>
+          <PanelView panel={panel.panel} {...panel.props} />
+        </Box>
+      ) : null}
       <Box height={rows} overflow="hidden" columnGap={GAP}>
         {layout.columns.map(({ lines, width }, index) => {
           const offset = Math.min(offsets[index] ?? 0, maxScroll(lines.length, rows))

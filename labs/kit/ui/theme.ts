@@ -3,7 +3,7 @@
  * set there are no colours; bold, dim and reverse stay, as https://no-color.org has it.
  */
 import type { TextProps } from 'ink'
-import type { Style } from '../text.ts'
+import type { Line, Style } from '../text.ts'
 import type { PhaseState } from '../types.ts'
 
 export interface Marks {
@@ -20,6 +20,10 @@ export interface Marks {
   up: string
   down: string
   spinner: readonly string[]
+  /** From the lowest to the highest. */
+  sparkline: readonly string[]
+  /** An expected range. */
+  range: string
 }
 
 const UNICODE: Marks = {
@@ -36,6 +40,8 @@ const UNICODE: Marks = {
   up: '↑',
   down: '↓',
   spinner: ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'],
+  sparkline: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+  range: '▒',
 }
 
 const ASCII: Marks = {
@@ -52,6 +58,8 @@ const ASCII: Marks = {
   up: '^',
   down: 'v',
   spinner: ['|', '/', '-', '\\'],
+  sparkline: ['_', '.', '-', '=', '*', '#'],
+  range: '#',
 }
 
 export interface Theme {
@@ -99,4 +107,17 @@ export function phaseMark(theme: Theme, state: PhaseState, frame: number): { tex
     case 'failed':
       return { text: marks.bad, style: 'bad' }
   }
+}
+
+/** A bar for something of which nobody knows how long it takes: a part of it wanders from end to end. */
+export function busyBar({ marks }: Theme, elapsedMs: number, width: number): Line {
+  const part = Math.max(3, Math.floor(width / 5))
+  const way = width - part
+  const at = Math.floor(elapsedMs / 100) % (2 * way)
+  const before = at < way ? at : 2 * way - at
+  return [
+    { text: marks.barEmpty.repeat(before), style: 'muted' },
+    { text: marks.barFull.repeat(part), style: 'accent' },
+    { text: marks.barEmpty.repeat(way - before), style: 'muted' },
+  ]
 }

@@ -14,7 +14,12 @@ describe('progress of a student', () => {
   const store = () => new ProgressStore(directory, now)
 
   it('begins with everything open, and writes nothing until something happens', () => {
-    expect(store().task('lab-01-deploy', 'ping')).to.deep.equal({ state: 'open', attempts: 0, hints: 0 })
+    expect(store().task('lab-01-deploy', 'ping')).to.deep.equal({
+      state: 'open',
+      attempts: 0,
+      hints: 0,
+      solutionShown: false,
+    })
     expect(readdirSync(directory)).to.deep.equal([])
   })
 
@@ -28,6 +33,7 @@ describe('progress of a student', () => {
       state: 'solved',
       attempts: 2,
       hints: 1,
+      solutionShown: false,
       solvedAt: '2026-03-01T10:00:00.000Z',
     })
     expect(readdirSync(directory)).to.deep.equal(['progress.json'])
@@ -57,7 +63,8 @@ describe('progress of a student', () => {
     'is cut off': '{"version":1,"labs":{"lab-01',
     'is empty': '',
     'is a list': '[]',
-    'is of another version': '{"version":2,"labs":{}}',
+    'is of a later version': '{"version":99,"labs":{}}',
+    'is of a version that never was': '{"version":0,"labs":{}}',
     'has no labs': '{"version":1}',
     'has a state that does not exist':
       '{"version":1,"labs":{"lab-01-deploy":{"ping":{"state":"won","attempts":0,"hints":0}}}}',
@@ -76,6 +83,29 @@ describe('progress of a student', () => {
       expect(store().task('lab-01-deploy', 'ping').state).to.equal('solved')
     })
   }
+
+  it('reads a file of version 1, keeps it beside the new one, and loses nothing', () => {
+    const old = '{"version":1,"labs":{"lab-01-deploy":{"ping":{"state":"solved","attempts":2,"hints":1}}}}'
+    writeFileSync(join(directory, 'progress.json'), old)
+    const progress = store()
+    expect(progress.task('lab-01-deploy', 'ping')).to.deep.equal({
+      state: 'solved',
+      attempts: 2,
+      hints: 1,
+      solutionShown: false,
+    })
+    expect(progress.warning).to.equal(undefined)
+    progress.recordCheck('lab-01-deploy', 'trust', false)
+    expect(readFileSync(join(directory, 'progress.json.version-1'), 'utf8')).to.equal(old)
+    const now = JSON.parse(readFileSync(join(directory, 'progress.json'), 'utf8'))
+    expect(now.version).to.equal(2)
+    expect(now.labs['lab-01-deploy']).to.have.keys('ping', 'trust')
+  })
+
+  it('remembers that the solution has been looked at', () => {
+    store().recordSolutionShown('lab-01-deploy', 'ping')
+    expect(store().task('lab-01-deploy', 'ping').solutionShown).to.equal(true)
+  })
 
   it('lasts as long as the process where nothing can be written, and says so', () => {
     const file = join(directory, 'a-file')

@@ -3,10 +3,12 @@
  *
  * React and Ink are loaded only when the UI is opened: they take half a second, and plain output does not need them.
  */
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { AnswerFileError, writeAnswer } from './answers.ts'
-import { cleanUpEverything } from './cleanup.ts'
-import { ensureExercises, exerciseFolder } from './exercises.ts'
+import { CommanderError } from 'commander'
+import { ANSWERS_FILE, AnswerFileError, writeAnswer } from './answers.ts'
+import { type Options, parseArguments, wantsUi } from './arguments.ts'
+import { cleanUpEverything, endCleanly } from './cleanup.ts'
+import { ensureExercises, exerciseFolder, resetExercises, startingFiles } from './exercises.ts'
+import { labsJson, tasksJson } from './json.ts'
 import { nextTask } from './pages.ts'
 import {
   type PlainOptions,
@@ -15,55 +17,18 @@ import {
   printHint,
   printLab,
   printLabs,
+  printSolution,
   printTask,
   printTasks,
+  watchTask,
 } from './plain.ts'
 import { ProgressStore } from './progress.ts'
-import { findLab, loadLabs, ROOT } from './registry.ts'
-import { enterScreen } from './screen.ts'
+import { findLab, findTask, loadLabs, ROOT } from './registry.ts'
+import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from './screen.ts'
 import type { Lab, Task } from './types.ts'
-import { WorkerRunner } from './worker-runner.ts'
 
 /** A wrong way of calling the command: one clear sentence, exit status 2. */
 class UsageError extends Error {}
-
-interface Options {
-  plain?: boolean
-  check?: boolean
-  task?: string
-  hint?: boolean
-  list?: boolean
-  answer?: string[]
-}
-
-const MIN_COLUMNS = 60
-const MIN_ROWS = 18
-
-function parseArguments(argv: readonly string[]): { lab: string | undefined; options: Options } {
-  const command = new Command('npm run lab --')
-    .description('Opens a lab. Without a number: the list of labs.')
-    .argument('[lab]', 'number or name of the lab')
-    .option('--plain', 'plain text instead of the terminal UI')
-    .option('--list', 'the labs; with a lab, its tasks and how far you are')
-    .option('--task <id>', 'one task, by id or number')
-    .option(
-      '--answer <answer>',
-      "answers the task's question, and checks: VALUE, or QUESTION=VALUE; may be repeated",
-      collect,
-    )
-    .option('--hint', 'one more hint for the task (without --task: the next unsolved one)')
-    .option('--check', 'without --task: checks all tasks from the exercise files alone; the exit status tells')
-    .helpOption('--help', 'shows this')
-    .exitOverride()
-    .configureOutput({ outputError: () => {} })
-    .parse([...argv], { from: 'user' })
-  return { lab: command.args[0], options: command.opts() }
-}
-
-function collect(value: string, earlier: string[] = []): string[] {
-  if (value.trim() === '') throw new InvalidArgumentError('an answer is expected')
-  return [...earlier, value]
-}
 
 async function main(argv: readonly string[]): Promise<number> {
   const { lab: name, options } = parseArguments(argv)
@@ -73,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     root: ROOT,
     store,
     signal: stop.signal,
+    json: options.json ?? false,
     out: {
       write: text => void process.stdout.write(text),
       width: Math.min(88, Math.max(40, (process.stdout.columns ?? 80) - 1)),
@@ -82,10 +48,13 @@ async function main(argv: readonly string[]): Promise<number> {
   const labs = await loadLabs()
   try {
     if (name === undefined) {
-      if (options.task || options.hint || options.check || options.answer) {
-        throw new UsageError('which lab? For example: npm run lab -- 1 --check')
-      }
-      printLabs(labs, plain)
+      const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch'] as const).find(
+        option => options[option] !== undefined,
+      )
+      if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0]!.number} --${needsLab}`)
+      for (const lab of labs) ensureExercises(ROOT, lab)
+      if (plain.json) printJson(labsJson(labs, store), plain)
+      else printLabs(labs, plain)
       return 0
     }
     const lab = findLab(labs, name)
@@ -102,35 +71,44 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
-  const task = options.task === undefined ? undefined : findTask(lab, options.task)
+  const task = options.task === undefined ? undefined : knownTask(lab, options.task)
+  const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!
   ensureExercises(plain.root, lab)
+  if (options.reset !== undefined) {
+    reset(lab, options.reset === true ? task : knownTask(lab, options.reset), plain)
+    return 0
+  }
+  if (options.solution !== undefined) return printSolution(lab, knownTask(lab, options.solution), plain) ? 0 : 1
   if (options.answer) {
     if (!task) throw new UsageError(`which task is it the answer to? --task ${taskIds(lab)}`)
     recordAnswers(lab, task, options.answer)
     return (await printChecks(lab, [task], 'live', plain)) ? 0 : 1
   }
   if (options.hint) {
-    printHint(lab, task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!, plain)
+    printHint(lab, next(), plain)
     return 0
   }
   if (options.check) {
     if (task) return (await printChecks(lab, [task], 'live', plain)) ? 0 : 1
     return (await printChecks(lab, lab.tasks, 'unattended', plain)) ? 0 : 1
   }
+  if (options.json) {
+    printJson(tasksJson(lab, plain.store), plain)
+    return 0
+  }
   if (options.list) {
     print(plain.out, `Lab ${lab.number}: ${lab.title}`, '')
     printTasks(lab, plain)
     return 0
   }
-  if (!options.plain && terminalIsFit()) {
-    enterScreen(`Lab ${lab.number}  ${lab.title}`)
-    // The worker loads the lab while this process loads Ink.
-    const runner = new WorkerRunner()
+  if (wantsUi(options) && terminalIsFit(process)) {
     // React's development build is several times slower.
     process.env.NODE_ENV ??= 'production'
-    const { openLab } = await import('./ui/open.tsx')
-    return await openLab({ lab, root: plain.root, store: plain.store, runner, ...(task ? { task } : {}) })
+    const { openLabInTerminal } = await import('./open-ui.tsx')
+    return await openLabInTerminal(lab, task, options)
   }
+  if (wantsUi(options) && process.stdout.isTTY) noteSize()
+  if (options.watch) return await watchTask(lab, next(), plain)
   if (task) {
     printTask(lab, task, plain)
     return 0
@@ -138,25 +116,45 @@ async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<
   return await printLab(lab, plain)
 }
 
-function terminalIsFit(): boolean {
-  const { stdout, stdin, env } = process
-  if (!stdout.isTTY || !stdin.isTTY || env.TERM === 'dumb' || env.CI) return false
-  if (stdout.columns >= MIN_COLUMNS && stdout.rows >= MIN_ROWS) return true
+function printJson(value: object, { out }: PlainOptions): void {
+  out.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+function noteSize(): void {
+  const { columns, rows } = process.stdout
+  if (columns >= MIN_COLUMNS && rows >= MIN_ROWS) return
   process.stderr.write(
-    `note: the terminal has ${stdout.columns} columns and ${stdout.rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
+    `note: the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
   )
-  return false
 }
 
 function taskIds(lab: Lab): string {
   return lab.tasks.map(task => task.id).join(' | ')
 }
 
-function findTask(lab: Lab, name: string): Task {
-  const task = /^\d+$/.test(name) ? lab.tasks[Number(name) - 1] : lab.tasks.find(candidate => candidate.id === name)
+function knownTask(lab: Lab, name: string): Task {
+  const task = findTask(lab, name)
   if (!task)
     throw new UsageError(`lab ${lab.number} has no task '${name}': ${taskIds(lab)}, or 1 to ${lab.tasks.length}`)
   return task
+}
+
+/** The files of one task, or all. The answers are in one file for all tasks: of one task, only its own are cleared. */
+function reset(lab: Lab, task: Task | undefined, { root, out }: PlainOptions): void {
+  const starting = startingFiles(root, lab)
+  const files = task ? starting.filter(file => task.files.includes(file) && file !== ANSWERS_FILE) : starting
+  const done = resetExercises(root, lab, files)
+  for (const { file, backup } of done) {
+    print(
+      out,
+      `labs/${lab.id}/exercises/${file} is as it was handed out${backup ? `; yours is kept as ${backup}` : ''}`,
+    )
+  }
+  for (const question of task?.questions ?? []) {
+    writeAnswer(exerciseFolder(root, lab), task!.id, question.id, '')
+    print(out, `the answer to ${task!.id}.${question.id} is cleared`)
+  }
+  if (done.length === 0 && !task?.questions.length) print(out, 'Nothing to do: the files are as they were handed out.')
 }
 
 /** `--answer 63` answers the questions in their order, `--answer host=63` the one that is named. */
@@ -175,22 +173,6 @@ function recordAnswers(lab: Lab, task: Task, answers: readonly string[]): void {
     inOrder.splice(inOrder.indexOf(question), inOrder.includes(question) ? 1 : 0)
     writeAnswer(exercises, task.id, question.id, named ? rest.join('=').trim() : answer.trim())
   }
-}
-
-/** Whatever ends the process, nothing stays behind. The second Ctrl-C does not wait. */
-function endCleanly(stop: AbortController): void {
-  let ending = false
-  const end = (status: number) => {
-    if (ending) process.exit(status)
-    ending = true
-    stop.abort(new Error('stopped'))
-    void cleanUpEverything().then(() => process.exit(status))
-  }
-  process.on('SIGINT', () => end(130))
-  process.on('SIGTERM', () => end(143))
-  process.on('SIGHUP', () => end(129))
-  // The reader of our output has gone away, as `| head` does.
-  process.stdout.on('error', () => end(0))
 }
 
 try {

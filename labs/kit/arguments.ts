@@ -1,0 +1,52 @@
+/** What can be said after `npm run lab --`. */
+import { Command, InvalidArgumentError } from 'commander'
+
+export interface Options {
+  plain?: boolean
+  json?: boolean
+  check?: boolean
+  watch?: boolean
+  task?: string
+  hint?: boolean
+  list?: boolean
+  answer?: string[]
+  /** `true`: all tasks. */
+  reset?: string | true
+  solution?: string
+}
+
+/** Throws commander's errors. */
+export function parseArguments(argv: readonly string[]): { lab: string | undefined; options: Options } {
+  const command = new Command('npm run lab --')
+    .description('Opens a lab. Without a number: the list of labs.')
+    .argument('[lab]', 'number or name of the lab')
+    .option('--task <id>', 'one task, by id or number')
+    .option('--check', 'without --task: checks all tasks from the exercise files alone; the exit status tells')
+    .option('--watch', 'checks a task again whenever one of its files is saved')
+    .option('--hint', 'one more hint for the task (without --task: the next unsolved one)')
+    .option(
+      '--answer <answer>',
+      "answers the task's question, and checks: VALUE, or QUESTION=VALUE; may be repeated",
+      collect,
+    )
+    .option('--reset [task]', 'puts the starting files back, of one task or of all; yours are kept as .bak files')
+    .option('--solution <task>', 'the reference solution: once the task is solved, or has been tried three times')
+    .option('--list', 'the labs; with a lab, its tasks and how far you are')
+    .option('--plain', 'plain text instead of the terminal UI')
+    .option('--json', 'lists, tasks and results of checks as JSON')
+    .helpOption('--help', 'shows this')
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .parse([...argv], { from: 'user' })
+  return { lab: command.args[0], options: command.opts() }
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  if (value.trim() === '') throw new InvalidArgumentError('an answer is expected')
+  return [...earlier, value]
+}
+
+/** Nothing is asked for that is answered in text. */
+export function wantsUi(options: Options): boolean {
+  return Object.keys(options).every(name => name === 'task' || name === 'watch')
+}

@@ -1,0 +1,43 @@
+/** All keys, and what the marks mean. */
+import { Box } from 'ink'
+import { STATE_WORDS } from '../pages.ts'
+import { type Line, wrap } from '../text.ts'
+import { bodyColumns, Lines, type Size } from './frame.tsx'
+import type { Theme } from './theme.ts'
+
+const KEYS: readonly (readonly [keys: string, what: string])[] = [
+  ['j k, arrows', 'move in the list, scroll in a task; space and page keys: by more'],
+  ['enter', 'open what is selected, save an answer'],
+  ['esc, b', 'back; stops a check that is running'],
+  ['c', 'check the task'],
+  ['w', 'check it at each save of its files, or no longer'],
+  ['a', 'answer the questions of the task'],
+  ['h', 'one more hint'],
+  ['s', 'the solution, once solved or tried three times'],
+  ['n', 'the next task'],
+  ['v', "the lab's picture: as needed, whole screen, off"],
+  ['[ ]', "step by step through the lab's picture"],
+  ['d, r', 'the demonstration; run it again'],
+  ['q, Ctrl-C', 'quit; nothing keeps running'],
+]
+
+export function Help({ theme, size }: { theme: Theme; size: Size }) {
+  const width = bodyColumns(size)
+  const { marks } = theme
+  const lines: Line[] = KEYS.flatMap(([keys, what]) =>
+    wrap([{ text: what }], width, [{ text: keys.padEnd(14), style: 'accent' }], [{ text: ' '.repeat(14) }]),
+  )
+  const states = (['open', 'attempted', 'solved'] as const).map(state => `${marks[state]} ${STATE_WORDS[state]}`)
+  return (
+    <Box flexDirection="column" flexShrink={0}>
+      <Lines lines={lines} />
+      <Lines
+        lines={[
+          [],
+          [{ text: 'Marks'.padEnd(14), style: 'muted' }, { text: states.join('   ') }],
+          [{ text: 'As text'.padEnd(14), style: 'muted' }, { text: 'npm run lab -- --help' }],
+        ]}
+      />
+    </Box>
+  )
+}

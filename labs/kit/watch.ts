@@ -1,0 +1,66 @@
+/**
+ * Notices that exercise files have been saved. It looks at them four times a second: editors save in many ways (in place, by
+ * renaming, on network drives), and all of them end in a file with other bytes in it.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const EVERY_MS = 250
+
+export interface Watcher {
+  /** What is there now is known: for files that the program itself has written. */
+  acknowledge(): void
+  stop(): void
+}
+
+/** Calls `onSave` with the names of the files whose content has changed, once it has stayed the same for one look. */
+export function watchFiles(
+  folder: string,
+  files: readonly string[],
+  onSave: (changed: string[]) => void,
+  everyMs: number = EVERY_MS,
+): Watcher {
+  const known = new Map<string, { stamp: string; content: string }>()
+  const look = (file: string) => known.set(file, { stamp: stampOf(join(folder, file)), content: read(folder, file) })
+  for (const file of files) look(file)
+  const unsettled = new Set<string>()
+
+  const timer = setInterval(() => {
+    const changed: string[] = []
+    for (const file of files) {
+      const before = known.get(file)!
+      const stamp = stampOf(join(folder, file))
+      if (stamp === before.stamp) {
+        // The second look at the same bytes: whoever writes has finished.
+        if (unsettled.delete(file)) changed.push(file)
+        continue
+      }
+      const content = read(folder, file)
+      known.set(file, { stamp, content })
+      if (content !== before.content) unsettled.add(file)
+    }
+    if (changed.length > 0) onSave(changed)
+  }, everyMs)
+
+  return {
+    acknowledge() {
+      unsettled.clear()
+      for (const file of files) look(file)
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+function stampOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats ? `${stats.mtimeMs}:${stats.size}:${stats.ino}` : 'missing'
+}
+
+/** A file that is not there, or cannot be read, counts as empty. */
+function read(folder: string, file: string): string {
+  try {
+    return readFileSync(join(folder, file), 'latin1')
+  } catch {
+    return ''
+  }
+}
