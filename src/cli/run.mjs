@@ -10,6 +10,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const [command, ...rest] = process.argv.slice(2)
 const commands = {
   lab: '../../labs/kit/cli.ts',
+  'check-solutions': '../../labs/kit/grading/cli.ts',
   server: './server.ts',
   client: './client.ts',
   functional: './functional.ts',

@@ -1,0 +1,203 @@
+/** `npm run check-solutions`: proves the labs against their solutions and mutants, or grades submissions. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { cleanUpEverything } from '../cleanup.ts'
+import { findLab, loadLabs, ROOT } from '../registry.ts'
+import type { Lab } from '../types.ts'
+import { toCsv } from './csv.ts'
+import { grade } from './grade.ts'
+import { toJunit } from './junit.ts'
+import { FORMAT, inOrder, mergeReports, parseReport, type Report, ReportError, summarise, VERSION } from './results.ts'
+import { studentReports } from './student-report.ts'
+import { type Subject, SubmissionsError, shardOf, solutionSubjects, submissionSubjects } from './subjects.ts'
+import { shown, solutionsTable, submissionsTable } from './table.ts'
+
+interface OutputOptions {
+  json?: string | true
+  csv?: string
+  junit?: string
+  report?: string
+}
+
+interface Options extends OutputOptions {
+  lab?: string[]
+  submissions?: string
+  jobs: number
+  shard?: { index: number; of: number }
+  repeat: number
+  only?: Subject['kind'][]
+  times?: boolean
+}
+
+class UsageError extends Error {}
+
+const stop = new AbortController()
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('npm run check-solutions --')
+    .description(
+      'Runs the checks of every lab against its reference solution (all must pass), its starting files and its known-wrong\n' +
+        'solutions (all must fail); with --submissions, grades what students handed in.',
+    )
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+  let status = 0
+  withOutputs(program)
+    .option('--lab <lab...>', 'only these labs, by number or name')
+    .option('--submissions <dir>', 'grade: DIR/<student>/<lab>/<files>, or DIR/<student>/<files> with one --lab')
+    .option('--jobs <n>', 'checks at the same time', whole, Math.min(2, availableParallelism()))
+    .option('--shard <i/n>', 'only the i-th of n parts; put the parts together with merge', shard)
+    .option('--repeat <n>', 'run the reference solutions n times, each time with other hidden inputs', whole, 1)
+    .option('--only <kind...>', 'reference, start or mutant', kind)
+    .option('--times', 'write into the results how long each check took')
+    .action(async (options: Options) => {
+      status = await check(options)
+    })
+  withOutputs(
+    program.command('merge').description('puts the results of all shards together').argument('<files...>'),
+  ).action((files: string[], options: OutputOptions, command: Command) => {
+    const report = mergeReports(files.map(file => ({ file, report: parseReport(readFileSync(file, 'utf8'), file) })))
+    // Options that both commands have are taken by the first of them.
+    write(report, { ...command.parent?.opts<OutputOptions>(), ...options }, [])
+    status = statusOf(report, [])
+  })
+  await program.parseAsync([...argv], { from: 'user' })
+  return status
+}
+
+function withOutputs(command: Command): Command {
+  return command
+    .option('--json [file]', 'the results as JSON; without a file, to standard output instead of the table')
+    .option('--csv <file>', 'the marks, for a spreadsheet')
+    .option('--junit <file>', 'the results as JUnit XML, for CI')
+    .option('--report <dir>', 'a Markdown report for each student')
+}
+
+async function check(options: Options): Promise<number> {
+  const all = await loadLabs()
+  const labs = options.lab === undefined ? all : options.lab.map(name => lab(all, name))
+  // What the environment says must not change what is graded: where keys are logged, and the hidden inputs.
+  delete process.env.SSLKEYLOGFILE
+  delete process.env.MASQUE_LAB_SEED
+  const mode = options.submissions === undefined ? 'solutions' : 'submissions'
+  let subjects: Subject[]
+  let problems: string[] = []
+  if (options.submissions !== undefined) {
+    if (options.repeat !== 1 || options.only) throw new UsageError('--repeat and --only are not for submissions')
+    subjects = submissionSubjects(ROOT, resolve(options.submissions), labs, options.lab !== undefined)
+  } else {
+    if (options.report !== undefined) throw new UsageError('--report is for submissions: a file for each student')
+    const own = solutionSubjects(ROOT, labs, options.repeat)
+    subjects = own.subjects.filter(subject => options.only?.includes(subject.kind) ?? true)
+    problems = own.problems.map(({ lab, problem }) => `labs/${lab.id}: ${problem}`)
+  }
+  const graded = labs.filter(lab => mode === 'solutions' || subjects.some(subject => subject.lab === lab))
+  const progress = progressLine()
+  const results = await grade(shardOf(subjects, options.shard), {
+    root: ROOT,
+    jobs: options.jobs,
+    signal: stop.signal,
+    ...(options.times ? { times: true } : {}),
+    onResult: (result, done, of) => progress(`${done} of ${of}  ${shown(`${result.lab} ${result.name}`)}`),
+  })
+  progress('')
+  if (stop.signal.aborted) return 130
+  const summaries = graded.map(summarise)
+  const report: Report = {
+    format: FORMAT,
+    version: VERSION,
+    mode,
+    ...(options.shard && options.shard.of > 1 ? { shard: options.shard } : {}),
+    labs: summaries,
+    results: inOrder(summaries, results),
+  }
+  write(report, options, problems)
+  return statusOf(report, problems)
+}
+
+function write(report: Report, options: OutputOptions, problems: readonly string[]): void {
+  const json = `${JSON.stringify(report, null, 2)}\n`
+  if (typeof options.json === 'string') writeFileSync(options.json, json)
+  if (options.csv !== undefined) writeFileSync(options.csv, toCsv(report))
+  if (options.junit !== undefined) writeFileSync(options.junit, toJunit(report))
+  if (options.report !== undefined) {
+    mkdirSync(options.report, { recursive: true })
+    for (const [name, text] of studentReports(report)) writeFileSync(join(options.report, name), text)
+  }
+  const table = report.mode === 'solutions' ? solutionsTable(report, problems) : submissionsTable(report)
+  process.stdout.write(options.json === true ? json : table)
+}
+
+/** Submissions that are wrong are no failure of grading; submissions that could not be graded are. */
+function statusOf(report: Report, problems: readonly string[]): number {
+  return problems.length === 0 && report.results.every(result => result.problems.length === 0) ? 0 : 1
+}
+
+function lab(all: readonly Lab[], name: string): Lab {
+  const found = findLab(all, name)
+  if (!found) throw new UsageError(`there is no lab '${name}'; there is ${all.map(({ number }) => number).join(', ')}`)
+  return found
+}
+
+function whole(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('expected a whole number from 1')
+  return Number(text)
+}
+
+function shard(text: string): { index: number; of: number } {
+  const [, index, of] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []
+  const found = { index: Number(index), of: Number(of) }
+  if (!(found.index >= 1 && found.index <= found.of)) throw new InvalidArgumentError('expected i/n with 1 ≤ i ≤ n')
+  return found
+}
+
+function kind(text: string, before: Subject['kind'][] = []): Subject['kind'][] {
+  if (text !== 'reference' && text !== 'start' && text !== 'mutant') {
+    throw new InvalidArgumentError('expected reference, start or mutant')
+  }
+  return [...before, text]
+}
+
+/** One line that is written over again and again; nothing where nobody watches. */
+function progressLine(): (text: string) => void {
+  const { stderr } = process
+  if (!stderr.isTTY || process.env.TERM === 'dumb') return () => {}
+  return text => stderr.write(`\r\x1b[K${text.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))}`)
+}
+
+function endCleanly(): void {
+  let ending = false
+  const end = (status: number) => {
+    if (ending) process.exit(status)
+    ending = true
+    stop.abort(new Error('stopped'))
+    void cleanUpEverything().then(() => process.exit(status))
+  }
+  process.on('SIGINT', () => end(130))
+  process.on('SIGTERM', () => end(143))
+  process.on('SIGHUP', () => end(129))
+  process.stdout.on('error', () => end(0))
+}
+
+endCleanly()
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (error instanceof CommanderError) {
+    const help = error.exitCode === 0
+    if (!help) {
+      const what = error.message.replace(/^error: /, '')
+      process.stderr.write(`${what}; npm run check-solutions -- --help shows what there is\n`)
+    }
+    process.exitCode = help ? 0 : 2
+  } else if (error instanceof UsageError || error instanceof SubmissionsError || error instanceof ReportError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 2
+  } else if (error instanceof Error && 'code' in error && 'path' in error) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 2
+  } else throw error
+}
+await cleanUpEverything()

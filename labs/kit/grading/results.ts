@@ -1,0 +1,166 @@
+/**
+ * What grading finds out, in the form in which it is written to a file and merged: the same at every run, whatever
+ * machine it ran on and however the work was split. So no times (unless they are asked for), no ports, no paths.
+ */
+import { tmpdir } from 'node:os'
+import type { Feedback, Lab } from '../types.ts'
+
+export const FORMAT = 'masque-lab grading'
+export const VERSION = 1
+
+export type Mode = 'solutions' | 'submissions'
+export type Kind = 'reference' | 'start' | 'mutant' | 'submission'
+
+export interface Report {
+  format: typeof FORMAT
+  version: typeof VERSION
+  mode: Mode
+  /** A part of the whole; absent in a complete report. */
+  shard?: { index: number; of: number }
+  labs: LabSummary[]
+  results: Result[]
+}
+
+export interface LabSummary {
+  id: string
+  number: number
+  title: string
+  tasks: { id: string; title: string; points: number }[]
+}
+
+/** One submission of one lab, or one of the things that `check-solutions` tries out by itself. */
+export interface Result {
+  kind: Kind
+  /** The student's folder; `task/name` of a mutant; `reference` or `reference run 7`; `starting files`. */
+  name: string
+  lab: string
+  seed: string
+  points: number
+  of: number
+  tasks: TaskResult[]
+  /** What happened beside the tasks: files that were left out or missing. */
+  notes: string[]
+  /** What is not as it has to be. Of submissions: that they could not be graded. */
+  problems: string[]
+  /** Of a submission: the hash of each of the student's own files, without blanks and comments. */
+  fingerprints?: Record<string, string>
+}
+
+export interface TaskResult {
+  task: string
+  passed: boolean
+  points: number
+  /** Of a task that was not passed. */
+  feedback?: { expected: string; found: string; misconception?: string; read: string[] }
+  ms?: number
+}
+
+export function summarise(lab: Lab): LabSummary {
+  const tasks = lab.tasks.map(({ id, title, points }) => ({ id, title, points }))
+  return { id: lab.id, number: lab.number, title: lab.title, tasks }
+}
+
+/** By lab, then the reference before the starting files before the mutants, then by name, whatever the locale. */
+export function inOrder(labs: readonly LabSummary[], results: readonly Result[]): Result[] {
+  const kinds: readonly Kind[] = ['reference', 'start', 'mutant', 'submission']
+  const rank = (result: Result) => labs.findIndex(lab => lab.id === result.lab)
+  const byName = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+  return [...results].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      kinds.indexOf(a.kind) - kinds.indexOf(b.kind) ||
+      byName(a.name, b.name) ||
+      byName(a.seed, b.seed),
+  )
+}
+
+/** Longer feedback says nothing more; a student's program can make it as long as it likes. */
+const MAX_TEXT = 4000
+
+/**
+ * A text for a result file: without what differs from run to run, and without control characters, with which a
+ * student's output could draw over the instructor's terminal.
+ */
+export function settled(text: string): string {
+  const temporary = tmpdir().replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return withoutControls(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text)
+    .replace(new RegExp(`${temporary}[\\\\/](masque-[\\w-]+[\\\\/]?)+`, 'g'), '')
+    .replace(/\b(127\.0\.0\.1|localhost|\[::1\]):(3[2-9]\d{3}|[45]\d{4}|6[0-5]\d{3})\b/g, '$1:PORT')
+}
+
+export function withoutControls(text: string): string {
+  // Escapes, C1 controls, and the characters that change the direction of a text.
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?')
+}
+
+export function settledFeedback(feedback: Feedback): NonNullable<TaskResult['feedback']> {
+  return {
+    expected: settled(feedback.expected),
+    found: settled(feedback.found),
+    ...(feedback.misconception === undefined ? {} : { misconception: settled(feedback.misconception) }),
+    read: feedback.read.map(settled),
+  }
+}
+
+/** What a report file cannot be used for, in words for whoever gave it. */
+export class ReportError extends Error {}
+
+/** Reads a report that `--json` wrote. Throws `ReportError`. */
+export function parseReport(text: string, file: string): Report {
+  let report: Partial<Report>
+  try {
+    report = JSON.parse(text) as Partial<Report>
+  } catch {
+    throw new ReportError(`${file} is not JSON; expected a file that check-solutions wrote with --json`)
+  }
+  if (report?.format !== FORMAT || !Array.isArray(report.results) || !Array.isArray(report.labs)) {
+    throw new ReportError(`${file} is not a result file; expected one that check-solutions wrote with --json`)
+  }
+  if (report.version !== VERSION) {
+    throw new ReportError(`${file} has version ${report.version} of the format; this is version ${VERSION}`)
+  }
+  return report as Report
+}
+
+/** Puts the parts of one run together. Throws `ReportError` when they do not belong together or one is missing. */
+export function mergeReports(parts: readonly { file: string; report: Report }[]): Report {
+  const [first] = parts
+  if (!first) throw new ReportError('no result files were given')
+  const of = first.report.shard?.of ?? 1
+  const seen = new Map<number, string>()
+  for (const { file, report } of parts) {
+    if (report.mode !== first.report.mode) {
+      throw new ReportError(`${file} is about ${report.mode}, ${first.file} about ${first.report.mode}`)
+    }
+    if (JSON.stringify(report.labs) !== JSON.stringify(first.report.labs)) {
+      throw new ReportError(`${file} and ${first.file} are about different labs, or different versions of them`)
+    }
+    const shard = report.shard ?? { index: 1, of: 1 }
+    if (shard.of !== of) throw new ReportError(`${file} is one of ${shard.of} parts, ${first.file} one of ${of}`)
+    const other = seen.get(shard.index)
+    if (other !== undefined) throw new ReportError(`${file} and ${other} are both part ${shard.index} of ${of}`)
+    seen.set(shard.index, file)
+  }
+  const missing = Array.from({ length: of }, (_, i) => i + 1).filter(index => !seen.has(index))
+  if (missing.length > 0) throw new ReportError(`part ${missing.join(', ')} of ${of} is missing`)
+  const { format, version, mode, labs } = first.report
+  const results = parts.flatMap(({ report }) => report.results)
+  return { format, version, mode, labs, results: inOrder(labs, results) }
+}
+
+/** Submissions with a file in common that is neither the starting file nor the reference. A reason to ask, no proof. */
+export function alike(report: Report): { lab: string; file: string; students: string[] }[] {
+  const groups = new Map<string, { lab: string; file: string; students: string[] }>()
+  for (const { kind, lab, name, fingerprints } of report.results) {
+    if (kind !== 'submission') continue
+    for (const [file, hash] of Object.entries(fingerprints ?? {})) {
+      const key = `${lab} ${file} ${hash}`
+      const group = groups.get(key) ?? { lab, file, students: [] }
+      group.students.push(name)
+      groups.set(key, group)
+    }
+  }
+  return [...groups.values()].filter(({ students }) => students.length > 1)
+}

@@ -1,0 +1,207 @@
+/** What is to be graded: the reference, the starting files and the mutants of each lab, or each student's submission. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { startFolder } from '../exercises.ts'
+import type { Lab, Task } from '../types.ts'
+import type { Kind } from './results.ts'
+import { collect, type Files, filesOf, fingerprint } from './submission.ts'
+
+export interface Subject {
+  kind: Kind
+  name: string
+  lab: Lab
+  /** Hidden inputs are generated from it. */
+  seed: string
+  tasks: readonly Task[]
+  /** What goes over the starting files, in order. Read when its turn comes. */
+  layers(): { files: ReadonlyMap<string, Buffer>[]; notes: string[] }
+  /** Of a mutant: words that the feedback has to contain. */
+  expects?: string
+  /** Of a submission: the hashes of the student's own files. */
+  fingerprints?(files: ReadonlyMap<string, Buffer>): Record<string, string>
+}
+
+/** A coding task with fewer mutants has not been thought about enough. */
+export const MIN_MUTANTS = 5
+
+export interface SolutionSubjects {
+  subjects: Subject[]
+  /** What is wrong with the labs themselves. */
+  problems: { lab: Lab; problem: string }[]
+}
+
+/** `repeat`: how often the reference solution is run, each time with another seed. */
+export function solutionSubjects(root: string, labs: readonly Lab[], repeat = 1): SolutionSubjects {
+  const subjects: Subject[] = []
+  const problems: SolutionSubjects['problems'] = []
+  for (const lab of labs) {
+    const wanted = filesOf(root, lab)
+    const folder = join(root, 'solutions', lab.id)
+    const reference = (): Files => (existsSync(folder) ? collect(folder, wanted) : { files: new Map(), notes: [] })
+    if (!existsSync(folder)) problems.push({ lab, problem: `there is no solutions/${lab.id}` })
+    for (let run = 0; run < repeat; run++) {
+      subjects.push({
+        kind: 'reference',
+        name: run === 0 ? 'reference' : `reference run ${String(run + 1).padStart(String(repeat).length, '0')}`,
+        lab,
+        seed: `reference-${run}`,
+        tasks: lab.tasks,
+        layers: () => ({ files: [reference().files], notes: [] }),
+      })
+    }
+    const start: Subject = {
+      kind: 'start',
+      name: 'starting files',
+      lab,
+      seed: 'start',
+      tasks: lab.tasks,
+      layers: () => ({ files: [], notes: [] }),
+    }
+    subjects.push(start)
+
+    const known = join(root, 'labs', lab.id, 'mutants')
+    for (const name of foldersIn(known)) {
+      if (!lab.tasks.some(task => task.id === name))
+        problems.push({ lab, problem: `mutants/${name}: there is no such task` })
+    }
+    for (const task of lab.tasks) {
+      const names = foldersIn(join(known, task.id))
+      const needed = task.mutants ?? task.kind === 'coding'
+      if (needed && names.length < MIN_MUTANTS) {
+        problems.push({ lab, problem: `mutants/${task.id}: ${names.length} mutants; expected at least ${MIN_MUTANTS}` })
+      }
+      for (const name of names) {
+        const { files } = collect(join(known, task.id, name), wanted)
+        const expects = expectedWords(files)
+        if (expects === undefined) {
+          const header = "expected a first line '// mutant: what is wrong; expect: words of the feedback'"
+          problems.push({ lab, problem: `mutants/${task.id}/${name}: ${header}` })
+          continue
+        }
+        subjects.push({
+          kind: 'mutant',
+          name: `${task.id}/${name}`,
+          lab,
+          seed: `mutant-${name}`,
+          tasks: [task],
+          layers: () => ({ files: [reference().files, files], notes: [] }),
+          expects,
+        })
+      }
+    }
+  }
+  return { subjects, problems }
+}
+
+/** From the first line of one of a mutant's files: `// mutant: what is wrong; expect: words`. */
+function expectedWords(files: ReadonlyMap<string, Buffer>): string | undefined {
+  for (const content of files.values()) {
+    const [line = ''] = content.toString('utf8').split('\n', 1)
+    const found = /^(?:\/\/|#)\s*mutant:.*?;\s*expect:\s*(\S.*)$/.exec(line)
+    if (found) return found[1]!.trim()
+  }
+  return undefined
+}
+
+export class SubmissionsError extends Error {}
+
+/**
+ * One subject for each student and lab. The folder of a student holds a folder for each lab (`lab-03-protocol/`, or a
+ * whole copy of the repository), or, when one lab is graded, its files.
+ */
+export function submissionSubjects(
+  root: string,
+  directory: string,
+  labs: readonly Lab[],
+  labChosen: boolean,
+): Subject[] {
+  if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new SubmissionsError(`${directory} is not a folder; expected one that holds a folder for each student`)
+  }
+  const students = foldersIn(directory)
+  if (students.length === 0) {
+    throw new SubmissionsError(`${directory} holds no folders; expected one for each student`)
+  }
+  const one = labChosen && labs.length === 1
+  // A lab that nobody handed in is not graded, unless it was asked for.
+  const graded = labs.filter(
+    lab => labChosen || students.some(student => submittedFolder(join(directory, student), lab, one) !== undefined),
+  )
+  if (graded.length === 0) {
+    const example = `${directory}/${students[0]}`
+    throw new SubmissionsError(
+      `no student's folder holds a lab; expected ${example}/${labs[0]?.id ?? 'lab-01-deploy'}/, or files in ${example} and --lab`,
+    )
+  }
+  return graded.flatMap(lab => {
+    const wanted = filesOf(root, lab)
+    const common = commonFingerprints(root, lab, wanted)
+    return students.map((student): Subject => {
+      const folder = submittedFolder(join(directory, student), lab, one)
+      return {
+        kind: 'submission',
+        name: student,
+        lab,
+        seed: student,
+        tasks: lab.tasks,
+        layers() {
+          if (folder === undefined) return { files: [], notes: ['nothing was handed in'] }
+          const { files, notes } = collect(folder, wanted)
+          const required = [...new Set(lab.tasks.flatMap(task => task.files))]
+          for (const file of required) {
+            if (!files.has(file) && !notes.some(note => note.startsWith(`${file} `))) {
+              notes.push(`${file} was not handed in; the starting file was graded`)
+            }
+          }
+          return { files: [files], notes }
+        },
+        fingerprints(files) {
+          const own = [...files].map(([file, content]) => [file, fingerprint(content)] as const)
+          return Object.fromEntries(
+            own.filter(([file, hash]) => file.endsWith('.ts') && !common.has(`${file} ${hash}`)),
+          )
+        },
+      }
+    })
+  })
+}
+
+function submittedFolder(student: string, lab: Lab, one: boolean): string | undefined {
+  const places = [[lab.id], ['labs', lab.id, 'exercises'], [lab.id, 'exercises'], ...(one ? [[]] : [])]
+  // The longer form of the third place comes first where both are there.
+  const found = places.filter(place => isRealFolder(student, place))
+  return found.sort((a, b) => b.length - a.length).map(place => join(student, ...place))[0]
+}
+
+function isRealFolder(base: string, parts: readonly string[]): boolean {
+  let at = base
+  for (const part of ['', ...parts]) {
+    at = join(at, part)
+    if (!lstatSync(at, { throwIfNoEntry: false })?.isDirectory()) return false
+  }
+  return true
+}
+
+/** What every student has: the starting files and, perhaps, the reference. */
+function commonFingerprints(root: string, lab: Lab, wanted: ReadonlySet<string>): Set<string> {
+  const common = new Set<string>()
+  for (const folder of [startFolder(root, lab), join(root, 'solutions', lab.id)]) {
+    if (!existsSync(folder)) continue
+    for (const [file, content] of collect(folder, wanted).files) common.add(`${file} ${fingerprint(content)}`)
+  }
+  return common
+}
+
+/** Real folders, no links, nothing hidden. */
+function foldersIn(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(entry => entry.name)
+    .sort()
+}
+
+/** Every n-th subject, so that each part holds some of everything. */
+export function shardOf<T>(all: readonly T[], shard: { index: number; of: number } | undefined): T[] {
+  return shard === undefined ? [...all] : all.filter((_, position) => position % shard.of === shard.index - 1)
+}

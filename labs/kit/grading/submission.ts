@@ -1,0 +1,119 @@
+/**
+ * A student's files, on their way into the scratch copy that is graded. What they are is not known: links, pipes, huge
+ * or deep folders, names made to confuse. Only ordinary files that a lab has a use for are read, and copies are graded.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ANSWERS_FILE } from '../answers.ts'
+import { exerciseFolder, startFolder, startingFiles } from '../exercises.ts'
+import type { Lab } from '../types.ts'
+
+const MAX_FILE_BYTES = 512 * 1024
+const MAX_CONFIG_BYTES = 64 * 1024
+const MAX_TOTAL_BYTES = 4 * 1024 * 1024
+const MAX_DEPTH = 6
+const MAX_ENTRIES = 2000
+/** A name that means the same everywhere. */
+const PLAIN_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
+
+export interface Files {
+  /** By path below the exercise folder, with `/`. */
+  files: Map<string, Buffer>
+  notes: string[]
+}
+
+/** The files that belong to a lab: what its tasks name, and what it hands out. */
+export function filesOf(root: string, lab: Lab): Set<string> {
+  return new Set([...startingFiles(root, lab), ...lab.tasks.flatMap(task => task.files), ANSWERS_FILE])
+}
+
+/** Reads a submission's files: those of the lab, and TypeScript that the student added beside them. */
+export function collect(folder: string, wanted: ReadonlySet<string>): Files {
+  const files = new Map<string, Buffer>()
+  const notes: string[] = []
+  let entries = 0
+  let total = 0
+  const visit = (below: string, depth: number): void => {
+    const names = readdirSync(join(folder, below)).sort()
+    for (const name of names) {
+      if (++entries > MAX_ENTRIES) {
+        if (entries === MAX_ENTRIES + 1)
+          notes.push(`more than ${MAX_ENTRIES} files were handed in; the rest was left out`)
+        return
+      }
+      if (!PLAIN_NAME.test(name) || name === 'node_modules') continue
+      const path = below === '' ? name : `${below}/${name}`
+      const info = lstatSync(join(folder, path), { throwIfNoEntry: false })
+      if (info?.isDirectory()) {
+        if (depth < MAX_DEPTH) visit(path, depth + 1)
+        else notes.push(`folders below ${path.slice(0, 60)} were left out: too deep`)
+        continue
+      }
+      if (!wanted.has(path) && !name.endsWith('.ts')) continue
+      const leftOut =
+        info === undefined
+          ? 'gone'
+          : info.isSymbolicLink()
+            ? 'a symbolic link'
+            : info.isFile()
+              ? ''
+              : 'not an ordinary file'
+      const limit = path.endsWith('.toml') ? MAX_CONFIG_BYTES : MAX_FILE_BYTES
+      if (leftOut !== '') notes.push(`${path} was left out: ${leftOut}`)
+      else if (info!.size > limit) notes.push(`${path} was left out: ${info!.size} bytes, at most ${limit} are read`)
+      else if (total + info!.size > MAX_TOTAL_BYTES) notes.push(`${path} was left out: the submission is too large`)
+      else {
+        const content = readOrdinary(join(folder, path))
+        total += content.length
+        files.set(path, content)
+      }
+    }
+  }
+  visit('', 0)
+  return { files, notes }
+}
+
+/** Reads a file that has just been seen to be an ordinary one, and looks again at what was opened. */
+function readOrdinary(path: string): Buffer {
+  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not an ordinary file`)
+    return readFileSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Fills the exercise folder of a scratch copy: the starting files, and over them each of `layers`. */
+export function overlay(root: string, scratch: string, lab: Lab, layers: readonly ReadonlyMap<string, Buffer>[]): void {
+  const folder = exerciseFolder(scratch, lab)
+  mkdirSync(folder, { recursive: true })
+  const files = new Map<string, Buffer>()
+  for (const file of startingFiles(root, lab)) files.set(file, readFileSync(join(startFolder(root, lab), file)))
+  for (const layer of layers) for (const [file, content] of layer) files.set(file, content)
+  for (const [file, content] of files) {
+    const target = join(folder, file)
+    mkdirSync(dirname(target), { recursive: true })
+    writeFileSync(target, content)
+  }
+}
+
+/** Tells two files apart that are not the same but for blanks and comments. */
+export function fingerprint(content: Buffer): string {
+  const bare = content
+    .toString('utf8')
+    .replace(/\/\*[\s\S]*?\*\/|\/\/.*|^\s*#.*/gm, '')
+    .replace(/\s+/g, '')
+  return createHash('sha256').update(bare).digest('hex').slice(0, 16)
+}

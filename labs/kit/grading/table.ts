@@ -1,0 +1,86 @@
+/** Results for the terminal. */
+import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
+
+/** Marks that are told apart without colours. */
+const PASSED = '✔'
+const FAILED = '✘'
+
+export function solutionsTable(report: Report, labProblems: readonly string[] = []): string {
+  const lines: string[] = []
+  for (const lab of report.labs) {
+    const of = (kind: Result['kind']) => report.results.filter(result => result.lab === lab.id && result.kind === kind)
+    const [references, start, mutants] = [of('reference'), of('start'), of('mutant')]
+    const tasks = (results: readonly Result[]) => results.flatMap(result => result.tasks)
+    const count = (results: readonly Result[], passed: boolean) =>
+      `${tasks(results).filter(task => task.passed === passed).length} of ${tasks(results).length}`
+    lines.push(`Lab ${lab.number}: ${lab.title}`)
+    const row = (results: readonly Result[], text: string) => {
+      if (results.length === 0) return
+      lines.push(`  ${results.every(result => result.problems.length === 0) ? PASSED : FAILED} ${text}`)
+    }
+    const runs = references.length > 1 ? ` in ${references.length} runs` : ''
+    row(references, `reference solutions: ${count(references, true)} checks pass${runs}`)
+    row(start, `starting files: ${count(start, false)} checks fail`)
+    row(mutants, `mutants: ${count(mutants, false)} are rejected`)
+    for (const result of [...references, ...start, ...mutants]) {
+      for (const problem of result.problems) lines.push(`    ${result.kind} ${result.name}: ${problem}`)
+    }
+  }
+  for (const problem of labProblems) lines.push(`${FAILED} ${problem}`)
+  return `${lines.join('\n')}\n`
+}
+
+/** One row a student, one column a task. */
+export function submissionsTable(report: Report): string {
+  const lines: string[] = []
+  for (const lab of report.labs) {
+    const results = report.results.filter(result => result.lab === lab.id)
+    if (results.length === 0) continue
+    const names = results.map(result => shown(result.name))
+    const width = Math.max('student'.length, ...names.map(name => [...name].length))
+    const total = lab.tasks.reduce((sum, task) => sum + task.points, 0)
+    lines.push(`Lab ${lab.number}: ${lab.title}`, '')
+    lab.tasks.forEach((task, i) => {
+      lines.push(`  ${String(i + 1).padStart(2)}  ${task.id} (${task.points})`)
+    })
+    lines.push(
+      '',
+      `  ${'student'.padEnd(width)}  ${'points'.padStart(9)}  ${lab.tasks.map((_, i) => String(i + 1).padStart(2)).join(' ')}`,
+    )
+    results.forEach((result, i) => {
+      const name = names[i]!
+      const padded = name + ' '.repeat(width - [...name].length)
+      lines.push(`  ${padded}  ${`${result.points}/${total}`.padStart(9)}  ${marks(lab, result)}`)
+      for (const problem of result.problems) lines.push(`  ${' '.repeat(width)}  ${FAILED} ${problem}`)
+    })
+    lines.push('', `  ${statistics(lab, results)}`, '')
+  }
+  for (const { lab, file, students } of alike(report)) {
+    lines.push(`The same ${lab}/${file}, but for blanks and comments: ${students.map(shown).join(', ')}`)
+  }
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+function marks(lab: LabSummary, result: Result): string {
+  return lab.tasks
+    .map(({ id }) => {
+      const task = result.tasks.find(candidate => candidate.task === id)
+      return ` ${task === undefined ? '?' : task.passed ? PASSED : FAILED}`
+    })
+    .join(' ')
+}
+
+function statistics(lab: LabSummary, results: readonly Result[]): string {
+  const points = results.map(result => result.points).sort((a, b) => a - b)
+  const middle = points.length / 2
+  const median = points.length % 2 === 1 ? points[Math.floor(middle)]! : (points[middle - 1]! + points[middle]!) / 2
+  const solved = lab.tasks.map(
+    ({ id }) => results.filter(({ tasks }) => tasks.find(({ task }) => task === id)?.passed).length,
+  )
+  return `${results.length} submissions; median ${median}; solved by: ${solved.map((n, i) => `task ${i + 1} ${n}`).join(', ')}`
+}
+
+/** A folder's name comes from the student. */
+export function shown(name: string): string {
+  return withoutControls(name).replace(/\s/g, ' ')
+}
