@@ -53,6 +53,9 @@ const ignoreAll: QuicHandler = {
 /** H3_INTERNAL_ERROR, for a bug in our own handler. */
 const INTERNAL_ERROR = 0x102
 
+/** Stands for whatever the application's reason is (RFC 9000 §20.1). */
+const APPLICATION_ERROR = 0x0c
+
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
 
@@ -537,12 +540,15 @@ export class QuicheConnection implements QuicConnection {
 
   #close(application: boolean, code: number, reason: string): void {
     if (this.closed || this.#localClose !== undefined) return
-    // What was said before leaves first: from now on quiche sends only the close. Without this the ends and resets of streams
-    // would be lost, and a server could not read the close that overtakes the end of the handshake.
+    // What was said before leaves first: from now on quiche sends only the close, and the ends and resets of streams
+    // would be lost.
     if (application) this.#transmit()
     this.#localClose = { source: 'local', application, code, reason }
+    // RFC 9000 §10.2.3: during the handshake, applications do not show in a close. quiche would send none at all.
+    const early = application && !this.established
     try {
-      this.#native.close(application, code, new TextEncoder().encode(reason))
+      if (early) this.#native.close(false, APPLICATION_ERROR, new Uint8Array(0))
+      else this.#native.close(application, code, new TextEncoder().encode(reason))
     } catch {
       // Already closing.
     }
