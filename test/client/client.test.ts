@@ -1,0 +1,426 @@
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import { ClientError } from '../../src/client/errors.ts'
+import { decodeAddressAssign, encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
+import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
+import { CapsuleParser } from '../../src/connect-ip/capsule.ts'
+import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
+import { errorName } from '../../src/http3/error-codes.ts'
+import { FrameType } from '../../src/http3/frames.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
+import { closeHostilePeers, type HostilePeer, startHostileProxy } from '../support/hostile-peer.ts'
+import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
+
+const ASSIGNED = encodeAddressAssign([
+  { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
+  { requestId: 2n, prefix: IpPrefix.parse('fd00::2') },
+])
+const ROUTES = encodeRouteAdvertisement([{ range: IpPrefix.parse('10.0.0.0/8').toRange(), protocol: 0 }])
+
+/** A proxy that grants every request and then does what the test says. */
+const granting = (then: (peer: HostilePeer, streamId: number) => void = () => {}) =>
+  startHostileProxy({
+    onRequest: (peer, streamId) => {
+      peer.h3.respond(streamId, OK)
+      peer.h3.sendData(streamId, bytes(ASSIGNED, ROUTES))
+      peer.flush()
+      then(peer, streamId)
+    },
+  })
+
+describe('the client', () => {
+  afterEach(async () => {
+    await closeLoopback()
+    await closeHostilePeers()
+  })
+
+  describe('with a proxy that refuses', () => {
+    for (const status of ['300', '301', '307', '400', '401', '403', '404', '429', '500', '503']) {
+      it(`CIP-08 takes status ${status} for a failure and aborts the request`, async () => {
+        const proxy = await startHostileProxy({
+          onRequest: (peer, streamId) => {
+            peer.h3.respond(streamId, [
+              [':status', status],
+              ['location', 'https://elsewhere.example/'],
+            ])
+            peer.flush()
+          },
+        })
+        const error = await failure((await newClient(proxy)).connect(), ClientError)
+        expect(error).to.include({ kind: 'http', status: Number(status) })
+        expect(error.message).to.match(new RegExp(`status ${status}`))
+        const { recorder } = proxy.peers[0]
+        await recorder.until(() => recorder.resets.has(0) || recorder.closed)
+        expect(proxy.peers.length).to.equal(1)
+      })
+    }
+
+    it('CIP-08 waits through interim responses for the final one', async () => {
+      const proxy = await startHostileProxy({
+        onRequest: (peer, streamId) => {
+          peer.h3.respond(streamId, [[':status', '103']])
+          peer.h3.respond(streamId, OK)
+          peer.h3.sendData(streamId, bytes(ASSIGNED, ROUTES))
+          peer.flush()
+        },
+      })
+      expect((await connectClient(proxy)).info.assigned.map(String)).to.deep.equal(['10.0.0.2/32', 'fd00::2/128'])
+    })
+
+    for (const status of ['204', '206']) {
+      it(`CIP-08 takes status ${status}, which forbids content, for malformed`, async () => {
+        const proxy = await startHostileProxy({
+          onRequest: (peer, streamId) => peer.send(streamId, headersFrame([[':status', status]])),
+        })
+        const error = await failure((await newClient(proxy)).connect(), ClientError)
+        expect(error.message).to.match(new RegExp(`status ${status}`))
+        const { recorder } = proxy.peers[0]
+        await recorder.until(() => recorder.resets.has(0) || recorder.closed)
+      })
+    }
+
+    it('CIP-11 fails at once when a 200 is the end of the stream', async () => {
+      const proxy = await startHostileProxy({
+        onRequest: (peer, streamId) => {
+          peer.h3.respond(streamId, OK, true)
+          peer.flush()
+        },
+      })
+      expect(await failure((await newClient(proxy)).connect(), ClientError)).to.include({ kind: 'tunnel' })
+    })
+
+    it('fails at once when its request is reset', async () => {
+      const proxy = await startHostileProxy({
+        onRequest: (peer, streamId) => peer.quic.streamReset(streamId, 0x10b),
+      })
+      const error = await failure((await newClient(proxy)).connect(), ClientError)
+      expect(error.retryable).to.equal(true)
+    })
+
+    it('CIP-13 says so when the proxy has no address for it', async () => {
+      const proxy = await startHostileProxy({
+        onRequest: (peer, streamId) => {
+          peer.h3.respond(streamId, OK)
+          const refusals = encodeAddressAssign([
+            { requestId: 1n, prefix: IpPrefix.parse('0.0.0.0/32') },
+            { requestId: 2n, prefix: IpPrefix.parse('::/128') },
+          ])
+          peer.h3.sendData(streamId, bytes(refusals, encodeRouteAdvertisement([])))
+          peer.flush()
+        },
+      })
+      const error = await failure((await newClient(proxy)).connect(), ClientError)
+      expect(error.message).to.match(/no address for us: its pool is exhausted/)
+    })
+
+    it('CIP-07 says so when the server does not take Extended CONNECT', async () => {
+      const proxy = await startHostileProxy({ h3: { settings: { enableConnectProtocol: false } } })
+      const error = await failure((await newClient(proxy)).connect(), ClientError)
+      expect(error).to.include({ kind: 'protocol' })
+      expect(error.message).to.match(/does not support Extended CONNECT/)
+    })
+
+    it('H3-06 says so when the server shuts down before the request', async () => {
+      const proxy = await startHostileProxy({
+        onConnection: peer => peer.send(3, bytes(controlStream([0x08, 1], [0x33, 1]), frame(FrameType.GOAWAY, [0]))),
+      })
+      const error = await failure((await newClient(proxy)).connect(), ClientError)
+      expect(error).to.include({ kind: 'refused', retryable: true })
+    })
+
+    it('says so when the server takes no header section of the size that the request has', async () => {
+      const proxy = await startHostileProxy({
+        onConnection: peer => peer.send(3, controlStream([0x06, 50], [0x08, 1], [0x33, 1])),
+      })
+      const error = await failure((await newClient(proxy)).connect(), ClientError)
+      expect(error).to.include({ kind: 'protocol' })
+      expect(error.message).to.match(/at most 50/)
+    })
+  })
+
+  describe('with a proxy that breaks a rule of HTTP/3 closes the connection with', () => {
+    const settings = controlStream([0x08, 1], [0x33, 1])
+    const begin = (peer: HostilePeer) => peer.send(3, settings)
+    const cases: [code: string, title: string, hurt: (peer: HostilePeer) => void][] = [
+      ['H3_MISSING_SETTINGS', 'H3-01 no SETTINGS', peer => peer.send(3, bytes([0], frame(FrameType.GOAWAY, [0])))],
+      ['H3_STREAM_CREATION_ERROR', 'H3-01 a bidirectional stream', peer => peer.send(1, hex('00'))],
+      ['H3_CLOSED_CRITICAL_STREAM', 'H3-01 the end of the control stream', peer => peer.send(3, settings, true)],
+      ['H3_ID_ERROR', 'H3-01 a push that nobody allowed', peer => peer.send(7, hex('01 00'))],
+      [
+        'H3_FRAME_UNEXPECTED',
+        'H3-03 MAX_PUSH_ID from a server',
+        peer => peer.send(3, bytes(settings, frame(FrameType.MAX_PUSH_ID, [0]))),
+      ],
+      ['H3_ID_ERROR', 'H3-06 a GOAWAY for no request stream', peer => peer.send(3, bytes(settings, frame(7, [3])))],
+      ['H3_SETTINGS_ERROR', 'H3-02 a setting of HTTP/2', peer => peer.send(3, controlStream([0x02, 1]))],
+    ]
+    for (const [code, title, hurt] of cases) {
+      it(`${title}: ${code}`, async () => {
+        const proxy = await startHostileProxy({ onConnection: hurt })
+        const error = await failure((await newClient(proxy)).connect(), ClientError)
+        expect(error.message).to.match(new RegExp(code))
+        expect(await proxy.peers[0].connectionError()).to.equal(code)
+      })
+    }
+
+    for (const [code, title, answer] of [
+      ['H3_FRAME_UNEXPECTED', 'H3-03 DATA before HEADERS', frame(FrameType.DATA, [0])],
+      ['H3_ID_ERROR', 'H3-03 PUSH_PROMISE', frame(FrameType.PUSH_PROMISE, [0, 0, 0])],
+      ['QPACK_DECOMPRESSION_FAILED', 'H3-04 a dynamic table', frame(FrameType.HEADERS, hex('00 00 80'))],
+      ['H3_FRAME_UNEXPECTED', 'H3-03 trailers of a tunnel', bytes(headersFrame(OK), headersFrame([['a', 'b']]))],
+    ] as const) {
+      it(`${title}: ${code}`, async () => {
+        const proxy = await startHostileProxy({
+          onConnection: begin,
+          onRequest: (peer, streamId) => peer.send(streamId, answer),
+        })
+        await failure((await newClient(proxy)).connect(), ClientError)
+        expect(await proxy.peers[0].connectionError()).to.equal(code)
+      })
+    }
+  })
+
+  describe('with a proxy whose capsules break a rule', () => {
+    for (const [code, title, capsules] of [
+      ['H3_MESSAGE_ERROR', 'CIP-15 resets the stream', hex('01 03 00 04 0a')],
+      [
+        'H3_MESSAGE_ERROR',
+        'CIP-14 resets the stream when ranges overlap',
+        hex('03 14 04 0a000000 0a000010 00 04 0a000010 0a0000ff 00'),
+      ],
+      ['H3_MESSAGE_ERROR', 'CIP-13 resets the stream when no address is requested', hex('02 00')],
+      ['H3_EXCESSIVE_LOAD', 'CIP-18 resets the stream when one is too long', bytes([1], varint(1n << 40n))],
+    ] as const) {
+      it(`${title}, and is down`, async () => {
+        const proxy = await granting()
+        const { client } = await connectClient(proxy)
+        const down = new Promise<ClientError>(resolve => client.once('down', resolve))
+        const [peer] = proxy.peers
+        peer.h3.sendData(0, capsules)
+        peer.flush()
+        expect(await down).to.include({ kind: 'tunnel' })
+        await peer.recorder.until(() => peer.recorder.resets.has(0) || peer.recorder.closed)
+        // The connection follows the tunnel: the reset may be overtaken.
+        const code0 = peer.recorder.resets.get(0)
+        if (code0 !== undefined) expect(errorName(code0)).to.equal(code)
+        expect(client.connected).to.equal(false)
+      })
+    }
+  })
+
+  it('CIP-13 CIP-20 refuses to give the proxy an address, and keeps what it has assigned', async () => {
+    const parser = new CapsuleParser()
+    const proxy = await granting()
+    const { client } = await connectClient(proxy)
+    const [peer] = proxy.peers
+    const assigned: string[][] = []
+    peer.onEvent = event => {
+      if (event.type !== 'data') return
+      for (const capsule of parser.push(event.data)) {
+        if (capsule.type !== 1n) continue
+        assigned.push(decodeAddressAssign(capsule.value).map(entry => `${entry.requestId} ${entry.prefix}`))
+      }
+    }
+    client.assignAddresses([IpPrefix.parse('192.168.7.1')])
+    await peer.recorder.until(() => assigned.length === 1)
+    const wishes = [
+      { requestId: 5n, prefix: IpPrefix.parse('0.0.0.0/32') },
+      { requestId: 6n, prefix: IpPrefix.parse('fd00::/64') },
+    ]
+    peer.h3.sendData(0, encodeAddressRequest(wishes))
+    peer.flush()
+    await peer.recorder.until(() => assigned.length === 2)
+    expect(assigned).to.deep.equal([['0 192.168.7.1/32'], ['0 192.168.7.1/32', '5 0.0.0.0/32', '6 ::/128']])
+  })
+
+  it('CIP-12 follows the proxy when it assigns other addresses, or none', async () => {
+    const proxy = await granting()
+    const { client } = await connectClient(proxy)
+    const [peer] = proxy.peers
+    for (const list of [['10.0.0.7'], []]) {
+      const changed = new Promise(resolve => client.once('changed', resolve))
+      const prefixes = list.map(text => ({ requestId: 0n, prefix: IpPrefix.parse(text) }))
+      peer.h3.sendData(0, encodeAddressAssign(prefixes))
+      peer.flush()
+      await changed
+      expect(client.host.addresses.map(String)).to.deep.equal(list)
+    }
+  })
+
+  it('CIP-19 takes what the proxy assigns when it asks for nothing', async () => {
+    const { client, info } = await connectClient(await startServer(), { tunnel: { requestAddresses: [] } })
+    expect(info.assigned.length).to.equal(2)
+    await ping(client, '10.90.0.1')
+  })
+
+  it('CIP-23 sends packets in DATAGRAM capsules when the server takes no datagrams', async () => {
+    const received: number[] = []
+    const parser = new CapsuleParser()
+    const proxy = await startHostileProxy({
+      h3: { settings: { h3Datagram: false } },
+      onRequest: (peer, streamId) => {
+        peer.h3.respond(streamId, OK)
+        peer.h3.sendData(streamId, bytes(ASSIGNED, ROUTES))
+        peer.flush()
+      },
+    })
+    const { client, info } = await connectClient(proxy)
+    expect(info.encapsulation).to.equal('single-stream')
+    const [peer] = proxy.peers
+    peer.onEvent = event => {
+      if (event.type === 'data')
+        for (const { type, value } of parser.push(event.data)) if (type === 0n) received.push(value.length)
+    }
+    client.ping('10.0.0.1', { timeoutMs: 1 }).catch(() => {})
+    await peer.recorder.until(() => received.length > 0)
+    expect(received).to.deep.equal([1 + 20 + 8 + 56])
+  })
+
+  describe('cannot connect', () => {
+    it('when nobody listens: network, at once', async () => {
+      const server = await startServer()
+      const { address } = server
+      await server.close()
+      const error = await failure((await newClient({ address })).connect(), ClientError)
+      expect(error).to.include({ kind: 'network', retryable: true })
+      expect(error.message).to.match(/nobody listens/)
+    })
+
+    it('when it does not trust the proxy: tls, with the alert unknown_ca', async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'masque-test-other-ca-'))
+      try {
+        const { ca } = await makeTestCertificates(directory)
+        const error = await failure((await newClient(await startServer(), { tls: { ca } })).connect(), ClientError)
+        expect(error).to.include({ kind: 'tls', retryable: false })
+        expect(error.tlsAlert).to.deep.equal({ code: 48, name: 'unknown_ca' })
+      } finally {
+        rmSync(directory, { recursive: true, force: true })
+      }
+    })
+
+    it('when the certificate names another host: tls', async () => {
+      const client = await newClient(await startServer(), { tls: { serverName: 'proxy.example.org' } })
+      expect(await failure(client.connect(), ClientError)).to.include({ kind: 'tls' })
+    })
+
+    it('when a name cannot be resolved: network', async () => {
+      const client = await newClient(await startServer(), {
+        proxy: { address: { host: 'no-such-host.invalid', port: 1 } },
+      })
+      expect(await failure(client.connect(), ClientError)).to.include({ kind: 'network' })
+    })
+
+    it('when nothing comes back: timeout', async () => {
+      const hole = createSocket('udp4')
+      await new Promise<void>(resolve => hole.bind(0, '127.0.0.1', resolve))
+      try {
+        const address = { host: '127.0.0.1', port: hole.address().port }
+        const client = await newClient({ address }, { quic: { idleTimeoutMs: 100 } })
+        expect(await failure(client.connect(), ClientError)).to.include({ kind: 'timeout', retryable: true })
+      } finally {
+        hole.close()
+      }
+    })
+
+    it('after it was closed, or while it is closed', async () => {
+      const server = await startServer()
+      const client = await newClient(server)
+      const early = failure(client.connect(), ClientError)
+      await client.close()
+      expect((await early).message).to.match(/closed while it was connecting/)
+      await failure(client.connect(), ClientError)
+
+      const other = await newClient(server)
+      const connecting = failure(other.connect(), ClientError)
+      await until(() => other.session?.quic)
+      await other.close()
+      expect((await connecting).message).to.match(/closed while it was connecting/)
+    })
+  })
+
+  it('makes one tunnel however often it is asked to connect', async () => {
+    const server = await startServer()
+    const client = await newClient(server)
+    const [a, b] = await Promise.all([client.connect(), client.connect()])
+    expect(a).to.equal(b)
+    expect((await client.connect()).assigned.map(String)).to.deep.equal(a.assigned.map(String))
+    expect(server.status()).to.include({ connections: 1, tunnelsTotal: 1 })
+  })
+
+  it('neither writes nor reads after it was closed, and fails those who wait', async () => {
+    const { client } = await connectClient(await startServer())
+    const waiting = failure(client.readPacket(), ClientError)
+    await client.close()
+    await waiting
+    await failure(client.readPacket(), ClientError)
+    expect(() => client.sendPacket(new Uint8Array(20))).to.throw(ClientError)
+    expect(() => client.forwardPacket(new Uint8Array(20))).to.throw(ClientError)
+    expect(() => client.info).to.throw(ClientError)
+    expect(client.writable).to.equal(false)
+    await client.close()
+  })
+
+  describe('whose connection is lost', () => {
+    it('reconnects, with waits that double and are spread, and resumes its TLS session', async () => {
+      const first = await startServer()
+      const { port } = first.address
+      const { client } = await connectClient(
+        first,
+        { reconnect: { enabled: true, initialDelayMs: 10, maxDelayMs: 40 } },
+        { random: () => 0.5 },
+      )
+      const delays: number[] = []
+      let restarted: Promise<unknown> | undefined
+      client.on('reconnecting', delayMs => {
+        delays.push(delayMs)
+        if (delays.length === 5) restarted = startServer({ listen: { port } })
+      })
+      const down = new Promise<ClientError>(resolve => client.once('down', resolve))
+      const up = new Promise(resolve => client.once('up', resolve))
+      await first.close()
+      expect((await down).kind).to.equal('tunnel')
+      await up
+      await restarted
+      // Half of 10, 20, 40, 40 … and half of the other half, by the injected chance.
+      expect(delays.slice(0, 5)).to.deep.equal([8, 15, 30, 30, 30])
+      await ping(client, '10.90.0.1')
+    })
+
+    it('gives up when it is told that its token is wrong', async () => {
+      const first = await startServer()
+      const { port } = first.address
+      const { client } = await connectClient(first, { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 } })
+      const gaveUp = new Promise<ClientError>(resolve => client.once('gaveUp', resolve))
+      const strict = startServerAfter(first, port)
+      expect(await gaveUp).to.include({ kind: 'http', status: 401 })
+      await strict
+    })
+
+    it('gives up after the configured number of attempts', async () => {
+      const server = await startServer()
+      const { client } = await connectClient(server, {
+        reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1, maxAttempts: 3 },
+      })
+      const attempts: number[] = []
+      client.on('reconnecting', (_delay, attempt) => attempts.push(attempt))
+      const gaveUp = new Promise<ClientError>(resolve => client.once('gaveUp', resolve))
+      await server.close()
+      expect((await gaveUp).kind).to.equal('network')
+      expect(attempts).to.deep.equal([1, 2, 3])
+    })
+  })
+})
+
+/** Replaces a proxy by one that wants a token. */
+async function startServerAfter(first: { close(): Promise<void> }, port: number): Promise<unknown> {
+  await first.close()
+  return startServer({
+    listen: { port },
+    auth: { mode: 'token', tokens: [{ identity: 'alice', sha256: '00'.repeat(32), maxTunnels: 1 }] },
+  })
+}
