@@ -147,9 +147,10 @@ export function submissionSubjects(
         layers() {
           if (folder === undefined) return { files: [], notes: ['nothing was handed in'] }
           const { files, notes } = collect(folder, wanted)
+          if (files.size === 0 && notes.length === 0) notes.push('nothing was handed in')
           const required = [...new Set(lab.tasks.flatMap(task => task.files))]
           for (const file of required) {
-            if (!files.has(file) && !notes.some(note => note.startsWith(`${file} `))) {
+            if (files.size > 0 && !files.has(file) && !notes.some(note => note.startsWith(`${file} `))) {
               notes.push(`${file} was not handed in; the starting file was graded`)
             }
           }
