@@ -181,7 +181,7 @@ export class H3Transport implements QuicHandler {
         return
       case 'response':
         this.#owner.onEvent(event)
-        if (event.fin) carrier.handler.onEnd()
+        if (event.fin) carrier.ended()
         return
     }
   }
@@ -191,7 +191,7 @@ export class H3Transport implements QuicHandler {
     const before = this.#packetStreams.get(streamId)
     if ((before?.length ?? 0) + data.length > MAX_PACKET_STREAM_BYTES) {
       this.#packetStreams.delete(streamId)
-      this.quic.streamStopSending(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
+      this.h3.resetStream(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
       return
     }
     if (fin) {
