@@ -7,18 +7,21 @@ export interface Relay {
   cut(): Promise<void>
 }
 
-/** Passes UDP between one client and a server on loopback, until it is cut. */
-export async function openRelay(server: SocketAddress): Promise<Relay> {
+/**
+ * Passes UDP between one client and a server on loopback, until it is cut. Datagrams with more than `largest` bytes are lost
+ * on it, as on a path whose MTU nobody reports.
+ */
+export async function openRelay(server: SocketAddress, largest = 65_535): Promise<Relay> {
   const inside = createSocket('udp4')
   const outside = createSocket('udp4')
   let client: SocketAddress | undefined
   let passing = true
   inside.on('message', (packet, from) => {
     client = { host: from.address, port: from.port }
-    if (passing) outside.send(packet, server.port, server.host)
+    if (passing && packet.length <= largest) outside.send(packet, server.port, server.host)
   })
   outside.on('message', packet => {
-    if (passing && client !== undefined) inside.send(packet, client.port, client.host)
+    if (passing && packet.length <= largest && client !== undefined) inside.send(packet, client.port, client.host)
   })
   for (const socket of [inside, outside]) {
     await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))

@@ -1,0 +1,161 @@
+import { expect } from 'chai'
+import type { CarrierHandler, Encapsulation } from '../../src/carriers/carrier.ts'
+import { type H3Carrier, H3Transport, headerValue, PACKET_STREAM_TYPE } from '../../src/carriers/h3.ts'
+import type { H3Event } from '../../src/http3/connection.ts'
+import {
+  bytes,
+  CONNECT_IP,
+  controlStream,
+  frame,
+  headersFrame,
+  NOTHING,
+  OK,
+  toHex,
+  varint,
+} from '../http3/conversation.ts'
+import { FakeQuic } from '../support/fake-quic.ts'
+
+/** The server's end of an HTTP/3 connection with one request on stream 4, and its carrier. */
+function openCarrier(encapsulation: Encapsulation = 'datagram') {
+  const quic = new FakeQuic('server')
+  const heard: string[] = []
+  const owner: H3Event[] = []
+  const transport = new H3Transport(quic, {
+    onReady: () => heard.push('ready'),
+    onSettings: () => heard.push('settings'),
+    onEvent: event => owner.push(event),
+    onGoaway: id => heard.push(`goaway ${id}`),
+    onClosed: reason => heard.push(`closed ${reason.code}`),
+  })
+  const handler: CarrierHandler = {
+    onCapsuleBytes: data => heard.push(`capsules ${toHex(data)}`),
+    onDatagram: payload => heard.push(`datagram ${toHex(payload)}`),
+    onEnd: () => heard.push('end'),
+    onAborted: code => heard.push(`aborted ${code}`),
+  }
+  transport.onEstablished()
+  transport.onStreamData(2, controlStream([0x33, 1]), false)
+  transport.onStreamData(4, headersFrame(CONNECT_IP), false)
+  transport.h3.respond(4, OK)
+  const carrier: H3Carrier = transport.openCarrier(4, encapsulation, handler)
+  transport.flush()
+  quic.sent.length = 0
+  heard.length = 0
+  return { quic, heard, owner, transport, carrier }
+}
+
+describe('the carrier on HTTP/3', () => {
+  it('CIP-21 puts quarter stream id and context id 0 before each packet', () => {
+    const { quic, carrier } = openCarrier()
+    expect(carrier.sendPacket(Uint8Array.of(0x45, 1, 2))).to.equal('sent')
+    expect(quic.datagrams.map(toHex)).to.deep.equal(['0100450102'])
+  })
+
+  it('CIP-32 says what fits, and sends no more', () => {
+    const { quic, carrier } = openCarrier()
+    expect(carrier.mtu).to.equal(1348)
+    expect(carrier.sendPacket(new Uint8Array(1348))).to.equal('sent')
+    expect(carrier.sendPacket(new Uint8Array(1349))).to.equal('too-large')
+    quic.maxDatagramLength = 0
+    expect(carrier.mtu).to.equal(0)
+  })
+
+  it('is not writable, and drops, while the queue is full', () => {
+    const { quic, carrier } = openCarrier()
+    expect(carrier.writable).to.equal(true)
+    quic.datagramQueueRoom = 0
+    expect(carrier.writable).to.equal(false)
+    expect(carrier.sendPacket(new Uint8Array(20))).to.equal('dropped')
+  })
+
+  it('CIP-23 makes DATAGRAM capsules on the request stream, up to a backlog', () => {
+    const { quic, carrier } = openCarrier('single-stream')
+    expect(carrier.mtu).to.equal(1500)
+    expect(carrier.sendPacket(Uint8Array.of(0x45, 1, 2))).to.equal('sent')
+    // DATA frame of 6 bytes; capsule type 0, length 4, context id 0.
+    expect(quic.sent.map(({ streamId, data }) => `${streamId} ${toHex(data)}`)).to.deep.equal(['4 0006000400450102'])
+    expect(carrier.sendPacket(new Uint8Array(1501))).to.equal('too-large')
+    quic.buffered = 1 << 20
+    expect(carrier.writable).to.equal(false)
+    expect(carrier.sendPacket(Uint8Array.of(0x45))).to.equal('dropped')
+  })
+
+  it('opens a stream for each packet, as many as the peer allows', () => {
+    const { quic, carrier } = openCarrier('stream-per-packet')
+    expect(carrier.sendPacket(Uint8Array.of(0x45, 1))).to.equal('sent')
+    const stream = bytes(...quic.sent.map(({ data }) => data))
+    expect(toHex(stream)).to.equal(`${toHex(varint(PACKET_STREAM_TYPE))}01004501`)
+    expect(quic.sent.at(-1)?.fin).to.equal(true)
+    quic.uniStreamsLeft = 0
+    expect(carrier.sendPacket(Uint8Array.of(0x45, 1))).to.equal('dropped')
+  })
+
+  it('hands out capsule bytes, datagrams and packet streams of its stream', () => {
+    const { heard, transport } = openCarrier('stream-per-packet')
+    transport.onStreamData(4, frame(0, [9, 8]), false)
+    transport.onDatagram(Uint8Array.of(1, 0, 0x45))
+    transport.onStreamData(6, bytes(varint(PACKET_STREAM_TYPE), [1, 0]), false)
+    transport.onStreamData(6, Uint8Array.of(0x46), true)
+    expect(heard).to.deep.equal(['capsules 0908', 'datagram 0045', 'datagram 0046'])
+  })
+
+  it('stops packet streams that are longer than any packet, and keeps nothing of them', () => {
+    const { quic, heard, transport } = openCarrier('stream-per-packet')
+    for (let id = 6; id < 6 + 4 * 2000; id += 4) {
+      transport.onStreamData(id, bytes(varint(PACKET_STREAM_TYPE), new Uint8Array(2000)), false)
+    }
+    expect(quic.commands.length).to.equal(2000)
+    expect(quic.commands[0]).to.equal('stop-sending 6 263')
+    expect(transport.h3.openUniStreams).to.equal(1)
+    expect(heard).to.deep.equal([])
+  })
+
+  it('CIP-11 ends in good order in both directions', () => {
+    const { quic, heard, carrier, transport } = openCarrier()
+    carrier.end()
+    carrier.end()
+    expect(quic.sent).to.deep.equal([{ streamId: 4, data: NOTHING, fin: true }])
+    expect(carrier.sendPacket(new Uint8Array(20))).to.equal('dropped')
+    carrier.sendCapsules(Uint8Array.of(1))
+    transport.onStreamData(4, NOTHING, true)
+    expect(heard).to.deep.equal(['end'])
+    expect(transport.h3.openRequests).to.equal(0)
+  })
+
+  it('CIP-15 aborts both halves with the code it is given', () => {
+    const { quic, carrier, transport } = openCarrier()
+    carrier.abort(0x10e)
+    expect(quic.commands).to.deep.equal(['reset 4 270', 'stop-sending 4 270'])
+    transport.onDatagram(Uint8Array.of(1, 0, 0x45))
+    expect(transport.h3.openRequests).to.equal(0)
+  })
+
+  it('CIP-11 is aborted when the peer resets the stream, or reads no more of it', () => {
+    const one = openCarrier()
+    one.transport.onStreamReset(4, 0x10c)
+    expect(one.heard).to.deep.equal(['aborted 268'])
+    expect(one.quic.commands).to.deep.equal(['reset 4 268'])
+    const two = openCarrier()
+    two.transport.onStopSending(4, 0x10c)
+    expect(two.heard).to.deep.equal(['aborted 268'])
+    expect(two.transport.h3.openRequests).to.equal(0)
+  })
+
+  it('is aborted when the connection ends', () => {
+    const { heard, transport } = openCarrier()
+    transport.onClosed({ source: 'timeout', application: false, code: 0, reason: '' })
+    expect(heard).to.deep.equal(['aborted 0', 'closed 0'])
+  })
+
+  it('gives its owner the events of streams without a carrier', () => {
+    const { owner, transport } = openCarrier()
+    owner.length = 0
+    transport.onStreamData(8, headersFrame(CONNECT_IP), false)
+    expect(owner.map(({ type }) => type)).to.deep.equal(['request'])
+  })
+
+  it('finds header values by name', () => {
+    expect(headerValue(OK, ':status')).to.equal('200')
+    expect(headerValue(OK, 'x')).to.equal(undefined)
+  })
+})

@@ -1,0 +1,134 @@
+import { expect } from 'chai'
+import type { Tunnel } from '../../src/carriers/tunnel.ts'
+import type { Drop } from '../../src/connect-ip/session.ts'
+import type { Host } from '../../src/hosts/host.ts'
+import { IpAddress } from '../../src/ip/address.ts'
+import { describePacket } from '../../src/ip/packet.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import { PacketProcessor } from '../../src/server/packet-processor.ts'
+import { packet } from '../connect-ip/packets.ts'
+
+/** What came to a next hop, with whether it was forwarded. */
+interface FakeTunnel {
+  readonly tunnel: Tunnel
+  readonly sent: { text: string; forwarded: boolean }[]
+  answer: Drop | undefined
+}
+
+function fakeTunnel(): FakeTunnel {
+  const fake: FakeTunnel = {
+    sent: [],
+    answer: undefined,
+    tunnel: {
+      sendPacket(bytes: Uint8Array, forwarded: boolean) {
+        fake.sent.push({ text: describePacket(bytes), forwarded })
+        return fake.answer
+      },
+    } as unknown as Tunnel,
+  }
+  return fake
+}
+
+function fakeHost(...addresses: string[]): Host & { readonly received: string[] } {
+  const received: string[] = []
+  return {
+    received,
+    addresses: addresses.map(text => IpAddress.parse(text)),
+    receive: bytes => received.push(describePacket(bytes)),
+    send: () => {},
+    close: () => {},
+  }
+}
+
+function setUp(options: { clientToClient?: boolean } = {}) {
+  const durations: number[] = []
+  const processor = new PacketProcessor({
+    gateway: { v4: IpAddress.parse('10.89.0.1'), v6: IpAddress.parse('fd00:89::1') },
+    clientToClient: options.clientToClient ?? true,
+    observeDuration: seconds => durations.push(seconds),
+    now: () => 0,
+  })
+  const [a, b] = [fakeTunnel(), fakeTunnel()]
+  const detach = processor.attachTunnel(IpPrefix.parse('10.89.0.2'), a.tunnel)
+  processor.attachTunnel(IpPrefix.parse('10.89.0.3'), b.tunnel)
+  const host = fakeHost('10.90.0.1', 'fd00:90::1')
+  const gateway = fakeHost('10.89.0.1')
+  processor.attachHost(host, false)
+  processor.attachHost(gateway, true)
+  return { processor, durations, a, b, host, gateway, detach }
+}
+
+describe('the packet processor', () => {
+  it('CIP-29 forwards between tunnels, and says that it does', () => {
+    const { processor, a, b } = setUp()
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.3'), a.tunnel)
+    expect(b.sent.map(({ forwarded }) => forwarded)).to.deep.equal([true])
+    expect(a.sent).to.deep.equal([])
+  })
+
+  it('delivers to hosts of both versions', () => {
+    const { processor, a, host } = setUp()
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), a.tunnel)
+    processor.fromTunnel(packet('fd00:89::2', 'fd00:90::1'), a.tunnel)
+    expect(host.received.length).to.equal(2)
+  })
+
+  it('CIP-29 forwards for hosts behind the proxy, and not for the proxy itself', () => {
+    const { a, host, gateway } = setUp()
+    host.send(packet('10.90.0.1', '10.89.0.2'))
+    gateway.send(packet('10.89.0.1', '10.89.0.2'))
+    expect(a.sent.map(({ forwarded }) => forwarded)).to.deep.equal([true, false])
+  })
+
+  it('CIP-26 reports no route, and prohibition, to the tunnel that the packet came from', () => {
+    const { processor, a } = setUp({ clientToClient: false })
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.99'), a.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.3'), a.tunnel)
+    expect(a.sent.length).to.equal(2)
+    for (const { text, forwarded } of a.sent) {
+      expect(text).to.match(/10\.89\.0\.1 → 10\.89\.0\.2/)
+      expect(forwarded).to.equal(false)
+    }
+    expect(processor.dropped).to.deep.equal({ 'no-route': 1, prohibited: 1 })
+  })
+
+  it('CIP-35 limits its ICMP errors, and goes on counting', () => {
+    const { processor, a } = setUp()
+    for (let i = 0; i < 1000; i++) processor.fromTunnel(packet('10.89.0.2', '10.89.0.99'), a.tunnel)
+    expect(a.sent.length).to.equal(50)
+    expect(processor.dropped).to.deep.equal({ 'no-route': 1000 })
+  })
+
+  it('sends the error of the next hop back to where the packet came from', () => {
+    const { processor, a, b, host } = setUp()
+    const icmp = packet('10.89.0.1', '10.89.0.2')
+    b.answer = { reason: 'hop-limit', icmp }
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.3'), a.tunnel)
+    expect(a.sent).to.deep.equal([{ text: describePacket(icmp), forwarded: false }])
+    b.answer = { reason: 'too-big', icmp: packet('10.89.0.1', '10.90.0.1') }
+    host.send(packet('10.90.0.1', '10.89.0.3'))
+    expect(host.received.length).to.equal(1)
+  })
+
+  it('CIP-11 has no way to a tunnel that was taken out', () => {
+    const { processor, a, b, detach } = setUp()
+    detach()
+    processor.fromTunnel(packet('10.89.0.3', '10.89.0.2'), b.tunnel)
+    expect(a.sent).to.deep.equal([])
+    expect(processor.dropped).to.deep.equal({ 'no-route': 1 })
+  })
+
+  it('takes no packet that is none', () => {
+    const { processor, a, host } = setUp()
+    processor.fromTunnel(Uint8Array.of(0x15), a.tunnel)
+    host.send(new Uint8Array(0))
+    expect(a.sent).to.deep.equal([])
+  })
+
+  it('measures one packet in 64', () => {
+    const { processor, durations, a } = setUp()
+    for (let i = 0; i < 640; i++) processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), a.tunnel)
+    expect(durations.length).to.equal(10)
+    expect(durations.every(seconds => seconds >= 0)).to.equal(true)
+  })
+})

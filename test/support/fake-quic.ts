@@ -1,0 +1,71 @@
+import type { DatagramResult, QuicConnection, QuicHandler, QuicPath, QuicStats } from '../../src/quic/quic.ts'
+
+/** A QUIC connection that writes down what it is told to do, for tests of what is above QUIC. */
+export class FakeQuic implements QuicConnection {
+  readonly role: 'client' | 'server'
+  readonly id = 'fake'
+  readonly remote = { host: '192.0.2.1', port: 4433 }
+  readonly established = true
+  readonly closed = false
+  readonly alpn = 'h3'
+  readonly resumed = false
+  readonly handshakeMs = 1
+  readonly peerCertificate = undefined
+  peerMaxDatagramFrameSize = 65_535
+  handler!: QuicHandler
+  readonly session = undefined
+  maxDatagramLength = 1350
+  datagramQueueRoom = 10
+  uniStreamsLeft = 10
+  buffered = 0
+
+  /** For example `reset 0 268`. */
+  readonly commands: string[] = []
+  readonly sent: { streamId: number; data: Uint8Array; fin: boolean }[] = []
+  readonly datagrams: Uint8Array[] = []
+
+  constructor(role: 'client' | 'server') {
+    this.role = role
+  }
+
+  canOpenStream(kind: 'bidi' | 'uni'): boolean {
+    return kind === 'bidi' || this.uniStreamsLeft > 0
+  }
+  streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.sent.push({ streamId, data: Uint8Array.from(data), fin })
+  }
+  streamBuffered(): number {
+    return this.buffered
+  }
+  streamReset(streamId: number, code: number): void {
+    this.commands.push(`reset ${streamId} ${code}`)
+  }
+  streamStopSending(streamId: number, code: number): void {
+    this.commands.push(`stop-sending ${streamId} ${code}`)
+  }
+  sendDatagram(data: Uint8Array): DatagramResult {
+    if (data.length > this.maxDatagramLength) return 'too-large'
+    if (this.datagramQueueRoom <= 0) return 'dropped'
+    this.datagrams.push(Uint8Array.from(data))
+    return 'sent'
+  }
+  close(code: number): void {
+    this.commands.push(`close ${code}`)
+  }
+  paths(): QuicPath[] {
+    return []
+  }
+  stats(): QuicStats {
+    return {
+      packetsSent: 0,
+      packetsReceived: 0,
+      packetsLost: 0,
+      bytesSent: 0,
+      bytesReceived: 0,
+      datagramsSent: 0,
+      datagramsReceived: 0,
+      datagramsDropped: 0,
+      streamsOpened: 0,
+    }
+  }
+}
