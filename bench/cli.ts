@@ -70,11 +70,12 @@ program
         onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
       })
       progressEnd()
-      const { tunnel, ceiling, ratio, ratios } = result
-      if (options.json) console.log(JSON.stringify(roundDeep({ tunnel, ceiling, ratio, ratios })))
+      const { tunnel, ceiling, ratio, ratios, cpuRatio } = result
+      if (options.json) console.log(JSON.stringify(roundDeep({ tunnel, ceiling, ratio, ratios, cpuRatio })))
       else {
         console.log(flowRows({ tunnel, ceiling }))
         console.log(`\nratio ${ratio.toFixed(3)}   (rounds: ${ratios.map(each => each.toFixed(3)).join(', ')})`)
+        console.log(`packets per CPU second: ${cpuRatio.toFixed(3)} of the ceiling`)
       }
     }),
   )
