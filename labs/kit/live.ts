@@ -1,8 +1,8 @@
 /** Collects what a check or a demonstration tells while it runs, and passes it on, but not more often than an eye can follow. */
 import type { Live, LiveComparison, LiveSeries, LiveState } from './types.ts'
 
-/** Twenty pictures a second. */
-const EVERY_MS = 50
+/** Ten pictures a second. */
+const EVERY_MS = 100
 /** Values of a series that are kept: enough for percentiles and for the widest sparkline. */
 const KEPT_VALUES = 600
 

@@ -71,7 +71,7 @@ function seriesLines({ name, unit, values, count }: LiveSeries, width: number, m
       { text: sparkline(values, Math.min(60, width - label.length), marks.sparkline), style: 'accent' },
     ],
     [
-      { text: ' '.repeat(Math.min(label.length, 12)) },
+      { text: '  ' },
       { text: `${formatNumber(last)}${unit && ` ${unit}`}`, style: 'strong' },
       { text: `  ${numbers}  n ${count}`, style: 'muted' },
     ],
@@ -87,7 +87,7 @@ function comparisonLines(comparison: LiveComparison, width: number, marks: Marks
   const { name, unit, measured, expected } = comparison
   const good = withinExpected(comparison)
   const style: Style = good ? 'good' : 'bad'
-  const bar = Math.min(BAR_MAX_COLUMNS, Math.max(10, width - 42))
+  const bar = Math.min(BAR_MAX_COLUMNS, Math.max(10, width - 34))
   const largest = Math.max(measured, expected.max ?? 0, expected.min ?? 0)
   const top = largest > 0 ? largest * 1.1 : 1
   const column = (value: number) => Math.min(bar, Math.max(0, Math.round((value / top) * bar)))

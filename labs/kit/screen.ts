@@ -11,6 +11,8 @@ export const MIN_ROWS = 18
 /** Whether there is a terminal in which the UI can be drawn. */
 export function terminalIsFit({ stdout, stdin, env }: Pick<NodeJS.Process, 'stdout' | 'stdin' | 'env'>): boolean {
   if (!stdout.isTTY || !stdin.isTTY || env.TERM === 'dumb' || env.CI) return false
+  // Ink's own sign that the terminal is read out; text from top to bottom reads better.
+  if (env.INK_SCREEN_READER === 'true') return false
   return stdout.columns >= MIN_COLUMNS && stdout.rows >= MIN_ROWS
 }
 

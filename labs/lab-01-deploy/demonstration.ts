@@ -7,6 +7,7 @@ import { IpPrefix } from '../../src/ip/prefix.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import type { DemonstrationContext, DemonstrationResult } from '../kit/types.ts'
+import type { Traffic } from './ui.tsx'
 
 const LIBRARY = { 4: '10.90.1.7', 6: 'fd00:90:1::7' } as const
 const PINGS = 5
@@ -55,7 +56,15 @@ export async function demonstrate(context: DemonstrationContext): Promise<Demons
     const phase = `ping${version}`
     context.begin(phase)
     const times: number[] = []
-    for (let i = 0; i < PINGS; i++) times.push((await client.ping(LIBRARY[version], { timeoutMs: 10_000 })).rttMs)
+    for (let i = 0; i < PINGS; i++) {
+      const { rttMs } = await client.ping(LIBRARY[version], { timeoutMs: 10_000 })
+      times.push(rttMs)
+      const { packets, bytes } = server.status()
+      context.show('traffic', {
+        fromClient: { packets: packets.fromClients, bytes: bytes.fromClients },
+        toClient: { packets: packets.toClients, bytes: bytes.toClients },
+      } satisfies Traffic)
+    }
     context.done(phase, `${LIBRARY[version]}: ${PINGS} of ${PINGS} answered, median`, median(times))
   }
 

@@ -20,7 +20,8 @@ import { loadServerConfig, type ServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import type { ClientInfo, ServerStatus } from '../../src/server/status.ts'
 import { CheckFailure } from '../kit/engine.ts'
-import type { CheckContext, Feedback } from '../kit/types.ts'
+import type { CheckContext, Feedback, Live } from '../kit/types.ts'
+import type { Topology, Traffic } from './ui.tsx'
 
 /** What task 2 asks for. */
 export const NETWORK = {
@@ -174,7 +175,7 @@ export async function checkConfig(context: CheckContext): Promise<Feedback> {
         'A host that the proxy can reach is not thereby reachable for clients: they send only where a route has been advertised, and the proxy drops everything else.',
       read: ['RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule', ROUTING],
     })
-    await context.do(`ping ${address} through the tunnel`, () => ping(client, address))
+    await context.do(`ping ${address} through the tunnel`, () => ping(context, client, address))
   }
   return {
     passed: true,
@@ -189,6 +190,7 @@ export async function checkConfig(context: CheckContext): Promise<Feedback> {
 export async function checkServer(context: CheckContext): Promise<Feedback> {
   const { config, url } = await runningServer(context)
   const status = await context.do(`GET ${url}/api/v1/status`, () => api<ServerStatus>(context, url, '/api/v1/status'))
+  showStatus(context, status)
   expectSameServer(context, config, status)
 
   const pool = status.pools.find(candidate => candidate.family === 4)
@@ -221,10 +223,13 @@ export async function checkAddress(context: CheckContext): Promise<Feedback> {
   const clientConfig = await loadClient(context, 'client.toml')
   const { config, url } = await runningServer(context)
   const status = await context.do(`GET ${url}/api/v1/status`, () => api<ServerStatus>(context, url, '/api/v1/status'))
+  showStatus(context, status)
   expectSameServer(context, config, status)
   if (context.mode === 'unattended') await connect(context, status.listen, clientConfig)
 
   const clients = await context.do(`GET ${url}/api/v1/clients`, () => clientList(context, url))
+  show(context, 'client', clients.length > 0 ? 'connected' : 'connecting')
+  if (clients.length > 0) show(context, 'addresses', clients[0]!.addresses)
   context.expect('a client is connected', clients.length > 0, {
     expected: 'your client among the clients of the server',
     found:
@@ -304,7 +309,8 @@ export async function checkPing(context: CheckContext): Promise<Feedback> {
   const clientConfig = await loadClient(context, 'client.toml')
   const client = await connect(context, server, clientConfig)
 
-  const measure = (address: string) => context.do(`ping ${address}`, async () => (await ping(client, address)).hopCount)
+  const measure = (address: string) =>
+    context.do(`ping ${address}`, async () => (await ping(context, client, address)).hopCount)
   const library4 = await measure(NETWORK.library4)
   const library6 = await measure(NETWORK.library6)
   const gateway4 = await measure(NETWORK.gateway4)
@@ -318,13 +324,15 @@ export async function checkPing(context: CheckContext): Promise<Feedback> {
     255: 'Some systems start at 255, but the library starts at 64, as the brief says.',
     128: 'Some systems start at 128, but the library starts at 64, as the brief says.',
   }
+  context.compare('TTL of the library, beside your prediction', library4, { min: host, max: host })
+  const gateway = Number(context.answers.gateway)
+  context.compare('TTL of the proxy, beside your prediction', gateway4, { min: gateway, max: gateway })
   context.expect('your prediction for the library', host === library4 && host === library6, {
     expected: `what was measured on the answers of the library: TTL ${library4}, hop limit ${library6}`,
     found: `your prediction ${host}`,
     ...(why[host] ? { misconception: why[host] } : {}),
     read: [ROUTING],
   })
-  const gateway = Number(context.answers.gateway)
   context.expect('your prediction for the proxy itself', gateway === gateway4 && gateway === gateway6, {
     expected: `what was measured on the answers of the proxy: TTL ${gateway4}, hop limit ${gateway6}`,
     found: `your prediction ${gateway}`,
@@ -350,6 +358,7 @@ export async function checkTrust(context: CheckContext): Promise<Feedback> {
   const config = await loadServer(context)
   const server = await startServer(context, config)
   const alert = await context.do('connect a client that trusts another authority', async () => {
+    show(context, 'client', 'refused')
     const other = await makeTestCertificates(join(await context.scratch(), 'another-authority'), { clientNames: [] })
     const client = newClient(context, server, { ...(await ownClient(context)), tls: { ca: other.ca, insecure: false } })
     try {
@@ -461,6 +470,8 @@ async function startServer(
         log: { level: 'silent' },
       })
       context.defer(() => server.close())
+      show(context, 'server', 'up')
+      countTraffic(context, () => server.status())
       return { ...server.address, apiUrl: server.apiUrl ?? '' }
     }),
   )
@@ -509,9 +520,13 @@ async function connect(
 ): Promise<MasqueClient> {
   return await context.do(`connect ${name}`, async () => {
     const client = newClient(context, server, config)
+    show(context, 'client', 'connecting')
     try {
-      await explained(() => client.connect())
+      const { assigned } = await explained(() => client.connect())
+      show(context, 'client', 'connected')
+      show(context, 'addresses', assigned.map(String))
     } catch (error) {
+      show(context, 'client', 'refused')
       if (!(error instanceof ClientError) || !error.tlsAlert) throw error
       throw new CheckFailure({
         expected: `${name} to accept the certificate of the server`,
@@ -524,9 +539,45 @@ async function connect(
   })
 }
 
-async function ping(client: MasqueClient, address: string): Promise<{ rttMs: number; hopCount: number }> {
+/** What the panel draws. */
+function show<K extends keyof Topology>(live: Live, key: K, value: Topology[K]): void {
+  live.show(key, value)
+}
+
+function showStatus(context: CheckContext, status: ServerStatus): void {
+  show(context, 'server', 'up')
+  show(context, 'traffic', traffic(status))
+}
+
+const COUNT_EVERY_MS = 100
+
+/** Keeps the panel's packet counters up to date until the check ends. */
+function countTraffic(context: CheckContext, status: () => ServerStatus): void {
+  const count = () => show(context, 'traffic', traffic(status()))
+  const timer = setInterval(count, COUNT_EVERY_MS)
+  context.defer(() => {
+    clearInterval(timer)
+    count()
+  })
+}
+
+function traffic({ packets, bytes }: ServerStatus): Traffic {
+  return {
+    fromClient: { packets: packets.fromClients, bytes: bytes.fromClients },
+    toClient: { packets: packets.toClients, bytes: bytes.toClients },
+  }
+}
+
+async function ping(
+  context: CheckContext,
+  client: MasqueClient,
+  address: string,
+): Promise<{ rttMs: number; hopCount: number }> {
   try {
-    return await client.ping(address, { timeoutMs: 10_000 })
+    const answer = await client.ping(address, { timeoutMs: 10_000 })
+    context.measure('round trip', answer.rttMs, 'ms')
+    show(context, 'answered', address)
+    return answer
   } catch (error) {
     if (!(error instanceof PingError)) throw error
     throw new CheckFailure({

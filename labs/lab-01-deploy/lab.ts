@@ -44,7 +44,7 @@ export const lab: Lab = {
       return await demonstrate(context)
     },
   },
-  panel: async () => (await import('./ui.tsx')).Topology,
+  panel: async () => (await import('./ui.tsx')).TopologyPanel,
   reading: ['RFC 9484 §1, §4.7, §7, §8.1', 'RFC 9298 for the sibling that proxies UDP', 'RFC 9000 §1 for QUIC'],
   tasks: [
     {

@@ -1,10 +1,10 @@
 /** The lab in a terminal: demonstration, list of tasks, one task. Which keys do what is decided here. */
 import { type Key, Text, useApp, useInput } from 'ink'
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
+import { ANSWERS_FILE, AnswerFileError, readAnswers, writeAnswer } from '../answers.ts'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
 import type { RunOptions, Step, TaskResult } from '../engine.ts'
-import { exerciseFolder } from '../exercises.ts'
+import { exerciseFolder, resetExercises } from '../exercises.ts'
 import { NOTHING_YET } from '../live.ts'
 import { nextTask, STATE_WORDS, solvedCount, stateOf } from '../pages.ts'
 import type { LabProgress, ProgressStore } from '../progress.ts'
@@ -13,6 +13,7 @@ import { attemptsToGo, solutionLines } from '../solution.ts'
 import type { Line, Span } from '../text.ts'
 import type { Lab, LiveState, Panel, PanelProps, Phase, Question, Task } from '../types.ts'
 import { type Watcher, watchFiles } from '../watch.ts'
+import { draftOf, edited } from './answer-input.tsx'
 import { DemonstrationBody } from './demonstration.tsx'
 import {
   barSpans,
@@ -97,6 +98,7 @@ export function App({ lab, root, store, runner, task: firstTask, watch = false, 
       else if (input === 'c') taskScreen.check()
       else if (input === 'a') taskScreen.startAnswering()
       else if (input === 's') taskScreen.solution()
+      else if (input === 'R') taskScreen.askReset()
       else if (input === 'v') taskScreen.nextView()
       else if (input === '[') taskScreen.moveStep(-1)
       else if (input === ']') taskScreen.moveStep(1)
@@ -110,12 +112,11 @@ export function App({ lab, root, store, runner, task: firstTask, watch = false, 
   }
 
   const take = (input: string, key: Key) => {
-    if (taskScreen.asked) {
-      if (key.escape) taskScreen.stopAnswering()
-      return
-    }
+    if (taskScreen.asked) return taskScreen.type(input, key)
+    if (taskScreen.confirming) return
     // Keys that are pressed quickly, or on a slow machine, arrive as one text.
-    for (const one of input.length > 1 ? input : [input]) press(one, key)
+    if (input.length <= 1) press(input, key)
+    else for (const one of input) press(one, one === '\r' ? { ...key, return: true } : key)
   }
   // By way of a ref, so that a key always meets what is on the screen, and not what was there one effect ago.
   const latestTake = useRef(take)
@@ -317,6 +318,10 @@ function useTaskScreen(options: TaskScreenOptions) {
   const [step, setStep] = useState(0)
   const check = useRef<AbortController>(undefined)
   const startedAt = useRef(0)
+  // In a ref, so that a key meets what the key before it has left.
+  const draft = useRef(draftOf(''))
+  const [, setTyped] = useState(0)
+  const [confirming, setConfirming] = useState(false)
   const watcher = useRef<Watcher>(undefined)
   const frame = useTicks(running !== undefined)
 
@@ -419,6 +424,12 @@ function useTaskScreen(options: TaskScreenOptions) {
     })
   }
 
+  const ask = (number: number) => {
+    const next = task.questions[number]
+    setQuestion(next && number)
+    draft.current = draftOf(next ? (answers[next.id] ?? '') : '')
+  }
+
   const answer = (text: string) => {
     if (!asked || question === undefined) return
     try {
@@ -428,8 +439,24 @@ function useTaskScreen(options: TaskScreenOptions) {
     } catch (error) {
       setNotice(error instanceof Error ? error.message : String(error))
     }
-    setQuestion(question + 1 < task.questions.length ? question + 1 : undefined)
+    ask(question + 1)
     setLatest('answer')
+    setFollow(true)
+  }
+
+  const resettable = task.files.filter(file => file !== ANSWERS_FILE)
+  const resetFiles = () => {
+    setConfirming(false)
+    try {
+      const kept = resetExercises(root, lab, resettable).flatMap(({ backup }) => backup ?? [])
+      setNotice(
+        kept.length > 0
+          ? `The starting files are back; yours are kept as ${kept.join(', ')}`
+          : 'Nothing had been changed.',
+      )
+    } catch (error) {
+      setNotice(error instanceof Error ? error.message : String(error))
+    }
     setFollow(true)
   }
 
@@ -487,17 +514,29 @@ function useTaskScreen(options: TaskScreenOptions) {
       setFollow(true)
     },
     startAnswering() {
-      if (task.questions.length > 0 && running === undefined) setQuestion(0)
+      if (task.questions.length > 0 && running === undefined) ask(0)
     },
-    stopAnswering: () => setQuestion(undefined),
+    /** A key while a question is being answered. */
+    type(input: string, key: Key) {
+      if (key.escape) return setQuestion(undefined)
+      if (key.return) return answer(draft.current.text)
+      draft.current = edited(draft.current, input, key)
+      setTyped(old => old + 1)
+    },
+    confirming,
+    askReset() {
+      if (resettable.length > 0 && running === undefined) setConfirming(true)
+    },
     note: scrollNote(theme, offsets[longest]!, layout.columns[longest]!.lines.length, rows),
     body: {
       layout,
       offsets,
       panel: panel && panelRows > 0 ? { panel, props: panelProps, rows: panelRows } : undefined,
       asked,
-      answer: asked ? (answers[asked.id] ?? '') : '',
-      onAnswer: answer,
+      draft: draft.current,
+      confirm: confirming
+        ? { files: resettable, onConfirm: resetFiles, onCancel: () => setConfirming(false) }
+        : undefined,
     },
   }
 }

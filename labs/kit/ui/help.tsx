@@ -14,6 +14,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['a', 'answer the questions of the task'],
   ['h', 'one more hint'],
   ['s', 'the solution, once solved or tried three times'],
+  ['R', 'the starting files of the task again; yours are kept beside them'],
   ['n', 'the next task'],
   ['v', "the lab's picture: as needed, whole screen, off"],
   ['[ ]', "step by step through the lab's picture"],

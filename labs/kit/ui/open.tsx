@@ -2,15 +2,22 @@
 import { render } from 'ink'
 import { leaveScreen } from '../screen.ts'
 import { App, type AppProps } from './app.tsx'
+import { keyByKey } from './key-reader.ts'
+import { drawnByRows } from './row-writer.ts'
 
 export async function openLab(props: AppProps): Promise<number> {
+  const { stdout, writer } = drawnByRows(process.stdout)
+  const resized = () => writer.forget()
+  process.stdout.on('resize', resized)
   try {
-    // Only the rows that have changed are written, all of them at once: nothing flickers.
-    const ui = render(<App {...props} />, { exitOnCtrlC: true, incrementalRendering: true })
+    // `debug`: whole pictures instead of Ink's own erasing and drawing, see row-writer.ts.
+    const options = { stdout, stdin: keyByKey(process.stdin), debug: true, exitOnCtrlC: true, patchConsole: false }
+    const ui = render(<App {...props} />, options)
     // After the first picture: the worker's start takes processor time that the picture needs.
     setTimeout(() => props.runner.warmUp?.(), 20)
     await ui.waitUntilExit()
   } finally {
+    process.stdout.off('resize', resized)
     leaveScreen()
     await props.runner.close()
   }

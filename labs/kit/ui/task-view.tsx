@@ -2,13 +2,14 @@
  * One task: brief, questions and answers, hints, and what the check found. In a narrow terminal below each other, in a
  * wide one side by side.
  */
-import { TextInput } from '@inkjs/ui'
+import { ConfirmInput } from '@inkjs/ui'
 import { Box, Text } from 'ink'
 import type { Step, TaskResult } from '../engine.ts'
 import { liveLines } from '../measurements.ts'
 import { briefLines, feedbackLines, hintLines, questionLines, questionText, stepLines } from '../pages.ts'
 import { type Line, wrap } from '../text.ts'
 import type { Lab, LiveState, Panel, PanelProps, Question, Task } from '../types.ts'
+import { AnswerInput, type Draft } from './answer-input.tsx'
 import { bodyColumns, bodyRows, Lines, maxScroll, type Size, useTheme } from './frame.tsx'
 import { PanelView } from './panel.tsx'
 import { busyBar, type Theme } from './theme.ts'
@@ -156,13 +157,14 @@ export interface TaskBodyProps {
   offsets: readonly number[]
   /** The question that is being answered. */
   asked: Question | undefined
-  answer: string
-  onAnswer: (answer: string) => void
+  draft: Draft
+  /** Whether to put the starting files back. */
+  confirm: { files: readonly string[]; onConfirm: () => void; onCancel: () => void } | undefined
 }
 
-export function TaskBody({ layout, size, panel, offsets, asked, answer, onAnswer }: TaskBodyProps) {
+export function TaskBody({ layout, size, panel, offsets, asked, draft, confirm }: TaskBodyProps) {
   const theme = useTheme()
-  const rows = taskRows(size, asked, panel?.rows ?? 0)
+  const rows = taskRows(size, asked, panel?.rows ?? 0) - (confirm ? 1 : 0)
   return (
     <Box flexDirection="column">
       {panel ? (
@@ -185,10 +187,13 @@ export function TaskBody({ layout, size, panel, offsets, asked, answer, onAnswer
         <Box flexDirection="column">
           <Text dimColor>{theme.marks.rule.repeat(bodyColumns(size))}</Text>
           <Lines lines={questionText(asked, bodyColumns(size))} />
-          <Box>
-            <Text {...theme.style('accent')}>{theme.marks.pointer} </Text>
-            <TextInput key={asked.id} defaultValue={answer} placeholder={asked.placeholder ?? ''} onSubmit={onAnswer} />
-          </Box>
+          <AnswerInput draft={draft} placeholder={asked.placeholder ?? ''} />
+        </Box>
+      ) : null}
+      {confirm ? (
+        <Box>
+          <Text>Put back {confirm.files.join(', ')} as handed out? Yours will be kept. </Text>
+          <ConfirmInput defaultChoice="cancel" onConfirm={confirm.onConfirm} onCancel={confirm.onCancel} />
         </Box>
       ) : null}
     </Box>
