@@ -19,7 +19,7 @@ import { ANSWERS_FILE } from '../answers.ts'
 import { exerciseFolder, startFolder, startingFiles } from '../exercises.ts'
 import type { Lab } from '../types.ts'
 
-const MAX_FILE_BYTES = 512 * 1024
+const MAX_FILE_BYTES = 128 * 1024
 const MAX_CONFIG_BYTES = 64 * 1024
 const MAX_TOTAL_BYTES = 4 * 1024 * 1024
 const MAX_DEPTH = 6

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
 import { StudentError } from './types.ts'
 
-const MAX_FILE_BYTES = 512 * 1024
+/** The compiler goes as deep as a file is nested, so this bounds what it takes. */
+const MAX_FILE_BYTES = 128 * 1024
 const MODULES = new Set(['assert', 'assert/strict', 'buffer', 'path', 'string_decoder', 'url', 'util'])
 
 /** A file of the student, ready to run, and the way back from its lines to the student's. */
