@@ -44,6 +44,7 @@ await runCommand(async () => {
 })
 
 async function stayOpen(client: MasqueClient): Promise<void> {
+  const stopped = interrupted()
   client.on('changed', info => show('changed', info))
   client.on('down', error => print({ event: 'down', reason: error.message }, `down        ${error.message}`))
   client.on('reconnecting', (delayMs, attempt) =>
@@ -55,7 +56,7 @@ async function stayOpen(client: MasqueClient): Promise<void> {
   })
   if (!options.json) console.log('Ctrl-C ends the tunnel.')
   client.on('up', info => show('up', info))
-  await Promise.race([interrupted(), lost])
+  await Promise.race([stopped, lost])
 }
 
 async function pingAll(client: MasqueClient): Promise<void> {

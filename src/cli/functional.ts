@@ -22,6 +22,12 @@ import { explain, runCommand } from './run-command.ts'
 
 const DATA_LENGTH = 512
 const READ_TIMEOUT_MS = 2_000
+/** Steps of the checklist. */
+const TOTAL = 8
+
+class ChecklistFailed extends Error {
+  override name = 'ChecklistFailed'
+}
 
 const program = new Command('npm run functional --')
   .description('Sends a packet through a tunnel and reads the answer; checks each step.')
@@ -124,12 +130,6 @@ async function runChecklist(config: ClientConfig): Promise<void> {
   } finally {
     await client.close()
   }
-}
-
-const TOTAL = 8
-
-class ChecklistFailed extends Error {
-  override name = 'ChecklistFailed'
 }
 
 function echoRequest(info: TunnelInfo): { packet: Uint8Array; data: Uint8Array } {

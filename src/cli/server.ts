@@ -21,10 +21,12 @@ await runCommand(async () => {
     return
   }
   const server = await MasqueServer.start(config)
+  // Listened for before anything is printed that could make somebody press it.
+  const stopped = interrupted()
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
   if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
   console.log('Ctrl-C stops it.')
-  await interrupted()
+  await stopped
   console.log('closing the tunnels …')
   await server.close()
 })
