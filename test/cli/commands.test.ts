@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { testCertificates } from '../support/certificates.ts'
+import { closeLoopback, startServer } from '../support/loopback.ts'
+
+const run = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+
+interface Result {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+/** `onOutput` may end the command, as Ctrl-C would. */
+function command(args: string[], onOutput?: (stdout: string, interrupt: () => void) => void): Promise<Result> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const result: Result = { status: null, stdout: '', stderr: '' }
+    child.stdout.on('data', data => {
+      result.stdout += data
+      onOutput?.(result.stdout, () => child.kill('SIGINT'))
+    })
+    child.stderr.on('data', data => {
+      result.stderr += data
+    })
+    child.on('close', status => resolve({ ...result, status }))
+  })
+}
+
+describe('the commands', function () {
+  // Each starts a process, which takes a while on a busy machine.
+  this.timeout(60_000)
+  let directory: string
+
+  // All at once: what takes time is that each process loads the program.
+  const started: Record<string, Promise<Result>> = {}
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'masque-test-cli-'))
+    const files = await testCertificates()
+    const proxy = await startServer()
+    const gone = await startServer()
+    await gone.close()
+    const client = (name: string, port: number): string =>
+      file(name, `proxy.address = "127.0.0.1:${port}"\ntls.ca = "${files.ca}"\nlog.level = "silent"\n`)
+    const server = (name: string, port: number): string => {
+      const tls = `[tls]\ncertificate = "${files.server}"\nkey = "${files.serverKey}"\n`
+      return file(name, `listen.port = ${port}\napi.enabled = false\npool.ipv4 = "10.89.0.0/24"\n${tls}`)
+    }
+    started.functional = command(['functional'])
+    started.nobody = command(['functional', '-c', client('nobody.toml', gone.address.port)])
+    const pings = ['--ping', '10.90.0.1', '--ping', 'fd00:90::1', '--count', '1', '--json']
+    started.client = command(['client', '-c', client('client.toml', proxy.address.port), ...pings])
+    started.server = command(['server', '-c', server('free.toml', 0)], (text, interrupt) => {
+      if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
+    })
+    started.taken = command(['server', '-c', server('taken.toml', proxy.address.port)])
+    started.wrong = command(['server', '-c', file('wrong.toml', 'listen.prot = 1\n')])
+  })
+
+  after(async () => {
+    await Promise.all(Object.values(started))
+    await closeLoopback()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  it('functional prints the checklist, each line of it ok, and ends with status 0', async () => {
+    const { status, stdout, stderr } = await started.functional
+    expect(stderr).to.equal('')
+    expect(status).to.equal(0)
+    for (const line of [
+      /ok {4}server connection created/,
+      /ok {4}test packet sent \(540 bytes\)/,
+      /ok {4}packet read \(540 bytes\)/,
+      /ok {4}size matches/,
+      /ok {4}content matches/,
+      /ok {4}connection closed/,
+      /ok {4}write after close returns an error/,
+      /ok {4}read after close returns an error/,
+      /QUIC handshake [0-9.]+ ms, session [0-9.]+ ms/,
+      /all 8 steps passed/,
+    ]) {
+      expect(stdout).to.match(line)
+    }
+  })
+
+  it('functional fails, with status 1 and without the rest of the story, when there is no proxy', async () => {
+    const { status, stdout, stderr } = await started.nobody
+    expect(status).to.equal(1)
+    expect(stdout).to.match(/FAIL {2}server connection created: nobody listens at 127\.0\.0\.1/)
+    expect(stdout).not.to.match(/test packet sent/)
+    expect(stderr).to.match(/failed after 0 of 8 steps/)
+  })
+
+  it('client pings through a tunnel and prints one JSON object a line', async () => {
+    const { status, stdout } = await started.client
+    expect(status).to.equal(0)
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(lines.map(line => line.event)).to.deep.equal(['tunnel', 'pong', 'pong'])
+    expect(lines.slice(1).map(line => line.hopCount)).to.deep.equal([63, 63])
+  })
+
+  it('server runs until it is interrupted, and then ends with status 0', async () => {
+    const { status, stdout } = await started.server
+    expect(stdout).to.match(/proxy {3}https:\/\/127\.0\.0\.1:\d+\/\.well-known\/masque\/ip\//)
+    expect(stdout).to.match(/closing the tunnels/)
+    expect(status).to.equal(0)
+  })
+
+  it('server says in a sentence what is wrong with its configuration, with status 1', async () => {
+    const { status, stderr } = await started.wrong
+    expect(status).to.equal(1)
+    expect(stderr).to.match(/wrong\.toml: listen\.prot: unknown key, did you mean port\?/)
+    expect(stderr).not.to.match(/\n\s+at /)
+  })
+
+  it('server says in a sentence that its port is taken, with status 1', async () => {
+    const { status, stderr } = await started.taken
+    expect(status).to.equal(1)
+    expect(stderr.trim()).to.match(/^UDP 127\.0\.0\.1:\d+ is already in use: stop the other server/)
+  })
+})
