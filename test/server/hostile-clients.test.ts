@@ -388,11 +388,29 @@ describe('a proxy with a hostile client', () => {
       const everything = hex('04 00000000 ffffffff 00')
       peer.sendData(tunnel.streamId, encodeCapsule(CapsuleType.ROUTE_ADVERTISEMENT, everything))
       await works()
-      await peer.recorder.until(() => true)
       // Not even as a source.
       peer.quic.sendDatagram(datagram([0], packet('192.0.2.1', '10.90.0.1')))
       await works()
       expect(server.clients().at(-1)?.packets.dropped).to.be.greaterThan(0)
+    })
+
+    it('CIP-26 packets that no client of ours would send are answered with ICMP errors of the proxy', async () => {
+      const icmp = () =>
+        peer.recorder.datagrams
+          .map(received => received.subarray(2))
+          .filter(inner => inner[0] === 0x45 && inner[9] === 1)
+          .map(inner => decodeIcmp(inner))
+          .map(({ type, code }) => `${type}/${code}`)
+      for (const [from, to, expected] of [
+        ['10.89.0.250', '10.90.0.1', '3/13'],
+        [own, '192.0.2.1', '3/0'],
+      ]) {
+        const before = icmp().length
+        peer.quic.sendDatagram(datagram([0], packet(from, to)))
+        await peer.recorder.until(() => icmp().length > before || peer.recorder.closed)
+        expect(icmp().at(-1)).to.equal(expected)
+      }
+      await works()
     })
 
     it('CIP-21 context id 0 in a longer form is context 0', async () => {
