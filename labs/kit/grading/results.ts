@@ -85,7 +85,7 @@ export function settled(text: string): string {
   const temporary = tmpdir().replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return withoutControls(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text)
     .replace(new RegExp(`${temporary}[\\\\/](masque-[\\w-]+[\\\\/]?)+`, 'g'), '')
-    .replace(/\b(127\.0\.0\.1|localhost|\[::1\]):(3[2-9]\d{3}|[45]\d{4}|6[0-5]\d{3})\b/g, '$1:PORT')
+    .replace(/(127\.0\.0\.1|\blocalhost|\[::1\]):(3[2-9]\d{3}|[45]\d{4}|6[0-5]\d{3})\b/g, '$1:PORT')
 }
 
 export function withoutControls(text: string): string {
