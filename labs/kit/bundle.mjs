@@ -152,3 +152,9 @@ function asWritten(root) {
     },
   }
 }
+
+// `npm install` runs this file, so that the first lab opens fast too. It must never be what an installation fails by.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const caches = cacheFolders(ROOT)
+  if (!caches.some(folder => currentBundle(ROOT, folder))) await build(ROOT, caches).catch(() => {})
+}

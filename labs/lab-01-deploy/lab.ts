@@ -1,16 +1,10 @@
 /** Lab 1 as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import type { Check, Lab } from '../kit/types.ts'
+import { checksOf, defineLab } from '../kit/declare.ts'
 
-type Harness = typeof import('./harness.ts')
-
-/** The named check of the harness. */
-function check(name: { [K in keyof Harness]: Harness[K] extends Check ? K : never }[keyof Harness]): Check {
-  return async context => (await import('./harness.ts'))[name](context)
-}
-
+const check = checksOf(() => import('./harness.ts'))
 const ROUTING = 'RFC 9484 §7.2 Routing Operation'
 
-export const lab: Lab = {
+export const lab = defineLab({
   id: 'lab-01-deploy',
   number: 1,
   title: 'Deploy a CONNECT-IP tunnel',
@@ -111,7 +105,6 @@ export const lab: Lab = {
         \`server.toml\` is an attempt at that. **Four things in it are missing or wrong.** Find and mend them. The check starts a
         server of its own from your file, connects a client that asks for both families, and pings the library.
       `,
-      questions: [],
       hints: [
         'The server says which file it cannot find. Paths in the configuration are relative to the configuration file: count the `../`.',
         'Everything in the drawing exists twice, once for IPv4 and once for IPv6. Does the file say both each time?',
@@ -305,4 +298,4 @@ export const lab: Lab = {
       check: check('checkTrust'),
     },
   ],
-}
+})

@@ -11,6 +11,7 @@ const [command, ...rest] = process.argv.slice(2)
 const commands = {
   lab: '../../labs/kit/cli.ts',
   'check-solutions': '../../labs/kit/grading/cli.ts',
+  'new-lab': '../../labs/kit/new-lab/main.ts',
   server: './server.ts',
   client: './client.ts',
   functional: './functional.ts',

@@ -1,0 +1,89 @@
+/**
+ * How a lab is declared, so that what is forgotten or misspelt is an error of the compiler, and not of the lesson.
+ *
+ *     const check = checksOf(() => import('./harness.ts'))
+ *     export const lab = defineLab({ id: 'lab-05-my-topic', number: 5, …, tasks: [{ …, check: check('checkFirst') }] })
+ */
+import type { Check, Demonstration, Lab, Markdown, Panel, Question, Reading, Task } from './types.ts'
+
+type NonEmpty<T> = readonly [T, ...T[]]
+type Digit = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+
+/** `lab-05-…` for number 5, `lab-12-…` for number 12. */
+type LabId<Number extends number> = Number extends Digit ? `lab-0${Number}-${string}` : `lab-${Number}-${string}`
+
+interface TaskBasics {
+  id: string
+  title: string
+  points: number
+  brief: Markdown
+  hints: NonEmpty<Markdown>
+  reading: NonEmpty<Reading>
+  timeoutMs?: number
+  panel?: () => Promise<Panel>
+  check: Check
+}
+
+/** A coding task has code to be written, a configuration task a file to be completed, a question a question. */
+export type TaskDeclaration =
+  | (TaskBasics & {
+      kind: 'coding'
+      files: NonEmpty<`${string}.ts` | 'answers.toml'>
+      questions?: readonly Question[]
+    } & {
+      /** False: for a task that cannot be solved wrongly in a way worth keeping. */
+      mutants?: boolean
+    })
+  | (TaskBasics & { kind: 'config'; files: NonEmpty<string>; questions?: readonly Question[] })
+  | (TaskBasics & { kind: 'question'; files: NonEmpty<'answers.toml'>; questions: NonEmpty<Question> })
+  | (TaskBasics & { kind: 'live'; files: readonly string[]; questions?: readonly Question[] })
+
+/** Two tasks of one lab must not have the same id: it is their key in progress files and in answers. */
+type DistinctIds<Tasks extends readonly { id: string }[], Seen extends string = never> = Tasks extends readonly [
+  infer First extends { id: string },
+  ...infer Rest extends readonly { id: string }[],
+]
+  ? First['id'] extends Seen
+    ? `two tasks have the id ${First['id']}`
+    : DistinctIds<Rest, Seen | First['id']>
+  : unknown
+
+export interface LabDeclaration<Number extends number, Tasks extends NonEmpty<TaskDeclaration>> {
+  id: LabId<NoInfer<Number>>
+  number: Number
+  title: string
+  summary: string
+  objectives: NonEmpty<string>
+  prerequisites: readonly string[]
+  minutes: number
+  reading: NonEmpty<Reading>
+  demonstration?: Demonstration
+  panel?: () => Promise<Panel>
+  tasks: Tasks & DistinctIds<Tasks>
+}
+
+/** The lab, as the kit takes it. Throws for what types cannot say. */
+export function defineLab<const Number extends number, const Tasks extends NonEmpty<TaskDeclaration>>(
+  declaration: LabDeclaration<Number, Tasks>,
+): Lab {
+  const tasks = (declaration.tasks as readonly TaskDeclaration[]).map((task): Task => ({ questions: [], ...task }))
+  for (const task of tasks) {
+    const where = `${declaration.id}, task '${task.id}'`
+    if (!/^[a-z][a-z0-9-]*$/.test(task.id))
+      throw new Error(`${where}: lower case letters, digits and - are expected in an id`)
+    if (!(task.points > 0)) throw new Error(`${where}: points above 0 are expected`)
+    if (task.questions.length > 0 && !task.files.includes('answers.toml'))
+      throw new Error(`${where}: it asks questions, so 'answers.toml' is expected among its files`)
+  }
+  return { ...declaration, tasks }
+}
+
+type CheckNames<Harness> = { [Name in keyof Harness]: Harness[Name] extends Check ? Name : never }[keyof Harness]
+
+/**
+ * The checks of a harness by name. The harness is loaded when the first of them runs: a lab's declaration is also read where
+ * only its texts are of interest, and there it has to be quick.
+ */
+export function checksOf<Harness>(load: () => Promise<Harness>): (name: CheckNames<Harness>) => Check {
+  return name => async context => await ((await load())[name] as Check)(context)
+}

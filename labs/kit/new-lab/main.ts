@@ -1,0 +1,15 @@
+import { ROOT } from '../registry.ts'
+import { makeNewLab } from './make.ts'
+
+const [number, topic] = process.argv.slice(2)
+try {
+  const files = makeNewLab(ROOT, number, topic)
+  console.log(`${files.map(file => `  ${file}`).join('\n')}
+
+Try it:          npm run lab -- ${number}
+Its tests:       npx mocha 'test/labs/lab-${number!.padStart(2, '0')}-${topic}/**/*.test.ts'
+How to go on:    docs/authoring.md`)
+} catch (error) {
+  console.error(`new-lab: ${(error as Error).message}`)
+  process.exitCode = 2
+}
