@@ -26,6 +26,8 @@ export interface TunnelOwner {
 export interface TunnelCloseReason {
   /** The peer ended the tunnel in good order. */
   readonly clean: boolean
+  /** We ended it, because the peer broke a rule or the link will not do. */
+  readonly abortedByUs?: boolean
   /** HTTP/3 error code when it was not. */
   readonly code?: number
   readonly reason: string
@@ -101,7 +103,7 @@ export class Tunnel implements CarrierHandler {
   abort(code: number, reason: string): void {
     if (this.#closed) return
     this.carrier.abort(code)
-    this.#close({ clean: false, code, reason })
+    this.#close({ clean: false, abortedByUs: true, code, reason })
   }
 
   // -- CarrierHandler ------------------------------------------------------------------------------------------

@@ -254,7 +254,8 @@ export class Session implements H3Owner {
 
     onClosed: reason => {
       const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel was aborted: ${reason.reason}`
-      this.#fail(new ClientError('tunnel', message))
+      // What we ended ourselves would end the same way the next time: the other side is at fault.
+      this.#fail(new ClientError(reason.abortedByUs ? 'protocol' : 'tunnel', message))
       this.#onEnded?.()
     },
   }

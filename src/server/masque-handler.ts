@@ -205,12 +205,14 @@ export class MasqueHandler implements H3Owner {
 
   #checkLimits(identity: string | undefined, maxTunnels: number): void {
     const context = this.#context
-    const tooMany = (what: string) =>
-      new RequestRejected(429, `too many tunnels ${what}`, 'connection_limit_reached', { details: what })
+    const tooMany = (what: string, who = '') =>
+      new RequestRejected(429, `too many tunnels ${what}${who}`, 'connection_limit_reached', { details: what })
     if (context.draining) throw RequestRejected.because('destination_unavailable', 'the proxy is shutting down')
     if (context.tunnels.size >= context.maxTunnels) throw tooMany('on this proxy')
     if (this.#tunnels.size + this.#pending.size >= context.maxTunnelsPerConnection) throw tooMany('on this connection')
-    if (identity !== undefined && context.tunnelsOf(identity) >= maxTunnels) throw tooMany('for this identity')
+    if (identity !== undefined && context.tunnelsOf(identity) >= maxTunnels) {
+      throw tooMany('for this identity', `: ${identity}`)
+    }
   }
 
   #chooseEncapsulation(headers: readonly Header[]): Encapsulation {

@@ -74,7 +74,7 @@ export class ProxyTunnel implements TunnelOwner {
       icmpSource: options.context.gateway,
       scope: options.scope,
       resolved: options.resolved,
-      acceptPeerRoutes: routes => routes.filter(route => this.#mayAdvertise(route)),
+      acceptPeerRoutes: routes => routes.flatMap(route => this.#allowedPartOf(route)),
       now: () => performance.now(),
     })
     this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
@@ -115,8 +115,12 @@ export class ProxyTunnel implements TunnelOwner {
     this.tunnel.abort(H3ErrorCode.H3_REQUEST_CANCELLED, `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`)
   }
 
-  #mayAdvertise({ range }: IpAddressRange): boolean {
-    return this.#context.clientRoutes.some(prefix => prefix.contains(range.start) && prefix.contains(range.end))
+  /** A client merges adjacent networks into one range, of which perhaps only a part is allowed. */
+  #allowedPartOf({ range, protocol }: IpAddressRange): IpAddressRange[] {
+    return this.#context.clientRoutes
+      .map(prefix => range.intersect(prefix.toRange()))
+      .filter(part => part !== undefined)
+      .map(part => ({ range: part, protocol }))
   }
 
   #withdrawClientRoutes(): void {

@@ -203,7 +203,7 @@ describe('the client', () => {
         const [peer] = proxy.peers
         peer.h3.sendData(0, capsules)
         peer.flush()
-        expect(await down).to.include({ kind: 'tunnel' })
+        expect(await down).to.include({ kind: 'protocol' })
         await peer.recorder.until(() => peer.recorder.resets.has(0) || peer.recorder.closed)
         // The connection follows the tunnel: the reset may be overtaken.
         const code0 = peer.recorder.resets.get(0)
