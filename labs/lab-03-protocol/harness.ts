@@ -9,3 +9,10 @@ import type { Check } from '../kit/types.ts'
 
 export const checkVarint: Check = async context => (await import('./checks/varint.ts')).checkVarint(context)
 export const checkCapsules: Check = async context => (await import('./checks/capsules.ts')).checkCapsules(context)
+export const checkAddresses: Check = async context => (await import('./checks/addresses.ts')).checkAddresses(context)
+export const checkRoutes: Check = async context => (await import('./checks/routes.ts')).checkRoutes(context)
+export const checkHttp3: Check = async context => (await import('./checks/http3.ts')).checkHttp3(context)
+export const checkDatagrams: Check = async context => (await import('./checks/datagrams.ts')).checkDatagrams(context)
+export const checkIpv4: Check = async context => (await import('./checks/ipv4.ts')).checkIpv4(context)
+export const checkIpv6: Check = async context => (await import('./checks/ipv6.ts')).checkIpv6(context)
+export const checkTooBig: Check = async context => (await import('./checks/too-big.ts')).checkTooBig(context)

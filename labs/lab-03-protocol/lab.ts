@@ -81,5 +81,217 @@ export const lab: Lab = {
       reading: ['RFC 9297 §3.2', 'RFC 9297 §3.3 Error Handling', 'src/connect-ip/capsule.ts, afterwards'],
       check: harness.checkCapsules,
     },
+    {
+      id: 'addresses',
+      title: 'ADDRESS_ASSIGN and ADDRESS_REQUEST',
+      kind: 'coding',
+      points: 10,
+      files: ['addresses.ts'],
+      brief: `
+        The first thing that a client needs is an address. It asks in an ADDRESS_REQUEST capsule, and the proxy answers in
+        an ADDRESS_ASSIGN capsule. The value of both is a list of entries:
+
+        \`\`\`
+        05            Request ID 5 (a varint)
+        04            IP version 4
+        0a 59 01 00   10.89.1.0
+        18            prefix length 24
+        \`\`\`
+
+        In \`addresses.ts\`, write \`encodeAddresses\`, \`decodeAddressAssign\` and \`decodeAddressRequest\`. Decoding well-formed
+        capsules is half of the work. The other half is to **refuse the malformed**: what a parser lets through, the code behind
+        it believes. The comments list the rules.
+      `,
+      questions: [],
+      hints: [
+        'Read one entry at an offset, and return it with the offset behind it. Call that until the offset is the end of the value.',
+        'Before each field: is it all there? For a Request ID, `decodeVarint` says so by `undefined`.',
+        'The bit number `i` of an address, from the left: `address[i >> 3] & (0x80 >> (i & 7))`. All bits from the prefix length on have to be 0.',
+        'An ADDRESS_REQUEST is an ADDRESS_ASSIGN with three more rules: decode it as one, then check them.',
+      ],
+      reading: ['RFC 9484 §4.7.1', 'RFC 9484 §4.7.2', 'src/connect-ip/address-entry.ts, afterwards'],
+      check: harness.checkAddresses,
+    },
+    {
+      id: 'routes',
+      title: 'ROUTE_ADVERTISEMENT',
+      kind: 'coding',
+      points: 10,
+      files: ['routes.ts'],
+      brief: `
+        By a ROUTE_ADVERTISEMENT capsule the proxy says which packets it is willing to forward: a list of address ranges, each
+        for one IP protocol or for all of them. The list has to be **in order**:
+
+        \`\`\`
+        IPv4   any protocol   10.0.0.0  - 10.0.0.255
+        IPv4   any protocol   10.0.1.0  - 10.0.1.9       begins after the one before has ended
+        IPv4   UDP            10.0.0.0  - 10.0.0.99      another protocol: begins anew
+        IPv6   any protocol   fd00::    - fd00::ff       IPv6 after IPv4
+        \`\`\`
+
+        In \`routes.ts\`, write \`compareAddresses\`, \`encodeRoutes\`, \`decodeRoutes\` and \`mayForward\`.
+      `,
+      questions: [],
+      hints: [
+        'Compare byte by byte from the left. The first two bytes that differ decide; no need for larger numbers, nor for signs.',
+        'One function that compares two routes (version, then protocol, then start) sorts when encoding and checks the order when decoding.',
+        'Two ranges of one version and protocol are disjoint when the end of the first is **below** the start of the second.',
+        'An address is inside a range when neither the start is above it nor the end below it.',
+      ],
+      reading: ['RFC 9484 §4.7.3', 'src/connect-ip/route-advertisement.ts, afterwards'],
+      check: harness.checkRoutes,
+    },
+    {
+      id: 'http3',
+      title: 'SETTINGS and Extended CONNECT',
+      kind: 'coding',
+      points: 16,
+      files: ['http3.ts'],
+      brief: `
+        Before there is a tunnel there is HTTP/3. Each side opens a control stream and says in SETTINGS what it supports. Then
+        the client sends the request that becomes the tunnel, an **Extended CONNECT**:
+
+        \`\`\`
+        :method            CONNECT
+        :protocol          connect-ip
+        :scheme            https
+        :authority         proxy.example:4433
+        :path              /.well-known/masque/ip/*/*/
+        capsule-protocol   ?1
+        \`\`\`
+
+        QPACK writes such a header section in few bytes. \`:method: CONNECT\` is one byte, \`cf\`: entry 15 of a table that both
+        sides have. \`:path\` and a path of ours are \`51\` (the name of entry 1), the length, and the text.
+
+        In \`http3.ts\`, write frames, SETTINGS, QPACK's integers, \`encodeHeaders\` and \`decodeHeaders\`. The static table and a
+        Huffman decoder are given.
+      `,
+      questions: [],
+      hints: [
+        'Write and check the functions in the order of the file: each check of the task goes one function further.',
+        'The first bits of a line say its form. `0xc0 | index` for a whole entry, `0x50 | index` for the name of one, `0x20 | length` for a name in full: as long as the number fits its prefix; `encodeInteger` takes care of that.',
+        'To decode, a small class that remembers where it is (`byte()`, `integer(prefixBits)`, `string(prefixBits)`) makes the rest short.',
+        'Where is the Huffman bit? Directly before the length: `1 << prefixBits`.',
+        'An integer may have many continuation bytes. Stop when the value is beyond anything that could be meant, such as 2^32.',
+      ],
+      reading: [
+        'RFC 9114 §6.2.1, §7.1, §7.2.4',
+        'RFC 9204 §4.5, and the example in §B.1',
+        'RFC 7541 §5.1 and Appendix C.1',
+        'RFC 9484 §4.4',
+        'src/http3/qpack/, afterwards',
+      ],
+      check: harness.checkHttp3,
+    },
+    {
+      id: 'datagrams',
+      title: 'HTTP Datagrams',
+      kind: 'coding',
+      points: 8,
+      files: ['datagrams.ts'],
+      brief: `
+        An IP packet does not go through the tunnel on a stream, where the loss of one packet would hold up all that follow. It
+        goes in a QUIC datagram, behind two small numbers:
+
+        \`\`\`
+        01              Quarter Stream ID 1: the request on stream 4
+        00              Context ID 0: an IP packet follows
+        45 00 00 54 …   the IP packet
+        \`\`\`
+
+        In \`datagrams.ts\`, write \`encodeDatagram\`, \`decodeDatagram\` and \`packetFor\`.
+      `,
+      questions: [],
+      hints: [
+        'A datagram is not a stream: it comes as a whole or not at all. So one that ends too early is malformed, not incomplete.',
+        'Requests are on streams 0, 4, 8 …; any other id in `encodeDatagram` is a mistake of the caller.',
+        'Unknown context ids are how the protocol will grow. They are dropped, without an error.',
+      ],
+      reading: ['RFC 9297 §2.1', 'RFC 9484 §6', 'src/http3/datagram.ts, src/connect-ip/context.ts, afterwards'],
+      check: harness.checkDatagrams,
+    },
+    {
+      id: 'ipv4',
+      title: 'IPv4: checksum and TTL',
+      kind: 'coding',
+      points: 10,
+      files: ['ipv4.ts'],
+      brief: `
+        A CONNECT-IP proxy is a router. A packet that it forwards into the tunnel has one hop less to live, and that changes the
+        header, and so the header checksum. A router does not add up all of the header again for that: it **updates** the
+        checksum by the difference.
+
+        \`\`\`
+        before   45 00 00 54 00 00 40 00  40 01 b5 57 …     TTL 64
+        after    45 00 00 54 00 00 40 00  3f 01 b6 57 …     TTL 63
+        \`\`\`
+
+        In \`ipv4.ts\`, write \`internetChecksum\`, \`updateChecksum\`, \`checkIpv4\` and \`decrementTtl\`.
+      `,
+      questions: [],
+      hints: [
+        "One's complement addition: add as usual, then, while there is anything above bit 15, add that to the lower 16 bits.",
+        'The complement of 16 bits is `~word & 0xffff`: `~` alone gives 32 bits and a sign.',
+        'The TTL is byte 8. Its word is bytes 8 and 9: TTL in the upper half, protocol in the lower one.',
+        'Over a header with its correct checksum in it, `internetChecksum` is 0. How many bytes the header has says IHL.',
+      ],
+      reading: ['RFC 791 §3.1', 'RFC 1071', 'RFC 1624', 'src/ip/checksum.ts, src/ip/ipv4.ts, afterwards'],
+      check: harness.checkIpv4,
+    },
+    {
+      id: 'ipv6',
+      title: 'IPv6: the extension header walk',
+      kind: 'coding',
+      points: 8,
+      files: ['ipv6.ts'],
+      brief: `
+        IPv6 has no options in its header. It has extension headers between the header and the upper layer, in a chain: each
+        names what follows it. Who wants to know whether a packet is UDP has to walk along.
+
+        \`\`\`
+        60 … 2b …     IPv6 header, next: 43
+        3c 00 …       Routing, 8 bytes, next: 60
+        11 01 …       Destination Options, 16 bytes, next: 17
+        c3 50 00 35 … UDP
+        \`\`\`
+
+        In \`ipv6.ts\`, write \`upperLayer\`. Each length in the chain is a claim by whoever sent the packet.
+      `,
+      questions: [],
+      hints: [
+        'Two variables are enough: what comes next, and where. Go on while what comes next is an extension header.',
+        'Three lengths: `(n + 1) * 8` for most, 8 for Fragment, `(n + 2) * 4` for AH.',
+        'Each step moves at least 8 bytes forward, and never beyond the end of the packet: so the loop ends.',
+        'Fragment Offset is the upper 13 bits of bytes 2 and 3 of the Fragment header.',
+      ],
+      reading: ['RFC 8200 §4', 'RFC 9484 §4.8', 'src/ip/ipv6.ts, afterwards'],
+      check: harness.checkIpv6,
+    },
+    {
+      id: 'too-big',
+      title: 'Packet too big',
+      kind: 'coding',
+      points: 10,
+      files: ['too-big.ts'],
+      brief: `
+        A packet has to fit into one QUIC datagram, and that into one UDP packet. What does not fit is dropped; its sender must be
+        told **how large** a packet may be, or its connections hang in silence ("black hole").
+
+        IPv4 and IPv6 have different messages for it, with different checksums, and both quote the packet. And there are packets
+        about which no error may be sent at all.
+
+        In \`too-big.ts\`, write \`packetTooBig\`. It returns a whole IP packet. You have the checksum from task 7 and the extension
+        headers from task 8.
+      `,
+      questions: [],
+      hints: [
+        'Build the ICMP message first, with 0 for its checksum; then the checksum; then the IP header before it.',
+        'The pseudo header needs no place in the packet: put it before the message for the calculation only.',
+        '576 - 20 - 8 bytes of the packet are quoted in IPv4, 1280 - 40 - 8 in IPv6; all of it when it is shorter.',
+        'The type of an ICMP message is its first byte: at IHL * 4 in IPv4, at `upperLayer(packet).offset` in IPv6.',
+      ],
+      reading: ['RFC 4443 §2.4, §3.2', 'RFC 1191 §4', 'RFC 1812 §4.3.2', 'src/ip/icmp-error.ts, afterwards'],
+      check: harness.checkTooBig,
+    },
   ],
 }

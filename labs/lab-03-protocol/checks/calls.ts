@@ -24,7 +24,7 @@ export interface Call {
 /** A known way to be wrong: what a function would return that has it. */
 export interface Misconception {
   says: string
-  /** Throws, or returns NO_MATCH, when this idea has nothing to say about the input. */
+  /** The value, or a function that recognises it. Throws when the idea does not apply to the input. */
   would: (...args: never[]) => unknown
 }
 
@@ -92,8 +92,9 @@ function explain(group: CallGroup, call: Call, outcome: Outcome): { misconceptio
   if (outcome.ok) {
     for (const { says, would } of group.misconceptions ?? []) {
       try {
-        if (same(outcome.value, (would as (...args: unknown[]) => unknown)(...call.args)))
-          return { misconception: says }
+        const wrong = (would as (...args: unknown[]) => unknown)(...call.args)
+        const fits = typeof wrong === 'function' ? wrong(outcome.value) : same(outcome.value, wrong)
+        if (fits) return { misconception: says }
       } catch {
         // The idea does not apply to this input.
       }

@@ -160,7 +160,7 @@ async function expectNothingKept(context: CheckContext, type: bigint): Promise<v
       expected: 'the bytes of the unknown capsule to be skipped as they arrive',
       found: describeOutcome(failed!),
       misconception:
-        'The limit is for what has to be kept. A capsule of an unknown type may have any length: it is skipped.',
+        'The limit is for what has to be kept. A capsule of an unknown type is skipped, and its length may have up to 62 bits: keep it a bigint.',
       read: READ,
     }))
     const given = outcomes.flatMap(capsulesOf)

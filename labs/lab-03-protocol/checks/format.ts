@@ -1,5 +1,7 @@
 /** Values as the student writes them in TypeScript, short enough for one line of feedback. */
 
+import { IpAddress } from '../../../src/ip/address.ts'
+
 const LONGEST = 300
 
 /** `{ value: 37n, length: 2 }`; bytes as hex in groups of four. */
@@ -51,4 +53,10 @@ export function same(a: unknown, b: unknown): boolean {
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   return keys.every(key => key in b && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+}
+
+/** `10.89.1.2`, `fd00:89:1::2`; anything that is no address as it is written in TypeScript. */
+export function addressText(value: unknown): string {
+  if (!(value instanceof Uint8Array) || (value.length !== 4 && value.length !== 16)) return format(value)
+  return IpAddress.from(value.length === 4 ? 4 : 6, value).toString()
 }

@@ -27,11 +27,7 @@ export interface Capsule {
 
 /** The capsule as bytes for the stream. */
 export function encodeCapsule(type: bigint, value: Uint8Array): Uint8Array {
-  return concat(
-    encodeVarint(type),
-    encodeVarint(BigInt(value.length + encodeVarint(type).length + encodeVarint(BigInt(value.length)).length)),
-    value,
-  )
+  return concat(encodeVarint(type), encodeVarint(BigInt(value.length + encodeVarint(type).length + encodeVarint(BigInt(value.length)).length)), value)
 }
 
 /** Cuts a stream of bytes into capsules, however it was split on its way. */

@@ -1,0 +1,317 @@
+/** Task 4: ROUTE_ADVERTISEMENT. */
+import { IpAddress } from '../../../src/ip/address.ts'
+import { Seeded } from '../../kit/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/types.ts'
+import type { ReadField } from '../byte-view.ts'
+import { type Call, expectCalls, REJECTED } from './calls.ts'
+import { addressText } from './format.ts'
+
+const FILE = 'routes.ts'
+const READ = ['RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule']
+
+export interface Route {
+  version: 4 | 6
+  start: Uint8Array
+  end: Uint8Array
+  protocol: number
+}
+
+const ORDER =
+  'The order is by IP version first, of one version by protocol, and only of one version and protocol by address.'
+const DISJOINT =
+  'Of one version and protocol, each range has to begin after the one before has ended: the end belongs to the range, so one address in both is too much.'
+const CUT = 'The value of the capsule ends inside a range. Is there enough left before you read?'
+
+export async function checkRoutes(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'routes')
+
+  const pairs = [
+    ['10.0.0.1', '10.0.0.2'],
+    ['9.255.255.255', '10.0.0.0'],
+    ['10.0.1.0', '10.0.0.255'],
+    ['200.0.0.1', '100.0.0.1'],
+    ['10.89.1.7', '10.89.1.7'],
+    ['fd00::1', 'fd00::1:0'],
+    ['2001:db8::', 'fd00::'],
+  ].map(pair => pair.map(text => IpAddress.parse(text).bytes) as [Uint8Array, Uint8Array])
+  for (const version of [4, 6] as const) {
+    const address = random.address(version)
+    const other = address.slice()
+    other[random.int(1, other.length - 1)] ^= 0x81
+    pairs.push([address, other], [random.address(version), random.address(version)])
+  }
+  await expectComparisons(context, pairs)
+
+  const lists = [
+    [route('10.89.1.0', '10.89.1.63')],
+    [route('10.90.1.7', '10.90.1.7')],
+    [route('fd00:90:1::', 'fd00:90:1::ffff')],
+    [route('0.0.0.0', '255.255.255.255'), route('::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')],
+    [route('10.0.0.0', '10.0.0.9'), route('10.0.0.10', '10.0.0.19')],
+    // Higher addresses first, because the protocol is lower; the same range for two protocols; IPv6 last.
+    [
+      route('200.1.0.0', '200.1.255.255', 6),
+      route('10.1.0.0', '10.1.0.255', 17),
+      route('200.1.0.0', '200.1.255.255', 17),
+      route('2001:db8::', '2001:db8::ff', 0),
+      route('2001:da8::', '2001:da8::ff', 6),
+    ],
+    seededRoutes(random),
+    seededRoutes(random),
+  ]
+  await expectCalls(context, {
+    text: 'reads routes that are in order',
+    file: FILE,
+    name: 'decodeRoutes',
+    calls: [...lists, []].map(list => ({
+      about: describeRoutes(list),
+      args: [encodeRoutes(list)],
+      returns: list,
+      because:
+        list.length === 0
+          ? 'An empty ROUTE_ADVERTISEMENT is allowed: nothing will be forwarded any more.'
+          : `${ORDER} ${DISJOINT} A single address is a range too.`,
+    })),
+    read: READ,
+    view: call => ({ bytes: call.args[0] as Uint8Array, fields: fieldsOf(call.returns as Route[]) }),
+  })
+  await expectCalls(context, {
+    text: 'refuses what is malformed, and what is not in order',
+    file: FILE,
+    name: 'decodeRoutes',
+    calls: malformed(random),
+    read: READ,
+    view: call => ({
+      bytes: call.args[0] as Uint8Array,
+      fields: [{ name: '(malformed)', length: (call.args[0] as Uint8Array).length, text: 'MalformedError', path: [] }],
+    }),
+  })
+  await expectCalls(context, {
+    text: 'writes routes in order',
+    file: FILE,
+    name: 'encodeRoutes',
+    calls: lists.map(list => ({
+      about: `${describeRoutes(list)}, handed over in another order`,
+      args: [random.shuffle(list)],
+      returns: encodeRoutes(list),
+      because: ORDER,
+    })),
+    read: READ,
+    view: call => ({ bytes: call.returns as Uint8Array, fields: [] }),
+  })
+  await expectCalls(context, {
+    text: 'knows what may be sent',
+    file: FILE,
+    name: 'mayForward',
+    calls: forwarding(random),
+    read: [...READ, 'RFC 9484 §4.8 IP Packet Forwarding'],
+  })
+  return {
+    passed: true,
+    expected: 'routes read, checked, written in order and applied',
+    found: `${lists.length} lists of routes; everything out of order, overlapping or cut short refused`,
+    read: READ,
+  }
+}
+
+/** Only the sign counts. */
+async function expectComparisons(
+  context: CheckContext,
+  pairs: readonly (readonly [Uint8Array, Uint8Array])[],
+): Promise<void> {
+  const both = pairs.flatMap(([a, b]) => [
+    [a, b],
+    [b, a],
+  ])
+  const outcomes = await context.do(`call compareAddresses ${both.length} times`, () =>
+    context.student.batch(FILE, 'compareAddresses', both),
+  )
+  for (const [index, [a, b]] of both.entries()) {
+    const outcome = outcomes[index]
+    const expected = Math.sign(IpAddress.from(versionOf(a), a).compare(IpAddress.from(versionOf(b), b)))
+    if (outcome.ok && typeof outcome.value === 'number' && Math.sign(outcome.value) === expected) continue
+    const relation = expected < 0 ? 'less than 0' : expected > 0 ? 'more than 0' : '0'
+    await expectCalls(context, {
+      text: 'compares addresses',
+      file: FILE,
+      name: 'compareAddresses',
+      calls: [
+        {
+          about: `${addressText(a)} and ${addressText(b)}, which is ${relation}`,
+          args: [a, b],
+          returns: expected,
+          because:
+            'Compare as numbers, byte by byte from the left; the first difference decides. With << 24 an address above 127 becomes negative, and as text "9" comes after "10".',
+        },
+      ],
+      read: READ,
+    })
+  }
+}
+
+function malformed(random: Seeded): Call[] {
+  const good = seededRoutes(random)
+  const bytes = encodeRoutes(good)
+  const starts = [0]
+  for (const one of good) starts.push(starts.at(-1)! + 2 + 2 * one.start.length)
+  const cuts = Array.from({ length: bytes.length }, (_, i) => i).filter(cut => !starts.includes(cut))
+  const wrong = (about: string, list: Route[], because: string): Call => ({
+    about,
+    args: [encodeRoutes(list)],
+    returns: REJECTED,
+    because,
+  })
+  const base = random.int(20, 200)
+  return [
+    wrong(
+      'a range that begins after its end',
+      [route(`10.0.0.${base + 1}`, `10.0.0.${base}`)],
+      'Start must be at most the end. Compared byte by byte: the first difference decides.',
+    ),
+    wrong(
+      'a range that begins after its end, in its first byte only',
+      [route('11.0.0.0', '10.255.255.255')],
+      'Start must be at most the end. Compared byte by byte: the first difference decides.',
+    ),
+    wrong(
+      'an IPv6 range that begins after its end',
+      [route('fd00::2', 'fd00::1')],
+      'Start must be at most the end, in both IP versions.',
+    ),
+    wrong('IP version 5', [{ ...route('fd00::1', 'fd00::2'), version: 5 as 6 }], 'There are IP versions 4 and 6 only.'),
+    wrong('IPv6 before IPv4', [route('fd00::1', 'fd00::2'), route('10.0.0.1', '10.0.0.2')], ORDER),
+    wrong('protocol 17 before 6', [route('10.0.0.1', '10.0.0.2', 17), route('10.1.0.1', '10.1.0.2', 6)], ORDER),
+    wrong('ranges in descending order', [route('10.2.0.0', '10.2.0.9'), route('10.1.0.0', '10.1.0.9')], ORDER),
+    wrong('the same range twice', [route('10.1.0.0', '10.1.0.9'), route('10.1.0.0', '10.1.0.9')], DISJOINT),
+    wrong(
+      'ranges that share one address',
+      [route('10.1.0.0', `10.1.0.${base}`), route(`10.1.0.${base}`, '10.1.0.255')],
+      DISJOINT,
+    ),
+    wrong('a range inside another', [route('10.1.0.0', '10.1.255.255'), route('10.1.7.0', '10.1.7.9')], DISJOINT),
+    wrong(
+      'IPv6 ranges that overlap, with a protocol',
+      [route('fd00::1', 'fd00::9', 17), route('fd00::9', 'fd00::f', 17)],
+      DISJOINT,
+    ),
+    ...random
+      .shuffle(cuts)
+      .slice(0, 30)
+      .map(cut => ({ about: `cut after ${cut} bytes`, args: [bytes.slice(0, cut)], returns: REJECTED, because: CUT })),
+    {
+      about: 'without its last byte, the protocol',
+      args: [bytes.slice(0, -1)],
+      returns: REJECTED,
+      because: CUT,
+    },
+  ]
+}
+
+function forwarding(random: Seeded): Call[] {
+  const routes = [
+    route('10.1.0.0', '10.1.0.99', 0),
+    route('10.2.0.200', '10.2.3.10', 17),
+    route('fd00::10', 'fd00::20', 6),
+  ]
+  const ask = (destination: string, protocol: number, returns: boolean, because: string): Call => ({
+    about: `protocol ${protocol} to ${destination}`,
+    args: [routes, IpAddress.parse(destination).bytes, protocol],
+    returns,
+    because,
+  })
+  const INSIDE = 'Both the start and the end belong to a range, and nothing outside of them.'
+  const PROTOCOL = 'A range with a protocol is for that protocol; protocol 0 in a range stands for every one.'
+  const ICMP = 'ICMP may be sent to every advertised range, whatever its protocol: protocol 1 in IPv4, 58 in IPv6.'
+  return [
+    ask('10.1.0.0', 6, true, INSIDE),
+    ask('10.1.0.99', 17, true, INSIDE),
+    ask('10.1.0.100', 17, false, INSIDE),
+    ask('10.0.255.255', 17, false, INSIDE),
+    ask('10.2.1.7', 17, true, 'Addresses are compared as a whole: 10.2.1.7 lies between 10.2.0.200 and 10.2.3.10.'),
+    ask(`10.2.${random.int(1, 2)}.${random.int(1, 254)}`, 17, true, INSIDE),
+    ask('10.2.1.7', 6, false, PROTOCOL),
+    ask(`10.1.0.${random.int(1, 98)}`, random.int(2, 200), true, PROTOCOL),
+    ask('10.2.1.7', 1, true, ICMP),
+    ask('fd00::11', 58, true, ICMP),
+    ask('10.2.1.7', 58, false, ICMP),
+    ask('fd00::11', 1, false, ICMP),
+    ask('10.9.0.1', 1, false, 'ICMP too needs a range that contains its destination.'),
+    ask('fd00::20', 6, true, INSIDE),
+    ask('fd00::21', 6, false, INSIDE),
+    {
+      about: 'no routes at all',
+      args: [[], random.address(4), 6],
+      returns: false,
+      because: 'What was not advertised is not forwarded.',
+    },
+  ]
+}
+
+/** In order, with gaps. */
+function seededRoutes(random: Seeded): Route[] {
+  const kinds: [4 | 6, number][] = [
+    [4, 0],
+    [4, random.int(2, 16)],
+    [4, random.int(17, 250)],
+    [6, 0],
+    [6, random.int(1, 250)],
+  ]
+  return kinds
+    .filter(() => random.int(0, 3) > 0)
+    .concat([[6, 255]])
+    .flatMap(([version, protocol]) => {
+      const ends = random
+        .list(2 * random.int(1, 3), () => IpAddress.from(version, random.address(version)))
+        .sort((a, b) => a.compare(b))
+      return Array.from({ length: ends.length / 2 }, (_, i) => ({
+        version,
+        start: ends[2 * i].bytes.slice(),
+        end: ends[2 * i + 1].bytes.slice(),
+        protocol,
+      }))
+    })
+}
+
+function route(start: string, end: string, protocol = 0): Route {
+  const first = IpAddress.parse(start)
+  return { version: first.version, start: first.bytes.slice(), end: IpAddress.parse(end).bytes.slice(), protocol }
+}
+
+/** As they come, in order or not. */
+export function encodeRoutes(routes: readonly Route[]): Uint8Array {
+  return Uint8Array.from(routes.flatMap(one => [one.version, ...one.start, ...one.end, one.protocol]))
+}
+
+function versionOf(address: Uint8Array): 4 | 6 {
+  return address.length === 4 ? 4 : 6
+}
+
+function describeRoutes(list: readonly Route[]): string {
+  if (list.length === 0) return 'no routes'
+  const each = list.slice(0, 2).map(one => {
+    const protocol = one.protocol === 0 ? '' : ` protocol ${one.protocol}`
+    return `${addressText(one.start)} to ${addressText(one.end)}${protocol}`
+  })
+  return list.length > 2 ? `${each.join(', ')} and ${list.length - 2} more` : each.join(', ')
+}
+
+function fieldsOf(list: readonly Route[]): ReadField[] {
+  return list.slice(0, 4).flatMap((one, index) => [
+    { name: 'IP Version', length: 1, text: `${one.version}`, path: [index, 'version'] },
+    {
+      name: 'Start IP Address',
+      length: one.start.length,
+      text: addressText(one.start),
+      path: [index, 'start'],
+      format: addressText,
+    },
+    {
+      name: 'End IP Address',
+      length: one.end.length,
+      text: addressText(one.end),
+      path: [index, 'end'],
+      format: addressText,
+    },
+    { name: 'IP Protocol', length: 1, text: `${one.protocol}`, path: [index, 'protocol'] },
+  ])
+}
