@@ -4,6 +4,7 @@ import { alike, type LabSummary, type Report, type Result, withoutControls } fro
 /** Marks that are told apart without colours. */
 const PASSED = '✔'
 const FAILED = '✘'
+const MAX_PROBLEM = 500
 
 export function solutionsTable(report: Report, labProblems: readonly string[] = []): string {
   const lines: string[] = []
@@ -23,7 +24,7 @@ export function solutionsTable(report: Report, labProblems: readonly string[] = 
     row(start, `starting files: ${count(start, false)} checks fail`)
     row(mutants, `mutants: ${count(mutants, false)} are rejected`)
     for (const result of [...references, ...start, ...mutants]) {
-      for (const problem of result.problems) lines.push(`    ${result.kind} ${result.name}: ${problem}`)
+      for (const problem of result.problems) lines.push(`    ${result.kind} ${result.name}: ${short(problem)}`)
     }
   }
   for (const problem of labProblems) lines.push(`${FAILED} ${problem}`)
@@ -78,6 +79,11 @@ function statistics(lab: LabSummary, results: readonly Result[]): string {
     ({ id }) => results.filter(({ tasks }) => tasks.find(({ task }) => task === id)?.passed).length,
   )
   return `${results.length} submissions; median ${median}; solved by: ${solved.map((n, i) => `task ${i + 1} ${n}`).join(', ')}`
+}
+
+/** The whole is in the result file. */
+function short(text: string): string {
+  return text.length > MAX_PROBLEM ? `${text.slice(0, MAX_PROBLEM)} …` : text
 }
 
 /** A folder's name comes from the student. */
