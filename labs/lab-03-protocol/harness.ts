@@ -16,3 +16,4 @@ export const checkDatagrams: Check = async context => (await import('./checks/da
 export const checkIpv4: Check = async context => (await import('./checks/ipv4.ts')).checkIpv4(context)
 export const checkIpv6: Check = async context => (await import('./checks/ipv6.ts')).checkIpv6(context)
 export const checkTooBig: Check = async context => (await import('./checks/too-big.ts')).checkTooBig(context)
+export const checkLive: Check = async context => (await import('./checks/live.ts')).checkLive(context)

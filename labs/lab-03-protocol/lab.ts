@@ -293,5 +293,47 @@ export const lab: Lab = {
       reading: ['RFC 4443 §2.4, §3.2', 'RFC 1191 §4', 'RFC 1812 §4.3.2', 'src/ip/icmp-error.ts, afterwards'],
       check: harness.checkTooBig,
     },
+    {
+      id: 'live',
+      title: 'Your code in a live tunnel',
+      kind: 'live',
+      points: 16,
+      mutants: true,
+      files: ['endpoint.ts'],
+      brief: `
+        Now all of it together. In \`endpoint.ts\`, write the class \`Endpoint\`, and \`ping\` and \`answer\`. Then the check starts a real
+        proxy, opens a QUIC connection to it, and lets **your code** be the client: every byte on the streams and in the datagrams of
+        the tunnel is written and read by it.
+
+        \`\`\`
+        you                                              proxy           library
+         |  SETTINGS                                       |                |
+         |<----------------------------------------------->|                |
+         |  HEADERS: Extended CONNECT                      |                |
+         |------------------------------------------------>|                |
+         |                                 HEADERS: 200    |                |
+         |<------------------------------------------------|                |
+         |  DATA: ADDRESS_REQUEST                          |                |
+         |------------------------------------------------>|                |
+         |      DATA: ADDRESS_ASSIGN, ROUTE_ADVERTISEMENT  |                |
+         |<------------------------------------------------|                |
+         |  DATAGRAM: ping                                 |                |
+         |------------------------------------------------>|--------------->|
+         |                                DATAGRAM: reply  |                |
+         |<------------------------------------------------|<---------------|
+        \`\`\`
+
+        At the end another client pings you, and your \`answer\` replies.
+      `,
+      questions: [],
+      hints: [
+        'Each method is a few lines that call what you have: `request` is `encodeFrame(FrameType.HEADERS, encodeHeaders(connectIpRequest(…)))`.',
+        '`receive` is the capsule parser once more: keep what is incomplete, and cut off one frame after the other. Keep one `CapsuleParser` for all DATA frames.',
+        'An ICMP message begins behind the IP header: at `(packet[0] & 15) * 4`.',
+        'To answer, copy the message, set its type to 0 and its checksum to 0, then calculate the checksum.',
+      ],
+      reading: ['RFC 9484 §4', 'RFC 9114 §7.1', 'RFC 792', 'src/client/session.ts, src/carriers/h3.ts, afterwards'],
+      check: harness.checkLive,
+    },
   ],
 }

@@ -1,0 +1,556 @@
+/**
+ * Task 10: the student's code is one end of a live tunnel.
+ *
+ * The proxy at the other end is ours, on loopback. The QUIC connection belongs to this check; every byte on the streams
+ * and in the datagrams of the tunnel is written and read by the student's code, in its own process.
+ */
+import { MasqueClient } from '../../../src/client/client.ts'
+import { defaultClientConfig } from '../../../src/client/config.ts'
+import { IpAddress } from '../../../src/ip/address.ts'
+import { decodeIcmp, IcmpType, icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
+import { describePacket, packetVersion } from '../../../src/ip/packet.ts'
+import { Seeded } from '../../kit/seeded.ts'
+import type { Outcome, StudentObject } from '../../kit/student-code/student-code.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { showMessage } from '../byte-view.ts'
+import { AUTHORITY, type Network, PATH, startNetwork, Wire } from '../network.ts'
+import type { AddressEntry } from './addresses.ts'
+import { encodeAddresses } from './addresses.ts'
+import { describeOutcome, expectCalls, explainOutcome, fail } from './calls.ts'
+import { encodeCapsule } from './capsules.ts'
+import { addressText, format, same } from './format.ts'
+import { frame, section } from './http3.ts'
+import { headerView } from './ipv4.ts'
+import { encodeRoutes, type Route } from './routes.ts'
+import { encoded } from './varint.ts'
+
+const FILE = 'endpoint.ts'
+const READ = ['RFC 9484 §4 Tunnelling IP over HTTP', 'labs/lab-03-protocol/README.md, "What happens in task 10"']
+/** Long enough for a machine that is busy with something else. */
+const PATIENCE_MS = 8000
+const PINGS = 5
+const CONTROL_STREAM = 2
+
+type TunnelEvent =
+  | { type: 'response'; status: string }
+  | { type: 'addresses'; addresses: AddressEntry[] }
+  | { type: 'routes'; routes: Route[] }
+
+export async function checkLive(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'live')
+  await expectPings(context, random)
+  await expectFrames(context, random)
+  const network = await context.do('start a proxy', () => startNetwork(context, random))
+  const tunnel = await Tunnel.open(context, random, network)
+  await tunnel.request()
+  const own = await tunnel.askForAddress()
+  const times: number[] = []
+  for (let sequence = 1; sequence <= PINGS; sequence++) times.push(await tunnel.ping(own, network.library, sequence))
+  await tunnel.bePinged(own)
+  tunnel.close()
+  return {
+    passed: true,
+    expected: 'a tunnel of your own code that carries pings both ways',
+    found: `address ${own} from the proxy, ${PINGS} of ${PINGS} pings to ${network.library} answered (${median(times).toFixed(1)} ms), and a ping of another client answered by you`,
+    read: READ,
+  }
+}
+
+// First without a network: what is wrong here would only be silence there -----------------------------------------------
+
+async function expectPings(context: CheckContext, random: Seeded): Promise<void> {
+  const echo = (length: number) => {
+    const [source, destination] = [IpAddress.from(4, random.address(4)), IpAddress.from(4, random.address(4))]
+    const fields = { source, destination, id: random.int(0, 0xffff), seq: random.int(0, 0xffff) }
+    return { fields, data: random.bytes(length) }
+  }
+  const HEADER: Reading[] = ['RFC 792, page 14: Echo or Echo Reply Message', 'RFC 791 §3.1']
+  const echoes = [echo(56), echo(0), echo(random.int(1, 30) * 2 + 1)]
+  const outcomes = await context.do(`call ping ${echoes.length} times`, () =>
+    context.student.batch(
+      FILE,
+      'ping',
+      echoes.map(({ fields, data }) => [fields.source.bytes, fields.destination.bytes, fields.id, fields.seq, data]),
+    ),
+  )
+  for (const [index, { fields, data }] of echoes.entries()) {
+    const reference = icmpEchoRequest(fields, data)
+    // Identification and DF are the student's to choose; so everything else is compared by what a receiver reads.
+    const problem = echoProblem(outcomes[index], reference, IcmpType.ECHO_REQUEST)
+    showPacket(context, `ping: ${data.length} bytes of data`, reference, outcomes[index])
+    context.expect(`ping() with ${data.length} bytes of data is a whole packet`, problem === undefined, () => ({
+      expected: `ping(…) to return ${describePacket(reference)}`,
+      ...problem!,
+      read: HEADER,
+    }))
+  }
+  const requests = [echo(56), echo(33)].map(({ fields, data }) => icmpEchoRequest(fields, data))
+  const answers = await context.do('call answer with echo requests', () =>
+    context.student.batch(
+      FILE,
+      'answer',
+      requests.map(request => [request]),
+    ),
+  )
+  for (const [index, request] of requests.entries()) {
+    const reference = icmpEchoReplyTo(request)
+    const problem = echoProblem(answers[index], reference, IcmpType.ECHO_REPLY)
+    showPacket(context, 'answer', reference, answers[index])
+    context.expect('answer() is the reply to a ping', problem === undefined, () => ({
+      expected: `answer(${describePacket(request)}) to return ${describePacket(reference)}`,
+      ...problem!,
+      read: HEADER,
+    }))
+  }
+  const reply = icmpEchoReplyTo(requests[0])
+  const damaged = requests[0].slice()
+  damaged[30] ^= 1
+  await expectCalls(context, {
+    text: 'answer() answers nothing but pings',
+    file: FILE,
+    name: 'answer',
+    calls: (
+      [
+        ['an echo reply', reply, 'An answer to an answer would be answered in turn, for ever.'],
+        [
+          'an IPv6 packet',
+          Uint8Array.from([0x60, ...random.bytes(60)]),
+          'Other packets come out of a tunnel too: they are no error.',
+        ],
+        ['no bytes', new Uint8Array(0), 'Other packets come out of a tunnel too: they are no error.'],
+        ['a ping with a wrong ICMP checksum', damaged, 'A damaged message is dropped: its checksum says so.'],
+      ] as const
+    ).map(([about, packet, because]) => ({ about, args: [packet], returns: undefined, because })),
+    read: HEADER,
+  })
+}
+
+/** What a receiver of the packet would find wrong with it. */
+function echoProblem(
+  outcome: Outcome,
+  reference: Uint8Array,
+  type: number,
+): { found: string; misconception?: string } | undefined {
+  if (!outcome.ok) return { found: describeOutcome(outcome), ...explainOutcome({ returns: reference }, outcome) }
+  const packet = outcome.value
+  if (!(packet instanceof Uint8Array)) return { found: format(packet), misconception: 'A ping has to be answered.' }
+  try {
+    const found = decodeIcmp(packet)
+    const wanted = decodeIcmp(reference)
+    if (found.type !== type)
+      return { found: `ICMP type ${found.type}`, misconception: 'An echo request is type 8, its reply type 0.' }
+    if (!same(packet.subarray(12, 20), reference.subarray(12, 20))) {
+      return {
+        found: `${addressText(packet.slice(12, 16))} → ${addressText(packet.slice(16, 20))}`,
+        misconception: 'Source first, then destination; in the answer to a packet they are exchanged.',
+      }
+    }
+    if (found.id !== wanted.id || found.seq !== wanted.seq || !same(found.data, wanted.data)) {
+      return {
+        found: describePacket(packet),
+        misconception:
+          'Identifier, sequence number and data of a reply are those of the request: by them the sender knows its own.',
+      }
+    }
+    if (packet[8] !== 64)
+      return { found: `TTL ${packet[8]}`, misconception: 'A packet that is made here begins with TTL 64.' }
+  } catch (error) {
+    return {
+      found: `${format(packet)}: ${(error as Error).message}`,
+      misconception:
+        'There are two checksums: one over the IP header, one over the ICMP message. Both are calculated with 0 in their own place, and last.',
+    }
+  }
+  return undefined
+}
+
+/** Frames and capsules on the stream, cut anywhere: a proxy on loopback would hardly ever cut them. */
+async function expectFrames(context: CheckContext, random: Seeded): Promise<void> {
+  const addresses: AddressEntry[] = [{ requestId: 1n, version: 4, address: random.address(4), prefixLength: 32 }]
+  const end = random.address(4)
+  const routes: Route[] = [{ version: 4, start: Uint8Array.of(10, 0, 0, 0), end, protocol: 0 }]
+  const capsules = Uint8Array.from([
+    ...encodeCapsule(1n, encodeAddresses(addresses)),
+    ...encodeCapsule(BigInt(random.int(64, 9000)), random.bytes(20)),
+    ...encodeCapsule(3n, encodeRoutes(routes)),
+  ])
+  const cut = random.int(3, capsules.length - 3)
+  const stream = Uint8Array.from([
+    ...frame(
+      0x01n,
+      section([
+        [':status', '200'],
+        ['capsule-protocol', '?1'],
+      ]),
+    ),
+    ...frame(0x21n + 0x1fn * BigInt(random.int(1, 50)), random.bytes(5)),
+    ...frame(0x00n, capsules.slice(0, cut)),
+    ...frame(0x00n, capsules.slice(cut)),
+  ])
+  const expected: TunnelEvent[] = [
+    { type: 'response', status: '200' },
+    { type: 'addresses', addresses },
+    { type: 'routes', routes },
+  ]
+  for (const [text, pieces] of [
+    ['in one piece', [stream]],
+    ['byte by byte', [...stream].map(byte => Uint8Array.of(byte))],
+    ['in pieces of your own', random.split(stream, 20)],
+  ] as const) {
+    const endpoint = await context.student.create(FILE, 'Endpoint', 0n)
+    const outcomes = await endpoint.batch(
+      'receive',
+      pieces.map(piece => [piece]),
+    )
+    const failed = outcomes.find(outcome => !outcome.ok)
+    const events = outcomes.flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
+    context.expect(`receive() understands a stream that arrives ${text}`, !failed && same(events, expected), () => ({
+      expected: `the events ${format(expected.map(event => event.type))} from a HEADERS frame, a frame of an unknown type, and two DATA frames with capsules cut anywhere`,
+      found: failed ? describeOutcome(failed) : format(events),
+      ...explainOutcome(
+        {
+          returns: expected,
+          because:
+            'Frames are to the stream what capsules are to the DATA frames: type, length, payload. Keep an incomplete frame; skip unknown types; and give the payload of every DATA frame to one and the same CapsuleParser, because a capsule may go on in the next.',
+        },
+        failed ?? { ok: true, value: events },
+      ),
+      read: ['RFC 9114 §7.1 Frame Layout', 'RFC 9114 §9 Extensions to HTTP/3', 'RFC 9297 §3.2'],
+    }))
+  }
+
+  const packet = random.bytes(random.int(30, 60))
+  const endpoint = await context.student.create(FILE, 'Endpoint', 8n)
+  const [own, other] = await endpoint.batch('decapsulate', [
+    [Uint8Array.from([2, 0, ...packet])],
+    [Uint8Array.from([3, 0, ...packet])],
+  ])
+  context.expect('decapsulate() takes the packets of this tunnel', own.ok && same(own.value, packet), () => ({
+    expected: `the ${packet.length} bytes behind Quarter Stream ID 2 and Context ID 0, in the tunnel on stream 8`,
+    found: describeOutcome(own),
+    misconception: 'decapsulate() returns the whole packet behind the Context ID, from its first to its last byte.',
+    read: ['RFC 9297 §2.1 HTTP/3 Datagrams'],
+  }))
+  context.expect('and no others', other.ok && other.value === undefined, () => ({
+    expected: 'undefined for a datagram of the tunnel on stream 12, in the tunnel on stream 8',
+    found: describeOutcome(other),
+    misconception: 'One connection may carry several tunnels: the stream id says which one a packet belongs to.',
+    read: ['RFC 9297 §2.1 HTTP/3 Datagrams'],
+  }))
+}
+
+// Then with one ---------------------------------------------------------------------------------------------------------
+
+class Tunnel {
+  readonly #context: CheckContext
+  readonly #random: Seeded
+  readonly #network: Network
+  readonly #wire: Wire
+  readonly #endpoint: StudentObject
+  readonly #streamId: number
+  /** What has come out of the tunnel so far. */
+  readonly #events: TunnelEvent[] = []
+  readonly #packets: Uint8Array[] = []
+  #settings: [bigint, bigint][] | undefined
+  #control = new Uint8Array(0)
+
+  private constructor(
+    context: CheckContext,
+    random: Seeded,
+    network: Network,
+    wire: Wire,
+    endpoint: StudentObject,
+    streamId: number,
+  ) {
+    this.#context = context
+    this.#random = random
+    this.#network = network
+    this.#wire = wire
+    this.#endpoint = endpoint
+    this.#streamId = streamId
+  }
+
+  static async open(context: CheckContext, random: Seeded, network: Network): Promise<Tunnel> {
+    const wire = await context.do('connect to it by QUIC', () => Wire.connect(network, context))
+    context.defer(() => wire.close(0x100))
+    const streamId = random.pick([0, 4, 8])
+    const endpoint = await context.student.create(FILE, 'Endpoint', BigInt(streamId))
+    return new Tunnel(context, random, network, wire, endpoint, streamId)
+  }
+
+  /** SETTINGS of both sides, then the request. */
+  async request(): Promise<void> {
+    const control = await this.#context.do('your controlStream() opens the control stream', () =>
+      this.#context.student.call<Uint8Array>('http3.ts', 'controlStream'),
+    )
+    this.#wire.sendStream(CONTROL_STREAM, control)
+    await this.#until('the SETTINGS of the proxy', () => this.#settings !== undefined)
+    const has = (id: bigint) => this.#settings?.some(setting => same(setting, [id, 1n]))
+    this.#context.expect('your decodeSettings() finds what the proxy supports', has(0x08n) && has(0x33n), () => ({
+      expected: 'ENABLE_CONNECT_PROTOCOL (8) and H3_DATAGRAM (0x33) with the value 1 among the settings of the proxy',
+      found: format(this.#settings),
+      read: ['RFC 9114 §7.2.4 SETTINGS'],
+    }))
+    const request = await this.#bytes('request', [AUTHORITY, PATH])
+    showMessage(this.#context, requestView(request))
+    this.#wire.sendStream(this.#streamId, request)
+    await this.#until('the response to your request', () => this.#find('response') !== undefined)
+    const status = this.#find('response')?.status
+    this.#context.expect('the proxy grants the tunnel', status === '200', {
+      expected: ':status 200 in the response',
+      found: `:status ${format(status)}`,
+      misconception: 'Any other status than 2xx refuses the request. Is it the one of RFC 9484 §4.4?',
+      read: ['RFC 9484 §4.5 HTTP Responses'],
+    })
+  }
+
+  async askForAddress(): Promise<IpAddress> {
+    const request = await this.#bytes('requestAddress', [4])
+    const entry = { requestId: 1n, version: 4, address: new Uint8Array(4), prefixLength: 32 } as const
+    const expected = frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
+    this.#context.expect('your requestAddress(4) asks for any IPv4 address', same(request, expected), {
+      expected: format(expected),
+      found: format(request),
+      misconception:
+        'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: Request ID 1, version 4, four zeros, prefix length 32.',
+      read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule', 'RFC 9297 §3.1 HTTP Data Streams'],
+    })
+    this.#wire.sendStream(this.#streamId, request)
+    const answered = () => this.#find('addresses')?.addresses.find(one => one.requestId === 1n)
+    await this.#until('the address that you asked for', () => answered() !== undefined)
+    await this.#until('the routes that the proxy offers', () => this.#find('routes') !== undefined)
+    const assigned = answered()!
+    const own = assigned.address.length === 4 ? IpAddress.from(4, assigned.address) : undefined
+    this.#context.expect('you are assigned an address', own !== undefined && this.#network.pool.contains(own), {
+      expected: `an address from ${this.#network.pool}, as the proxy sent it`,
+      found: `${addressText(assigned.address)}/${format(assigned.prefixLength)}`,
+      read: ['RFC 9484 §4.7.1 ADDRESS_ASSIGN Capsule'],
+    })
+    const routes = this.#find('routes')!.routes
+    const allowed = await this.#context.student.call('routes.ts', 'mayForward', routes, this.#network.library.bytes, 1)
+    this.#context.expect(`you may send pings to ${this.#network.library}`, allowed === true, {
+      expected: 'a route to the library among those that the proxy advertised',
+      found: format(routes),
+      read: ['RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule'],
+    })
+    return own!
+  }
+
+  /** One ping, there and back. Returns the round-trip time in ms. */
+  async ping(own: IpAddress, target: IpAddress, sequence: number): Promise<number> {
+    const [id, data] = [this.#random.int(0, 0xffff), this.#random.bytes(this.#random.int(8, 1000))]
+    return await this.#context.do(`ping ${target}: ${data.length} bytes, sequence number ${sequence}`, async () => {
+      const packet = await this.#context.student.call<Uint8Array>(
+        FILE,
+        'ping',
+        own.bytes,
+        target.bytes,
+        id,
+        sequence,
+        data,
+      )
+      const sentAt = performance.now()
+      await this.#send(packet)
+      let reply: Uint8Array | undefined
+      await this.#until(`the answer to ping ${sequence}`, () => {
+        reply = this.#packets.find(candidate => isReply(candidate, id, sequence))
+        return reply !== undefined
+      })
+      const elapsed = performance.now() - sentAt
+      this.#context.measure('round trip through your code', elapsed, 'ms')
+      if (!same(decodeIcmp(reply!).data, data)) {
+        fail({
+          expected: `the ${data.length} bytes of the ping in its answer`,
+          found: describePacket(reply!),
+          misconception: 'decapsulate() returns the whole packet behind the Context ID, to its last byte.',
+          read: READ,
+        })
+      }
+      return elapsed
+    })
+  }
+
+  /** Another client, of ours, pings the student's end of the tunnel. */
+  async bePinged(own: IpAddress): Promise<void> {
+    const { host, port, certificates } = this.#network
+    await this.#context.do(`another client pings ${own}, which is you`, async () => {
+      const client = new MasqueClient(
+        defaultClientConfig({
+          proxy: { address: { host, port } },
+          tls: { ca: certificates.ca },
+          reconnect: { enabled: false },
+          log: { level: 'silent' },
+        }),
+      )
+      this.#context.defer(() => client.close())
+      await client.connect()
+      let answered: boolean | undefined
+      const ping = client.ping(own, { timeoutMs: PATIENCE_MS }).then(
+        () => (answered = true),
+        () => (answered = false),
+      )
+      let handled = 0
+      while (answered === undefined) {
+        await this.#receiveOne(50)
+        for (; handled < this.#packets.length; handled++) await this.#answer(this.#packets[handled])
+      }
+      await ping
+      if (!answered) {
+        fail({
+          expected: `${own} to answer a ping from ${client.info.assigned.join()}`,
+          found: 'no answer',
+          misconception:
+            'What comes out of the tunnel is handed to answer(), and what that returns is sent back into it.',
+          read: READ,
+        })
+      }
+      await client.close()
+    })
+  }
+
+  close(): void {
+    this.#wire.sendStream(this.#streamId, new Uint8Array(0), true)
+    this.#wire.close(0x100)
+  }
+
+  async #answer(packet: Uint8Array): Promise<void> {
+    const [outcome] = await this.#context.student.batch(FILE, 'answer', [[packet]])
+    if (!outcome.ok) throw outcome.error
+    if (outcome.value instanceof Uint8Array) await this.#send(outcome.value)
+  }
+
+  async #send(packet: Uint8Array): Promise<void> {
+    const datagram = await this.#bytes('encapsulate', [packet])
+    const expected = Uint8Array.from([...encoded(BigInt(this.#streamId / 4)), 0, ...packet])
+    this.#context.expect('your encapsulate() wraps it', same(datagram, expected), {
+      expected: `the packet behind Quarter Stream ID ${this.#streamId / 4} and Context ID 0: ${format(expected.slice(0, 12))} …`,
+      found: format(datagram),
+      read: ['RFC 9297 §2.1 HTTP/3 Datagrams', 'RFC 9484 §6 HTTP Datagram Payload Format'],
+    })
+    this.#wire.sendDatagram(datagram)
+  }
+
+  /** What a method returns that writes bytes. */
+  async #bytes(method: string, args: readonly unknown[]): Promise<Uint8Array> {
+    const [outcome] = await this.#endpoint.batch(method, [args])
+    this.#context.expect(`your ${method}() returns bytes`, outcome.ok && outcome.value instanceof Uint8Array, () => ({
+      expected: `${method}(${args.map(format).join(', ')}) to return a Uint8Array`,
+      found: describeOutcome(outcome),
+      read: READ,
+    }))
+    return (outcome as { value: Uint8Array }).value
+  }
+
+  #find<T extends TunnelEvent['type']>(type: T): Extract<TunnelEvent, { type: T }> | undefined {
+    return this.#events.findLast(event => event.type === type) as Extract<TunnelEvent, { type: T }> | undefined
+  }
+
+  async #until(what: string, holds: () => boolean): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS
+    while (!holds()) {
+      if (performance.now() > deadline) {
+        fail({
+          expected: `${what}`,
+          found: `nothing of the kind after ${PATIENCE_MS / 1000} s; so far there were the events ${format(this.#events.map(event => event.type))}`,
+          read: READ,
+        })
+      }
+      await this.#receiveOne(deadline - performance.now())
+    }
+  }
+
+  /** Waits for one event, and hands it to the student's code. */
+  async #receiveOne(timeoutMs: number): Promise<void> {
+    const event = await this.#wire.next(timeoutMs)
+    if (event === undefined) return
+    if (event.type === 'ended') {
+      fail({
+        expected: 'the proxy to keep the tunnel open',
+        found: `the proxy ${event.what}`,
+        misconception: 'The proxy found something malformed, and its error code says of what kind. What was sent last?',
+        read: ['RFC 9114 §8.1 HTTP/3 Error Codes', ...READ],
+      })
+    }
+    if (event.type === 'datagram') {
+      const [outcome] = await this.#endpoint.batch('decapsulate', [[event.data]])
+      if (!outcome.ok) throw outcome.error
+      if (outcome.value instanceof Uint8Array) this.#packets.push(outcome.value)
+      return
+    }
+    if (event.streamId === this.#streamId) {
+      const pieces = this.#random.split(event.data, 40).map(piece => [piece])
+      for (const outcome of await this.#endpoint.batch('receive', pieces)) {
+        if (!outcome.ok) throw outcome.error
+        this.#events.push(...(outcome.value as TunnelEvent[]))
+      }
+    } else if (event.streamId === 3) await this.#receiveControl(event.data)
+  }
+
+  /** The control stream of the proxy: its type, then SETTINGS. */
+  async #receiveControl(data: Uint8Array): Promise<void> {
+    this.#control = Uint8Array.from([...this.#control, ...data])
+    if (this.#settings !== undefined || this.#control.length < 3) return
+    // Our proxy's type and lengths are of one or two bytes here.
+    const wide = this.#control[2] >> 6 === 1
+    const length = wide ? ((this.#control[2] & 0x3f) << 8) | this.#control[3] : this.#control[2]
+    const payload = this.#control.slice(wide ? 4 : 3, (wide ? 4 : 3) + length)
+    if (payload.length < length) return
+    this.#settings = await this.#context.student.call('http3.ts', 'decodeSettings', payload)
+  }
+}
+
+function isReply(packet: Uint8Array, id: number, sequence: number): boolean {
+  if (packetVersion(packet) !== 4) return false
+  try {
+    const message = decodeIcmp(packet)
+    return message.type === IcmpType.ECHO_REPLY && message.id === id && message.seq === sequence
+  } catch {
+    return false
+  }
+}
+
+function requestView(request: Uint8Array) {
+  const length = request.length
+  return {
+    title: 'request: what asks for the tunnel',
+    bytes: request,
+    fields: [
+      {
+        name: 'Frame Type',
+        length: 1,
+        reference: 'HEADERS',
+        student: request[0] === 1 ? 'HEADERS' : format(request[0]),
+      },
+      {
+        name: 'Length',
+        length: length - 3 > 63 ? 2 : 1,
+        reference: `${length - (length - 3 > 63 ? 3 : 2)}`,
+        student: '',
+      },
+      { name: 'Field section', length: length - (length - 3 > 63 ? 3 : 2), reference: 'task 5', student: '' },
+    ],
+  }
+}
+
+function showPacket(context: CheckContext, title: string, reference: Uint8Array, outcome: Outcome): void {
+  const { fields } = headerView(reference, true)
+  showMessage(context, {
+    title,
+    bytes: reference,
+    fields: fields.map(field => ({
+      name: field.name,
+      length: field.length,
+      reference: field.text,
+      student:
+        field.name === 'Identification' || field.name === 'Flags, Offset' || field.name === 'Header Checksum'
+          ? ''
+          : outcome.ok && field.format
+            ? field.format(outcome.value)
+            : describeOutcome(outcome),
+    })),
+  })
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+}
