@@ -114,14 +114,9 @@ export function App({ lab, root, store, runner, task: firstTask, watch = false, 
   const take = (input: string, key: Key) => {
     if (taskScreen.asked) return taskScreen.type(input, key)
     if (taskScreen.confirming) return
-    // Keys that are pressed quickly, or on a slow machine, arrive as one text.
-    if (input.length <= 1) press(input, key)
-    else for (const one of input) press(one, one === '\r' ? { ...key, return: true } : key)
+    press(input, key)
   }
-  // By way of a ref, so that a key always meets what is on the screen, and not what was there one effect ago.
-  const latestTake = useRef(take)
-  latestTake.current = take
-  useInput((input, key) => latestTake.current(input, key))
+  useKeys(take)
 
   if (size.columns < MIN_COLUMNS || size.rows < MIN_ROWS) {
     return (
@@ -193,6 +188,32 @@ export function App({ lab, root, store, runner, task: firstTask, watch = false, 
       )}
     </ThemeContext.Provider>
   )
+}
+
+/**
+ * One key after the other: each is taken by what is on the screen after the key before it, however quickly they come. So
+ * after every key the next one waits for a new picture.
+ */
+function useKeys(take: (input: string, key: Key) => void): void {
+  const waiting = useRef<[string, Key][]>([])
+  const busy = useRef(false)
+  const [turn, setTurn] = useState(0)
+  const latest = useRef(take)
+  latest.current = take
+  const next = () => {
+    const pressed = waiting.current.shift()
+    busy.current = pressed !== undefined
+    if (!pressed) return
+    latest.current(...pressed)
+    setTurn(old => old + 1)
+  }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `turn` says that the key before has been drawn
+  useLayoutEffect(next, [turn])
+  useInput((input, key) => {
+    // A text that was pasted is so many keys.
+    for (const one of input.length > 1 ? input : [input]) waiting.current.push([one, key])
+    if (!busy.current) next()
+  })
 }
 
 function demonstrationSpans(theme: Theme, { phases, outcome }: DemonstrationState): Span[] {

@@ -66,8 +66,10 @@ export function Frame({ title, right = [], note, keys, size, children }: FramePr
   const theme = useTheme()
   const width = bodyColumns(size)
   const noteText = note ? ` ${note} ` : ''
+  const wide = keys.reduce((sum, [key, action]) => sum + columns(`${key} ${action}`) + 3, -3)
+  const gap: Span = { text: wide <= width ? '   ' : '  ' }
   const footer: Span[] = keys.flatMap(([key, action], index) => [
-    ...(index > 0 ? [{ text: '   ' }] : []),
+    ...(index > 0 ? [gap] : []),
     { text: key, style: 'accent' as const },
     { text: ` ${action}` },
   ])

@@ -12,11 +12,14 @@ const END_UPDATE = '\x1b[?2026l'
 
 export class RowWriter {
   readonly #write: (text: string) => void
+  readonly #height: () => number
   #rows: string[] = []
   #next: string | undefined
 
-  constructor(write: (text: string) => void) {
+  /** `height`: rows that the terminal has now. */
+  constructor(write: (text: string) => void, height: () => number) {
     this.#write = write
+    this.#height = height
   }
 
   /** Several pictures within one turn of the event loop: only the last of them is drawn. */
@@ -27,7 +30,8 @@ export class RowWriter {
 
   flush(): void {
     if (this.#next === undefined) return
-    const rows = this.#next.split('\n')
+    // Right after the window has been made smaller, a picture may still be of the old size.
+    const rows = this.#next.split('\n').slice(0, this.#height())
     this.#next = undefined
     let text = ''
     for (let row = 0; row < Math.max(rows.length, this.#rows.length); row++) {
@@ -47,7 +51,10 @@ export class RowWriter {
 
 /** `stdout` as Ink sees it: the same terminal, but what is written goes through a `RowWriter`. */
 export function drawnByRows(stdout: NodeJS.WriteStream): { stdout: NodeJS.WriteStream; writer: RowWriter } {
-  const writer = new RowWriter(text => void stdout.write(text))
+  const writer = new RowWriter(
+    text => void stdout.write(text),
+    () => stdout.rows || 24,
+  )
   const write = (picture: string | Uint8Array, ...rest: unknown[]): boolean => {
     // An empty text is Ink's way to wait until everything has been written.
     if (picture !== '') writer.draw(String(picture))
