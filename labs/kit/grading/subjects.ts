@@ -157,7 +157,10 @@ export function submissionSubjects(
           return { files: [files], notes }
         },
         fingerprints(files) {
-          const own = [...files].map(([file, content]) => [file, fingerprint(content)] as const)
+          const named = lab.tasks.flatMap(task => task.files)
+          const own = [...files]
+            .filter(([file]) => named.includes(file))
+            .map(([file, content]) => [file, fingerprint(content)] as const)
           return Object.fromEntries(
             own.filter(([file, hash]) => file.endsWith('.ts') && !common.has(`${file} ${hash}`)),
           )
@@ -168,10 +171,11 @@ export function submissionSubjects(
 }
 
 function submittedFolder(student: string, lab: Lab, one: boolean): string | undefined {
-  const places = [[lab.id], ['labs', lab.id, 'exercises'], [lab.id, 'exercises'], ...(one ? [[]] : [])]
-  // The longer form of the third place comes first where both are there.
-  const found = places.filter(place => isRealFolder(student, place))
-  return found.sort((a, b) => b.length - a.length).map(place => join(student, ...place))[0]
+  const places = [['labs', lab.id, 'exercises'], [lab.id, 'exercises'], [lab.id]]
+  const found = places.find(place => isRealFolder(student, place))
+  if (found) return join(student, ...found)
+  // Bare files; but not where there are folders of other labs, which then are all that was handed in.
+  return one && !foldersIn(student).some(name => name === 'labs' || name.startsWith('lab-')) ? student : undefined
 }
 
 function isRealFolder(base: string, parts: readonly string[]): boolean {

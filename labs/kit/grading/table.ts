@@ -5,6 +5,8 @@ import { alike, type LabSummary, type Report, type Result, withoutControls } fro
 const PASSED = '✔'
 const FAILED = '✘'
 const MAX_PROBLEM = 500
+const MAX_GROUPS = 20
+const MAX_GROUP = 8
 
 export function solutionsTable(report: Report, labProblems: readonly string[] = []): string {
   const lines: string[] = []
@@ -56,9 +58,14 @@ export function submissionsTable(report: Report): string {
     })
     lines.push('', `  ${statistics(lab, results)}`, '')
   }
-  for (const { lab, file, students } of alike(report)) {
-    lines.push(`The same ${lab}/${file}, but for blanks and comments: ${students.map(shown).join(', ')}`)
+  const groups = alike(report)
+  for (const { lab, file, students } of groups.slice(0, MAX_GROUPS)) {
+    const more = students.length > MAX_GROUP ? ` and ${students.length - MAX_GROUP} more` : ''
+    const names = students.slice(0, MAX_GROUP).map(shown).join(', ')
+    lines.push(`The same ${lab}/${file}, but for blanks and comments: ${names}${more}`)
   }
+  if (groups.length > MAX_GROUPS)
+    lines.push(`and ${groups.length - MAX_GROUPS} more such groups: "fingerprints" in --json`)
   return `${lines.join('\n').trimEnd()}\n`
 }
 

@@ -69,6 +69,8 @@ describe('grading submissions', () => {
     for (const result of await gradeLab(lab(3, ['varint']))) {
       expect(passed(result), result.name).to.deep.equal(result.name === 'x' ? [] : ['varint'])
     }
+    submitted.handIn('d', 'lab-01-deploy')
+    expect(of(await gradeLab(lab(3, ['varint'])), 'd').notes).to.deep.equal(['nothing was handed in'])
   })
 
   it('says what is expected when there is nothing to grade', () => {
