@@ -41,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
 
 const KEPT_OUTPUT_BYTES = 64 * 1024
 const WATCH_MS = 25
+const RESERVED_MB = 3072
 const WORKING_CPU_MS = 250
 const TICKS_PER_SECOND = 100
 const PAGE_BYTES = 4096
@@ -103,9 +104,10 @@ export class Sandbox {
       script,
     ]
     // The shell sets what only a process itself can set, then becomes node. No core dumps, CPU time in seconds (for all
-    // requests together, start included), data in KiB, open files.
+    // requests together, start included), data in KiB (far above what is watched: Node itself reserves more than a
+    // gigabyte in some versions), open files.
     const cpuSeconds = Math.ceil(limits.totalMs / 1000) + 5
-    const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + 300) * 1024}; ulimit -n 64; exec "$@"`
+    const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + RESERVED_MB) * 1024}; ulimit -n 64; exec "$@"`
     const [command, ...args] = process.platform === 'win32' ? node : ['/bin/sh', '-c', rlimits, 'sh', ...node]
     this.#child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/' })
     this.#pipe = this.#child.stdio[3] as Duplex
