@@ -31,7 +31,10 @@ export interface ViewField {
 
 export interface ByteView {
   title: string
-  bytes: Uint8Array
+  /** The first ones, as far as anybody would look. Numbers, so that they pass through JSON as they are. */
+  bytes: readonly number[]
+  /** Of the whole message. */
+  length: number
   /** In the order of the bytes, without gaps. */
   fields: readonly ViewField[]
 }
@@ -50,12 +53,18 @@ export interface ReadField {
 export const MESSAGES_KEY = 'messages'
 /** More than these would not be looked at; the last ones are the interesting ones. */
 const MOST_MESSAGES = 16
+const MOST_BYTES = 256
 
 const shown = new WeakMap<object, ByteView[]>()
 
 /** Adds a message to those that the panel can show. */
-export function showMessage(live: Pick<Live, 'show'>, message: ByteView): void {
-  const messages = [...(shown.get(live) ?? []), message].slice(-MOST_MESSAGES)
+export function showMessage(
+  live: Pick<Live, 'show'>,
+  message: { title: string; bytes: Uint8Array; fields: readonly ViewField[] },
+): void {
+  const { title, bytes, fields } = message
+  const view: ByteView = { title, bytes: [...bytes.subarray(0, MOST_BYTES)], length: bytes.length, fields }
+  const messages = [...(shown.get(live) ?? []), view].slice(-MOST_MESSAGES)
   shown.set(live, messages)
   live.show(MESSAGES_KEY, messages)
 }
@@ -96,8 +105,8 @@ export function byteViewLines(view: ByteView, options: ByteViewOptions): FieldSp
   for (let row = 0; row < Math.min(byteRows, mostByteRows); row++) {
     lines.push(...byteRow(view.bytes, owners, row * perRow, perRow))
   }
-  if (byteRows > mostByteRows) {
-    lines.push([{ text: `      … ${view.bytes.length - mostByteRows * perRow} more bytes`, style: 'muted' }])
+  if (view.length > mostByteRows * perRow) {
+    lines.push([{ text: `      … ${view.length - mostByteRows * perRow} more bytes`, style: 'muted' }])
   }
   lines.push(...fieldTable(view, width, marks, Math.max(1, rows - lines.length - 1)))
   return lines.slice(0, rows)
@@ -114,7 +123,7 @@ function ownersOf(view: ByteView): number[] {
   return owners
 }
 
-function byteRow(bytes: Uint8Array, owners: readonly number[], from: number, count: number): FieldSpan[][] {
+function byteRow(bytes: readonly number[], owners: readonly number[], from: number, count: number): FieldSpan[][] {
   const numbers: FieldSpan[] = [{ text: `${from.toString(16).padStart(4, '0')}  `, style: 'muted' }]
   const letters: FieldSpan[] = [{ text: '      ' }]
   for (let at = from; at < Math.min(bytes.length, from + count); at++) {
@@ -126,12 +135,17 @@ function byteRow(bytes: Uint8Array, owners: readonly number[], from: number, cou
 }
 
 function fieldTable(view: ByteView, width: number, marks: Marks, rows: number): FieldSpan[][] {
-  const name = Math.min(24, Math.max(5, ...view.fields.map(field => field.name.length)))
-  const bytes = 13
-  const reading = Math.max(8, Math.floor((width - 2 - name - bytes - 5) / 2))
+  const name = Math.min(24, Math.floor(width / 3), Math.max(5, ...view.fields.map(field => field.name.length)))
+  const bytes = Math.min(13, Math.floor(width / 6))
+  const reading = Math.max(1, Math.floor((width - name - bytes - 7) / 2))
   const head: Style = 'muted'
   const lines: FieldSpan[][] = [
-    [{ text: `  ${'field'.padEnd(name)} ${'bytes'.padEnd(bytes)} ${'reference'.padEnd(reading)} yours`, style: head }],
+    [
+      {
+        text: `  ${padded('field', name)} ${padded('bytes', bytes)} ${padded('reference', reading)} ${padded('yours', reading)}`,
+        style: head,
+      },
+    ],
   ]
   let at = 0
   const wrongFirst = view.fields.map((field, index) => {
@@ -154,7 +168,7 @@ function fieldTable(view: ByteView, width: number, marks: Marks, rows: number): 
           : { text: marks.good, style: 'good' }
     lines.push([
       { text: `${letterOf(index)} ${padded(field.name, name)} `, field: index },
-      { text: `${padded(hexOf(view.bytes.subarray(from, from + field.length)), bytes)} `, field: index },
+      { text: `${padded(hexOf(view.bytes.slice(from, from + field.length)), bytes)} `, field: index },
       { text: `${padded(field.reference, reading)} ` },
       { text: `${padded(field.student, reading)} ` },
       mark,
@@ -167,8 +181,8 @@ function differs(field: ViewField): boolean {
   return field.student !== '' && field.student !== field.reference
 }
 
-function hexOf(bytes: Uint8Array): string {
-  return bytes.length === 0 ? '' : hex(bytes, 64).replaceAll(' ', '')
+function hexOf(bytes: readonly number[]): string {
+  return bytes.length === 0 ? '' : hex(Uint8Array.from(bytes), 64).replaceAll(' ', '')
 }
 
 function padded(text: string, width: number): string {

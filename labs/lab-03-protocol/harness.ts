@@ -17,3 +17,4 @@ export const checkIpv4: Check = async context => (await import('./checks/ipv4.ts
 export const checkIpv6: Check = async context => (await import('./checks/ipv6.ts')).checkIpv6(context)
 export const checkTooBig: Check = async context => (await import('./checks/too-big.ts')).checkTooBig(context)
 export const checkLive: Check = async context => (await import('./checks/live.ts')).checkLive(context)
+export const checkCapture: Check = async context => (await import('./checks/capture.ts')).checkCapture(context)

@@ -15,6 +15,7 @@ export const lab: Lab = {
   ],
   prerequisites: ['TypeScript: functions, classes, Uint8Array, bigint', 'hexadecimal and binary numbers', 'lab 1'],
   minutes: 240,
+  panel: async () => (await import('./ui.tsx')).Bytes,
   reading: ['RFC 9484', 'RFC 9297', 'RFC 9114 §4, §6, §7', 'RFC 9204 §4', 'RFC 9000 §16'],
   tasks: [
     {
@@ -334,6 +335,62 @@ export const lab: Lab = {
       ],
       reading: ['RFC 9484 §4', 'RFC 9114 §7.1', 'RFC 792', 'src/client/session.ts, src/carriers/h3.ts, afterwards'],
       check: harness.checkLive,
+    },
+    {
+      id: 'capture',
+      title: 'Read a capture',
+      kind: 'question',
+      points: 10,
+      mutants: true,
+      files: ['answers.toml'],
+      brief: `
+        At last, look at a tunnel from outside. The check of this task records a session for you: a client, a proxy, and every UDP packet
+        between them, with the keys. **Run the check once**; it leaves in \`exercises/capture/\`
+
+        - \`session.pcapng\`, which Wireshark opens and decrypts (the keys are inside);
+        - \`session.keys\`, the same keys as a file of their own (\`SSLKEYLOGFILE\`);
+        - \`session.txt\`, the decrypted QUIC frames as hexadecimal numbers, if you have no Wireshark.
+
+        What is in it depends on a name. Write yours into \`answers.toml\`, under \`[capture]\`, as \`name\`, and run the check again.
+
+        The client does a few plain requests, then opens a tunnel, asks for an address, and pings. One of its datagrams is not an IP
+        packet. Then it closes the connection with an error code. Read the session, and answer. You wrote all the decoders that you
+        need.
+      `,
+      questions: [
+        { id: 'name', prompt: 'Your name, as you hand it in. The session depends on it.', placeholder: 'ada' },
+        { id: 'stream', prompt: 'On which stream is the CONNECT-IP request?', placeholder: 'a stream id' },
+        {
+          id: 'settings',
+          prompt: 'Which SETTINGS_MAX_FIELD_SECTION_SIZE (0x06) does the client announce?',
+          placeholder: 'a number',
+        },
+        { id: 'address', prompt: 'Which address does the proxy assign to the client?', placeholder: '10.0.0.1' },
+        {
+          id: 'context',
+          prompt: 'One datagram of the client is not an IP packet. Which Context ID does it have?',
+          placeholder: 'a number',
+        },
+        { id: 'datagrams', prompt: 'How many DATAGRAM frames does the client send?', placeholder: 'a number' },
+        {
+          id: 'error',
+          prompt: 'With which error code does the client close the connection?',
+          placeholder: '0x100, or the name of the error',
+        },
+      ],
+      hints: [
+        'In Wireshark, filter by `http3` for streams, and by `quic.frame_type == 0x31 || quic.frame_type == 0x30` for datagrams. In `session.txt`, the frame types are in words.',
+        'The client is 192.0.2.10. Streams 2 and 3 are the control streams of client and proxy: stream type, then a SETTINGS frame.',
+        'ADDRESS_ASSIGN is a capsule of type 0x01 in a DATA frame (0x00) of the proxy, on the stream of the request.',
+        'An IP packet in a datagram begins behind two small numbers with 45. In one datagram it does not; and its Context ID takes more than one byte, if it is above 63.',
+        'Every number is a varint: mask the two upper bits of its first byte.',
+      ],
+      reading: [
+        'labs/lab-03-protocol/README.md, "Reading the capture"',
+        'RFC 9000 §19 Frame Types and Formats',
+        'RFC 9221 §4 Datagram Frame Types',
+      ],
+      check: harness.checkCapture,
     },
   ],
 }

@@ -5,7 +5,7 @@
 import { CheckFailure } from '../../kit/engine.ts'
 import type { Outcome, StudentError } from '../../kit/student-code/student-code.ts'
 import type { CheckContext, Reading } from '../../kit/types.ts'
-import { type ByteView, type ReadField, showMessage } from '../byte-view.ts'
+import { type ReadField, showMessage } from '../byte-view.ts'
 import { format, same } from './format.ts'
 
 /** In the place of a value: the call has to throw MalformedError. */
@@ -128,7 +128,7 @@ function showCall(context: CheckContext, group: CallGroup, call: Call | undefine
   if (call === undefined || outcome === undefined) return
   const view = group.view?.(call)
   if (view === undefined) return
-  const message: ByteView = {
+  showMessage(context, {
     title: `${group.name}: ${call.about}`,
     bytes: view.bytes,
     fields: view.fields.map(field => ({
@@ -137,8 +137,7 @@ function showCall(context: CheckContext, group: CallGroup, call: Call | undefine
       reference: field.text,
       student: studentReading(field, outcome),
     })),
-  }
-  showMessage(context, message)
+  })
 }
 
 /** The same field in what the student's function returned. */

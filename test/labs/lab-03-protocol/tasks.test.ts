@@ -1,17 +1,17 @@
-/** Every coding task: the solution passes, the starting file fails, each mutant is rejected with feedback that fits. */
+/** Every task: the solution passes, the starting file fails, each mutant is rejected with feedback that fits. */
 import { expect } from 'chai'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { mutantsOf, Scratch, SOLUTIONS, said } from './grade.ts'
 
-describe('labs/lab-03-protocol: coding tasks', () => {
+describe('labs/lab-03-protocol: tasks', () => {
   const scratch = new Scratch()
   after(() => scratch.remove())
 
-  for (const task of lab.tasks.filter(candidate => candidate.kind === 'coding' || candidate.id === 'live')) {
+  for (const task of lab.tasks) {
     describe(task.id, () => {
       it('is passed by the solution, whatever the seed', async () => {
         scratch.fill(SOLUTIONS)
-        for (const seed of ['reference-0', 'ada@example']) {
+        for (const seed of ['reference-0', 'reference-17']) {
           const result = await scratch.check(task.id, seed)
           expect(result.passed, said(result)).to.equal(true)
           expect(result.ms).to.be.lessThan(5000)
@@ -22,7 +22,7 @@ describe('labs/lab-03-protocol: coding tasks', () => {
         scratch.fill()
         const result = await scratch.check(task.id, 'reference-0')
         expect(result.passed).to.equal(false)
-        expect(result.feedback.found).to.include('not written yet')
+        expect(result.feedback.found).to.match(/not written yet|no name yet/)
       })
 
       it('has at least five mutants', () => {

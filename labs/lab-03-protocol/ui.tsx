@@ -1,0 +1,66 @@
+/**
+ * The panel of lab 3: a message byte by byte, with the reference's reading and the student's side by side. The keys `[` and
+ * `]` go through the messages of the check; the first one shown is the last one that was looked at, where the check stopped.
+ */
+import { Box, Text, type TextProps } from 'ink'
+import type { Line } from '../kit/text.ts'
+import type { Panel, PanelProps } from '../kit/types.ts'
+import { useTheme } from '../kit/ui/frame.tsx'
+import { type ByteView, byteViewLines, type FieldSpan, MESSAGES_KEY, plainLines } from './byte-view.ts'
+
+/** Told apart also by who does not see all colours (Okabe and Ito). The letters below the bytes say the same. */
+const FIELD_COLOURS = ['#56b4e9', '#e69f00', '#cc79a7', '#f0e442', '#009e73', '#d55e00'] as const
+
+/** A panel with more rows than this would leave no room for the brief. */
+const MOST_ROWS = 16
+
+function messages(props: PanelProps): readonly ByteView[] {
+  const shown = props.live.shown[MESSAGES_KEY]
+  return Array.isArray(shown) ? (shown as ByteView[]) : []
+}
+
+function viewLines(props: PanelProps): FieldSpan[][] {
+  const views = [...messages(props)].reverse()
+  const view = views[Math.min(props.step, views.length - 1)]
+  if (view === undefined) return []
+  const position = views.length > 1 ? `${Math.min(props.step, views.length - 1) + 1} of ${views.length}` : ''
+  const { width, marks } = props
+  return byteViewLines(view, { width, marks, position, rows: Math.min(props.rows, MOST_ROWS) })
+}
+
+export const Bytes: Panel = Object.assign(
+  (props: PanelProps) => (
+    <Box flexDirection="column" flexShrink={0}>
+      {viewLines(props).map((line, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no identity besides their place
+        <Row key={index} line={line} />
+      ))}
+    </Box>
+  ),
+  {
+    lines: (props: PanelProps): readonly Line[] => plainLines(viewLines(props)),
+    steps: (props: PanelProps) => Math.max(1, messages(props).length),
+  },
+)
+
+function Row({ line }: { line: readonly FieldSpan[] }) {
+  const theme = useTheme()
+  return (
+    <Box height={1} flexShrink={0}>
+      <Text wrap="truncate-end">
+        {line.map((span, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: spans have no identity besides their place
+          <Text key={index} {...theme.style(span.style)} {...fieldStyle(span.field)}>
+            {span.text}
+          </Text>
+        ))}
+      </Text>
+    </Box>
+  )
+}
+
+/** Without colours, every other field is bold: so two neighbours differ. */
+function fieldStyle(field: number | undefined): TextProps {
+  if (field === undefined) return {}
+  return process.env.NO_COLOR ? { bold: field % 2 === 0 } : { color: FIELD_COLOURS[field % FIELD_COLOURS.length]! }
+}

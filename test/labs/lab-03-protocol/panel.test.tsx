@@ -1,0 +1,116 @@
+import { expect } from 'chai'
+import { render } from 'ink-testing-library'
+import { columns, plainText } from '../../../labs/kit/text.ts'
+import type { PanelProps } from '../../../labs/kit/types.ts'
+import { themeFor } from '../../../labs/kit/ui/theme.ts'
+import { type ByteView, MESSAGES_KEY, showMessage } from '../../../labs/lab-03-protocol/byte-view.ts'
+import { Bytes } from '../../../labs/lab-03-protocol/ui.tsx'
+import { mutantsOf, Scratch, SOLUTIONS } from './grade.ts'
+
+const ADDRESS = {
+  title: 'decodeAddressAssign: one IPv4 address',
+  bytes: Uint8Array.of(0x05, 0x04, 0x0a, 0x59, 0x01, 0x02, 0x20),
+  fields: [
+    { name: 'Request ID', length: 1, reference: '5n', student: '5n' },
+    { name: 'IP Version', length: 1, reference: '4', student: '4' },
+    { name: 'IP Address', length: 4, reference: '10.89.1.2', student: '10.89.1.2' },
+    { name: 'IP Prefix Length', length: 1, reference: '32', student: '2' },
+  ],
+}
+
+/** What the panel gets when a check has shown these messages. */
+function props(messages: readonly ByteView[], more: Partial<PanelProps> = {}): PanelProps {
+  return {
+    task: undefined,
+    phases: [],
+    live: { series: [], comparisons: [], shown: { [MESSAGES_KEY]: messages } },
+    running: false,
+    passed: false,
+    step: 0,
+    width: 78,
+    rows: 20,
+    marks: themeFor({ LANG: 'C' }).marks,
+    ...more,
+  }
+}
+
+function shown(...messages: Parameters<typeof showMessage>[1][]): readonly ByteView[] {
+  let latest: unknown
+  const live = { show: (_: string, value: unknown) => (latest = value) }
+  for (const message of messages) showMessage(live, message)
+  return JSON.parse(JSON.stringify(latest)) as ByteView[]
+}
+
+describe('labs/lab-03-protocol: the panel', () => {
+  it("shows each byte with its field, and the reference's reading beside the student's, also without colours", () => {
+    const lines = Bytes.lines(props(shown(ADDRESS))).map(plainText)
+    expect(lines[0]).to.equal('decodeAddressAssign: one IPv4 address')
+    expect(lines[1]).to.equal('0000  05 04 0a 59 01 02 20')
+    expect(lines[2]).to.equal('      a  b  c  c  c  c  d')
+    expect(lines[3]).to.match(/field +bytes +reference +yours/)
+    expect(lines[6]).to.match(/^c IP Address +0a590102 +10\.89\.1\.2 +10\.89\.1\.2 +\+$/)
+    expect(lines[7]).to.match(/^d IP Prefix Length +20 +32 +2 +x$/)
+  })
+
+  it('draws with Ink what its lines say', () => {
+    const given = props(shown(ADDRESS))
+    const { lastFrame, unmount } = render(<Bytes {...given} />)
+    const drawn = (lastFrame() ?? '').split('\n').map(line => line.replace(/\u001b\[[0-9;]*m/g, '').trimEnd())
+    expect(drawn).to.deep.equal(Bytes.lines(given).map(plainText))
+    unmount()
+  })
+
+  it('keeps within the columns and rows that it is given, also with long messages', () => {
+    const long = {
+      ...ADDRESS,
+      bytes: new Uint8Array(1400),
+      fields: [...ADDRESS.fields, ...ADDRESS.fields, ...ADDRESS.fields],
+    }
+    for (const [width, rows] of [
+      [78, 20],
+      [40, 8],
+      [120, 30],
+    ] as const) {
+      const lines = Bytes.lines(props(shown(long), { width, rows }))
+      expect(lines.length).to.be.at.most(rows)
+      for (const line of lines) expect(columns(plainText(line))).to.be.at.most(width)
+      expect(lines.map(plainText).join('\n')).to.match(/more bytes/)
+    }
+  })
+
+  it('shows the field that differs even when there is no room for all', () => {
+    const fields = Array.from({ length: 20 }, (_, i) => ({
+      name: `field ${i}`,
+      length: 1,
+      reference: '0',
+      student: i === 17 ? '1' : '0',
+    }))
+    const lines = Bytes.lines(props(shown({ title: 'many', bytes: new Uint8Array(20), fields }), { rows: 10 }))
+    expect(lines.map(plainText).join('\n')).to.include('field 17')
+  })
+
+  it('begins with the message at which the check stopped, and goes back step by step', () => {
+    const messages = shown({ ...ADDRESS, title: 'first' }, { ...ADDRESS, title: 'second' })
+    expect(Bytes.steps?.(props(messages))).to.equal(2)
+    expect(plainText(Bytes.lines(props(messages))[0]!)).to.match(/^second +1 of 2$/)
+    expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0]!)).to.match(/^first +2 of 2$/)
+  })
+
+  it('shows nothing before a check has run', () => {
+    expect(Bytes.lines(props([]))).to.deep.equal([])
+  })
+
+  it('gets its messages from the checks: the misread field is marked', async () => {
+    const scratch = new Scratch()
+    try {
+      const mutant = mutantsOf('datagrams').find(candidate => candidate.name === 'quarter-not-multiplied')!
+      scratch.fill(SOLUTIONS, mutant.folder)
+      const { live } = await scratch.check('datagrams', 'reference-0')
+      const lines = Bytes.lines(props([], { live })).map(plainText)
+      expect(lines.find(line => line.includes('Quarter Stream ID'))).to.match(/stream \d+ +stream \d+ +x$/)
+      expect(lines.find(line => line.includes('Context ID'))).to.match(/\+$/)
+    } finally {
+      scratch.remove()
+    }
+  })
+})
