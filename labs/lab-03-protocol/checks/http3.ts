@@ -425,7 +425,10 @@ async function expectRequest(context: CheckContext, random: Seeded): Promise<voi
   const [outcome] = await context.do('call connectIpRequest once', () =>
     context.student.batch(FILE, 'connectIpRequest', [[authority, path]]),
   )
-  const headers = outcome.ok && Array.isArray(outcome.value) ? (outcome.value as Header[]) : []
+  const lines: unknown[] = outcome.ok && Array.isArray(outcome.value) ? outcome.value : []
+  const headers = lines.filter(
+    (line): line is Header => Array.isArray(line) && line.every(part => typeof part === 'string'),
+  )
   const sorted = (list: readonly Header[]) => [...list].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
   const missing = expected.find(line => !headers.some(other => same(other, line)))
   const found = missing && headers.find(line => line[0] === missing[0])

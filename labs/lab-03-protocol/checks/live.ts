@@ -481,7 +481,7 @@ class Tunnel {
       const pieces = this.#random.split(event.data, 40).map(piece => [piece])
       for (const outcome of await this.#endpoint.batch('receive', pieces)) {
         if (!outcome.ok) throw outcome.error
-        this.#events.push(...(outcome.value as TunnelEvent[]))
+        if (Array.isArray(outcome.value)) this.#events.push(...(outcome.value as TunnelEvent[]))
       }
     } else if (event.streamId === 3) await this.#receiveControl(event.data)
   }

