@@ -56,6 +56,14 @@ const INTERNAL_ERROR = 0x102
 /** Stands for whatever the application's reason is (RFC 9000 §20.1). */
 const APPLICATION_ERROR = 0x0c
 
+/** Packets that one connection sends before the others have their turn. */
+const PACKETS_A_TURN = 512
+
+/** So many packets in a row that are all but empty are no traffic: quiche has got stuck (see `#transmit`). */
+const RUNAWAY_PACKETS = 64
+const RUNAWAY_LENGTH = 100
+const RUNAWAY_PAUSE_MS = 2
+
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
 
@@ -409,6 +417,8 @@ export class QuicheConnection implements QuicConnection {
 
   #transmit(): void {
     const host = this.#host
+    let packets = 0
+    let bytes = 0
     while (!host.socketCongested) {
       let sent: ReturnType<NativeConnection['send']>
       try {
@@ -422,6 +432,16 @@ export class QuicheConnection implements QuicConnection {
         return
       }
       host.transmit(sent[0], sent[1].from, sent[1].to)
+      packets++
+      bytes += sent[0]
+      if (packets >= RUNAWAY_PACKETS && bytes < packets * RUNAWAY_LENGTH) {
+        // quiche 0.18, when a probe timeout falls between a CRYPTO frame and its acknowledgement, can send empty CRYPTO
+        // frames without end. Reading what has arrived since puts an end to it: let the socket have its turn.
+        setTimeout(() => this.#wake(), RUNAWAY_PAUSE_MS)
+        return
+      }
+      // One tunnel does not keep all others waiting.
+      if (packets >= PACKETS_A_TURN) break
     }
     this.#datagramsQueued = this.#native.dgramSendQueueLen()
     host.schedule(this)
