@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -60,11 +60,43 @@ describe('npm run lab, without a terminal', () => {
     expect(task.out).to.include('Ping, and predict the TTL').and.to.include('Hint 2 of 3').and.not.to.include('Hint 3')
   })
 
+  it('lists labs and tasks as JSON', async () => {
+    const labs = JSON.parse((await lab('--json')).out)
+    expect(labs.labs[0]).to.include({ id: 'lab-01-deploy', number: 1, tasks: 6, maxPoints: 100 })
+    const tasks = JSON.parse((await lab('1', '--json')).out)
+    expect(tasks.tasks[0]).to.include({ id: 'certificates', kind: 'question', state: 'open', attempts: 0 })
+  })
+
+  it('shows the solution only after three attempts, which it counts', async () => {
+    const early = await lab('1', '--solution', 'trust')
+    expect(early.status).to.equal(1)
+    expect(early.out).to.include('3 more times').and.not.to.include('unknown_ca')
+    const progress = join(home, 'state', 'progress.json')
+    const all = JSON.parse(readFileSync(progress, 'utf8'))
+    all.labs['lab-01-deploy'].trust = { state: 'attempted', attempts: 3, hints: 0, solutionShown: false }
+    writeFileSync(progress, JSON.stringify(all))
+    const late = await lab('1', '--solution', '6')
+    expect(late.status).to.equal(0)
+    expect(late.out).to.include('solutions/lab-01-deploy/client-trust.toml').and.include('unknown_ca')
+    expect(late.out).to.not.include('[ping]')
+    expect(JSON.parse(readFileSync(progress, 'utf8')).labs['lab-01-deploy'].trust.solutionShown).to.equal(true)
+  })
+
+  it('checks a task, and gives the result as JSON when asked to', async () => {
+    const { status, out } = await lab('1', '--task', 'ping', '--check', '--json')
+    const result = JSON.parse(out)
+    expect(result).to.include({ lab: 'lab-01-deploy', mode: 'live' })
+    expect(result.tasks[0]).to.include({ id: 'ping', points: 20 })
+    expect(status).to.equal(result.passed ? 0 : 1)
+  })
+
   const wrong: [string[], RegExp][] = [
     [['7'], /^there is no lab '7': 1 \(lab-01-deploy\)/],
     [['1', '--task', 'fly'], /^lab 1 has no task 'fly': certificates \|/],
     [['1', '--fly'], /^unknown option '--fly'/],
     [['--check'], /^which lab\?/],
+    [['--reset'], /^which lab\?.*--reset/],
+    [['1', '--solution', 'fly'], /^lab 1 has no task 'fly'/],
     [['1', '--answer', '63'], /^which task/],
     [['1', '--task', 'config', '--answer', '63'], /^task 'config' asks no question/],
   ]
