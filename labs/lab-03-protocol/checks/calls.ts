@@ -6,7 +6,7 @@ import { CheckFailure } from '../../kit/engine.ts'
 import type { Outcome, StudentError } from '../../kit/student-code/student-code.ts'
 import type { CheckContext, Reading } from '../../kit/types.ts'
 import { type ReadField, showMessage } from '../byte-view.ts'
-import { format, same } from './format.ts'
+import { format, hex, same } from './format.ts'
 
 /** In the place of a value: the call has to throw MalformedError. */
 export const REJECTED = Symbol('MalformedError')
@@ -128,16 +128,25 @@ function showCall(context: CheckContext, group: CallGroup, call: Call | undefine
   if (call === undefined || outcome === undefined) return
   const view = group.view?.(call)
   if (view === undefined) return
-  showMessage(context, {
-    title: `${group.name}: ${call.about}`,
-    bytes: view.bytes,
-    fields: view.fields.map(field => ({
-      name: field.name,
-      length: field.length,
-      reference: field.text,
-      student: studentReading(field, outcome),
-    })),
+  let at = 0
+  const fields = view.fields.map(field => {
+    const { name, length, text } = field
+    const bytes = view.bytes.subarray(at, (at += length))
+    const student = field.path
+      ? studentReading(field, outcome)
+      : studentWriting(bytes, at - length, text, call, outcome)
+    return { name, length, reference: text, student }
   })
+  showMessage(context, { title: `${group.name}: ${call.about}`, bytes: view.bytes, fields })
+}
+
+/** Of a function that writes bytes: what it wrote in this place. */
+function studentWriting(bytes: Uint8Array, at: number, text: string, call: Call, outcome: Outcome): string {
+  if (!(call.returns instanceof Uint8Array)) return ''
+  if (!outcome.ok) return briefly(outcome.error)
+  if (!(outcome.value instanceof Uint8Array)) return format(outcome.value)
+  const written = outcome.value.subarray(at, at + bytes.length)
+  return same(written, bytes) ? text : hex(written, 8)
 }
 
 /** The same field in what the student's function returned. */
