@@ -49,6 +49,8 @@ export interface TestCertificateOptions {
   notAfter?: Date
   /** Default `['client']`. */
   clientNames?: string[]
+  /** DNS names and IP addresses of the server beside localhost, 127.0.0.1 and ::1. */
+  serverNames?: string[]
 }
 
 const DAY_MS = 86_400_000
@@ -117,7 +119,7 @@ export async function makeTestCertificates(
     notBefore,
     notAfter,
     role: 'server',
-    subjectAltNames: ['localhost', '127.0.0.1', '::1'],
+    subjectAltNames: ['localhost', '127.0.0.1', '::1', ...(options.serverNames ?? [])],
   })
   const clients: TestCertificates['clients'] = {}
   for (const name of clientNames) {

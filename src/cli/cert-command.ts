@@ -1,11 +1,9 @@
 import { fileURLToPath } from 'node:url'
 
-/** A program to start, and what to say when it cannot be found. */
+/** A program to start. */
 export interface CertCommand {
   file: string
   args: string[]
-  /** One sentence for the user when `file` is not installed. */
-  ifMissing: string
 }
 
 const script = (name: string): string => fileURLToPath(new URL(`../../cert/${name}`, import.meta.url))
@@ -20,14 +18,11 @@ export function certCommand(platform: NodeJS.Platform, args: readonly string[]):
     return {
       file: 'pwsh',
       args: ['-NoProfile', '-ExecutionPolicy', 'Bypass', '-File', script('generate.ps1'), ...powershellArguments(args)],
-      ifMissing:
-        'PowerShell 7 (pwsh) is not installed or not on the PATH; install it (winget install Microsoft.PowerShell) and run this again',
     }
   }
   return {
     file: 'bash',
     args: [script('generate.sh'), ...args],
-    ifMissing: 'bash is not installed or not on the PATH; install it and run this again',
   }
 }
 

@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { certCommand, powershellArguments } from '../../src/cli/cert-command.ts'
+import { makeCertificatesWithoutOpenssl } from '../../src/cli/cert-fallback.ts'
 
 const run = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
 
@@ -39,12 +44,56 @@ describe('npm run cert', () => {
     expect(result.stderr.trim()).to.match(/^generate\.sh: --days 400: a number from 1 to 397 is expected/)
   })
 
-  it('says in one sentence that bash is missing', function () {
-    if (process.platform === 'win32') this.skip()
-    const result = spawnSync(process.execPath, [run, 'cert'], { encoding: 'utf8', env: { PATH: '/nonexistent' } })
-    expect(result.status).to.equal(1)
-    expect(result.stderr.trim())
-      .to.match(/^cert: bash is not installed/)
-      .and.not.include('\n')
+  describe('where openssl or bash is missing', () => {
+    let directory: string
+    beforeEach(() => {
+      directory = mkdtempSync(join(tmpdir(), 'masque-cert-test-'))
+    })
+    afterEach(() => rmSync(directory, { recursive: true, force: true }))
+    const read = (name: string) => new X509Certificate(readFileSync(join(directory, name)))
+    const make = (...args: string[]) => makeCertificatesWithoutOpenssl(['--out', directory, ...args], 'unused')
+
+    it('makes the same files by Node alone', function () {
+      if (process.platform === 'win32') this.skip()
+      const env = { PATH: '/nonexistent' }
+      const result = spawnSync(process.execPath, [run, 'cert', '--out', directory], { encoding: 'utf8', env })
+      expect(result.status, result.stderr).to.equal(0)
+      expect(result.stdout).to.include('made by Node')
+      for (const name of ['server.pem', 'client.pem', 'client2.pem'])
+        expect(read(name).verify(read('ca.pem').publicKey), name).to.equal(true)
+    })
+
+    it('takes the options of the script', async () => {
+      await make('--client', 'ada', '--name', 'proxy.example', '--days', '7')
+      expect(read('ada.pem').subject).to.include('CN=ada')
+      expect(read('server.pem').checkHost('proxy.example')).to.equal('proxy.example')
+      const days = (Date.parse(read('server.pem').validTo) - Date.now()) / 86_400_000
+      expect(days).to.be.within(6, 7.1)
+    })
+
+    it('keeps what is valid, and makes it anew when that is asked for, or when it has expired', async () => {
+      await make()
+      const first = read('ca.pem').fingerprint256
+      expect(await make()).to.match(/kept/)
+      expect(read('ca.pem').fingerprint256).to.equal(first)
+      await make('--force')
+      const second = read('ca.pem').fingerprint256
+      expect(second).to.not.equal(first)
+      const later = new Date(Date.now() + 400 * 86_400_000)
+      await makeCertificatesWithoutOpenssl(['--out', directory], 'unused', directory, later)
+      expect(read('ca.pem').fingerprint256).to.not.equal(second)
+    })
+
+    it('says in one sentence which argument is wrong', async () => {
+      for (const [args, sentence] of [
+        [['--days', '400'], /^--days 400: a number from 1 to 397 is expected$/],
+        [['--client', 'ca'], /client name 'ca'/],
+        [['--wrong'], /--wrong/],
+      ] as const) {
+        const error = await make(...args).catch(problem => problem as Error)
+        expect(error).to.be.an('error')
+        expect((error as Error).message.split('\n')[0]).to.match(sentence)
+      }
+    })
   })
 })

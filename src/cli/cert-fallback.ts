@@ -1,0 +1,54 @@
+/**
+ * `npm run cert` where openssl (or bash, or PowerShell) is missing: the same files, made by Node alone. The scripts in
+ * `cert/` are the ones to read, and the ones that renew single files; this makes all of them or none.
+ */
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { makeTestCertificates } from '../cert/make-certificates.ts'
+
+const MAX_DAYS = 397
+const CLIENTS = ['client', 'client2']
+const DAY_MS = 86_400_000
+
+/** Returns what to tell the user. Throws an Error with one sentence when an argument is wrong. */
+export async function makeCertificatesWithoutOpenssl(
+  args: readonly string[],
+  defaultOut: string,
+  workingDirectory: string = process.cwd(),
+  now: Date = new Date(),
+): Promise<string> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      out: { type: 'string' },
+      client: { type: 'string', multiple: true, default: [] },
+      name: { type: 'string', multiple: true, default: [] },
+      days: { type: 'string', default: '365' },
+      force: { type: 'boolean', default: false },
+    },
+  })
+  const days = Number(values.days)
+  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
+    throw new Error(`--days ${values.days}: a number from 1 to ${MAX_DAYS} is expected`)
+  const out =
+    values.out === undefined ? defaultOut : isAbsolute(values.out) ? values.out : join(workingDirectory, values.out)
+  const clientNames = [...new Set([...CLIENTS, ...values.client])]
+  const complete = ['ca', 'server', ...clientNames].every(name => usable(out, name, now))
+  if (complete && !values.force && values.name.length === 0)
+    return `everything in ${out} exists and is valid: kept (--force makes it anew)`
+  await makeTestCertificates(out, { clientNames, serverNames: values.name, serverDays: days })
+  return `openssl is not needed: made by Node, the authority included, in ${out}: ca, server, ${clientNames.join(', ')}`
+}
+
+/** There, with its key, and valid for a day at least. */
+function usable(out: string, name: string, now: Date): boolean {
+  const file = join(out, `${name}.pem`)
+  if (!existsSync(file) || !existsSync(join(out, `${name}-key.pem`))) return false
+  try {
+    return Date.parse(new X509Certificate(readFileSync(file)).validTo) > now.getTime() + DAY_MS
+  } catch {
+    return false // something else is in the file
+  }
+}
