@@ -335,11 +335,15 @@ describe('the client', () => {
       expect((await early).message).to.match(/closed while it was connecting/)
       await failure(client.connect(), ClientError)
 
-      const other = await newClient(server)
+      // Somebody who never answers, so that the client is still connecting, however busy the machine.
+      const silent = createSocket('udp4')
+      await new Promise<void>(resolve => silent.bind(0, '127.0.0.1', resolve))
+      const other = await newClient({ address: { host: '127.0.0.1', port: silent.address().port } })
       const connecting = failure(other.connect(), ClientError)
       await until(() => other.session?.quic)
       await other.close()
       expect((await connecting).message).to.match(/closed while it was connecting/)
+      silent.close()
     })
   })
 
