@@ -28,7 +28,7 @@ export function useSize(): Size {
 }
 
 /** A number that counts up while `active`, for spinners. */
-export function useTicks(active: boolean, everyMs = 100): number {
+export function useTicks(active: boolean, everyMs = 150): number {
   const [tick, setTick] = useState(0)
   useEffect(() => {
     if (!active) return
