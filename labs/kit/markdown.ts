@@ -2,7 +2,7 @@
  * The little Markdown that briefs are written in: headings, paragraphs, lists, block quotes, fenced code, and inline
  * `code`, **bold** and _emphasis_. One-way: text in, wrapped lines out.
  */
-import { type Line, type Span, type Style, wrap } from './text.ts'
+import { columns, type Line, type Span, type Style, wrap } from './text.ts'
 
 export type Block =
   | { type: 'heading'; spans: Span[] }
@@ -99,8 +99,11 @@ export function layoutMarkdown(text: string, width: number): Line[] {
         )
         break
       }
-      case 'code':
-        for (const code of block.lines) lines.push(...layoutCode(code, width))
+      case 'code': {
+        // Columns that line up stay so: a block that is nearly as wide as the window is indented less.
+        const indent = Math.max(0, Math.min(CODE_INDENT, width - Math.max(...block.lines.map(columns))))
+        for (const code of block.lines) lines.push(...layoutCode(code, width, indent))
+      }
     }
     previous = block
   }
@@ -109,9 +112,9 @@ export function layoutMarkdown(text: string, width: number): Line[] {
 
 const CODE_INDENT = 4
 
-function layoutCode(code: string, width: number): Line[] {
-  const indent = CODE_INDENT + code.length - code.trimStart().length
-  if (CODE_INDENT + code.length <= width) return [[{ text: ' '.repeat(CODE_INDENT) }, { text: code, style: 'code' }]]
+function layoutCode(code: string, width: number, left: number): Line[] {
+  const indent = left + code.length - code.trimStart().length
+  if (left + code.length <= width) return [[{ text: ' '.repeat(left) }, { text: code, style: 'code' }]]
   return wrap(
     [{ text: code, style: 'code' }],
     width,

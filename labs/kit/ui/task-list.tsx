@@ -19,13 +19,17 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
   const theme = useTheme()
   const width = Math.min(100, bodyColumns(size))
   const titleColumns = Math.max(...lab.tasks.map(task => columns(task.title)))
+  const numberColumns = String(lab.tasks.length).length
   const lines: Line[] = lab.tasks.map((task, index) => {
     const state = stateOf(progress, task)
     const here = index === selected
     return [
       { text: here ? `${theme.marks.pointer} ` : '  ', style: 'accent' },
       { text: `${theme.marks[state]} `, style: STATE_STYLES[state] },
-      { text: `${index + 1}  ${task.title.padEnd(titleColumns + 3)}`, style: here ? 'strong' : undefined },
+      {
+        text: `${String(index + 1).padStart(numberColumns)}  ${task.title.padEnd(titleColumns + 3)}`,
+        style: here ? 'strong' : undefined,
+      },
       { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },
       { text: `${task.points} points`.padEnd(12), style: 'muted' },
       { text: task.kind, style: 'muted' },

@@ -11,11 +11,10 @@ describe('the Markdown of briefs', () => {
     expect(plain('\n      One two\n      three.\n\n      Four.\n      ')).to.deep.equal(['One two three.', '', 'Four.'])
   })
 
-  it('keeps code as it is, and lists under their marks', () => {
+  it('keeps code as it is, indented less where it would not fit, and lists under their marks', () => {
     expect(plain('```\nnpm run lab\n  -- 1\n```\n- one two three four\n  five\n1. six', 14)).to.deep.equal([
-      '    npm run',
-      '        lab',
-      '      -- 1',
+      '   npm run lab',
+      '     -- 1',
       '',
       '- one two',
       '  three four',
