@@ -199,7 +199,10 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     const hasIpv6 = info.assigned.some(prefix => prefix.version === 6)
     if (linkProbe === 'off' || !hasIpv6 || info.encapsulation !== 'datagram') return
     if (info.mtu < IPV6_MINIMUM_MTU) return session.abortNarrowLink('the QUIC MTU is too small')
-    const result = await probeLink(this.host, ALL_NODES, { stopped: () => !session.open })
+    const result = await probeLink(this.host, ALL_NODES, {
+      stopped: () => !session.open,
+      heard: () => session.tunnel?.counters.packetsReceived ?? 0,
+    })
     if (result === 'too-small') session.abortNarrowLink('only smaller pings are answered')
     else if (result === 'silent' && linkProbe === 'require') {
       session.abortNarrowLink('the proxy answers no ping to ff02::1 (tunnel.link_probe = "auto" tolerates that)')

@@ -20,24 +20,45 @@ export type LinkProbeResult = 'ok' | 'too-small' | 'silent'
 
 const SETTLE_MS = 20
 
-/** Probes until an answer comes, at most `attempts` times; a lossy path is not a narrow one. Stops early when `stopped`. */
+/** The longest pause between two rounds of a probe that a busy tunnel keeps from saying anything. */
+const MAX_PAUSE_MS = 30_000
+
+/**
+ * Probes until an answer comes. After `attempts` rounds that all say the same, that is the result.
+ *
+ * A lossy path is not a narrow one, and a busy one is not a dead one: when no ping is answered while other packets keep
+ * coming (`heard` counts them), the answers probably met a full queue. Such a round says nothing; the next comes later.
+ */
 export async function probeLink(
   host: UserspaceHost,
   target: IpAddress,
-  options: { attempts?: number; timeoutMs?: number; stopped?: () => boolean } = {},
+  options: { attempts?: number; timeoutMs?: number; stopped?: () => boolean; heard?: () => number } = {},
 ): Promise<LinkProbeResult> {
-  const { attempts = 8, timeoutMs = 1000, stopped = () => false } = options
+  const { attempts = 8, timeoutMs = 1000, stopped = () => false, heard = () => 0 } = options
   const answered = (size: number): Promise<boolean> =>
     host.ping(target, { size, timeoutMs }).then(
       () => true,
       () => false,
     )
-  let smallAnswered = false
+  let narrow = 0
+  let silent = 0
+  let pauseMs = timeoutMs
   // A new tunnel has better things to do first, and its peer may not know its own addresses yet.
-  await new Promise(resolve => setTimeout(resolve, SETTLE_MS).unref())
-  for (let attempt = 0; attempt < attempts && !stopped(); attempt++) {
+  await pause(SETTLE_MS)
+  while (!stopped()) {
+    const heardBefore = heard()
     if (await answered(PROBE_DATA_LENGTH)) return 'ok'
-    smallAnswered ||= await answered(0)
+    if (await answered(0)) narrow++
+    else if (heard() === heardBefore) silent++
+    else {
+      await pause(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+    }
+    if (narrow + silent >= attempts) return narrow > 0 ? 'too-small' : 'silent'
   }
-  return smallAnswered ? 'too-small' : 'silent'
+  return 'ok'
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms).unref())
 }

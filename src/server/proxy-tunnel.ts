@@ -103,7 +103,10 @@ export class ProxyTunnel implements TunnelOwner {
     const target = this.#leases.find(lease => lease.address.version === 6)?.address
     if (linkProbe === 'off' || target === undefined || this.tunnel.carrier.encapsulation !== 'datagram') return
     if (this.tunnel.carrier.mtu < IPV6_MINIMUM_MTU) return this.#abortNarrowLink('the QUIC MTU is too small')
-    const result = await probeLink(gatewayHost, target, { stopped: () => this.tunnel.closed })
+    const result = await probeLink(gatewayHost, target, {
+      stopped: () => this.tunnel.closed,
+      heard: () => this.tunnel.counters.packetsReceived,
+    })
     if (result === 'too-small' || (result === 'silent' && linkProbe === 'require')) {
       this.#abortNarrowLink(
         result === 'silent' ? 'no ping of that size was answered' : 'only smaller pings are answered',
