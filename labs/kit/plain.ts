@@ -22,8 +22,12 @@ import {
 import type { ProgressStore } from './progress.ts'
 import { attemptsToGo, solutionLines } from './solution.ts'
 import { type Line, plainText, wrap } from './text.ts'
-import type { CheckMode, Lab, PhaseState, Task } from './types.ts'
+import type { CheckMode, Lab, Panel, PhaseState, Task } from './types.ts'
+import { ASCII } from './ui/theme.ts'
 import { watchFiles } from './watch.ts'
+
+/** Text can be scrolled back, so a picture may be as long as it likes; this is longer than any is. */
+const PANEL_ROWS = 100
 
 export interface PlainOutput {
   /** Takes whole lines, ending with a newline. */
@@ -179,6 +183,8 @@ export async function printChecks(
   mode: CheckMode,
   { root, store, out, signal, json = false }: PlainOptions,
 ): Promise<boolean> {
+  // The picture of what was looked at belongs to one task; for a whole lab it would bury the results.
+  const panel = tasks.length === 1 && !json ? await (tasks[0]?.panel ?? lab.panel)?.() : undefined
   const results = await runChecks(lab, tasks, {
     root,
     mode,
@@ -186,7 +192,9 @@ export async function printChecks(
     onEvent(event) {
       if (event.type !== 'finished') return
       store.recordCheck(lab.id, event.task.id, event.result.passed)
-      if (!json) printResult(lab, event.task, event.result, out)
+      if (json) return
+      printResult(lab, event.task, event.result, out)
+      if (panel) printPanel(panel, event.task, event.result, out)
     },
   })
   const passed = results.filter(result => result.passed).length
@@ -202,6 +210,22 @@ function printResult(lab: Lab, task: Task, result: TaskResult, out: PlainOutput)
   const measured = liveText(result.live)
   if (measured.length > 0) print(out, ...measured.flatMap(text => wrap([{ text }], out.width, [{ text: '  ' }])))
   print(out, '')
+}
+
+/** The lab's own picture, as it stands at the end of the check. */
+function printPanel(panel: Panel, task: Task, result: TaskResult, out: PlainOutput): void {
+  const lines = panel.lines({
+    task,
+    phases: [],
+    live: result.live,
+    running: false,
+    passed: result.passed,
+    step: 0,
+    width: out.width,
+    rows: PANEL_ROWS,
+    marks: ASCII,
+  })
+  if (lines.length > 0) print(out, ...lines, '')
 }
 
 /** Returns whether it may be seen. */

@@ -44,7 +44,7 @@ const UNICODE: Marks = {
   range: '▒',
 }
 
-const ASCII: Marks = {
+export const ASCII: Marks = {
   solved: '+',
   attempted: 'x',
   open: 'o',
