@@ -157,10 +157,6 @@ export class QuicEndpoint implements ConnectionHost {
     return this.#connections.keys()
   }
 
-  get handshakesInProgress(): number {
-    return this.#handshaking.size
-  }
-
   /** Closes every connection (H3_NO_ERROR unless said otherwise), then the socket. Idempotent. */
   close(code = H3_NO_ERROR, reason = ''): Promise<void> {
     this.#closed ??= this.#shutDown(code, reason)
