@@ -48,8 +48,6 @@ export class ProxyTunnel implements TunnelOwner {
   readonly #scope: Scope
   readonly #resolved: readonly IpAddress[]
   readonly #leases: Lease[] = []
-  /** Addresses were asked for that the pools did not have. */
-  refusals = 0
   /** What the client routes, and this proxy uses. */
   clientRoutes: readonly IpAddressRange[] = []
   readonly #withdrawals: (() => void)[] = []
@@ -140,7 +138,6 @@ export class ProxyTunnel implements TunnelOwner {
     const refusals = requests
       .filter(request => !this.#answer(request))
       .map(({ requestId, prefix }) => refusal(requestId, prefix.version))
-    this.refusals += refusals.length
     // The whole list each time, and the refusals this once (RFC 9484 §4.7.2).
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses([...this.#assigned(), ...refusals]))
     this.#advertise()
