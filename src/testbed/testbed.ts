@@ -1,0 +1,320 @@
+/**
+ * A whole network for one measurement, on one machine and without rights:
+ *
+ *     clients (this process) ──UDP── link emulator (a process) ──UDP── proxy ── library (a process)
+ *
+ * Three processes, so that none of them measures another one's pauses. All three read the same monotonic clock
+ * (see hosts/clock.ts), so one-way delays between the clients' hosts and the library mean something.
+ *
+ *     const bed = await Testbed.start({ profile: 'lte', seed: '1' })
+ *     try {
+ *       await bed.client.ping(bed.library)
+ *     } finally {
+ *       await bed.close()
+ *     }
+ */
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeTestCertificates, type TestCertificates } from '../cert/make-certificates.ts'
+import { MasqueClient, type TunnelInfo } from '../client/client.ts'
+import { type ClientConfigOverrides, defaultClientConfig } from '../client/config.ts'
+import type { CongestionControl, Encapsulation } from '../config/sections.ts'
+import { defaultTemplate } from '../connect-ip/uri-template.ts'
+import type { FlowSummary } from '../hosts/userspace/flow.ts'
+import { IpAddress } from '../ip/address.ts'
+import type { Profile } from '../link/profile.ts'
+import { createLogger } from '../log/logger.ts'
+import type { ClientInfo, ServerStatus } from '../server/status.ts'
+import { type EmulatorHandle, loadProfile, startEmulatorProcess } from './direct-link.ts'
+import { type DownwardFlow, LIBRARY, type TestbedServerOverrides } from './orders.ts'
+import { ServerProcess, TestbedError } from './server-process.ts'
+
+export type { DownwardFlow, TestbedServerOverrides } from './orders.ts'
+export { TestbedError } from './server-process.ts'
+
+export interface TestbedOptions {
+  /** The link: a profile, or the name or file of one. */
+  profile: Profile | string
+  /** Of the link's random numbers. The same seed and the same arrivals give the same decisions. */
+  seed: string
+  /** How the clients put IP packets into QUIC; default `datagram`. */
+  encapsulation?: Encapsulation
+  /** Of both sides; default `cubic`. */
+  congestionControl?: CongestionControl
+  /** Largest UDP payload that either side sends, in bytes; default 1400. */
+  maxUdpPayload?: number
+  /** Of both sides, in ms; default 30 000. */
+  idleTimeoutMs?: number
+  /** Further changes to the configuration of every client. */
+  client?: ClientConfigOverrides
+  /** Further changes to the configuration of the server. */
+  server?: TestbedServerOverrides
+  /** How many clients there are at the start, each with a tunnel of its own; default 1. */
+  clients?: number
+  /** Open the tunnels before `start` resolves? Default true. */
+  connect?: boolean
+  /** Does the link's timeline begin with the first datagram? Default true; false: with `bed.link.beginTimeline()`. */
+  startTimeline?: boolean
+  /** Ends everything, at any time; `start` then rejects with the signal's reason. */
+  signal?: AbortSignal
+  /** What is being done, in a few words. */
+  onProgress?: (text: string) => void
+}
+
+export class Testbed {
+  readonly #options: TestbedOptions
+  readonly #directory: string
+  readonly #clients: MasqueClient[] = []
+  readonly #death: Promise<never>
+  #die!: (error: unknown) => void
+  #failure: unknown
+  #certificates!: TestCertificates
+  #server: ServerProcess | undefined
+  #link: EmulatorHandle | undefined
+  #profile: Profile
+  #serverAddress!: { host: string; port: number }
+  #apiUrl: string | undefined
+  #closed: Promise<void> | undefined
+  /** IPv4 address of the library, the host behind the proxy: pings, UDP echo (port 7), discard (9), flows (5001). */
+  readonly library = IpAddress.parse(LIBRARY.ipv4)
+  /** Its IPv6 address. */
+  readonly library6 = IpAddress.parse(LIBRARY.ipv6)
+
+  /**
+   * Starts everything. Rejects, with nothing left behind, with TestbedError when a process fails, ConfigError when the
+   * profile or the configuration will not do, ClientError when a tunnel cannot be opened, or the signal's reason.
+   */
+  static async start(options: TestbedOptions): Promise<Testbed> {
+    options.signal?.throwIfAborted()
+    const profile = typeof options.profile === 'string' ? loadProfile(options.profile) : options.profile
+    const bed = new Testbed(options, profile)
+    try {
+      await bed.whileAlive(() => bed.#start())
+    } catch (error) {
+      await bed.close()
+      throw error
+    }
+    return bed
+  }
+
+  private constructor(options: TestbedOptions, profile: Profile) {
+    this.#options = options
+    this.#profile = profile
+    this.#directory = newDirectory()
+    this.#death = new Promise((_, reject) => {
+      this.#die = error => {
+        this.#failure ??= error
+        reject(error)
+      }
+    })
+    // Whoever waits for something gets the error; nobody has to wait.
+    this.#death.catch(() => {})
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    process.once('exit', this.#removeDirectory)
+  }
+
+  async #start(): Promise<void> {
+    const options = this.#options
+    options.onProgress?.('starting the server')
+    const [server, certificates] = await Promise.all([ServerProcess.start(), makeTestCertificates(this.#directory)])
+    this.#server = server
+    this.#certificates = certificates
+    server.onDeath = error => this.#die(error)
+    const { apiUrl, ...address } = await server.request('start', {
+      certificate: certificates.server,
+      key: certificates.serverKey,
+      congestionControl: options.congestionControl ?? 'cubic',
+      maxUdpPayload: options.maxUdpPayload ?? 1400,
+      idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
+      overrides: options.server ?? {},
+    })
+    this.#serverAddress = address
+    this.#apiUrl = apiUrl
+    options.onProgress?.(`starting the link (${this.#profile.name})`)
+    this.#link = await startEmulatorProcess({ profile: this.#profile, seed: options.seed, to: address })
+    for (let i = 0; i < (options.clients ?? 1); i++) this.addClient()
+    if (options.connect !== false) {
+      options.onProgress?.(
+        this.#clients.length === 1 ? 'opening the tunnel' : `opening ${this.#clients.length} tunnels`,
+      )
+      await Promise.all(this.#clients.map(client => client.connect()))
+    }
+  }
+
+  /** The first client. Throws when the testbed was started with none. */
+  get client(): MasqueClient {
+    const first = this.#clients[0]
+    if (first === undefined) throw new TestbedError('the testbed has no client: start it with one, or call addClient()')
+    return first
+  }
+
+  get clients(): readonly MasqueClient[] {
+    return this.#clients
+  }
+
+  /** The emulator between clients and server: its counters, its timeline. */
+  get link(): EmulatorHandle {
+    if (this.#link === undefined) throw new TestbedError('the testbed has no link: it was not started')
+    return this.#link
+  }
+
+  /** The profile that the link follows now. */
+  get profile(): Profile {
+    return this.#profile
+  }
+
+  /** Where the server itself listens, behind the link. */
+  get serverAddress(): { host: string; port: number } {
+    return this.#serverAddress
+  }
+
+  /** The server's REST API and metrics, when `server: { api: { enabled: true } }` asked for it. */
+  get apiUrl(): string | undefined {
+    return this.#apiUrl
+  }
+
+  /** Opens the first client's tunnel; after `connect: false`. Rejects with ClientError or TestbedError. */
+  connect(): Promise<TunnelInfo> {
+    return this.whileAlive(() => this.client.connect())
+  }
+
+  /** One more client, not connected yet: with an encapsulation of its own, say. It is closed with the testbed. */
+  addClient(overrides: ClientConfigOverrides = {}): MasqueClient {
+    const { encapsulation, congestionControl, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
+    const { host, port } = this.link.address
+    const config = defaultClientConfig({
+      ...general,
+      ...overrides,
+      proxy: {
+        template: defaultTemplate('localhost', port),
+        address: { host, port },
+        ...general.proxy,
+        ...overrides.proxy,
+      },
+      tls: { ca: this.#certificates.ca, ...general.tls, ...overrides.tls },
+      tunnel: { encapsulation: encapsulation ?? 'datagram', linkProbe: 'off', ...general.tunnel, ...overrides.tunnel },
+      quic: {
+        congestionControl: congestionControl ?? 'cubic',
+        maxUdpPayload: maxUdpPayload ?? 1400,
+        idleTimeoutMs: idleTimeoutMs ?? 30_000,
+        ...general.quic,
+        ...overrides.quic,
+      },
+      // A tunnel that dies and comes back would be two measurements in one; who wants that asks for it.
+      reconnect: { enabled: false, ...general.reconnect, ...overrides.reconnect },
+      log: { level: 'silent', ...general.log, ...overrides.log },
+    })
+    const client = new MasqueClient(config, { logger: createLogger({ level: config.log.level }) })
+    this.#clients.push(client)
+    return client
+  }
+
+  /** Makes another link of this one, at once. The tunnels stay; what is on its way is the emulator's affair. */
+  async setProfile(profile: Profile | string): Promise<void> {
+    const next = typeof profile === 'string' ? loadProfile(profile) : profile
+    await this.whileAlive(() => this.link.setProfile(next))
+    this.#profile = next
+  }
+
+  /** What the library has seen of a flow. `sent`: see FlowSink.lost. */
+  sink(flowId: number, sent?: number): Promise<FlowSummary> {
+    return this.#ask().request('sink', { flowId, sent })
+  }
+
+  /** Makes the library forget a flow, so that its id can be used again. */
+  async forgetFlow(flowId: number): Promise<void> {
+    await this.#ask().request('forgetFlow', { flowId })
+  }
+
+  /** Sends a flow from the library down to a client; resolves when the last packet was sent. */
+  sendFlow(flow: DownwardFlow): Promise<{ sent: number }> {
+    return this.#ask().request('sendFlow', flow)
+  }
+
+  serverStatus(): Promise<ServerStatus> {
+    return this.#ask().request('status', null)
+  }
+
+  serverClients(): Promise<ClientInfo[]> {
+    return this.#ask().request('clients', null)
+  }
+
+  /** The server's Prometheus metrics. */
+  metricsText(): Promise<string> {
+    return this.#ask().request('metrics', null)
+  }
+
+  /** CPU time of the server's process since its start in ms, and its resident memory in bytes. */
+  serverResources(): Promise<{ cpuMs: number; rssBytes: number }> {
+    return this.#ask().request('resources', null)
+  }
+
+  /**
+   * Does some work on the testbed, and rejects as soon as the testbed is no more: a process died (TestbedError, with its
+   * last words) or the signal was aborted (its reason). The work itself is not stopped; it fails by itself or is idle.
+   */
+  whileAlive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return Promise.race([work(), this.#death])
+  }
+
+  /** Ends clients, link and server, in this order, and removes the certificates. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown()
+    return this.#closed
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    // One that cannot be closed must not keep the others open.
+    await Promise.allSettled(this.#clients.map(client => client.close()))
+    await Promise.allSettled([this.#link?.close(), this.#server?.close()])
+    process.off('exit', this.#removeDirectory)
+    this.#removeDirectory()
+    this.#die(new TestbedError('the testbed was closed'))
+  }
+
+  #ask(): ServerProcess {
+    if (this.#server === undefined) throw new TestbedError('the testbed was not started')
+    return this.#server
+  }
+
+  readonly #onAbort = (): void => {
+    this.#die(this.#options.signal?.reason)
+    void this.close()
+  }
+
+  readonly #removeDirectory = (): void => rmSync(this.#directory, { recursive: true, force: true })
+}
+
+const DIRECTORY = /^masque-testbed-(\d+)-/
+
+/** A directory for the certificates; those of processes that were killed before they could tidy up are removed. */
+function newDirectory(): string {
+  const parent = tmpdir()
+  for (const name of readdirSync(parent)) {
+    const pid = Number(DIRECTORY.exec(name)?.[1])
+    if (pid > 0 && !isRunning(pid)) removeQuietly(join(parent, name))
+  }
+  return mkdtempSync(join(parent, `masque-testbed-${process.pid}-`))
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+/** Somebody else's directory on a shared machine cannot be removed, and need not be. */
+function removeQuietly(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true })
+  } catch {
+    // Its owner's next testbed does it.
+  }
+}
