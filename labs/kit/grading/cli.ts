@@ -28,6 +28,7 @@ interface Options extends OutputOptions {
   shard?: { index: number; of: number }
   repeat: number
   only?: Subject['kind'][]
+  task?: string[]
   times?: boolean
 }
 
@@ -51,6 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--shard <i/n>', 'only the i-th of n parts; put the parts together with merge', shard)
     .option('--repeat <n>', 'run the reference solutions n times, each time with other hidden inputs', whole, 1)
     .option('--only <kind...>', 'reference, start or mutant', kind)
+    .option('--task <id...>', 'only these tasks')
     .option('--times', 'write into the results how long each check took')
     .action(async (options: Options) => {
       status = await check(options)
@@ -85,12 +87,19 @@ async function check(options: Options): Promise<number> {
   let subjects: Subject[]
   let problems: string[] = []
   if (options.submissions !== undefined) {
-    if (options.repeat !== 1 || options.only) throw new UsageError('--repeat and --only are not for submissions')
+    if (options.repeat !== 1 || options.only || options.task) {
+      throw new UsageError('--repeat, --only and --task are not for submissions')
+    }
     subjects = submissionSubjects(ROOT, resolve(options.submissions), labs, options.lab !== undefined)
   } else {
     if (options.report !== undefined) throw new UsageError('--report is for submissions: a file for each student')
-    const own = solutionSubjects(ROOT, labs, options.repeat)
-    subjects = own.subjects.filter(subject => options.only?.includes(subject.kind) ?? true)
+    const known = labs.flatMap(lab => lab.tasks.map(task => task.id))
+    const unknown = options.task?.find(id => !known.includes(id))
+    if (unknown !== undefined) throw new UsageError(`there is no task '${unknown}'; there is ${known.join(', ')}`)
+    const own = solutionSubjects(ROOT, labs, options.repeat, options.task)
+    subjects = own.subjects.filter(
+      subject => subject.tasks.length > 0 && (options.only?.includes(subject.kind) ?? true),
+    )
     problems = own.problems.map(({ lab, problem }) => `labs/${lab.id}: ${problem}`)
   }
   const graded = labs.filter(lab => mode === 'solutions' || subjects.some(subject => subject.lab === lab))

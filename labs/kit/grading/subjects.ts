@@ -30,8 +30,17 @@ export interface SolutionSubjects {
   problems: { lab: Lab; problem: string }[]
 }
 
-/** `repeat`: how often the reference solution is run, each time with another seed. */
-export function solutionSubjects(root: string, labs: readonly Lab[], repeat = 1): SolutionSubjects {
+/**
+ * `repeat`: how often the reference solution is run, each time with another seed. `only`: the ids of the tasks that are
+ * wanted; without it, all are.
+ */
+export function solutionSubjects(
+  root: string,
+  labs: readonly Lab[],
+  repeat = 1,
+  only?: readonly string[],
+): SolutionSubjects {
+  const wantedTasks = (lab: Lab) => lab.tasks.filter(task => only?.includes(task.id) ?? true)
   const subjects: Subject[] = []
   const problems: SolutionSubjects['problems'] = []
   for (const lab of labs) {
@@ -45,7 +54,7 @@ export function solutionSubjects(root: string, labs: readonly Lab[], repeat = 1)
         name: run === 0 ? 'reference' : `reference run ${String(run + 1).padStart(String(repeat).length, '0')}`,
         lab,
         seed: `reference-${run}`,
-        tasks: lab.tasks,
+        tasks: wantedTasks(lab),
         layers: () => ({ files: [reference().files], notes: [] }),
       })
     }
@@ -54,7 +63,7 @@ export function solutionSubjects(root: string, labs: readonly Lab[], repeat = 1)
       name: 'starting files',
       lab,
       seed: 'start',
-      tasks: lab.tasks,
+      tasks: wantedTasks(lab),
       layers: () => ({ files: [], notes: [] }),
     }
     subjects.push(start)
@@ -64,7 +73,7 @@ export function solutionSubjects(root: string, labs: readonly Lab[], repeat = 1)
       if (!lab.tasks.some(task => task.id === name))
         problems.push({ lab, problem: `mutants/${name}: there is no such task` })
     }
-    for (const task of lab.tasks) {
+    for (const task of wantedTasks(lab)) {
       const names = foldersIn(join(known, task.id))
       const needed = task.mutants ?? task.kind === 'coding'
       if (needed && names.length < MIN_MUTANTS) {

@@ -1,4 +1,5 @@
 /** Results for the terminal. */
+import { rateAtMost } from '../../../src/measure/intervals.ts'
 import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
 
 /** Marks that are told apart without colours. */
@@ -23,6 +24,7 @@ export function solutionsTable(report: Report, labProblems: readonly string[] = 
     }
     const runs = references.length > 1 ? ` in ${references.length} runs` : ''
     row(references, `reference solutions: ${count(references, true)} checks pass${runs}`)
+    if (references.length > 1) lines.push(...runTable(lab, references))
     row(start, `starting files: ${count(start, false)} checks fail`)
     row(mutants, `mutants: ${count(mutants, false)} are rejected`)
     for (const result of [...references, ...start, ...mutants]) {
@@ -31,6 +33,25 @@ export function solutionsTable(report: Report, labProblems: readonly string[] = 
   }
   for (const problem of labProblems) lines.push(`${FAILED} ${problem}`)
   return `${lines.join('\n')}\n`
+}
+
+/**
+ * How often the check of each task failed a correct solution. No failure in n runs does not mean that there is none: the
+ * last column is the failure rate that the runs still allow, at most, with 95 % confidence (one-sided Clopper–Pearson).
+ */
+function runTable(lab: LabSummary, references: readonly Result[]): string[] {
+  const width = Math.max('task'.length, ...lab.tasks.map(({ id }) => id.length))
+  const lines = [`      ${'task'.padEnd(width)}   runs  failed  at most`]
+  for (const { id } of lab.tasks) {
+    const runs = references.flatMap(result => result.tasks.filter(({ task }) => task === id))
+    if (runs.length === 0) continue
+    const failed = runs.filter(({ passed }) => !passed).length
+    const most = `${(rateAtMost(failed, runs.length, 0.05) * 100).toPrecision(2)} %`
+    lines.push(
+      `      ${id.padEnd(width)}  ${String(runs.length).padStart(5)}  ${String(failed).padStart(6)}  ${most.padStart(7)}`,
+    )
+  }
+  return lines
 }
 
 /** One row a student, one column a task. */

@@ -50,6 +50,16 @@ describe('npm run check-solutions', () => {
     expect(status).to.equal(0)
   })
 
+  it('counts the runs of one task, and says which failure rate they still allow', async () => {
+    const { status, stdout } = await run('--lab', '1', '--task', 'certificates', '--only', 'reference', '--repeat', '3')
+    expect(stdout).to.match(/✔ reference solutions: 3 of 3 checks pass in 3 runs/)
+    // 0.05^(1/3): three runs without a failure are not much of a proof.
+    expect(stdout).to.match(/^ +certificates +3 +0 +63 %$/m)
+    expect(stdout).not.to.match(/trust/)
+    expect(status).to.equal(0)
+    expect(await run('--lab', '1', '--task', 'certificate')).to.include({ status: 2, stdout: '' })
+  })
+
   it('writes the same results in one run, in two parts merged, and again', async () => {
     submitted.handIn('ada', 'lab-01-deploy')
     submitted.handIn('bob', 'lab-01-deploy', { 'server.toml': '[pool', 'answers.toml': undefined })
