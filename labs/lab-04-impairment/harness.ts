@@ -1,0 +1,3 @@
+/** The checks of lab 4, by task. */
+export { checkCoDel } from './checks/codel.ts'
+export { checkEstimate } from './checks/estimate.ts'
