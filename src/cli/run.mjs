@@ -17,6 +17,7 @@ const commands = {
   functional: './functional.ts',
   bench: '../../bench/cli.ts',
   cert: './cert.ts',
+  'netem-kernel': './netem-kernel.ts',
   'test-interop': '../../interop/run.ts',
 }
 if (!Object.hasOwn(commands, command)) {
