@@ -69,7 +69,7 @@ export function describeOutcome(outcome: Outcome): string {
 }
 
 /** The value of a call that has to return something; else the check ends. */
-export function valueOf<T>(outcome: Outcome<T>, expected: string, read: readonly Reading[]): T {
+export function resultOf<T>(outcome: Outcome<T>, expected: string, read: readonly Reading[]): T {
   if (outcome.ok) return outcome.value
   throw new CheckFailure({ expected, found: describeOutcome(outcome), read })
 }

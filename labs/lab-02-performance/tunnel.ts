@@ -1,0 +1,66 @@
+/**
+ * A proxy and clients in this process, on loopback, without a link in between. For what is a matter of bytes and not of time.
+ * What needs a link that delays and loses uses the testbed.
+ */
+import { join } from 'node:path'
+import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import { MasqueClient } from '../../src/client/client.ts'
+import { type ClientConfigOverrides, defaultClientConfig } from '../../src/client/config.ts'
+import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
+import { IpAddress } from '../../src/ip/address.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import type { SocketAddress } from '../../src/quic/quic.ts'
+import { defaultServerConfig } from '../../src/server/config.ts'
+import { MasqueServer } from '../../src/server/server.ts'
+import type { CheckContext } from '../kit/types.ts'
+
+type Scope = Pick<CheckContext, 'scratch' | 'defer'>
+
+export interface LabServer {
+  address: SocketAddress
+  /** Of the REST API, when it was asked for. */
+  apiUrl: string | undefined
+  certificates: TestCertificates
+  /** A host behind the proxy. */
+  library: IpAddress
+  /** A client with a tunnel, closed when the check ends. `by`: connect to this address instead, where a relay listens. */
+  connect(overrides?: ClientConfigOverrides, by?: SocketAddress): Promise<MasqueClient>
+}
+
+export async function startServer(scope: Scope, options: { api?: boolean } = {}): Promise<LabServer> {
+  const certificates = await makeTestCertificates(join(await scope.scratch(), 'cert'), { clientNames: [] })
+  const library = IpAddress.parse('10.90.1.7')
+  const server = await MasqueServer.start(
+    defaultServerConfig({
+      tls: { certificate: certificates.server, key: certificates.serverKey },
+      pool: { ipv4: IpPrefix.parse('10.89.1.0/24') },
+      hosts: [{ name: 'library', ipv4: library }],
+      api: { enabled: options.api === true, host: '127.0.0.1', port: 0 },
+      // Payloads of this size are refused by nothing on loopback; each client says what it sends itself.
+      quic: { maxUdpPayload: 1500 },
+      log: { level: 'silent' },
+    }),
+  )
+  scope.defer(() => server.close())
+  return {
+    address: server.address,
+    apiUrl: server.apiUrl,
+    certificates,
+    library,
+    async connect(overrides = {}, by = server.address) {
+      const client = new MasqueClient(
+        defaultClientConfig({
+          ...overrides,
+          proxy: { template: defaultTemplate('localhost', by.port), address: by, ...overrides.proxy },
+          tls: { ca: certificates.ca, ...overrides.tls },
+          tunnel: { requestAddresses: ['ipv4'], linkProbe: 'off', ...overrides.tunnel },
+          reconnect: { enabled: false },
+          log: { level: 'silent' },
+        }),
+      )
+      scope.defer(() => client.close())
+      await client.connect()
+      return client
+    },
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The panel of lab 2: what was predicted beside what was measured. The keys `[` and `]` go through the charts of the check;
+ * the first one shown is the last one that was made, where the check stopped.
+ */
+import { Box } from 'ink'
+import type { Line } from '../kit/text.ts'
+import type { Panel, PanelProps } from '../kit/types.ts'
+import { Lines } from '../kit/ui/frame.tsx'
+import { CHARTS_KEY, type Chart, chartLines } from './chart.ts'
+
+/** A panel with more rows than this would leave no room for the brief. */
+const MOST_ROWS = 14
+
+function charts(props: PanelProps): readonly Chart[] {
+  const shown = props.live.shown[CHARTS_KEY]
+  return Array.isArray(shown) ? (shown as Chart[]) : []
+}
+
+function lines(props: PanelProps): Line[] {
+  const all = [...charts(props)].reverse()
+  const step = Math.min(props.step, all.length - 1)
+  const chart = all[step]
+  if (chart === undefined) return []
+  const position = all.length > 1 ? `${step + 1} of ${all.length}` : ''
+  const { width, marks } = props
+  return chartLines(chart, { width, marks, position, rows: Math.min(props.rows, MOST_ROWS) })
+}
+
+export const Charts: Panel = Object.assign(
+  (props: PanelProps) => (
+    <Box flexDirection="column" flexShrink={0}>
+      <Lines lines={lines(props)} />
+    </Box>
+  ),
+  { lines, steps: (props: PanelProps) => Math.max(1, charts(props).length) },
+)
