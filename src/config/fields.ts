@@ -80,7 +80,7 @@ export function hostAndPort() {
 }
 
 /** A text that `parse` turns into a value; undefined, or a DecodeError, when it cannot. */
-function parsed<T>(error: string, parse: (value: string) => T | undefined) {
+export function parsed<T>(error: string, parse: (value: string) => T | undefined) {
   return z.string({ error }).transform((value, context): T => {
     try {
       const result = parse(value)

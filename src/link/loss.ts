@@ -14,9 +14,9 @@ function threshold(probability: number): number {
  *
  *     x = (1 - correlation) × new + correlation × last x
  *
- * The mean of two even numbers is no longer evenly spread: with a correlation, values near 0 become rare, and a small
- * probability compared with them comes true far less often than it says. With correlation 25%, `loss 1%` loses 0.06%.
- * That is a known flaw of netem, kept because both backends have it; for losses in bursts take `gemodel`.
+ * Such a mean is not evenly spread: with a correlation, values near 0 become rare, and a small probability, which is compared
+ * with them, comes true far less often than it says. With a correlation of 25%, `loss 10%` loses 1.8% and `loss 1%` two
+ * packets in a million. That is a flaw of netem, kept because both backends must have it; for bursts take `gemodel`.
  */
 export class CorrelatedRandom {
   readonly #random: Random
