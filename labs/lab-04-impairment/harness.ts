@@ -1,3 +1,4 @@
 /** The checks of lab 4, by task. */
 export { checkCoDel } from './checks/codel.ts'
 export { checkEstimate } from './checks/estimate.ts'
+export { checkMetrics } from './checks/metrics.ts'

@@ -60,6 +60,35 @@ export const lab = defineLab({
       check: check('checkEstimate'),
     },
     {
+      id: 'metrics',
+      title: 'Jitter and reordering',
+      kind: 'coding',
+      points: 12,
+      files: ['metrics.ts'],
+      brief: `
+        A telephone call does not mind a constant delay of 50 ms. It minds packets that come now after 40 and now after 90, and
+        packets that overtake each other. Both have measures that everybody understands the same way: **jitter** of RFC 3550, and
+        **reordering** of RFC 4737.
+
+        \`\`\`
+        sent      0  1  2  3  4  5  6  7
+        arrived   0  1  3  4  2  2  6  7        5 is lost, 2 came twice
+                             ^ reordered, extent 2: 3 overtook it, two arrivals before
+        \`\`\`
+
+        In \`metrics.ts\`, write \`firstCopies\`, \`counts\`, \`jitter\` and \`reordering\`. The definitions are short. What makes
+        programs differ is what they do with losses and copies; so do exactly what the comments say.
+      `,
+      hints: [
+        'Each of the other three functions begins with `firstCopies`.',
+        'Transit time: `receivedMs - sentMs`. Keep that of the packet before; the first packet has none before it.',
+        'One variable is enough to find reordered packets: one more than the highest number so far.',
+        'The packet that the extent goes back to is the first in the order of arrival with a higher number: `findIndex`.',
+      ],
+      reading: ['RFC 3550 §6.4.1', 'RFC 4737 §3, §4', 'src/measure/reorder.ts, src/measure/statistics.ts, afterwards'],
+      check: check('checkMetrics'),
+    },
+    {
       id: 'codel',
       title: 'CoDel: a queue that controls its delay',
       kind: 'coding',

@@ -11,6 +11,8 @@ export interface Call {
   /** What is special about this input, in words: "nothing lost of 50". */
   about: string
   args: readonly unknown[]
+  /** The arguments in words, where they are long. */
+  shown?: string
   returns: unknown
   /** Why, for a student who got it wrong: a rule that this call is about. */
   because?: string
@@ -52,7 +54,7 @@ export async function expectCalls(context: CheckContext, group: CallGroup): Prom
     const call = calls[wrong]!
     const outcome = outcomes[wrong]!
     return {
-      expected: `${name}(${call.args.map(format).join(', ')}) to return ${format(call.returns)}: ${call.about}`,
+      expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to return ${format(call.returns)}: ${call.about}`,
       found: describeOutcome(outcome),
       ...explain(group, call, outcome),
       read: group.read,
