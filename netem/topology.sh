@@ -77,13 +77,13 @@ within() {
 }
 
 start_holder() {
-  local said pid tries
-  said=$(mktemp)
+  local said pid tries namespaces=(--user --map-root-user --net --mount --pid --fork --kill-child)
+  said=$(unshare "${namespaces[@]}" true 2>&1) || explain_no_user_namespace "$said"
   # The name appears when /run is ready: a private one, because `ip netns` keeps its files there.
   # shellcheck disable=SC2016 # expanded by the inner shell
-  setsid unshare --user --map-root-user --net --mount --pid --fork --kill-child bash -c '
+  setsid unshare "${namespaces[@]}" bash -c '
     if [[ -d /run/netns ]]; then mount -t tmpfs tmpfs /run/netns; else mount -t tmpfs tmpfs /run && mkdir /run/netns; fi &&
-      exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>"$said" &
+      exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>&1 &
   pid=$!
   for ((tries = 0; tries < 250; tries++)); do
     [[ -n $(holders) ]] && break
@@ -92,12 +92,8 @@ start_holder() {
   done
   if [[ -z $(holders) ]]; then
     kill -KILL "$pid" 2>/dev/null || true
-    local reason
-    reason=$(head -n 1 "$said")
-    rm -f "$said"
-    explain_no_user_namespace "$reason"
+    explain_no_user_namespace "it may not mount a file system of its own on /run"
   fi
-  rm -f "$said"
   disown "$pid"
 }
 

@@ -89,9 +89,9 @@ function delayOptions({ delayMs, jitterMs, delayCorrelation, distribution, reord
   const options: string[] = []
   const reorders = reorder.rate > 0 && reorder.gap > 0
   if (everything || delayMs > 0 || jitterMs > 0 || reorders) {
-    // tc refuses a distribution or reordering without a delay: the smallest one is a nanosecond.
+    // tc refuses a distribution or reordering without a delay: a microsecond is none.
     const needsDelay = reorders || (jitterMs > 0 && distribution !== 'uniform')
-    options.push('delay', needsDelay && delayMs === 0 ? '1ns' : tcTime(delayMs))
+    options.push('delay', needsDelay && delayMs === 0 ? '0.001ms' : tcTime(delayMs))
     if (everything || jitterMs > 0) options.push(tcTime(jitterMs))
     if (everything || (jitterMs > 0 && delayCorrelation > 0)) options.push(tcPercent(delayCorrelation))
     // Uniform is what the kernel does without a table, whatever the manual page says.
