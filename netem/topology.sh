@@ -79,11 +79,10 @@ within() {
 start_holder() {
   local said pid tries namespaces=(--user --map-root-user --net --mount --pid --fork --kill-child)
   said=$(unshare "${namespaces[@]}" true 2>&1) || explain_no_user_namespace "$said"
-  # The name appears when /run is ready: a private one, because `ip netns` keeps its files there.
+  # The name appears when /run is ready: a private one, because `ip netns` and iptables keep files there.
   # shellcheck disable=SC2016 # expanded by the inner shell
   setsid unshare "${namespaces[@]}" bash -c '
-    if [[ -d /run/netns ]]; then mount -t tmpfs tmpfs /run/netns; else mount -t tmpfs tmpfs /run && mkdir /run/netns; fi &&
-      exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>&1 &
+    mount -t tmpfs tmpfs /run && mkdir /run/netns && exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>&1 &
   pid=$!
   for ((tries = 0; tries < 250; tries++)); do
     [[ -n $(holders) ]] && break
