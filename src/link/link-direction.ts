@@ -75,6 +75,8 @@ export class LinkDirection {
   #duplicate: Coin
   #reorder: Coin
   #corrupt: Coin
+  /** The end of the longest delay so far: with `keepOrder`, no later packet leaves the delay stage before. */
+  #lastDueMs = Number.NEGATIVE_INFINITY
   /** Packets since the last reordered one. */
   #sinceReordered = 0
 
@@ -225,7 +227,10 @@ export class LinkDirection {
       this.#sinceReordered++
       const { delayMs, jitterMs } = this.#impairment
       const delay = jitterMs === 0 ? delayMs : drawDelayMs(delayMs, jitterMs, this.#delayNumbers.next(), this.#table)
-      if (delay > 0) this.#slots.timeMs[slot] = now + delay
+      let dueMs = delay > 0 ? now + delay : now
+      if (this.#impairment.keepOrder && dueMs < this.#lastDueMs) dueMs = this.#lastDueMs
+      if (dueMs > this.#lastDueMs) this.#lastDueMs = dueMs
+      this.#slots.timeMs[slot] = dueMs
     }
     this.#delayed.push(slot)
   }

@@ -41,6 +41,8 @@ const impairmentSchema = table({
   jitter: optional(jitter()),
   /** How jitter is spread. */
   distribution: optional(distribution()),
+  /** Whether jitter may change the order of packets ("free", as netem does it) or not ("keep"). */
+  order: optional(choice(['free', 'keep'])),
   loss: optional(loss()),
   /** PERCENT [CORRELATION] of the packets come twice. */
   duplicate: optional(chance()),
@@ -218,6 +220,7 @@ class ProfileReader {
       jitterMs: spread.jitterMs,
       delayCorrelation: spread.correlation,
       distribution: keys.distribution ?? CLEAN.distribution,
+      keepOrder: keys.order === 'keep',
       loss: keys.loss ?? CLEAN.loss,
       duplicate: keys.duplicate ?? CLEAN.duplicate,
       reorder: reordering ? { ...keys.reorder!, gap: keys.gap ?? 1 } : CLEAN.reorder,
@@ -393,6 +396,7 @@ const PARTS: Record<keyof ImpairmentKeys, (keyof Impairment)[]> = {
   delay: ['delayMs', 'jitterMs', 'delayCorrelation'],
   jitter: ['jitterMs', 'delayCorrelation'],
   distribution: ['distribution'],
+  order: ['keepOrder'],
   loss: ['loss'],
   duplicate: ['duplicate'],
   reorder: ['reorder'],

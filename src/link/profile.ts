@@ -67,6 +67,11 @@ export interface Impairment {
   jitterMs: number
   delayCorrelation: number
   distribution: Distribution
+  /**
+   * Jitter does not change the order: a packet whose delay would let it overtake waits for the one before it. In the kernel:
+   * netem's own `rate`, set so high that it does nothing else.
+   */
+  keepOrder: boolean
   loss: LossModel
   duplicate: Chance
   /** These go out at once, ahead of the delayed ones; only each `gap`th packet (and later ones) can. Gap 0: no reordering. */
@@ -86,6 +91,7 @@ export const CLEAN: Impairment = {
   jitterMs: 0,
   delayCorrelation: 0,
   distribution: 'uniform',
+  keepOrder: false,
   loss: { model: 'none' },
   duplicate: { rate: 0, correlation: 0 },
   reorder: { rate: 0, correlation: 0, gap: 0 },
