@@ -69,10 +69,13 @@ function decimal(value: number, digits: number): string {
 
 // --- one impairment -------------------------------------------------------------------------------------------------------
 
+/** So high that a packet takes a tenth of a microsecond. */
+const ORDER_KEEPING_RATE = '100gbit'
+
 /**
  * netem's options.
  *
- * `netem change` keeps what is not mentioned (correlations, corruption): with `everything`, also what is zero is mentioned.
+ * `netem change` keeps what is not mentioned (correlations, corruption, rate): with `everything`, also what is zero is mentioned.
  */
 export function netemOptions(impairment: Impairment, everything = false): string[] {
   const { duplicate, corrupt } = impairment
@@ -82,6 +85,9 @@ export function netemOptions(impairment: Impairment, everything = false): string
   )
   if (everything || duplicate.rate > 0) options.push('duplicate', ...chance(duplicate, everything))
   if (everything || corrupt.rate > 0) options.push('corrupt', ...chance(corrupt, everything))
+  // With a rate, netem lets no packet go before the one that came before it: that is all that this one does.
+  if (impairment.keepOrder && impairment.jitterMs > 0) options.push('rate', ORDER_KEEPING_RATE)
+  else if (everything) options.push('rate', '0bit')
   return options
 }
 
