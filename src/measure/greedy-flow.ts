@@ -54,6 +54,7 @@ export interface GreedySample {
   rttMs: { min: number; mean: number; max: number } | undefined
   /** Mean one-way delay to the sink; one machine's clock only. */
   oneWayDelayMs: number | undefined
+  /** Less those that were taken for lost before and arrived after all; so it may be negative. */
   lost: number
   timeouts: number
   /** The clock jumped meanwhile. */
@@ -196,9 +197,11 @@ class GreedySource {
       this.#pump()
       // One turn a sample. The end moves with the clock when that jumps.
       const endMs = () => this.#startedMs + durationMs + this.#watch.shiftMs
-      for (let n = 1; !this.#stop.signal.aborted; n++) {
-        const dueMs = Math.min(this.#startedMs + n * sampleMs + this.#watch.shiftMs, endMs())
-        await sleep(clock, dueMs - clock.now(), this.#stop.signal)
+      while (!this.#stop.signal.aborted) {
+        // The next whole multiple: a turn that comes late makes one sample longer, and not several of no length.
+        const elapsedMs = clock.now() - this.#startedMs - this.#watch.shiftMs
+        const nextMs = (Math.floor(elapsedMs / sampleMs + 1e-6) + 1) * sampleMs - elapsedMs
+        await sleep(clock, Math.min(nextMs, endMs() - clock.now()), this.#stop.signal)
         this.#watch.look()
         this.#sample()
         if (clock.now() >= endMs()) break
