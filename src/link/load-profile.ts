@@ -345,6 +345,12 @@ class ProfileReader {
 
   #setPhases(keys: PhaseKeys, key: string): Phase[] {
     const { at: atMs, for: durationMs = Number.POSITIVE_INFINITY, to = {} } = keys
+    if (to.order !== undefined) {
+      this.#problem(
+        `${key}.to.order`,
+        `found "${to.order}", expected it in the tables of a direction: it cannot change on the way`,
+      )
+    }
     return this.#places(keys).map(({ attachment, direction }) => {
       const whole = this.#impairment(merge(this.#merged(attachment, direction), to, `${key}.to`))
       const change: Record<string, unknown> = {}
