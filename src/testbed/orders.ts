@@ -1,4 +1,4 @@
-/** What is said between a testbed and the server's process, over Node's IPC channel as JSON. */
+/** What is said between a testbed and the server's process, over Node's IPC channel. */
 
 import type { CongestionControl, Encapsulation, LinkProbe } from '../config/sections.ts'
 import type { FlowSummary } from '../hosts/userspace/flow.ts'

@@ -108,11 +108,15 @@ async function answer(request: Request): Promise<void> {
   } catch (error) {
     reply = { id: request.id, error: (error as Error).message }
   }
-  if (process.connected) process.send?.(reply)
+  const sent = (): void => {
+    if (request.name === 'close') process.exit(0)
+  }
+  if (process.connected) process.send?.(reply, undefined, undefined, sent)
 }
 
 process.on('message', message => void answer(message as Request))
 process.on('disconnect', () => process.exit(0))
 // Ctrl-C reaches every process of the terminal's group. It is for the parent to say what ends, and in which order.
 process.on('SIGINT', () => {})
+// Ready.
 process.send?.({ id: 0, result: null } satisfies Answer)

@@ -1,7 +1,8 @@
 /** The parent's side of the server's process: starting it, asking it, noticing that it has died. */
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Answer, Request, RequestName, ServerRequests } from './orders.ts'
 
 /** How much of what a process said last is kept for the error message. */
@@ -25,50 +26,58 @@ interface Waiting {
 export class ServerProcess {
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, Waiting>()
+  #isReady = false
   #nextId = 1
   #output = ''
   #closing = false
   #dead: TestbedError | undefined
   readonly #ended: Promise<void>
+  readonly #ready: Promise<unknown>
   /** Called once when the process ends although nobody asked it to. */
   onDeath: (error: TestbedError) => void = () => {}
 
-  /** Starts the process; resolves when it listens to orders. Rejects with TestbedError, with nothing left behind. */
-  static async start(): Promise<ServerProcess> {
-    const server = new ServerProcess()
-    try {
-      await server.#answered(0, START_TIMEOUT_MS)
-    } catch (error) {
-      await server.close()
-      throw error
-    }
-    return server
-  }
-
-  private constructor() {
+  /** Starts the process, which needs a moment before it is `ready`. Whoever makes it closes it. */
+  constructor() {
     this.#child = fork(fileURLToPath(new URL('./server-child.ts', import.meta.url)), [], {
-      // The parent's own options may hold a debugger's port or a profiler, which two processes cannot share.
-      execArgv: ['--import', 'tsx'],
+      // Found from here and not from the working directory; and none of the parent's own options, such as a debugger's port.
+      execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Structured clone: JSON has no undefined and no Infinity.
+      serialization: 'advanced',
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', text => {
         this.#output = (this.#output + text).slice(-OUTPUT_LENGTH)
       })
     }
+    this.#ready = this.#answered(0, START_TIMEOUT_MS).then(() => {
+      this.#isReady = true
+    })
+    // Whoever waits for it gets the error; nobody has to wait.
+    this.#ready.catch(() => {})
     this.#child.on('message', message => this.#receive(message as Answer))
+    // If this process ends without a word, the child sees its channel close. This is for a child that is stuck.
+    const kill = (): void => void this.#child.kill('SIGKILL')
+    process.once('exit', kill)
     this.#ended = new Promise(resolve => {
       // `close`, not `exit`: by then its last words have been read.
       this.#child.once('close', (code, signal) => {
+        process.off('exit', kill)
         this.#die(code, signal)
         resolve()
       })
       this.#child.once('error', error => {
         this.#output += error.message
+        process.off('exit', kill)
         this.#die(null, null)
         resolve()
       })
     })
+  }
+
+  /** Resolves when the process takes orders. Rejects with TestbedError. */
+  async ready(): Promise<void> {
+    await this.#ready
   }
 
   get pid(): number | undefined {
@@ -89,11 +98,13 @@ export class ServerProcess {
   /** Ends the server in good order, and the process in any case. Idempotent. */
   async close(): Promise<void> {
     if (this.#dead === undefined && !this.#closing) {
-      const closed = this.request('close', null).catch(() => {})
       this.#closing = true
+      // While it still loads its code it would not listen, and has nothing yet to end in good order.
+      if (!this.#isReady) this.#child.kill('SIGKILL')
+      const closed = this.request('close', null).catch(() => {})
       const timer = setTimeout(() => this.#child.kill('SIGKILL'), CLOSE_TIMEOUT_MS)
+      // It answers, and then ends by itself. (Were the channel closed from here, Node 20 would never say 'close'.)
       await Promise.race([closed, this.#ended])
-      if (this.#child.connected) this.#child.disconnect()
       await this.#ended
       clearTimeout(timer)
     }

@@ -24,10 +24,11 @@ import type { CongestionControl, Encapsulation } from '../config/sections.ts'
 import { defaultTemplate } from '../connect-ip/uri-template.ts'
 import type { FlowSummary } from '../hosts/userspace/flow.ts'
 import { IpAddress } from '../ip/address.ts'
+import { EmulatorHandle } from '../link/emulator-process.ts'
+import { loadProfile } from '../link/load-profile.ts'
 import type { Profile } from '../link/profile.ts'
 import { createLogger } from '../log/logger.ts'
 import type { ClientInfo, ServerStatus } from '../server/status.ts'
-import { type EmulatorHandle, loadProfile, startEmulatorProcess } from './direct-link.ts'
 import { type DownwardFlow, LIBRARY, type TestbedServerOverrides } from './orders.ts'
 import { ServerProcess, TestbedError } from './server-process.ts'
 
@@ -70,6 +71,7 @@ export class Testbed {
   readonly #death: Promise<never>
   #die!: (error: unknown) => void
   #failure: unknown
+  #certifying: Promise<TestCertificates> | undefined
   #certificates!: TestCertificates
   #server: ServerProcess | undefined
   #link: EmulatorHandle | undefined
@@ -117,11 +119,17 @@ export class Testbed {
 
   async #start(): Promise<void> {
     const options = this.#options
-    options.onProgress?.('starting the server')
-    const [server, certificates] = await Promise.all([ServerProcess.start(), makeTestCertificates(this.#directory)])
+    options.onProgress?.('starting the server and the link')
+    // The link's process loads its code while the server does; where the server is, it hears afterwards.
+    const link = new EmulatorHandle()
+    this.#link = link
+    link.once('died', error => this.#die(error))
+    const server = new ServerProcess()
     this.#server = server
-    this.#certificates = certificates
     server.onDeath = error => this.#die(error)
+    this.#certifying = makeTestCertificates(this.#directory)
+    const [certificates] = await Promise.all([this.#certifying, server.ready()])
+    this.#certificates = certificates
     const { apiUrl, ...address } = await server.request('start', {
       certificate: certificates.server,
       key: certificates.serverKey,
@@ -132,8 +140,8 @@ export class Testbed {
     })
     this.#serverAddress = address
     this.#apiUrl = apiUrl
-    options.onProgress?.(`starting the link (${this.#profile.name})`)
-    this.#link = await startEmulatorProcess({ profile: this.#profile, seed: options.seed, to: address })
+    const { seed, startTimeline } = options
+    await link.start({ profile: this.#profile, seed, to: address, startTimeline })
     for (let i = 0; i < (options.clients ?? 1); i++) this.addClient()
     if (options.connect !== false) {
       options.onProgress?.(
@@ -182,6 +190,7 @@ export class Testbed {
 
   /** One more client, not connected yet: with an encapsulation of its own, say. It is closed with the testbed. */
   addClient(overrides: ClientConfigOverrides = {}): MasqueClient {
+    if (this.#closed !== undefined) throw new TestbedError('the testbed is closed: it takes no more clients')
     const { encapsulation, congestionControl, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
     const { host, port } = this.link.address
     const config = defaultClientConfig({
@@ -270,10 +279,28 @@ export class Testbed {
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     // One that cannot be closed must not keep the others open.
     await Promise.allSettled(this.#clients.map(client => client.close()))
-    await Promise.allSettled([this.#link?.close(), this.#server?.close()])
+    // The certificates may just be being written into the directory that is to go.
+    await Promise.allSettled([this.#closeLink(), this.#server?.close(), this.#certifying])
     process.off('exit', this.#removeDirectory)
     this.#removeDirectory()
     this.#die(new TestbedError('the testbed was closed'))
+  }
+
+  /** Node 20 does not always say that a child is gone, and then the handle's own close() waits for ever: look, too. */
+  async #closeLink(): Promise<void> {
+    const link = this.#link
+    if (link === undefined) return
+    // While it still loads its code it would not listen, and has nothing yet to end in good order.
+    if (link.address.port === 0 && link.pid !== undefined && isRunning(link.pid)) process.kill(link.pid, 'SIGKILL')
+    let closed = false
+    const closing = link.close().then(() => {
+      closed = true
+    })
+    const gone = async (): Promise<void> => {
+      while (!closed && link.pid !== undefined && isRunning(link.pid))
+        await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    await Promise.race([closing, gone()])
   }
 
   #ask(): ServerProcess {
