@@ -24,6 +24,9 @@ interface ApplyOptions {
   resolution: number
 }
 
+// `apply.sh … --dry-run | head` is no failure.
+process.stdout.once('error', () => process.exit())
+
 const program = new Command('netem')
   .description('Impairs the link of netem/topology.sh with the kernel’s netem.')
   .exitOverride()

@@ -1,0 +1,186 @@
+/**
+ * A proxy behind an impaired link, for the scripts in a lab's `netem/` folder: the programs are the ones that a student starts
+ * by hand (`npm run server`, `npm run client`), and the link is impaired by either backend.
+ *
+ *     emulator:  client ──UDP── link emulator ──UDP── proxy, all on loopback
+ *     kernel:    client, routers with tc netem, proxy, each in a network namespace (netem/README.md)
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import type { EmulatorCounters } from '../../src/link/emulator.ts'
+import { startEmulatorProcess } from '../../src/link/emulator-process.ts'
+import { type Backend, chooseBackend, enterWords, KernelLink, topology } from '../../src/link/kernel-link.ts'
+import { KERNEL_SERVER } from '../../src/link/kernel-topology.ts'
+import type { Profile } from '../../src/link/profile.ts'
+import type { Cleanup } from './cleanup.ts'
+
+const RUN = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const START_TIMEOUT_MS = 60_000
+
+/** A program ended as it should not have; the message has its last words. */
+export class ProgramError extends Error {
+  override name = 'ProgramError'
+}
+
+export interface ImpairedLink {
+  backend: Backend
+  /** Why it is the emulator although the kernel would have been taken too. */
+  reason: string | undefined
+  /** For `npm run client -- -c FILE`. */
+  clientConfig(encapsulation?: 'datagram' | 'single-stream' | 'stream-per-packet'): string
+  /** Runs Node at the client's end of the link; resolves with what it prints. Rejects with ProgramError. */
+  runClient(args: readonly string[]): Promise<string>
+  /** What the emulator did to the packets; undefined with the kernel, which does not say. */
+  counters(): Promise<EmulatorCounters | undefined>
+}
+
+/** The arguments of `runClient` that start one of the project's commands. */
+export function projectCommand(name: string, ...args: string[]): string[] {
+  return [RUN, name, ...args]
+}
+
+/** What it opens is closed by `cleanup`. Rejects with KernelBackendError, EmulatorError or ProgramError. */
+export async function openImpairedLink(
+  options: { profile: Profile; backend: Backend | 'auto'; seed: string },
+  cleanup: Cleanup,
+): Promise<ImpairedLink> {
+  const { profile, seed } = options
+  const { backend, reason } = chooseBackend(options.backend)
+  const folder = cleanup.scratch()
+  const certificates = await makeTestCertificates(folder)
+  const kernel = backend === 'kernel'
+  if (kernel) {
+    topology('up')
+    cleanup.defer(() => topology('down'))
+    await KernelLink.open().apply(profile)
+  }
+  const proxy = await startProxy(
+    kernel ? enterWords('server') : [],
+    kernel ? `host = "${KERNEL_SERVER.ipv4}"\nport = 4433` : 'host = "127.0.0.1"\nport = 0',
+    certificates,
+    cleanup,
+  )
+  let address = proxy
+  let counters: ImpairedLink['counters'] = async () => undefined
+  if (!kernel) {
+    const emulator = await startEmulatorProcess({ profile, seed, to: proxy })
+    cleanup.defer(() => emulator.close())
+    address = emulator.address
+    counters = () => emulator.counters()
+  }
+  const words = kernel ? enterWords('client') : []
+  return {
+    backend,
+    reason,
+    counters,
+    clientConfig: (encapsulation = 'datagram') => {
+      const file = join(folder, `client-${encapsulation}.toml`)
+      writeFileSync(file, clientToml(address, certificates.ca, encapsulation))
+      return file
+    },
+    runClient: args => finished(start(words, args, cleanup)),
+  }
+}
+
+function clientToml({ host, port }: { host: string; port: number }, ca: string, encapsulation: string): string {
+  return `
+    [proxy]
+    template = "https://localhost:${port}/.well-known/masque/ip/{target}/{ipproto}/"
+    address = "${host}:${port}"
+    [tls]
+    ca = ${JSON.stringify(ca)}
+    [tunnel]
+    encapsulation = "${encapsulation}"
+    [reconnect]
+    enabled = false
+    [log]
+    level = "error"
+  `
+}
+
+async function startProxy(
+  words: readonly string[],
+  listen: string,
+  certificates: { server: string; serverKey: string },
+  cleanup: Cleanup,
+): Promise<{ host: string; port: number }> {
+  const file = join(cleanup.scratch(), 'server.toml')
+  writeFileSync(
+    file,
+    `
+    [listen]
+    ${listen}
+    [tls]
+    certificate = ${JSON.stringify(certificates.server)}
+    key = ${JSON.stringify(certificates.serverKey)}
+    [pool]
+    ipv4 = "10.89.0.0/24"
+    ipv6 = "fd00:89::/64"
+    [[hosts]]
+    name = "echo"
+    ipv4 = "10.90.0.1"
+    ipv6 = "fd00:90::1"
+    [auth]
+    mode = "none"
+    [api]
+    enabled = false
+    [log]
+    level = "error"
+  `,
+  )
+  const child = start(words, projectCommand('server', '-c', file), cleanup)
+  return await new Promise((resolve, reject) => {
+    let said = ''
+    const timer = setTimeout(
+      () => reject(new ProgramError(`the proxy did not start in ${START_TIMEOUT_MS / 1000} s`)),
+      START_TIMEOUT_MS,
+    )
+    const hear = (text: string): void => {
+      said = (said + text).slice(-2000)
+      const match = /proxy +https:\/\/([^/]+):(\d+)\//.exec(said)
+      if (match === null) return
+      clearTimeout(timer)
+      resolve({ host: match[1], port: Number(match[2]) })
+    }
+    child.stdout?.setEncoding('utf8').on('data', hear)
+    child.stderr?.setEncoding('utf8').on('data', hear)
+    child.once('close', status => {
+      clearTimeout(timer)
+      reject(new ProgramError(`the proxy ended with status ${status}: ${said.trim()}`))
+    })
+  })
+}
+
+/** `words`: what leads into a namespace. The process ends with this one, or when `cleanup` says so. */
+function start(words: readonly string[], args: readonly string[], cleanup: Cleanup): ChildProcess {
+  const [program, ...rest] = [...words, process.execPath, ...args]
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise<void>(resolve => {
+    child.once('close', () => resolve())
+    child.once('error', () => resolve())
+  })
+  cleanup.defer(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  return child
+}
+
+function finished(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    let errors = ''
+    child.stdout?.setEncoding('utf8').on('data', text => {
+      output += text
+    })
+    child.stderr?.setEncoding('utf8').on('data', text => {
+      errors = (errors + text).slice(-2000)
+    })
+    child.once('error', error => reject(new ProgramError(error.message)))
+    // A client that nothing answered ends with status 1, and has said so in its output.
+    child.once('close', () => (output === '' ? reject(new ProgramError(errors.trim())) : resolve(output)))
+  })
+}
