@@ -30,6 +30,8 @@ export interface Chart {
   rows: readonly ChartRow[]
   /** Heads of the two columns of numbers; default predicted and measured. */
   columns?: readonly [predicted: string, measured: string]
+  /** The rows are of different units: each bar has a scale of its own. */
+  ownScales?: boolean
 }
 
 /** Under this key of `context.show` the panel finds the charts of the check that runs. */
@@ -72,8 +74,7 @@ export function chartLines(chart: Chart, { width, rows, marks, position = '' }: 
   const bar = Math.max(0, width - label - 1 - 2 * NUMBER_COLUMNS - MARK_COLUMNS)
   const [predicted, measured] = chart.columns ?? ['predicted', 'measured']
   const legend = ` ${marks.barFull} ${measured}, ${PREDICTED} ${predicted}`
-  const numbers = chart.rows.flatMap(row => [row.predicted, row.measured]).filter(isNumber)
-  const top = Math.max(...numbers, 0)
+  const top = largest(...chart.rows.flatMap(row => [row.predicted, row.measured]))
   return [
     [
       { text: title.padEnd(width - position.length), style: 'strong' },
@@ -88,7 +89,7 @@ export function chartLines(chart: Chart, { width, rows, marks, position = '' }: 
       const style: Style = row.good === undefined ? 'accent' : row.good ? 'good' : 'bad'
       return [
         { text: `${cut(row.label, label).padEnd(label)} ` },
-        ...barSpans(row, bar, top, style, marks),
+        ...barSpans(row, bar, chart.ownScales ? largest(row.predicted, row.measured) : top, style, marks),
         { text: numberText(row.predicted).padStart(NUMBER_COLUMNS) },
         { text: numberText(row.measured).padStart(NUMBER_COLUMNS), style: 'strong' },
         ...(row.good === undefined ? [] : [{ text: `  ${row.good ? marks.good : marks.bad}`, style }]),
@@ -124,6 +125,10 @@ function barSpans(row: ChartRow, columns: number, top: number, style: Style, mar
       ? part(0, columns)
       : [...part(0, at), { text: PREDICTED, style: 'strong' as const }, ...part(at + 1, columns)]
   return spans.filter(span => span.text !== '')
+}
+
+function largest(...values: (number | undefined)[]): number {
+  return Math.max(...values.filter(isNumber), 0)
 }
 
 function numberText(value: number | undefined): string {

@@ -27,8 +27,10 @@ export interface LabServer {
   connect(overrides?: ClientConfigOverrides, by?: SocketAddress): Promise<MasqueClient>
 }
 
-export async function startServer(scope: Scope, options: { api?: boolean } = {}): Promise<LabServer> {
-  const certificates = await makeTestCertificates(join(await scope.scratch(), 'cert'), { clientNames: [] })
+let folders = 0
+
+export async function startServer(scope: Scope, options: { api?: boolean; retry?: 'always' } = {}): Promise<LabServer> {
+  const certificates = await makeTestCertificates(join(await scope.scratch(), `cert-${++folders}`), { clientNames: [] })
   const library = IpAddress.parse('10.90.1.7')
   const server = await MasqueServer.start(
     defaultServerConfig({
@@ -36,6 +38,7 @@ export async function startServer(scope: Scope, options: { api?: boolean } = {})
       pool: { ipv4: IpPrefix.parse('10.89.1.0/24') },
       hosts: [{ name: 'library', ipv4: library }],
       api: { enabled: options.api === true, host: '127.0.0.1', port: 0 },
+      limits: { retry: options.retry ?? 'never' },
       // Payloads of this size are refused by nothing on loopback; each client says what it sends itself.
       quic: { maxUdpPayload: 1500 },
       log: { level: 'silent' },
