@@ -13,7 +13,7 @@ let emulator: LinkEmulator | undefined
 
 process.on('message', (order: ChildOrder) => {
   obey(order).then(
-    result => answer({ kind: 'result', id: order.id, result }),
+    result => answer({ kind: 'result', id: order.id, result }, () => order.method === 'close' && process.disconnect()),
     (error: Error) => answer({ kind: 'error', id: order.id, name: error.name, message: error.message }),
   )
 })
@@ -38,7 +38,7 @@ async function obey(order: ChildOrder): Promise<unknown> {
   }
 }
 
-function answer(message: ChildAnswer): void {
+function answer(message: ChildAnswer, sent: () => void = () => {}): void {
   // The channel may have closed in the meantime; then there is nobody to tell.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+  if (process.connected) process.send?.(message, undefined, undefined, sent)
 }

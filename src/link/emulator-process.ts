@@ -129,8 +129,8 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
 
   async #shutDown(): Promise<void> {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), CLOSE_TIMEOUT_MS)
-    await Promise.race([this.#ask({ method: 'close' }).catch(() => {}), this.#ended])
-    if (this.#child.connected) this.#child.disconnect()
+    // The child hangs up. If this side did, Node would not tell when the child's output has been read ('close').
+    this.#ask({ method: 'close' }).catch(() => {})
     await this.#ended
     clearTimeout(timer)
   }
