@@ -18,6 +18,7 @@ const commands = {
   bench: '../../bench/cli.ts',
   cert: './cert.ts',
   'netem-kernel': './netem-kernel.ts',
+  experiment: './experiment.ts',
   'test-interop': '../../interop/run.ts',
 }
 if (!Object.hasOwn(commands, command)) {
