@@ -110,7 +110,12 @@ async function warmUp(bed: Testbed, durationMs: number, context: RunContext): Pr
   const count = Math.ceil(durationMs / WARM_UP_INTERVAL_MS)
   await Promise.all(
     bed.clients.map(client =>
-      pingTrain(client.host, bed.library, { count, intervalMs: WARM_UP_INTERVAL_MS, timeoutMs: durationMs }),
+      pingTrain(client.host, bed.library, {
+        count,
+        intervalMs: WARM_UP_INTERVAL_MS,
+        timeoutMs: durationMs,
+        signal: context.signal,
+      }),
     ),
   )
 }

@@ -8,6 +8,8 @@ import { FlowSource } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import { createLogger } from '../log/logger.ts'
+import { GreedySink } from '../measure/greedy-sink.ts'
+import { RequestResponder } from '../measure/request-responder.ts'
 import { defaultServerConfig } from '../server/config.ts'
 import { MasqueServer } from '../server/server.ts'
 import {
@@ -47,6 +49,8 @@ const handlers: Handlers = {
       log: { level: 'error', ...overrides.log },
     })
     server = await MasqueServer.start(config, { logger: createLogger({ level: config.log.level }) })
+    new GreedySink(library())
+    new RequestResponder(library())
     return { ...server.address, apiUrl: server.apiUrl }
   },
   sink({ flowId, sent }) {

@@ -79,7 +79,10 @@ export class Testbed {
   #serverAddress!: { host: string; port: number }
   #apiUrl: string | undefined
   #closed: Promise<void> | undefined
-  /** IPv4 address of the library, the host behind the proxy: pings, UDP echo (port 7), discard (9), flows (5001). */
+  /**
+   * IPv4 address of the library, the host behind the proxy. It answers pings, UDP echo (port 7), greedy flows (5002) and
+   * requests (5003), counts paced flows (5001; see `sink`), and discards (9).
+   */
   readonly library = IpAddress.parse(LIBRARY.ipv4)
   /** Its IPv6 address. */
   readonly library6 = IpAddress.parse(LIBRARY.ipv6)
