@@ -9,6 +9,9 @@ PREFIX=${MASQUE_NETEM_PREFIX:-masque}
 HOLDER=$PREFIX-netem-holder
 NAMESPACES=(client router0 router1 server)
 
+# Where the kernel's settings are read; tests have some of their own.
+PROC_SYS=${MASQUE_NETEM_PROC_SYS:-/proc/sys}
+
 # Exit statuses, one for each thing that can be in the way (README.md has the list).
 STATUS_FAILED=1
 STATUS_USAGE=2

@@ -42,7 +42,7 @@ choose_mode() {
 }
 
 sysctl_is() {
-  [[ -r /proc/sys/$1 && $(<"/proc/sys/$1") == "$2" ]]
+  [[ -r $PROC_SYS/$1 && $(<"$PROC_SYS/$1") == "$2" ]]
 }
 
 # Why a user namespace could not be had; $1 is what unshare said.

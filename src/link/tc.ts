@@ -86,7 +86,7 @@ export function netemOptions(impairment: Impairment, everything = false): string
   if (everything || duplicate.rate > 0) options.push('duplicate', ...chance(duplicate, everything))
   if (everything || corrupt.rate > 0) options.push('corrupt', ...chance(corrupt, everything))
   // With a rate, netem lets no packet go before the one that came before it: that is all that this one does.
-  if (impairment.keepOrder && impairment.jitterMs > 0) options.push('rate', ORDER_KEEPING_RATE)
+  if (impairment.keepOrder) options.push('rate', ORDER_KEEPING_RATE)
   else if (everything) options.push('rate', '0bit')
   return options
 }
