@@ -49,7 +49,7 @@ export class ClockWatch {
     const now = this.#clock.now()
     const from = this.#last
     this.#last = now
-    // Never back, not even by a little: that is what monotonic means.
+    // A step back is never in order, however short; one shorter than the time since the last look cannot be seen, though.
     const gapMs = now < from ? now - from : now - from - TICK_MS
     if (now >= from && gapMs <= JUMP_MS) return
     this.#shiftMs += gapMs

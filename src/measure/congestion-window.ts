@@ -5,7 +5,7 @@
  *
  *   first sample R:   SRTT = R           RTTVAR = R/2
  *   later:            RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R|,   SRTT = 7/8 SRTT + 1/8 R
- *   RTO = SRTT + 4 RTTVAR, at least `minMs`, doubled each time that it runs out in vain, at most `maxMs`
+ *   RTO = SRTT + 4 RTTVAR, at least `minMs`, doubled each time that it runs out in vain until something new arrives, at most `maxMs`
  */
 export class RttEstimator {
   #smoothedMs: number | undefined
@@ -34,7 +34,7 @@ export class RttEstimator {
   /** A round-trip time in ms, of a packet that was sent once (Karn's algorithm, §3). Negative ones are ignored. */
   sample(rttMs: number): void {
     if (!(rttMs >= 0)) return
-    this.#backOff = 1
+    this.onProgress()
     if (this.#smoothedMs === undefined) {
       this.#smoothedMs = rttMs
       this.#deviationMs = rttMs / 2
@@ -42,6 +42,11 @@ export class RttEstimator {
     }
     this.#deviationMs += (Math.abs(this.#smoothedMs - rttMs) - this.#deviationMs) / 4
     this.#smoothedMs += (rttMs - this.#smoothedMs) / 8
+  }
+
+  /** Something new arrived: the path lives, and the timeout is as short again as the samples say. */
+  onProgress(): void {
+    this.#backOff = 1
   }
 
   /** The timeout ran out in vain (§5.5). */

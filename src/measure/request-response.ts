@@ -4,7 +4,7 @@ import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { RttEstimator } from './congestion-window.ts'
-import { aborted, lossOf, type ProbeOutcome, type ProbeReport, sleep, sourceFor } from './report.ts'
+import { lossOf, type ProbeOutcome, type ProbeReport, sleep, sourceFor } from './report.ts'
 import {
   type DataSegment,
   decodeSegment,
@@ -107,6 +107,7 @@ export async function runRequestResponse(options: RequestResponseOptions): Promi
     if (stop.signal.aborted) return
     outcome = reason
     stop.abort()
+    for (const exchange of exchanges.values()) exchange.close()
   }
   const onAbort = () => end('aborted')
   if (signal?.aborted) onAbort()
@@ -142,8 +143,8 @@ export async function runRequestResponse(options: RequestResponseOptions): Promi
       },
     })
     exchanges.set(index, exchange)
-    await Promise.race([exchange.done, aborted(stop.signal)])
-    exchange.close()
+    exchange.start()
+    await exchange.done
     exchanges.delete(index)
     watch.look()
     if (stop.signal.aborted) return
@@ -250,6 +251,7 @@ class Exchange {
   #progressMs: number
   readonly #deadlineMs: number
   #timer: unknown
+  #isClosed = false
   #finish: () => void = () => {}
 
   constructor(options: ExchangeOptions) {
@@ -261,11 +263,12 @@ class Exchange {
     this.done = new Promise(resolve => {
       this.#finish = resolve
     })
-    // In the next turn: over a link in memory the response comes before the sending returns.
-    this.#timer = options.clock.setTimeout(() => {
-      this.#ask()
-      this.#armTimer()
-    }, 0)
+  }
+
+  /** Not in the constructor: over a link in memory the response comes before the sending returns. */
+  start(): void {
+    this.#ask()
+    this.#armTimer()
   }
 
   receive({ index, data }: DataSegment): 'new' | 'duplicate' | 'bad' {
@@ -274,6 +277,7 @@ class Exchange {
     if (index >= this.#arrived.length || !isLengthRight) return 'bad'
     if (this.#arrived[index] === 1) return 'duplicate'
     const nowMs = clock.now()
+    rtt.onProgress()
     if (this.#isFirstAsking) rtt.sample(nowMs - this.#askedAtMs)
     // One sample an asking: the segments behind the first one wait for each other.
     this.#isFirstAsking = false
@@ -283,7 +287,7 @@ class Exchange {
     this.firstByteMs ??= nowMs
     if (this.#missing === 0) {
       this.completedMs = nowMs
-      this.#finish()
+      this.close()
       return 'new'
     }
     while (this.#arrived[this.#lowest] === 1) this.#lowest++
@@ -294,8 +298,11 @@ class Exchange {
     return 'new'
   }
 
+  /** Ends it as it is. */
   close(): void {
     this.#options.clock.clearTimeout(this.#timer)
+    this.#isClosed = true
+    this.#finish()
   }
 
   /** For what is missing of the next 64 segments. */
@@ -313,12 +320,12 @@ class Exchange {
 
   #armTimer(): void {
     const { clock, rtt } = this.#options
+    if (this.#isClosed) return
     const dueMs = Math.min(this.#progressMs + rtt.rtoMs, this.#deadlineMs)
     this.#timer = clock.setTimeout(
       () => {
-        if (this.#missing === 0) return
         const nowMs = clock.now()
-        if (nowMs >= this.#deadlineMs) return this.#finish()
+        if (nowMs >= this.#deadlineMs) return this.close()
         if (nowMs >= this.#progressMs + rtt.rtoMs) {
           // Karn's algorithm: which asking a segment answers is not known any more.
           this.#isFirstAsking = false

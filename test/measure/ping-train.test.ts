@@ -4,6 +4,8 @@ import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { type PingSource, pingTrain } from '../../src/measure/ping-train.ts'
 import { FakeClock } from '../hosts/fake-clock.ts'
+import { twoHosts } from './two-hosts.ts'
+import { PlainDirection } from './virtual-link.ts'
 
 const TARGET = IpAddress.parse('10.0.0.2')
 
@@ -153,5 +155,82 @@ describe('pingTrain', () => {
     expect(result).to.deep.include({ sent: 9, received: 6, lossRatio: 3 / 9, duplicates: 0, reordered: 0 })
     expect(result.rttMs).to.deep.include({ min: 4, max: 4 })
     expect(clock.pendingTimers).to.equal(0)
+  })
+
+  it('keeps a record of each request', async () => {
+    const { host, clock } = network(10, 'timeout')
+    const train = pingTrain(host, TARGET, { count: 2, intervalMs: 100 })
+    await clock.advance(5000)
+    const { records, outcome } = await train
+    expect(outcome).to.equal('complete')
+    expect(records).to.deep.equal([
+      { sequence: 0, sentMs: 0, lateMs: 0, rttMs: 10, failure: undefined, suspect: false },
+      { sequence: 1, sentMs: 100, lateMs: 0, rttMs: undefined, failure: 'timeout', suspect: false },
+    ])
+  })
+
+  it('has an interval for the loss ratio', async () => {
+    const { host, clock } = network(...Array.from({ length: 50 }, (_, i): Fate => (i % 10 === 0 ? 'timeout' : 5)))
+    const train = pingTrain(host, TARGET, { count: 50, intervalMs: 10 })
+    await clock.advance(5000)
+    const { lossRatio, lossInterval } = await train
+    expect(lossRatio).to.equal(0.1)
+    expect(lossInterval.low).to.be.closeTo(0.0435, 1e-4)
+    expect(lossInterval.high).to.be.closeTo(0.2136, 1e-4)
+  })
+
+  it('ends when aborted, with what there is, and does not count what is under way', async () => {
+    const { host, clock } = network(10, 10, 10, 300, 10, 10)
+    const controller = new AbortController()
+    const train = pingTrain(host, TARGET, { count: 6, intervalMs: 100, signal: controller.signal })
+    clock.setTimeout(() => controller.abort(), 350)
+    await clock.advance(350)
+    const result = await train
+    expect(result).to.deep.include({ outcome: 'aborted', sent: 3, received: 3, lossRatio: 0 })
+    expect(result.durationMs).to.equal(350)
+  })
+
+  it('sends nothing when it is aborted before it begins', async () => {
+    const { host, sentAt } = network(10)
+    const result = await pingTrain(host, TARGET, { signal: AbortSignal.abort() })
+    expect(result).to.deep.include({ outcome: 'aborted', sent: 0, received: 0, lossRatio: 0 })
+    expect(sentAt).to.deep.equal([])
+  })
+
+  it('ends when the peer was silent for too long, with what there is', async () => {
+    const { clock, client } = twoHosts(new PlainDirection((n: number) => (n < 5 ? 10 : [])))
+    const train = pingTrain(client, TARGET, { count: 1000, intervalMs: 100, timeoutMs: 500, giveUpAfterMs: 2000 })
+    const result = await clock.until(train)
+    expect(result).to.deep.include({ outcome: 'silent', received: 5 })
+    expect(result.durationMs).to.be.within(2000, 2700)
+    expect(result.rttMs).to.deep.include({ count: 5 })
+  })
+
+  it('ends when the host is closed', async () => {
+    const { clock, client } = twoHosts()
+    clock.setTimeout(() => client.close(), 250)
+    const result = await clock.until(pingTrain(client, TARGET, { count: 100, intervalMs: 100 }))
+    expect(result).to.deep.include({ outcome: 'closed', received: 3 })
+  })
+
+  it('marks what lies across a jump of the clock, uses it in no statistic, and moves its schedule', async () => {
+    for (const jumpMs of [5000, -300]) {
+      const { clock, client } = twoHosts()
+      clock.setTimeout(() => clock.jump(jumpMs), 1005)
+      const train = pingTrain(client, TARGET, { count: 40, intervalMs: 50, timeoutMs: 1000 })
+      const result = await clock.until(train)
+      expect(result.outcome).to.equal('complete')
+      expect(result.sent).to.equal(40)
+      expect(result.clockJumps).to.have.length(1)
+      expect(result.suspect).to.be.within(1, 15)
+      expect(result.records.filter(({ suspect }) => suspect)).to.have.length(result.suspect)
+      expect(result.rttMs!.min).to.be.closeTo(20, 0.01)
+      expect(result.rttMs!.max).to.be.closeTo(20, 0.01)
+      expect(result.lossRatio).to.equal(0)
+      // No burst: requests after the jump are still about an interval apart.
+      const sent = result.records.filter(({ suspect }) => !suspect).map(({ sentMs }) => sentMs)
+      const closest = Math.min(...sent.slice(1).map((ms, i) => Math.abs(ms - sent[i])))
+      expect(closest).to.be.above(20)
+    }
   })
 })

@@ -28,7 +28,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimeout(callback: () => void, ms: number): Timer {
-    const timer = { atMs: this.#now + Math.max(0, ms), order: this.#order++, callback, isCancelled: false }
+    // As in Node, where no timer is shorter than 1 ms; else time might never pass.
+    const timer = { atMs: this.#now + (ms > 0 ? ms : 1), order: this.#order++, callback, isCancelled: false }
     this.#push(timer)
     return timer
   }
@@ -143,8 +144,11 @@ export class PlainDirection implements Direction {
       return
     }
     this.#freeAtMs = nowMs + waitMs + (payload.length * 8000) / this.#bitsPerSecond
-    for (const delay of delays) this.#pending.push({ payload, tag, dueMs: this.#freeAtMs + delay })
-    this.#pending.sort((a, b) => a.dueMs - b.dueMs)
+    for (const delay of delays) {
+      const dueMs = this.#freeAtMs + delay
+      const at = this.#pending.findLastIndex(other => other.dueMs <= dueMs) + 1
+      this.#pending.splice(at, 0, { payload, tag, dueMs })
+    }
   }
 
   nextDueMs(): number | undefined {
