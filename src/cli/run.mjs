@@ -17,6 +17,7 @@ const commands = {
   functional: './functional.ts',
   bench: '../../bench/cli.ts',
   cert: './cert.ts',
+  netem: './netem.ts',
   'netem-kernel': './netem-kernel.ts',
   experiment: './experiment.ts',
   'test-interop': '../../interop/run.ts',

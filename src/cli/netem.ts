@@ -1,0 +1,114 @@
+/** `npm run netem -- run | list | show | check`: impaired links, on their own. */
+
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { loadProfile, profileNames } from '../link/load-profile.ts'
+import { EmulatorError, type SocketAddress } from '../link/udp-socket.ts'
+import { kernelUnavailable, runKernel } from './netem-backend.ts'
+import { checkProfile } from './netem-check.ts'
+import { runEmulator } from './netem-run.ts'
+import { describeProfile, profileList } from './netem-show.ts'
+import { interrupted, runCommand } from './run-command.ts'
+
+const program = new Command('npm run netem --').description('Impairs a link as a profile says.')
+
+program
+  .command('run')
+  .description('a link between UDP clients and a UDP server; shows what it does to their datagrams')
+  .argument('<profile>', 'name of a shipped profile (see `list`), or a file')
+  .option('--to <host:port>', 'the server', address)
+  .option('--listen <host:port>', 'where clients send to; anything but loopback lets other machines in', address)
+  .option('--second <host:port>', 'the second attachment, for a handover', address)
+  .option('--seed <text>', 'the same seed and arrivals give the same decisions', '1')
+  .option('--duration <seconds>', 'end after so long; without it Ctrl-C ends', positive)
+  .option('--json', 'one JSON object a line', false)
+  .addOption(
+    new Option('--backend <which>', 'kernel: tc netem between network namespaces (Linux)')
+      .choices(['emulator', 'kernel', 'auto'])
+      .default('emulator'),
+  )
+  .addHelpText('after', '\nExample: npm run netem -- run lte --listen 127.0.0.1:5433 --to 127.0.0.1:4433')
+  .action(run)
+
+program
+  .command('list')
+  .description('the shipped profiles')
+  .option('--json', 'names and titles as JSON')
+  .action((options: { json?: boolean }) => {
+    const profiles = profileNames().map(loadProfile)
+    if (options.json) console.log(JSON.stringify(profiles.map(({ name, title }) => ({ name, title }))))
+    else console.log(profileList(profiles, width()))
+  })
+
+program
+  .command('show')
+  .description('what a profile is: its numbers, and its timeline as a figure')
+  .argument('<profile...>', 'names of shipped profiles, or files')
+  .action((names: string[]) => {
+    console.log(names.map(name => describeProfile(loadProfile(name), width())).join(`\n\n${'='.repeat(width())}\n\n`))
+  })
+
+program
+  .command('check')
+  .description('measures an emulated link on this machine against its profile; exit status 1 when they differ')
+  .argument('<profile...>', 'names of shipped profiles, or files; their timelines are not played')
+  .option('--packets <n>', 'in each direction', positive, 4000)
+  .option('--seed <text>', 'of the link', '1')
+  .option('--json', 'one JSON object a line', false)
+  .action(async (names: string[], options: { packets: number; seed: string; json: boolean }) => {
+    // All of them before the first is measured: a name that is misspelt should not cost half a minute.
+    const profiles = names.map(loadProfile)
+    const stop = new AbortController()
+    void interrupted().then(() => stop.abort())
+    for (const [i, profile] of profiles.entries()) {
+      if (i > 0 && !options.json) console.log()
+      if (!(await checkProfile(profile, { ...options, signal: stop.signal }))) process.exitCode = 1
+    }
+  })
+
+await runCommand(async () => {
+  await program.parseAsync()
+})
+
+interface RunArguments {
+  to?: SocketAddress
+  listen?: SocketAddress
+  second?: SocketAddress
+  seed: string
+  duration?: number
+  json: boolean
+  backend: 'emulator' | 'kernel' | 'auto'
+}
+
+async function run(name: string, options: RunArguments): Promise<void> {
+  const profile = loadProfile(name)
+  const durationMs = options.duration === undefined ? undefined : options.duration * 1000
+  if (options.backend !== 'emulator') {
+    const reason = kernelUnavailable()
+    if (reason === undefined) return runKernel(name, durationMs, interrupted())
+    if (options.backend === 'kernel') throw new EmulatorError(`no kernel backend: ${reason}`)
+    console.error(`emulator instead of the kernel's netem: ${reason}`)
+  }
+  if (options.to === undefined) {
+    throw new EmulatorError('--to is missing: where does the server listen? For example --to 127.0.0.1:4433')
+  }
+  await runEmulator({ ...options, to: options.to, profile, durationMs })
+}
+
+function address(text: string): SocketAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) {
+    throw new InvalidArgumentError('expected HOST:PORT, such as 127.0.0.1:4433 or [::1]:4433.')
+  }
+  return { host: match[1] ?? match[2], port }
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0) return value
+  throw new InvalidArgumentError('expected a number above 0.')
+}
+
+function width(): number {
+  return Math.max(40, Math.min(process.stdout.columns ?? 80, 100))
+}
