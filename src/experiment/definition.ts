@@ -11,6 +11,7 @@ import { ConfigError, failOnProblems, type KeyProblem } from '../config/config-e
 import { choice, flag, table, tables, text } from '../config/fields.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import type { Profile } from '../link/profile.ts'
+import { CONDITIONS } from './conditions.ts'
 import { allCells, type Cell, matches } from './matrix.ts'
 import { PARAMETER_NAMES, PARAMETERS, type ParameterName, type ParameterValue, parameterSpec } from './parameters.ts'
 import { measureOf, PROBE_NAMES, type ProbeName, type ProbeOptions, probe } from './probes.ts'
@@ -272,6 +273,7 @@ function figureProblems(
   parameters: ExperimentDefinition['parameters'],
 ): KeyProblem[] {
   const measures = probes.flatMap(name => probe(name).measures.map(measure => `${name}.${measure.name}`))
+  for (const { name } of CONDITIONS) measures.push(`conditions.${name}`)
   const samples = probes.flatMap(name => probe(name).samples.map(sample => `${name}.${sample.name}`))
   return figures.flatMap(({ kind, measure, x, series }, i) => {
     const problems: KeyProblem[] = []
@@ -293,5 +295,6 @@ function figureProblems(
 
 /** How a column of the results reads: title and unit of `ping.rtt_p95_ms`. */
 export function describeMeasure(name: string): { title: string; unit: string } {
-  return measureOf(name) ?? { title: name, unit: '' }
+  const condition = CONDITIONS.find(measure => `conditions.${measure.name}` === name)
+  return measureOf(name) ?? condition ?? { title: name, unit: '' }
 }

@@ -4,7 +4,7 @@ import { formatNumber } from './charts/axis.ts'
 import { describeMeasure, type ExperimentDefinition } from './definition.ts'
 import { variedParameters } from './figures.ts'
 import type { Cell } from './matrix.ts'
-import { describeValue } from './parameters.ts'
+import { describeValue, parameterSpec } from './parameters.ts'
 import { probe } from './probes.ts'
 import type { RunLine } from './results-file.ts'
 import type { Progress } from './runner.ts'
@@ -53,7 +53,15 @@ export function runText(definition: ExperimentDefinition, line: RunLine): string
 /** The parameters that are varied; the others are the same everywhere. */
 export function cellName(definition: ExperimentDefinition, { parameters }: Pick<Cell, 'parameters'>): string {
   const varied = variedParameters(definition)
-  return varied.length === 0 ? 'the only cell' : varied.map(name => describeValue(name, parameters[name])).join(', ')
+  return varied.length === 0
+    ? 'the only cell'
+    : varied
+        .map(name => {
+          const value = describeValue(name, parameters[name])
+          // A bare number would not say of what.
+          return /^[\d.]+$/.test(value) ? `${parameterSpec(name).title} ${value}` : value
+        })
+        .join(', ')
 }
 
 /** `45 s`, `3 min 20 s`, `2 h 5 min`. */

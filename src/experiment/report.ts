@@ -2,8 +2,10 @@
 
 import { formatNumber } from './charts/axis.ts'
 import type { Figure } from './charts/figure.ts'
+import { CONDITIONS, CONDITIONS_TITLE } from './conditions.ts'
 import { describeMeasure, type ExperimentDefinition } from './definition.ts'
 import { variedParameters } from './figures.ts'
+import type { Measure } from './measure.ts'
 import { describeValue, parameterSpec } from './parameters.ts'
 import { probe } from './probes.ts'
 import type { RunLine } from './results-file.ts'
@@ -32,7 +34,11 @@ export function reportOf(input: ReportInput): string {
     setUp(input),
     '## Results',
     tableNote(summaries),
-    ...definition.probes.map(({ name }) => resultTable(definition, summaries, name)),
+    ...definition.probes.map(({ name }) => {
+      const { title, measures } = probe(name)
+      return resultTable(definition, summaries, title, columnsOf(name, measures))
+    }),
+    resultTable(definition, summaries, CONDITIONS_TITLE, columnsOf('conditions', CONDITIONS)),
     figures.length > 0 ? '## Figures' : '',
     ...figures.map(({ figure, file }) => `![${figure.title}. ${figure.note}](${file})`),
     ...failures(input.runs),
@@ -122,10 +128,10 @@ function tableNote(summaries: readonly CellSummary[]): string {
 function resultTable(
   definition: ExperimentDefinition,
   summaries: readonly CellSummary[],
-  name: ExperimentDefinition['probes'][number]['name'],
+  title: string,
+  columns: readonly string[],
 ): string {
   const varied = variedParameters(definition)
-  const columns = probe(name).measures.map(measure => `${name}.${measure.name}`)
   const header = [
     ...varied.map(parameter => parameterSpec(parameter).title),
     'runs',
@@ -139,7 +145,11 @@ function resultTable(
     failed === 0 ? String(ok) : `${ok} (${failed} failed)`,
     ...columns.map(column => valueText(values[column])),
   ])
-  return `### ${probe(name).title.replace(/^./, first => first.toUpperCase())}\n\n${table(header, rows)}`
+  return `### ${title.replace(/^./, first => first.toUpperCase())}\n\n${table(header, rows)}`
+}
+
+function columnsOf(name: string, measures: readonly Measure[]): string[] {
+  return measures.map(measure => `${name}.${measure.name}`)
 }
 
 export function valueText(value: CellValue | undefined): string {

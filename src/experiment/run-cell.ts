@@ -4,6 +4,7 @@ import type { CongestionControl, Encapsulation } from '../config/sections.ts'
 import type { Impairment, Profile } from '../link/profile.ts'
 import { pingTrain } from '../measure/ping-train.ts'
 import { Testbed } from '../testbed/testbed.ts'
+import { ConditionsRecorder } from './conditions.ts'
 import { type ExperimentDefinition, profilePath } from './definition.ts'
 import type { PlannedRun } from './matrix.ts'
 import type { RunResult } from './measure.ts'
@@ -94,12 +95,14 @@ async function measure(
     for (const [key, value] of Object.entries(result.measurements)) measurements[`${name}.${key}`] = value
     for (const [key, values] of Object.entries(result.samples)) samples[`${name}.${key}`] = values
   }
+  const conditions = await ConditionsRecorder.start(bed)
   if (definition.together) {
     context.onStep(definition.probes.map(each => each.name).join(' and '))
     await Promise.all(definition.probes.map(runProbe))
   } else {
     for (const each of definition.probes) await runProbe(each)
   }
+  for (const [key, value] of Object.entries(await conditions.stop())) measurements[`conditions.${key}`] = value
   return { measurements, samples }
 }
 
