@@ -1,4 +1,7 @@
 /** The checks of lab 4, by task. */
+
+export { checkBloat } from './checks/bloat.ts'
 export { checkCoDel } from './checks/codel.ts'
 export { checkEstimate } from './checks/estimate.ts'
 export { checkMetrics } from './checks/metrics.ts'
+export { checkSweep } from './checks/sweep.ts'

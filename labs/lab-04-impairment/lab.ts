@@ -60,6 +60,41 @@ export const lab = defineLab({
       check: check('checkEstimate'),
     },
     {
+      id: 'sweep',
+      title: 'Loss: datagrams against a stream',
+      kind: 'coding',
+      points: 14,
+      files: ['sweep.ts'],
+      brief: `
+        IP packets go through the tunnel in QUIC datagrams, or as capsules on a stream. On a clean link both are the same. With loss they
+        are not: a datagram that is lost is gone; on a stream it is sent again, and **everything behind it waits**.
+
+        \`\`\`
+        sent          1   2   3   4   5   6   7   8
+        datagrams         2   3   4   5   6   7   8          1 is gone, the others are in time
+        stream                                     12345678  1 is sent again, the others wait for it
+        \`\`\`
+
+        How many packets are held up at 5 % loss, and for how long? In \`sweep.ts\`, write the model: \`predictDatagrams\`,
+        \`lossDetectionMs\` and \`predictStream\`. **Before you run the check, write down what you expect** for a packet in each 10 ms, 25
+        ms one way, 5 % loss. Then the check sends 400 pings at each of four loss rates through two tunnels on the same link, and shows
+        your prediction beside what was measured.
+      `,
+      hints: [
+        'When does the acknowledgement of the k-th packet behind a lost one arrive? That packet is sent k · everyMs later, and then a round trip passes.',
+        'The time threshold needs both: 9/8 of a round trip, **and** an acknowledgement of a later packet. So it is the later one of these two. Of the two thresholds it is then the earlier one.',
+        'A packet waits for the lost packet k places before it when that one is lost and none of the k packets after it: loss · (1 - loss)^k.',
+        'Sum up over k = 0, 1, 2 … while R - k · everyMs is above 0: the probabilities give the share, the probabilities times what is left of R give the mean wait.',
+      ],
+      reading: [
+        'RFC 9002 §6.1 Acknowledgment-Based Detection',
+        'RFC 9221 §5',
+        `${HANDOUT}, "Nobody waits, or everybody"`,
+      ],
+      timeoutMs: 120_000,
+      check: check('checkSweep'),
+    },
+    {
       id: 'metrics',
       title: 'Jitter and reordering',
       kind: 'coding',
@@ -87,6 +122,39 @@ export const lab = defineLab({
       ],
       reading: ['RFC 3550 §6.4.1', 'RFC 4737 §3, §4', 'src/measure/reorder.ts, src/measure/statistics.ts, afterwards'],
       check: check('checkMetrics'),
+    },
+    {
+      id: 'bloat',
+      title: 'Bufferbloat',
+      kind: 'coding',
+      points: 10,
+      files: ['bloat.ts'],
+      brief: `
+        Memory is cheap, so devices have large queues. No packet is lost that way; and every packet waits behind all of them. The profile
+        \`bufferbloat\` is such a line:
+
+        \`\`\`
+                        256 KiB                1 Mbit/s
+        somebody's upload ---> [#################] ---> 15 ms ---> proxy
+        your ping         --->                 ^
+                                               | waits for everything before it
+        \`\`\`
+
+        Idle, a ping takes 30 ms. **What does it take during an upload? Write down a number.** Then, in \`bloat.ts\`, write \`fullQueueMs\`,
+        \`roundTripUnderLoadMs\`, \`fullAfterMs\` and \`limitFor\`. The check measures on the real profile, and then once more with the limit
+        that your \`limitFor\` gives for 50 ms.
+      `,
+      hints: [
+        'First, how many bits are in a full queue? A limit is either in bytes or in packets: `"bytes" in link.limit`.',
+        'Bits divided by bit/s are seconds.',
+        'In each second, `offered` come in and `bitsPerSecond` go out. What stays is in the queue.',
+      ],
+      reading: [
+        `${HANDOUT}, "The queue before the bottleneck"`,
+        'Gettys and Nichols, "Bufferbloat: Dark Buffers in the Internet"',
+      ],
+      timeoutMs: 120_000,
+      check: check('checkBloat'),
     },
     {
       id: 'codel',

@@ -1,0 +1,39 @@
+/**
+ * Task 4: what a queue that is too large does to everybody. A prediction.
+ *
+ * A link sends `bitsPerSecond`. What comes faster waits in a queue before it, first in, first out. What does not fit into the queue
+ * any more is dropped. All bytes are counted as the link counts them, with all headers.
+ */
+
+export interface Bottleneck {
+  bitsPerSecond: number
+  /** How much the queue holds. */
+  limit: { packets: number } | { bytes: number }
+}
+
+/**
+ * How long a packet waits that comes when the queue is full, ms: until everything before it has been sent.
+ *
+ * @param packetBytes of the packets that fill the queue; matters where the limit is in packets
+ */
+export function fullQueueMs(link: Bottleneck, packetBytes: number): number {
+  throw new Error('TODO: fullQueueMs')
+}
+
+/** The round-trip time while the queue of the way up is full, ms. `roundTripMs` is that of the idle link. */
+export function roundTripUnderLoadMs(link: Bottleneck, packetBytes: number, roundTripMs: number): number {
+  throw new Error('TODO: roundTripUnderLoadMs')
+}
+
+/**
+ * How long it takes from an empty queue to a full one when `offeredBitsPerSecond` come in, ms. Infinity if that never happens.
+ * While the queue fills, the link goes on sending.
+ */
+export function fullAfterMs(link: Bottleneck, packetBytes: number, offeredBitsPerSecond: number): number {
+  throw new Error('TODO: fullAfterMs')
+}
+
+/** The largest limit in bytes (a whole number) with which nobody waits longer than `targetMs` in the queue. */
+export function limitFor(bitsPerSecond: number, targetMs: number): number {
+  throw new Error('TODO: limitFor')
+}
