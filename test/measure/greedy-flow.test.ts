@@ -21,7 +21,7 @@ function run(up: Direction, down: Direction, options: Partial<GreedyFlowOptions>
   const flow = runGreedyFlow({
     host: hosts.client,
     destination: TARGET,
-    durationMs: 5000,
+    durationMs: 3000,
     flowId: 1,
     random: new Random('token'),
     ...options,
@@ -66,7 +66,7 @@ describe('runGreedyFlow', () => {
       onProgress: sample => seen.push(sample),
     })
     const { samples, lossEvents, lossRatio, sent } = await clock.until(flow)
-    expect(samples).to.have.length(50)
+    expect(samples).to.have.length(30)
     expect(seen).to.deep.equal(samples)
     expect(samples[0].ssthreshPackets === Infinity || samples[0].lost > 0).to.equal(true)
     const windows = samples.map(({ cwndPackets }) => cwndPackets)
@@ -74,8 +74,9 @@ describe('runGreedyFlow', () => {
     expect(Math.max(...windows.slice(10))).to.be.within(22, 32)
     expect(Math.min(...windows.slice(10))).to.be.within(11, 20)
     expect(mean(samples.slice(10).map(({ goodputBitsPerSecond }) => goodputBitsPerSecond))).to.be.within(4.6e6, 5e6)
-    expect(samples.reduce((sum, { lost }) => sum + lost, 0)).to.equal(Math.round(lossRatio * sent))
-    expect(lossEvents).to.be.within(3, 40)
+    // What turns out to be lost after the last sample, while the last packets arrive, is in the total only.
+    expect(samples.reduce((sum, { lost }) => sum + lost, 0)).to.be.closeTo(Math.round(lossRatio * sent), 5)
+    expect(lossEvents).to.be.within(2, 30)
   })
 
   it('slows down with random loss about as the square root formula says', async () => {
@@ -83,7 +84,7 @@ describe('runGreedyFlow', () => {
     const rates: number[] = []
     for (const loss of [0.01, 0.04]) {
       const up = new PlainDirection(() => (random.float() < loss ? [] : 25))
-      const { clock, flow } = run(up, new PlainDirection(25), { durationMs: 20_000 })
+      const { clock, flow } = run(up, new PlainDirection(25), { durationMs: 12_000 })
       const result = await clock.until(flow)
       expect(result.lossRatio).to.be.within(loss / 1.5, loss * 1.5)
       rates.push(result.goodputBitsPerSecond)
@@ -94,11 +95,11 @@ describe('runGreedyFlow', () => {
   })
 
   it('goes on after an outage, with timeouts', async () => {
-    const up = new PlainDirection((_, nowMs) => (nowMs > 2000 && nowMs < 4000 ? [] : 10), {
+    const up = new PlainDirection((_, nowMs) => (nowMs > 2000 && nowMs < 3500 ? [] : 10), {
       bitsPerSecond: 5 * MEGABIT,
       queueBytes: 20_000,
     })
-    const { clock, flow } = run(up, new PlainDirection(10), { durationMs: 8000 })
+    const { clock, flow } = run(up, new PlainDirection(10), { durationMs: 6000 })
     const result = await clock.until(flow)
     expect(result.outcome).to.equal('complete')
     expect(result.timeouts).to.be.within(2, 6)
@@ -200,12 +201,12 @@ describe('runGreedyFlow', () => {
         if (port === 0) continue
         library.udp.send({ sourcePort: GREEDY_PORT, destination: SOURCE, destinationPort: port }, payload)
       }
-      clock.setTimeout(attack, 7)
+      clock.setTimeout(attack, 11)
     }
     attack()
     const result = await clock.until(flow)
     client.close()
-    expect(result.badAcks).to.be.above(1000)
+    expect(result.badAcks).to.be.above(500)
     expect(result.goodputBitsPerSecond / (5 * MEGABIT * (1172 / 1200))).to.be.within(0.9, 1.01)
     expect(result.rttMs!.min).to.be.above(20)
   })
