@@ -60,11 +60,11 @@ const seconds = (minimum: number) => {
 const SEEDS = 'a number of runs from 1 to 10000, or a list of different seeds (whole numbers or texts)'
 const seeds = z.union(
   [
-    z.int().min(1).max(10_000),
+    z.int({ error: SEEDS }).min(1, { error: SEEDS }).max(10_000, { error: SEEDS }),
     z
-      .array(z.union([z.int(), z.string().min(1)]))
-      .min(1)
-      .refine(list => new Set(list.map(String)).size === list.length),
+      .array(z.union([z.int(), z.string().min(1)], { error: SEEDS }), { error: SEEDS })
+      .min(1, { error: SEEDS })
+      .refine(list => new Set(list.map(String)).size === list.length, { error: SEEDS }),
   ],
   { error: SEEDS },
 )

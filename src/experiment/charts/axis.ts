@@ -20,7 +20,8 @@ export function linearAxis(values: readonly number[], ticks = 5, fromZero = true
   const lowest = Math.min(...values, ...(fromZero || values.length === 0 ? [0] : []))
   const highest = Math.max(...values, ...(fromZero || values.length === 0 ? [0] : []))
   // All values the same: an axis needs some length nevertheless.
-  const span = highest - lowest || Math.abs(highest) || 1
+  const length = highest - lowest || Math.abs(highest)
+  const span = length > 1e-100 ? length : 1
   const magnitude = 10 ** Math.floor(Math.log10(span / ticks))
   const step = magnitude * (STEPS.find(each => each * magnitude * ticks >= span * 0.999) ?? 10)
   const first = Math.floor(lowest / step + 1e-9)

@@ -15,10 +15,14 @@ const MARKERS = { unicode: ['●', '■', '▲', '◆', '×', '+', '○', '□']
 /** Lines of at most `width` columns, without a line break at the end. */
 export function terminalFigure(figure: Figure, options: TerminalOptions): string {
   const width = Math.max(60, options.width)
-  const lines = [figure.title, `  ${clip(figure.note, width - 2)}`]
-  if (isEmpty(figure)) return [...lines, '  (no values)'].join('\n')
-  if (figure.kind === 'bars') return [...lines, ...bars(figure, width, options.unicode)].join('\n')
-  return [...lines, ...plot(figure, width, options.unicode)].join('\n')
+  const text = [figure.title, `  ${clip(figure.note, width - 2)}`, ...body(figure, width, options.unicode)].join('\n')
+  // The narrow space in numbers, the ellipsis of long names.
+  return options.unicode ? text : text.replaceAll('\u202f', ' ').replaceAll('…', '~').replaceAll('–', '-')
+}
+
+function body(figure: Figure, width: number, unicode: boolean): string[] {
+  if (isEmpty(figure)) return ['  (no values)']
+  return figure.kind === 'bars' ? bars(figure, width, unicode) : plot(figure, width, unicode)
 }
 
 function bars(figure: BarFigure, width: number, unicode: boolean): string[] {
@@ -38,7 +42,7 @@ function bars(figure: BarFigure, width: number, unicode: boolean): string[] {
       const left = s === 0 ? clip(category, categoryWidth).padEnd(categoryWidth) : ' '.repeat(categoryWidth)
       const name = several ? `  ${clip(series.name, nameWidth).padEnd(nameWidth)}` : ''
       if (value === undefined) return `  ${left}${name}  no value`
-      const interval = value.low === value.high ? '' : ` [${formatNumber(value.low)} … ${formatNumber(value.high)}]`
+      const interval = value.low === value.high ? '' : ` [${formatNumber(value.low)}, ${formatNumber(value.high)}]`
       return `  ${left}${name}  ${bar(axis.position(value.y) * room, unicode)} ${formatNumber(value.y)}${interval}`
     }),
   )
