@@ -57,8 +57,10 @@ export async function runInUml(job: UmlJob): Promise<string> {
     await writeFile(join(directory, 'folder'), job.folder)
     const said = await boot(job, directory)
     const status = await readFile(join(directory, 'status'), 'utf8').catch(() => undefined)
-    if (status === undefined) throw new UmlError(`User Mode Linux ended before its script did; its last words:\n${said}`)
-    if (Number(status) !== 0) throw new UmlError(`the script in User Mode Linux ended with status ${status.trim()}; it said:\n${said}`)
+    if (status === undefined)
+      throw new UmlError(`User Mode Linux ended before its script did; its last words:\n${said}`)
+    if (Number(status) !== 0)
+      throw new UmlError(`the script in User Mode Linux ended with status ${status.trim()}; it said:\n${said}`)
     return await readFile(join(directory, 'output'), 'utf8')
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -99,7 +101,10 @@ function boot(job: UmlJob, directory: string): Promise<string> {
       failure ??= new UmlError(why)
       kill()
     }
-    const timer = setTimeout(() => stop(`User Mode Linux was stopped: not finished after ${timeoutMs / 1000} s`), timeoutMs)
+    const timer = setTimeout(
+      () => stop(`User Mode Linux was stopped: not finished after ${timeoutMs / 1000} s`),
+      timeoutMs,
+    )
     const aborted = () => stop('User Mode Linux was interrupted')
     if (signal?.aborted) aborted()
     signal?.addEventListener('abort', aborted)
@@ -137,12 +142,14 @@ function killGroup(child: ChildProcess): void {
 
 function commandFile(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter)
-  return folders.map(folder => join(folder, name)).find(file => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+  return folders
+    .map(folder => join(folder, name))
+    .find(file => {
+      try {
+        accessSync(file, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
 }

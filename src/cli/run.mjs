@@ -21,6 +21,7 @@ const commands = {
   'netem-kernel': './netem-kernel.ts',
   experiment: './experiment.ts',
   'test-interop': '../../interop/run.ts',
+  'test-netem': '../../netem/agreement/run.ts',
 }
 if (!Object.hasOwn(commands, command)) {
   console.error(`unknown command '${command ?? ''}': one of ${Object.keys(commands).join(', ')} is expected`)

@@ -1,0 +1,69 @@
+/** Measures the emulator: in a process of its own, on the loopback interface. */
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator-process.ts'
+import type { Profile } from '../../src/link/profile.ts'
+import { type Backend, type Measurement, measure, type Plan } from './measurement.ts'
+
+/** Leaves most of a core to the emulator's process. */
+const NAP_MS = 0.15
+
+/** `progress` gets a line for each step. */
+export async function measureEmulator(
+  plan: Plan,
+  seed: string,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Measurement> {
+  const sockets: Socket[] = []
+  let emulator: EmulatorHandle | undefined
+  try {
+    const server = await openSocket(sockets)
+    const client = await openSocket(sockets)
+    // A profile with a second attachment, so that the emulator has one for those that need it.
+    const first = plan.timelines.find(({ second }) => second) ?? plan.cases[0].link
+    const handle = await startEmulatorProcess({
+      profile: { ...first, timeline: [] },
+      seed,
+      to: { host: '127.0.0.1', port: server.address().port },
+      startTimeline: false,
+    })
+    emulator = handle
+    let target = handle.address
+    // A client that changes its network sends over the other attachment from then on.
+    handle.on('address-change', ({ change, to }) => {
+      if (change === 'handover') target = (to === 1 ? handle.secondAddress : handle.address) ?? handle.address
+    })
+    const backend: Backend = {
+      sockets: { client, server, target: () => target, napMs: NAP_MS },
+      async set(link) {
+        target = handle.address
+        await handle.setProfile(link)
+      },
+      async play(profile: Profile) {
+        await handle.setProfile(profile)
+        await handle.beginTimeline()
+      },
+      // The probe sees by itself what was changed.
+      corrupted: async () => ({}),
+    }
+    const result = await measure(backend, plan, progress, signal)
+    const { timing, outside } = await handle.counters()
+    const notes = [
+      `emulator: packets left late by ${timing.p50.toFixed(2)} ms (median), ${timing.p99.toFixed(2)} ms (p99); ` +
+        `dropped outside of the link: ${outside.unsent + outside.unclaimed + outside.refused + (outside.kernelDrops ?? 0)}`,
+    ]
+    return { backend: 'emulator', ...result, notes }
+  } finally {
+    await emulator?.close()
+    for (const socket of sockets) socket.close()
+  }
+}
+
+async function openSocket(all: Socket[]): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 8 * 1024 * 1024 })
+  all.push(socket)
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}

@@ -1,0 +1,145 @@
+/** What a trail says about a link, as series that two-sample tests can compare. Sans-IO. */
+import { Mark, type Trail } from './probe.ts'
+
+export interface Figures {
+  sent: number
+  /**
+   * By sequence number: 1 when a UDP receiver with a checksum got nothing of that packet: it did not arrive, or only with its
+   * contents changed (which the kernel's UDP does not deliver).
+   */
+  lost: Uint8Array
+  /** Lengths of runs of lost packets, in order. */
+  lossRuns: number[]
+  /** Second and later copies. */
+  duplicates: number
+  /** One-way, in order of sending, in ms: first arrivals that were neither changed nor held up. */
+  delaysMs: Float64Array
+  /** Arrivals that were held up, of all first arrivals: 0 to 1. */
+  heldUpShare: number
+  /** By order of first arrival: 1 when a packet that was sent later has arrived before (Type-P-Reordered, RFC 4737 §3). */
+  reordered: Uint8Array
+  /** Arrived with other contents. */
+  corrupted: number
+}
+
+export function figures(trail: Trail): Figures {
+  const sent = trail.sentMs.length
+  const lost = new Uint8Array(sent).fill(1)
+  const delay = new Float64Array(sent).fill(Number.NaN)
+  const reordered: number[] = []
+  let next = 0
+  let corrupted = 0
+  let duplicates = 0
+  let heldUp = 0
+  const seen = new Uint8Array(sent)
+  for (let i = 0; i < trail.sequence.length; i++) {
+    const sequence = trail.sequence[i]
+    if (sequence >= sent) continue
+    if (trail.marks[i] & Mark.corrupted) {
+      corrupted++
+      continue
+    }
+    if (seen[sequence]) {
+      duplicates++
+      continue
+    }
+    seen[sequence] = 1
+    lost[sequence] = 0
+    reordered.push(sequence < next ? 1 : 0)
+    next = Math.max(next, sequence + 1)
+    if (trail.marks[i] & Mark.heldUp) heldUp++
+    else delay[sequence] = trail.arrivedMs[i] - trail.sentMs[sequence]
+  }
+  return {
+    sent,
+    lost,
+    lossRuns: runsOfLosses(lost),
+    duplicates,
+    delaysMs: delay.filter(value => !Number.isNaN(value)),
+    heldUpShare: reordered.length === 0 ? 0 : heldUp / reordered.length,
+    reordered: Uint8Array.from(reordered),
+    corrupted,
+  }
+}
+
+function runsOfLosses(lost: Uint8Array): number[] {
+  const runs: number[] = []
+  let length = 0
+  for (const one of lost) {
+    if (one) length++
+    else if (length > 0) {
+      runs.push(length)
+      length = 0
+    }
+  }
+  if (length > 0) runs.push(length)
+  return runs
+}
+
+/** How many runs have length 1, 2, 3, … */
+export function lengthCounts(runs: readonly number[]): number[] {
+  const counts: number[] = new Array(Math.max(0, ...runs)).fill(0)
+  for (const length of runs) counts[length - 1]++
+  return counts
+}
+
+/** What a bottleneck does when more comes than it can carry, once its queue is full. */
+export interface OverloadFigures {
+  /** Of frames (payload and 42 bytes of headers), in bit/s. */
+  bitsPerSecond: number
+  /** Of what was sent in that time: 0 to 1. */
+  dropped: number
+  /** One-way delay, median, in ms: the queue and the link's own. */
+  delayMs: number
+  /** The greatest, of arrivals that were not held up. */
+  maxDelayMs: number
+  arrivals: number
+}
+
+const OVERHEAD_BYTES = 42
+
+/** `fromMs`: when the queue is certainly full, counted from the first packet; everything before is left out. */
+export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
+  const { sentMs, sequence, arrivedMs, marks } = trail
+  const startMs = (sentMs[0] ?? 0) + fromMs
+  // While packets keep coming: behind the end of sending the queue runs empty.
+  const endMs = sentMs[sentMs.length - 1] ?? 0
+  const within: number[] = []
+  const delays: number[] = []
+  for (let i = 0; i < sequence.length; i++) {
+    if (arrivedMs[i] < startMs || arrivedMs[i] > endMs) continue
+    within.push(arrivedMs[i])
+    if (!(marks[i] & Mark.heldUp)) delays.push(arrivedMs[i] - sentMs[sequence[i]])
+  }
+  delays.sort((a, b) => a - b)
+  const arrived = new Set(sequence)
+  let offered = 0
+  let dropped = 0
+  for (let i = 0; i < sentMs.length; i++) {
+    if (sentMs[i] < startMs) continue
+    offered++
+    if (!arrived.has(i)) dropped++
+  }
+  const frameBits = (trail.payloadBytes + OVERHEAD_BYTES) * 8
+  const spanMs = (within.at(-1) ?? 0) - (within[0] ?? 0)
+  return {
+    bitsPerSecond: spanMs > 0 ? ((within.length - 1) * frameBits * 1000) / spanMs : 0,
+    dropped: offered === 0 ? 0 : dropped / offered,
+    delayMs: delays[Math.floor(delays.length / 2)] ?? Number.NaN,
+    maxDelayMs: delays.at(-1) ?? Number.NaN,
+    arrivals: within.length,
+  }
+}
+
+/** Bits of frames that arrived in each window of time, per second, from the first sending on. */
+export function windowRates(trail: Trail, windowMs: number): number[] {
+  const startMs = trail.sentMs[0] ?? 0
+  const endMs = trail.sentMs[trail.sentMs.length - 1] ?? 0
+  const rates: number[] = new Array(Math.floor((endMs - startMs) / windowMs)).fill(0)
+  const frameBits = (trail.payloadBytes + OVERHEAD_BYTES) * 8
+  for (const atMs of trail.arrivedMs) {
+    const window = Math.floor((atMs - startMs) / windowMs)
+    if (window >= 0 && window < rates.length) rates[window] += (frameBits * 1000) / windowMs
+  }
+  return rates
+}

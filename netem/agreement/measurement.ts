@@ -1,0 +1,91 @@
+/** What a backend gives back: the same form from both. */
+import type { Direction, Profile } from '../../src/link/profile.ts'
+import { timelineEndMs } from '../../src/link/timeline.ts'
+import type { Case } from './cases.ts'
+import { type ProbeRun, type ProbeSockets, probe, type Trails } from './probe.ts'
+
+/** One run of a case. */
+export interface RunResult {
+  trails: Trails
+  /**
+   * Packets that the backend changed, by direction, where the probe does not see them: the kernel's UDP drops what has a
+   * wrong checksum, and counts it.
+   */
+  corrupted: Partial<Record<Direction, number>>
+}
+
+/** A whole timeline, played by the clock. */
+export interface TimelineResult {
+  profile: string
+  trails: Trails
+}
+
+export interface Measurement {
+  backend: 'kernel' | 'emulator'
+  /** By case, by run: in the order of `casesOf`. */
+  cases: RunResult[][]
+  timelines: TimelineResult[]
+  /** What else is worth saying: the kernel's release, the emulator's own timing error. */
+  notes: string[]
+}
+
+/** What a measurement is made of. */
+export interface Plan {
+  cases: Case[]
+  /** Profiles whose timelines are played by the clock. */
+  timelines: Profile[]
+}
+
+/** One backend, as the measurement needs it. */
+export interface Backend {
+  sockets: ProbeSockets
+  /** Puts a link that does not change in place; a trace begins now. */
+  set(link: Profile): Promise<void>
+  /** Plays a timeline from its beginning; resolves when it has begun. */
+  play(profile: Profile): Promise<void>
+  /** Packets changed so far, by direction, as far as the probe does not see them. */
+  corrupted(): Promise<Partial<Record<Direction, number>>>
+}
+
+/** Packets a second in each direction while a timeline is played: their distance is how exactly an event can be dated. */
+const TIMELINE_PACKETS_PER_SECOND = 200
+const TIMELINE_PAYLOAD_BYTES = 40
+/** How long a timeline is watched after its last event. */
+const AFTERWARDS_MS = 1500
+
+export function timelineRun(profile: Profile): ProbeRun {
+  const load = { packetsPerSecond: TIMELINE_PACKETS_PER_SECOND, payloadBytes: TIMELINE_PAYLOAD_BYTES }
+  return { durationMs: timelineEndMs(profile) + AFTERWARDS_MS, drainMs: 600, loads: { up: load, down: load } }
+}
+
+/** All of the plan on one backend, one run after another. `progress` gets a line for each. */
+export async function measure(
+  backend: Backend,
+  plan: Plan,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Pick<Measurement, 'cases' | 'timelines'>> {
+  const cases: RunResult[][] = []
+  for (const { profile, state, link, runs } of plan.cases) {
+    progress(`${profile} (${state})`)
+    const results: RunResult[] = []
+    for (const run of runs) {
+      await backend.set(link)
+      const before = await backend.corrupted()
+      const trails = await probe(backend.sockets, run, { signal })
+      const after = await backend.corrupted()
+      const corrupted = { up: (after.up ?? 0) - (before.up ?? 0), down: (after.down ?? 0) - (before.down ?? 0) }
+      results.push({ trails, corrupted })
+    }
+    cases.push(results)
+  }
+  const timelines: TimelineResult[] = []
+  for (const profile of plan.timelines) {
+    progress(`${profile.name}, its timeline by the clock`)
+    // What comes before the timeline begins; a change of address needs a client that is known.
+    await backend.set({ ...profile, timeline: [] })
+    const trails = await probe(backend.sockets, timelineRun(profile), { signal, onBegin: () => backend.play(profile) })
+    timelines.push({ profile: profile.name, trails })
+  }
+  return { cases, timelines }
+}

@@ -1,0 +1,21 @@
+/** The plan of a measurement, made in the same way wherever it is measured. */
+import { loadProfile } from '../../src/link/load-profile.ts'
+import type { Profile } from '../../src/link/profile.ts'
+import { casesOf } from './cases.ts'
+import type { Plan } from './measurement.ts'
+
+/** What there is to measure of these profiles. Timelines that repeat are looked at in samples only (see cases.ts). */
+export function planOf(names: readonly string[]): Plan {
+  const once = names.map(loadProfile).filter(({ timeline, repeatMs }) => timeline.length > 0 && repeatMs === undefined)
+  return { cases: names.flatMap(casesOf), timelines: once.map(sooner) }
+}
+
+/** How long nothing happens before the first event of a timeline that is played by the clock. */
+const LEAD_MS = 2000
+
+/** The same timeline, with less time before its first event. */
+function sooner(profile: Profile): Profile {
+  const first = Math.min(...profile.timeline.map(({ atMs }) => atMs))
+  const shift = Math.max(0, first - LEAD_MS)
+  return { ...profile, timeline: profile.timeline.map(phase => ({ ...phase, atMs: phase.atMs - shift })) }
+}
