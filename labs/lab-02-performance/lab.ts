@@ -2,72 +2,332 @@
 import { checksOf, defineLab } from '../kit/declare.ts'
 
 const check = checksOf(() => import('./harness.ts'))
+const HANDOUT = 'labs/lab-02-performance/README.md'
 
 export const lab = defineLab({
   id: 'lab-02-performance',
   number: 2,
   title: 'Performance: predict, measure, explain',
-  summary: 'x',
-  objectives: ['x'],
-  prerequisites: [],
-  minutes: 240,
+  summary:
+    'Predict what a tunnel costs in round trips, bytes and waiting, measure it, and explain the difference. Then write what makes it faster.',
+  objectives: [
+    'predict the time until a tunnel is there from the round-trip time, and its goodput from the size of packets',
+    'explain what a lost packet holds up, on streams and in datagrams',
+    'write a packet pump with bounded latency, and a search for the MTU of a path',
+    'read latency from histograms, and find the knee of a system under load',
+  ],
+  prerequisites: ['lab 1', 'TypeScript: functions, classes, Uint8Array', 'percentiles'],
+  minutes: 210,
   panel: async () => (await import('./ui.tsx')).Charts,
-  reading: ['x'],
+  reading: ['RFC 9000', 'RFC 9221', 'RFC 9297', 'RFC 9484', 'RFC 8899', `${HANDOUT}: the handout`],
   tasks: [
     {
       id: 'handshake',
-      title: 'x',
+      title: 'Round trips until there is a tunnel',
       kind: 'coding',
       points: 10,
       files: ['formulas.ts'],
-      brief: 'x',
-      hints: ['x'],
-      reading: ['x'],
+      brief: `
+        Far away, computers are fast and light is slow: what counts is how often one side has to wait for the other. Three formulas are
+        asked for, in \`formulas.ts\`, **before** you measure:
+
+        - \`handshakeMs\`: until the QUIC handshake is complete for the client; also with a Retry,
+        - \`sessionMs\`: from there until the tunnel has an address and routes,
+        - \`firstAnswerMs\`: until a first ping through the tunnel has been answered.
+
+        The check connects real clients over an emulated link, at three round-trip times, and shows your predictions beside what it
+        measures. Where they differ by a round trip, one of the two has missed something. Which?
+      `,
+      hints: [
+        'Draw the arrows of the figure in `formulas.ts` for a link with 100 ms one way, and write times on both sides.',
+        'The handshake is complete for the client when it has the flight of the server. Its own Finished is still on its way then.',
+        'Who sends first once the handshake is complete? The client may not send its request before it has the SETTINGS of the server.',
+        'The ADDRESS_REQUEST goes right behind the request. Its answer comes right behind the response.',
+      ],
+      reading: ['RFC 9000 §7, §8.1.2', 'RFC 9001 §4.1.1, §4.1.2', 'RFC 9220 §3', 'src/client/session.ts'],
+      timeoutMs: 120_000,
       check: check('checkHandshake'),
     },
     {
       id: 'overhead',
-      title: 'x',
+      title: 'Bytes around a packet',
       kind: 'coding',
-      points: 10,
+      points: 12,
       files: ['overhead.ts'],
-      brief: 'x',
-      hints: ['x'],
-      reading: ['x'],
+      brief: `
+        An IP packet goes into the tunnel wrapped in frames, QUIC, UDP and IP again. How much is that, to the byte?
+
+        In \`overhead.ts\`, calculate it for three ways to carry packets: in a QUIC **datagram**; on **a stream for each packet**, as the
+        article has it; and all on **a single stream**. And from it the **goodput**: what is left of a link for IP packets.
+
+        The check sends packets through real tunnels and counts the bytes on the wire. Equal means equal.
+      `,
+      hints: [
+        'Begin with `varintLength`: nearly everything else uses it.',
+        'The QUIC packet is the same for all three: first byte, connection id, packet number, and the tag of 16 bytes at its end.',
+        '0x4d51 is more than 14 bits.',
+        'Single stream, from the inside: Context ID and packet are the value of the capsule. Type, length and value of the capsule are the payload of the DATA frame.',
+      ],
+      reading: ['RFC 9000 §16, §17.3.1, §19.8', 'RFC 9221 §4', 'RFC 9297 §2.1, §3.2', 'src/carriers/h3.ts'],
+      timeoutMs: 60_000,
       check: check('checkOverhead'),
     },
     {
-      id: 'pump',
-      title: 'x',
+      id: 'send-packet',
+      title: 'SendPacket, rewritten',
       kind: 'coding',
-      points: 10,
+      points: 16,
+      files: ['send-packet.ts'],
+      brief: `
+        The article sends each IP packet on a new stream. That is in \`send-packet.ts\`, and it works. Now make it better, and predict first: at
+        2 % loss, what becomes of a packet that is lost on a stream, and what of those behind it?
+
+        Rewrite the class \`PacketSender\`. It does no input or output: it returns actions, and the check performs them on a real QUIC
+        connection, over a link of 160 ms that loses nothing and then 2 % of what you send. Beside yours run the article's version and one that
+        puts everything on a single stream.
+
+        **Your packets must be late four times less often than the article's**, at 2 % loss; and at least 94 % of them must be answered.
+      `,
+      hints: [
+        'What is lost on a stream is sent again, a round trip later or more. Which frames of QUIC are not sent again?',
+        'A QUIC datagram begins with the Quarter Stream ID, `varint(requestStream / 4)`, and the Context ID 0.',
+        'The MTU is what a datagram holds, less these two.',
+        'Without datagrams: `[0, ...varint(packet.length + 1), 0, ...packet]` is the capsule. The DATA frame around it is built the same way, without a Context ID.',
+      ],
+      reading: ['RFC 9221 §5', 'RFC 9297 §2.1, §3.5', 'RFC 9000 §2.2', 'src/carriers/h3.ts, `H3Carrier`, afterwards'],
+      timeoutMs: 120_000,
+      check: check('checkSendPacket'),
+    },
+    {
+      id: 'pump',
+      title: 'A pump that works in turns',
+      kind: 'coding',
+      points: 12,
       files: ['pump.ts'],
-      brief: 'x',
-      hints: ['x'],
-      reading: ['x'],
+      brief: `
+        Between a network device and the tunnel is a pump: a loop that reads packets and passes them on. To be woken up for each
+        packet costs five times as much as the packet. To read until nothing is left costs all others their turn.
+
+        In \`pump.ts\`, write the class \`Pump\`: it drains what is there, from several queues in turn, with a **budget** for each turn of
+        the event loop. The queues are edge-triggered: a queue says once that it is readable.
+
+        Judged in virtual time: turns for each packet, packets in a turn, the longest wait in each queue, losses, shares.
+      `,
+      hints: [
+        'Keep a list of the queues that may hold something. `turn` adds to it; `empty` takes out of it.',
+        'One packet from the first queue of the list; then this queue goes to the end of the list.',
+        'Nothing in the list: `sleep`. Budget used up: `yield`. Else: `read`.',
+        'The list lives on from turn to turn. Only the count of packets begins again.',
+      ],
+      reading: ['epoll(7), "Level-triggered and edge-triggered"', `${HANDOUT}, "Why pumps work in turns"`],
       check: check('checkPump'),
     },
     {
       id: 'path-mtu',
-      title: 'x',
+      title: 'How large may a packet be?',
       kind: 'coding',
-      points: 10,
+      points: 14,
       files: ['path-mtu.ts'],
-      brief: 'x',
-      hints: ['x'],
-      reading: ['x'],
+      brief: `
+        A packet that is too large for a link of the path is dropped, often in silence. Two things are asked for, in \`path-mtu.ts\`:
+
+        - \`tunnelMtu\`: the largest IP packet that fits into the tunnel, when the largest UDP payload is known. The check compares it with
+          \`client.info.mtu\` of live tunnels.
+        - \`PathMtuSearch\`: a machine that finds the largest UDP payload by probing (RFC 8899). It is tried in virtual time on paths that
+          lose packets, answer late, send false messages, and change.
+      `,
+      hints: [
+        'The tunnel: like `datagramOverhead` of task 2, with the longest packet number there is.',
+        'Keep two numbers: `confirmed`, and a ceiling above which nothing needs to be tried. Probe in the middle, rounded up.',
+        'In `next`: is a probe on its way, and for how long? Wait; send it again; or, after `maxProbes`, lower the ceiling below it.',
+        'An acknowledgement of any size raises `confirmed`, whichever probe is on its way now.',
+        'Done when `ceiling - confirmed < granularity`.',
+      ],
+      reading: ['RFC 8899 §3, §5', 'RFC 9000 §14.2 to §14.4', 'RFC 9221 §4'],
+      timeoutMs: 60_000,
       check: check('checkPathMtu'),
     },
     {
       id: 'histogram',
-      title: 'x',
+      title: 'Quantiles of a histogram',
       kind: 'coding',
-      points: 10,
+      points: 12,
       files: ['histogram.ts'],
-      brief: 'x',
-      hints: ['x'],
-      reading: ['x'],
+      brief: `
+        The server counts how long packets take in buckets, and Prometheus makes percentiles of them:
+
+        \`\`\`
+        histogram_quantile(0.95, masque_vpn_packet_processing_duration_seconds_bucket)
+        \`\`\`
+
+        In \`histogram.ts\`, write that function, and \`increase\`, which says what happened between two scrapes. The check compares them with known
+        cases, with the server of this lab, and, where a program \`prometheus\` is installed (on Debian: \`apt install prometheus\`), with
+        a real one that scrapes that server.
+      `,
+      hints: [
+        'Sort by `le` first, then lift counts that go down. Only then look at the special cases.',
+        'The bucket is the first one whose count is at least `q` times the last count.',
+        'Lower bound and lower count are those of the bucket before; for the first one both are 0.',
+        '`start + (end - start) * (rank - below) / (count - below)`',
+      ],
+      reading: [
+        'prometheus.io/docs: Querying, Functions, histogram_quantile()',
+        'prometheus.io/docs: Practices, Histograms and summaries',
+        'docs/monitoring.md',
+      ],
+      timeoutMs: 90_000,
       check: check('checkHistogram'),
+    },
+    {
+      id: 'scaling',
+      title: 'More and more clients: the knee',
+      kind: 'coding',
+      points: 14,
+      files: ['scaling.ts', 'answers.toml'],
+      brief: `
+        One client cannot fill the link: it sends, and waits. Two bring twice as much. At some number of clients that ends: it is the
+        **knee**, and who plans a server wants to know it.
+
+        In \`scaling.ts\`, write Little's law, two predictions, and \`findKnee\`, which finds the knee in measurements, of which some are far
+        off. And answer the question.
+
+        Live, the check lets 1, 2, 4, 8 and 16 clients work through a link whose bottleneck is known, beside your predictions.
+      `,
+      questions: [
+        {
+          id: 'after',
+          prompt: 'Beyond the knee, twice as many clients come. What happens?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'Throughput doubles, latency stays as it is.',
+            b: 'Throughput stays as it is, latency doubles.',
+            c: 'Throughput falls by half, latency stays as it is.',
+            d: 'Both stay as they are; what is too much gets lost at once.',
+          },
+        },
+      ],
+      hints: [
+        'Requests under way = answers per second times seconds for each. The latency is in ms.',
+        'Two lines: `clients / base latency`, and `capacity`. The lower one counts.',
+        'Latency from throughput: `clients = throughput * latency`, solved for the latency.',
+        'Group the points by their number of clients; of each group, median of throughput divided by median of latency; the largest.',
+      ],
+      reading: [
+        `${HANDOUT}, "Before and after the knee"`,
+        'J. D. C. Little, L = λW (1961)',
+        'L. Kleinrock, power (1979)',
+      ],
+      timeoutMs: 120_000,
+      check: check('checkScaling'),
+    },
+    {
+      id: 'explain',
+      title: 'Explain what you have measured',
+      kind: 'question',
+      points: 10,
+      mutants: true,
+      files: ['answers.toml'],
+      brief: `
+        Eight questions about what you have seen in tasks 1 to 7. Each wrong answer is an idea that somebody really has. Where you are not
+        sure, run the check of the task again, and go through its charts with \`[\` and \`]\`.
+      `,
+      questions: [
+        {
+          id: 'settings',
+          prompt: 'Why does it take two round trips from the end of the handshake until the tunnel is there?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'One is the second half of the handshake, one the request.',
+            b: 'One is the request with its response, one the ADDRESS_REQUEST with its answer.',
+            c: "One is waiting for the server's SETTINGS, without which there may be no Extended CONNECT; one is the request.",
+            d: 'One is the validation of the path, one the request.',
+          },
+        },
+        {
+          id: 'small',
+          prompt: 'Why is the goodput of packets of 40 bytes so much lower than that of 1300 bytes?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'Small packets have more bytes around them than large ones.',
+            b: 'About the same bytes are around each packet, and there are more packets for the same content.',
+            c: 'QUIC waits until several small packets can be sent together.',
+            d: 'Congestion control gives small packets less room.',
+          },
+        },
+        {
+          id: 'streams',
+          prompt: "At 2 % loss, about 2 % of the article's packets were late, and hardly any datagram. Why?",
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'A lost packet holds up the streams that were opened after it.',
+            b: 'Lost datagrams are sent again as well, but faster.',
+            c: 'Opening a stream takes longer than sending a datagram.',
+            d: 'A lost packet on a stream is sent again, and arrives late; a lost datagram does not arrive at all.',
+          },
+        },
+        {
+          id: 'reliable',
+          prompt: 'TCP runs inside of the tunnel. Is it better to carry its packets reliably?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'No: TCP sends again by itself. If the tunnel does so too, TCP sees delays that jump, and may send what the tunnel is about to deliver.',
+            b: 'Yes: what the tunnel has sent again, TCP need not send again; the two complement each other.',
+            c: 'It makes no difference: TCP knows that it runs in a tunnel.',
+            d: 'It makes no difference: TCP repairs damage by its checksum.',
+          },
+        },
+        {
+          id: 'budget',
+          prompt: 'What gets worse when the budget of the pump is made ten times as large?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The number of wake-ups for each packet.',
+            b: 'The number of lost packets.',
+            c: 'How late timers and acknowledgements can come, because a turn can take ten times as long.',
+            d: 'The order of packets.',
+          },
+        },
+        {
+          id: 'probe',
+          prompt: 'A probe of 1400 bytes brought no answer. Why is it sent again before the size is given up?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'Because it is encrypted, and therefore usually arrives at the second attempt.',
+            b: 'Because it may have been lost for another reason than its size; only several losses in a row make the size likely.',
+            c: 'Because the router has to be given time for its message Packet Too Big.',
+            d: 'Because the congestion window was too small.',
+          },
+        },
+        {
+          id: 'buckets',
+          prompt: 'Three servers have a histogram each. How do you get the 95th percentile of all three together?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The mean of the three 95th percentiles.',
+            b: 'The largest of the three 95th percentiles.',
+            c: 'From the three sums and counts.',
+            d: 'Add up the buckets with the same le, then take the quantile of that.',
+          },
+        },
+        {
+          id: 'bound',
+          prompt: 'The 0.99-quantile is interpolated to 1.75 ms, in a bucket from 1 to 2.5 ms. What is certain?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The true one is between 1 and 2.5 ms.',
+            b: 'The true one is 1.75 ms.',
+            c: 'The true one is 1.75 ms, if there were more than 1000 observations.',
+            d: 'The true one is at least 1.75 ms.',
+          },
+        },
+      ],
+      hints: [
+        'Each question belongs to a task, in their order: settings 1, small 2, streams and reliable 3, budget 4, probe 5, buckets and bound 6.',
+        'streams: which packets are late on a single stream, and which when each has a stream of its own?',
+        'buckets: what is cumulative can be added up. What is a percentile cannot.',
+      ],
+      reading: [HANDOUT],
+      check: check('checkExplain'),
     },
   ],
 })

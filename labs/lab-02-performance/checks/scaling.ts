@@ -3,7 +3,7 @@ import { type Call, expectCalls, type Misconception } from '../../kit/calls.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { showChart } from '../chart.ts'
-import { LINK_OVERHEAD, startLink } from '../link.ts'
+import { LINK_OVERHEAD, linkProfile, startLink } from '../link.ts'
 import { startServer } from '../tunnel.ts'
 import { expectChoice } from './answers.ts'
 
@@ -315,23 +315,14 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
   const wireBits = (PACKET + AROUND + LINK_OVERHEAD) * 8
   const capacity = (corner * 1000) / BASE_RTT_MS
   const server = await context.do('start a proxy', () => startServer(context))
-  const link = await context.do(
-    `start a link with ${Math.round((capacity * wireBits) / 1000)} kbit/s and ${BASE_RTT_MS} ms`,
-    () =>
-      startLink(context, {
-        to: server.address,
-        seed: context.seed,
-        link: { rttMs: BASE_RTT_MS, bitsPerSecond: Math.round(capacity * wireBits), queuePackets: 1000 },
-      }),
+  const link = await startLink(context, { to: server.address, seed: context.seed, link: { rttMs: 2 } })
+  const clients = await context.do(`open ${CLIENTS.at(-1)} tunnels`, () =>
+    Promise.all(Array.from({ length: CLIENTS.at(-1)! }, () => server.connect({}, link.address))),
   )
-  const clients = await context.do(`open ${CLIENTS.at(-1)} tunnels`, async () => {
-    const opened = []
-    for (let i = 0; i < CLIENTS.at(-1)!; i++) {
-      context.progress(i, CLIENTS.at(-1)!, 'tunnels open')
-      opened.push(await server.connect({ quic: { keepAliveMs: 0 } }, link.address))
-    }
-    return opened
-  })
+  const bitsPerSecond = Math.round(capacity * wireBits)
+  await context.do(`make it a link with ${Math.round(bitsPerSecond / 1000)} kbit/s and ${BASE_RTT_MS} ms`, () =>
+    link.setProfile(linkProfile({ rttMs: BASE_RTT_MS, bitsPerSecond })),
+  )
   const points: (Point & { predicted: { throughput: number; latencyMs: number } })[] = []
   for (const [index, count] of CLIENTS.entries()) {
     context.progress(index, CLIENTS.length, `${count} ${count === 1 ? 'client' : 'clients'} for ${MEASURE_MS / 1000} s`)

@@ -1,0 +1,105 @@
+/** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
+import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { expectChoice } from './answers.ts'
+
+interface Explained {
+  question: string
+  right: string
+  wrong: Readonly<Record<string, string>>
+  read: readonly Reading[]
+}
+
+const HANDOUT = 'labs/lab-02-performance/README.md'
+
+const ANSWERS: readonly Explained[] = [
+  {
+    question: 'settings',
+    right: 'c',
+    wrong: {
+      a: 'The handshake does not wait for HTTP: for the client it is complete before any SETTINGS are sent.',
+      b: 'The ADDRESS_REQUEST goes along with the request, in the same flight. It costs bytes, no waiting.',
+      d: 'QUIC validates the path in the handshake itself. A PATH_CHALLENGE is for a path that is new.',
+    },
+    read: ['RFC 9220 §3', `${HANDOUT}, "Counting round trips"`],
+  },
+  {
+    question: 'small',
+    right: 'b',
+    wrong: {
+      a: 'What is around a packet is nearly the same for each size. Look at the ratio, not at the difference.',
+      c: 'Whether small packets are sent together is up to the sender; each IP packet still has a frame and ids of its own.',
+      d: 'Congestion control counts bytes on the way. It does not prefer large packets.',
+    },
+    read: [`${HANDOUT}, "Around a packet"`],
+  },
+  {
+    question: 'streams',
+    right: 'd',
+    wrong: {
+      a: 'Streams do not wait for each other: that is what they were made for. So only the lost packet itself is late.',
+      b: 'The datagrams that are lost stay lost. Nothing sends them again; look at how many were answered.',
+      c: 'Without loss the two were alike in time. A few bytes more on each packet do not make 2 % of them late.',
+    },
+    read: ['RFC 9000 §2.2', 'RFC 9221 §5', `${HANDOUT}, "What waits for what"`],
+  },
+  {
+    question: 'reliable',
+    right: 'a',
+    wrong: {
+      b: 'Two machines that each send again know nothing of each other: both react to the same loss, one after the other.',
+      c: 'TCP does not see how its packets travel. It measures times, and these get worse.',
+      d: 'A checksum finds damage. It brings nothing back.',
+    },
+    read: [`${HANDOUT}, "What waits for what"`, 'RFC 9484 §10.1'],
+  },
+  {
+    question: 'budget',
+    right: 'c',
+    wrong: {
+      a: 'A larger budget means fewer wake-ups for each packet, not more.',
+      b: 'What is read later is not lost as long as the queue has room; and it has more room after each turn.',
+      d: 'The order within a queue is the same with every budget.',
+    },
+    read: [`${HANDOUT}, "Why pumps work in turns"`],
+  },
+  {
+    question: 'probe',
+    right: 'b',
+    wrong: {
+      a: 'Encryption does not protect against loss: a probe is lost as any packet is.',
+      c: 'A router that drops in silence is what this search was made for. Nobody has to say anything.',
+      d: 'A lost probe is no sign of congestion, and RFC 8899 says not to treat it as one. But that is not the reason here.',
+    },
+    read: ['RFC 8899 §3, §5.1.2', `${HANDOUT}, "How large may a packet be?"`],
+  },
+  {
+    question: 'buckets',
+    right: 'd',
+    wrong: {
+      a: 'A quantile of a mixture is not the mean of the quantiles: a busy server weighs as much as an idle one there.',
+      b: 'Then one server decides alone, whatever the others do.',
+      c: 'The sums and counts give the mean of all. How the values are distributed they have forgotten.',
+    },
+    read: [`${HANDOUT}, "What a histogram keeps"`, 'prometheus.io/docs, Histograms and summaries'],
+  },
+  {
+    question: 'bound',
+    right: 'a',
+    wrong: {
+      b: 'The histogram does not know where in its bucket a value is. Within a bucket, every answer between its bounds is possible.',
+      c: 'More observations make the counts more certain, not the bounds narrower.',
+      d: 'It is the other way round: interpolation cannot leave the bucket, so the error is at most its width.',
+    },
+    read: [`${HANDOUT}, "What a histogram keeps"`],
+  },
+]
+
+export async function checkExplain(context: CheckContext): Promise<Feedback> {
+  for (const { question, right, wrong, read } of ANSWERS) expectChoice(context, question, right, wrong, read)
+  return {
+    passed: true,
+    expected: `${ANSWERS.length} explanations that agree with what was measured`,
+    found: `${ANSWERS.length} of ${ANSWERS.length}`,
+    read: [HANDOUT],
+  }
+}
