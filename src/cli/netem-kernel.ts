@@ -11,6 +11,7 @@ import {
   type KernelStep,
   kernelLimits,
   kernelSteps,
+  stillProfile,
   type TcCommand,
   TcDevice,
 } from '../link/tc.ts'
@@ -53,14 +54,16 @@ try {
 }
 
 async function apply(nameOrFile: string, options: ApplyOptions): Promise<void> {
-  const profile = loadProfile(nameOrFile)
-  const moves = profile.timeline.length > 0 || hasTrace(profile)
+  const whole = loadProfile(nameOrFile)
+  const moves = whole.timeline.length > 0 || hasTrace(whole)
   const once = options.once ?? !(options.timeline ?? moves)
+  const profile = once ? stillProfile(whole) : whole
+  if (once && hasTrace(whole)) console.log('# in place of a trace: its average rate')
   for (const sentence of kernelLimits(profile, options.resolution)) console.log(`# ${sentence}`)
   if (options.dryRun) return dryRun(profile, once, options.resolution)
   const link = KernelLink.open()
   if (once) {
-    await link.apply(profile, { resolutionMs: options.resolution })
+    await link.apply(profile)
     console.log(`${profile.name} is on the link; netem/clear.sh takes it away`)
   } else {
     await playToTheEnd(link, profile, options.resolution)

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { impairedDevice, type RouterName } from './kernel-topology.ts'
 import { type Attachment, DIRECTIONS, type Direction, type Profile } from './profile.ts'
-import { clearCommand, type KernelStep, kernelSteps, type TcCommand, TcDevice } from './tc.ts'
+import { clearCommand, type KernelStep, kernelSteps, stillProfile, type TcCommand, TcDevice } from './tc.ts'
 
 /** Exit statuses of the scripts in netem/: one for each thing that can be in the way. */
 export const KernelStatus = {
@@ -89,13 +89,8 @@ export class KernelLink {
   private constructor() {}
 
   /** Sets what a profile begins with, and leaves it. Resolves when the kernel has it. */
-  async apply(profile: Profile, options: PlayOptions = {}): Promise<void> {
-    await this.#run(async () => {
-      for (const step of kernelSteps(profile, options.resolutionMs)) {
-        if (step.atMs > 0) break
-        this.#do(step, options)
-      }
-    })
+  async apply(profile: Profile): Promise<void> {
+    await this.play(stillProfile(profile))
   }
 
   /** Plays the timeline from its beginning; resolves when it is over or `signal` aborts. What was set last stays. */

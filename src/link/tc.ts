@@ -23,7 +23,7 @@ import {
   type Rate,
   type Trace,
 } from './profile.ts'
-import { walkTimeline } from './timeline.ts'
+import { impairmentAt, walkTimeline } from './timeline.ts'
 import { traceRate } from './trace.ts'
 
 /** The arguments of one `tc` command, without `tc` itself. */
@@ -221,6 +221,18 @@ export function* kernelSteps(profile: Profile, resolutionMs = KERNEL_RESOLUTION_
     }
   }
   yield* traces.before(Number.POSITIVE_INFINITY)
+}
+
+/** What a profile begins with, as a profile that stays so: no timeline, and a trace's average rate in place of the trace. */
+export function stillProfile(profile: Profile): Profile {
+  const begin = (attachment: Attachment, direction: Direction): Impairment => {
+    const { trace, ...rest } = impairmentAt(profile, attachment, direction, 0)
+    if (trace === undefined) return rest
+    const bitsPerSecond = Math.round(traceRate(trace, 0, trace.periodMs))
+    return { ...rest, rate: { bitsPerSecond, limit: trace.limit, burstBytes: 2 * FRAME_BYTES } }
+  }
+  const links = (attachment: Attachment) => ({ up: begin(attachment, 'up'), down: begin(attachment, 'down') })
+  return { ...profile, ...links(0), second: profile.second && links(1), timeline: [], repeatMs: undefined }
 }
 
 type ImpairmentStep = Extract<KernelStep, { kind: 'impairment' }>

@@ -8,6 +8,7 @@ import {
   kernelLimits,
   kernelSteps,
   netemOptions,
+  stillProfile,
   TcDevice,
   tcBytes,
   tcPercent,
@@ -229,6 +230,15 @@ describe('the timeline for the kernel', () => {
       [350, false],
       [450, false],
     ])
+  })
+
+  it('stands still for --once: what holds at the beginning, and a trace’s average rate', () => {
+    const trace = { ...parseTrace('5\n10\n', { file: 'x.trace' }), limit: { packets: 20 } }
+    const outage = { kind: 'outage', atMs: 0, durationMs: 100, direction: 'down' } as const
+    const still = stillProfile(profile({ up: link({ trace }), timeline: [outage], repeatMs: 1000 }))
+    expect(still.up.rate?.bitsPerSecond).to.be.closeTo((2 * FRAME_BYTES * 8) / 0.01, 2 * FRAME_BYTES * 800)
+    expect(still.down.down).to.equal(true)
+    expect(taken(still, 10)).to.have.length(2)
   })
 
   it('says what the kernel does in another way', () => {
