@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | clients`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | clients | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
 import { benchClients } from './clients.ts'
+import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { benchTunnel, type FlowResult, measureFlow } from './tunnel.ts'
 
@@ -106,6 +107,49 @@ program
       console.log(`proxy memory     ${result.serverRssMb.toFixed(0)} MB resident`)
     }),
   )
+
+program
+  .command('emulator')
+  .description('how late the link emulator sends, seen from inside and outside, and how many datagrams it carries')
+  .option('--seconds <n>', 'length of one measurement', positive, 4)
+  .option('--json', 'the result as JSON')
+  .action(async (options: { seconds: number; json?: boolean }) => {
+    const rows = await benchEmulator({ seconds: options.seconds, onProgress: progress })
+    progressEnd()
+    if (options.json) return console.log(JSON.stringify(roundDeep(rows)))
+    const line = (cells: string[]): string =>
+      cells.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(11))).join('')
+    const ms = ({ p50, p99 }: { p50: number; p99: number }): string[] => [p50.toFixed(3), p99.toFixed(3)]
+    console.log(`${machine()}; lateness in ms, one direction, 1200 bytes\n`)
+    console.log(
+      line([
+        '',
+        'offered/s',
+        'arrived/s',
+        'self p50',
+        'self p99',
+        'out. p50',
+        'out. p99',
+        'direct p50',
+        'direct p99',
+        'per CPU s',
+      ]),
+    )
+    for (const { name, offeredPerSecond, probe, counters, perCpuSecond } of rows) {
+      const outside = name.includes('+-') ? ['-', '-'] : ms(probe.through)
+      const rates = [offeredPerSecond, probe.receivedPerSecond].map(value => value.toFixed(0))
+      console.log(
+        line([
+          name,
+          ...rates,
+          ...ms(counters.timing),
+          ...outside,
+          ...ms(probe.direct),
+          perCpuSecond?.toFixed(0) ?? '-',
+        ]),
+      )
+    }
+  })
 
 await runCommand(async () => {
   await program.parseAsync()

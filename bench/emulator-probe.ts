@@ -1,0 +1,98 @@
+/** The probe of `bench emulator`: sends datagrams at a rate, through the emulator and around it, and receives them again. */
+
+import { createSocket, type Socket } from 'node:dgram'
+import { DelayHistogram } from '../src/hosts/userspace/delay-histogram.ts'
+import type { Percentiles, ProbeOrder, ProbeResult } from './emulator.ts'
+
+/** One in so many goes around the emulator. */
+const DIRECT_EVERY = 20
+const WARM_UP_MS = 1_500
+
+const order = JSON.parse(process.argv[2]) as ProbeOrder
+process.on('disconnect', () => process.exit(0))
+
+const receiver = await open()
+const direct = await open()
+const sender = await open()
+const port = (socket: Socket): number => socket.address().port
+process.send?.({ port: port(receiver) })
+process.once('message', (emulatorPort: number) => run(emulatorPort))
+
+function run(emulatorPort: number): void {
+  const histograms = { through: new DelayHistogram(), direct: new DelayHistogram() }
+  const max = { through: 0, direct: 0 }
+  let sent = 0
+  let received = 0
+  const began = performance.now()
+  const warm = began + WARM_UP_MS
+  const end = warm + order.seconds * 1000
+
+  const listen = (socket: Socket, name: 'through' | 'direct', delayMs: number): void => {
+    socket.on('message', payload => {
+      const now = performance.now()
+      const sentMs = payload.readDoubleLE(0)
+      if (sentMs < warm || sentMs >= end) return
+      if (name === 'through') received++
+      const error = now - sentMs - delayMs
+      histograms[name].add(error * 1000)
+      max[name] = Math.max(max[name], error)
+    })
+  }
+  listen(receiver, 'through', order.delayMs)
+  listen(direct, 'direct', 0)
+
+  let next = 0
+  const payload = Buffer.alloc(order.payloadBytes)
+  const turn = (): void => {
+    const now = performance.now()
+    if (now >= end) {
+      setTimeout(finish, order.delayMs * 2 + 300)
+      return
+    }
+    // A few at once, so that the receiving half of this process gets its turn.
+    for (let i = 0; i < 8 && began + (next * 1000) / order.packetsPerSecond <= now; i++, next++) {
+      const sentMs = performance.now()
+      payload.writeDoubleLE(sentMs, 0)
+      if (sentMs >= warm && sentMs < end) sent++
+      sender.send(payload, emulatorPort, '127.0.0.1')
+      if (next % DIRECT_EVERY === 0) sender.send(payload, port(direct), '127.0.0.1')
+      // The system has taken the datagram, as good as always. If not, the buffer must not be written to again.
+      if (sender.getSendQueueCount() > 0) return void setImmediate(turn)
+    }
+    setImmediate(turn)
+  }
+  turn()
+
+  function finish(): void {
+    const percentiles = (name: 'through' | 'direct'): Percentiles => ({
+      p50: (histograms[name].percentile(0.5) ?? 0) / 1000,
+      p99: (histograms[name].percentile(0.99) ?? 0) / 1000,
+      max: max[name],
+    })
+    const result: ProbeResult = {
+      sent,
+      received,
+      receivedPerSecond: received / order.seconds,
+      through: percentiles('through'),
+      direct: percentiles('direct'),
+    }
+    process.send?.(result)
+  }
+}
+
+function open(): Promise<Socket> {
+  const socket = createSocket({
+    type: 'udp4',
+    lookup: ((host: string, _options: unknown, done: (error: null, address: string, family: number) => void) =>
+      done(null, host, 4)) as never,
+  })
+  return new Promise(resolve =>
+    socket.bind(0, '127.0.0.1', () => {
+      try {
+        socket.setRecvBufferSize(4 << 20)
+        socket.setSendBufferSize(4 << 20)
+      } catch {}
+      resolve(socket)
+    }),
+  )
+}
