@@ -1,3 +1,4 @@
+import type { Clock } from '../hosts/clock.ts'
 import { FlowSource, type FlowSummary } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { IpAddress } from '../ip/address.ts'
@@ -47,6 +48,9 @@ export interface PacedFlowResult extends ProbeReport {
 
 /** After so many packets in one turn the event loop gets one, for what arrives. */
 const PACKETS_A_TURN = 64
+
+/** A process that has died may never answer. */
+const FETCH_MS = 10_000
 
 /** Lateness is noted for one packet in so many, when there would be more than this number of notes. */
 const LATENESS_NOTES = 10_000
@@ -103,7 +107,7 @@ export async function runPacedFlow(options: PacedFlowOptions): Promise<PacedFlow
   let sink: FlowSummary | undefined
   let sinkError: string | undefined
   try {
-    sink = await fetchSink(signal?.aborted ? undefined : source.sent)
+    sink = await within(clock, FETCH_MS, fetchSink(signal?.aborted ? undefined : source.sent))
   } catch (error) {
     sinkError = `the sink at ${destination} could not be asked: ${error instanceof Error ? error.message : error}`
   }
@@ -132,4 +136,12 @@ export async function runPacedFlow(options: PacedFlowOptions): Promise<PacedFlow
     jitterMs: sink?.jitterMs ?? 0,
     lateMs: summarise(lateness),
   }
+}
+
+/** What the promise gives, or an error when that takes too long. */
+function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+    promise.then(resolve, reject).finally(() => clock.clearTimeout(timer))
+  })
 }

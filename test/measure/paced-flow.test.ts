@@ -56,6 +56,13 @@ describe('runPacedFlow', () => {
     expect(result.sinkError).to.equal('the sink at 10.0.0.2 could not be asked: server process ended')
   })
 
+  it('does not wait for ever for the sink', async () => {
+    const { clock, client } = twoHosts()
+    const result = await clock.until(runPacedFlow({ ...flow, host: client, fetchSink: () => new Promise(() => {}) }))
+    expect(result).to.deep.include({ outcome: 'silent', sent: 1000 })
+    expect(result.sinkError).to.include('no answer within 10000 ms')
+  })
+
   it('does not make up for a jump of the clock with a burst', async () => {
     const arrivals: number[] = []
     const { clock, client, library } = twoHosts(
