@@ -20,6 +20,8 @@ interface TaskBasics {
   hints: NonEmpty<Markdown>
   reading: NonEmpty<Reading>
   timeoutMs?: number
+  /** Are there known-wrong solutions? Default: of coding tasks. False: it cannot be solved wrongly in a way worth keeping. */
+  mutants?: boolean
   panel?: () => Promise<Panel>
   check: Check
 }
@@ -30,9 +32,6 @@ export type TaskDeclaration =
       kind: 'coding'
       files: NonEmpty<`${string}.ts` | 'answers.toml'>
       questions?: readonly Question[]
-    } & {
-      /** False: for a task that cannot be solved wrongly in a way worth keeping. */
-      mutants?: boolean
     })
   | (TaskBasics & { kind: 'config'; files: NonEmpty<string>; questions?: readonly Question[] })
   | (TaskBasics & { kind: 'question'; files: NonEmpty<'answers.toml'>; questions: NonEmpty<Question> })
