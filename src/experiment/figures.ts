@@ -66,7 +66,7 @@ function figuresFor(
         values: members.flatMap(member => [...(member.samples[request.measure] ?? [])]),
       }))
       const note = 'Share of the values of all runs that are at most x.'
-      return { ...base, kind: 'cdf', note, xLabel: label, yLabel: 'share', series: curves }
+      return { ...base, kind: 'cdf', note, xLabel: label, yLabel: 'Share of the values', series: curves }
     }
     const lists = x === undefined ? [] : definition.parameters[x]
     const numbers = numbersOf(lists)

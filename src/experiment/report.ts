@@ -11,6 +11,9 @@ import { probe } from './probes.ts'
 import type { RunLine } from './results-file.ts'
 import { BOOTSTRAP_RUNS, type CellSummary, type CellValue, CONFIDENCE } from './summary.ts'
 
+/** The emulator promises 1 ms on an idle machine. */
+const LATE_MS = 5
+
 export interface ReportInput {
   definition: ExperimentDefinition
   summaries: readonly CellSummary[]
@@ -81,6 +84,13 @@ function warnings({ runs, planned, summaries }: ReportInput): string[] {
   if (busiest > 1) {
     found.push(
       `**The machine was busy**: up to ${formatNumber(busiest)} processes waited for each core when a run began. Delays and rates suffer from that.`,
+    )
+  }
+  const late = Math.max(0, ...runs.map(run => run.measurements['conditions.timing_p99_ms'] ?? 0))
+  if (late > LATE_MS) {
+    found.push(
+      `**The link was late**: in the worst run, one datagram in a hundred left ${formatNumber(late)} ms or more after it was due. ` +
+        'That is this machine, not the profile: repeat the experiment when it has nothing else to do.',
     )
   }
   return found

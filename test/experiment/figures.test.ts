@@ -122,9 +122,9 @@ describe('the figures of an experiment', () => {
       'line RTT, median in ms',
       'line RTT, 95th percentile in ms',
       'line Pings lost in %',
-      'cdf share',
-      'cdf share',
-      'cdf share',
+      'cdf Share of the values',
+      'cdf Share of the values',
+      'cdf Share of the values',
     ])
     const [first] = figures
     expect(
