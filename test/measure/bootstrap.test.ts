@@ -37,7 +37,7 @@ describe('bootstrapPercentile', () => {
 
   it('covers the true median about as often as it says (simulated, fixed seed)', () => {
     const random = new Random('coverage', 'bootstrap')
-    const runs = 300
+    const runs = 200
     let covered = 0
     for (let run = 0; run < runs; run++) {
       const values = Array.from({ length: 60 }, () => -Math.log(1 - random.float()))
