@@ -187,5 +187,39 @@ export const lab = defineLab({
       timeoutMs: 60_000,
       check: check('checkCoDel'),
     },
+    {
+      id: 'outage',
+      title: 'Three seconds without a network',
+      kind: 'config',
+      mutants: true,
+      points: 14,
+      files: ['client.toml', 'outage.ts'],
+      brief: `
+        A train goes through a tunnel. For three seconds nothing passes. Two timers decide about the session: the **idle timeout** gives
+        it up; the **probe timeout** tries again, with more and more patience:
+
+        \`\`\`
+                     |<---- outage ---->|
+        sent  -------x---p----p-------p-|-------------p--> answer
+                      pto 2pto  4pto         8pto
+                                        |<- recovery ->|
+        \`\`\`
+
+        The longer the outage was, the longer the pauses have become: **when the network is back, the sender does not know it**.
+
+        In \`outage.ts\`, write the timers. In \`client.toml\`, choose an idle timeout and a keep-alive that the comments there ask for.
+        The check then lets the profile \`outage-3s\` loose on three tunnels: yours in datagrams, yours on a stream, and one with an idle
+        timeout of 2.5 s.
+      `,
+      hints: [
+        'Probe number n is sent (2^n - 1) probe timeouts after the packet: 1, 3, 7, 15, 31.',
+        '`recoveredAtMs`: go from probe to probe until one is not before the end of the outage.',
+        'If the last probe in the outage was sent just before its end, t after the packet, the next one follows t + 1 timeout later. What is the largest t?',
+        'The idle timeout has to cover the outage **and** the recovery: nothing arrives in either. That is a little more than 6 s.',
+      ],
+      reading: ['RFC 9000 §10.1 Idle Timeout', 'RFC 9002 §6.2 Probe Timeout', `${HANDOUT}, "When the network is gone"`],
+      timeoutMs: 120_000,
+      check: check('checkOutage'),
+    },
   ],
 })

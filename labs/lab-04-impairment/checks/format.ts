@@ -39,7 +39,8 @@ export function percent(share: number): string {
 /** Equal by content; numbers up to `tolerance`, relative to the larger one. */
 export function same(a: unknown, b: unknown, tolerance = ROUNDING): boolean {
   if (typeof a === 'number' && typeof b === 'number') {
-    return Object.is(a, b) || Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), 1e-6)
+    if (!Number.isFinite(a) || !Number.isFinite(b)) return Object.is(a, b)
+    return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), 1e-6)
   }
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!(Array.isArray(a) && Array.isArray(b)) || a.length !== b.length) return false
