@@ -36,6 +36,7 @@ export const ROUNDING = 1e-9
 export function same(a: unknown, b: unknown, tolerance = 0): boolean {
   if (Object.is(a, b) || a === b) return true
   if (typeof a === 'number' && typeof b === 'number') {
+    if (!Number.isFinite(a) || !Number.isFinite(b)) return false
     return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b))
   }
   if (a instanceof Uint8Array || b instanceof Uint8Array) {

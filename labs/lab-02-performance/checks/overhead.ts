@@ -162,7 +162,6 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
       ...random.list(8, () => ['one of your own', packets(), request(), 4 * random.int(3, 30_000) + 2] as const),
     ]),
     misconceptions: [
-      ...common(perPacket),
       {
         says: 'A unidirectional stream of HTTP/3 begins with its type. 0x4d51 takes four bytes as a varint.',
         would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId, own) - 4,
@@ -180,6 +179,7 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
         would: (packet: QuicPacket, streamId: number, own: number) =>
           perPacket(packet, streamId, own) - varint(own) + varint(streamId),
       },
+      ...common(perPacket),
     ],
     read: READ,
   })
@@ -200,7 +200,6 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
       }),
     ]),
     misconceptions: [
-      ...common(single),
       {
         says: 'The longer a stream has lived, the longer its offset: up to eight bytes.',
         would: (packet: QuicPacket, streamId: number, _: number, length: number) => single(packet, streamId, 0, length),
@@ -219,6 +218,7 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
         would: (packet: QuicPacket, streamId: number, offset: number, length: number) =>
           quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(length + 1) + 1,
       },
+      ...common(single),
     ],
     read: READ,
   })

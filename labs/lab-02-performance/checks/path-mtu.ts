@@ -247,6 +247,8 @@ class Simulation {
   /** The probe that is on its way: neither acknowledged, nor too old, nor disproved by a router. */
   #outstanding: number | undefined
   #outstandingUntilMs = -1
+  /** A message Packet Too Big came that cannot be true. */
+  #misled = false
   /** What a router has said that could be true: nothing above it needs to be tried. */
   #limit = Infinity
 
@@ -329,7 +331,11 @@ class Simulation {
       )
     }
     if (this.#outstanding !== undefined && this.#nowMs < this.#outstandingUntilMs) {
-      this.#wrong(`to wait for the probe of ${this.#outstanding} bytes`, `a probe of ${size} bytes`, ONE_AT_A_TIME)
+      this.#wrong(
+        `to wait for the probe of ${this.#outstanding} bytes`,
+        `a probe of ${size} bytes`,
+        this.#misled ? this.#because : ONE_AT_A_TIME,
+      )
     }
     if (size > this.#limit) {
       this.#wrong(
@@ -389,7 +395,7 @@ class Simulation {
     } else if (this.#believable(event.size)) {
       this.#limit = event.size
       this.#outstanding = undefined
-    }
+    } else this.#misled = true
     await this.#expectConfirmed(
       event.method === 'acknowledged'
         ? `after a probe of ${event.size} bytes was acknowledged`

@@ -238,7 +238,14 @@ class Simulation {
   #yield(): object {
     const named = this.#queues.some(queue => !queue.drained)
     this.#idleTurns = this.#packetsOfTurn === 0 ? this.#idleTurns + 1 : 0
-    if (this.#idleTurns > 3 || !named) {
+    if (this.#idleTurns > 3 && named) {
+      this.#wrong(
+        'a turn to begin with a read when a queue may hold something',
+        'one turn after the other in which nothing is read',
+        'The budget is for one turn: with each new turn the count begins at 0 again.',
+      )
+    }
+    if (!named) {
       this.#wrong(
         'to sleep when all queues were found empty',
         'one turn after the other in which nothing is read',

@@ -225,7 +225,7 @@ async function expectKnees(context: CheckContext, random: Seeded): Promise<void>
           [
             { clients: 8, throughput: 160, latencyMs: 40 },
             { clients: 4, throughput: 80, latencyMs: 20 },
-            { clients: 2, throughput: 40, latencyMs: 19 },
+            { clients: 16, throughput: 170, latencyMs: 94 },
           ],
         ],
         returns: 4,
