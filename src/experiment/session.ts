@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { isRunning } from '../testbed/is-running.ts'
 import type { Figure } from './charts/figure.ts'
 import { definitionHash, type ExperimentDefinition, measuringPart } from './definition.ts'
 import { writeOutputs } from './outputs.ts'
@@ -148,14 +149,5 @@ function lock(directory: string): () => void {
       // Its owner was killed.
       rmSync(path, { force: true })
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

@@ -29,6 +29,7 @@ import { loadProfile } from '../link/load-profile.ts'
 import type { Profile } from '../link/profile.ts'
 import { createLogger } from '../log/logger.ts'
 import type { ClientInfo, ServerStatus } from '../server/status.ts'
+import { isRunning } from './is-running.ts'
 import { type DownwardFlow, LIBRARY, type TestbedServerOverrides } from './orders.ts'
 import { ServerProcess, TestbedError } from './server-process.ts'
 
@@ -289,21 +290,11 @@ export class Testbed {
     this.#die(new TestbedError('the testbed was closed'))
   }
 
-  /** Node 20 does not always say that a child is gone, and then the handle's own close() waits for ever: look, too. */
   async #closeLink(): Promise<void> {
     const link = this.#link
-    if (link === undefined) return
     // While it still loads its code it would not listen, and has nothing yet to end in good order.
-    if (link.address.port === 0 && link.pid !== undefined && isRunning(link.pid)) process.kill(link.pid, 'SIGKILL')
-    let closed = false
-    const closing = link.close().then(() => {
-      closed = true
-    })
-    const gone = async (): Promise<void> => {
-      while (!closed && link.pid !== undefined && isRunning(link.pid))
-        await new Promise(resolve => setTimeout(resolve, 5))
-    }
-    await Promise.race([closing, gone()])
+    if (link?.address.port === 0 && link.pid !== undefined && isRunning(link.pid)) process.kill(link.pid, 'SIGKILL')
+    await link?.close()
   }
 
   #ask(): ServerProcess {
@@ -329,15 +320,6 @@ function newDirectory(): string {
     if (pid > 0 && !isRunning(pid)) removeQuietly(join(parent, name))
   }
   return mkdtempSync(join(parent, `masque-testbed-${process.pid}-`))
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }
 
 /** Somebody else's directory on a shared machine cannot be removed, and need not be. */
