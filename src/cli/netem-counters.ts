@@ -76,7 +76,7 @@ function block(columns: Column[], elapsedMs: number): string[] {
 export function remarks({ clients, addressChanges, timing, outside }: EmulatorCounters): string[] {
   const lines = [
     `${clients} client ${clients === 1 ? 'address' : 'addresses'}, ${addressChanges} address ${addressChanges === 1 ? 'change' : 'changes'}`,
-    `sent late by p50 ${timing.p50.toFixed(2)}  p99 ${timing.p99.toFixed(2)}  max ${timing.max.toFixed(2)} ms`,
+    `late p50 ${timing.p50.toFixed(2)}  p99 ${timing.p99.toFixed(2)}  max ${timing.max.toFixed(2)} ms`,
   ]
   const warn = (count: number | undefined, what: string): void => {
     if (count !== undefined && count > 0) lines.push(`! ${grouped(count)} ${what}`)
@@ -86,7 +86,7 @@ export function remarks({ clients, addressChanges, timing, outside }: EmulatorCo
   warn(outside.unsent, 'not taken by the system')
   warn(outside.refused, 'refused: too many client addresses')
   warn(outside.unclaimed, 'for nobody')
-  warn(outside.icmpErrors, 'ICMP errors: does the server listen?')
+  warn(outside.icmpErrors, 'ICMP errors: is the server there?')
   return lines
 }
 

@@ -118,7 +118,7 @@ function plainScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => n
     started: () => console.log(heading(options, link).join('\n')),
     update: counters => print(counterLine(counters)),
     event: (_name, atMs, text) => print(`${text}${atMs === undefined ? '' : ` (timeline ${seconds(atMs)})`}`),
-    finished: counters => console.log(summary(counters, elapsed(), 80).join('\n')),
+    finished: counters => console.log(summary(options, counters, elapsed(), 80).join('\n')),
     close: () => {},
   }
 }
@@ -135,7 +135,7 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
   /** A line that the terminal breaks in two would make the picture wander; so would one row too many. */
   const clip = (lines: string[]): string[] => lines.map(line => line.slice(0, Math.max(10, stdout.columns - 1)))
   const erase = (): void => {
-    if (drawn > 0) stdout.write(`\x1b[${drawn}A\x1b[J`)
+    if (drawn > 0) stdout.write(`\r\x1b[${drawn}A\x1b[J`) // \r: the terminal may have shown ^C
     drawn = 0
   }
   const draw = (body: string[]): void => {
@@ -171,7 +171,7 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
     },
     finished: counters => {
       erase()
-      stdout.write(`${summary(counters, elapsed(), stdout.columns).map(warning).join('\n')}\n`)
+      stdout.write(`${summary(options, counters, elapsed(), stdout.columns).map(warning).join('\n')}\n`)
     },
     close: () => stdout.write('\x1b[?25h'),
   }
@@ -190,6 +190,9 @@ function clock(profile: Profile, { timelineMs }: EmulatorCounters): string {
   return `timeline ${seconds(Math.round(timelineMs / 100) * 100)}, `
 }
 
-function summary(counters: EmulatorCounters, elapsedMs: number, width: number): string[] {
-  return [`after ${seconds(Math.round(elapsedMs / 100) * 100)}`, ...counterTable(counters, { elapsedMs, width })]
+function summary({ profile }: RunOptions, counters: EmulatorCounters, elapsedMs: number, width: number): string[] {
+  return [
+    `${profile.name}, after ${seconds(Math.round(elapsedMs / 100) * 100)}`,
+    ...counterTable(counters, { elapsedMs, width }),
+  ]
 }

@@ -267,10 +267,10 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   #offer(link: LinkDirection, payload: Uint8Array, client: number, now: number): void {
     if (now >= this.#stepMs) this.#advanceTimeline(now)
     link.enqueue(payload, client, now)
-    const due = link.nextDueMs()
-    if (due !== undefined && due < this.#dueMs) this.#arm(due)
-    // A packet that comes in is also an occasion to send what is due, and cheaper than the timer's.
-    if (this.#dueMs <= now) this.#turn(now)
+    const due = link.nextDueMs() ?? Number.POSITIVE_INFINITY
+    // A packet that comes in is also an occasion to send what is due elsewhere, and cheaper than the timer's.
+    if (due <= now || this.#dueMs <= now) this.#turn(now)
+    else this.#arm(due)
   }
 
   /** Lets go of everything that is due, and sets the timer for what comes next. */
