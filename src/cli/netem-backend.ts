@@ -26,23 +26,30 @@ export async function runKernel(
 ): Promise<void> {
   await run('topology.sh', ['up'])
   let timer: NodeJS.Timeout | undefined
+  const stopApplying = new AbortController()
   try {
     console.log('a program on the client:  netem/topology.sh exec client -- COMMAND')
     console.log('a program on the server:  netem/topology.sh exec server -- COMMAND')
-    const applied = run('apply.sh', [profile])
+    const applied = run('apply.sh', [profile], stopApplying.signal)
     const ended = new Promise<void>(resolve => {
       if (durationMs !== undefined) timer = setTimeout(resolve, durationMs)
     })
-    await Promise.race([stopped, Promise.all([applied, ended.then(() => undefined)])])
-    if (durationMs === undefined) await stopped
+    // When the profile has been applied the link stays as it is; only when that fails is this over early.
+    const failed = applied.then(() => new Promise<never>(() => {}))
+    await Promise.race([stopped, ended, failed])
+    stopApplying.abort()
+    await applied
   } finally {
     clearTimeout(timer)
+    stopApplying.abort()
     await run('topology.sh', ['down'])
   }
 }
 
-async function run(name: string, args: string[]): Promise<void> {
+/** `stop` ends it as Ctrl-C would. */
+async function run(name: string, args: string[], stop?: AbortSignal): Promise<void> {
   const child = spawn(script(name), args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  stop?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
   const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.once('error', error => reject(new KernelRunError(`netem/${name} cannot be run: ${error.message}`)))
     child.once('close', (status, signal) => resolve([status, signal]))
