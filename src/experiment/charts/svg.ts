@@ -73,12 +73,14 @@ function drawLines(figure: LineFigure, area: Area): string[] {
   // Few different values: a tick at each says more than round numbers between them.
   const apart = (area.right - area.left) / 16
   const ticks = xs.length <= 8 && xs.every((value, i) => i === 0 || atX(value) - atX(xs[i - 1]) > apart) ? xs : x.ticks
+  // Series stand a little apart, so that whiskers at one x do not hide each other; but never so far as to look like another x.
+  const gaps = xs.slice(1).map((value, i) => atX(value) - atX(xs[i]))
+  const between = Math.min(5, Math.min(2 * inset, ...gaps.map(gap => gap / 3)) / figure.series.length)
   return [
     ...frame(figure, area, y, atY),
     ...ticks.map(value => xTick(atX(value), area, formatNumber(value))),
     ...figure.series.flatMap((series, i) => {
-      // A little apart, so that whiskers at one x do not hide each other.
-      const shift = (i - (figure.series.length - 1) / 2) * 5
+      const shift = (i - (figure.series.length - 1) / 2) * between
       const place = series.points.map(point => ({ ...point, px: atX(point.x) + shift }))
       const line = place.map(point => `${round(point.px)},${round(atY(point.y))}`).join(' ')
       return [
