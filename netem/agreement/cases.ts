@@ -22,6 +22,8 @@ export interface CaseRun extends ProbeRun {
 }
 
 const STEADY_MS = 4000
+/** Where losses come in bursts: of those there are few. */
+const BURSTY_MS = 8000
 const STEADY_PACKETS_PER_SECOND = 1200
 /** Of a bottleneck's rate, so that the queue in front of it stays short. */
 const STEADY_SHARE = 0.4
@@ -82,7 +84,7 @@ function runsOf(link: Profile, withOverload: boolean): CaseRun[] {
   const runs: CaseRun[] = [
     {
       kind: 'steady',
-      durationMs: STEADY_MS,
+      durationMs: DIRECTIONS.some(direction => hasBursts(link[direction])) ? BURSTY_MS : STEADY_MS,
       drainMs,
       fullAfterMs: { up: 0, down: 0 },
       loads: { up: steadyLoad(link.up), down: steadyLoad(link.down) },
@@ -105,6 +107,10 @@ function runsOf(link: Profile, withOverload: boolean): CaseRun[] {
 
 function longestDelayMs({ delayMs, jitterMs }: Impairment): number {
   return delayMs + 4 * jitterMs
+}
+
+function hasBursts({ loss }: Impairment): boolean {
+  return loss.model === 'gemodel' || loss.model === 'state'
 }
 
 function steadyLoad(impairment: Impairment): Load {

@@ -15,6 +15,7 @@ import {
   compareMeans,
   compareProportions,
   effectiveSize,
+  normalCritical,
 } from '../../src/measure/two-sample.ts'
 import type { Case, CaseRun } from './cases.ts'
 import { type Figures, figures, lengthCounts, overloadFigures, windowRates } from './figures.ts'
@@ -40,12 +41,12 @@ export interface Row {
 export interface Noise {
   /** The median, taken off every delay, by direction. */
   ownMs: Record<Direction, number>
-  /** From the median to the 95th percentile. */
+  /** From the median to the 98th percentile. */
   spreadMs: number
 }
 
 /** The share of delays that the measured spread leaves out. */
-const BEYOND_SPREAD = 0.05
+const BEYOND_SPREAD = 0.02
 /** Two clocks' worth of rounding, a loop's turn, and the like. */
 const LEAST_TOLERANCE_MS = 0.5
 /** With more noise than this a comparison of times says nothing. */
@@ -155,10 +156,7 @@ function delayRows(row: MakeRow, a: Figures, b: Figures, direction: Direction, o
   const tolerance = toleranceMs(kernelNoise, emulatorNoise)
   if (Math.min(kernel.length, emulator.length) < LEAST_DELAYS || tolerance > LARGEST_TOLERANCE_MS) {
     const why = `held up: ${percent(a.heldUpShare)}, ${percent(b.heldUpShare)}; noise ${ms(tolerance)}`
-    return [
-      row('delay', { verdict: 'not measured', bound: why }),
-      row('jitter', { verdict: 'not measured', bound: why }),
-    ]
+    return ['delay', 'jitter', 'shape'].map(property => row(property, { verdict: 'not measured', bound: why }))
   }
   // Before sorting: neighbours depend on each other where the order is kept or the delays are correlated.
   const sizes = [effectiveSize(kernel), effectiveSize(emulator)] as const
@@ -166,36 +164,46 @@ function delayRows(row: MakeRow, a: Figures, b: Figures, direction: Direction, o
   emulator.sort()
   const allowance = 2 * BEYOND_SPREAD
   const shape = compareDistributions(kernel, emulator, falseAlarm, { tolerance, allowance, sizes })
-  const median = compareMedians(kernel, emulator, sizes, falseAlarm, tolerance)
+  const quantiles = (fractions: readonly number[]) =>
+    compareQuantiles(kernel, emulator, fractions, sizes, falseAlarm, tolerance)
+  const width = (sorted: Float64Array) => quantile(sorted, 0.9) - quantile(sorted, 0.1)
   return [
     row('delay', {
       kernel: ms(quantile(kernel, 0.5)),
       emulator: ms(quantile(emulator, 0.5)),
-      ...shown(median, ms),
+      ...shown(quantiles([0.5]), ms),
     }),
-    row('jitter', {
-      kernel: spread(kernel),
-      emulator: spread(emulator),
-      ...shown(shape, value => value.toFixed(3)),
-    }),
+    row('jitter', { kernel: ms(width(kernel)), emulator: ms(width(emulator)), ...shown(quantiles([0.9, 0.1]), ms) }),
+    row('shape', { kernel: spread(kernel), emulator: spread(emulator), ...shown(shape, value => value.toFixed(3)) }),
   ]
 }
 
-/** The difference of the medians, against the intervals in which they lie for certain (order statistics), and a tolerance. */
-function compareMedians(
+/**
+ * One quantile, or the distance of two, against the intervals in which they certainly lie (order statistics, for as many
+ * independent values as the samples are worth), and the tolerance.
+ */
+function compareQuantiles(
   a: Float64Array,
   b: Float64Array,
+  fractions: readonly number[],
   sizes: readonly [number, number],
   falseAlarm: number,
   tolerance: number,
 ): Agreement {
-  const half = (sorted: Float64Array, size: number) => {
-    // √(ln(2/α) / 2n): Dvoretzky, Kiefer and Wolfowitz.
-    const around = Math.min(0.5, Math.sqrt(Math.log(4 / falseAlarm) / (2 * size)))
-    return (quantile(sorted, 0.5 + around) - quantile(sorted, 0.5 - around)) / 2
+  const z = normalCritical(falseAlarm / (4 * fractions.length))
+  const half = (sorted: Float64Array, fraction: number, size: number) => {
+    const around = z * Math.sqrt((fraction * (1 - fraction)) / size) + 1 / size
+    return (quantile(sorted, fraction + around) - quantile(sorted, fraction - around)) / 2
   }
-  const difference = Math.abs(quantile(a, 0.5) - quantile(b, 0.5))
-  const bound = tolerance + half(a, sizes[0]) + half(b, sizes[1])
+  const figure = (sorted: Float64Array) =>
+    fractions.length === 1
+      ? quantile(sorted, fractions[0])
+      : quantile(sorted, fractions[0]) - quantile(sorted, fractions[1])
+  const difference = Math.abs(figure(a) - figure(b))
+  const bound = fractions.reduce(
+    (sum, fraction) => sum + half(a, fraction, sizes[0]) + half(b, fraction, sizes[1]),
+    tolerance,
+  )
   return { agrees: difference <= bound, difference, bound }
 }
 
@@ -209,21 +217,25 @@ function lossRow(row: MakeRow, a: Figures, b: Figures, impairment: Impairment, {
   return row('loss', { kernel: of(a), emulator: of(b), ...shown(agreement, percent) })
 }
 
+/** How many runs of losses there are, and how long they are. */
 function burstRows(row: MakeRow, a: Figures, b: Figures, { falseAlarm }: CompareOptions): Row[] {
   if (a.lossRuns.length === 0 && b.lossRuns.length === 0) return []
+  const number = compareProportions(a.lossRuns.length, a.sent, b.lossRuns.length, b.sent, falseAlarm)
+  const of = ({ lossRuns, sent }: Figures) => percent(lossRuns.length / sent)
+  const rows = [row('bursts', { kernel: of(a), emulator: of(b), ...shown(number, percent) })]
+  if (a.lossRuns.length === 0 || b.lossRuns.length === 0) return rows
+  const mean = (one: Figures) => `mean ${(count(one.lost) / one.lossRuns.length).toFixed(2)} of ${one.lossRuns.length}`
+  const values = { kernel: mean(a), emulator: mean(b) }
   const { probability, degreesOfFreedom } = chiSquareTwoSample(lengthCounts(a.lossRuns), lengthCounts(b.lossRuns))
-  // Too few bursts for more than one cell: the rate above says all there is.
-  if (degreesOfFreedom === 0) return []
-  const of = (one: Figures) => `mean ${(count(one.lost) / one.lossRuns.length).toFixed(2)} of ${one.lossRuns.length}`
-  return [
-    row('bursts', {
-      kernel: of(a),
-      emulator: of(b),
-      difference: `p ${probability.toPrecision(2)}`,
-      bound: `p ${falseAlarm.toPrecision(1)}`,
-      verdict: probability >= falseAlarm ? 'agree' : 'differ',
-    }),
-  ]
+  if (degreesOfFreedom > 0) {
+    const verdict = probability >= falseAlarm ? 'agree' : 'differ'
+    const shownAs = { difference: `p ${probability.toPrecision(2)}`, bound: `p ${falseAlarm.toPrecision(1)}` }
+    return [...rows, row('burst length', { ...values, ...shownAs, verdict })]
+  }
+  // Few bursts: Kolmogorov and Smirnov need no expected counts.
+  const ascending = (one: Figures) => one.lossRuns.toSorted((x, y) => x - y)
+  const distance = compareDistributions(ascending(a), ascending(b), falseAlarm)
+  return [...rows, row('burst length', { ...values, ...shown(distance, value => value.toFixed(3)) })]
 }
 
 function reorderRows(row: MakeRow, a: Figures, b: Figures, impairment: Impairment, options: CompareOptions): Row[] {

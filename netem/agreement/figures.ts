@@ -16,7 +16,10 @@ export interface Figures {
   delaysMs: Float64Array
   /** Arrivals that were held up, of all first arrivals: 0 to 1. */
   heldUpShare: number
-  /** By order of first arrival: 1 when a packet that was sent later has arrived before (Type-P-Reordered, RFC 4737 §3). */
+  /**
+   * By order of first arrival: 1 when the arrival directly before was sent later (1-reordered, RFC 4737 §5.4). Of packets that
+   * each have a delay of their own, nearly all arrive behind some later one; this share still tells one jitter from another.
+   */
   reordered: Uint8Array
   /** Arrived with other contents. */
   corrupted: number
@@ -27,7 +30,7 @@ export function figures(trail: Trail): Figures {
   const lost = new Uint8Array(sent).fill(1)
   const delay = new Float64Array(sent).fill(Number.NaN)
   const reordered: number[] = []
-  let next = 0
+  let last = -1
   let corrupted = 0
   let duplicates = 0
   let heldUp = 0
@@ -45,8 +48,8 @@ export function figures(trail: Trail): Figures {
     }
     seen[sequence] = 1
     lost[sequence] = 0
-    reordered.push(sequence < next ? 1 : 0)
-    next = Math.max(next, sequence + 1)
+    reordered.push(sequence < last ? 1 : 0)
+    last = sequence
     if (trail.marks[i] & Mark.heldUp) heldUp++
     else delay[sequence] = trail.arrivedMs[i] - trail.sentMs[sequence]
   }

@@ -69,13 +69,16 @@ export async function measure(
   for (const { profile, state, link, runs } of plan.cases) {
     progress(`${profile} (${state})`)
     const results: RunResult[] = []
+    const corrupts = link.up.corrupt.rate > 0 || link.down.corrupt.rate > 0
+    const corrupted = async () => (corrupts ? await backend.corrupted() : {})
     for (const run of runs) {
-      await backend.set(link)
-      const before = await backend.corrupted()
+      // A trace begins anew with each run; everything else is as it was once the run before has drained.
+      if (results.length === 0 || run.kind === 'trace') await backend.set(link)
+      const before = await corrupted()
       const trails = await probe(backend.sockets, run, { signal })
-      const after = await backend.corrupted()
-      const corrupted = { up: (after.up ?? 0) - (before.up ?? 0), down: (after.down ?? 0) - (before.down ?? 0) }
-      results.push({ trails, corrupted })
+      const after = await corrupted()
+      const more = (direction: Direction) => (after[direction] ?? 0) - (before[direction] ?? 0)
+      results.push({ trails, corrupted: { up: more('up'), down: more('down') } })
     }
     cases.push(results)
   }

@@ -31,14 +31,11 @@ async function obey(order: PlayerOrder): Promise<void> {
   stop = new AbortController()
   if (moved) topology('handover', '0')
   moved = order.order === 'play' && order.profile.second !== undefined
-  if (order.order === 'set') {
-    link.clear()
-    const { up, down } = order.link
-    if (up.trace || down.trace) await begin(link, order.link)
-    else await link.apply(order.link)
+  link.clear()
+  if (order.order === 'play' || order.link.up.trace || order.link.down.trace) {
+    await begin(link, order.order === 'play' ? order.profile : order.link)
   } else {
-    link.clear()
-    await begin(link, order.profile)
+    await link.apply(order.link)
   }
 }
 

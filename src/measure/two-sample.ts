@@ -175,8 +175,9 @@ export function effectiveSize(values: ArrayLike<number>, batches = 40): number {
     squares += values[i] ** 2
   }
   const variance = squares / n - (total / n) ** 2
+  // All the same, but for the rounding of the sums.
+  if (variance <= 1e-12 * (squares / n)) return n
   const [, squaredError] = meanAndSquaredError(batchMeans(values, batches))
-  if (squaredError === 0) return n
   return Math.max(1, Math.min(n, variance / squaredError))
 }
 

@@ -87,6 +87,7 @@ describe('tests of two samples', () => {
     // The variance of 40 batch means has a relative error of 0.23 (one sigma).
     expect(effectiveSize(independent)).to.be.above(8000)
     expect(effectiveSize(repeated)).to.be.within(700, 5500)
+    expect(effectiveSize(new Float64Array(1000).fill(0.1))).to.equal(1000)
   })
 
   it('measures the Kolmogorov–Smirnov distance, ties and tolerance included', () => {

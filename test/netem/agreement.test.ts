@@ -1,0 +1,197 @@
+import { expect } from 'chai'
+import { type CaseRun, casesOf } from '../../netem/agreement/cases.ts'
+import { type CompareOptions, compare, type Row } from '../../netem/agreement/compare.ts'
+import { figures, lengthCounts, overloadFigures } from '../../netem/agreement/figures.ts'
+import type { Measurement, Plan, RunResult } from '../../netem/agreement/measurement.ts'
+import { type Load, Mark, type Trail } from '../../netem/agreement/probe.ts'
+import { timelineEvents } from '../../netem/agreement/timeline-events.ts'
+import { LinkDirection } from '../../src/link/link-direction.ts'
+import { loadProfile } from '../../src/link/load-profile.ts'
+import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile.ts'
+
+/** As in test:netem: of each single comparison. */
+const FALSE_ALARM = 1e-7
+const QUIET = { ownMs: { up: 0, down: 0 }, spreadMs: 0.2 }
+const OPTIONS: CompareOptions = { falseAlarm: FALSE_ALARM, kernelNoise: QUIET, emulatorNoise: QUIET }
+
+/** A run through the model of the link, in virtual time, as the probe would have recorded it. */
+function trailOf(impairment: Impairment, load: Load, durationMs: number, seed: string): Trail {
+  const link = new LinkDirection(impairment, { seed, purpose: 'test' })
+  const count = Math.floor((load.packetsPerSecond * durationMs) / 1000)
+  const sentMs = Float64Array.from({ length: count }, (_, i) => (i * 1000) / load.packetsPerSecond)
+  const sequence: number[] = []
+  const arrivedMs: number[] = []
+  const marks: number[] = []
+  const deliver = (payload: Uint8Array, tag: number, dueMs: number) => {
+    sequence.push(tag)
+    arrivedMs.push(dueMs)
+    marks.push(payload.some(byte => byte !== 0) ? Mark.corrupted : 0)
+  }
+  sentMs.forEach((atMs, i) => {
+    link.release(atMs, deliver)
+    link.enqueue(new Uint8Array(load.payloadBytes), i, atMs)
+  })
+  link.release(Number.MAX_SAFE_INTEGER, deliver)
+  return {
+    payloadBytes: load.payloadBytes,
+    sentMs,
+    sequence: Uint32Array.from(sequence),
+    arrivedMs: Float64Array.from(arrivedMs),
+    marks: Uint8Array.from(marks),
+    sources: [{ atMs: 0, address: 'client:1' }],
+  }
+}
+
+function simulated(link: Profile, run: CaseRun, seed: string): RunResult {
+  const trails: RunResult['trails'] = {}
+  const corrupted: RunResult['corrupted'] = {}
+  for (const direction of DIRECTIONS) {
+    const load = run.loads[direction]
+    if (load === undefined) continue
+    const trail = trailOf(link[direction], load, run.durationMs, `${seed} ${direction}`)
+    trails[direction] = trail
+    corrupted[direction] = trail.marks.filter(mark => mark & Mark.corrupted).length
+  }
+  return { trails, corrupted }
+}
+
+/** The base state of a profile, through the model twice; the second time with something changed. */
+function rowsOf(name: string, change: (impairment: Impairment) => Partial<Impairment> = () => ({})): Row[] {
+  const one = casesOf(name)[0]
+  const plan: Plan = { cases: [one], timelines: [] }
+  const changed = {
+    ...one.link,
+    up: { ...one.link.up, ...change(one.link.up) },
+    down: { ...one.link.down, ...change(one.link.down) },
+  }
+  const measurement = (backend: Measurement['backend'], link: Profile): Measurement => ({
+    backend,
+    cases: [one.runs.map(run => simulated(link, run, backend))],
+    timelines: [],
+    notes: [],
+  })
+  return compare(plan, measurement('kernel', one.link), measurement('emulator', changed), OPTIONS)
+}
+
+const differing = (rows: Row[]) => [
+  ...new Set(rows.filter(({ verdict }) => verdict === 'differ').map(({ property }) => property)),
+]
+
+describe('agreement of the backends', () => {
+  // The seeds are fixed, so these either always pass or never do.
+  for (const name of ['clean', 'jittery', 'lte', 'loss-5', 'bursty', 'bufferbloat', 'lte-weak']) {
+    it(`finds that the model agrees with itself: ${name}`, () => {
+      const rows = rowsOf(name)
+      expect(rows.filter(({ verdict }) => verdict !== 'agree')).to.deep.equal([])
+      expect(rows.length).to.be.at.least(8)
+    })
+  }
+
+  it('finds twice the loss', () => {
+    expect(differing(rowsOf('loss-2', () => ({ loss: { model: 'random', rate: 0.04, correlation: 0 } })))).to.include(
+      'loss',
+    )
+  })
+
+  it('finds losses of the same rate that do not come in bursts', () => {
+    const random = () => ({ loss: { model: 'random', rate: 0.02, correlation: 0 } as const })
+    expect(differing(rowsOf('bursty', random))).to.include('bursts')
+  })
+
+  it('finds a delay that is 3 ms longer', () => {
+    expect(differing(rowsOf('clean', ({ delayMs }) => ({ delayMs: delayMs + 3 })))).to.include.members([
+      'delay',
+      'shape',
+    ])
+  })
+
+  it('finds a jitter of another shape or another size', () => {
+    expect(differing(rowsOf('jittery', () => ({ distribution: 'uniform' })))).to.include('shape')
+    expect(differing(rowsOf('jittery', ({ jitterMs }) => ({ jitterMs: jitterMs * 1.5 })))).to.include('jitter')
+  })
+
+  it('finds jitter that keeps the order where it should not', () => {
+    expect(differing(rowsOf('jittery', () => ({ keepOrder: true })))).to.include('reordering')
+  })
+
+  it('finds a bottleneck that is 5 % faster, and a queue that is 20 % longer', () => {
+    const faster = ({ rate }: Impairment) => ({ rate: rate && { ...rate, bitsPerSecond: rate.bitsPerSecond * 1.05 } })
+    const longer = ({ rate }: Impairment) => ({
+      rate: rate && { ...rate, limit: { bytes: 'bytes' in rate.limit ? rate.limit.bytes * 1.2 : 0 } },
+    })
+    expect(differing(rowsOf('bufferbloat', faster))).to.include('rate')
+    expect(differing(rowsOf('bufferbloat', longer))).to.include('queue')
+  })
+
+  it('finds duplicates and corrupted packets that should not be there', () => {
+    const chance = { rate: 0.01, correlation: 0 }
+    expect(differing(rowsOf('clean', () => ({ duplicate: chance })))).to.deep.equal(['duplicates'])
+    expect(differing(rowsOf('clean', () => ({ corrupt: chance })))).to.include('corruption')
+  })
+})
+
+describe('figures of a trail', () => {
+  const trail = (arrivals: [sequence: number, arrivedMs: number, mark?: number][], sent = 6): Trail => ({
+    payloadBytes: 958,
+    sentMs: Float64Array.from({ length: sent }, (_, i) => i * 10),
+    sequence: Uint32Array.from(arrivals, ([sequence]) => sequence),
+    arrivedMs: Float64Array.from(arrivals, ([, arrivedMs]) => arrivedMs),
+    marks: Uint8Array.from(arrivals, ([, , mark = 0]) => mark),
+    sources: [],
+  })
+
+  it('counts losses and their runs, copies, changed packets and those that were overtaken', () => {
+    const { lost, lossRuns, duplicates, corrupted, reordered, delaysMs } = figures(
+      trail([
+        [0, 5],
+        [0, 6],
+        [3, 35],
+        [1, 36],
+        [5, 55, Mark.corrupted],
+      ]),
+    )
+    expect([...lost]).to.deep.equal([0, 0, 1, 0, 1, 1])
+    expect(lossRuns).to.deep.equal([1, 2])
+    expect(lengthCounts(lossRuns)).to.deep.equal([1, 1])
+    expect({ duplicates, corrupted }).to.deep.equal({ duplicates: 1, corrupted: 1 })
+    expect([...reordered]).to.deep.equal([0, 0, 1])
+    expect([...delaysMs]).to.deep.equal([5, 26, 5])
+  })
+
+  it('leaves out the times of packets that were held up, not the packets', () => {
+    const { lost, delaysMs, heldUpShare } = figures(
+      trail(
+        [
+          [0, 90, Mark.heldUp],
+          [1, 15],
+        ],
+        2,
+      ),
+    )
+    expect([...lost]).to.deep.equal([0, 0])
+    expect([...delaysMs]).to.deep.equal([5])
+    expect(heldUpShare).to.equal(0.5)
+  })
+
+  it('measures a bottleneck while packets keep coming', () => {
+    // Frames of 1000 bytes: every second packet of one each 10 ms gets through, after 15 ms.
+    const arrivals = Array.from({ length: 50 }, (_, i): [number, number] => [2 * i, 20 * i + 15])
+    const { bitsPerSecond, dropped, delayMs } = overloadFigures(trail(arrivals, 100), 200)
+    expect(bitsPerSecond).to.be.closeTo(400_000, 1)
+    expect(dropped).to.equal(0.5)
+    expect(delayMs).to.equal(15)
+  })
+
+  it('dates a gap and a change of address', () => {
+    const arrivals = Array.from({ length: 100 }, (_, i): [number, number] => [i, i * 10 + 5])
+    const passed = arrivals.filter(([sequence]) => sequence < 30 || sequence >= 50)
+    const sources = [
+      { atMs: 5, address: 'a' },
+      { atMs: 505, address: 'b' },
+    ]
+    const profile = loadProfile('clean')
+    const events = timelineEvents({ ...trail(passed, 100), sources }, profile, 'up' satisfies Direction)
+    expect(events.map(({ what }) => what)).to.deep.equal(['gap begins', 'gap ends', 'address changes'])
+    expect(events.map(({ atMs }) => Math.round(atMs / 10) * 10)).to.deep.equal([300, 500, 510])
+  })
+})
