@@ -24,6 +24,8 @@ export function whatUmlLacks(): string | undefined {
     return 'User Mode Linux is missing (Debian: apt install user-mode-linux)'
   }
   if (commandFile('perl') === undefined) return 'perl is missing, which loads the modules inside User Mode Linux'
+  // Its kernel has no nftables for IPv4, and the topology's routers translate addresses.
+  if (commandFile('iptables-legacy') === undefined) return 'iptables is missing (Debian: apt install iptables)'
   return undefined
 }
 
