@@ -221,5 +221,105 @@ export const lab = defineLab({
       timeoutMs: 120_000,
       check: check('checkOutage'),
     },
+    {
+      id: 'address',
+      title: 'Another port, another network',
+      kind: 'question',
+      mutants: true,
+      points: 10,
+      files: ['answers.toml'],
+      brief: `
+        The address of a client may change in two ways. A **NAT** on the way loses its table, and gives the client another port: the client
+        notices nothing. Or the client goes **from one network to another**, from Wi-Fi to LTE: then the old address is gone.
+
+        \`\`\`
+        nat-rebind            client ---- NAT :40001 ---- proxy
+                                          NAT :52417
+
+        handover-wifi-lte     client -x-- Wi-Fi --------- proxy
+                                 \\----- LTE -----------/
+        \`\`\`
+
+        Answer in \`answers.toml\`, then run the check: it measures both profiles.
+
+        For the last question: the idle timeout of the client is 4000 ms, it sends a keep-alive in each second, and as soon as it
+        has lost its session it connects anew, over LTE (64 ms round trip). The server's idle timeout is 30 s.
+      `,
+      questions: [
+        {
+          id: 'finds',
+          prompt: 'A UDP datagram arrives. By what does a QUIC endpoint find the connection that it belongs to?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'By the addresses and ports of both sides.',
+            b: 'By the Destination Connection ID in the header of its packet.',
+            c: 'By its packet number.',
+            d: 'By the TLS session ticket.',
+          },
+        },
+        {
+          id: 'rebind',
+          prompt: 'What happens to the session when the NAT gives the client another port?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The client notices it and connects again.',
+            b: 'The server drops the packets: it has no connection with that address.',
+            c: 'The server goes on, and sends to the new port from now on.',
+            d: 'It ends after the idle timeout.',
+          },
+        },
+        {
+          id: 'handover',
+          prompt: 'What happens today to the session of our client when its Wi-Fi is gone?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'QUIC moves the connection to LTE by itself.',
+            b: 'The server finds the new address of the client.',
+            c: 'The Wi-Fi reports an error, and the client connects again at once.',
+            d: 'Nothing arrives any more, until the idle timeout ends it.',
+          },
+        },
+        {
+          id: 'gap',
+          prompt: 'For how long does nothing flow in the handover? Predict it from the timers above, in ms.',
+          placeholder: 'a number',
+        },
+      ],
+      hints: [
+        'TCP names a connection by four values, and loses it when one of them changes. QUIC has a name that both sides have agreed on.',
+        'When the packet of a known connection comes from another address, RFC 9000 §9.3 says what a server does.',
+        'The gap has two parts: until the client knows that the session is dead, and until it has another one. One of them is much longer.',
+      ],
+      reading: ['RFC 9000 §5.1 Connection ID', 'RFC 9000 §9 Connection Migration', `${HANDOUT}, "Another address"`],
+      timeoutMs: 120_000,
+      check: check('checkAddress'),
+    },
+    {
+      id: 'mobile',
+      title: 'A mobile network of your choice',
+      kind: 'config',
+      mutants: true,
+      points: 10,
+      files: ['report.toml', 'my-profile.toml'],
+      brief: `
+        Now a network of your choice: a telephone with a bad signal, a train, the metro, satellites. Or one of your own, in
+        \`my-profile.toml\`. Measure it:
+
+        \`\`\`
+        npx tsx labs/lab-04-impairment/measure.ts train
+        \`\`\`
+
+        and write \`report.toml\`: round trip, loss **with its interval**, goodput, and in some sentences which figure surprised you and what
+        in the profile explains it. The check looks whether the figures fit each other and the profile, and measures once more.
+      `,
+      hints: [
+        'The script prints figures in the form of the report. The interval it leaves to you: `wilson(lost, sent, 1.96)`, times 100.',
+        'The profile is a text file in `netem/profiles/`. Which of its lines explain the median, which p95?',
+        'A timeline that repeats (train, metro, leo) shows in p95 before it shows in the median.',
+      ],
+      reading: ['docs/netem.md', `${HANDOUT}, "A report"`],
+      timeoutMs: 120_000,
+      check: check('checkMobile'),
+    },
   ],
 })

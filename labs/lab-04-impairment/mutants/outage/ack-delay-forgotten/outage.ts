@@ -32,12 +32,7 @@ export function probeTimesMs(sentMs: number, probeTimeout: number, count: number
  * When the answer to a probe arrives, ms: to the first probe that is sent when the outage is over (at `outageEndMs` or later). From
  * then on the connection lives again.
  */
-export function recoveredAtMs(
-  sentMs: number,
-  probeTimeout: number,
-  outageEndMs: number,
-  roundTripMs: number,
-): number {
+export function recoveredAtMs(sentMs: number, probeTimeout: number, outageEndMs: number, roundTripMs: number): number {
   let probeMs = sentMs
   for (let wait = probeTimeout; probeMs < outageEndMs || probeMs === sentMs; wait *= 2) probeMs += wait
   return probeMs + roundTripMs

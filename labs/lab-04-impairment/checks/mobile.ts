@@ -1,0 +1,221 @@
+/**
+ * Task 8: a report with figures. First, do they fit each other and the profile? Then, do they fit a fresh measurement?
+ *
+ * The fresh measurement is 15 s of the same profile from the beginning of its timeline, with another seed. Compared are the median of
+ * the round trip (a quarter and 20 ms: a busy machine moves a median by a few), and the loss, by intervals of Clopper and Pearson at
+ * 99.99 % that have to overlap, with an eighth of the packets, because losses come in bursts and are worth less than independent ones.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'smol-toml'
+import { ConfigError } from '../../../src/config/config-error.ts'
+import { loadProfile, parseProfile, profileNames } from '../../../src/link/load-profile.ts'
+import type { Profile } from '../../../src/link/profile.ts'
+import { clopperPearson, wilson } from '../../../src/measure/intervals.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { measureProfile } from '../measure.ts'
+import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
+import { fail } from './calls.ts'
+import { formatNumber, percent } from './format.ts'
+
+const FILE = 'report.toml'
+const OWN = 'my-profile.toml'
+const READ: Reading[] = ['labs/lab-04-impairment/README.md, "A report"', 'docs/netem.md']
+const FEWEST_PINGS = 200
+const LEAST_WORDS = 200
+const BURSTS = 8
+
+interface Report {
+  profile: string
+  rtt: { median_ms: number; p95_ms: number; jitter_ms: number }
+  loss: { sent: number; lost: number; low_percent: number; high_percent: number }
+  goodput: { offered_kbit: number; received_kbit: number }
+  words: { explanation: string }
+}
+
+export async function checkMobile(context: CheckContext): Promise<Feedback> {
+  const report = await context.do(`read ${FILE}`, () => readReport(context.exercises))
+  const profile = await context.do('find its profile', () => profileOf(report, context.exercises))
+  expectSense(context, report, profile)
+  const rows: PredictionRow[] = [
+    { name: 'round trip, median', predicted: report.rtt.median_ms, unit: 'ms' },
+    { name: 'round trip, p95', predicted: report.rtt.p95_ms, unit: 'ms' },
+    { name: 'loss of pings', predicted: (100 * report.loss.lost) / report.loss.sent, unit: '%' },
+    { name: 'goodput', predicted: report.goodput.received_kbit, unit: 'kbit/s' },
+  ]
+  showPredictions(context, rows)
+  showLink(context, {
+    profile: profile.name,
+    delayMs: { up: profile.up.delayMs, down: profile.down.delayMs },
+    loss: { up: 0, down: 0 },
+    rate: {
+      ...(profile.up.rate && { up: profile.up.rate.bitsPerSecond }),
+      ...(profile.down.rate && { down: profile.down.rate.bitsPerSecond }),
+    },
+  })
+  const fresh = await context.do(`measure ${profile.name} again`, () =>
+    measureProfile(profile, `${context.seed} mobile`, {
+      signal: context.signal,
+      onProgress: (done, total) => context.progress(done, total, 'pings'),
+    }),
+  )
+  const measured = [
+    fresh.rtt.medianMs,
+    fresh.rtt.p95Ms,
+    (100 * fresh.loss.lost) / fresh.loss.sent,
+    fresh.goodput.receivedKbit,
+  ]
+  for (const [i, row] of rows.entries()) row.measured = measured[i]!
+  showPredictions(context, rows)
+  expectFresh(context, report, fresh)
+  return {
+    passed: true,
+    expected: 'a report whose figures fit each other and a fresh measurement',
+    found: rows
+      .map(row => `${row.name} ${formatNumber(row.predicted)} (again: ${formatNumber(row.measured!)}) ${row.unit}`)
+      .join('; '),
+    read: READ,
+  }
+}
+
+function readReport(exercises: string): Report {
+  const file = join(exercises, FILE)
+  if (!existsSync(file)) return fail({ expected: `your report in ${FILE}`, found: 'no such file' })
+  let content: Record<string, unknown>
+  try {
+    content = parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    return fail({ expected: `${FILE} to be TOML`, found: (error as Error).message.split('\n')[0]! })
+  }
+  const numbers: Record<string, readonly string[]> = {
+    rtt: ['median_ms', 'p95_ms', 'jitter_ms'],
+    loss: ['sent', 'lost', 'low_percent', 'high_percent'],
+    goodput: ['offered_kbit', 'received_kbit'],
+  }
+  for (const [section, keys] of Object.entries(numbers)) {
+    for (const key of keys) {
+      const value = (content[section] as Record<string, unknown> | undefined)?.[key]
+      if (typeof value === 'number' && Number.isFinite(value) && value >= 0) continue
+      return fail({
+        expected: `${section}.${key} to be a number, 0 or more, in ${FILE}`,
+        found: value === undefined ? 'nothing' : String(value),
+      })
+    }
+  }
+  const explanation = (content.words as Record<string, unknown> | undefined)?.explanation
+  return {
+    ...(content as unknown as Report),
+    profile: typeof content.profile === 'string' ? content.profile.trim() : '',
+    words: { explanation: typeof explanation === 'string' ? explanation : '' },
+  }
+}
+
+/** A shipped one by its name, or the student's own. Any other file is not read: reports of others are graded too. */
+function profileOf({ profile }: Report, exercises: string): Profile {
+  const names = profileNames()
+  const wanted = `profile = "lte", another shipped one, or "${OWN}", in ${FILE}`
+  if (profile === '') return fail({ expected: wanted, found: 'no name yet' })
+  try {
+    if (names.includes(profile)) return loadProfile(profile)
+    if (profile !== OWN) {
+      return fail({
+        expected: wanted,
+        found: JSON.stringify(profile),
+        misconception: `Shipped are ${names.join(', ')}.`,
+      })
+    }
+    const file = join(exercises, OWN)
+    return parseProfile(readFileSync(file, 'utf8'), { file: OWN })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return fail({ expected: `${OWN} to be a valid profile`, found: error.message })
+  }
+}
+
+function expectSense(context: CheckContext, report: Report, profile: Profile): void {
+  const { rtt, loss, goodput, words } = report
+  const of = (text: string, holds: boolean, expected: string, found: string, misconception: string) =>
+    context.expect(text, holds, { expected, found, misconception, read: READ })
+
+  of(
+    `it is about at least ${FEWEST_PINGS} pings`,
+    Number.isInteger(loss.sent) && loss.sent >= FEWEST_PINGS && Number.isInteger(loss.lost) && loss.lost <= loss.sent,
+    `loss.sent a whole number of at least ${FEWEST_PINGS}, loss.lost one of at most loss.sent`,
+    `${loss.lost} of ${loss.sent}`,
+    'Counts are whole numbers; and with few packets the interval says next to nothing.',
+  )
+  const { low, high } = wilson(loss.lost, loss.sent, 0.95)
+  const rounded = (value: number, exact: number) => Math.abs(value - exact * 100) <= 0.006 + exact * 100 * 0.02
+  of(
+    'the interval is that of the counts',
+    rounded(loss.low_percent, low) && rounded(loss.high_percent, high),
+    `${percent(low)} to ${percent(high)} for ${loss.lost} of ${loss.sent}`,
+    `${loss.low_percent} % to ${loss.high_percent} %`,
+    intervalMisconception(loss, { low, high }),
+  )
+  const least = profile.up.delayMs + profile.down.delayMs
+  const jitter = profile.up.jitterMs + profile.down.jitterMs
+  of(
+    'no round trip is shorter than the link',
+    rtt.median_ms >= least - 2 * jitter - 1,
+    `rtt.median_ms of at least about ${least}: ${profile.up.delayMs} ms up and ${profile.down.delayMs} ms down`,
+    `${rtt.median_ms} ms`,
+    'A round trip goes up and down. Is this the delay of one direction?',
+  )
+  of(
+    'the 95th percentile is not below the median',
+    rtt.p95_ms >= rtt.median_ms,
+    'rtt.p95_ms at or above rtt.median_ms',
+    `${rtt.p95_ms} ms and ${rtt.median_ms} ms`,
+    'Half of all values are at or below the median, 95 % at or below p95: so p95 is the larger one.',
+  )
+  of(
+    'the jitter is smaller than the round trip',
+    rtt.jitter_ms <= rtt.p95_ms,
+    'rtt.jitter_ms at or below rtt.p95_ms',
+    `${rtt.jitter_ms} ms`,
+    'Jitter is a mean difference of neighbours; it cannot be larger than the largest times themselves.',
+  )
+  of(
+    'no more arrives than was sent',
+    goodput.received_kbit > 0 && goodput.received_kbit <= goodput.offered_kbit * 1.001,
+    'goodput.received_kbit above 0 and at most goodput.offered_kbit',
+    `${goodput.received_kbit} of ${goodput.offered_kbit} kbit/s`,
+    'What was never sent cannot arrive. Are the two exchanged?',
+  )
+  of(
+    'it says what explains the figures',
+    words.explanation.trim().length >= LEAST_WORDS,
+    `words.explanation of at least ${LEAST_WORDS} characters`,
+    `${words.explanation.trim().length}`,
+    'Figures without an explanation are half of a report.',
+  )
+}
+
+function intervalMisconception(loss: Report['loss'], exact: { low: number; high: number }): string {
+  if (Math.abs(loss.high_percent - exact.high) < 0.001 && exact.high > 0.001) {
+    return 'In percent, not as a share.'
+  }
+  if (loss.low_percent === loss.high_percent) {
+    return 'An interval with no length says that the rate is known exactly. Your function from task 1 knows better.'
+  }
+  return 'Your function from task 1 gives it, with z = 1.96, from the counts in the same report.'
+}
+
+function expectFresh(context: CheckContext, report: Report, fresh: Awaited<ReturnType<typeof measureProfile>>): void {
+  const { medianMs } = fresh.rtt
+  const room = medianMs * 0.25 + 20
+  context.expect('the round trip is that of a fresh measurement', Math.abs(report.rtt.median_ms - medianMs) <= room, {
+    expected: `a median of ${formatNumber(medianMs)} ms, within ${formatNumber(room)} ms`,
+    found: `${report.rtt.median_ms} ms in your report`,
+    read: READ,
+  })
+  const interval = ({ lost, sent }: { lost: number; sent: number }) =>
+    clopperPearson(Math.round(lost / BURSTS), Math.round(sent / BURSTS), 0.9999)
+  const [yours, again] = [interval(report.loss), interval(fresh.loss)]
+  context.expect('and so is the loss', yours.low <= again.high && again.low <= yours.high, {
+    expected: `a loss that is compatible with ${fresh.loss.lost} of ${fresh.loss.sent}`,
+    found: `${report.loss.lost} of ${report.loss.sent} in your report`,
+    read: READ,
+  })
+}
