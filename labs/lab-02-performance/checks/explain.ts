@@ -50,7 +50,7 @@ const ANSWERS: readonly Explained[] = [
       c: 'TCP does not see how its packets travel. It measures times, and these get worse.',
       d: 'A checksum finds damage. It brings nothing back.',
     },
-    read: [`${HANDOUT}, "What waits for what"`, 'RFC 9484 §10.1'],
+    read: [`${HANDOUT}, "What waits for what"`, 'RFC 9484 §10'],
   },
   {
     question: 'budget',

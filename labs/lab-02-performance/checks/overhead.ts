@@ -201,10 +201,6 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
     ]),
     misconceptions: [
       {
-        says: 'The longer a stream has lived, the longer its offset: up to eight bytes.',
-        would: (packet: QuicPacket, streamId: number, _: number, length: number) => single(packet, streamId, 0, length),
-      },
-      {
         says: 'The lengths of DATA frame and capsule are varints: with the packet they grow from one byte to two. And each counts what is inside of it: the capsule its Context ID, the DATA frame the whole capsule.',
         would: (packet: QuicPacket, streamId: number, offset: number) => single(packet, streamId, offset, 28),
       },
@@ -217,6 +213,10 @@ async function expectOverheads(context: CheckContext, random: Seeded): Promise<v
         says: 'On a stream of HTTP/3 everything is in frames: the capsule is the payload of a DATA frame.',
         would: (packet: QuicPacket, streamId: number, offset: number, length: number) =>
           quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(length + 1) + 1,
+      },
+      {
+        says: 'The longer a stream has lived, the longer its offset: up to eight bytes.',
+        would: (packet: QuicPacket, streamId: number, _: number, length: number) => single(packet, streamId, 0, length),
       },
       ...common(single),
     ],
