@@ -92,10 +92,12 @@ export interface OverloadFigures {
   bitsPerSecond: number
   /** Of what was sent in that time: 0 to 1. */
   dropped: number
+  /** Packets a second that the probe really sent in that time. */
+  sentPerSecond: number
   /** One-way delay, median, in ms: the queue and the link's own. */
   delayMs: number
-  /** The greatest, of arrivals that were not held up. */
-  maxDelayMs: number
+  /** The 99th percentile: the full queue, and not the one packet that the machine forgot. */
+  longDelayMs: number
   arrivals: number
 }
 
@@ -128,8 +130,9 @@ export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
   return {
     bitsPerSecond: spanMs > 0 ? ((within.length - 1) * frameBits * 1000) / spanMs : 0,
     dropped: offered === 0 ? 0 : dropped / offered,
+    sentPerSecond: (offered * 1000) / (endMs - startMs),
     delayMs: delays[Math.floor(delays.length / 2)] ?? Number.NaN,
-    maxDelayMs: delays.at(-1) ?? Number.NaN,
+    longDelayMs: delays[Math.floor(delays.length * 0.99)] ?? Number.NaN,
     arrivals: within.length,
   }
 }

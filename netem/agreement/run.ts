@@ -154,11 +154,15 @@ async function measureInRounds(names: readonly string[], run: RunInside): Promis
   return [...results.values()].flat()
 }
 
-/** Row by row: what was found to agree once does; what differs must differ each time. */
-function better(before: Row[] | undefined, now: Row[]): Row[] {
-  return now.map((row, i) =>
-    before?.[i]?.verdict === 'agree' || (before && row.verdict === 'not measured') ? before[i] : row,
-  )
+/** Property by property: what was found to agree once does; what differs must differ each time. */
+function better(before: readonly Row[], now: readonly Row[]): Row[] {
+  const key = ({ state, direction, property }: Row) => `${state} ${direction} ${property}`
+  const rows = new Map(before.filter(({ verdict }) => verdict !== 'not measured').map(row => [key(row), row]))
+  for (const row of now) {
+    const known = rows.get(key(row))
+    if (known === undefined || (known.verdict === 'differ' && row.verdict !== 'not measured')) rows.set(key(row), row)
+  }
+  return [...rows.values()]
 }
 
 /** Both backends at the same time: User Mode Linux keeps one core busy, the emulator and its probe share the other. */

@@ -9,8 +9,8 @@ export interface TimelineEvent {
   atMs: number
 }
 
-/** So many packets in a row are lost in an outage only: at 15 % loss, once in 10^8. */
-const LEAST_GAP_PACKETS = 10
+/** A gap as long as this (of 200 packets/s: 0.8 s) is an outage, and not a change of address that takes a moment. */
+const LEAST_GAP_PACKETS = 160
 
 /** In order of time. Towards the client there is no address to see: it always comes from the server. */
 export function timelineEvents(trail: Trail, profile: Profile, direction: Direction): TimelineEvent[] {

@@ -78,6 +78,8 @@ export interface PlayOptions {
 export class KernelLink {
   readonly #routers = new Map<RouterName, TcProcess>()
   readonly #devices = new Map<string, TcDevice>()
+  /** What enterWords said: the namespaces stay the same for as long as the session is up. */
+  readonly #enter = new Map<RouterName, string[]>()
 
   /** Removes what an earlier run left on the devices. Throws KernelBackendError when the namespaces are not up. */
   static open(): KernelLink {
@@ -96,9 +98,11 @@ export class KernelLink {
   /** Plays the timeline from its beginning; resolves when it is over or `signal` aborts. What was set last stays. */
   async play(profile: Profile, options: PlayOptions = {}): Promise<void> {
     await this.#run(async failed => {
-      const beganMs = performance.now()
+      // The timeline begins when its first impairments are on the link, not when the programs start that put them there.
+      let beganMs: number | undefined
       for (const step of kernelSteps(profile, options.resolutionMs)) {
-        const waitMs = beganMs + step.atMs - performance.now()
+        if (step.atMs > 0) beganMs ??= performance.now()
+        const waitMs = (beganMs ?? Number.NEGATIVE_INFINITY) + step.atMs - performance.now()
         if (waitMs > 0) await Promise.race([pause(waitMs, options.signal), failed])
         if (options.signal?.aborted) return
         this.#do(step, options)
@@ -110,7 +114,7 @@ export class KernelLink {
   clear(): void {
     this.#devices.clear()
     for (const attachment of [0, 1] as const) {
-      const enter = enterWords(`router${attachment}`)
+      const enter = this.#enterWords(`router${attachment}`)
       for (const direction of DIRECTIONS) {
         const { device } = impairedDevice(attachment, direction)
         // Fails when nothing is there, which is what we want to have.
@@ -153,6 +157,12 @@ export class KernelLink {
     onStep?.(step, commands)
   }
 
+  #enterWords(name: RouterName): string[] {
+    const words = this.#enter.get(name) ?? enterWords(name)
+    this.#enter.set(name, words)
+    return words
+  }
+
   #device(attachment: Attachment, direction: Direction): TcDevice {
     const { device } = impairedDevice(attachment, direction)
     const known = this.#devices.get(device) ?? new TcDevice(device)
@@ -161,7 +171,7 @@ export class KernelLink {
   }
 
   #router(name: RouterName): TcProcess {
-    const known = this.#routers.get(name) ?? new TcProcess(enterWords(name), error => this.#onFailure(error))
+    const known = this.#routers.get(name) ?? new TcProcess(this.#enterWords(name), error => this.#onFailure(error))
     this.#routers.set(name, known)
     return known
   }

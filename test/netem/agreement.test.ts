@@ -183,15 +183,15 @@ describe('figures of a trail', () => {
   })
 
   it('dates a gap and a change of address', () => {
-    const arrivals = Array.from({ length: 100 }, (_, i): [number, number] => [i, i * 10 + 5])
-    const passed = arrivals.filter(([sequence]) => sequence < 30 || sequence >= 50)
+    const arrivals = Array.from({ length: 400 }, (_, i): [number, number] => [i, i * 10 + 5])
+    const passed = arrivals.filter(([sequence]) => sequence < 30 || sequence >= 230)
     const sources = [
       { atMs: 5, address: 'a' },
-      { atMs: 505, address: 'b' },
+      { atMs: 2505, address: 'b' },
     ]
     const profile = loadProfile('clean')
-    const events = timelineEvents({ ...trail(passed, 100), sources }, profile, 'up' satisfies Direction)
+    const events = timelineEvents({ ...trail(passed, 400), sources }, profile, 'up' satisfies Direction)
     expect(events.map(({ what }) => what)).to.deep.equal(['gap begins', 'gap ends', 'address changes'])
-    expect(events.map(({ atMs }) => Math.round(atMs / 10) * 10)).to.deep.equal([300, 500, 510])
+    expect(events.map(({ atMs }) => Math.round(atMs / 10) * 10)).to.deep.equal([300, 2300, 2510])
   })
 })
