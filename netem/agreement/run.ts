@@ -139,7 +139,7 @@ async function measureInRounds(names: readonly string[], run: RunInside): Promis
         results.set(
           name,
           better(
-            results.get(name),
+            results.get(name) ?? [],
             rows.filter(row => row.profile === name),
           ),
         )
