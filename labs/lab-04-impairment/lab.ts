@@ -18,6 +18,7 @@ export const lab = defineLab({
   ],
   prerequisites: ['TypeScript: functions, classes, typed arrays', 'mean, median, probability', 'lab 1'],
   minutes: 240,
+  panel: async () => (await import('./ui.tsx')).LinkPanel,
   reading: ['man tc-netem', 'RFC 9002 Loss Detection and Congestion Control', 'RFC 8289 CoDel', 'docs/netem.md'],
   tasks: [
     {

@@ -1,0 +1,89 @@
+import { expect } from 'chai'
+import { render } from 'ink-testing-library'
+import { columns, plainText } from '../../../labs/kit/text.ts'
+import type { PanelProps } from '../../../labs/kit/types.ts'
+import { themeFor } from '../../../labs/kit/ui/theme.ts'
+import { showDelays, showLink, showPredictions } from '../../../labs/lab-04-impairment/panel-data.ts'
+import { LinkPanel } from '../../../labs/lab-04-impairment/ui.tsx'
+
+function props(
+  show: (live: { show(key: string, value: unknown): void }) => void,
+  more: Partial<PanelProps> = {},
+): PanelProps {
+  const shown: Record<string, unknown> = {}
+  show({ show: (key, value) => void (shown[key] = value) })
+  return {
+    task: undefined,
+    phases: [],
+    live: { series: [], comparisons: [], shown },
+    running: false,
+    passed: false,
+    step: 0,
+    width: 78,
+    rows: 20,
+    marks: themeFor({ LANG: 'C' }).marks,
+    ...more,
+  }
+}
+
+const LINK = { profile: 'outage-3s', delayMs: { up: 25, down: 20 }, loss: { up: 0.05, down: 0 } }
+const ROWS = [
+  { name: '5 % loss, datagrams: arrive', predicted: 95, measured: 94.5, low: 91.8, high: 96.5, unit: '%' },
+  { name: '5 % loss, stream: wait', predicted: 9.67, unit: 'ms' },
+]
+const everything = (live: { show(key: string, value: unknown): void }): void => {
+  showLink(live, { ...LINK, queue: { packets: 60, limit: 100 }, rate: { up: 1e6 } })
+  showPredictions(live, ROWS)
+  showDelays(live, { plain: Array.from({ length: 120 }, (_, i) => i * 5), codel: Array.from({ length: 120 }, () => 7) })
+}
+
+describe('labs/lab-04-impairment: the panel', () => {
+  const text = (given: PanelProps) => LinkPanel.lines(given).map(plainText)
+
+  it('shows what the link does in each direction', () => {
+    const lines = text(props(live => showLink(live, LINK)))
+    expect(lines[0]).to.match(/^client -+\[ 25 ms, loses 5 % \]-+> proxy +outage-3s$/)
+    expect(lines[1]).to.match(/<-+\[ 20 ms \]-+/)
+  })
+
+  it('shows an outage without colours too', () => {
+    const lines = text(props(live => showLink(live, { ...LINK, state: 'outage' })))
+    expect(lines[0]).to.match(/x+\[ nothing passes \]x+/)
+    expect(lines[1]).to.match(/outage$/)
+  })
+
+  it('shows predictions beside measurements, with their interval', () => {
+    const lines = text(props(live => showPredictions(live, ROWS)))
+    expect(lines[0]).to.match(/predicted +measured$/)
+    expect(lines[1]).to.match(/95 % +94\.5 % +91\.8 to 96\.5$/)
+    expect(lines[2]).to.match(/9\.67 ms +\.\.\.$/)
+  })
+
+  it('keeps within the columns and rows that it is given, and draws with Ink what its lines say', () => {
+    for (const [width, rows] of [
+      [78, 20],
+      [60, 8],
+      [150, 30],
+    ] as const) {
+      const given = props(everything, { width, rows })
+      const lines = LinkPanel.lines(given)
+      expect(lines.length).to.be.at.most(rows)
+      for (const line of lines) expect(columns(plainText(line))).to.be.at.most(width)
+    }
+    const given = props(everything)
+    const { lastFrame, unmount } = render(<LinkPanel {...given} />)
+    const drawn = (lastFrame() ?? '').split('\n').map(line => line.replace(/\u001b\[[0-9;]*m/g, '').trimEnd())
+    expect(drawn).to.deep.equal(text(given))
+    unmount()
+  })
+
+  it('has room for both charts on a small terminal', () => {
+    const lines = text(props(live => showDelays(live, { plain: [1, 300], codel: [1, 5] }), { rows: 8 }))
+    expect(lines).to.have.length(8)
+    expect(lines.join('\n')).to.match(/a plain queue[\s\S]+your CoDel/)
+  })
+
+  it('shows nothing before a check has run', () => {
+    expect(text(props(() => {}))).to.deep.equal([])
+  })
+})
