@@ -116,7 +116,7 @@ class GilbertElliott implements LossProcess {
 
 /**
  * The four states of Salsano, Ludovici and Ordine, "Definition of a general and intuitive loss model for packet networks
- * and its implementation in the Netem module in the Linux kernel" (2009):
+ * and its implementation in the Netem module in the Linux kernel", which sch_netem.c and tc-netem(8) name as the source:
  *
  *                 p14          p13          p23
  *      4 lost  ◀──────  1     ──────▶  3   ◀──────  2 received

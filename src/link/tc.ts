@@ -100,7 +100,7 @@ function delayOptions({ delayMs, jitterMs, delayCorrelation, distribution, reord
     options.push('delay', needsDelay && delayMs === 0 ? '0.001ms' : tcTime(delayMs))
     if (everything || jitterMs > 0) options.push(tcTime(jitterMs))
     if (everything || (jitterMs > 0 && delayCorrelation > 0)) options.push(tcPercent(delayCorrelation))
-    // Uniform is what the kernel does without a table, whatever the manual page says.
+    // Uniform is what the kernel does without a table; the manual page of iproute2 6.1 says normal.
     if (jitterMs > 0 && distribution !== 'uniform') options.push('distribution', distribution)
   }
   // A gap of 0, which is what the kernel assumes when nothing is said, switches reordering off.

@@ -5,6 +5,7 @@
  * One line is one opportunity to deliver 1500 bytes, as a whole number of milliseconds since the start. Lines are in
  * ascending order; the same number on several lines means several opportunities in that millisecond. After the last line
  * the trace begins again, so its last number is also its length. An opportunity at which nothing waits is lost.
+ * (Mahimahi itself counts 1504 bytes: with the four that its TUN device puts in front of each packet.)
  *
  *     0        12 Mbit/s would be one line a millisecond;
  *     3        this is a link that carries four packets

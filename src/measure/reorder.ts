@@ -4,8 +4,8 @@
  *   sent         1  2  3  4  5  6  7  8  9
  *   arrived      1  2  3  5  6  7  8  4  9
  *                                     └─ reordered: 4 < NextExp = 9
- *                                        reordering extent 4: four arrivals ago came 5, the first that should not have (§4.2.1)
- *                                        4-reordered: the last four arrivals were all higher (§5.4)
+ *                                        reordering extent 4: four arrivals ago came 5, the first that should not have (§4.2)
+ *                                        4-reordered: the last four arrivals were all higher (§5.3)
  *
  * TCP takes three duplicate acknowledgements for a loss (RFC 5681 §3.2): a packet that is 3-reordered is retransmitted for
  * nothing.
@@ -42,7 +42,7 @@ export interface ReorderSummary {
   extent: Summary | undefined
   /** Late times, in ms: how much later than the first that should have come after it, §4.3. */
   lateMs: Summary | undefined
-  /** nReordered[n]: how many packets were n-reordered, §5.4. [0] is not used; each is at most the one before. */
+  /** nReordered[n]: how many packets were n-reordered, §5.3. [0] is not used; each is at most the one before. */
   nReordered: number[]
 }
 

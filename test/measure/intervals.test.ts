@@ -15,9 +15,9 @@ import {
   wilson,
 } from '../../src/measure/intervals.ts'
 
-/** Equal to the four decimals of a published table. */
-function expectInterval({ low, high }: { low: number; high: number }, published: [number, number]): void {
-  expect([low, high].map(end => Number(end.toFixed(4)))).to.deep.equal(published)
+/** Equal to four decimals. */
+function expectInterval({ low, high }: { low: number; high: number }, expected: [number, number]): void {
+  expect([low, high].map(end => Number(end.toFixed(4)))).to.deep.equal(expected)
 }
 
 /** P[X = k], by multiplication alone. */
@@ -75,7 +75,9 @@ describe('studentQuantile', () => {
 })
 
 describe('wilson', () => {
-  it('has the values that Newcombe (Statistics in Medicine 17, 1998, table I) published', () => {
+  // Found apart from this program, by bisection of the score test's inequality itself. On how good such intervals are:
+  // R. G. Newcombe, Statistics in Medicine 17, 1998, 857–872.
+  it('has the values that another computation gives', () => {
     expectInterval(wilson(81, 263), [0.2553, 0.3662])
     expectInterval(wilson(15, 148), [0.0624, 0.1605])
     expectInterval(wilson(0, 20), [0, 0.1611])
@@ -97,7 +99,8 @@ describe('wilson', () => {
 })
 
 describe('clopperPearson', () => {
-  it('has the values that Newcombe (1998, table I) published', () => {
+  // Found apart from this program, by bisection over sums of the binomial distribution, term by term.
+  it('has the values that another computation gives', () => {
     expectInterval(clopperPearson(81, 263), [0.2527, 0.3676])
     expectInterval(clopperPearson(15, 148), [0.0578, 0.1617])
     expectInterval(clopperPearson(0, 20), [0, 0.1684])
