@@ -99,6 +99,8 @@ export interface OverloadFigures {
   /** The 99th percentile: the full queue, and not the one packet that the machine forgot. */
   longDelayMs: number
   arrivals: number
+  /** Of these, held up: 0 to 1. */
+  heldUpShare: number
 }
 
 const OVERHEAD_BYTES = 42
@@ -134,6 +136,7 @@ export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
     delayMs: delays[Math.floor(delays.length / 2)] ?? Number.NaN,
     longDelayMs: delays[Math.floor(delays.length * 0.99)] ?? Number.NaN,
     arrivals: within.length,
+    heldUpShare: within.length === 0 ? 1 : 1 - delays.length / within.length,
   }
 }
 
@@ -148,4 +151,10 @@ export function windowRates(trail: Trail, windowMs: number): number[] {
     if (window >= 0 && window < rates.length) rates[window] += (frameBits * 1000) / windowMs
   }
   return rates
+}
+
+/** Of all arrivals: 0 to 1. */
+export function heldUpShare({ marks }: Trail): number {
+  if (marks.length === 0) return 1
+  return marks.reduce((count, mark) => count + (mark & Mark.heldUp ? 1 : 0), 0) / marks.length
 }

@@ -32,7 +32,7 @@ const MOST_TESTS = 1000
 const ROUNDS = 3
 const ROUND_TIMEOUT_MS = 600_000
 /** No new round after this. */
-const LAST_ROUND_MS = 300_000
+const LAST_ROUND_MS = 450_000
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
 /** Measured first in each round: it shows what the backends and the probe add by themselves. */
 const UNIMPAIRED = 'clean'
