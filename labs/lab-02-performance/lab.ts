@@ -83,10 +83,11 @@ export const lab = defineLab({
         2 % loss, what becomes of a packet that is lost on a stream, and what of those behind it?
 
         Rewrite the class \`PacketSender\`. It does no input or output: it returns actions, and the check performs them on a real QUIC
-        connection, over a link of 160 ms that loses nothing and then 2 % of what you send. Beside yours run the article's version and one that
+        connection, over a link of 200 ms that loses nothing and then 2 % of what you send. Beside yours run the article's version and one that
         puts everything on a single stream.
 
-        **Your packets must be late four times less often than the article's**, at 2 % loss; and at least 94 % of them must be answered.
+        **Your packets must be late four times less often than the article's**, at 2 % loss; and at least 94 % of them must be answered. Late is
+        what comes 120 ms after the fastest of the three.
       `,
       hints: [
         'What is lost on a stream is sent again, a round trip later or more. Which frames of QUIC are not sent again?',

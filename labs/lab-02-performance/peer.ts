@@ -42,6 +42,8 @@ export class Peer implements H3Owner {
   /** By sequence number: when the ping was handed over, and when its answer came, in ms. */
   readonly sent: number[] = []
   readonly answered: number[] = []
+  /** When the last answer came. */
+  lastAnswerMs = 0
 
   static async connect(scope: Pick<CheckContext, 'defer'>, server: LabServer, by: SocketAddress): Promise<Peer> {
     const peer = new Peer(server.library)
@@ -69,6 +71,11 @@ export class Peer implements H3Owner {
 
   get requestStream(): number {
     return this.#carrier?.streamId ?? 0
+  }
+
+  /** UDP payloads, in bytes. */
+  get bytesSent(): number {
+    return this.#quic.stats().bytesSent
   }
 
   get maxDatagramLength(): number {
@@ -150,8 +157,9 @@ export class Peer implements H3Owner {
   readonly #owner: TunnelOwner = {
     onPacket: packet => {
       const { type, id, seq } = decodeIcmp(packet)
-      if (type === IcmpType.ECHO_REPLY && id === IDENTIFIER && seq !== undefined)
-        this.answered[seq] ??= performance.now()
+      if (type !== IcmpType.ECHO_REPLY || id !== IDENTIFIER || seq === undefined) return
+      this.lastAnswerMs = performance.now()
+      this.answered[seq] ??= this.lastAnswerMs
     },
     onAddressesAssigned: addresses => {
       this.#own = addresses[0]?.prefix.address

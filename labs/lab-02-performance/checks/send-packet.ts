@@ -28,7 +28,8 @@ export async function checkSendPacket(context: CheckContext): Promise<Feedback> 
   }
   const server = await context.do('start a proxy', () => startServer(context))
   const clean = await race(context, server, 0, PACKETS_CLEAN)
-  const lossy = await race(context, server, LOSS, PACKETS)
+  let lossy = await race(context, server, LOSS, PACKETS)
+  for (let more = 1; more < RACES && !isWon(lossy); more++) lossy = await race(context, server, LOSS, PACKETS)
   showRaces(context, clean, lossy)
   judge(context, clean, lossy)
   return {
@@ -81,13 +82,15 @@ async function expectActions(
     const { about, packet, waiting = 0, expected, because } = sending
     const [outcome] = await sender.batch('sendPacket', [[packet, waiting]])
     const actions = resultOf(outcome, 'sendPacket() to return actions', READ)
-    context.expect(`${text}: ${about}`, same(actions, [expected]), () => ({
+    if (same(actions, [expected])) continue
+    context.expect(`${text}: ${about}`, false, {
       expected: `sendPacket() with a packet of ${packet.length} bytes to return ${format([expected])} (request on stream ${options.requestStream}, QUIC datagrams of up to ${options.maxDatagramLength} bytes)`,
       found: format(actions),
       ...explain(actions, expected, packet, options.requestStream, because),
       read: READ,
-    }))
+    })
   }
+  context.expect(text, true, { expected: text, found: text })
 }
 
 function explain(
@@ -223,47 +226,50 @@ async function expectCapsules(context: CheckContext, random: Seeded): Promise<vo
 // On a link -------------------------------------------------------------------------------------------------------------
 
 const LOSS = 0.02
-const RTT_MS = 160
+const RTT_MS = 200
 /**
- * Small packets, and not too many: at 2 % loss cubic's window falls to its minimum of two full packets, and what is sent has to fit
- * into that, so that it is only the loss that holds anything up.
+ * Small packets, and not too many: at 2 % loss the congestion window falls to its minimum of two full packets, and what is on its way
+ * has to fit into that, so that it is only the loss that holds anything up.
  */
-const PACKETS_PER_SECOND = 120
+const PACKETS_PER_SECOND = 80
 const PING_DATA = 16
-const PACKETS_CLEAN = 240
-const PACKETS = 900
-/** Late: more than half a round trip above the fastest. What is sent again comes more than a whole one later. */
-const LATE_MS = RTT_MS / 2
-/** A pause of this process in which nothing moved: packets that were on their way are not judged, of none of the three. */
-const STALL_MS = 30
-/** How long the slowest may take: sent again twice. */
-const LAST_MS = 4 * RTT_MS
+const PACKETS_CLEAN = 160
+const PACKETS = 720
 /**
- * Of 900 packets with 2 % loss, 18 are expected to be sent again; that 3 or fewer are happens less than once in 20 000 runs. Of
- * datagrams, none is late: whatever else delays them delays the others too.
+ * Late: a packet whose answer comes so much later than that of the fastest of the three, for the packet with the same number. They run
+ * side by side, through one link and in one process: when the machine stands still, all three do. What is sent again comes more than a
+ * round trip later.
+ */
+const LATE_MS = 0.6 * RTT_MS
+/** The answers are complete when none has come for so long: longer than it takes to send a packet again, and that again. */
+const QUIET_MS = 1000
+const MOST_MS = 30_000
+/**
+ * Of 720 packets with 2 % loss, 14 are expected to be sent again, and none of the datagrams. Where that is not what comes out, a second
+ * race decides: a machine that is so busy that one connection of one process gets a turn and another does not, is so twice less than
+ * once in 1000 runs. Whoever does as the article does has as many late packets, and does not get below a quarter by luck.
  */
 const FACTOR = 4
-/** 900 datagrams with 2 % loss: that more than 6 % are lost happens less than once in a billion runs. */
+const RACES = 2
+/** 720 datagrams with 2 % loss: that more than 6 % are lost happens less than once in a hundred million runs. */
 const LEAST_ANSWERED = 0.94
 const LEAST_ANSWERED_CLEAN = 0.99
 
 interface Result {
-  /** Shares of the packets that were judged. */
+  lateCount: number
+  /** Shares of all packets. */
   late: number
   answered: number
-  lateCount: number
-  judged: number
   /** Of those that were answered, in ms. */
   p50: number
   p95: number
   p99: number
   max: number
-  /** On the link from the client, for each packet, with everything around it. */
+  /** UDP payloads from the client, for each packet, in bytes. */
   bytes: number
 }
 
 interface Race {
-  loss: number
   yours: Result
   article: Result
   single: Result
@@ -272,39 +278,29 @@ interface Race {
 const RUNNERS = ['yours', 'article', 'single'] as const
 type Runner = (typeof RUNNERS)[number]
 
-/** The three at the same time, each on a link of its own, with the same properties. */
+/** The three at the same time, through the same link. */
 async function race(context: CheckContext, server: LabServer, loss: number, packets: number): Promise<Race> {
   const title = loss === 0 ? 'without loss' : `with ${loss * 100} % loss`
   return await context.do(`${packets} packets ${title}: yours, the article's, and on a single stream`, async () => {
-    const links = await Promise.all(
-      RUNNERS.map(runner =>
-        startLink(context, {
-          to: server.address,
-          seed: `${context.seed} ${runner} ${loss}`,
-          link: { rttMs: RTT_MS, lossUp: loss },
-        }),
-      ),
-    )
-    const peers = await Promise.all(links.map(link => Peer.connect(context, server, link.address)))
-    const plans = {
-      yours: await ownPlan(context, peers[0], packets),
-      article: (i: number) => articleActions(peers[1].requestStream, peers[1].ping(i, PING_DATA), i),
-      single: (i: number): SendAction[] => [
+    const link = await startLink(context, {
+      to: server.address,
+      seed: context.seed,
+      link: { rttMs: RTT_MS, lossUp: loss },
+    })
+    const peers = await Promise.all(RUNNERS.map(() => Peer.connect(context, server, link.address)))
+    const plans = [
+      await ownPlan(context, peers[0], packets),
+      (i: number) => articleActions(peers[1].requestStream, peers[1].ping(i, PING_DATA), i),
+      (i: number): SendAction[] => [
         { type: 'write', stream: 'request', data: capsuleFrame(peers[2].ping(i, PING_DATA)), fin: false },
       ],
-    }
-    const before = links.map(link => link.counters().up[0].bytesOffered)
-    const stalls = await pace(context, packets, title, i => {
-      for (const [index, runner] of RUNNERS.entries()) peers[index].perform(plans[runner](i), i)
-    })
-    const results = RUNNERS.map((_, index) =>
-      evaluate(peers[index], packets, stalls, (links[index].counters().up[0].bytesOffered - before[index]) / packets),
-    )
-    for (const [index, link] of links.entries()) {
-      peers[index].close()
-      await link.close()
-    }
-    return { loss, yours: results[0], article: results[1], single: results[2] }
+    ]
+    const before = peers.map(peer => peer.bytesSent)
+    await run(context, peers, plans, packets, title)
+    const results = peers.map((peer, index) => evaluate(peer, peers, packets, peer.bytesSent - before[index]))
+    for (const peer of peers) peer.close()
+    await link.close()
+    return { yours: results[0], article: results[1], single: results[2] }
   })
 }
 
@@ -319,52 +315,53 @@ async function ownPlan(context: CheckContext, peer: Peer, packets: number): Prom
   return i => resultOf(outcomes[i], 'sendPacket() to return actions', READ) as SendAction[]
 }
 
-/** Calls `send` for each packet at its time, then waits for the last ones. Returns when this process stood still. */
-async function pace(
+/** Sends each packet at its time, all three at once, then waits for the last answers. */
+async function run(
   context: CheckContext,
+  peers: readonly Peer[],
+  plans: readonly ((i: number) => SendAction[])[],
   packets: number,
   title: string,
-  send: (i: number) => void,
-): Promise<{ from: number; to: number }[]> {
-  const stalls: { from: number; to: number }[] = []
+): Promise<void> {
   const start = performance.now()
-  const ends = (packets / PACKETS_PER_SECOND) * 1000 + LAST_MS
-  let next = 0
-  for (let last = start; ; ) {
+  const ends = (packets / PACKETS_PER_SECOND) * 1000
+  for (let next = 0; ; ) {
     await new Promise(resolve => setTimeout(resolve, 4))
     context.signal.throwIfAborted()
     const now = performance.now()
-    if (now - last > STALL_MS) stalls.push({ from: last, to: now })
-    last = now
-    for (; next < packets && start + (next * 1000) / PACKETS_PER_SECOND <= now; next++) send(next)
-    context.progress(now - start, ends, `packets ${title}`)
-    if (now - start > ends && next === packets) return stalls
+    for (; next < packets && start + (next * 1000) / PACKETS_PER_SECOND <= now; next++) {
+      for (const [index, peer] of peers.entries()) peer.perform(plans[index](next), next)
+    }
+    for (const peer of peers) peer.flush()
+    context.progress(now - start, ends + QUIET_MS, `packets ${title}`)
+    const lastMs = Math.max(start + ends, ...peers.map(peer => peer.lastAnswerMs))
+    if (next === packets && (now - lastMs > QUIET_MS || now - start > MOST_MS)) return
   }
 }
 
-function evaluate(peer: Peer, packets: number, stalls: readonly { from: number; to: number }[], bytes: number): Result {
-  const disturbed = (i: number) => {
-    const until = peer.answered[i] ?? peer.sent[i] + LAST_MS
-    return stalls.some(({ from, to }) => from < until && to > peer.sent[i])
-  }
-  const judged = Array.from({ length: packets }, (_, i) => i).filter(i => !disturbed(i))
-  const delays = judged
-    .filter(i => peer.answered[i] !== undefined)
-    .map(i => peer.answered[i] - peer.sent[i])
-    .sort((a, b) => a - b)
+function evaluate(peer: Peer, all: readonly Peer[], packets: number, bytes: number): Result {
+  const delay = (from: Peer, i: number) => from.answered[i] - from.sent[i]
+  const answered = Array.from({ length: packets }, (_, i) => i).filter(i => peer.answered[i] !== undefined)
+  const lateCount = answered.filter(i => {
+    const fastest = Math.min(...all.map(other => delay(other, i)).filter(Number.isFinite))
+    return delay(peer, i) > fastest + LATE_MS
+  }).length
+  const delays = answered.map(i => delay(peer, i)).sort((a, b) => a - b)
   const rank = (fraction: number) => delays[Math.max(0, Math.ceil(fraction * delays.length) - 1)] ?? Number.NaN
-  const lateCount = delays.filter(delay => delay > RTT_MS + LATE_MS).length
   return {
-    late: lateCount / Math.max(1, judged.length),
     lateCount,
-    judged: judged.length,
-    answered: Array.from({ length: packets }, (_, i) => i).filter(i => peer.answered[i] !== undefined).length / packets,
+    late: lateCount / packets,
+    answered: answered.length / packets,
     p50: rank(0.5),
     p95: rank(0.95),
     p99: rank(0.99),
     max: delays.at(-1) ?? Number.NaN,
-    bytes,
+    bytes: bytes / packets,
   }
+}
+
+function isWon({ yours, article }: Race): boolean {
+  return yours.answered >= LEAST_ANSWERED && yours.lateCount <= article.lateCount / FACTOR
 }
 
 function judge(context: CheckContext, clean: Race, lossy: Race): void {
@@ -385,12 +382,12 @@ function judge(context: CheckContext, clean: Race, lossy: Race): void {
     }),
   )
   const most = lossy.article.lateCount / FACTOR
-  const found = `${lossy.yours.lateCount} of ${lossy.yours.judged} late; the article's ${lossy.article.lateCount} of ${lossy.article.judged}, on a single stream ${lossy.single.lateCount} of ${lossy.single.judged}`
+  const found = `of ${PACKETS} packets, ${lossy.yours.lateCount} of yours were late, ${lossy.article.lateCount} of the article's, and ${lossy.single.lateCount} on a single stream`
   context.expect(
     `with ${LOSS * 100} % loss, your packets are late ${FACTOR} times less often than the article's`,
     lossy.yours.lateCount <= most,
     () => ({
-      expected: `at most ${Math.floor(most)} packets that come more than ${LATE_MS} ms late, a ${FACTOR}th of the article's ${lossy.article.lateCount}`,
+      expected: `at most ${Math.floor(most)} packets that come ${LATE_MS} ms later than the fastest of the three, a ${FACTOR}th of the article's ${lossy.article.lateCount}`,
       found,
       misconception:
         lossy.yours.late > 3 * lossy.article.late
@@ -405,8 +402,8 @@ const NAMES: Record<Runner, string> = { yours: 'yours', article: 'stream per pac
 
 function showRaces(context: CheckContext, clean: Race, lossy: Race): void {
   showChart(context, {
-    title: 'Bytes on the link, from the client',
-    unit: 'for each packet of 44 bytes',
+    title: 'UDP payload for each packet of 44 bytes',
+    unit: 'bytes',
     columns: ['no loss', '2 % loss'],
     rows: RUNNERS.map(runner => ({
       label: NAMES[runner],
@@ -427,7 +424,7 @@ function showRaces(context: CheckContext, clean: Race, lossy: Race): void {
     rows: [...row('p50', r => r.p50), ...row('p95', r => r.p95), ...row('p99', r => r.p99), ...row('max', r => r.max)],
   })
   showChart(context, {
-    title: `Late by more than ${LATE_MS} ms`,
+    title: `Later than the fastest by ${LATE_MS} ms`,
     unit: '% of the packets',
     columns: ['no loss', '2 % loss'],
     rows: RUNNERS.map(runner => ({
