@@ -22,6 +22,8 @@ export interface ProfileFigures {
   rtt: { medianMs: number; p95Ms: number; jitterMs: number }
   loss: { sent: number; lost: number }
   goodput: { offeredKbit: number; receivedKbit: number }
+  /** Each ping: when it was sent, and its round trip; undefined: lost. */
+  pings: { sentMs: number; rttMs: number | undefined }[]
 }
 
 export async function measureProfile(
@@ -74,6 +76,7 @@ export async function measureProfile(
         offeredKbit: flow.offeredBitsPerSecond / 1000,
         receivedKbit: (flow.offeredBitsPerSecond / 1000) * (flow.received / Math.max(1, flow.sent)),
       },
+      pings: train.records.map(({ sentMs, rttMs }) => ({ sentMs, rttMs })),
     }
   } finally {
     await bed.close()
