@@ -131,9 +131,11 @@ up | down | status | check) "$1" ;;
 *)
   check
   cd "$here/../../.."
-  # No exec: whatever becomes of the measurement, what was made is removed.
-  trap down EXIT
-  trap 'exit 130' INT TERM
-  node --import tsx "$here/../wireguard.ts" "$@"
+  # Whatever becomes of the measurement, what was made is removed. In the background: so that a signal is obeyed at once.
+  trap 'exit 130' INT TERM HUP
+  node --import tsx "$here/../wireguard.ts" "$@" &
+  measurement=$!
+  trap 'kill "$measurement" 2>/dev/null || true; down' EXIT
+  wait "$measurement"
   ;;
 esac
