@@ -72,8 +72,8 @@ export const lab = defineLab({
 
         \`\`\`
         sent          1   2   3   4   5   6   7   8
-        datagrams         2   3   4   5   6   7   8          1 is gone, the others are in time
-        stream                                     12345678  1 is sent again, the others wait for it
+        datagrams         2   3   4   5   6   7   8     1 is gone
+        stream                        12345     6  7  8  2 to 5 wait
         \`\`\`
 
         How many packets are held up at 5 % loss, and for how long? In \`sweep.ts\`, write the model: \`predictDatagrams\`,
@@ -109,7 +109,7 @@ export const lab = defineLab({
         \`\`\`
         sent      0  1  2  3  4  5  6  7
         arrived   0  1  3  4  2  2  6  7        5 is lost, 2 came twice
-                             ^ reordered, extent 2: 3 overtook it, two arrivals before
+                             ^ reordered, extent 2: back to 3
         \`\`\`
 
         In \`metrics.ts\`, write \`firstCopies\`, \`counts\`, \`jitter\` and \`reordering\`. The definitions are short. What makes
@@ -138,7 +138,7 @@ export const lab = defineLab({
                         256 KiB                1 Mbit/s
         somebody's upload ---> [#################] ---> 15 ms ---> proxy
         your ping         --->                 ^
-                                               | waits for everything before it
+                                               | waits for all of it
         \`\`\`
 
         Idle, a ping takes 30 ms. **What does it take during an upload? Write down a number.** Then, in \`bloat.ts\`, write \`fullQueueMs\`,
@@ -171,7 +171,7 @@ export const lab = defineLab({
         \`\`\`
         drop        1        2       3      4     5
         time   ---- x ------ x ----- x ---- x --- x -->
-                    interval  /√2    /√3    /√4       no longer than target: stop
+                    interval  /√2    /√3    /√4
         \`\`\`
 
         In \`codel.ts\`, write \`controlLaw\`, \`takeAndJudge\` and \`dequeue\`. The queue itself is there. The check plays good queues, bursts,
