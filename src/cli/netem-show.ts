@@ -243,8 +243,13 @@ function figureEndMs(profile: Profile): number {
   return end > 0 ? end * 1.15 : 1000
 }
 
+/** One line, cut where the terminal would break it. */
+export function clip(line: string, width: number): string {
+  return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 3))}...`
+}
+
 /** Breaks text at blanks. A word that is wider stays whole. */
-function wrap(text: string, width: number): string {
+export function wrap(text: string, width: number): string {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const line = lines.at(-1)

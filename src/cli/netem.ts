@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { loadProfile, profileNames } from '../link/load-profile.ts'
 import { EmulatorError, type SocketAddress } from '../link/udp-socket.ts'
 import { kernelUnavailable, runKernel } from './netem-backend.ts'
-import { checkProfile } from './netem-check.ts'
+import { checkProfiles } from './netem-check.ts'
 import { runEmulator } from './netem-run.ts'
 import { describeProfile, profileList } from './netem-show.ts'
 import { interrupted, runCommand } from './run-command.ts'
@@ -49,20 +49,23 @@ program
 
 program
   .command('check')
-  .description('measures an emulated link on this machine against its profile; exit status 1 when they differ')
-  .argument('<profile...>', 'names of shipped profiles, or files; their timelines are not played')
-  .option('--packets <n>', 'in each direction', positive, 4000)
+  .description('measures an emulated link on this machine against its profile')
+  .argument('[profile...]', 'names of shipped profiles, or files; all shipped ones unless said otherwise')
+  .option('--packets <n>', 'in each direction; else as many as it takes to judge the loss', wholeNumber)
   .option('--seed <text>', 'of the link', '1')
   .option('--json', 'one JSON object a line', false)
-  .action(async (names: string[], options: { packets: number; seed: string; json: boolean }) => {
+  .addHelpText(
+    'after',
+    '\nExit status: 0 all lines agree, 1 something differs, 3 nothing differs but not everything\ncould be judged, 130 interrupted. A timeline is not played: its time stands still at 0.',
+  )
+  .action(async (names: string[], options: { packets?: number; seed: string; json: boolean }) => {
     // All of them before the first is measured: a name that is misspelt should not cost half a minute.
-    const profiles = names.map(loadProfile)
+    const profiles = (names.length > 0 ? names : profileNames()).map(loadProfile)
     const stop = new AbortController()
     void interrupted().then(() => stop.abort())
-    for (const [i, profile] of profiles.entries()) {
-      if (i > 0 && !options.json) console.log()
-      if (!(await checkProfile(profile, { ...options, signal: stop.signal }))) process.exitCode = 1
-    }
+    process.stdout.on('error', () => process.exit(0)) // `| head`
+    const { packets, seed, json } = options
+    process.exitCode = await checkProfiles(profiles, { packets, seed, json, width: width(), signal: stop.signal })
   })
 
 await runCommand(async () => {
@@ -107,6 +110,12 @@ function positive(text: string): number {
   const value = Number(text)
   if (Number.isFinite(value) && value > 0) return value
   throw new InvalidArgumentError('expected a number above 0.')
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= 1_000_000) return value
+  throw new InvalidArgumentError('expected a whole number from 1 to 1000000.')
 }
 
 function width(): number {

@@ -28,7 +28,7 @@ const LEAD_MS = 0.3
 /** A deadline is a lone one when nothing was due for so long before it. */
 const LONE_GAP_MS = 1
 /** Deadlines close together are served no more often than this. */
-const BATCH_MS = 0.25
+export const BATCH_MS = 0.25
 
 export class PreciseTimer {
   readonly #worker: Worker

@@ -1,0 +1,400 @@
+/**
+ * The verdicts of `netem check`, without sockets and clocks. Each line states which measurements count as agreement, such that a
+ * link that does what its profile says is refused at most once in 10 000 runs (`DEFAULT_FALSE_ALARM`), for each line.
+ *
+ * What a profile leads to is computed from the profile, in virtual time, with the very moments at which datagrams were sent:
+ *
+ * - loss: the exact distribution of the number of lost packets (loss-count.ts), also for bursts;
+ * - delay percentiles: Student's prediction interval of simulated runs. Each datagram may be late by twice as much as the datagram of
+ *   the control run that was sent at the same moment was; it may not be early;
+ * - rate: Student's interval of how much longer or shorter batches of packets took than in virtual time;
+ * - the rest: Clopper–Pearson, the packets counted for as many as they are worth by the spread of simulated runs.
+ */
+
+import { LinkDirection, UDP_WIRE_OVERHEAD } from '../link/link-direction.ts'
+import { expectedLoss } from '../link/loss.ts'
+import { fewestPacketsToSeeLoss, lossCountRange } from '../link/loss-count.ts'
+import { BATCH_MS } from '../link/precise-timer.ts'
+import type { Direction, Impairment } from '../link/profile.ts'
+import { traceRate } from '../link/trace.ts'
+import { acceptRate, DEFAULT_FALSE_ALARM } from '../measure/acceptance.ts'
+import { studentQuantile } from '../measure/intervals.ts'
+import { percentile } from '../measure/statistics.ts'
+import type { ControlDatagram, Flow, FlowRecord } from './netem-check-probe.ts'
+
+/** 'unjudged': it could not be refused with so few measurements, or this machine spoilt them. */
+export type Verdict = 'ok' | 'refused' | 'unjudged'
+
+/** One measured value beside the expected one. */
+export interface Line {
+  direction: Direction
+  name: string
+  verdict: Verdict
+  /** Shares are from 0 to 1. */
+  unit: 'share' | 'ms' | 'bit/s'
+  measured: number
+  expected: number
+  /** From here … */
+  low: number
+  /** … to here counts as agreement. */
+  high: number
+  /** Packets, or for the rate batches of packets. */
+  sampleSize: number
+  /** Why it is unjudged, or what else is to be known. */
+  note?: string
+}
+
+/** Half of the false-alarm rate for either side. */
+const TAIL = DEFAULT_FALSE_ALARM / 2
+
+const TRICKLE_PAYLOAD_BYTES = 100
+const FLOOD_PAYLOAD_BYTES = 1200
+/** Of what the link's rate carries: so little that its queue stays nearly empty. */
+const TRICKLE_LOAD = 0.4
+/** The rate of a trace swings. */
+const TRICKLE_LOAD_TRACE = 0.25
+const LEAST_SPACING_MS = 1
+const LEAST_PACKETS = 3_000
+const LONGEST_TRICKLE_MS = 25_000
+const FLOOD_LOAD = 1.3
+const FLOOD_LOAD_TRACE = 2
+const FLOOD_MS = 4_000
+const LONGEST_FLOOD_MS = 20_000
+/** Before the queue is filled and the token bucket empty. */
+const FLOOD_SKIP_MS = 1_000
+/** Faster than this a flow through node:dgram says more about this machine. */
+const FASTEST_FLOOD = 100e6
+const BATCHES = 32
+const SIMULATED_RUNS = 40
+/** A design effect estimated from 40 runs can be 1.7 times too small (three standard deviations). */
+const DESIGN_EFFECT_MARGIN = 1.7
+/** Two neighbours are not late by the same. */
+const LATENESS_FACTOR = 2
+/** A machine that makes nearly everything late by so much cannot judge delays. */
+const TOO_BUSY_MS = 5
+const CLOCK_MS = 0.05
+
+// -- what is sent ----------------------------------------------------------------------------------------------------
+
+/** So slow that delay and loss show, and so many that each line can be judged, as far as there is time. */
+export function trickleFlow(direction: Direction, impairment: Impairment, spacingMs: number, packets?: number): Flow {
+  const needed = Math.max(LEAST_PACKETS, fewestPacketsToSeeLoss(impairment.loss, TAIL) ?? 0)
+  return {
+    direction,
+    spacingMs,
+    packets: packets ?? Math.max(1, Math.min(needed, Math.floor(LONGEST_TRICKLE_MS / spacingMs))),
+    payloadBytes: TRICKLE_PAYLOAD_BYTES,
+  }
+}
+
+export function trickleSpacingMs(impairment: Impairment): number {
+  const rate = meanRate(impairment) ?? Number.POSITIVE_INFINITY
+  const load = impairment.trace === undefined ? TRICKLE_LOAD : TRICKLE_LOAD_TRACE
+  return Math.max(LEAST_SPACING_MS, ((TRICKLE_PAYLOAD_BYTES + UDP_WIRE_OVERHEAD) * 8000) / (rate * load))
+}
+
+/** More than the link's rate carries; undefined where it has none. A text: why not. */
+export function floodFlow(direction: Direction, impairment: Impairment): Flow | string | undefined {
+  const rate = meanRate(impairment)
+  if (rate === undefined) return undefined
+  if (rate > FASTEST_FLOOD) return 'above 100 Mbit/s this program is too slow to tell'
+  const load = impairment.trace === undefined ? FLOOD_LOAD : FLOOD_LOAD_TRACE
+  const frameMs = ((FLOOD_PAYLOAD_BYTES + UDP_WIRE_OVERHEAD) * 8000) / rate
+  const durationMs = Math.min(LONGEST_FLOOD_MS, Math.max(FLOOD_MS, FLOOD_SKIP_MS + 3 * BATCHES * frameMs))
+  const spacingMs = frameMs / load
+  return { direction, spacingMs, packets: Math.ceil(durationMs / spacingMs), payloadBytes: FLOOD_PAYLOAD_BYTES }
+}
+
+function meanRate({ rate, trace }: Impairment): number | undefined {
+  return trace === undefined ? rate?.bitsPerSecond : traceRate(trace, 0, trace.periodMs)
+}
+
+// -- in virtual time -------------------------------------------------------------------------------------------------
+
+/** `sequences`: to which datagram each of the delays belongs. */
+export type Simulated = Omit<FlowRecord, 'flow' | 'sentMs'> & { sequences: number[] }
+
+const HELLO = -1
+
+/** The same datagrams at the same moments. `beganMs`: when the direction carried its first one. */
+export function simulate(
+  impairment: Impairment,
+  { flow, sentMs }: Pick<FlowRecord, 'flow' | 'sentMs'>,
+  beganMs: number,
+  seed: string,
+): Simulated {
+  const link = new LinkDirection(impairment, { seed, purpose: 'expectation' })
+  const seen = new Uint8Array(flow.packets)
+  const result = {
+    delays: [] as number[],
+    sequences: [] as number[],
+    arrivalsMs: [] as number[],
+    duplicates: 0,
+    corrupted: 0,
+    reordered: 0,
+  }
+  let newest = -1
+  const deliver = (_payload: Uint8Array, sequence: number, dueMs: number): void => {
+    if (sequence === HELLO) return
+    result.arrivalsMs.push(dueMs)
+    if (seen[sequence] === 1) {
+      result.duplicates++
+      return
+    }
+    seen[sequence] = 1
+    result.delays.push(dueMs - sentMs[sequence])
+    result.sequences.push(sequence)
+    if (sequence < newest) result.reordered++
+    else newest = sequence
+  }
+  link.enqueue(new Uint8Array(1), HELLO, Math.min(beganMs, sentMs[0]))
+  const corruptedBefore = link.counters.corrupted
+  // What is in it does not matter: one for all.
+  const payload = new Uint8Array(flow.payloadBytes)
+  for (let i = 0; i < flow.packets; i++) {
+    link.release(sentMs[i], deliver)
+    link.enqueue(payload, i, sentMs[i])
+  }
+  for (let due = link.nextDueMs(); due !== undefined; due = link.nextDueMs()) link.release(due, deliver)
+  result.corrupted = link.counters.corrupted - corruptedBefore
+  return result
+}
+
+// -- verdicts --------------------------------------------------------------------------------------------------------
+
+/** What there is to know beside the datagrams. */
+export interface Circumstances {
+  beganMs: number
+  seed: string
+  /** Datagrams that this machine lost and not the link; undefined: it does not tell. */
+  machineLosses: number | undefined
+}
+
+/** Loss, delay, and whatever else happened. `control`: what the control run found meanwhile, in order of sending. */
+export function judgeTrickle(
+  impairment: Impairment,
+  got: FlowRecord,
+  control: readonly ControlDatagram[],
+  circumstances: Circumstances,
+): Line[] {
+  const runs = Array.from({ length: SIMULATED_RUNS }, (_, i) =>
+    simulate(impairment, got, circumstances.beganMs, `${circumstances.seed} expected ${i}`),
+  )
+  const lines = [judgeLoss(impairment, got, runs, circumstances)]
+  for (const name of ['duplicates', 'corrupted', 'reordered'] as const) {
+    const line = judgeCount(
+      name,
+      got,
+      got[name],
+      runs.map(run => run[name]),
+    )
+    // A chance that the profile does not have needs no line of its own.
+    if (line.expected > 0 || line.measured > 0) lines.push(line)
+  }
+  if (got.delays.length === 0) return lines
+  // The control datagram nearest in time.
+  const late = Float64Array.from(
+    got.sentMs,
+    (() => {
+      let at = 0
+      return (sentMs: number) => {
+        while (at + 1 < control.length && control[at + 1].sentMs <= sentMs) at++
+        return Math.max(0, control[at]?.lateMs ?? 0)
+      }
+    })(),
+  )
+  for (const fraction of [0.1, 0.5]) lines.push(judgeDelay(fraction, got, runs, late))
+  return lines
+}
+
+function judgeLoss(
+  impairment: Impairment,
+  got: FlowRecord,
+  runs: readonly { delays: number[] }[],
+  { machineLosses }: Circumstances,
+): Line {
+  const n = got.flow.packets
+  const lost = n - got.delays.length
+  // netem decides about a duplicate before the loss, and one of the two copies may survive: then there is no formula.
+  const range = impairment.duplicate.rate === 0 ? lossCountRange(impairment.loss, n, TAIL) : undefined
+  if (range === undefined) {
+    const counts = runs.map(run => n - run.delays.length)
+    return forgive(judgeCount('loss', got, lost, counts), lost, n, machineLosses)
+  }
+  const needed = fewestPacketsToSeeLoss(impairment.loss, TAIL) as number
+  const line: Line = {
+    direction: got.flow.direction,
+    name: 'loss',
+    verdict: lost < range.low || lost > range.high ? 'refused' : n < needed ? 'unjudged' : 'ok',
+    unit: 'share',
+    measured: lost / n,
+    expected: expectedLoss(impairment.loss) ?? meanOf(runs.map(run => (n - run.delays.length) / n)),
+    low: range.low / n,
+    high: range.high / n,
+    sampleSize: n,
+    ...(n < needed && { note: tooFew(needed) }),
+  }
+  return forgive(line, lost, n, machineLosses)
+}
+
+/** What this machine lost may be what is too much. */
+function forgive(line: Line, lost: number, n: number, machineLosses: number | undefined): Line {
+  if (line.verdict !== 'refused' || lost / n <= line.high) return line
+  if (machineLosses === undefined) {
+    return { ...line, verdict: 'unjudged', note: 'this system does not tell what its own sockets dropped' }
+  }
+  if ((lost - machineLosses) / n > line.high) return line
+  return { ...line, verdict: 'unjudged', note: `${machineLosses} dropped by this machine's own sockets: too busy` }
+}
+
+/** By simulated runs: how often, and how much that hangs together. */
+function judgeCount(name: string, got: FlowRecord, count: number, simulated: readonly number[]): Line {
+  const n = got.flow.packets
+  const mean = meanOf(simulated) / n
+  const variance = simulated.reduce((sum, each) => sum + (each / n - mean) ** 2, 0) / (simulated.length - 1)
+  const common = {
+    direction: got.flow.direction,
+    name,
+    unit: 'share' as const,
+    measured: count / n,
+    expected: mean,
+    sampleSize: n,
+  }
+  if (mean === 0) return { ...common, verdict: count === 0 ? 'ok' : 'refused', low: 0, high: 0 }
+  const independent = (mean * (1 - mean)) / n
+  const designEffect = Math.max(1, (variance / independent) * DESIGN_EFFECT_MARGIN)
+  // The mean of simulated runs is itself only known to three of its standard errors.
+  const unsure = 3 * Math.sqrt(variance / simulated.length)
+  const expected = { min: Math.max(0, mean - unsure), max: Math.min(1, mean + unsure) }
+  const accepts = (successes: number) => acceptRate({ successes, n, expected, designEffect, name })
+  const result = accepts(count)
+  const low = firstWhole(0, Math.round(mean * n), k => accepts(k).verdict !== 'refused')
+  const high = n - firstWhole(0, n - Math.round(mean * n), k => accepts(n - k).verdict !== 'refused')
+  return {
+    ...common,
+    verdict: result.verdict === 'accepted' ? 'ok' : result.verdict === 'refused' ? 'refused' : 'unjudged',
+    low: low / n,
+    high: high / n,
+    ...(result.verdict === 'too-few' && { note: tooFew(result.leastSampleSize) }),
+  }
+}
+
+function judgeDelay(fraction: number, got: FlowRecord, runs: readonly Simulated[], late: Float64Array): Line {
+  const of = (delays: readonly number[]) => percentile(ascending(delays), fraction)
+  const usable = runs.filter(run => run.delays.length > 0)
+  const { mean, half } = prediction(usable.map(run => of(run.delays)))
+  const delayed = ({ delays, sequences }: Simulated) =>
+    delays.map((ms, i) => ms + LATENESS_FACTOR * late[sequences[i]] + BATCH_MS)
+  const measured = of(got.delays)
+  const low = mean - half - CLOCK_MS
+  const high = Math.max(...usable.map(run => of(delayed(run)))) + half
+  const machineMs = percentile(ascending(late), 0.1)
+  return {
+    direction: got.flow.direction,
+    name: `delay p${fraction * 100}`,
+    verdict: measured < low ? 'refused' : machineMs > TOO_BUSY_MS ? 'unjudged' : measured > high ? 'refused' : 'ok',
+    unit: 'ms',
+    measured,
+    expected: mean,
+    low,
+    high,
+    sampleSize: got.delays.length,
+    ...(machineMs > TOO_BUSY_MS && { note: `this machine is too busy: it adds ${machineMs.toFixed(0)} ms or more` }),
+  }
+}
+
+function ascending(values: ArrayLike<number>): number[] {
+  return Float64Array.from(values).sort() as unknown as number[]
+}
+
+/** Where one more value of the same kind lies, if such values are normal (percentiles of many measurements nearly are). */
+function prediction(values: readonly number[]): { mean: number; half: number } {
+  const n = values.length
+  if (n < 2) return { mean: values[0] ?? Number.NaN, half: Number.POSITIVE_INFINITY }
+  const half = studentQuantile(TAIL, n - 1) * deviation(values) * Math.sqrt(1 + 1 / n)
+  return { mean: meanOf(values), half }
+}
+
+/**
+ * Batches of packets that leave a link with a full queue, one after another: how much longer did they take than in virtual time?
+ *
+ * A datagram that arrives late makes one batch longer and the next one shorter. So batches balance each other, their mean is
+ * known far better than Student's interval for independent ones says, and a moment's hold-up, however long, is never enough
+ * to leave it: it widens the interval by more than it moves the mean.
+ */
+export function judgeRate(impairment: Impairment, got: FlowRecord, circumstances: Circumstances): Line {
+  const { direction } = got.flow
+  const expected = simulate(impairment, got, circumstances.beganMs, `${circumstances.seed} expected`)
+  const fromMs = got.sentMs[0] + FLOOD_SKIP_MS
+  const untilMs = got.sentMs[got.sentMs.length - 1]
+  const first = expected.arrivalsMs.findIndex(ms => ms >= fromMs)
+  const end = expected.arrivalsMs.findIndex(ms => ms > untilMs)
+  const last = Math.min(got.arrivalsMs.length, end === -1 ? expected.arrivalsMs.length : end) - 1
+  const bits = (got.flow.payloadBytes + UDP_WIRE_OVERHEAD) * 8
+  const nominal = meanRate(impairment) as number
+  const batch = first === -1 ? 0 : Math.floor((last - first) / BATCHES)
+  if (batch < 1) {
+    const nothing = { measured: 0, expected: nominal, low: nominal, high: nominal, sampleSize: 0 }
+    // Next to nothing came, where something should have: that needs no statistics.
+    const verdict = expected.arrivalsMs.length - (first === -1 ? 0 : first) > 2 * BATCHES ? 'refused' : 'unjudged'
+    return {
+      direction,
+      name: 'rate',
+      unit: 'bit/s',
+      verdict: circumstances.machineLosses === 0 ? verdict : 'unjudged',
+      ...nothing,
+      note: 'too few packets came through',
+    }
+  }
+  const durations = (arrivals: readonly number[]) =>
+    Array.from({ length: BATCHES }, (_, i) => arrivals[first + (i + 1) * batch] - arrivals[first + i * batch])
+  const theirs = durations(expected.arrivalsMs)
+  const longer = durations(got.arrivalsMs).map((ms, i) => ms - theirs[i])
+  const half = (studentQuantile(TAIL, BATCHES - 1) * deviation(longer)) / Math.sqrt(BATCHES)
+  const meanMs = meanOf(theirs)
+  const rate = (ms: number) => (batch * bits * 1000) / Math.max(ms, Number.MIN_VALUE)
+  const agrees = Math.abs(meanOf(longer)) <= half
+  const low = rate(meanMs + half)
+  const high = half < meanMs ? rate(meanMs - half) : Number.POSITIVE_INFINITY
+  const isStarved = impairment.trace === undefined && rate(meanMs) < 0.95 * nominal
+  const notes = [
+    ...(isStarved ? ['this machine sent too slowly to fill the link'] : []),
+    ...(half > meanMs / 2 ? ['this machine was so busy that half or double the rate would do'] : []),
+    ...(!agrees && circumstances.machineLosses !== 0 ? ['this machine lost datagrams, or does not tell'] : []),
+  ]
+  return {
+    direction,
+    name: 'rate',
+    unit: 'bit/s',
+    verdict: notes.length > 0 ? 'unjudged' : agrees ? 'ok' : 'refused',
+    measured: rate(meanMs + meanOf(longer)),
+    expected: rate(meanMs),
+    low,
+    high,
+    sampleSize: BATCHES,
+    ...(notes.length > 0 && { note: notes.join('; ') }),
+  }
+}
+
+function tooFew(needed: number): string {
+  return Number.isFinite(needed) ? `too few packets: --packets ${needed} to judge it` : 'too rare to be judged'
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0) / values.length
+}
+
+function deviation(values: readonly number[]): number {
+  const mean = meanOf(values)
+  return Math.sqrt(values.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (values.length - 1))
+}
+
+/** The first whole number for which it holds, in a row of false … false true … true; `high` when there is none. */
+function firstWhole(low: number, high: number, holds: (x: number) => boolean): number {
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
