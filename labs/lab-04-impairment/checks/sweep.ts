@@ -110,17 +110,17 @@ const OF_DETECTION: readonly Misconception[] = [
     would: ({ everyMs, oneWayMs }: Flow) => 3 * everyMs + 2 * oneWayMs,
   },
   {
+    says: 'Whatever comes first of the two thresholds: the smaller time.',
+    would: ({ everyMs, oneWayMs }: Flow) =>
+      Math.max(3 * everyMs + 2 * oneWayMs, Math.max(2.25 * oneWayMs, everyMs + 2 * oneWayMs)),
+  },
+  {
     says: 'This is 9/8 of a round trip alone. Before any packet behind it is acknowledged, nothing is taken for lost: such an acknowledgement comes everyMs and a round trip after the lost packet was sent.',
     would: ({ oneWayMs }: Flow) => 2.25 * oneWayMs,
   },
   {
     says: 'This is 9/8 of a round trip alone. Before any packet behind it is acknowledged, nothing is taken for lost: such an acknowledgement comes everyMs and a round trip after the lost packet was sent.',
     would: ({ everyMs, oneWayMs }: Flow) => Math.min(3 * everyMs + 2 * oneWayMs, 2.25 * oneWayMs),
-  },
-  {
-    says: 'Whatever comes first of the two thresholds: the smaller time.',
-    would: ({ everyMs, oneWayMs }: Flow) =>
-      Math.max(3 * everyMs + 2 * oneWayMs, Math.max(2.25 * oneWayMs, everyMs + 2 * oneWayMs)),
   },
   {
     says: 'An acknowledgement is sent when the packet has arrived, and takes as long to come back: a round trip, not one direction.',
