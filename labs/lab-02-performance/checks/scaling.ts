@@ -1,4 +1,6 @@
 /** Task 7: scaling. Laws, hidden curves with outliers, and clients on a link whose bottleneck is known. */
+import type { MasqueClient } from '../../../src/client/client.ts'
+import type { IpAddress } from '../../../src/ip/address.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/calls.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
@@ -300,6 +302,8 @@ const PACKET = 500
 /** UDP payload around it: the QUIC datagram of task 2. */
 const AROUND = 31
 const MEASURE_MS = 2500
+/** Of one number of clients, as long as the machine is too slow to tell. */
+const MOST_RUNS = 4
 /**
  * What a busy machine may do to a run. Little's law and the capacity of the link hold whatever the machine does; below the knee,
  * computing adds to the latency.
@@ -326,29 +330,25 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
   const points: (Point & { predicted: { throughput: number; latencyMs: number } })[] = []
   for (const [index, count] of CLIENTS.entries()) {
     context.progress(index, CLIENTS.length, `${count} ${count === 1 ? 'client' : 'clients'} for ${MEASURE_MS / 1000} s`)
-    const measured = await context.do(`measure with ${count} ${count === 1 ? 'client' : 'clients'}`, async () => {
-      const ends = performance.now() + MEASURE_MS
-      const started = performance.now()
-      let answers = 0
-      let sumMs = 0
-      await Promise.all(
-        clients.slice(0, count).map(async client => {
-          while (performance.now() < ends) {
-            context.signal.throwIfAborted()
-            const { rttMs } = await client.ping(server.library, { size: PACKET - 28, timeoutMs: 20_000 })
-            answers++
-            sumMs += rttMs
-          }
-        }),
-      )
-      const seconds = (performance.now() - started) / 1000
-      return { clients: count, throughput: answers / seconds, latencyMs: sumMs / answers }
-    })
-    const [throughput, latencyMs, underWay] = await Promise.all([
+    const [throughput, latencyMs] = await Promise.all([
       context.student.call<number>(FILE, 'predictThroughput', count, BASE_RTT_MS, capacity),
       context.student.call<number>(FILE, 'predictLatencyMs', count, BASE_RTT_MS, capacity),
-      context.student.call<number>(FILE, 'requestsUnderWay', measured.throughput, measured.latencyMs),
     ])
+    const measured = await context.do(`measure with ${count} ${count === 1 ? 'client' : 'clients'}`, async () => {
+      let best = await measure(context, clients.slice(0, count), server.library)
+      // A machine that was busy with something else makes a run slower, and none faster: the fastest of a few tells.
+      for (let more = 1; more < MOST_RUNS && best.throughput < LEAST_OF_PREDICTED * throughput; more++) {
+        const again = await measure(context, clients.slice(0, count), server.library)
+        if (again.throughput > best.throughput) best = again
+      }
+      return best
+    })
+    const underWay = await context.student.call<number>(
+      FILE,
+      'requestsUnderWay',
+      measured.throughput,
+      measured.latencyMs,
+    )
     points.push({ ...measured, predicted: { throughput, latencyMs } })
     show(context, points)
     context.expect(
@@ -384,6 +384,26 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
     read: READ,
   })
   return knee
+}
+
+/** Each client has one ping under way at all times. */
+async function measure(context: CheckContext, clients: readonly MasqueClient[], library: IpAddress): Promise<Point> {
+  const started = performance.now()
+  const ends = started + MEASURE_MS
+  let answers = 0
+  let sumMs = 0
+  await Promise.all(
+    clients.map(async client => {
+      while (performance.now() < ends) {
+        context.signal.throwIfAborted()
+        const { rttMs } = await client.ping(library, { size: PACKET - 28, timeoutMs: 20_000 })
+        answers++
+        sumMs += rttMs
+      }
+    }),
+  )
+  const seconds = (performance.now() - started) / 1000
+  return { clients: clients.length, throughput: answers / seconds, latencyMs: sumMs / answers }
 }
 
 function show(
