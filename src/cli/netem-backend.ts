@@ -1,60 +1,71 @@
-/** The kernel backend from `npm run netem`: netem/topology.sh makes the network, netem/apply.sh impairs it. */
+/** The kernel backend from `npm run netem`: netem/topology.sh makes the network, src/link/kernel-link.ts impairs it. */
 
-import { spawn, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { KernelLink, topology } from '../link/kernel-link.ts'
+import { impairedDevice } from '../link/kernel-topology.ts'
+import type { Profile } from '../link/profile.ts'
+import { type KernelStep, kernelLimits, stillProfile } from '../link/tc.ts'
+import { describeImpairment, wrap } from './netem-show.ts'
 
-/** The scripts failed; they have said why. */
-export class KernelRunError extends Error {
-  override name = 'KernelRunError'
+export interface KernelRunOptions {
+  /** Ends by itself after so long. */
+  durationMs: number | undefined
+  /** Ends it as Ctrl-C does. */
+  stopped: Promise<unknown>
+  width: number
 }
 
-const script = (name: string): string => fileURLToPath(new URL(`../../netem/${name}`, import.meta.url))
-
-/** Why the kernel backend cannot work here, in one line; undefined when it can. */
-export function kernelUnavailable(): string | undefined {
-  const { status, stderr, error } = spawnSync(script('topology.sh'), ['check'], { encoding: 'utf8' })
-  if (status === 0) return undefined
-  if (error !== undefined) return `the kernel backend's scripts do not run here: ${error.message}`
-  return stderr.split('\n')[0].replace(/^topology\.sh: /, '') || `topology.sh ended with status ${status}`
-}
-
-/** Makes the network, impairs it, and stays until Ctrl-C or for `durationMs`; then removes everything. */
-export async function runKernel(
-  profile: string,
-  durationMs: number | undefined,
-  stopped: Promise<unknown>,
-): Promise<void> {
-  await run('topology.sh', ['up'])
+/**
+ * Makes the network, impairs it, and stays until Ctrl-C or for `durationMs`; then removes everything. Rejects with
+ * KernelBackendError, also with nothing left behind.
+ */
+export async function runKernel(profile: Profile, { durationMs, stopped, width }: KernelRunOptions): Promise<void> {
+  const stop = new AbortController()
+  void stopped.then(() => stop.abort())
   let timer: NodeJS.Timeout | undefined
-  const stopApplying = new AbortController()
   try {
-    console.log('a program on the client:  netem/topology.sh exec client -- COMMAND')
-    console.log('a program on the server:  netem/topology.sh exec server -- COMMAND')
-    const applied = run('apply.sh', [profile], stopApplying.signal)
-    const ended = new Promise<void>(resolve => {
-      if (durationMs !== undefined) timer = setTimeout(resolve, durationMs)
-    })
-    // When the profile has been applied the link stays as it is; only when that fails is this over early.
-    const failed = applied.then(() => new Promise<never>(() => {}))
-    await Promise.race([stopped, ended, failed])
-    stopApplying.abort()
-    await applied
+    console.log(topology('up').trimEnd())
+  } catch (error) {
+    // Ctrl-C reaches the script as well, which then takes back what it has made.
+    await new Promise(resolve => setImmediate(resolve))
+    if (stop.signal.aborted) return
+    throw error
+  }
+  try {
+    console.log(`${profile.name}: ${profile.title}`)
+    for (const sentence of kernelLimits(profile)) console.log(wrap(`note: ${sentence}`, width))
+    const link = KernelLink.open()
+    if (durationMs !== undefined) timer = setTimeout(() => stop.abort(), durationMs)
+    await play(link, profile, stop.signal)
+    if (!stop.signal.aborted) {
+      console.log(`${profile.timeline.length > 0 ? 'the timeline is over; ' : ''}the link stays as it is; Ctrl-C ends`)
+      await new Promise(resolve => stop.signal.addEventListener('abort', resolve, { once: true }))
+    }
   } finally {
     clearTimeout(timer)
-    stopApplying.abort()
-    await run('topology.sh', ['down'])
+    console.log(topology('down').trimEnd())
   }
 }
 
-/** `stop` ends it as Ctrl-C would. */
-async function run(name: string, args: string[], stop?: AbortSignal): Promise<void> {
-  const child = spawn(script(name), args, { stdio: ['ignore', 'inherit', 'inherit'] })
-  stop?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
-  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
-    child.once('error', error => reject(new KernelRunError(`netem/${name} cannot be run: ${error.message}`)))
-    child.once('close', (status, signal) => resolve([status, signal]))
+/** Plays the timeline, with a line for what happens. A link without one is set once. */
+async function play(link: KernelLink, profile: Profile, signal: AbortSignal): Promise<void> {
+  const moves = profile.timeline.length > 0 || [profile.up, profile.down].some(({ trace }) => trace !== undefined)
+  const shown = new Map<string, number>()
+  await link.play(moves ? profile : stillProfile(profile), {
+    signal,
+    onStep: step => {
+      const what = step.kind === 'impairment' ? `${step.attachment} ${step.direction}` : step.change
+      // A ramp has many steps: one line a second is enough to see it move.
+      if (step.atMs > 0 && step.atMs - (shown.get(what) ?? Number.NEGATIVE_INFINITY) < 1000) return
+      shown.set(what, step.atMs)
+      console.log(describe(step))
+    },
   })
-  // 130 and SIGINT: somebody pressed Ctrl-C, which is how a timeline ends.
-  if (status === 0 || status === 130 || signal === 'SIGINT') return
-  throw new KernelRunError(`netem/${name} ${args.join(' ')} ended ${signal ? `by ${signal}` : `with status ${status}`}`)
+}
+
+function describe(step: KernelStep): string {
+  const time = `${(step.atMs / 1000).toFixed(1).padStart(8)} s  `
+  if (step.kind === 'address-change') return `${time}${step.change}, attachment ${step.to}`
+  const { device } = impairedDevice(step.attachment, step.direction)
+  const words = Object.entries(describeImpairment(step.impairment)).map(([name, value]) => `${name} ${value}`)
+  return `${time}${step.direction.padEnd(4)} ${device.padEnd(10)} ${words.join(', ') || 'nothing'}`
 }

@@ -27,11 +27,11 @@ interface Column {
 
 /**
  * Lines of the table. `before` and `elapsedMs`: the counters of an earlier moment and how long ago that was, for the rate.
- * For the whole run leave `before` undefined.
+ * For the whole run leave `before` undefined. `brief`: without what has not happened.
  */
 export function counterTable(
   now: EmulatorCounters,
-  options: { before?: EmulatorCounters; elapsedMs: number; width: number },
+  options: { before?: EmulatorCounters; elapsedMs: number; width: number; brief?: boolean },
 ): string[] {
   const columns: Column[] = now.up.flatMap((_, i) => {
     const suffix = now.up.length > 1 ? ` (${i === 0 ? 'first' : 'second'})` : ''
@@ -45,12 +45,14 @@ export function counterTable(
   const lines: string[] = []
   for (let i = 0; i < columns.length; i += atOnce) {
     if (i > 0) lines.push('')
-    lines.push(...block(columns.slice(i, i + atOnce), options.elapsedMs))
+    lines.push(...block(columns.slice(i, i + atOnce), options.elapsedMs, options.brief === true))
   }
   return [...lines, '', ...remarks(now)]
 }
 
-function block(columns: Column[], elapsedMs: number): string[] {
+function block(columns: Column[], elapsedMs: number, isBrief: boolean): string[] {
+  const happened = ([, key]: (typeof ROWS)[number]): boolean =>
+    key === 'offered' || key === 'delivered' || columns.some(({ now }) => now[key] > 0)
   const line = (name: string, cells: string[]): string =>
     name.padEnd(NAME_WIDTH) + cells.map(cell => cell.padStart(CELL_WIDTH)).join('')
   const rate = ({ now, before }: Column): string => {
@@ -62,7 +64,7 @@ function block(columns: Column[], elapsedMs: number): string[] {
       '',
       columns.map(({ heading }) => heading),
     ),
-    ...ROWS.map(([name, key]) =>
+    ...ROWS.filter(row => !isBrief || happened(row)).map(([name, key]) =>
       line(
         name,
         columns.map(({ now }) => grouped(now[key])),

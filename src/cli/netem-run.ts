@@ -115,7 +115,7 @@ function plainScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => n
   const print = (text: string): void =>
     console.log(`${seconds(Math.round(elapsed() / 100) * 100).padStart(8)}  ${text}`)
   return {
-    started: () => console.log(heading(options, link).join('\n')),
+    started: () => console.log(heading(options, link, Number.POSITIVE_INFINITY).join('\n')),
     update: counters => print(counterLine(counters)),
     event: (_name, atMs, text) => print(`${text}${atMs === undefined ? '' : ` (timeline ${seconds(atMs)})`}`),
     finished: counters => console.log(summary(options, counters, elapsed(), 80).join('\n')),
@@ -139,7 +139,7 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
     drawn = 0
   }
   const draw = (body: string[]): void => {
-    const head = heading(options, link)
+    const head = heading(options, link, stdout.columns)
     const all = clip([...head, '', ...body, ...(events.length > 0 ? ['', ...events] : [])])
     // What does not clip is at the end; Ctrl-C shows the whole table.
     const lines = all.slice(0, Math.max(3, stdout.rows - 1))
@@ -154,16 +154,17 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
     },
     update: counters => {
       const atMs = elapsed()
-      const table = counterTable(counters, {
-        before: last?.counters,
-        elapsedMs: atMs - (last?.atMs ?? 0),
-        width: stdout.columns,
-      })
+      const table = (brief: boolean) =>
+        counterTable(counters, {
+          before: last?.counters,
+          elapsedMs: atMs - (last?.atMs ?? 0),
+          width: stdout.columns,
+          brief,
+        })
+      const now = `${clock(options.profile, counters)}${seconds(Math.round(atMs / 1000) * 1000)} so far; Ctrl-C ends`
+      const room = stdout.rows - 1 - heading(options, link, stdout.columns).length - 2 - MAX_EVENTS - 1
+      draw([...(table(false).length <= room ? table(false) : table(true)), now])
       last = { counters, atMs }
-      draw([
-        ...table,
-        `${clock(options.profile, counters)}${seconds(Math.round(atMs / 1000) * 1000)} so far; Ctrl-C ends`,
-      ])
     },
     event: (_name, atMs, text) => {
       events.push(`${seconds(atMs ?? elapsed()).padStart(8)}  ${text}`)
@@ -177,12 +178,13 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
   }
 }
 
-function heading({ profile, seed, to }: RunOptions, link: EmulatorHandle): string[] {
+function heading({ profile, seed, to }: RunOptions, link: EmulatorHandle, width: number): string[] {
   const second = link.secondAddress === undefined ? [] : [`${format(link.secondAddress)} (second attachment)`]
-  return [
-    `${profile.name}: ${profile.title}`,
-    `${[format(link.address), ...second].join(', ')} -> ${format(to)}, seed ${seed}`,
-  ]
+  const listening = [format(link.address), ...second]
+  const way = `${listening.join(', ')} -> ${format(to)}, seed ${seed}`
+  // Where it does not fit, an address a line: people want to copy them.
+  const lines = way.length < width ? [way] : [...listening, `-> ${format(to)}, seed ${seed}`]
+  return [`${profile.name}: ${profile.title}`, ...lines]
 }
 
 function clock(profile: Profile, { timelineMs }: EmulatorCounters): string {

@@ -18,33 +18,51 @@ export function profileList(profiles: readonly Profile[], width: number): string
   return profiles
     .map(profile => {
       const line = `${profile.name.padEnd(longest)}  ${profile.title}`
-      return line.length <= width ? line : `${line.slice(0, Math.max(longest, width - 3))}...`
+      return clip(line, width)
     })
     .join('\n')
 }
 
 /** Everything about one profile, at most `width` columns. */
 export function describeProfile(profile: Profile, width: number): string {
-  const sections = [`${profile.name}: ${profile.title}`, wrap(profile.about, width)]
+  const sections = [wrap(`${profile.name}: ${profile.title}`, width), wrap(profile.about, width)]
   if (profile.source !== '') sections.push(wrap(`Source: ${profile.source}`, width))
-  sections.push(numbers(profile, profile.second === undefined ? '' : 'first attachment'))
-  if (profile.second !== undefined) sections.push(numbers(profile.second, 'second attachment'))
+  sections.push(numbers(profile, profile.second === undefined ? '' : 'first attachment', width))
+  if (profile.second !== undefined) sections.push(numbers(profile.second, 'second attachment', width))
   if (profile.timeline.length > 0) sections.push(phaseList(profile, width), figure(profile, width))
   return sections.filter(section => section !== '').join('\n\n')
 }
 
 // -- numbers ---------------------------------------------------------------------------------------------------------
 
-function numbers(link: Record<Direction, Impairment>, title: string): string {
+function numbers(link: Record<Direction, Impairment>, title: string, width: number): string {
   const [up, down] = DIRECTIONS.map(direction => describeImpairment(link[direction]))
   const names = [...new Set([...Object.keys(up), ...Object.keys(down)])]
-  const heading = row(title, 'up', 'down')
-  if (names.length === 0) return `${heading}\n${row('', 'nothing', 'nothing')}`
-  return [heading, ...names.map(name => row(name, up[name] ?? '-', down[name] ?? '-'))].join('\n')
+  const rows = [
+    [title, 'up', 'down'],
+    ...(names.length === 0
+      ? [['', 'nothing', 'nothing']]
+      : names.map(name => [name, up[name] ?? '-', down[name] ?? '-'])),
+  ]
+  const [nameWidth, upWidth] = [18, 26].map((least, i) => Math.max(least, ...rows.map(row => row[i].length)))
+  const side = rows.map(([name, ...cells]) =>
+    `${name.padEnd(nameWidth)} ${cells[0].padEnd(upWidth)}  ${cells[1]}`.trimEnd(),
+  )
+  if (Math.max(...side.map(line => line.length)) <= width) return side.join('\n')
+  // One below the other where they do not fit side by side.
+  return DIRECTIONS.map(direction => {
+    const heading = title === '' ? direction : `${title}, ${direction}`
+    const values = Object.entries(describeImpairment(link[direction]))
+    return [
+      heading,
+      ...(values.length === 0 ? ['  nothing'] : values.map(([name, value]) => field(name, value, width))),
+    ].join('\n')
+  }).join('\n\n')
 }
 
-function row(name: string, up: string, down: string): string {
-  return `${name.padEnd(18)} ${up.padEnd(28)}  ${down}`.trimEnd()
+function field(name: string, value: string, width: number): string {
+  const start = `  ${name.padEnd(11)} `
+  return start + wrap(value, width - start.length).replaceAll('\n', `\n${' '.repeat(start.length)}`)
 }
 
 /** In netem's words; what does nothing is left out. */
@@ -105,7 +123,7 @@ function phaseList(profile: Profile, width: number): string {
     ...profile.timeline.map(phase => {
       const lasts = Number.isFinite(phase.durationMs) && phase.durationMs > 0 ? `for ${seconds(phase.durationMs)}` : ''
       const start = `  at ${seconds(phase.atMs).padStart(7)}  ${lasts.padEnd(12)} `
-      return wrap(describePhase(phase), Math.max(20, width - start.length))
+      return wrap(describePhase(phase), Math.max(12, width - start.length))
         .split('\n')
         .map((line, i) => (i === 0 ? start : ' '.repeat(start.length)) + line)
         .join('\n')
@@ -172,7 +190,7 @@ const FIGURE_ROWS = 4
  */
 export function figure(profile: Profile, width: number): string {
   const end = figureEndMs(profile)
-  const margin = 12
+  const margin = 13
   const columns = Math.max(20, Math.min(width, 100) - margin)
   const times = Array.from({ length: columns }, (_, i) => ((i + 0.5) * end) / columns)
   const charts: string[] = []
@@ -214,7 +232,7 @@ function chartsOf(samples: readonly Impairment[], margin: number): Map<string, s
     if (new Set(values).size === 1) continue
     const top = Math.max(...values)
     const lines = Array.from({ length: FIGURE_ROWS }, (_, row) => {
-      const label = row === 0 ? show(top) : row === FIGURE_ROWS - 1 ? '0' : ''
+      const label = row === 0 ? show(Number(top.toPrecision(3))) : row === FIGURE_ROWS - 1 ? '0' : ''
       const bars = samples.map((sample, i) => {
         if (sample.down) return 'x'
         if ((values[i] / top) * FIGURE_ROWS > FIGURE_ROWS - row - 0.5) return '#'

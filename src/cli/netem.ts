@@ -1,12 +1,13 @@
 /** `npm run netem -- run | list | show | check`: impaired links, on their own. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { chooseBackend } from '../link/kernel-link.ts'
 import { loadProfile, profileNames } from '../link/load-profile.ts'
 import { EmulatorError, type SocketAddress } from '../link/udp-socket.ts'
-import { kernelUnavailable, runKernel } from './netem-backend.ts'
+import { runKernel } from './netem-backend.ts'
 import { checkProfiles } from './netem-check.ts'
 import { runEmulator } from './netem-run.ts'
-import { describeProfile, profileList } from './netem-show.ts'
+import { describeProfile, profileList, wrap } from './netem-show.ts'
 import { interrupted, runCommand } from './run-command.ts'
 
 const program = new Command('npm run netem --').description('Impairs a link as a profile says.')
@@ -22,7 +23,10 @@ program
   .option('--duration <seconds>', 'end after so long; without it Ctrl-C ends', positive)
   .option('--json', 'one JSON object a line', false)
   .addOption(
-    new Option('--backend <which>', 'kernel: tc netem between network namespaces (Linux)')
+    new Option(
+      '--backend <which>',
+      'kernel: tc netem between network namespaces (Linux); auto: kernel where it can be had',
+    )
       .choices(['emulator', 'kernel', 'auto'])
       .default('emulator'),
   )
@@ -82,15 +86,23 @@ interface RunArguments {
   backend: 'emulator' | 'kernel' | 'auto'
 }
 
-async function run(name: string, options: RunArguments): Promise<void> {
+/** What the kernel backend has no use for. */
+const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
+
+async function run(name: string, options: RunArguments, command: Command): Promise<void> {
   const profile = loadProfile(name)
   const durationMs = options.duration === undefined ? undefined : options.duration * 1000
-  if (options.backend !== 'emulator') {
-    const reason = kernelUnavailable()
-    if (reason === undefined) return runKernel(name, durationMs, interrupted())
-    if (options.backend === 'kernel') throw new EmulatorError(`no kernel backend: ${reason}`)
-    console.error(`emulator instead of the kernel's netem: ${reason}`)
+  const { backend, reason } = chooseBackend(options.backend)
+  if (backend === 'kernel') {
+    const given = EMULATOR_ONLY.filter(option => command.getOptionValueSource(option) === 'cli')
+    const words = given.map(option => `--${option}`).join(', ')
+    const sentence = `the kernel backend impairs the network of netem/topology.sh and has no ${words}`
+    if (given.length > 0 && options.backend === 'kernel')
+      throw new EmulatorError(`${sentence}; leave it away, or use --backend emulator`)
+    if (given.length > 0) console.error(wrap(`note: ${sentence}`, width()))
+    return runKernel(profile, { durationMs, stopped: interrupted(), width: width() })
   }
+  if (reason !== undefined) console.error(wrap(`emulator instead of the kernel's netem: ${reason}`, width()))
   if (options.to === undefined) {
     throw new EmulatorError('--to is missing: where does the server listen? For example --to 127.0.0.1:4433')
   }
