@@ -10,6 +10,9 @@ import { runEmulator } from './netem-run.ts'
 import { describeProfile, profileList, wrap } from './netem-show.ts'
 import { interrupted, runCommand } from './run-command.ts'
 
+/** What the kernel backend has no use for. */
+const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
+
 const program = new Command('npm run netem --').description('Impairs a link as a profile says.')
 
 program
@@ -85,9 +88,6 @@ interface RunArguments {
   json: boolean
   backend: 'emulator' | 'kernel' | 'auto'
 }
-
-/** What the kernel backend has no use for. */
-const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
 
 async function run(name: string, options: RunArguments, command: Command): Promise<void> {
   const profile = loadProfile(name)
