@@ -35,10 +35,13 @@ export async function runKernel(profile: Profile, { durationMs, stopped, width }
     for (const sentence of kernelLimits(profile)) console.log(wrap(`note: ${sentence}`, width))
     const link = KernelLink.open()
     if (durationMs !== undefined) timer = setTimeout(() => stop.abort(), durationMs)
-    await play(link, profile, stop.signal)
+    await play(link, profile, stop.signal, width)
     if (!stop.signal.aborted) {
       console.log(`${profile.timeline.length > 0 ? 'the timeline is over; ' : ''}the link stays as it is; Ctrl-C ends`)
+      // Waiting for a signal alone does not keep Node from ending.
+      const alive = setInterval(() => {}, 60_000)
       await new Promise(resolve => stop.signal.addEventListener('abort', resolve, { once: true }))
+      clearInterval(alive)
     }
   } finally {
     clearTimeout(timer)
@@ -47,9 +50,10 @@ export async function runKernel(profile: Profile, { durationMs, stopped, width }
 }
 
 /** Plays the timeline, with a line for what happens. A link without one is set once. */
-async function play(link: KernelLink, profile: Profile, signal: AbortSignal): Promise<void> {
+async function play(link: KernelLink, profile: Profile, signal: AbortSignal, width: number): Promise<void> {
   const moves = profile.timeline.length > 0 || [profile.up, profile.down].some(({ trace }) => trace !== undefined)
   const shown = new Map<string, number>()
+  const words = new Map<string, Set<string>>()
   await link.play(moves ? profile : stillProfile(profile), {
     signal,
     onStep: step => {
@@ -57,15 +61,26 @@ async function play(link: KernelLink, profile: Profile, signal: AbortSignal): Pr
       // A ramp has many steps: one line a second is enough to see it move.
       if (step.atMs > 0 && step.atMs - (shown.get(what) ?? Number.NEGATIVE_INFINITY) < 1000) return
       shown.set(what, step.atMs)
-      console.log(describe(step))
+      const all = describe(step)
+      // An address change says the same each time; of an impairment only what is new.
+      const before = step.kind === 'impairment' ? words.get(what) : undefined
+      const changed = all.filter(word => before?.has(word) !== true)
+      words.set(what, new Set(all))
+      if (changed.length === 0) return
+      const start = `${(step.atMs / 1000).toFixed(1).padStart(7)} s  `
+      const text = `${step.kind === 'impairment' ? `${device(step)}: ` : ''}${changed.join(', ')}`
+      console.log(start + wrap(text, width - start.length).replaceAll('\n', `\n${' '.repeat(start.length)}`))
     },
   })
 }
 
-function describe(step: KernelStep): string {
-  const time = `${(step.atMs / 1000).toFixed(1).padStart(8)} s  `
-  if (step.kind === 'address-change') return `${time}${step.change}, attachment ${step.to}`
-  const { device } = impairedDevice(step.attachment, step.direction)
+/** Device and direction. */
+function device(step: Extract<KernelStep, { kind: 'impairment' }>): string {
+  return `${impairedDevice(step.attachment, step.direction).device} (${step.direction})`
+}
+
+function describe(step: KernelStep): string[] {
+  if (step.kind === 'address-change') return [`${step.change}, attachment ${step.to}`]
   const words = Object.entries(describeImpairment(step.impairment)).map(([name, value]) => `${name} ${value}`)
-  return `${time}${step.direction.padEnd(4)} ${device.padEnd(10)} ${words.join(', ') || 'nothing'}`
+  return words.length > 0 ? words : ['nothing']
 }

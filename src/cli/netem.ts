@@ -131,5 +131,5 @@ function wholeNumber(text: string): number {
 }
 
 function width(): number {
-  return Math.max(40, Math.min(process.stdout.columns ?? 80, 100))
+  return Math.max(40, Math.min(process.stdout.columns || 80, 100))
 }
