@@ -206,11 +206,12 @@ class Output {
     const isWide = this.#options.width >= WIDE
     if (!this.#hasHeader) {
       this.#hasHeader = true
-      this.#print(columns(isWide, '    ', '', '', 'measured', 'expected', 'agrees from ... to'))
+      this.#print(columns(isWide, '    ', '', '', 'measured', 'expected', isWide ? 'agrees from ... to' : 'agrees'))
     }
     const { direction, name, verdict, unit, measured, expected, low, high, note } = line
     const show = SHOW[unit]
-    const range = low === high ? show(low) : `${show(low)} ... ${show(high)}`
+    const range =
+      low === high ? show(low) : isWide ? `${show(low)} ... ${show(high)}` : shortRange(show(low), show(high))
     const text = columns(isWide, VERDICTS[verdict], direction, name, show(measured), show(expected), range)
     this.#print(coloured(text, COLOURS[verdict]))
     if (note !== undefined) this.#print(indented(note, this.#options.width))
@@ -248,8 +249,16 @@ function columns(
   expected: string,
   range: string,
 ): string {
-  const values = isWide ? `${measured.padStart(11)}  ${expected.padStart(11)}` : measured.padStart(11)
-  return `${isWide ? '  ' : ''}${verdict} ${direction.padEnd(4)} ${name.padEnd(10)} ${values}  ${range}`.trimEnd()
+  const text = isWide
+    ? `  ${verdict} ${direction.padEnd(4)} ${name.padEnd(10)} ${measured.padStart(11)}  ${expected.padStart(11)}  ${range}`
+    : `${verdict} ${direction.padEnd(4)} ${name.padEnd(10)}${measured.padStart(11)} ${range}`
+  return text.trimEnd()
+}
+
+/** '19.95 ms', '20.74 ms' → '19.95..20.74 ms' */
+function shortRange(low: string, high: string): string {
+  const unit = low.slice(low.indexOf(' '))
+  return high.endsWith(unit) ? `${low.slice(0, low.indexOf(' '))}..${high}` : `${low}..${high}`
 }
 
 function indented(text: string, width: number, by = 7): string {
