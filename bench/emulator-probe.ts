@@ -7,6 +7,11 @@ import type { Percentiles, ProbeOrder, ProbeResult } from './emulator.ts'
 /** One in so many goes around the emulator. */
 const DIRECT_EVERY = 20
 const WARM_UP_MS = 1_500
+const AT_ONCE = 32
+/** Between two rounds of sending, up to so many packets a second. */
+const SLEEP_MS = 0.3
+const MOST_FOR_SLEEPING = 50_000
+const never = new Int32Array(new SharedArrayBuffer(4))
 
 const order = JSON.parse(process.argv[2]) as ProbeOrder
 process.on('disconnect', () => process.exit(0))
@@ -50,15 +55,17 @@ function run(emulatorPort: number): void {
       return
     }
     // A few at once, so that the receiving half of this process gets its turn.
-    for (let i = 0; i < 8 && began + (next * 1000) / order.packetsPerSecond <= now; i++, next++) {
+    for (let i = 0; i < AT_ONCE && began + (next * 1000) / order.packetsPerSecond <= now; i++, next++) {
       const sentMs = performance.now()
       payload.writeDoubleLE(sentMs, 0)
       if (sentMs >= warm && sentMs < end) sent++
       sender.send(payload, emulatorPort, '127.0.0.1')
       if (next % DIRECT_EVERY === 0) sender.send(payload, port(direct), '127.0.0.1')
       // The system has taken the datagram, as good as always. If not, the buffer must not be written to again.
-      if (sender.getSendQueueCount() > 0) return void setImmediate(turn)
+      if (sender.getSendQueueCount() > 0) break
     }
+    // A sender that never sleeps takes a whole core, of which a small machine has too few to be called idle.
+    if (order.packetsPerSecond <= MOST_FOR_SLEEPING) Atomics.wait(never, 0, 0, SLEEP_MS)
     setImmediate(turn)
   }
   turn()

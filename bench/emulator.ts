@@ -8,6 +8,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { EmulatorCounters } from '../src/link/emulator.ts'
 import { startEmulatorProcess } from '../src/link/emulator-process.ts'
@@ -52,6 +53,8 @@ export interface EmulatorBenchRow {
 }
 
 const LTE_DELAY_MS = 35
+/** Programs are slower until they are compiled; as long as the probe's own warm-up. */
+const WARM_UP_MS = 1_500
 
 export async function benchEmulator(options: {
   seconds: number
@@ -107,6 +110,8 @@ async function measure(
     link = await startEmulatorProcess({ profile, seed: '1', to: { host: '127.0.0.1', port } })
     const cpuBefore = cpuSeconds(link.pid)
     child.send(link.address.port)
+    await sleep(WARM_UP_MS)
+    await link.forgetTiming()
     const probe = (await answer(child)) as ProbeResult
     const cpuAfter = cpuSeconds(link.pid)
     const counters = await link.counters()

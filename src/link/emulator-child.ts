@@ -33,6 +33,8 @@ async function obey(order: ChildOrder): Promise<unknown> {
       return emulator?.beginTimeline()
     case 'setProfile':
       return emulator?.setProfile(order.profile)
+    case 'forgetTiming':
+      return emulator?.forgetTiming()
     case 'close':
       return emulator?.close()
   }

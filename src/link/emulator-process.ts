@@ -20,7 +20,7 @@ const CLOSE_TIMEOUT_MS = 2_000
 
 export type ChildOrder = { id: number } & (
   | { method: 'start'; options: EmulatorOptions }
-  | { method: 'counters' | 'beginTimeline' | 'close' }
+  | { method: 'counters' | 'beginTimeline' | 'forgetTiming' | 'close' }
   | { method: 'setProfile'; profile: Profile }
 )
 
@@ -119,6 +119,10 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
 
   async setProfile(profile: Profile): Promise<void> {
     await this.#ask({ method: 'setProfile', profile })
+  }
+
+  async forgetTiming(): Promise<void> {
+    await this.#ask({ method: 'forgetTiming' })
   }
 
   /** Resolves when the process is gone. Idempotent; never rejects. */

@@ -248,6 +248,13 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     await Promise.all([...closed, this.#timer.close()])
   }
 
+  /** Begins `timing` again: what a program does in its first second, before it is compiled, says little about the rest. */
+  forgetTiming(): void {
+    this.#timing.reset()
+    this.#maxErrorMs = 0
+    this.#overdue = 0
+  }
+
   // -- the way of a packet -------------------------------------------------------------------------------------------
 
   #receiveFrom(attachment: AttachmentPoint): void {
@@ -284,6 +291,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
       next = Math.min(next, up.nextDueMs() ?? next, down.nextDueMs() ?? next)
     }
     this.#dueMs = Number.POSITIVE_INFINITY
+    this.#timer.served(now)
     if (next !== Number.POSITIVE_INFINITY) this.#arm(next)
     if (this.#stall !== undefined) this.#reportStall()
   }

@@ -33,13 +33,14 @@ export const BATCH_MS = 0.25
 export class PreciseTimer {
   readonly #worker: Worker
   readonly #onDue: (nowMs: number) => void
-  readonly #order: Int32Array
-  readonly #wakeAt: Float64Array
+  /** The order's number, and whether the other thread sleeps deeply: see alarm-worker.mjs. */
+  readonly #words: Int32Array
+  readonly #ringAt: Float64Array
   /** From `performance.now()` to the clock that both threads can read. */
   readonly #toSharedClock: number
   /** What was asked for; Infinity: nothing. */
   #dueMs = Number.POSITIVE_INFINITY
-  /** When the other thread will call; Infinity: it sleeps. */
+  /** When the other thread will ring; Infinity: it has no order. */
   #alarmMs = Number.POSITIVE_INFINITY
   #asking = false
   #lastServedMs = Number.NEGATIVE_INFINITY
@@ -48,11 +49,11 @@ export class PreciseTimer {
   private constructor(worker: Worker, memory: SharedArrayBuffer, onDue: (nowMs: number) => void) {
     this.#worker = worker
     this.#onDue = onDue
-    this.#order = new Int32Array(memory, 0, 1)
-    this.#wakeAt = new Float64Array(memory, 8, 1)
+    this.#words = new Int32Array(memory, 0, 2)
+    this.#ringAt = new Float64Array(memory, 8, 1)
     const [seconds, nanoseconds] = process.hrtime()
     this.#toSharedClock = seconds * 1000 + nanoseconds / 1e6 - performance.now()
-    worker.on('message', () => this.#alarm())
+    worker.on('message', () => this.#ring())
   }
 
   /**
@@ -75,33 +76,44 @@ export class PreciseTimer {
     this.#arm()
   }
 
+  /** What was due at `nowMs` has been served on another occasion: a packet that came in, say. Set the next deadline then. */
+  served(nowMs: number): void {
+    this.#lastServedMs = nowMs
+    this.#dueMs = Number.POSITIVE_INFINITY
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#dueMs = Number.POSITIVE_INFINITY
-    this.#order[0] = -1
-    Atomics.notify(this.#order, 0)
+    Atomics.store(this.#words, 0, -1)
+    Atomics.notify(this.#words, 0)
     await this.#worker.terminate()
   }
 
   #arm(): void {
     if (this.#asking || this.#closed || this.#dueMs === Number.POSITIVE_INFINITY) return
     const lone = this.#dueMs - this.#lastServedMs >= LONE_GAP_MS
-    const wakeMs = lone ? this.#dueMs - LEAD_MS : Math.max(this.#dueMs, this.#lastServedMs + BATCH_MS)
-    // An alarm that comes earlier than needed does no harm: it leads back to here. That is cheaper than moving it each time.
-    if (this.#alarmMs <= wakeMs) return
-    if (wakeMs <= performance.now()) {
+    const ringMs = lone ? this.#dueMs - LEAD_MS : Math.max(this.#dueMs, this.#lastServedMs + BATCH_MS)
+    if (this.#alarmMs <= ringMs) {
+      // The other thread looks again when its time is up; nobody has to tell it. If it has rung already, that leads back to here.
+      this.#alarmMs = ringMs
+      this.#ringAt[0] = ringMs + this.#toSharedClock
+      return
+    }
+    if (ringMs <= performance.now()) {
       this.#asking = true
       setImmediate(this.#ask)
       return
     }
-    this.#alarmMs = wakeMs
-    this.#wakeAt[0] = wakeMs + this.#toSharedClock
+    const moved = this.#alarmMs !== Number.POSITIVE_INFINITY
+    this.#alarmMs = ringMs
+    this.#ringAt[0] = ringMs + this.#toSharedClock
     // Orders are numbered 1, 2, …; 0 is where the other thread begins, and below 0 is its end.
-    Atomics.store(this.#order, 0, (this.#order[0] % 0x7fffffff) + 1)
-    Atomics.notify(this.#order, 0)
+    Atomics.store(this.#words, 0, (this.#words[0] % 0x7fffffff) + 1)
+    if (moved || Atomics.load(this.#words, 1) === 1) Atomics.notify(this.#words, 0)
   }
 
-  #alarm(): void {
+  #ring(): void {
     this.#alarmMs = Number.POSITIVE_INFINITY
     if (!this.#asking) this.#ask()
   }
