@@ -277,7 +277,8 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
   const last = rows.slice(-4)
   return {
     passed: true,
-    expected: 'predictions that the measurement bears out',
+    expected:
+      'what arrives agrees with the predictions, and packets behind a lost one are held up; how many and how long is shown and not judged, because a busy machine adds to both',
     found: last
       .map(
         row => `${row.name} ${formatNumber(row.measured ?? 0)} ${row.unit} (predicted ${formatNumber(row.predicted)})`,
