@@ -19,8 +19,9 @@ usage: topology.sh up [--root|--rootless]   make the namespaces (default: --root
        topology.sh check [--root|--rootless]  can the kernel backend work here? says what is missing; changes nothing
        topology.sh exec WHO -- COMMAND...   run a command there; WHO: client, router (= router0), router1, server
        topology.sh enter WHO                print the words that `exec` puts in front of a command, one a line
-       topology.sh nat-rebind [0|1]         the router forgets its NAT mappings: the server sees another port
-       topology.sh handover 0|1             the client sends over the other attachment from now on
+       topology.sh nat-rebind [--print] [0|1]  the router forgets its NAT mappings: the server sees another port
+       topology.sh handover [--print] 0|1   the client sends over the other attachment from now on
+                                            --print: only the lines for `ip -batch` in that router, or in the client
 USAGE
 }
 
@@ -394,8 +395,37 @@ run_inside() {
   exec "${ENTER[@]}" ip netns exec "$PREFIX-$who" "$@"
 }
 
+# Changes of address are lines for `ip -batch`. Whoever needs one at a moment takes the lines beforehand (--print) and has an
+# `ip` wait for them, because the programs that are started to find out what to do take time.
+
+# change_address NAMESPACE [--print] FUNCTION ARGUMENTS...: the lines that the function prints, to `ip` there or to us.
+change_address() {
+  local who=$PREFIX-$1 lines
+  shift
+  if [[ $1 == --print ]]; then
+    "${@:2}"
+  else
+    lines=$("$@")
+    inside ip -n "$who" -batch - <<<"$lines"
+  fi
+}
+
 # An address that goes away takes the NAT mappings with it that use it; when it is back, every flow gets a new port.
+rebind_lines() {
+  local k=$1 device=masque-r${1}s
+  printf '%s\n' "address delete 198.18.2$k.1/24 dev $device" "address add 198.18.2$k.1/24 dev $device" \
+    "route replace $SERVER4/32 via 198.18.2$k.2"
+  $ipv6 || return 0
+  printf '%s\n' "address delete 2001:2:0:2$k::1/64 dev $device" "address add 2001:2:0:2$k::1/64 dev $device nodad" \
+    "route replace $SERVER6/128 via 2001:2:0:2$k::2"
+}
+
 nat_rebind() {
+  local print=()
+  if [[ ${1:-} == --print ]]; then
+    print=(--print)
+    shift
+  fi
   local k=${1:-0}
   [[ $k == [01] ]] || fail "$STATUS_USAGE" "attachment '$k': 0 or 1 is expected"
   find_session
@@ -405,16 +435,7 @@ nat_rebind() {
     fail "$STATUS_NO_TOOL" "the router does no NAT: nothing to rebind" \
       "topology.sh up says why; with nft or iptables (apt install nftables) it will, after down and up."
   fi
-  local device=masque-r${k}s address=198.18.2$k.1/24
-  inside ip -n "$PREFIX-router$k" address delete "$address" dev "$device"
-  inside ip -n "$PREFIX-router$k" address add "$address" dev "$device"
-  route "router$k" "$SERVER4/32" via "198.18.2$k.2"
-  if $ipv6; then
-    address=2001:2:0:2$k::1/64
-    inside ip -n "$PREFIX-router$k" address delete "$address" dev "$device"
-    inside ip -n "$PREFIX-router$k" address add "$address" dev "$device" nodad
-    route6 "router$k" "$SERVER6/128" via "2001:2:0:2$k::2"
-  fi
+  change_address "router$k" "${print[@]}" rebind_lines "$k"
 }
 
 has_nat() {
@@ -423,12 +444,22 @@ has_nat() {
     within "router$1" iptables-legacy -t nat -S 2>/dev/null | grep -q MASQUERADE
 }
 
+handover_lines() {
+  echo "route replace default via 198.18.1$1.1"
+  if $ipv6; then echo "route replace default via 2001:2:0:1$1::1"; fi
+}
+
 handover() {
+  local print=()
+  if [[ ${1:-} == --print ]]; then
+    print=(--print)
+    shift
+  fi
   [[ ${1:-} == [01] ]] || fail "$STATUS_USAGE" "attachment '${1:-}': 0 or 1 is expected"
   find_session
   ipv6=false
   within client test -d /proc/sys/net/ipv6 && ipv6=true
-  use_attachment "$1"
+  change_address client "${print[@]}" handover_lines "$1"
 }
 
 case ${1:-} in

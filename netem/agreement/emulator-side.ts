@@ -3,8 +3,11 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator-process.ts'
 import type { Profile } from '../../src/link/profile.ts'
+import { steppedProfile } from '../../src/link/tc.ts'
 import { type Backend, type Measurement, measure, type Plan } from './measurement.ts'
 
+/** Longer than any run. */
+const LONGEST_RUN_MS = 30_000
 /** Leaves most of a core to the emulator's process. */
 const NAP_MS = 0.15
 
@@ -36,9 +39,11 @@ export async function measureEmulator(
     })
     const backend: Backend = {
       sockets: { client, server, target: () => target, napMs: NAP_MS },
-      async set(link) {
+      async set(link, kind) {
         target = handle.address
-        await handle.setProfile(link)
+        const likeTheKernel = kind === 'steady' && (link.up.trace ?? link.down.trace) !== undefined
+        await handle.setProfile(likeTheKernel ? steppedProfile(link, LONGEST_RUN_MS) : link)
+        if (likeTheKernel) await handle.beginTimeline()
       },
       async play(profile: Profile) {
         await handle.setProfile(profile)

@@ -17,7 +17,7 @@ export interface Figures {
   /** Arrivals that were held up, of all first arrivals: 0 to 1. */
   heldUpShare: number
   /**
-   * By order of first arrival: 1 when the arrival directly before was sent later (1-reordered, RFC 4737 §5.4). Of packets that
+   * By order of first arrival: 1 when the arrival directly before was sent later (1-reordered, RFC 4737 §5.3). Of packets that
    * each have a delay of their own, nearly all arrive behind some later one; this share still tells one jitter from another.
    */
   reordered: Uint8Array

@@ -1,7 +1,7 @@
 /** What a backend gives back: the same form from both. */
 import type { Direction, Profile } from '../../src/link/profile.ts'
 import { timelineEndMs } from '../../src/link/timeline.ts'
-import type { Case } from './cases.ts'
+import type { Case, CaseRun } from './cases.ts'
 import { type ProbeRun, type ProbeSockets, probe, type Trails } from './probe.ts'
 
 /** One run of a case. */
@@ -39,8 +39,11 @@ export interface Plan {
 /** One backend, as the measurement needs it. */
 export interface Backend {
   sockets: ProbeSockets
-  /** Puts a link that does not change in place; a trace begins now. */
-  set(link: Profile): Promise<void>
+  /**
+   * Puts a link that does not change in place; a trace begins now. For packets that do not fill the link (`steady`), a trace
+   * is followed by the steps that the kernel takes, by both backends.
+   */
+  set(link: Profile, kind: CaseRun['kind']): Promise<void>
   /** Plays a timeline from its beginning; resolves when it has begun. */
   play(profile: Profile): Promise<void>
   /** Packets changed so far, by direction, as far as the probe does not see them. */
@@ -73,7 +76,7 @@ export async function measure(
     const corrupted = async () => (corrupts ? await backend.corrupted() : {})
     for (const run of runs) {
       // A trace begins anew with each run; everything else is as it was once the run before has drained.
-      if (results.length === 0 || run.kind === 'trace') await backend.set(link)
+      if (results.length === 0 || run.kind === 'trace') await backend.set(link, run.kind)
       const before = await corrupted()
       const trails = await probe(backend.sockets, run, { signal })
       const after = await corrupted()
@@ -86,7 +89,7 @@ export async function measure(
   for (const profile of plan.timelines) {
     progress(`${profile.name}, its timeline by the clock`)
     // What comes before the timeline begins; a change of address needs a client that is known.
-    await backend.set({ ...profile, timeline: [] })
+    await backend.set({ ...profile, timeline: [] }, 'steady')
     const trails = await probe(backend.sockets, timelineRun(profile), { signal, onBegin: () => backend.play(profile) })
     timelines.push({ profile: profile.name, trails })
   }

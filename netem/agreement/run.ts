@@ -4,6 +4,7 @@
  *
  *     npm run test:netem                    all profiles
  *     npm run test:netem -- lte bursty      these only
+ *     npm run test:netem -- --rounds 1 lte  once, without measuring again what differs
  *
  * The last line of output is `N passed, N failed` or `N passed, N failed, N skipped`.
  */
@@ -13,6 +14,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { deserialize } from 'node:v8'
 import { kernelBackendProblem } from '../../src/link/kernel-link.ts'
 import { loadProfile, profileNames } from '../../src/link/load-profile.ts'
@@ -52,7 +54,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const folder = mkdtempSync(join(tmpdir(), 'masque-agreement-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-process.exitCode = await main(process.argv.slice(2))
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: String(ROUNDS) } },
+})
+process.exitCode = await main(positionals)
 if (signalled) process.exit(128 + constants.signals[signalled])
 
 async function main(wanted: string[]): Promise<number> {
@@ -129,7 +135,7 @@ async function measureInRounds(names: readonly string[], run: RunInside): Promis
   const began = performance.now()
   const results = new Map<string, Row[]>()
   let left = [...names]
-  for (let round = 1; round <= ROUNDS && left.length > 0; round++) {
+  for (let round = 1; round <= Number(given.rounds) && left.length > 0; round++) {
     if (round > 1 && performance.now() - began > LAST_ROUND_MS) break
     const measured = [UNIMPAIRED, ...left.filter(name => name !== UNIMPAIRED)]
     if (round > 1) console.log(`\nround ${round}: ${left.join(', ')}`)

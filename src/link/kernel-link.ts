@@ -1,14 +1,14 @@
 /**
  * The kernel backend at work: runs the commands of tc.ts in the namespaces that netem/topology.sh made.
  *
- * What the kernel leaves at our side is little: a `tc` process for each router reads commands as the timeline needs them, so
- * that a step is not late by the start of a program.
+ * What the kernel leaves at our side is little: a `tc` process for each router, and an `ip` process for each change of address,
+ * read commands as the timeline needs them, so that a step is not late by the start of a program.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { impairedDevice, type RouterName } from './kernel-topology.ts'
-import { type Attachment, DIRECTIONS, type Direction, type Profile } from './profile.ts'
+import { type AddressChange, type Attachment, DIRECTIONS, type Direction, type Profile } from './profile.ts'
 import { clearCommand, type KernelStep, kernelSteps, stillProfile, type TcCommand, TcDevice } from './tc.ts'
 
 /** Exit statuses of the scripts in netem/: one for each thing that can be in the way. */
@@ -76,10 +76,11 @@ export interface PlayOptions {
 
 /** The impaired devices of a session that is up. */
 export class KernelLink {
-  readonly #routers = new Map<RouterName, TcProcess>()
+  readonly #routers = new Map<RouterName, BatchProcess>()
+  readonly #changes = new Map<string, { process: BatchProcess; commands: TcCommand[] }>()
   readonly #devices = new Map<string, TcDevice>()
   /** What enterWords said: the namespaces stay the same for as long as the session is up. */
-  readonly #enter = new Map<RouterName, string[]>()
+  readonly #enter = new Map<RouterName | 'client', string[]>()
 
   /** Removes what an earlier run left on the devices. Throws KernelBackendError when the namespaces are not up. */
   static open(): KernelLink {
@@ -98,6 +99,7 @@ export class KernelLink {
   /** Plays the timeline from its beginning; resolves when it is over or `signal` aborts. What was set last stays. */
   async play(profile: Profile, options: PlayOptions = {}): Promise<void> {
     await this.#run(async failed => {
+      for (const phase of profile.timeline) if (phase.kind === 'address-change') this.#prepare(phase.change, phase.to)
       // The timeline begins when its first impairments are on the link, not when the programs start that put them there.
       let beganMs: number | undefined
       for (const step of kernelSteps(profile, options.resolutionMs)) {
@@ -132,22 +134,37 @@ export class KernelLink {
     this.#onFailure = fail
     try {
       await Promise.race([work(failed), failed])
-      await Promise.all([...this.#routers.values()].map(router => router.end()))
+      await Promise.all(this.#processes().map(process => process.end()))
     } catch (error) {
       this.clear()
       throw error
     } finally {
-      for (const router of this.#routers.values()) router.kill()
+      for (const process of this.#processes()) process.kill()
       this.#routers.clear()
+      this.#changes.clear()
     }
+  }
+
+  #processes(): BatchProcess[] {
+    return [...this.#routers.values(), ...[...this.#changes.values()].map(({ process }) => process)]
+  }
+
+  /** Has an `ip` wait in the right namespace for the commands of a change of address. */
+  #prepare(change: AddressChange, to: Attachment): void {
+    const key = `${change} ${to}`
+    if (this.#changes.has(key)) return
+    const lines = topology(change, '--print', String(to)).trimEnd().split('\n')
+    const enter = this.#enterWords(change === 'nat-rebind' ? `router${to}` : 'client')
+    const process = new BatchProcess('ip', enter, error => this.#onFailure(error))
+    this.#changes.set(key, { process, commands: lines.map(line => line.split(' ')) })
   }
 
   #onFailure: (error: Error) => void = () => {}
 
   #do(step: KernelStep, { onStep }: PlayOptions): void {
     if (step.kind === 'address-change') {
-      if (step.change === 'nat-rebind') topology('nat-rebind', String(step.to))
-      else topology('handover', String(step.to))
+      const prepared = this.#changes.get(`${step.change} ${step.to}`)
+      prepared?.process.send(prepared.commands)
       onStep?.(step, [])
       return
     }
@@ -157,7 +174,7 @@ export class KernelLink {
     onStep?.(step, commands)
   }
 
-  #enterWords(name: RouterName): string[] {
+  #enterWords(name: RouterName | 'client'): string[] {
     const words = this.#enter.get(name) ?? enterWords(name)
     this.#enter.set(name, words)
     return words
@@ -170,8 +187,9 @@ export class KernelLink {
     return known
   }
 
-  #router(name: RouterName): TcProcess {
-    const known = this.#routers.get(name) ?? new TcProcess(this.#enterWords(name), error => this.#onFailure(error))
+  #router(name: RouterName): BatchProcess {
+    const known =
+      this.#routers.get(name) ?? new BatchProcess('tc', this.#enterWords(name), error => this.#onFailure(error))
     this.#routers.set(name, known)
     return known
   }
@@ -182,15 +200,15 @@ export function enterWords(who: 'client' | 'server' | RouterName): string[] {
   return topology('enter', who).trimEnd().split('\n')
 }
 
-/** `tc -batch`: carries out commands as they come, and ends at the first that fails. */
-class TcProcess {
+/** `tc -batch` or `ip -batch`: carries out commands as they come, and ends at the first that fails. */
+class BatchProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
   #said = ''
 
-  constructor(enter: readonly string[], onFailure: (error: Error) => void) {
+  constructor(program: 'tc' | 'ip', enter: readonly string[], onFailure: (error: Error) => void) {
     // A process group of its own: Ctrl-C is for us, who then take back what was set.
-    this.#child = spawn(enter[0], [...enter.slice(1), 'tc', '-batch', '-'], {
+    this.#child = spawn(enter[0], [...enter.slice(1), program, '-batch', '-'], {
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true,
     })
@@ -200,9 +218,9 @@ class TcProcess {
     this.#child.stdin?.on('error', () => {}) // it has ended; `close` says why
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on('error', error =>
-        reject(new KernelBackendError(`tc cannot be started: ${error.message}`, KernelStatus.noTool)),
+        reject(new KernelBackendError(`${program} cannot be started: ${error.message}`, KernelStatus.noTool)),
       )
-      this.#child.on('close', code => (code === 0 ? resolve() : reject(explainTc(this.#said))))
+      this.#child.on('close', code => (code === 0 ? resolve() : reject(explainBatch(program, this.#said))))
     })
     this.#ended.catch(onFailure)
   }
@@ -220,6 +238,12 @@ class TcProcess {
   kill(): void {
     this.#child.kill('SIGKILL')
   }
+}
+
+function explainBatch(program: 'tc' | 'ip', said: string): KernelBackendError {
+  if (program === 'tc') return explainTc(said)
+  const first = said.trim().split('\n', 1)[0] || 'it ended without a word: were the namespaces removed?'
+  return new KernelBackendError(`the client's address cannot be changed: ip: ${first}`)
 }
 
 /** What `tc` said, with what to do about it. */

@@ -21,7 +21,8 @@ import {
   type Profile,
   type QueueLimit,
   type Rate,
-  type Trace,
+  type SetPhase,
+  type TraceLink,
 } from './profile.ts'
 import { impairmentAt, walkTimeline } from './timeline.ts'
 import { traceRate } from './trace.ts'
@@ -264,8 +265,7 @@ class TraceSteps {
       if (key === undefined || next === undefined || next.atMs >= untilMs) return
       const { trace, ...rest } = next.impairment
       if (trace === undefined) return
-      const endMs = traceStepEnd(trace, next.atMs, this.#resolutionMs)
-      const rate = { bitsPerSecond: traceRate(trace, next.atMs, endMs), limit: trace.limit, burstBytes: FRAME_BYTES }
+      const { rate, endMs } = traceStep(trace, next.atMs, this.#resolutionMs)
       this.#links.set(key, { ...next, atMs: endMs })
       yield { ...next, impairment: { ...rest, rate: briefRate(rate, endMs - next.atMs) } }
     }
@@ -275,8 +275,42 @@ class TraceSteps {
 /** Longest time over which a trace's opportunities are taken together. */
 const LONGEST_TRACE_STEP_MS = 10_000
 
+/**
+ * The step of a trace that begins at `fromMs`: the mean rate until `endMs`. Neighbours of the same rate are one step, because
+ * the kernel is told nothing between them.
+ */
+function traceStep(trace: TraceLink, fromMs: number, resolutionMs: number): { rate: Rate; endMs: number } {
+  let endMs = traceStepEnd(trace, fromMs, resolutionMs)
+  const bitsPerSecond = traceRate(trace, fromMs, endMs)
+  while (endMs - fromMs < LONGEST_TRACE_STEP_MS) {
+    const nextMs = traceStepEnd(trace, endMs, resolutionMs)
+    if (traceRate(trace, endMs, nextMs) !== bitsPerSecond) break
+    endMs = nextMs
+  }
+  return { rate: { bitsPerSecond, limit: trace.limit, burstBytes: FRAME_BYTES }, endMs }
+}
+
+/**
+ * What the kernel makes of a link that follows a trace, as a profile: for `untilMs`, a rate for each step in place of the
+ * trace. With it the emulator does the same as the kernel. Takes a link without a timeline of its own.
+ */
+export function steppedProfile(link: Profile, untilMs: number, resolutionMs = KERNEL_RESOLUTION_MS): Profile {
+  const timeline: SetPhase[] = []
+  const stepped = (direction: Direction): Impairment => {
+    const { trace, ...rest } = link[direction]
+    if (trace === undefined) return rest
+    for (let atMs = 0; atMs < untilMs; ) {
+      const { rate, endMs } = traceStep(trace, atMs, resolutionMs)
+      timeline.push({ kind: 'set', atMs, durationMs: endMs - atMs, direction, change: { rate } })
+      atMs = endMs
+    }
+    return { ...rest, rate: traceStep(trace, 0, resolutionMs).rate }
+  }
+  return { ...link, up: stepped('up'), down: stepped('down'), timeline }
+}
+
 /** The step that begins at `fromMs` lasts until it holds two opportunities at least: a rate of zero is none. */
-function traceStepEnd(trace: Trace, fromMs: number, resolutionMs: number): number {
+function traceStepEnd(trace: TraceLink, fromMs: number, resolutionMs: number): number {
   let endMs = fromMs + resolutionMs
   const bits = () => (traceRate(trace, fromMs, endMs) * (endMs - fromMs)) / 1000
   while (bits() < 2 * 8 * FRAME_BYTES && endMs - fromMs < LONGEST_TRACE_STEP_MS) endMs += resolutionMs
@@ -285,10 +319,18 @@ function traceStepEnd(trace: Trace, fromMs: number, resolutionMs: number): numbe
 
 /**
  * tbf fills its bucket up whenever it is changed. For a rate that lasts `durationMs` only, the bucket is one frame, and the
- * rate is what remains when that frame is taken off, so that a busy link carries what it should.
+ * rate is lowered by what each change gives away, so that a busy link carries what it should.
+ *
+ * That is not a whole frame. While packets wait, the bucket goes up from nothing to a frame and down again with each of them: a
+ * change finds it half full in the mean, and what was in it is no gift. Nor is what the full bucket cannot take until the
+ * queue looks at it again, a sixth of a frame in the mean: a change does not wake it, only a packet or the timer does (and a
+ * packet makes it look twice, when it comes and when its delay is over). burst - frame/2 - frame/6 is a third of a frame
+ * when the burst is one.
  */
+const REFILL_BYTES = FRAME_BYTES - FRAME_BYTES / 2 - FRAME_BYTES / 6
+
 function briefRate(rate: Rate, durationMs: number): Rate {
-  const refill = (FRAME_BYTES * 8) / (durationMs / 1000)
+  const refill = (REFILL_BYTES * 8) / (durationMs / 1000)
   const bitsPerSecond = Math.round(Math.max(rate.bitsPerSecond / 2, rate.bitsPerSecond - refill))
   return { ...rate, bitsPerSecond, burstBytes: FRAME_BYTES }
 }

@@ -1,13 +1,21 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { loadProfile, profileNames } from '../../src/link/load-profile.ts'
-import { CLEAN, DISTRIBUTIONS, type Impairment, type Profile } from '../../src/link/profile.ts'
+import {
+  CLEAN,
+  DIRECTIONS,
+  DISTRIBUTIONS,
+  type Direction,
+  type Impairment,
+  type Profile,
+} from '../../src/link/profile.ts'
 import {
   FRAME_BYTES,
   type KernelStep,
   kernelLimits,
   kernelSteps,
   netemOptions,
+  steppedProfile,
   stillProfile,
   TcDevice,
   tcBytes,
@@ -15,8 +23,8 @@ import {
   tcRate,
   tcTime,
 } from '../../src/link/tc.ts'
-import { timelineEndMs } from '../../src/link/timeline.ts'
-import { parseTrace } from '../../src/link/trace.ts'
+import { impairmentAt, timelineEndMs } from '../../src/link/timeline.ts'
+import { parseTrace, traceRate } from '../../src/link/trace.ts'
 
 const link = (changes: Partial<Impairment>): Impairment => ({ ...CLEAN, ...changes })
 const netem = (changes: Partial<Impairment>): string => netemOptions(link(changes)).slice(2).join(' ')
@@ -194,20 +202,96 @@ describe('the timeline for the kernel', () => {
     })
   }
 
+  const rates = (steps: readonly KernelStep[]) =>
+    steps.flatMap(step => (step.kind === 'impairment' && step.direction === 'up' ? [step.impairment.rate!] : []))
+
+  /** Opportunities at even distances: `first` of them in 100 ms, `second` in the next 100 ms. */
+  const twoSpeeds = (first: number, second: number) => {
+    const times = [
+      ...Array.from({ length: first }, (_, i) => Math.floor((i * 100) / first)),
+      ...Array.from({ length: second }, (_, i) => 100 + Math.floor((i * 100) / second)),
+    ]
+    times[times.length - 1] = 200
+    return { ...parseTrace(times.join('\n'), { file: 'x.trace' }), limit: { packets: 20 } }
+  }
+
   it('follows a trace by a rate that carries as much as the trace does', () => {
-    const trace = parseTrace('0\n3\n3\n10\n', { file: 'x.trace' })
-    const steps = taken(profile({ up: link({ trace: { ...trace, limit: { packets: 20 } } }) }), 30)
-    const rates = steps.flatMap(step =>
-      step.kind === 'impairment' && step.direction === 'up' ? [step.impairment.rate!] : [],
-    )
-    expect(rates.length).to.be.at.least(20)
-    for (const { bitsPerSecond, limit, burstBytes } of rates) {
+    const measured = rates(taken(profile({ up: link({ trace: twoSpeeds(40, 20) }) }), 30))
+    expect(measured.length).to.be.at.least(20)
+    for (const [i, { bitsPerSecond, limit, burstBytes }] of measured.entries()) {
       expect(limit).to.deep.equal({ packets: 20 })
       expect(burstBytes).to.equal(FRAME_BYTES)
-      // Forty packets in 100 ms; one of them comes from the bucket, which tbf fills up at each change.
-      expect(bitsPerSecond).to.be.closeTo((39 * FRAME_BYTES * 8) / 0.1, 1)
+      // A third of a frame of each 100 ms comes from the bucket, which tbf fills up at each change.
+      const packets = i % 2 === 0 ? 40 : 20
+      expect(bitsPerSecond).to.be.closeTo(((packets - 1 / 3) * FRAME_BYTES * 8) / 0.1, 1)
     }
   })
+
+  it('says nothing to the kernel between two parts of a trace that carry the same', () => {
+    const trace = parseTrace('0\n3\n3\n10\n', { file: 'x.trace' })
+    const steps = taken(profile({ up: link({ trace: { ...trace, limit: { packets: 20 } } }) }), 4)
+    const up = steps.filter(step => step.kind === 'impairment' && step.direction === 'up')
+    expect(up.map(step => step.atMs)).to.deep.equal([0, 10_000, 20_000])
+    // Forty packets in 100 ms, and a third of one of ten seconds from the bucket.
+    for (const { bitsPerSecond } of rates(up))
+      expect(bitsPerSecond).to.be.closeTo((40 * FRAME_BYTES * 8) / 0.1, FRAME_BYTES)
+  })
+
+  it('gives the emulator the steps that the kernel takes, without what tbf needs taken off', () => {
+    const trace = twoSpeeds(40, 20)
+    const like = steppedProfile({ ...profile({ up: link({ trace }) }) }, 1000)
+    expect(like.up.trace).to.equal(undefined)
+    for (const atMs of [0, 150, 250, 950]) {
+      const { rate } = impairmentAt(like, 0, 'up', atMs)
+      const step = Math.floor(atMs / 100) * 100
+      expect(rate?.bitsPerSecond).to.be.closeTo(traceRate(trace, step, step + 100), 1)
+      expect(rate?.limit).to.deep.equal({ packets: 20 })
+    }
+    expect(impairmentAt(like, 0, 'down', 500).rate).to.equal(undefined)
+  })
+
+  /**
+   * What sch_tbf of Linux 6.1 passes in `untilMs` while packets always wait, in bytes: a change fills the bucket up, and does not
+   * wake the queue, which looks again when its timer goes off, or when a packet comes to netem or is ready there: both happen
+   * half as often again as a packet can leave.
+   */
+  const tbfPasses = (from: Profile, direction: Direction, frame: number, untilMs: number): number => {
+    const steps = kernelSteps(from)
+    let next = steps.next()
+    let [bytesPerMs, burst, tokens, clockMs, timerMs, passed] = [0, 0, 0, 0, 0, 0]
+    let arrivalMs = 0
+    while (true) {
+      const stepMs = next.done ? Number.POSITIVE_INFINITY : next.value.atMs
+      const nowMs = Math.min(stepMs, timerMs, arrivalMs)
+      if (nowMs >= untilMs) return passed
+      if (nowMs === stepMs && !next.done) {
+        const { value } = next
+        if (value.kind === 'impairment' && value.direction === direction) {
+          bytesPerMs = value.impairment.rate!.bitsPerSecond / 8000
+          tokens = burst = value.impairment.rate!.burstBytes
+        }
+        next = steps.next()
+        continue
+      }
+      if (nowMs === arrivalMs) arrivalMs += frame / (2 * 1.5 * bytesPerMs)
+      tokens = Math.min(burst, tokens + (nowMs - clockMs) * bytesPerMs)
+      clockMs = nowMs
+      while (tokens >= frame) {
+        tokens -= frame
+        passed += frame
+      }
+      timerMs = nowMs + Math.max(1e-6, (frame - tokens) / bytesPerMs)
+    }
+  }
+
+  for (const direction of DIRECTIONS) {
+    it(`a token bucket that is filled up at each step still carries what the trace carries (${direction})`, () => {
+      const shipped = loadProfile('lte-weak')
+      const trace = shipped[direction].trace!
+      const carried = tbfPasses(shipped, direction, 1442, trace.periodMs)
+      expect(carried / ((traceRate(trace, 0, trace.periodMs) * trace.periodMs) / 8000)).to.be.within(0.98, 1.02)
+    })
+  }
 
   it('takes the opportunities of a trace together over its gaps, so that there always is a rate', () => {
     const trace = parseTrace('1\n2\n950\n1000\n', { file: 'x.trace' })
@@ -218,17 +302,17 @@ describe('the timeline for the kernel', () => {
   })
 
   it('a phase takes effect in the middle of a trace', () => {
-    const trace = { ...parseTrace('1\n2\n', { file: 'x.trace' }), limit: { packets: 20 } }
-    const outage = { kind: 'outage', atMs: 250, durationMs: 100, direction: 'up' } as const
+    const trace = twoSpeeds(40, 20)
+    const outage = { kind: 'outage', atMs: 220, durationMs: 100, direction: 'up' } as const
     const steps = taken(profile({ up: link({ trace }), timeline: [outage] }), 9)
     const up = steps.flatMap(step => (step.kind === 'impairment' && step.direction === 'up' ? [step] : []))
     expect(up.map(step => [step.atMs, step.impairment.down]).slice(0, 6)).to.deep.equal([
       [0, false],
       [100, false],
       [200, false],
-      [250, true],
-      [350, false],
-      [450, false],
+      [220, true],
+      [320, false],
+      [420, false],
     ])
   })
 
