@@ -70,8 +70,9 @@ const LEAST_OVERLOAD = 0.1
  * bucket cannot hold, and a change of address takes seconds.
  */
 const MOST_HELD_UP = 0.2
-/** A change of address is a script in the kernel backend: a dozen programs. */
-const EVENT_TOLERANCE_MS = { 'gap begins': 300, 'gap ends': 300, 'address changes': 1500 } as const
+/** Of the arrivals at a full queue; with more, what is left does not show the queue. */
+const MOST_SPOILT = 0.5
+const EVENT_TOLERANCE_MS = { 'gap begins': 300, 'gap ends': 300, 'address changes': 300 } as const
 
 /** From a measurement of a link that does nothing. */
 export function noiseOf(clean: RunResult): Noise {
@@ -309,8 +310,9 @@ function overloadRows(
     ['queue', a.delayMs, b.delayMs],
     ['queue p99', a.longDelayMs, b.longDelayMs],
   ] as const) {
-    if (Number.isNaN(x) || Number.isNaN(y)) {
-      rows.push(row(property, { verdict: 'not measured', bound: 'all arrivals were held up' }))
+    const spoilt = Math.max(a.heldUpShare, b.heldUpShare)
+    if (spoilt > MOST_SPOILT) {
+      rows.push(row(property, { verdict: 'not measured', bound: `held up, or behind a stall: ${percent(spoilt)}` }))
     } else {
       const bound = QUEUE_TOLERANCE * Math.max(x, y) + (property === 'queue' ? 1 : 3) * tolerance
       rows.push(row(property, { kernel: ms(x), emulator: ms(y), ...within(Math.abs(x - y), bound, ms) }))

@@ -99,11 +99,42 @@ export interface OverloadFigures {
   /** The 99th percentile: the full queue, and not the one packet that the machine forgot. */
   longDelayMs: number
   arrivals: number
-  /** Of these, held up: 0 to 1. */
+  /** Of these, held up or spoilt by a stall: 0 to 1. */
   heldUpShare: number
 }
 
 const OVERHEAD_BYTES = 42
+
+/** A bottleneck with a full queue that lets nothing out for so long, and for the time of so many packets, stood still. */
+const STALL_MS = 10
+const STALL_PACKETS = 3
+
+/**
+ * Arrivals whose time a stall of the backend's own process has spoilt, which the probe does not see in its own turns. While a
+ * queue is full, packets leave at even distances; if none comes for long, the machine has forgotten the backend. Late are those
+ * that come then, until one has waited no longer than the last before the stall; and those that were sent meanwhile, which
+ * got into the queue late. They count for the rate and the drops, so a link that stands still by itself is found there.
+ */
+function spoiltByStalls({ sentMs, sequence, arrivedMs }: Trail, within: readonly number[]): Set<number> {
+  const spanMs = within.length < 2 ? 0 : arrivedMs[within.at(-1)!] - arrivedMs[within[0]]
+  const longestMs = Math.max(STALL_MS, (STALL_PACKETS * spanMs) / Math.max(1, within.length - 1))
+  const spoilt = new Set<number>()
+  const stalls: { fromMs: number; toMs: number }[] = []
+  const delayMs = (i: number) => arrivedMs[i] - sentMs[sequence[i]]
+  let usualMs = Number.POSITIVE_INFINITY
+  // Also those before the ones that count: what was sent in a stall arrives a whole queue later.
+  for (let i = 1; i <= (within.at(-1) ?? 0); i++) {
+    if (arrivedMs[i] - arrivedMs[i - 1] > longestMs) {
+      stalls.push({ fromMs: arrivedMs[i - 1], toMs: arrivedMs[i] })
+      usualMs = Math.min(usualMs, delayMs(i - 1))
+    }
+    const sent = sentMs[sequence[i]]
+    if (stalls.some(({ fromMs, toMs }) => sent >= fromMs && sent <= toMs)) spoilt.add(i)
+    if (delayMs(i) > usualMs) spoilt.add(i)
+    else usualMs = Number.POSITIVE_INFINITY
+  }
+  return spoilt
+}
 
 /** `fromMs`: when the queue is certainly full, counted from the first packet; everything before is left out. */
 export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
@@ -112,12 +143,11 @@ export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
   // While packets keep coming: behind the end of sending the queue runs empty.
   const endMs = sentMs[sentMs.length - 1] ?? 0
   const within: number[] = []
-  const delays: number[] = []
-  for (let i = 0; i < sequence.length; i++) {
-    if (arrivedMs[i] < startMs || arrivedMs[i] > endMs) continue
-    within.push(arrivedMs[i])
-    if (!(marks[i] & Mark.heldUp)) delays.push(arrivedMs[i] - sentMs[sequence[i]])
-  }
+  for (let i = 0; i < sequence.length; i++) if (arrivedMs[i] >= startMs && arrivedMs[i] <= endMs) within.push(i)
+  const spoilt = spoiltByStalls(trail, within)
+  const delays = within
+    .filter(i => !spoilt.has(i) && !(marks[i] & Mark.heldUp))
+    .map(i => arrivedMs[i] - sentMs[sequence[i]])
   delays.sort((a, b) => a - b)
   const arrived = new Set(sequence)
   let offered = 0
@@ -128,7 +158,7 @@ export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
     if (!arrived.has(i)) dropped++
   }
   const frameBits = (trail.payloadBytes + OVERHEAD_BYTES) * 8
-  const spanMs = (within.at(-1) ?? 0) - (within[0] ?? 0)
+  const spanMs = within.length < 2 ? 0 : arrivedMs[within.at(-1)!] - arrivedMs[within[0]]
   return {
     bitsPerSecond: spanMs > 0 ? ((within.length - 1) * frameBits * 1000) / spanMs : 0,
     dropped: offered === 0 ? 0 : dropped / offered,

@@ -182,6 +182,21 @@ describe('figures of a trail', () => {
     expect(delayMs).to.equal(15)
   })
 
+  it('leaves out the times that a stall of the backend has spoilt, and no others', () => {
+    // As above, but nothing comes between 500 and 580 ms; what was sent meanwhile got in late, and comes late, too.
+    const arrivals = Array.from({ length: 50 }, (_, i): [number, number] => {
+      const due = 20 * i + 15
+      if (due > 500 && due < 580) return [2 * i, 580]
+      return [2 * i, 20 * i > 495 && 20 * i < 580 ? due + 30 : due]
+    })
+    const stalled = overloadFigures(trail(arrivals, 100), 200)
+    expect(stalled.delayMs).to.equal(15)
+    expect(stalled.longDelayMs).to.equal(15)
+    expect(stalled.heldUpShare).to.be.within(0.05, 0.15)
+    const longer = arrivals.map(([sequence, atMs], i): [number, number] => [sequence, i < 40 ? 20 * i + 15 : atMs + 9])
+    expect(overloadFigures(trail(longer, 100), 200).longDelayMs).to.equal(24)
+  })
+
   it('dates a gap and a change of address', () => {
     const arrivals = Array.from({ length: 400 }, (_, i): [number, number] => [i, i * 10 + 5])
     const passed = arrivals.filter(([sequence]) => sequence < 30 || sequence >= 230)
