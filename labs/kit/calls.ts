@@ -11,6 +11,8 @@ export interface Call {
   /** What is special about this input, in words: "the rank is in the last bucket". */
   about: string
   args: readonly unknown[]
+  /** The arguments in words, where they are long. */
+  shown?: string
   returns: unknown
   /** Why, for a student who got it wrong: a rule that this call is about. */
   because?: string
@@ -53,12 +55,26 @@ export async function expectCalls(context: CheckContext, group: CallGroup): Prom
     const call = calls[wrong]!
     const outcome = outcomes[wrong]!
     return {
-      expected: `${name}(${call.args.map(format).join(', ')}) to return ${format(call.returns)}: ${call.about}`,
+      expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to return ${format(call.returns)}: ${call.about}`,
       found: describeOutcome(outcome),
       ...explain(group, call, outcome),
       read: group.read,
     }
   })
+}
+
+/** Calls whose values are looked at by the caller. What is not written yet ends the check here. */
+export async function valuesOf<T>(
+  context: CheckContext,
+  file: string,
+  name: string,
+  argLists: readonly (readonly unknown[])[],
+  read: readonly Reading[],
+): Promise<T[]> {
+  const outcomes = await context.do(`call ${name} ${times(argLists.length)}`, () =>
+    context.student.batch<T>(file, name, argLists),
+  )
+  return outcomes.map(outcome => resultOf(outcome, `${name}() to return a result`, read))
 }
 
 /** What became of one call, in a few words. */
@@ -83,18 +99,30 @@ function isTodo(outcome: Outcome): boolean {
   return !outcome.ok && outcome.error.kind === 'threw' && /\bTODO\b/.test(outcome.error.message)
 }
 
-function explain(group: CallGroup, call: Call, outcome: Outcome): { misconception?: string } {
-  if (isTodo(outcome)) return {}
-  for (const { says, would } of outcome.ok ? (group.misconceptions ?? []) : []) {
+/** The first misconception whose result is the one that was found. */
+export function recognise(
+  misconceptions: readonly Misconception[],
+  args: readonly unknown[],
+  found: unknown,
+  tolerance = ROUNDING,
+): string | undefined {
+  for (const { says, would } of misconceptions) {
     try {
-      const wrong = (would as (...args: unknown[]) => unknown)(...call.args)
-      if (same((outcome as { value: unknown }).value, wrong, group.tolerance ?? ROUNDING))
-        return { misconception: says }
+      if (same(found, (would as (...args: unknown[]) => unknown)(...args), tolerance)) return says
     } catch {
       // The idea does not apply to this input.
     }
   }
-  return call.because === undefined ? {} : { misconception: call.because }
+  return undefined
+}
+
+function explain(group: CallGroup, call: Call, outcome: Outcome): { misconception?: string } {
+  if (isTodo(outcome)) return {}
+  const recognised = outcome.ok
+    ? recognise(group.misconceptions ?? [], call.args, outcome.value, group.tolerance)
+    : undefined
+  const misconception = recognised ?? call.because
+  return misconception === undefined ? {} : { misconception }
 }
 
 function times(count: number): string {

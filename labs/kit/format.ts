@@ -32,12 +32,15 @@ export function hex(bytes: Uint8Array, most = 24): string {
 /** What floating point may make of the same formula, written in another order. */
 export const ROUNDING = 1e-9
 
+/** What is smaller counts as large as this, when numbers are compared: one way to round gives 0, and another nearly. */
+const SMALL = 1e-6
+
 /** Equal by content; numbers within `tolerance`, relative to the larger one. NaN is the same as NaN. */
 export function same(a: unknown, b: unknown, tolerance = 0): boolean {
   if (Object.is(a, b) || a === b) return true
   if (typeof a === 'number' && typeof b === 'number') {
     if (!Number.isFinite(a) || !Number.isFinite(b)) return false
-    return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b))
+    return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), SMALL)
   }
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     if (!(a instanceof Uint8Array && b instanceof Uint8Array) || a.length !== b.length) return false
@@ -53,4 +56,14 @@ export function same(a: unknown, b: unknown, tolerance = 0): boolean {
   return keys.every(
     key => key in b && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], tolerance),
   )
+}
+
+/** Four digits that mean something. */
+export function formatNumber(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)))
+}
+
+/** `2.13 %` */
+export function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))} %`
 }

@@ -4,6 +4,8 @@
  *
  *     emulator:  client ──UDP── link emulator ──UDP── proxy, all on loopback
  *     kernel:    client, routers with tc netem, proxy, each in a network namespace (netem/README.md)
+ *
+ * With either, the profile's timeline (or its trace) begins with the client's first datagram.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -52,10 +54,11 @@ export async function openImpairedLink(
   const folder = cleanup.scratch()
   const certificates = await makeTestCertificates(folder)
   const kernel = backend === 'kernel'
+  let timelineFailed: Promise<never> | undefined
   if (kernel) {
     topology('up')
     cleanup.defer(() => topology('down'))
-    await KernelLink.open().apply(profile)
+    timelineFailed = await impairByKernel(profile, cleanup)
   }
   const proxy = await startProxy(
     kernel ? enterWords('server') : [],
@@ -81,8 +84,40 @@ export async function openImpairedLink(
       writeFileSync(file, clientToml(address, certificates.ca, encapsulation))
       return file
     },
-    runClient: args => finished(start(words, args, cleanup)),
+    runClient: args => {
+      const output = finished(start(words, args, cleanup))
+      return timelineFailed ? Promise.race([output, timelineFailed]) : output
+    },
   }
+}
+
+/** Waits in a namespace until a UDP datagram has been sent there (/proc/net/snmp, OutDatagrams). */
+const FIRST_DATAGRAM = `until awk '/^Udp: [0-9]/ { exit $5 == 0 }' /proc/net/snmp; do sleep 0.05; done`
+
+/**
+ * Puts what the profile begins with on the link, and plays its timeline from the client's first datagram on. What is returned
+ * rejects when the timeline cannot be played; there is none when nothing changes with time.
+ */
+async function impairByKernel(profile: Profile, cleanup: Cleanup): Promise<Promise<never> | undefined> {
+  const link = KernelLink.open()
+  await link.apply({ ...profile, timeline: [] })
+  const moves = [profile.up, profile.down].some(({ trace }) => trace !== undefined) || profile.timeline.length > 0
+  if (!moves) return undefined
+  const [program, ...rest] = [...enterWords('client'), 'bash', '-c', FIRST_DATAGRAM]
+  const waiting = spawn(program, rest, { stdio: 'ignore' })
+  const stop = new AbortController()
+  const failed = new Promise<never>((_, reject) => {
+    waiting.once('error', reject)
+    waiting.once('close', status => {
+      if (status === 0 && !stop.signal.aborted) link.play(profile, { signal: stop.signal }).catch(reject)
+    })
+  })
+  failed.catch(() => {}) // who runs a client hears of it
+  cleanup.defer(() => {
+    stop.abort()
+    waiting.kill('SIGKILL')
+  })
+  return failed
 }
 
 function clientToml({ host, port }: { host: string; port: number }, ca: string, encapsulation: string): string {

@@ -6,11 +6,11 @@
  */
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
+import { formatNumber } from '../../kit/format.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
-import { formatNumber } from './format.ts'
 
 const READ: Reading[] = ['RFC 9000 §5.1, §9.3', 'labs/lab-04-impairment/README.md, "Another address"']
 export const IDLE_MS = 4000

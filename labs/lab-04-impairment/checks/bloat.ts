@@ -8,13 +8,13 @@
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile, Rate } from '../../../src/link/profile.ts'
 import type { Testbed } from '../../../src/testbed/testbed.ts'
+import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/calls.ts'
+import { formatNumber } from '../../kit/format.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { CrossTraffic } from '../cross-traffic.ts'
 import { percentileOf, pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
-import { type Call, expectCalls, fail, type Misconception, valuesOf } from './calls.ts'
-import { formatNumber } from './format.ts'
 
 const FILE = 'bloat.ts'
 const READ: Reading[] = [

@@ -2,6 +2,9 @@
  * Task 5: the student's CoDel in virtual time. First on scripts of arrivals and departures, where RFC 8289 says for every packet
  * what becomes of it; then in a closed loop with a sender that fills its window, against a plain queue.
  */
+
+import { describeOutcome, expectCalls } from '../../kit/calls.ts'
+import { format, formatNumber, percent, ROUNDING, same } from '../../kit/format.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { StudentObject } from '../../kit/student-code/student-code.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
@@ -17,8 +20,6 @@ import {
   script,
 } from '../codel-model.ts'
 import { showDelays } from '../panel-data.ts'
-import { describeOutcome, expectCalls } from './calls.ts'
-import { format, formatNumber, percent, same } from './format.ts'
 
 const FILE = 'codel.ts'
 const READ: Reading[] = ['RFC 8289 §5.6 CoDel pseudocode', 'labs/lab-04-impairment/README.md, "CoDel"']
@@ -222,10 +223,10 @@ async function expectScenario(context: CheckContext, scenario: Scenario): Promis
   const [outcome] = await context.do(`play: ${name}`, () => queue.batch<unknown[]>('play', [[operations]]))
   const expected = play(new CoDel(options), operations)
   const found = outcome?.ok ? outcome.value : []
-  context.expect(name, outcome?.ok && same(found, expected), () => {
+  context.expect(name, outcome?.ok && same(found, expected, ROUNDING), () => {
     if (!outcome?.ok) return { expected: 'what RFC 8289 says', found: describeOutcome(outcome!), read: READ }
     const all = [...quirks, ...(Object.keys(QUIRKS) as Quirk[])]
-    const quirk = all.find(one => same(found, play(new CoDel(options, one), operations)))
+    const quirk = all.find(one => same(found, play(new CoDel(options, one), operations), ROUNDING))
     return {
       ...firstDifference(operations, expected, found),
       misconception: quirk === undefined ? because : QUIRKS[quirk],
@@ -235,7 +236,7 @@ async function expectScenario(context: CheckContext, scenario: Scenario): Promis
 }
 
 function firstDifference(operations: readonly Operation[], expected: readonly unknown[], found: readonly unknown[]) {
-  const at = expected.findIndex((one, i) => !same(one, found[i]))
+  const at = expected.findIndex((one, i) => !same(one, found[i], ROUNDING))
   const operation = operations[Math.max(0, at)]!
   const dropsBefore = expected.slice(0, at).reduce<number>((sum, one) => sum + dropsIn(one), 0)
   const waited = (id: number | undefined): string => {

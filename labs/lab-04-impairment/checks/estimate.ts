@@ -7,11 +7,12 @@
  * 20 000 recorded ones it is 7 % and 3 %, and the bounds are 40 % and 18 %. A correct solution fails less than once in 10 000
  * runs, and always or never with one seed.
  */
+
+import { type Call, expectCalls, fail, type Misconception, recognise, valuesOf } from '../../kit/calls.ts'
+import { format, formatNumber, percent } from '../../kit/format.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { recordTrace } from '../record-trace.ts'
-import { type Call, expectCalls, fail, type Misconception, recognise, valuesOf } from './calls.ts'
-import { format, formatNumber, percent } from './format.ts'
 
 const FILE = 'estimate.ts'
 const READ_WILSON: Reading[] = ['labs/lab-04-impairment/README.md, "An estimate is an interval"']

@@ -7,10 +7,10 @@ import { LinkDirection } from '../../../src/link/link-direction.ts'
 import { CLEAN, type Impairment } from '../../../src/link/profile.ts'
 import { ReorderMeter } from '../../../src/measure/reorder.ts'
 import { interarrivalJitter } from '../../../src/measure/statistics.ts'
+import { type Call, expectCalls, type Misconception } from '../../kit/calls.ts'
+import { formatNumber, percent } from '../../kit/format.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
-import { type Call, expectCalls, type Misconception } from './calls.ts'
-import { formatNumber, percent } from './format.ts'
 
 const FILE = 'metrics.ts'
 const JITTER: Reading[] = ['RFC 3550 §6.4.1, "interarrival jitter"', 'RFC 3550 §A.8']

@@ -9,12 +9,12 @@
  */
 import { clopperPearson } from '../../../src/measure/intervals.ts'
 import type { PingRecord } from '../../../src/measure/ping-train.ts'
+import { type Call, expectCalls, type Misconception, valuesOf } from '../../kit/calls.ts'
+import { formatNumber, percent } from '../../kit/format.ts'
 import { Seeded } from '../../kit/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { linkWith, meanOf, pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
-import { type Call, expectCalls, type Misconception, valuesOf } from './calls.ts'
-import { formatNumber, percent } from './format.ts'
 
 const FILE = 'sweep.ts'
 const READ: Reading[] = [

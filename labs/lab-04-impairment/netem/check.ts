@@ -3,9 +3,9 @@
  *
  *     labs/lab-04-impairment/netem/check.sh [--backend auto|emulator|kernel]
  *
- * First losses in bursts (`bursty`), with either backend: their rate, and that they come together. Then three seconds without
- * a network (`outage-3s`): the session survives, nothing passes meanwhile, and packets flow again. What is a matter of chance fails a correct link once in 10 000
- * runs at most.
+ * First losses in bursts (`bursty`): their rate, and that they come together. Then three seconds without a network (`outage-3s`):
+ * the session survives, nothing passes meanwhile, and packets flow again. What is a matter of chance fails a correct link
+ * once in 10 000 runs at most.
  */
 import { fileURLToPath } from 'node:url'
 import { loadProfile } from '../../../src/link/load-profile.ts'
@@ -28,8 +28,7 @@ await netemScript(
   async (_, options, cleanup, expect) => {
     await bursts(options, cleanup, expect)
     await cleanup.run()
-    // What happens at a time is played by the emulator here: the outage has to begin with the session.
-    await outage({ ...options, backend: 'emulator' }, cleanup, expect)
+    await outage(options, cleanup, expect)
   },
 )
 
