@@ -21,7 +21,7 @@ export interface CaseRun extends ProbeRun {
   fullAfterMs: Record<Direction, number>
 }
 
-const STEADY_MS = 4000
+const STEADY_MS = 3500
 /** Where losses come in bursts: of those there are few. */
 const BURSTY_MS = 8000
 const STEADY_PACKETS_PER_SECOND = 1200

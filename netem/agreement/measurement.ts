@@ -54,7 +54,7 @@ export interface Backend {
 const TIMELINE_PACKETS_PER_SECOND = 200
 const TIMELINE_PAYLOAD_BYTES = 40
 /** How long a timeline is watched after its last event. */
-const AFTERWARDS_MS = 3500
+const AFTERWARDS_MS = 2500
 
 export function timelineRun(profile: Profile): ProbeRun {
   const load = { packetsPerSecond: TIMELINE_PACKETS_PER_SECOND, payloadBytes: TIMELINE_PAYLOAD_BYTES }

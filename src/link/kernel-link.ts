@@ -117,11 +117,12 @@ export class KernelLink {
     this.#devices.clear()
     for (const attachment of [0, 1] as const) {
       const enter = this.#enterWords(`router${attachment}`)
-      for (const direction of DIRECTIONS) {
-        const { device } = impairedDevice(attachment, direction)
-        // Fails when nothing is there, which is what we want to have.
-        spawnSync(enter[0], [...enter.slice(1), 'tc', ...clearCommand(device)], { stdio: 'ignore' })
-      }
+      const commands = DIRECTIONS.map(direction => clearCommand(impairedDevice(attachment, direction).device))
+      // A command fails when nothing is there, which is what we want to have: -force goes on with the next.
+      spawnSync(enter[0], [...enter.slice(1), 'tc', '-force', '-batch', '-'], {
+        input: commands.map(command => `${command.join(' ')}\n`).join(''),
+        stdio: ['pipe', 'ignore', 'ignore'],
+      })
     }
   }
 
