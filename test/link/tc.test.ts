@@ -260,15 +260,19 @@ describe('the timeline for the kernel', () => {
     let next = steps.next()
     let [bytesPerMs, burst, tokens, clockMs, timerMs, passed] = [0, 0, 0, 0, 0, 0]
     let arrivalMs = 0
+    let down = false
     while (true) {
       const stepMs = next.done ? Number.POSITIVE_INFINITY : next.value.atMs
       const nowMs = Math.min(stepMs, timerMs, arrivalMs)
       if (nowMs >= untilMs) return passed
       if (nowMs === stepMs && !next.done) {
         const { value } = next
-        if (value.kind === 'impairment' && value.direction === direction) {
-          bytesPerMs = value.impairment.rate!.bitsPerSecond / 8000
-          tokens = burst = value.impairment.rate!.burstBytes
+        if (value.kind === 'impairment' && value.direction === direction && value.attachment === 0) {
+          const rate = value.impairment.rate!
+          down = value.impairment.down
+          if (rate.bitsPerSecond / 8000 !== bytesPerMs || rate.burstBytes !== burst) tokens = rate.burstBytes
+          bytesPerMs = rate.bitsPerSecond / 8000
+          burst = rate.burstBytes
         }
         next = steps.next()
         continue
@@ -278,7 +282,7 @@ describe('the timeline for the kernel', () => {
       clockMs = nowMs
       while (tokens >= frame) {
         tokens -= frame
-        passed += frame
+        if (!down) passed += frame
       }
       timerMs = nowMs + Math.max(1e-6, (frame - tokens) / bytesPerMs)
     }
@@ -290,6 +294,24 @@ describe('the timeline for the kernel', () => {
       const trace = shipped[direction].trace!
       const carried = tbfPasses(shipped, direction, 1442, trace.periodMs)
       expect(carried / ((traceRate(trace, 0, trace.periodMs) * trace.periodMs) / 8000)).to.be.within(0.98, 1.02)
+    })
+  }
+
+  const moving = profileNames()
+    .map(loadProfile)
+    .filter(({ timeline }) =>
+      timeline.some(phase => 'to' in phase && typeof phase.to === 'object' && phase.to.bitsPerSecond),
+    )
+
+  for (const shipped of moving) {
+    it(`the same holds for the ramps and oscillations of ${shipped.name}`, () => {
+      const endMs = Math.min(60_000, timelineEndMs(shipped))
+      let expected = 0
+      for (let atMs = 0; atMs < endMs; atMs += 10) {
+        const { rate, down } = impairmentAt(shipped, 0, 'down', atMs + 5)
+        if (!down) expected += (rate!.bitsPerSecond / 8000) * 10
+      }
+      expect(tbfPasses(shipped, 'down', 1442, endMs) / expected).to.be.within(0.98, 1.02)
     })
   }
 
