@@ -58,7 +58,7 @@ export async function openImpairedLink(
   if (kernel) {
     topology('up')
     cleanup.defer(() => topology('down'))
-    timelineFailed = await impairByKernel(profile, cleanup)
+    timelineFailed = (await impairByKernel(profile, cleanup)).failed
   }
   const proxy = await startProxy(
     kernel ? enterWords('server') : [],
@@ -91,18 +91,28 @@ export async function openImpairedLink(
   }
 }
 
-/** Waits in a namespace until a UDP datagram has been sent there (/proc/net/snmp, OutDatagrams). */
-const FIRST_DATAGRAM = `until awk '/^Udp: [0-9]/ { exit $5 == 0 }' /proc/net/snmp; do sleep 0.05; done`
+/**
+ * Waits in a namespace until a UDP datagram has been sent there (/proc/net/snmp, OutDatagrams). It starts no program while it
+ * waits: `read` from a pipe into which nobody writes is its pause.
+ */
+const FIRST_DATAGRAM = `
+  exec 9<> <(:)
+  while :; do
+    while read -r name _ _ _ out _; do
+      [[ $name == Udp: && $out == [1-9]* ]] && exit 0
+    done </proc/net/snmp
+    read -rt 0.1 -u 9
+  done`
 
 /**
- * Puts what the profile begins with on the link, and plays its timeline from the client's first datagram on. What is returned
+ * Puts what the profile begins with on the link, and plays its timeline from the client's first datagram on. `failed`
  * rejects when the timeline cannot be played; there is none when nothing changes with time.
  */
-async function impairByKernel(profile: Profile, cleanup: Cleanup): Promise<Promise<never> | undefined> {
+async function impairByKernel(profile: Profile, cleanup: Cleanup): Promise<{ failed?: Promise<never> }> {
   const link = KernelLink.open()
   await link.apply({ ...profile, timeline: [] })
   const moves = [profile.up, profile.down].some(({ trace }) => trace !== undefined) || profile.timeline.length > 0
-  if (!moves) return undefined
+  if (!moves) return {}
   const [program, ...rest] = [...enterWords('client'), 'bash', '-c', FIRST_DATAGRAM]
   const waiting = spawn(program, rest, { stdio: 'ignore' })
   const stop = new AbortController()
@@ -117,7 +127,7 @@ async function impairByKernel(profile: Profile, cleanup: Cleanup): Promise<Promi
     stop.abort()
     waiting.kill('SIGKILL')
   })
-  return failed
+  return { failed }
 }
 
 function clientToml({ host, port }: { host: string; port: number }, ca: string, encapsulation: string): string {
