@@ -121,10 +121,8 @@ for (const mode of ['--rootless', '--root'] as const) {
     it('apply.sh hands the profile to tc in the routers, and takes back what it set when tc fails', function () {
       this.timeout(30_000)
       const log = join(scratch, `tc${mode}.log`)
-      // tc reads commands from its input, or has one as arguments; this one only writes them down.
-      const recorder = programs(`recorder${mode}`, {
-        tc: `[ "$1" = -batch ] || { echo "$@" >> '${log}'; exit; }\ncat >> '${log}'`,
-      })
+      // tc reads commands from its input; this one only writes them down.
+      const recorder = programs(`recorder${mode}`, { tc: `cat >> '${log}'` })
       script('topology.sh', ['up', mode])
       const apply = script('apply.sh', ['lte', '--once'], first(recorder))
       expect(apply.errors).to.equal('')
@@ -134,7 +132,8 @@ for (const mode of ['--rootless', '--root'] as const) {
         expect(commands).to.match(new RegExp(`^qdisc add dev ${device} root handle 1: netem limit`, 'm'))
       }
       const failing = programs(`failing${mode}`, {
-        tc: `[ "$1" = -batch ] || { echo "$@" >> '${log}'; exit; }\necho 'Error: something else.' >&2; exit 1`,
+        // With -force it takes away what may not be there.
+        tc: `[ "$1" = -force ] && { cat >> '${log}'; exit; }\necho 'Error: something else.' >&2; exit 1`,
       })
       rmSync(log)
       const failed = script('apply.sh', ['lte', '--once'], first(failing))
