@@ -112,26 +112,25 @@ const STALL_PACKETS = 3
 /**
  * Arrivals whose time a stall of the backend's own process has spoilt, which the probe does not see in its own turns. While a
  * queue is full, packets leave at even distances; if none comes for long, the machine has forgotten the backend. Late are those
- * that come then, until one has waited no longer than the last before the stall; and those that were sent meanwhile, which
- * got into the queue late. They count for the rate and the drops, so a link that stands still by itself is found there.
+ * that were in the queue then, unless one waited no longer than the last before the stall; and those that were sent meanwhile,
+ * which got into the queue late. They count for the rate and the drops, so a link that stands still by itself is found there.
  */
 function spoiltByStalls({ sentMs, sequence, arrivedMs }: Trail, within: readonly number[]): Set<number> {
   const spanMs = within.length < 2 ? 0 : arrivedMs[within.at(-1)!] - arrivedMs[within[0]]
   const longestMs = Math.max(STALL_MS, (STALL_PACKETS * spanMs) / Math.max(1, within.length - 1))
   const spoilt = new Set<number>()
-  const stalls: { fromMs: number; toMs: number }[] = []
+  const stalls: { fromMs: number; toMs: number; usualMs: number }[] = []
   const delayMs = (i: number) => arrivedMs[i] - sentMs[sequence[i]]
-  let usualMs = Number.POSITIVE_INFINITY
   // Also those before the ones that count: what was sent in a stall arrives a whole queue later.
   for (let i = 1; i <= (within.at(-1) ?? 0); i++) {
     if (arrivedMs[i] - arrivedMs[i - 1] > longestMs) {
-      stalls.push({ fromMs: arrivedMs[i - 1], toMs: arrivedMs[i] })
-      usualMs = Math.min(usualMs, delayMs(i - 1))
+      stalls.push({ fromMs: arrivedMs[i - 1], toMs: arrivedMs[i], usualMs: delayMs(i - 1) })
     }
     const sent = sentMs[sequence[i]]
-    if (stalls.some(({ fromMs, toMs }) => sent >= fromMs && sent <= toMs)) spoilt.add(i)
-    if (delayMs(i) > usualMs) spoilt.add(i)
-    else usualMs = Number.POSITIVE_INFINITY
+    const isSpoilt = stalls.some(
+      ({ fromMs, toMs, usualMs }) => sent <= toMs && arrivedMs[i] >= toMs && (sent >= fromMs || delayMs(i) > usualMs),
+    )
+    if (isSpoilt) spoilt.add(i)
   }
   return spoilt
 }

@@ -197,6 +197,16 @@ describe('figures of a trail', () => {
     expect(overloadFigures(trail(longer, 100), 200).longDelayMs).to.equal(24)
   })
 
+  it('does not take a full queue for the consequence of a stall before it was full', () => {
+    // A packet comes, then none for 50 ms; afterwards each waits longer than that first one, because the queue is filling.
+    const arrivals = Array.from({ length: 50 }, (_, i): [number, number] => {
+      return [2 * i, i === 0 ? 1 : 20 * i + 40 + Math.min(30, 3 * i)]
+    })
+    const filling = overloadFigures(trail(arrivals, 110), 300)
+    expect(filling.heldUpShare).to.equal(0)
+    expect(filling.delayMs).to.equal(70)
+  })
+
   it('dates a gap and a change of address', () => {
     const arrivals = Array.from({ length: 400 }, (_, i): [number, number] => [i, i * 10 + 5])
     const passed = arrivals.filter(([sequence]) => sequence < 30 || sequence >= 230)
