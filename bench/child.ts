@@ -64,7 +64,7 @@ export function startPeer(
   onMessage: (message: PeerReport | { type: 'listening'; port: number }) => void,
 ): ChildProcess {
   const child = fork(fileURLToPath(new URL('./peer.ts', import.meta.url)), [JSON.stringify(order)], {
-    execArgv: process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof', '--import', 'tsx'] : ['--import', 'tsx'],
+    execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   child.on('message', message => onMessage(message as PeerReport))
