@@ -46,7 +46,7 @@ function kernelBackend(client: Socket, server: Socket, control: Player): Backend
   const target = { host: KERNEL_SERVER.ipv4, port: PORT }
   const words = { up: enterWords('server'), down: enterWords('client') }
   return {
-    sockets: { client, server, target: () => target, napMs: Number(process.env['NAP'] ?? 0) },
+    sockets: { client, server, target: () => target, napMs: 0 },
     set: link => control.ask({ order: 'set', link }),
     play: profile => control.ask({ order: 'play', profile }),
     async corrupted() {

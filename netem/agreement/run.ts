@@ -106,7 +106,7 @@ function whereToRun(): { where: string; run: RunInside } | string {
   }
 }
 
-const runHere: RunInside = async (script, progress, signal) => {
+async function runHere(script: string, progress: (line: string) => void, signal: AbortSignal): Promise<void> {
   // Namespaces of its own name, so that a session of the user's is left alone.
   const env = { ...process.env, MASQUE_NETEM_PREFIX: `agree${process.pid}` }
   const child = spawn('bash', ['-c', script], {
@@ -126,7 +126,8 @@ const runHere: RunInside = async (script, progress, signal) => {
     const [status] = await once(child, 'close')
     if (status !== 0) throw new Error(`the measurement of the kernel ended with status ${status}: ${rest}`)
   } finally {
-    spawn('bash', [join(REPOSITORY, 'netem/topology.sh'), 'down'], { stdio: 'ignore', env })
+    // Interrupted, it leaves its namespaces behind.
+    await once(spawn('bash', [join(REPOSITORY, 'netem/topology.sh'), 'down'], { stdio: 'ignore', env }), 'close')
   }
 }
 

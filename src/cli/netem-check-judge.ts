@@ -11,16 +11,17 @@
  * - the rest: Clopper–Pearson, the packets counted for as many as they are worth by the spread of simulated runs.
  */
 
+import { mean, sampleStandardDeviation, sampleVariance } from 'simple-statistics'
 import { LinkDirection, UDP_WIRE_OVERHEAD } from '../link/link-direction.ts'
 import { expectedLoss } from '../link/loss.ts'
 import { fewestPacketsToSeeLoss, lossCountRange } from '../link/loss-count.ts'
 import { BATCH_MS } from '../link/precise-timer.ts'
 import type { Direction, Impairment } from '../link/profile.ts'
-import { traceRate } from '../link/trace.ts'
-import { acceptRate, DEFAULT_FALSE_ALARM } from '../measure/acceptance.ts'
-import { studentQuantile } from '../measure/intervals.ts'
+import { acceptRate } from '../measure/acceptance.ts'
+import { firstWhole, studentQuantile } from '../measure/intervals.ts'
 import { percentile } from '../measure/statistics.ts'
-import type { ControlDatagram, Flow, FlowRecord } from './netem-check-probe.ts'
+import { BATCHES, FLOOD_SKIP_MS, meanRate, TAIL } from './netem-check-flows.ts'
+import type { ControlDatagram, FlowRecord } from './netem-check-probe.ts'
 
 /** 'unjudged': it could not be refused with so few measurements, or this machine spoilt them. */
 export type Verdict = 'ok' | 'refused' | 'unjudged'
@@ -44,27 +45,6 @@ export interface Line {
   note?: string
 }
 
-/** Half of the false-alarm rate for either side. */
-const TAIL = DEFAULT_FALSE_ALARM / 2
-
-const TRICKLE_PAYLOAD_BYTES = 100
-const FLOOD_PAYLOAD_BYTES = 1200
-/** Of what the link's rate carries: so little that its queue stays nearly empty. */
-const TRICKLE_LOAD = 0.4
-/** The rate of a trace swings. */
-const TRICKLE_LOAD_TRACE = 0.25
-const LEAST_SPACING_MS = 1
-const LEAST_PACKETS = 3_000
-const LONGEST_TRICKLE_MS = 25_000
-const FLOOD_LOAD = 1.3
-const FLOOD_LOAD_TRACE = 2
-const FLOOD_MS = 4_000
-const LONGEST_FLOOD_MS = 20_000
-/** Before the queue is filled and the token bucket empty. */
-const FLOOD_SKIP_MS = 1_000
-/** Faster than this a flow through node:dgram says more about this machine. */
-const FASTEST_FLOOD = 100e6
-const BATCHES = 32
 const SIMULATED_RUNS = 40
 /** A design effect estimated from 40 runs can be 1.7 times too small (three standard deviations). */
 const DESIGN_EFFECT_MARGIN = 1.7
@@ -73,41 +53,6 @@ const LATENESS_FACTOR = 2
 /** A machine that makes nearly everything late by so much cannot judge delays. */
 const TOO_BUSY_MS = 5
 const CLOCK_MS = 0.05
-
-// -- what is sent ----------------------------------------------------------------------------------------------------
-
-/** So slow that delay and loss show, and so many that each line can be judged, as far as there is time. */
-export function trickleFlow(direction: Direction, impairment: Impairment, spacingMs: number, packets?: number): Flow {
-  const needed = Math.max(LEAST_PACKETS, fewestPacketsToSeeLoss(impairment.loss, TAIL) ?? 0)
-  return {
-    direction,
-    spacingMs,
-    packets: packets ?? Math.max(1, Math.min(needed, Math.floor(LONGEST_TRICKLE_MS / spacingMs))),
-    payloadBytes: TRICKLE_PAYLOAD_BYTES,
-  }
-}
-
-export function trickleSpacingMs(impairment: Impairment): number {
-  const rate = meanRate(impairment) ?? Number.POSITIVE_INFINITY
-  const load = impairment.trace === undefined ? TRICKLE_LOAD : TRICKLE_LOAD_TRACE
-  return Math.max(LEAST_SPACING_MS, ((TRICKLE_PAYLOAD_BYTES + UDP_WIRE_OVERHEAD) * 8000) / (rate * load))
-}
-
-/** More than the link's rate carries; undefined where it has none. A text: why not. */
-export function floodFlow(direction: Direction, impairment: Impairment): Flow | string | undefined {
-  const rate = meanRate(impairment)
-  if (rate === undefined) return undefined
-  if (rate > FASTEST_FLOOD) return 'above 100 Mbit/s this program is too slow to tell'
-  const load = impairment.trace === undefined ? FLOOD_LOAD : FLOOD_LOAD_TRACE
-  const frameMs = ((FLOOD_PAYLOAD_BYTES + UDP_WIRE_OVERHEAD) * 8000) / rate
-  const durationMs = Math.min(LONGEST_FLOOD_MS, Math.max(FLOOD_MS, FLOOD_SKIP_MS + 3 * BATCHES * frameMs))
-  const spacingMs = frameMs / load
-  return { direction, spacingMs, packets: Math.ceil(durationMs / spacingMs), payloadBytes: FLOOD_PAYLOAD_BYTES }
-}
-
-function meanRate({ rate, trace }: Impairment): number | undefined {
-  return trace === undefined ? rate?.bitsPerSecond : traceRate(trace, 0, trace.periodMs)
-}
 
 // -- in virtual time -------------------------------------------------------------------------------------------------
 
@@ -228,7 +173,7 @@ function judgeLoss(
     verdict: lost < range.low || lost > range.high ? 'refused' : n < needed ? 'unjudged' : 'ok',
     unit: 'share',
     measured: lost / n,
-    expected: expectedLoss(impairment.loss) ?? meanOf(runs.map(run => (n - run.delays.length) / n)),
+    expected: expectedLoss(impairment.loss) ?? mean(runs.map(run => (n - run.delays.length) / n)),
     low: range.low / n,
     high: range.high / n,
     sampleSize: n,
@@ -250,26 +195,27 @@ function forgive(line: Line, lost: number, n: number, machineLosses: number | un
 /** By simulated runs: how often, and how much that hangs together. */
 function judgeCount(name: string, got: FlowRecord, count: number, simulated: readonly number[]): Line {
   const n = got.flow.packets
-  const mean = meanOf(simulated) / n
-  const variance = simulated.reduce((sum, each) => sum + (each / n - mean) ** 2, 0) / (simulated.length - 1)
+  const shares = simulated.map(each => each / n)
+  const share = mean(shares)
+  const variance = sampleVariance(shares)
   const common = {
     direction: got.flow.direction,
     name,
     unit: 'share' as const,
     measured: count / n,
-    expected: mean,
+    expected: share,
     sampleSize: n,
   }
-  if (mean === 0) return { ...common, verdict: count === 0 ? 'ok' : 'refused', low: 0, high: 0 }
-  const independent = (mean * (1 - mean)) / n
+  if (share === 0) return { ...common, verdict: count === 0 ? 'ok' : 'refused', low: 0, high: 0 }
+  const independent = (share * (1 - share)) / n
   const designEffect = Math.max(1, (variance / independent) * DESIGN_EFFECT_MARGIN)
   // The mean of simulated runs is itself only known to three of its standard errors.
   const unsure = 3 * Math.sqrt(variance / simulated.length)
-  const expected = { min: Math.max(0, mean - unsure), max: Math.min(1, mean + unsure) }
+  const expected = { min: Math.max(0, share - unsure), max: Math.min(1, share + unsure) }
   const accepts = (successes: number) => acceptRate({ successes, n, expected, designEffect, name })
   const result = accepts(count)
-  const low = firstWhole(0, Math.round(mean * n), k => accepts(k).verdict !== 'refused')
-  const high = n - firstWhole(0, n - Math.round(mean * n), k => accepts(n - k).verdict !== 'refused')
+  const low = firstWhole(0, Math.round(share * n), k => accepts(k).verdict !== 'refused')
+  const high = n - firstWhole(0, n - Math.round(share * n), k => accepts(n - k).verdict !== 'refused')
   return {
     ...common,
     verdict: result.verdict === 'accepted' ? 'ok' : result.verdict === 'refused' ? 'refused' : 'unjudged',
@@ -282,11 +228,11 @@ function judgeCount(name: string, got: FlowRecord, count: number, simulated: rea
 function judgeDelay(fraction: number, got: FlowRecord, runs: readonly Simulated[], late: Float64Array): Line {
   const of = (delays: readonly number[]) => percentile(ascending(delays), fraction)
   const usable = runs.filter(run => run.delays.length > 0)
-  const { mean, half } = prediction(usable.map(run => of(run.delays)))
+  const { centre, half } = prediction(usable.map(run => of(run.delays)))
   const delayed = ({ delays, sequences }: Simulated) =>
     delays.map((ms, i) => ms + LATENESS_FACTOR * late[sequences[i]] + BATCH_MS)
   const measured = of(got.delays)
-  const low = mean - half - CLOCK_MS
+  const low = centre - half - CLOCK_MS
   const high = Math.max(...usable.map(run => of(delayed(run)))) + half
   const machineMs = percentile(ascending(late), 0.1)
   return {
@@ -295,7 +241,7 @@ function judgeDelay(fraction: number, got: FlowRecord, runs: readonly Simulated[
     verdict: measured < low ? 'refused' : machineMs > TOO_BUSY_MS ? 'unjudged' : measured > high ? 'refused' : 'ok',
     unit: 'ms',
     measured,
-    expected: mean,
+    expected: centre,
     low,
     high,
     sampleSize: got.delays.length,
@@ -308,11 +254,11 @@ function ascending(values: ArrayLike<number>): number[] {
 }
 
 /** Where one more value of the same kind lies, if such values are normal (percentiles of many measurements nearly are). */
-function prediction(values: readonly number[]): { mean: number; half: number } {
+function prediction(values: number[]): { centre: number; half: number } {
   const n = values.length
-  if (n < 2) return { mean: values[0] ?? Number.NaN, half: Number.POSITIVE_INFINITY }
-  const half = studentQuantile(TAIL, n - 1) * deviation(values) * Math.sqrt(1 + 1 / n)
-  return { mean: meanOf(values), half }
+  if (n < 2) return { centre: values[0] ?? Number.NaN, half: Number.POSITIVE_INFINITY }
+  const half = studentQuantile(TAIL, n - 1) * sampleStandardDeviation(values) * Math.sqrt(1 + 1 / n)
+  return { centre: mean(values), half }
 }
 
 /**
@@ -350,10 +296,10 @@ export function judgeRate(impairment: Impairment, got: FlowRecord, circumstances
     Array.from({ length: BATCHES }, (_, i) => arrivals[first + (i + 1) * batch] - arrivals[first + i * batch])
   const theirs = durations(expected.arrivalsMs)
   const longer = durations(got.arrivalsMs).map((ms, i) => ms - theirs[i])
-  const half = (studentQuantile(TAIL, BATCHES - 1) * deviation(longer)) / Math.sqrt(BATCHES)
-  const meanMs = meanOf(theirs)
+  const half = (studentQuantile(TAIL, BATCHES - 1) * sampleStandardDeviation(longer)) / Math.sqrt(BATCHES)
+  const meanMs = mean(theirs)
   const rate = (ms: number) => (batch * bits * 1000) / Math.max(ms, Number.MIN_VALUE)
-  const agrees = Math.abs(meanOf(longer)) <= half
+  const agrees = Math.abs(mean(longer)) <= half
   const low = rate(meanMs + half)
   const high = half < meanMs ? rate(meanMs - half) : Number.POSITIVE_INFINITY
   const isStarved = impairment.trace === undefined && rate(meanMs) < 0.95 * nominal
@@ -367,7 +313,7 @@ export function judgeRate(impairment: Impairment, got: FlowRecord, circumstances
     name: 'rate',
     unit: 'bit/s',
     verdict: notes.length > 0 ? 'unjudged' : agrees ? 'ok' : 'refused',
-    measured: rate(meanMs + meanOf(longer)),
+    measured: rate(meanMs + mean(longer)),
     expected: rate(meanMs),
     low,
     high,
@@ -378,23 +324,4 @@ export function judgeRate(impairment: Impairment, got: FlowRecord, circumstances
 
 function tooFew(needed: number): string {
   return Number.isFinite(needed) ? `too few packets: --packets ${needed} to judge it` : 'too rare to be judged'
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, each) => sum + each, 0) / values.length
-}
-
-function deviation(values: readonly number[]): number {
-  const mean = meanOf(values)
-  return Math.sqrt(values.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (values.length - 1))
-}
-
-/** The first whole number for which it holds, in a row of false … false true … true; `high` when there is none. */
-function firstWhole(low: number, high: number, holds: (x: number) => boolean): number {
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    if (holds(middle)) high = middle
-    else low = middle + 1
-  }
-  return low
 }

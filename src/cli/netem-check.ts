@@ -12,16 +12,8 @@ import { impairmentAt } from '../link/timeline.ts'
 import { EmulatorError } from '../link/udp-socket.ts'
 import { DEFAULT_FALSE_ALARM } from '../measure/acceptance.ts'
 import { percentile } from '../measure/statistics.ts'
-import {
-  type Circumstances,
-  floodFlow,
-  judgeRate,
-  judgeTrickle,
-  type Line,
-  trickleFlow,
-  trickleSpacingMs,
-  type Verdict,
-} from './netem-check-judge.ts'
+import { floodFlow, trickleFlow, trickleSpacingMs } from './netem-check-flows.ts'
+import { type Circumstances, judgeRate, judgeTrickle, type Line, type Verdict } from './netem-check-judge.ts'
 import { type ControlDatagram, type Link, Probe, StoppedError } from './netem-check-probe.ts'
 import { bitrate, clip, percent, seconds, wrap } from './netem-show.ts'
 

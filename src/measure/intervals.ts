@@ -194,7 +194,7 @@ function bisect(low: number, high: number, isBelow: (x: number) => boolean): num
 }
 
 /** The first whole number from `low` to `high` for which `holds` (false … false true … true); `high` when there is none. */
-function firstWhole(low: number, high: number, holds: (x: number) => boolean): number {
+export function firstWhole(low: number, high: number, holds: (x: number) => boolean): number {
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
     if (holds(middle)) high = middle

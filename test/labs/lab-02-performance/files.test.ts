@@ -2,8 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { startFolder } from '../../../labs/kit/exercises.ts'
+import { ROOT } from '../../../labs/kit/registry.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
-import { SOLUTIONS, START } from './grade.ts'
+import { solutionFolder } from '../grade-lab.ts'
+
+const START = startFolder(ROOT, lab)
+const SOLUTIONS = solutionFolder(lab)
 
 describe('labs/lab-02-performance: files', () => {
   const text = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8')

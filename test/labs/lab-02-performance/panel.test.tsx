@@ -5,8 +5,9 @@ import { columns, plainText } from '../../../labs/kit/text.ts'
 import type { PanelProps } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
+import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import { Charts } from '../../../labs/lab-02-performance/ui.tsx'
-import { mutantsOf, Scratch, SOLUTIONS } from './grade.ts'
+import { mutantsOf, Scratch } from '../grade-lab.ts'
 
 const HANDSHAKE: Chart = {
   title: 'Handshake',
@@ -110,11 +111,11 @@ describe('labs/lab-02-performance: the panel', () => {
   })
 
   it('gets its charts from the checks: what is beyond its limit is marked', async () => {
-    const scratch = new Scratch()
+    const scratch = new Scratch(lab)
     try {
-      const mutant = mutantsOf('pump').find(({ name }) => name === 'no-budget')!
-      scratch.fill(SOLUTIONS, mutant.folder)
-      const { live } = await scratch.check('pump', 'reference-0')
+      const mutant = mutantsOf(lab, 'pump').find(({ name }) => name === 'no-budget')!
+      scratch.solve(mutant)
+      const { live } = await scratch.check('pump')
       expect(Charts.lines(props([], { live })).map(plainText).join('\n')).to.match(/^packets in a turn .* x$/m)
     } finally {
       scratch.remove()

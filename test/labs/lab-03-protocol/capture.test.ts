@@ -9,13 +9,13 @@ import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { encodePcapng } from '../../../labs/lab-03-protocol/pcapng.ts'
 import { record } from '../../../labs/lab-03-protocol/recorder.ts'
 import { askTshark } from '../../../labs/lab-03-protocol/tshark.ts'
-import { Scratch, SOLUTIONS, said } from './grade.ts'
+import { Scratch, said } from '../grade-lab.ts'
 
 describe('labs/lab-03-protocol: the capture', () => {
-  const scratch = new Scratch()
+  const scratch = new Scratch(lab)
   after(() => scratch.remove())
   const answers = (change: (text: string) => string) => {
-    scratch.fill(SOLUTIONS)
+    scratch.solve()
     const file = join(scratch.exercises, 'answers.toml')
     writeFileSync(file, change(readFileSync(file, 'utf8')))
   }
@@ -49,7 +49,7 @@ describe('labs/lab-03-protocol: the capture', () => {
   })
 
   it('leaves capture, keys and listing for the student, and asks for a name first', async () => {
-    scratch.fill()
+    scratch.begin()
     const result = await live()
     expect(result.passed).to.equal(false)
     expect(said(result)).to.include('name = "ada@example"')
@@ -64,7 +64,7 @@ describe('labs/lab-03-protocol: the capture', () => {
 
   it('does not take the answers of the reference solution from a student', async () => {
     answers(text => text)
-    const result = await scratch.check('capture', 'ada')
+    const result = await scratch.check('capture', { seed: 'ada' })
     expect(result.passed).to.equal(false)
     expect(said(result)).to.match(/that of the reference solution/)
   })
@@ -76,7 +76,7 @@ describe('labs/lab-03-protocol: the capture', () => {
         .replace('"10.155.125.2"', '"10.155.125.2/32"')
         .replace('"15086"', '"0x3aee"'),
     )
-    const result = await scratch.check('capture', 'reference-0')
+    const result = await scratch.check('capture')
     expect(result.passed, said(result)).to.equal(true)
   })
 
@@ -87,7 +87,7 @@ describe('labs/lab-03-protocol: the capture', () => {
       console.log('      tshark is not installed: its view of the capture was not compared')
       this.skip()
     }
-    scratch.fill()
+    scratch.begin()
     await live()
     const file = join(scratch.exercises, 'capture', 'session.pcapng')
     expect(existsSync(file)).to.equal(true)

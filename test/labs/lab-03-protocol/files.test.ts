@@ -2,12 +2,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { startFolder } from '../../../labs/kit/exercises.ts'
+import { ROOT } from '../../../labs/kit/registry.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { decodeHuffman } from '../../../solutions/lab-03-protocol/huffman.ts'
 import { STATIC_TABLE as GIVEN_TABLE } from '../../../solutions/lab-03-protocol/static-table.ts'
 import { huffmanEncode } from '../../../src/http3/qpack/huffman.ts'
 import { STATIC_TABLE } from '../../../src/http3/qpack/static-table.ts'
-import { SOLUTIONS, START } from './grade.ts'
+import { solutionFolder } from '../grade-lab.ts'
+
+const START = startFolder(ROOT, lab)
+const SOLUTIONS = solutionFolder(lab)
 
 const GIVEN = ['bytes.ts', 'errors.ts', 'huffman.ts', 'static-table.ts']
 

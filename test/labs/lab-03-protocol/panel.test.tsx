@@ -4,8 +4,9 @@ import { columns, plainText } from '../../../labs/kit/text.ts'
 import type { PanelProps } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { type ByteView, MESSAGES_KEY, showMessage } from '../../../labs/lab-03-protocol/byte-view.ts'
+import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { Bytes } from '../../../labs/lab-03-protocol/ui.tsx'
-import { mutantsOf, Scratch, SOLUTIONS } from './grade.ts'
+import { mutantsOf, Scratch } from '../grade-lab.ts'
 
 const ADDRESS = {
   title: 'decodeAddressAssign: one IPv4 address',
@@ -101,11 +102,11 @@ describe('labs/lab-03-protocol: the panel', () => {
   })
 
   it('gets its messages from the checks: the misread field is marked', async () => {
-    const scratch = new Scratch()
+    const scratch = new Scratch(lab)
     try {
-      const mutant = mutantsOf('datagrams').find(candidate => candidate.name === 'quarter-not-multiplied')!
-      scratch.fill(SOLUTIONS, mutant.folder)
-      const { live } = await scratch.check('datagrams', 'reference-0')
+      const mutant = mutantsOf(lab, 'datagrams').find(candidate => candidate.name === 'quarter-not-multiplied')!
+      scratch.solve(mutant)
+      const { live } = await scratch.check('datagrams')
       const lines = Bytes.lines(props([], { live })).map(plainText)
       expect(lines.find(line => line.includes('Quarter Stream ID'))).to.match(/stream \d+ +stream \d+ +x$/)
       expect(lines.find(line => line.includes('Context ID'))).to.match(/\+$/)

@@ -2,10 +2,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { startFolder } from '../../../labs/kit/exercises.ts'
+import { ROOT } from '../../../labs/kit/registry.ts'
 import { lab } from '../../../labs/lab-04-impairment/lab.ts'
 import { wilson } from '../../../solutions/lab-04-impairment/estimate.ts'
 import { wilson as reference } from '../../../src/measure/intervals.ts'
-import { SOLUTIONS, START } from './grade.ts'
+import { solutionFolder } from '../grade-lab.ts'
+
+const START = startFolder(ROOT, lab)
+const SOLUTIONS = solutionFolder(lab)
 
 describe('labs/lab-04-impairment: files', () => {
   const text = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8')
