@@ -7,7 +7,7 @@ const TABLE = 'docs/conformance.md'
 const WITHOUT_TEST = ['CIP-10']
 const NOT_BUILT = 'later: carrier not built yet'
 
-const ID = /\b(?:CIP|H3)-\d+\b/g
+const ID = /\b(?:CIP|H3|Q)-\d+\b/g
 
 interface Row {
   id: string
@@ -20,7 +20,7 @@ interface Row {
 function readRows(): Row[] {
   return read(TABLE)
     .split('\n')
-    .filter(line => /^\| (?:CIP|H3)-/.test(line))
+    .filter(line => /^\| (?:CIP|H3|Q)-/.test(line))
     .map(line => {
       const cells = line.split('|').map(cell => cell.trim())
       expect(cells, line).to.have.length(7)
@@ -42,10 +42,17 @@ describe('docs/conformance.md', () => {
   const rows = readRows()
   const byFile = idsInTitles()
 
-  it('has each requirement of RFC 9484 and HTTP/3 in one row, in order', () => {
-    const numbered = (prefix: string, count: number) =>
-      Array.from({ length: count }, (_, i) => `${prefix}-${String(i + 1).padStart(2, '0')}`)
-    expect(rows.map(row => row.id)).to.deep.equal([...numbered('CIP', 35), ...numbered('H3', 8)])
+  it('has each requirement of RFC 9484, HTTP/3 and QUIC in one row, in order', () => {
+    const ids = rows.map(row => row.id)
+    for (const [prefix, atLeast] of [
+      ['CIP', 35],
+      ['H3', 8],
+      ['Q', 0],
+    ] as const) {
+      const numbers = ids.filter(id => id.startsWith(`${prefix}-`)).map(id => Number(id.slice(prefix.length + 1)))
+      expect(numbers.slice(0, atLeast)).to.deep.equal(Array.from({ length: atLeast }, (_, i) => i + 1))
+      expect(numbers, prefix).to.deep.equal([...new Set(numbers)].sort((a, b) => a - b))
+    }
   })
 
   it('has a test for each row, whose title names it', () => {
