@@ -1,146 +1,16 @@
-/** What netem/apply.sh and netem/clear.sh start: impairs the link of netem/topology.sh with the kernel's netem. */
+/** What netem/apply.sh and netem/clear.sh start. */
 
-import { Command, InvalidArgumentError } from 'commander'
-import { ConfigError } from '../config/config-error.ts'
-import { KernelBackendError, KernelLink, KernelStatus } from '../link/kernel-link.ts'
-import { impairedDevice } from '../link/kernel-topology.ts'
-import { loadProfile } from '../link/load-profile.ts'
-import type { Profile } from '../link/profile.ts'
-import {
-  KERNEL_RESOLUTION_MS,
-  type KernelStep,
-  kernelLimits,
-  kernelSteps,
-  stillProfile,
-  type TcCommand,
-  TcDevice,
-} from '../link/tc.ts'
-import { timelineEndMs } from '../link/timeline.ts'
-import { explain, interrupted } from './run-command.ts'
-
-interface ApplyOptions {
-  once?: boolean
-  timeline?: boolean
-  dryRun?: boolean
-  resolution: number
-}
+import { CommanderError } from 'commander'
+import { kernelCommand, kernelExitStatus } from './netem-kernel-command.ts'
+import { explain } from './run-command.ts'
 
 // `apply.sh … --dry-run | head` is no failure.
 process.stdout.once('error', () => process.exit())
 
-const program = new Command('netem')
-  .description('Impairs the link of netem/topology.sh with the kernel’s netem.')
-  .exitOverride()
-
-program
-  .command('apply')
-  .argument('<profile>', 'name of a shipped profile (npm run netem -- list), or a file')
-  .option('--once', 'set what the profile begins with, and leave it; clear.sh takes it away')
-  .option('--timeline', 'play the timeline, until it is over or Ctrl-C (the default where the profile has one)')
-  .option('--dry-run', 'print the commands instead')
-  .option('--resolution <ms>', 'how finely ramps and traces are followed', milliseconds, KERNEL_RESOLUTION_MS)
-  .action(apply)
-program.command('clear').action(() => {
-  KernelLink.open()
-})
-
 try {
-  await program.parseAsync()
+  await kernelCommand().parseAsync()
 } catch (error) {
-  process.exitCode = exitStatus(error)
+  process.exitCode = kernelExitStatus(error)
   // commander has said itself what is wrong with the command line.
-  if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')))
-    console.error(explain(error))
-}
-
-async function apply(nameOrFile: string, options: ApplyOptions): Promise<void> {
-  const whole = loadProfile(nameOrFile)
-  const moves = whole.timeline.length > 0 || hasTrace(whole)
-  const once = options.once ?? !(options.timeline ?? moves)
-  const profile = once ? stillProfile(whole) : whole
-  if (once && hasTrace(whole)) console.log('# in place of a trace: its average rate')
-  for (const sentence of kernelLimits(profile, options.resolution)) console.log(`# ${sentence}`)
-  if (options.dryRun) return dryRun(profile, once, options.resolution)
-  const link = KernelLink.open()
-  if (once) {
-    await link.apply(profile)
-    console.log(`${profile.name} is on the link; netem/clear.sh takes it away`)
-  } else {
-    await playToTheEnd(link, profile, options.resolution)
-  }
-}
-
-/** Ctrl-C takes everything from the link again; at the end of the timeline what was set last stays. */
-async function playToTheEnd(link: KernelLink, profile: Profile, resolutionMs: number): Promise<void> {
-  const stop = new AbortController()
-  void interrupted().then(() => stop.abort())
-  console.log(`${profile.name}: the timeline runs; Ctrl-C ends it and clears the link`)
-  const shown = new Map<string, number>()
-  await link.play(profile, {
-    resolutionMs,
-    signal: stop.signal,
-    onStep: (step, commands) => {
-      const what = step.kind === 'impairment' ? `${step.attachment} ${step.direction}` : step.change
-      // A ramp has many steps: one line a second is enough to see it move.
-      if (step.atMs > 0 && step.atMs - (shown.get(what) ?? Number.NEGATIVE_INFINITY) < 1000) return
-      shown.set(what, step.atMs)
-      console.log(describe(step, commands))
-    },
-  })
-  if (stop.signal.aborted) {
-    link.clear()
-    console.log('stopped; the link is clear')
-    process.exitCode = 130
-  } else {
-    console.log('the timeline is over; what was set last stays until netem/clear.sh')
-  }
-}
-
-function describe(step: KernelStep, commands: readonly TcCommand[]): string {
-  const time = `${(step.atMs / 1000).toFixed(1).padStart(8)} s`
-  if (step.kind === 'address-change') return `${time}  ${step.change}, attachment ${step.to}`
-  const { device } = impairedDevice(step.attachment, step.direction)
-  return `${time}  ${device}  ${commands.map(command => command.slice(command.indexOf(device) + 1).join(' ')).join('; ')}`
-}
-
-/** A trace has no end: this much of it is printed. */
-const LONGEST_DRY_RUN_MS = 10_000
-
-function dryRun(profile: Profile, once: boolean, resolutionMs: number): void {
-  const prefix = process.env['MASQUE_NETEM_PREFIX'] ?? 'masque'
-  console.log('# as root; without root behind the words that `netem/topology.sh enter router0` prints before `ip`')
-  const lastMs = once ? 0 : Math.max(timelineEndMs(profile), hasTrace(profile) ? LONGEST_DRY_RUN_MS : 0)
-  const devices = new Map<string, TcDevice>()
-  let atMs = -1
-  for (const step of kernelSteps(profile, resolutionMs)) {
-    if (step.atMs > lastMs || (profile.repeatMs !== undefined && step.atMs >= profile.repeatMs)) break
-    if (step.atMs !== atMs && !once) console.log(`# ${(atMs = step.atMs)} ms`)
-    if (step.kind === 'address-change') {
-      console.log(`netem/topology.sh ${step.change} ${step.to}`)
-      continue
-    }
-    const { router, device } = impairedDevice(step.attachment, step.direction)
-    if (!devices.has(device)) devices.set(device, new TcDevice(device))
-    for (const command of devices.get(device)?.to(step.impairment) ?? []) {
-      console.log(`ip netns exec ${prefix}-${router} tc ${command.join(' ')}`)
-    }
-  }
-}
-
-function hasTrace(profile: Profile): boolean {
-  const links = [profile.up, profile.down, profile.second?.up, profile.second?.down]
-  return links.some(link => link?.trace !== undefined)
-}
-
-function exitStatus(error: unknown): number {
-  if (error instanceof KernelBackendError) return error.status
-  if (error instanceof ConfigError) return KernelStatus.usage
-  if (error instanceof Error && 'exitCode' in error) return error.exitCode === 0 ? 0 : KernelStatus.usage
-  return KernelStatus.failed
-}
-
-function milliseconds(text: string): number {
-  const value = Number(text)
-  if (Number.isFinite(value) && value >= 10 && value <= 10_000) return value
-  throw new InvalidArgumentError('expected a number of milliseconds from 10 to 10000')
+  if (!(error instanceof CommanderError)) console.error(explain(error))
 }

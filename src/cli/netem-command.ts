@@ -1,0 +1,136 @@
+/** The commands of `npm run netem`: impaired links, on their own. */
+
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { chooseBackend } from '../link/kernel-link.ts'
+import { loadProfile, profileNames } from '../link/load-profile.ts'
+import { EmulatorError, type SocketAddress } from '../link/udp-socket.ts'
+import { runKernel } from './netem-backend.ts'
+import { checkProfiles } from './netem-check.ts'
+import { runEmulator } from './netem-run.ts'
+import { describeProfile, profileList, wrap } from './netem-show.ts'
+import { interrupted } from './run-command.ts'
+
+/** What the kernel backend has no use for. */
+const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
+
+/** `print` takes what `list` and `show` tell. */
+export function netemCommand(print: (text: string) => void = console.log): Command {
+  const program = new Command('npm run netem --').description('Impairs a link as a profile says.')
+
+  program
+    .command('run')
+    .description('a link between UDP clients and a UDP server; shows what it does to their datagrams')
+    .argument('<profile>', 'name of a shipped profile (see `list`), or a file')
+    .option('--to <host:port>', 'the server', address)
+    .option('--listen <host:port>', 'where clients send to; anything but loopback lets other machines in', address)
+    .option('--second <host:port>', 'the second attachment, for a handover', address)
+    .option('--seed <text>', 'the same seed and arrivals give the same decisions', '1')
+    .option('--duration <seconds>', 'end after so long; without it Ctrl-C ends', positive)
+    .option('--json', 'one JSON object a line', false)
+    .addOption(
+      new Option(
+        '--backend <which>',
+        'kernel: tc netem between network namespaces (Linux); auto: kernel where it can be had',
+      )
+        .choices(['emulator', 'kernel', 'auto'])
+        .default('emulator'),
+    )
+    .addHelpText('after', '\nExample: npm run netem -- run lte --listen 127.0.0.1:5433 --to 127.0.0.1:4433')
+    .action(run)
+
+  program
+    .command('list')
+    .description('the shipped profiles')
+    .option('--json', 'names and titles as JSON')
+    .action((options: { json?: boolean }) => {
+      const profiles = profileNames().map(loadProfile)
+      if (options.json) print(JSON.stringify(profiles.map(({ name, title }) => ({ name, title }))))
+      else print(profileList(profiles, width()))
+    })
+
+  program
+    .command('show')
+    .description('what a profile is: its numbers, and its timeline as a figure')
+    .argument('<profile...>', 'names of shipped profiles, or files')
+    .action((names: string[]) => {
+      print(names.map(name => describeProfile(loadProfile(name), width())).join(`\n\n${'='.repeat(width())}\n\n`))
+    })
+
+  program
+    .command('check')
+    .description('measures an emulated link on this machine against its profile')
+    .argument('[profile...]', 'names of shipped profiles, or files; all shipped ones unless said otherwise')
+    .option('--packets <n>', 'in each direction; else as many as it takes to judge the loss', wholeNumber)
+    .option('--seed <text>', 'of the link', '1')
+    .option('--json', 'one JSON object a line', false)
+    .addHelpText(
+      'after',
+      '\nExit status: 0 all lines agree, 1 something differs, 3 nothing differs but not everything\ncould be judged, 130 interrupted. A timeline is not played: its time stands still at 0.',
+    )
+    .action(async (names: string[], options: { packets?: number; seed: string; json: boolean }) => {
+      // All of them before the first is measured: a name that is misspelt should not cost half a minute.
+      const profiles = (names.length > 0 ? names : profileNames()).map(loadProfile)
+      const stop = new AbortController()
+      void interrupted().then(() => stop.abort())
+      process.stdout.on('error', () => process.exit(0)) // `| head`
+      const { packets, seed, json } = options
+      process.exitCode = await checkProfiles(profiles, { packets, seed, json, width: width(), signal: stop.signal })
+    })
+
+  return program
+}
+
+interface RunArguments {
+  to?: SocketAddress
+  listen?: SocketAddress
+  second?: SocketAddress
+  seed: string
+  duration?: number
+  json: boolean
+  backend: 'emulator' | 'kernel' | 'auto'
+}
+
+async function run(name: string, options: RunArguments, command: Command): Promise<void> {
+  const profile = loadProfile(name)
+  const durationMs = options.duration === undefined ? undefined : options.duration * 1000
+  const { backend, reason } = chooseBackend(options.backend)
+  if (backend === 'kernel') {
+    const given = EMULATOR_ONLY.filter(option => command.getOptionValueSource(option) === 'cli')
+    const words = given.map(option => `--${option}`).join(', ')
+    const sentence = `the kernel backend impairs the network of netem/topology.sh and has no ${words}`
+    if (given.length > 0 && options.backend === 'kernel')
+      throw new EmulatorError(`${sentence}; leave it away, or use --backend emulator`)
+    if (given.length > 0) console.error(wrap(`note: ${sentence}`, width()))
+    return runKernel(profile, { durationMs, stopped: interrupted(), width: width() })
+  }
+  if (reason !== undefined) console.error(wrap(`emulator instead of the kernel's netem: ${reason}`, width()))
+  if (options.to === undefined) {
+    throw new EmulatorError('--to is missing: where does the server listen? For example --to 127.0.0.1:4433')
+  }
+  await runEmulator({ ...options, to: options.to, profile, durationMs })
+}
+
+function address(text: string): SocketAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) {
+    throw new InvalidArgumentError('expected HOST:PORT, such as 127.0.0.1:4433 or [::1]:4433.')
+  }
+  return { host: match[1] ?? match[2], port }
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0) return value
+  throw new InvalidArgumentError('expected a number above 0.')
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= 1_000_000) return value
+  throw new InvalidArgumentError('expected a whole number from 1 to 1000000.')
+}
+
+function width(): number {
+  return Math.max(40, Math.min(process.stdout.columns || 80, 100))
+}
