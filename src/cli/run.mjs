@@ -22,6 +22,7 @@ const commands = {
   experiment: './experiment.ts',
   'test-interop': '../../interop/run.ts',
   'test-netem': '../../netem/agreement/run.ts',
+  'test-conformance-mutants': '../../test/conformance-mutants/run.ts',
 }
 if (!Object.hasOwn(commands, command)) {
   console.error(`unknown command '${command ?? ''}': one of ${Object.keys(commands).join(', ')} is expected`)

@@ -1,33 +1,12 @@
 import { expect } from 'chai'
-import { brokenLinks, filesBelow, linksOf, read } from './repository.ts'
-
-const TABLE = 'docs/conformance.md'
+import { readRows, TABLE } from './conformance-table.ts'
+import { brokenLinks, filesBelow, read } from './repository.ts'
 
 /** Rows that cannot have a test yet, because nothing of them is built. */
 const WITHOUT_TEST = ['CIP-10']
 const NOT_BUILT = 'later: carrier not built yet'
 
 const ID = /\b(?:CIP|H3|Q)-\d+\b/g
-
-interface Row {
-  id: string
-  status: string
-  code: string[]
-  tests: string[]
-}
-
-/** The table's rows: | id | requirement | status | code | tests | */
-function readRows(): Row[] {
-  return read(TABLE)
-    .split('\n')
-    .filter(line => /^\| (?:CIP|H3|Q)-/.test(line))
-    .map(line => {
-      const cells = line.split('|').map(cell => cell.trim())
-      expect(cells, line).to.have.length(7)
-      const [, id, , status, code, tests] = cells
-      return { id, status, code: linksOf(code), tests: linksOf(tests) }
-    })
-}
 
 /** The ids in the titles of tests and suites that run: `it.skip` shows nothing. By file, as a path from the root. */
 function idsInTitles(): Map<string, Set<string>> {

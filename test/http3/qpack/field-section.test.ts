@@ -93,6 +93,7 @@ describe('QPACK field sections (RFC 9204 §4.5)', () => {
 
   it('H3-04 that refer to the dynamic table fail with QPACK_DECOMPRESSION_FAILED', () => {
     for (const bytes of [
+      '0200 d1', // Required Insert Count 1, although what follows is in the static table
       '0381 10 11', // RFC 9204 Appendix B.2: Required Insert Count 2, post-base indexes
       '0000 80', // indexed, dynamic
       '0000 40 00', // literal with a dynamic name

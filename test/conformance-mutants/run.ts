@@ -1,0 +1,118 @@
+/**
+ * `npm run test:conformance-mutants`: does each row of docs/conformance.md have a test that would notice?
+ *
+ * For each entry of mutants.ts, one line of the code that meets a row is changed in a scratch copy of the repository, and the tests whose
+ * titles name that row are run there. At least one must fail. Arguments: ids of rows (all without).
+ * The last line of output is `N passed, N failed`.
+ */
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { styleText } from 'node:util'
+import { readRows } from '../docs/conformance-table.ts'
+import { MUTANTS, type Mutant, mutate } from './mutants.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+/** What the tests of the rows read: everything but what is generated. */
+const COPIED = ['src', 'test', 'labs', 'solutions', 'netem', 'cert', 'config', 'docs', 'package.json', 'tsconfig.json']
+/** Each needs a core of its own, as the tests have deadlines. */
+const AT_A_TIME = 2
+/** A mutant may also be noticed because nothing comes to an end any more. */
+const LONGEST_MS = 120_000
+
+interface Outcome {
+  /** Whether a test failed; undefined where no test could run, which shows nothing. */
+  noticed: boolean | undefined
+  output: string
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const mutants = MUTANTS.filter(({ row }) => wanted.length === 0 || wanted.includes(row))
+  if (mutants.length === 0) {
+    console.error(
+      `no mutant for ${wanted.join(', ')}: ids of rows in docs/conformance.md are expected, CIP-14 for instance`,
+    )
+    return 1
+  }
+  const scratches = Array.from({ length: AT_A_TIME }, () => makeScratch())
+  const stop = () => {
+    for (const scratch of scratches) rmSync(scratch, { recursive: true, force: true })
+  }
+  process.once('SIGINT', () => {
+    stop()
+    process.exit(130)
+  })
+  let passed = 0
+  let failed = 0
+  const work = mutants.values()
+  try {
+    await Promise.all(
+      scratches.map(async scratch => {
+        for (const mutant of work) {
+          const verdict = await tryMutant(scratch, mutant)
+          if (verdict === undefined) passed++
+          else failed++
+          console.log(describe(mutant, verdict))
+        }
+      }),
+    )
+  } finally {
+    stop()
+  }
+  console.log(`\n${passed} passed, ${failed} failed`)
+  return failed === 0 ? 0 : 1
+}
+
+function makeScratch(): string {
+  const scratch = mkdtempSync(join(tmpdir(), 'masque-conformance-'))
+  for (const name of COPIED) cpSync(join(ROOT, name), join(scratch, name), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(scratch, 'node_modules'), 'dir')
+  return scratch
+}
+
+/** Undefined when the row's tests notice; otherwise what is wrong. */
+async function tryMutant(scratch: string, mutant: Mutant): Promise<string | undefined> {
+  const row = readRows().find(({ id }) => id === mutant.row)
+  const tests = row?.tests.map(link => link.replace('../', '')).filter(link => link.startsWith('test/')) ?? []
+  if (tests.length === 0) return 'the row has no test under test/'
+  const file = join(scratch, 'src', mutant.file)
+  const original = readFileSync(file, 'utf8')
+  writeFileSync(file, mutate(original, mutant))
+  try {
+    const { noticed, output } = await runTests(scratch, tests, mutant.row)
+    if (noticed === undefined) return `no test could run, which shows nothing:\n${output}`
+    return noticed ? undefined : `not noticed by ${tests.join(', ')}`
+  } finally {
+    writeFileSync(file, original)
+  }
+}
+
+async function runTests(folder: string, tests: readonly string[], id: string): Promise<Outcome> {
+  // `--bail`: one test that fails is enough. `--exit`: a mutant may leave a socket open.
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--import=tsx', '--timeout=20000', '--bail', '--exit', '--grep', id]
+  const child = spawn(process.execPath, [...mocha, ...tests], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))
+  const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(resolve =>
+    child.once('close', (...ended) => resolve(ended)),
+  )
+  clearTimeout(timer)
+  const ran = /^ +\d+ (?:passing|failing)/m.test(output)
+  // A process that ended in the middle, or did not end at all, has noticed too.
+  const noticed = signal !== null || (ran ? status !== 0 : undefined)
+  return { noticed, output: output.slice(-2000) }
+}
+
+function describe({ row, file, why }: Mutant, verdict: string | undefined): string {
+  const mark = verdict === undefined ? styleText('green', 'ok  ') : styleText('red', 'FAIL')
+  return `  ${mark}  ${row}  ${file}: ${why}${verdict === undefined ? '' : `\n        ${verdict}`}`
+}

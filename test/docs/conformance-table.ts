@@ -1,0 +1,24 @@
+/** The table of docs/conformance.md as data. */
+import { linksOf, read } from './repository.ts'
+
+export const TABLE = 'docs/conformance.md'
+
+export interface Row {
+  id: string
+  status: string
+  code: string[]
+  tests: string[]
+}
+
+/** The table's rows: | id | requirement | status | code | tests | */
+export function readRows(): Row[] {
+  return read(TABLE)
+    .split('\n')
+    .filter(line => /^\| (?:CIP|H3|Q)-/.test(line))
+    .map(line => {
+      const cells = line.split('|').map(cell => cell.trim())
+      if (cells.length !== 7) throw new Error(`${TABLE}: five cells are expected in ${line}`)
+      const [, id, , status, code, tests] = cells
+      return { id, status, code: linksOf(code), tests: linksOf(tests) }
+    })
+}
