@@ -24,6 +24,12 @@ const TRANSPORT_CONNECTION_REFUSED = 0x02
 const TRANSPORT_INVALID_TOKEN = 0x0b
 const H3_NO_ERROR = 0x100
 
+/**
+ * How many connection ids of the peer we keep, and so how many of its addresses: quiche keeps each address that a peer
+ * had, and hears nothing from one more. It must be at least 2 (RFC 9000 §18.2); some peers issue one id too many.
+ */
+const ACTIVE_CONNECTION_IDS = 8
+
 /** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
 const MAX_QUEUED_SENDS = 64
 
@@ -214,7 +220,7 @@ export class QuicEndpoint implements ConnectionHost {
     for (const id of ids) this.#routes.delete(id)
     this.#connections.delete(connection)
     this.#handshaking.delete(connection)
-    const address = connection.remote.host
+    const address = connection.firstRemote.host
     const others = (this.#perAddress.get(address) ?? 1) - 1
     if (others > 0) this.#perAddress.set(address, others)
     else this.#perAddress.delete(address)
@@ -379,7 +385,7 @@ export class QuicEndpoint implements ConnectionHost {
     this.#connections.set(connection, ids)
     for (const id of ids) this.#routes.set(id, connection)
     this.#handshaking.add(connection)
-    const address = connection.remote.host
+    const address = connection.firstRemote.host
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
   }
 
@@ -473,6 +479,6 @@ function makeConfig(settings: QuicSettings, tls: TlsMaterial, verify: boolean, i
   // Pacing would only stamp packets with the time they should leave; nothing here waits for it.
   config.enablePacing(false)
   config.enableDgram(true, settings.datagramQueue, settings.datagramQueue)
-  config.setActiveConnectionIdLimit(2)
+  config.setActiveConnectionIdLimit(ACTIVE_CONNECTION_IDS)
   return config
 }

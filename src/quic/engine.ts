@@ -77,7 +77,10 @@ const datagramBuffer = new Uint8Array(64 * 1024)
 export class QuicheConnection implements QuicConnection {
   readonly role: 'client' | 'server'
   readonly id: string
+  /** Where the peer is now; it changes when a NAT rebinds or the peer migrates (RFC 9000 §9). */
   remote: SocketAddress
+  /** Where the peer was at first. */
+  readonly firstRemote: SocketAddress
   handler: QuicHandler = ignoreAll
   established = false
   closed = false
@@ -135,6 +138,7 @@ export class QuicheConnection implements QuicConnection {
     this.id = options.id
     this.#host = options.host
     this.remote = options.remote
+    this.firstRemote = options.remote
     this.#expectedIp = options.expectedIp
     this.#datagramQueue = options.datagramQueue
     this.#keepAliveMs = options.keepAliveMs
@@ -344,8 +348,8 @@ export class QuicheConnection implements QuicConnection {
   }
 
   /**
-   * What quiche does not announce and has to be asked for: streams that the peer stopped, and how large a datagram may
-   * be. Asking after every packet would cost as much as the packet; a moment later is soon enough, and `#setTimer` sees
+   * What quiche does not announce and has to be asked for: streams that the peer stopped, whether the peer has moved,
+   * and how large a datagram may be. Asking after every packet would cost as much as the packet; a moment later is soon enough, and `#setTimer` sees
    * to it that the moment comes even when no further packet does.
    */
   #lookAround(): void {
@@ -354,7 +358,17 @@ export class QuicheConnection implements QuicConnection {
     this.#nextLookAround = now + LOOK_AROUND_MS
     this.#lookAroundDue = false
     this.#findStoppedStreams()
+    this.#followPeer()
     this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+  }
+
+  /** quiche keeps what happens to paths until it is asked for, and we need of it only that the peer has moved. */
+  #followPeer(): void {
+    let happened = false
+    while (this.#native.pathEventNext() !== null) happened = true
+    if (!happened) return
+    const active = this.#native.pathStats().find(path => path.active)
+    if (active !== undefined) this.remote = active.peerHost
   }
 
   #readStream(streamId: number): void {

@@ -88,6 +88,7 @@ export interface QuicConnection {
   readonly role: 'client' | 'server'
   /** A short random name for logs. */
   readonly id: string
+  /** Where the peer is now (RFC 9000 §9). */
   readonly remote: SocketAddress
   readonly established: boolean
   readonly closed: boolean

@@ -1,0 +1,43 @@
+import { expect } from 'chai'
+import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
+import { closeAll, connect, listen } from '../support/quic-peer.ts'
+import { openRelay } from '../support/udp-relay.ts'
+
+describe('a client behind a NAT', () => {
+  afterEach(async () => {
+    await closeLoopback()
+    await closeAll()
+  })
+
+  it('Q-03 keeps its tunnel through five rebinds', async () => {
+    const server = await startServer()
+    const relay = await openRelay(server.address)
+    const { client } = await connectClient(server, { proxy: { address: relay.local } })
+    let downs = 0
+    client.on('down', () => downs++)
+    for (let i = 0; i < 5; i++) {
+      await ping(client, '10.89.0.1')
+      await relay.rebind()
+      // A NAT that forgets loses what is under way to the old binding, and nothing that is sent from then on.
+      expect((await ping(client, '10.89.0.1', { timeoutMs: 5000 })).rttMs).to.be.lessThan(5000)
+    }
+    expect(downs).to.equal(0)
+  })
+
+  it('Q-03 is known to the server by the address it has now', async () => {
+    const server = await listen()
+    const relay = await openRelay(server.endpoint.local)
+    const client = await connect(server, { remote: relay.local })
+    await client.recorder.until(() => client.recorder.established)
+    const { connection, recorder } = server.accepted[0]
+    const before = connection.remote
+    await relay.rebind()
+    client.connection.streamSend(0, Uint8Array.of(1), false)
+    await recorder.until(() => recorder.streams.size === 1)
+    await until(() => connection.remote.port !== before.port)
+    expect(connection.remote).to.deep.equal(connection.paths().find(path => path.active)?.remote)
+    client.connection.close(0x100, '')
+    // What was counted against the first address is given back to the first address.
+    await until(() => [...server.endpoint.connections].length === 0)
+  })
+})
