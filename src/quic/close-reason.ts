@@ -2,7 +2,7 @@
 
 import { errorName } from '../http3/error-codes.ts'
 import type { QuicCloseReason } from './quic.ts'
-import { cryptoErrorAlert } from './tls-alerts.ts'
+import { cryptoErrorAlert, NO_APPLICATION_PROTOCOL } from './tls-alerts.ts'
 
 /** For example `by the peer: TLS alert unknown_ca (48)`, `by us: H3_NO_ERROR`, `timeout: nothing was heard …`. */
 export function describeClose(reason: QuicCloseReason): string {
@@ -11,7 +11,10 @@ export function describeClose(reason: QuicCloseReason): string {
   const text = reason.reason === '' ? '' : ` (${reason.reason})`
   if (reason.application) return `${who}: ${errorName(reason.code)}${text}`
   const alert = cryptoErrorAlert(reason.code)
-  if (alert !== undefined) return `${who}: TLS alert ${alert.name} (${alert.code})${text}`
+  if (alert !== undefined) {
+    const why = alert.code === NO_APPLICATION_PROTOCOL ? ': no application protocol (ALPN) in common' : ''
+    return `${who}: TLS alert ${alert.name} (${alert.code})${why}${text}`
+  }
   return `${who}: ${TRANSPORT_ERRORS[reason.code] ?? `transport error 0x${reason.code.toString(16)}`}${text}`
 }
 

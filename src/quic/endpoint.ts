@@ -454,6 +454,9 @@ function openSocket(host: string, port: number): Promise<Socket> {
 }
 
 function makeConfig(settings: QuicSettings, tls: TlsMaterial, verify: boolean, insecure: boolean): NativeConfig {
+  // Without one quiche never sends a packet, and never says why.
+  if (settings.alpn.length === 0)
+    throw new Error('QUIC needs an application protocol (ALPN), and settings.alpn has none')
   // quiche would look for the system's certificates where they are on its build machine; Node brings its own list.
   const ca = tls.ca ?? (verify ? Buffer.from(rootCertificates.join('\n')) : undefined)
   const config = quiche.Config.withBoringSslCtx(

@@ -54,6 +54,17 @@ export interface TlsAlert {
   name: string
 }
 
+/** The peer, or we, do not speak any of the application protocols that the other offers (RFC 7301 §3.2, RFC 9001 §8.1). */
+export const NO_APPLICATION_PROTOCOL = 120
+
+/** Alerts that say: your certificate, or that you have none, is why. Others mean that TLS itself did not work out. */
+const ABOUT_TRUST = new Set([41, 42, 43, 44, 45, 46, 48, 49, 116])
+
+/** Whether an alert says that one side does not trust the other. */
+export function isAboutTrust(alert: TlsAlert): boolean {
+  return ABOUT_TRUST.has(alert.code)
+}
+
 /** The RFC 8446 name of an alert number; `alert_N` for a number that RFC does not know. */
 export function tlsAlertName(alert: number): string {
   return ALERT_NAMES[alert] ?? `alert_${alert}`

@@ -14,6 +14,25 @@ describe('client errors', () => {
     expect(theirs.tlsAlert).to.deep.equal({ code: 116, name: 'certificate_required' })
   })
 
+  it('Q-02 do not take a missing application protocol for missing trust', () => {
+    for (const source of ['local', 'peer'] as const) {
+      const error = close({ source, code: 0x178 })
+      expect(error).to.include({ kind: 'protocol', retryable: false })
+      expect(error.message).to.equal(
+        'the server at 127.0.0.1:4433 does not speak HTTP/3 (ALPN "h3"): it is no CONNECT-IP proxy ' +
+          '(TLS alert no_application_protocol, 120)',
+      )
+    }
+  })
+
+  it('speak of trust only where an alert is about certificates', () => {
+    expect(close({ code: 0x128 }).message).to.equal(
+      'the TLS handshake with 127.0.0.1:4433 was ended by the proxy (TLS alert handshake_failure, 40)',
+    )
+    expect(close({ source: 'local', code: 0x132 }).message).to.match(/was ended by us \(TLS alert decode_error, 50\)/)
+    expect(close({ code: 0x12d }).message).to.match(/^the proxy does not trust us/)
+  })
+
   it('do not take an application error for an alert', () => {
     expect(close({ application: true, code: 0x130 })).to.include({ kind: 'refused', tlsAlert: undefined })
     expect(close({ application: true, code: 0x10a }).message).to.match(/by the peer: H3_MISSING_SETTINGS/)
