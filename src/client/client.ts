@@ -249,7 +249,8 @@ async function resolveProxy(config: ClientConfig): Promise<ProxyAddress> {
   const templateHost = url.hostname.replace(/^\[|\]$/g, '')
   const host = config.proxy.address?.host ?? templateHost
   const port = config.proxy.address?.port ?? (url.port === '' ? 443 : Number(url.port))
-  const serverName = config.tls.serverName ?? (isIP(templateHost) === 0 ? templateHost : undefined)
+  // The template says whom the certificate must be for; the address beside it says only where to find them.
+  const serverName = config.tls.serverName ?? templateHost
   if (isIP(host) !== 0) return { host, port, serverName }
   try {
     // IPv4 first: `localhost` is ::1 on some machines and 127.0.0.1 on others, and the example server is on the latter.

@@ -50,7 +50,7 @@ export const clientConfigSchema = table({
     address: hostAndPort()
       .optional()
       .describe(
-        'Connect to this HOST:PORT instead of the one in the template, whose name the certificate is still checked against.',
+        'Connect to this HOST:PORT instead of the one in the template, whose name or IP address the certificate must still be for.',
       ),
   })
     .prefault({})
@@ -62,10 +62,10 @@ export const clientConfigSchema = table({
       .describe("PEM file with the CA that the proxy's certificate must be signed by. Default: the system's."),
     certificate: path().optional().describe('PEM file with the client certificate, when the proxy asks for one.'),
     key: path().optional().describe('PEM file with its private key; must not be readable by everyone (chmod 600).'),
-    server_name: text('a host name', /^[A-Za-z0-9._-]+$/)
+    server_name: text('a host name or an IP address', /^[A-Za-z0-9._:-]+$/)
       .optional()
       .describe(
-        "Name that is sent (SNI) and looked for in the proxy's certificate. Default: the host in the template.",
+        "Name or IP address that is looked for in the proxy's certificate; a name is also sent (SNI). Default: the host in the template.",
       ),
     insecure: flag()
       .default(false)

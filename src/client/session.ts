@@ -48,8 +48,8 @@ export interface TunnelInfo {
 export interface ProxyAddress {
   readonly host: string
   readonly port: number
-  /** For SNI and the certificate check; undefined when the user gave an IP address. */
-  readonly serverName: string | undefined
+  /** The name or IP address that the certificate must be for. */
+  readonly serverName: string
 }
 
 export interface SessionOptions {

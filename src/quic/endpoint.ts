@@ -7,7 +7,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { type Header, type Config as NativeConfig, quiche } from '@matrixai/quic/native/index.js'
 import { type ConnectionHost, QuicheConnection } from './engine.ts'
@@ -53,8 +53,11 @@ export interface ListenOptions {
 export interface ConnectOptions {
   /** An IP address: resolve names first. */
   remote: SocketAddress
-  /** For SNI and certificate verification; undefined when the user dialled an IP address. */
-  serverName?: string
+  /**
+   * The name or IP address that the server's certificate must be for, wherever `remote` is (RFC 9110 §4.3.4). A name is
+   * also sent as SNI; an IP address never is (RFC 6066 §3).
+   */
+  serverName: string
   tls: TlsMaterial
   settings: QuicSettings
   /** Accept any certificate. Only for looking at broken set-ups. */
@@ -362,7 +365,9 @@ export class QuicEndpoint implements ConnectionHost {
 
   #dial(options: ConnectOptions): QuicConnection {
     const scid = randomBytes(CONNECTION_ID_LENGTH)
-    const native = quiche.Connection.connect(options.serverName, scid, this.local, options.remote, this.#config)
+    const byAddress = isIP(options.serverName) !== 0
+    const sni = byAddress ? undefined : options.serverName
+    const native = quiche.Connection.connect(sni, scid, this.local, options.remote, this.#config)
     if (options.session !== undefined) native.setSession(options.session)
     const id = scid.toString('hex')
     if (this.#keyLog !== undefined) native.setKeylog(this.#keyLog.fileFor(id))
@@ -374,7 +379,7 @@ export class QuicEndpoint implements ConnectionHost {
       remote: options.remote,
       datagramQueue: this.#settings.datagramQueue,
       keepAliveMs: this.#settings.keepAliveMs ?? Math.floor(this.#settings.idleTimeoutMs / 3),
-      expectedIp: options.serverName === undefined && !options.insecure ? options.remote.host : undefined,
+      expectedIp: byAddress && !options.insecure ? options.serverName : undefined,
     })
     this.#add(connection, [key(scid)])
     this.schedule(connection)

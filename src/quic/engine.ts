@@ -6,7 +6,6 @@
  */
 
 import { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
 import type {
   DatagramResult,
@@ -130,7 +129,7 @@ export class QuicheConnection implements QuicConnection {
     datagramQueue: number
     /** 0: none is sent. */
     keepAliveMs: number
-    /** The client dialled an IP address: the certificate has to name it. (Names are checked inside TLS.) */
+    /** The server is known by an IP address: its certificate has to have it. (Names are checked inside TLS.) */
     expectedIp?: string
   }) {
     this.#native = options.native
@@ -601,5 +600,5 @@ function isError(error: unknown, name: string): boolean {
 }
 
 function certificateNamesIp(der: Uint8Array | undefined, ip: string): boolean {
-  return der !== undefined && isIP(ip) !== 0 && new X509Certificate(der).checkIP(ip) !== undefined
+  return der !== undefined && new X509Certificate(der).checkIP(ip) !== undefined
 }

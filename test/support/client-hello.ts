@@ -38,6 +38,12 @@ export async function sendClientHello(to: SocketAddress, options: { alpn?: strin
   return answer.finally(() => socket.close())
 }
 
+/** What a client's first packet says in the open, as text: among other things the name of the server, if it sends one. */
+export function initialText(packet: Buffer): string {
+  const dcid = packet.subarray(6, 6 + packet[5])
+  return open(packet, keysFor(hmac(INITIAL_SALT, dcid), 'client in')).toString('latin1')
+}
+
 // -- TLS 1.3: RFC 8446 §4.1.2 ----------------------------------------------------------------------------------------
 
 function clientHello(scid: Buffer, alpn: string | undefined): Buffer {
