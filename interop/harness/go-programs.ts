@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { lastWord, Unavailable } from './skip.ts'
+import { runTool } from './tool.ts'
 
 const MODULE = fileURLToPath(new URL('../connect-ip-go', import.meta.url))
 const BIN = join(MODULE, 'bin')
@@ -11,30 +13,30 @@ const BIN = join(MODULE, 'bin')
 // Go 1.21 was the first that fetches by itself the newer Go that a go.mod asks for.
 const OLDEST_GO = 21
 
+const DOWNLOAD_TIMEOUT_MS = 180_000
+
 /** The path of one of our Go programs, as `buildGoPrograms` leaves it. */
 export function goProgram(name: 'client' | 'proxy' | 'certificates'): string {
   return join(BIN, process.platform === 'win32' ? `${name}.exe` : name)
 }
 
-/** Why the tests cannot run here, as one sentence, or `undefined` when a usable Go is installed. */
-export async function reasonToSkip(): Promise<string | undefined> {
-  let version: string
-  try {
-    version = (await promisify(execFile)('go', ['version'])).stdout
-  } catch {
-    return "Go is not installed (https://go.dev/dl, or your distribution's golang package)"
-  }
-  const minor = /\bgo1\.(\d+)/.exec(version)?.[1]
+/**
+ * Sees that a usable Go is installed, and downloads connect-ip-go and what it needs, unless that was done before. Rejects
+ * with `Unavailable`.
+ */
+export async function prepareGo(): Promise<void> {
+  const { output } = await runTool('go', ['version'], { timeoutMs: 20_000 })
+  const minor = /\bgo1\.(\d+)/.exec(output)?.[1]
   if (minor !== undefined && Number(minor) < OLDEST_GO) {
-    return `Go 1.${minor} is too old, 1.${OLDEST_GO} or newer is needed (https://go.dev/dl)`
+    throw new Unavailable(`Go 1.${minor} is too old, 1.${OLDEST_GO} or newer is needed (https://go.dev/dl)`)
   }
-  return undefined
+  const download = await runTool('go', ['mod', 'download'], { cwd: MODULE, timeoutMs: DOWNLOAD_TIMEOUT_MS })
+  if (download.status !== 0) {
+    throw new Unavailable(`the Go modules it needs cannot be downloaded: ${lastWord(download.output)}`)
+  }
 }
 
-/**
- * Compiles the programs; the first time this also downloads connect-ip-go and what it needs. Rejects with what
- * the compiler said.
- */
+/** Compiles the programs. Rejects with what the compiler said. */
 export function buildGoPrograms(): Promise<void> {
   return runGo(['build', '-buildvcs=false', '-o', BIN + (process.platform === 'win32' ? '\\' : '/'), './cmd/...'])
 }

@@ -1,0 +1,21 @@
+import { expect } from 'chai'
+import type { Context, Runnable } from 'mocha'
+import type { Verdict } from './case-program.ts'
+
+const faults = new WeakMap<Runnable, string>()
+
+/**
+ * Marks the running test as a fault of the peer: it must have failed. It counts as skipped, and the matrix shows it with `note`
+ * as a footnote. When it passes, the fault is gone, and the test says so by failing.
+ */
+export function knownFault(context: Context, note: string, verdict: Verdict): void {
+  if (verdict.ok) expect.fail(`this passes now: the peer's fault is gone (${note}); take the mark off`)
+  const test = context.test as Runnable
+  faults.set(test, note)
+  context.skip()
+}
+
+/** The note that `knownFault` left on a test. */
+export function faultOf(test: Runnable): string | undefined {
+  return faults.get(test)
+}

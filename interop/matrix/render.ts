@@ -1,0 +1,143 @@
+import type { Column, Peer } from '../peers.ts'
+import type { Outcome, Results } from './results.ts'
+import { OTHER_TOPIC, TOPICS, topicOf } from './topics.ts'
+
+/** What a run has shown: the peers that took part, and why the others did not. */
+export interface Run {
+  peers: readonly Peer[]
+  skipped: ReadonlyMap<Peer, string>
+  results: Results
+}
+
+/** The short matrix as a table of Markdown: what it is about × peer, with how many cases passed. */
+export function shortMatrix(run: Run, notes: Notes = new Notes()): string {
+  const columns = columnsOf(run)
+  const titles = [...TOPICS.map(topic => topic.title), OTHER_TOPIC]
+  const rows = titles.map(title => [
+    title,
+    ...columns.map(({ column }) =>
+      summary(
+        casesOf(run, column).filter(([name]) => topicOf(name) === title),
+        notes,
+      ),
+    ),
+  ])
+  const total = ['**all**', ...columns.map(({ column }) => summary(casesOf(run, column), notes))]
+  return table(['', ...columns.map(heading)], [...rows.filter(row => row.slice(1).some(cell => cell !== '')), total])
+}
+
+/** Every case × peer. Cases of the same name share a row. */
+export function longMatrix(run: Run, notes: Notes): string {
+  const columns = columnsOf(run)
+  const sections: string[] = []
+  const all = new Set(columns.flatMap(({ column }) => casesOf(run, column).map(([name]) => name)))
+  for (const topic of [...TOPICS.map(({ title }) => title), OTHER_TOPIC]) {
+    const names = [...all].filter(name => topicOf(name) === topic).sort()
+    // Only the peers that have a case here.
+    const here = columns.filter(({ column }) => names.some(name => outcomeOf(run, column, name) !== undefined))
+    if (here.length === 0) continue
+    const rows = names.map(name => [name, ...here.map(({ column }) => mark(outcomeOf(run, column, name), notes))])
+    sections.push(`### ${topic}\n\n${table(['case', ...here.map(heading)], rows)}`)
+  }
+  return sections.join('\n\n')
+}
+
+/** docs/interop.md as a whole. */
+export function page(run: Run): string {
+  const notes = new Notes()
+  const short = shortMatrix(run, notes)
+  const long = longMatrix(run, notes)
+  const peers = run.peers.map(({ name, version, home, origin, purpose }) => [
+    `[${name}](${home[1]}) ${version}`,
+    origin,
+    purpose,
+  ])
+  return `# Interoperability
+
+Written by \`npm run test:interop -- --write\`; how it works, and how to add a peer: [interop/README.md](../interop/README.md).
+No one here wrote these peers, so they can only agree with masque-lab where both follow the RFCs.
+
+${table(['peer', 'language, registry', 'what it shows'], peers)}
+
+A column's heading says what the peer is: a **client** of our proxy, or a **proxy** of our client. A cell says how many cases passed; ✔ passed,
+✘ failed. A number in brackets, or at the mark ◐, is a known fault of the peer, told below: the case was tried, and must fail.
+
+${short}
+${notes.text()}
+## Every case
+
+${long}
+`
+}
+
+/** Footnotes: known faults of peers, numbered as they are met. */
+export class Notes {
+  readonly #texts: string[] = []
+
+  number(text: string): number {
+    const known = this.#texts.indexOf(text)
+    return known >= 0 ? known + 1 : this.#texts.push(text)
+  }
+
+  /** As a list; an empty string when there are none. */
+  text(): string {
+    return this.#texts.length === 0 ? '' : `\nKnown faults of peers:\n\n${this.lines().join('\n')}\n`
+  }
+
+  lines(): string[] {
+    return this.#texts.map((text, i) => `${i + 1}. ${text}`)
+  }
+}
+
+interface PeerColumn {
+  peer: Peer
+  column: Column
+}
+
+function columnsOf({ peers, skipped }: Run): PeerColumn[] {
+  return peers.flatMap(peer => (skipped.has(peer) ? [] : peer.columns.map(column => ({ peer, column }))))
+}
+
+const heading = ({ peer, column }: PeerColumn) => `${peer.name} ${column.role}`
+
+function casesOf(run: Run, column: Column): [string, Outcome][] {
+  return [...(run.results.get(column.suite) ?? [])]
+}
+
+function outcomeOf(run: Run, column: Column, name: string): Outcome | undefined {
+  return run.results.get(column.suite)?.get(name)
+}
+
+/** `12` all passed; `11 of 12`; `(1)` is the footnote of a known fault. */
+function summary(cases: [string, Outcome][], notes: Notes): string {
+  if (cases.length === 0) return ''
+  const judged = cases.filter(([, { kind }]) => kind === 'passed' || kind === 'failed')
+  const passed = judged.filter(([, { kind }]) => kind === 'passed').length
+  const faults = cases.flatMap(([, outcome]) => (outcome.kind === 'known-fault' ? [notes.number(outcome.note)] : []))
+  const count = passed === judged.length ? `${passed}` : `**${passed} of ${judged.length}**`
+  return [count, ...[...new Set(faults)].map(number => `(${number})`)].join(' ')
+}
+
+function mark(outcome: Outcome | undefined, notes: Notes): string {
+  switch (outcome?.kind) {
+    case undefined:
+      return ''
+    case 'passed':
+      return '✔'
+    case 'failed':
+      return '✘'
+    case 'skipped':
+      return 'skipped'
+    case 'known-fault':
+      return `◐ (${notes.number(outcome.note)})`
+  }
+}
+
+/** Cells padded, so that the text can be read as it is. */
+function table(head: string[], rows: string[][]): string {
+  const escaped = [head, ...rows].map(row => row.map(cell => cell.replaceAll('|', '\\|')))
+  const widths = head.map((_, i) => Math.max(3, ...escaped.map(row => row[i].length)))
+  const line = (row: string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
+  const [first, ...others] = escaped
+  return [line(first), `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`, ...others.map(line)].join('\n')
+}

@@ -1,0 +1,58 @@
+import { buildGoPrograms, prepareGo } from './harness/go-programs.ts'
+import { preparePython } from './harness/python.ts'
+
+/** A column of the matrix: one way of speaking with a peer. */
+export interface Column {
+  /** What the peer is in it. */
+  role: 'client' | 'proxy'
+  /** The title of the suite (`describe`) whose tests fill it. */
+  suite: string
+}
+
+export interface Peer {
+  name: string
+  version: string
+  /** Where it comes from, as a link text and address. */
+  home: [string, string]
+  /** In what it is written, and from which registry it comes. */
+  origin: string
+  /** What it shows. */
+  purpose: string
+  columns: Column[]
+  /** Files in `test/`, in the order in which they run. */
+  tests: string[]
+  /**
+   * Installs and compiles what the peer needs. Rejects with `Unavailable` when its language or registry is missing, which skips the
+   * peer in one line; any other error counts as a failure.
+   */
+  prepare(): Promise<void>
+}
+
+export const PEERS: readonly Peer[] = [
+  {
+    name: 'connect-ip-go',
+    version: '0.7.0',
+    home: ['quic-go/connect-ip-go', 'https://github.com/quic-go/connect-ip-go'],
+    origin: 'Go, Go module proxy',
+    purpose: 'a CONNECT-IP library: both ends of the tunnel are foreign',
+    columns: [
+      { role: 'client', suite: 'the Go client against our server' },
+      { role: 'proxy', suite: 'our client against the Go proxy' },
+    ],
+    tests: ['1-control.interop.ts', '2-our-client.interop.ts', '3-our-server.interop.ts'],
+    async prepare() {
+      await prepareGo()
+      await buildGoPrograms()
+    },
+  },
+  {
+    name: 'aioquic',
+    version: '1.7.2',
+    home: ['aiortc/aioquic', 'https://github.com/aiortc/aioquic'],
+    origin: 'Python, PyPI',
+    purpose: 'QUIC and HTTP/3; CONNECT-IP is written by hand on it, so that it can also be written wrongly',
+    columns: [{ role: 'client', suite: 'aioquic, a client of our proxy' }],
+    tests: ['4-aioquic-client.interop.ts'],
+    prepare: () => preparePython('aioquic'),
+  },
+]
