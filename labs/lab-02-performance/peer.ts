@@ -150,6 +150,10 @@ export class Peer implements H3Owner {
   onEvent(): void {}
   onGoaway(): void {}
 
+  onStreamFailed(_streamId: number, error: unknown): void {
+    this.#fail(`the tunnel has failed: ${error}`)
+  }
+
   onClosed(reason: { reason: string }): void {
     this.#fail(`the connection has ended: ${reason.reason}`)
   }

@@ -8,6 +8,7 @@
 import { encodeDatagramCapsule } from '../connect-ip/datagram-capsule.ts'
 import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
+import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { H3Settings } from '../http3/settings.ts'
 import type { QuicCloseReason, QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
@@ -41,6 +42,11 @@ export interface H3Owner {
   /** Requests, responses, and stream events of streams that carry no tunnel. */
   onEvent(event: H3Event): void
   onGoaway(lastId: number): void
+  /**
+   * What we did for this stream threw, so the stream was reset: a bug of ours, or an answer that is larger than the peer
+   * takes (PeerFieldSectionLimit). The other streams of the connection go on.
+   */
+  onStreamFailed(streamId: number, error: unknown): void
   onClosed(reason: QuicCloseReason): void
 }
 
@@ -118,7 +124,12 @@ export class H3Transport implements QuicHandler {
       // Held for a stream that is still to come, dropped, or an error, which is now among the events.
       return this.#dispatch(this.h3.takeEvents())
     }
-    this.#carriers.get(this.h3.datagramStreamId)?.handler.onDatagram(payload)
+    const streamId = this.h3.datagramStreamId
+    try {
+      this.#carriers.get(streamId)?.handler.onDatagram(payload)
+    } catch (error) {
+      this.failStream(streamId, error)
+    }
   }
 
   onClosed(reason: QuicCloseReason): void {
@@ -127,6 +138,25 @@ export class H3Transport implements QuicHandler {
     this.#packetStreams.clear()
     for (const carrier of carriers) carrier.handler.onAborted(reason.code, reason.reason)
     this.#owner.onClosed(reason)
+  }
+
+  // -- faults of our own ---------------------------------------------------------------------------------------
+
+  /**
+   * Ends a stream for which something of ours threw, whatever state it is in; its tunnel, if it is one, hears of it.
+   *
+   * A server that is "unable to respond" cancels the request (RFC 9114 §4.1.1): H3_REQUEST_CANCELLED when the peer takes no
+   * header section of the size of our answer, H3_INTERNAL_ERROR for a bug.
+   */
+  failStream(streamId: number, error: unknown): void {
+    const code =
+      error instanceof PeerFieldSectionLimit ? H3ErrorCode.H3_REQUEST_CANCELLED : H3ErrorCode.H3_INTERNAL_ERROR
+    const carrier = this.#carriers.get(streamId)
+    if (carrier !== undefined) carrier.abort(code)
+    else this.h3.resetStream(streamId, code)
+    this.flush()
+    carrier?.handler.onAborted(code, 'internal error')
+    this.#owner.onStreamFailed(streamId, error)
   }
 
   // -- for carriers --------------------------------------------------------------------------------------------
@@ -138,7 +168,15 @@ export class H3Transport implements QuicHandler {
   // -- events --------------------------------------------------------------------------------------------------
 
   #dispatch(events: H3Event[]): void {
-    for (const event of events) this.#handle(event)
+    for (const event of events) {
+      try {
+        this.#handle(event)
+      } catch (error) {
+        // What is not about one stream is about all of them: the QUIC engine closes the connection.
+        if (!('streamId' in event)) throw error
+        this.failStream(event.streamId, error)
+      }
+    }
     this.flush()
   }
 

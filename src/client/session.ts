@@ -222,6 +222,11 @@ export class Session implements H3Owner {
     this.#log.info('the proxy is shutting down (GOAWAY)')
   }
 
+  onStreamFailed(_streamId: number, error: unknown): void {
+    this.#log.error({ err: error }, 'internal error')
+    this.#fail(new ClientError('tunnel', 'internal error: the tunnel was aborted'))
+  }
+
   onClosed(reason: QuicCloseReason): void {
     this.#fail(errorFromClose(reason, this.#remoteText))
     this.#onEnded?.()

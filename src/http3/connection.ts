@@ -13,7 +13,7 @@
 import { decodeSmallVarint, encodeVarint, varintLength, varintLengthFromFirstByte } from '../bytes/varint.ts'
 import { encodeQuarterStreamId, HeldDatagrams, QUARTER_STREAM_ID_LIMIT } from './datagram.ts'
 import { H3ErrorCode } from './error-codes.ts'
-import { H3Error } from './errors.ts'
+import { H3Error, PeerFieldSectionLimit } from './errors.ts'
 import type { H3Event, H3Output } from './events.ts'
 import { encodeFrame, encodeFrameHeader, encodeVarintFrame, FrameType } from './frames.ts'
 import { checkRequest, checkResponse } from './headers.ts'
@@ -241,8 +241,9 @@ export class H3Connection {
   /**
    * Client: sends a request; returns its stream id. `fin`: nothing follows.
    *
-   * Throws Error when the connection is shutting down, when the headers are malformed or too large for the peer, and,
-   * for an Extended CONNECT, while the server's SETTINGS have not come or do not allow it (RFC 9220 §3).
+   * Throws PeerFieldSectionLimit when the headers are too large for the peer, and Error when the connection is shutting
+   * down, when the headers are malformed, and, for an Extended CONNECT, while the server's SETTINGS have not come or do
+   * not allow it (RFC 9220 §3). Nothing was sent then.
    */
   request(headers: Header[], fin = false): number {
     if (this.role !== 'client') throw new Error('only a client sends requests')
@@ -264,8 +265,9 @@ export class H3Connection {
   /**
    * Server: answers a request, with any number of interim responses (1xx) before the final one.
    *
-   * Returns false, and does nothing, when the stream is gone: the client may cancel at any moment. Throws Error when
-   * the headers are malformed or the final response was sent already.
+   * Returns false, and does nothing, when the stream is gone: the client may cancel at any moment. Throws
+   * PeerFieldSectionLimit when the headers are too large for the peer, and Error when they are malformed or the final
+   * response was sent already (see `awaitsResponse`). Nothing was sent then.
    */
   respond(streamId: number, headers: Header[], fin = false): boolean {
     const stream = this.#requests.get(streamId)
@@ -282,6 +284,12 @@ export class H3Connection {
     this.#send(streamId, frame, fin)
     if (fin) this.#sendingEnded(stream)
     return true
+  }
+
+  /** Server: is there a request on this stream whose final response is still to be sent? */
+  awaitsResponse(streamId: number): boolean {
+    const stream = this.#requests.get(streamId)
+    return stream?.request !== undefined && stream.sending === 'headers'
   }
 
   /**
@@ -662,7 +670,7 @@ export class H3Connection {
   #encodeHeaders(headers: Header[]): Uint8Array {
     const size = fieldSectionSize(headers)
     const limit = this.#peerSettings?.maxFieldSectionSize ?? Number.POSITIVE_INFINITY
-    if (size > limit) throw new Error(`the headers have ${size} bytes, the peer takes at most ${limit}`)
+    if (size > limit) throw new PeerFieldSectionLimit(size, limit)
     return encodeFrame(FrameType.HEADERS, encodeFieldSection(headers))
   }
 

@@ -21,6 +21,7 @@ import { describeScope } from '../connect-ip/scope.ts'
 import type { PathTemplate } from '../connect-ip/uri-template.ts'
 import type { H3Event, Header } from '../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
+import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import type { Authorisation } from './authorise.ts'
@@ -60,6 +61,8 @@ export interface HandlerContext extends TunnelContext {
   connected(quic: QuicConnection): void
   rejected(quic: QuicConnection, identity: string | undefined, reason: string): void
   connectionClosed(handler: MasqueHandler, reason: QuicCloseReason): void
+  /** A bug of ours has shown: for the log and the metrics. */
+  internalError(error: unknown): void
 }
 
 export class MasqueHandler implements H3Owner {
@@ -132,6 +135,14 @@ export class MasqueHandler implements H3Owner {
     }
   }
 
+  onStreamFailed(streamId: number, error: unknown): void {
+    this.#pending.delete(streamId)
+    if (error instanceof PeerFieldSectionLimit) {
+      this.#log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
+    } else this.#context.internalError(error)
+    this.#context.rejected(this.#quic, undefined, error instanceof Error ? error.message : String(error))
+  }
+
   onClosed(reason: QuicCloseReason): void {
     this.#pending.clear()
     this.#context.connectionClosed(this, reason)
@@ -143,8 +154,11 @@ export class MasqueHandler implements H3Owner {
     if (!isConnectIpRequest(headers) && headerValue(headers, ':method') !== 'CONNECT') {
       return this.#answerPlainRequest(streamId, headers)
     }
-    // Every way out of here answers the request: a client never waits for nothing.
-    this.#openTunnel(streamId, headers, ended).catch(error => this.#refuse(streamId, error))
+    // Every way out of here answers the request, or resets its stream: a client never waits for nothing.
+    this.#openTunnel(streamId, headers, ended)
+      .catch(error => this.#refuse(streamId, error))
+      .catch(error => this.transport.failStream(streamId, error))
+      .catch(error => this.#failConnection(error))
   }
 
   /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
@@ -233,22 +247,24 @@ export class MasqueHandler implements H3Owner {
     resolved: readonly IpAddress[],
   ): Tunnel {
     const id = `${this.#quic.id}/${streamId}`
-    this.transport.h3.respond(streamId, buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulation]]))
+    const answered = this.transport.h3.respond(streamId, buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulation]]))
+    if (!answered) throw new RequestGone()
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
       scope: request.scope,
       resolved,
       openCarrier: handler => this.transport.openCarrier(streamId, encapsulation, handler),
       onClosed: reason => {
-        this.#tunnels.delete(streamId)
+        // It may fail while it is being opened, before anybody has counted it.
+        if (!this.#tunnels.delete(streamId)) return
         this.#log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
         this.#context.tunnelClosed(tunnel, reason)
       },
     })
     const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), quic: this.#quic }
-    this.#tunnels.set(streamId, tunnel)
     proxyTunnel.open()
     this.transport.flush()
+    this.#tunnels.set(streamId, tunnel)
     this.#context.tunnelOpened(tunnel)
     // After the answer has left: the client need not wait for our log.
     setImmediate(() =>
@@ -263,7 +279,10 @@ export class MasqueHandler implements H3Owner {
         'tunnel open',
       ),
     )
-    void proxyTunnel.probeLink()
+    proxyTunnel
+      .probeLink()
+      .catch(error => this.transport.failStream(streamId, error))
+      .catch(error => this.#failConnection(error))
     return proxyTunnel.tunnel
   }
 
@@ -272,8 +291,12 @@ export class MasqueHandler implements H3Owner {
   #refuse(streamId: number, error: unknown): void {
     if (error instanceof RequestGone) return
     const rejection = rejectionOf(error)
+    // "Yes" was said already, and cannot be taken back by a status: the tunnel ends with its stream.
+    if (rejection === undefined && !this.transport.h3.awaitsResponse(streamId)) {
+      return this.transport.failStream(streamId, error)
+    }
     const reason = error instanceof Error ? error.message : String(error)
-    if (rejection === undefined) this.#log.error({ err: error }, 'internal error while a tunnel was being opened')
+    if (rejection === undefined) this.#context.internalError(error)
     this.#context.rejected(this.#quic, undefined, reason)
     if (error instanceof MalformedRequest) {
       // RFC 9114 §4.1.2: malformed requests are stream errors.
@@ -289,6 +312,16 @@ export class MasqueHandler implements H3Owner {
     if (rejection?.status === 401) headers.push(['www-authenticate', `Bearer realm="${PROXY_NAME}"`])
     this.#log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
     this.#respondWhole(streamId, headers, '')
+  }
+
+  /** Not even one stream could be ended: the connection is. */
+  #failConnection(error: unknown): void {
+    this.#quic.close(H3ErrorCode.H3_INTERNAL_ERROR, 'internal error')
+    try {
+      this.#context.internalError(error)
+    } catch {
+      // The log may be what has failed. Nobody is left to be told, and the process must not end for it.
+    }
   }
 
   /** H3-08: a browser or curl that comes to this port hears what it has found. */

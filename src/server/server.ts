@@ -143,6 +143,7 @@ export class MasqueServer {
         this.#logConnection('rejected', quic, identity, reason)
       },
       connectionClosed: (handler, reason) => this.#connectionClosed(handler, reason),
+      internalError: error => this.#internalError(error),
     }
   }
 
@@ -281,10 +282,7 @@ export class MasqueServer {
         this.#handlers.add(handler)
         return handler.transport
       },
-      onError: error => {
-        this.metrics.countError('internal')
-        this.#log.error({ err: error }, 'internal error')
-      },
+      onError: error => this.#internalError(error),
     }).catch(error => {
       throw listenError(error, config.listen)
     })
@@ -352,6 +350,11 @@ export class MasqueServer {
     if (reason.source !== 'local' && !isOrderly(reason)) this.metrics.countError('connection')
     this.#log.info({ connection: quic.id, remote: `${quic.remote.host}:${quic.remote.port}` }, `closed: ${text}`)
     this.#logConnection('closed', quic, undefined, text)
+  }
+
+  #internalError(error: unknown): void {
+    this.metrics.countError('internal')
+    this.#log.error({ err: error }, 'internal error')
   }
 
   #logConnection(

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { CarrierHandler, Encapsulation } from '../../src/carriers/carrier.ts'
 import { type H3Carrier, H3Transport, headerValue, PACKET_STREAM_TYPE } from '../../src/carriers/h3.ts'
 import type { H3Event } from '../../src/http3/connection.ts'
+import { PeerFieldSectionLimit } from '../../src/http3/errors.ts'
 import {
   bytes,
   CONNECT_IP,
@@ -25,6 +26,7 @@ function openCarrier(encapsulation: Encapsulation = 'datagram') {
     onSettings: () => heard.push('settings'),
     onEvent: event => owner.push(event),
     onGoaway: id => heard.push(`goaway ${id}`),
+    onStreamFailed: (streamId, error) => heard.push(`failed ${streamId}: ${(error as Error).message}`),
     onClosed: reason => heard.push(`closed ${reason.code}`),
   })
   const handler: CarrierHandler = {
@@ -145,6 +147,38 @@ describe('the carrier on HTTP/3', () => {
     const { heard, transport } = openCarrier()
     transport.onClosed({ source: 'timeout', application: false, code: 0, reason: '' })
     expect(heard).to.deep.equal(['aborted 0', 'closed 0'])
+  })
+
+  for (const [when, receive] of [
+    ['capsules', transport => transport.onStreamData(4, frame(0, [9]), false)],
+    ['a datagram', transport => transport.onDatagram(Uint8Array.of(1, 0, 0x45))],
+    ['the end', transport => transport.onStreamData(4, NOTHING, true)],
+  ] as [string, (transport: H3Transport) => void][]) {
+    it(`resets its stream, and no other, when its handler throws at ${when}`, () => {
+      const { quic, heard, transport, carrier } = openCarrier()
+      for (const call of ['onCapsuleBytes', 'onDatagram', 'onEnd'] as const) {
+        carrier.handler[call] = () => {
+          throw new Error('a bug')
+        }
+      }
+      receive(transport)
+      expect(quic.commands[0]).to.equal('reset 4 258')
+      expect(heard).to.deep.equal(['aborted 258', 'failed 4: a bug'])
+      expect([transport.h3.closed, transport.h3.openRequests]).to.deep.equal([false, 0])
+    })
+  }
+
+  it('H3-10 resets a request that its owner cannot answer, with H3_REQUEST_CANCELLED when the peer takes no more', () => {
+    const { quic, heard, transport } = openCarrier()
+    const tooLarge = new PeerFieldSectionLimit(100, 50)
+    transport.onStreamData(8, headersFrame(CONNECT_IP), false)
+    transport.failStream(8, tooLarge)
+    transport.failStream(8, tooLarge)
+    expect(quic.commands).to.deep.equal(['reset 8 268', 'stop-sending 8 268'])
+    expect(heard).to.deep.equal([`failed 8: ${tooLarge.message}`, `failed 8: ${tooLarge.message}`])
+    // The tunnel beside it.
+    transport.onDatagram(Uint8Array.of(1, 0, 0x45))
+    expect(heard.at(-1)).to.equal('datagram 0045')
   })
 
   it('gives its owner the events of streams without a carrier', () => {

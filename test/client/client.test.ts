@@ -60,6 +60,21 @@ describe('the client', () => {
       })
     }
 
+    for (const limit of [0, 100]) {
+      it(`H3-10 says so when the proxy takes header sections of ${limit} bytes at most, and sends none`, async () => {
+        const proxy = await startHostileProxy({
+          onConnection: peer => peer.send(3, controlStream([0x06, limit], [0x08, 1], [0x33, 1])),
+        })
+        const error = await failure((await newClient(proxy)).connect(), ClientError)
+        expect(error.kind).to.equal('protocol')
+        expect(error.message).to.match(new RegExp(`the peer takes at most ${limit} \\(SETTINGS_MAX_FIELD_SECTION_SIZE`))
+        const { recorder } = proxy.peers[0]
+        await recorder.until(() => recorder.closed)
+        expect(recorder.streams.has(0)).to.equal(false)
+        expect(recorder.closed).to.include({ application: true, code: 0x100 })
+      })
+    }
+
     it('CIP-08 waits through interim responses for the final one', async () => {
       const proxy = await startHostileProxy({
         onRequest: (peer, streamId) => {

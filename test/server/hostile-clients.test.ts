@@ -236,6 +236,39 @@ describe('a proxy with a hostile client', () => {
     })
   })
 
+  describe('that takes no header section of the size of the answer', () => {
+    for (const limit of [0, 1, 41]) {
+      it(`H3-10 SETTINGS_MAX_FIELD_SECTION_SIZE ${limit}: every answer is a reset of its stream, and nothing else`, async () => {
+        const peer = await connectRaw()
+        peer.send(2, controlStream([0x06, limit], [0x33, 1]))
+        const requests: [what: string, headers: Header[]][] = [
+          ['a tunnel', CONNECT_IP],
+          ['a path that is not served', connectIp({ ':path': '/elsewhere' })],
+          ['a protocol that is not served', connectIp({ ':protocol': 'connect-udp' })],
+          ['a name that cannot be resolved', connectIp(path('host.invalid', '*'))],
+          ['a page', GET],
+          ['a page that is not there', [...GET.slice(0, 3), [':path', '/elsewhere']]],
+        ]
+        for (const [at, [what, headers]] of requests.entries()) {
+          peer.send(4 * at, headersFrame(headers), headers[0][1] === 'GET')
+          expect(await peer.streamError(4 * at), what).to.equal('H3_REQUEST_CANCELLED')
+        }
+        expect(peer.recorder.closed).to.equal(undefined)
+        expect(server.status().tunnels).to.equal(1)
+      })
+    }
+
+    it('H3-10 an answer that fits is sent where a longer one would be a reset', async () => {
+      const peer = await connect({ h3: { maxFieldSectionSize: 100 } })
+      // Its ":status" alone counts 42 bytes; that of a tunnel, with its two fields, 155.
+      expect((await peer.request(connectIp({ ':path': '/elsewhere' }))).status).to.equal('404')
+      const refused = peer.h3.request(CONNECT_IP)
+      peer.flush()
+      expect(await peer.streamError(refused)).to.equal('H3_REQUEST_CANCELLED')
+      expect(server.status().tunnels).to.equal(1)
+    })
+  })
+
   it('H3-02 ignores frames, settings and streams of unknown types', async () => {
     const peer = await connectRaw()
     peer.send(2, bytes(controlStream([0x21, 9], [0x33, 1]), frame(0x40, [1, 2])))

@@ -1,0 +1,180 @@
+import { expect } from 'chai'
+import pino from 'pino'
+import { RequestRejected } from '../../src/connect-ip/request.ts'
+import { DEFAULT_PATH_TEMPLATE, parsePathTemplate } from '../../src/connect-ip/uri-template.ts'
+import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
+import { H3Connection, type H3Event, type Header } from '../../src/http3/connection.ts'
+import { AddressPool } from '../../src/ip/address-pool.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
+import { PacketProcessor } from '../../src/server/packet-processor.ts'
+import { policyRoutes } from '../../src/server/proxy-tunnel.ts'
+import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
+import { FakeQuic } from '../support/fake-quic.ts'
+
+const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
+  name,
+  name === ':path' ? value.replace('*', 'a.example') : value,
+])
+
+/** A proxy's end of one connection, with a client that has sent its SETTINGS, and everything that could go wrong in reach. */
+function proxy(changes: Partial<HandlerContext> = {}) {
+  const quic = new FakeQuic('server')
+  const internalErrors: string[] = []
+  const rejected: string[] = []
+  const pools = { 4: new AddressPool(IpPrefix.parse('10.89.0.0/24')) }
+  const gateway = { v4: pools[4].gateway }
+  const tunnels = new Map<string, OpenTunnel>()
+  const now = () => 0
+  const context: HandlerContext = {
+    log: pino({ level: 'silent' }),
+    template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
+    encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
+    pools,
+    routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),
+    gateway,
+    processor: new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now }),
+    clientRoutes: [],
+    gatewayHost: new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }),
+    linkProbe: 'off',
+    maxAddressesPerFamily: 4,
+    maxTunnels: 10,
+    maxTunnelsPerConnection: 10,
+    tunnels,
+    draining: false,
+    authorise: () => ({ allowed: true, identity: undefined, maxTunnels: 10 }),
+    resolve: async () => [],
+    tunnelsOf: () => 0,
+    tunnelOpened: tunnel => tunnels.set(tunnel.id, tunnel),
+    tunnelClosed: tunnel => tunnels.delete(tunnel.id),
+    connected: () => {},
+    rejected: (_quic, _identity, reason) => rejected.push(reason),
+    connectionClosed: () => {},
+    internalError: error => internalErrors.push((error as Error).message),
+    ...changes,
+  }
+  const { transport } = new MasqueHandler(quic, context)
+  transport.onEstablished()
+  transport.onStreamData(2, controlStream([0x33, 1]), false)
+
+  /** What the client hears on this stream: its status, or the code with which it was reset. */
+  const heard = (streamId: number): (string | undefined)[] => {
+    const client = new H3Connection({ role: 'client', peerMaxDatagramFrameSize: 65_535 })
+    client.start()
+    client.receiveStream(3, controlStream([0x08, 1], [0x33, 1]), false)
+    while (client.request(CONNECT_IP) < streamId);
+    const events: H3Event[] = quic.sent
+      .filter(sent => sent.streamId === streamId)
+      .flatMap(({ data, fin }) => client.receiveStream(streamId, data, fin))
+    const statuses = events.flatMap(event => (event.type === 'response' ? [event.headers[0][1]] : []))
+    const resets = quic.commands.filter(command => command.startsWith(`reset ${streamId} `))
+    return [...statuses, ...resets.map(reset => `reset ${reset.split(' ')[2]}`)]
+  }
+  return { quic, transport, pools, tunnels, internalErrors, rejected, heard }
+}
+
+const settle = () => new Promise(resolve => setImmediate(resolve))
+const bug = (): never => {
+  throw new Error('a bug')
+}
+
+describe('the proxy’s handler of one connection', () => {
+  it('answers a request and keeps a tunnel', async () => {
+    const { transport, tunnels, pools, heard } = proxy()
+    transport.onStreamData(0, headersFrame(CONNECT_IP), false)
+    await settle()
+    expect(heard(0)).to.deep.equal(['200'])
+    expect([tunnels.size, pools[4].used]).to.deep.equal([1, 1])
+  })
+
+  describe('when something of ours throws while a tunnel is opened', () => {
+    const routes = policyRoutes(
+      Array.from({ length: 1025 }, (_, i) => ({
+        prefix: IpPrefix.parse(`10.${i >> 7}.${(i & 127) * 2}.0/32`),
+        protocol: 0,
+      })),
+    )
+    const cases: [what: string, heard: string[], changes: Partial<HandlerContext>, request?: Header[]][] = [
+      ['the authorisation', ['500'], { authorise: bug }],
+      [
+        'the count of tunnels',
+        ['500'],
+        { authorise: () => ({ allowed: true, identity: 'a', maxTunnels: 1 }), tunnelsOf: bug },
+      ],
+      ['the resolver, at once', ['500'], { resolve: bug }, TO_A_NAME],
+      ['the resolver, later', ['500'], { resolve: async () => bug() }, TO_A_NAME],
+      ['the advertisement of more than 1024 routes, behind the 200', ['200', 'reset 258'], { routes }],
+      [
+        'the address pool, behind the 200',
+        ['200', 'reset 258'],
+        {
+          pools: {
+            get 4(): AddressPool {
+              return bug()
+            },
+          },
+        },
+      ],
+      ['whoever counts tunnels, behind the 200', ['200', 'reset 258'], { tunnelOpened: bug }],
+    ]
+    for (const [what, expected, changes, request = CONNECT_IP] of cases) {
+      it(`${what}: the client hears ${expected.join(', then ')}, and nothing is left of it`, async () => {
+        const { quic, transport, tunnels, pools, heard, internalErrors } = proxy(changes)
+        transport.onStreamData(0, headersFrame(request), false)
+        await settle()
+        expect(heard(0)).to.deep.equal(expected)
+        expect(internalErrors).to.not.deep.equal([])
+        expect([tunnels.size, pools[4].used, transport.h3.openRequests]).to.deep.equal([0, 0, 0])
+        // Only that stream: the connection goes on.
+        expect(quic.commands.filter(command => command.startsWith('close'))).to.deep.equal([])
+        transport.onStreamData(4, frame(0x21), false)
+        expect(transport.h3.closed).to.equal(false)
+      })
+    }
+
+    it('the connection is closed when not even the stream can be ended', async () => {
+      const { quic, transport } = proxy({ authorise: bug, internalError: () => bug() })
+      transport.h3.resetStream = bug
+      const rejections: unknown[] = []
+      const onRejection = (error: unknown) => rejections.push(error)
+      process.on('unhandledRejection', onRejection)
+      transport.onStreamData(0, headersFrame(CONNECT_IP), false)
+      await settle()
+      await settle()
+      process.off('unhandledRejection', onRejection)
+      expect(quic.commands).to.deep.equal(['close 258'])
+      expect(rejections).to.deep.equal([])
+    })
+  })
+
+  it('a request that is refused for its own fault counts as refused, not as a bug', async () => {
+    const { transport, heard, internalErrors, rejected } = proxy({
+      resolve: async () => {
+        throw RequestRejected.because('dns_error', 'no such name')
+      },
+    })
+    transport.onStreamData(0, headersFrame(TO_A_NAME), false)
+    await settle()
+    expect(heard(0)).to.deep.equal(['502'])
+    expect([internalErrors, rejected]).to.deep.equal([[], ['no such name']])
+  })
+
+  it('a client that leaves while its request is looked at gets nothing, and nothing goes wrong', async () => {
+    let answer: (addresses: []) => void = () => {}
+    const { quic, transport, tunnels, internalErrors, rejected } = proxy({
+      resolve: () =>
+        new Promise(resolve => {
+          answer = resolve
+        }),
+    })
+    transport.onStreamData(0, headersFrame(TO_A_NAME), false)
+    transport.onStreamReset(0, 0x10c)
+    answer([])
+    await settle()
+    // One read that holds the request and what makes it malformed.
+    transport.onStreamData(4, Uint8Array.from([...headersFrame(CONNECT_IP), ...frame(0x02)]), false)
+    await settle()
+    expect([tunnels.size, internalErrors, rejected]).to.deep.equal([0, [], []])
+    expect(quic.commands.at(-1)).to.match(/^close/)
+  })
+})
