@@ -4,24 +4,26 @@
  *
  * What a profile leads to is computed from the profile, in virtual time, with the very moments at which datagrams were sent:
  *
- * - loss: the exact distribution of the number of lost packets (loss-count.ts), also for bursts;
+ * - loss: the exact distribution of the number of lost packets, also for bursts, and what a full queue drops in simulated runs
+ *   (netem-check-loss.ts);
  * - delay percentiles: Student's prediction interval of simulated runs. Each datagram may be late by twice as much as the datagram of
  *   the control run that was sent at the same moment was; it may not be early;
+ * - queue: the same for a flood, whose packets find the queue full;
  * - rate: Student's interval of how much longer or shorter batches of packets took than in virtual time;
  * - the rest: Clopper–Pearson, the packets counted for as many as they are worth by the spread of simulated runs.
  */
 
 import { mean, sampleStandardDeviation, sampleVariance } from 'simple-statistics'
-import { LinkDirection, UDP_WIRE_OVERHEAD } from '../link/link-direction.ts'
-import { expectedLoss } from '../link/loss.ts'
-import { fewestPacketsToSeeLoss, lossCountRange } from '../link/loss-count.ts'
+import { UDP_WIRE_OVERHEAD } from '../link/link-direction.ts'
 import { BATCH_MS } from '../link/precise-timer.ts'
 import type { Direction, Impairment } from '../link/profile.ts'
 import { acceptRate } from '../measure/acceptance.ts'
 import { firstWhole, studentQuantile } from '../measure/intervals.ts'
 import { percentile } from '../measure/statistics.ts'
 import { BATCHES, FLOOD_SKIP_MS, meanRate, TAIL } from './netem-check-flows.ts'
+import { expectLoss } from './netem-check-loss.ts'
 import type { ControlDatagram, FlowRecord } from './netem-check-probe.ts'
+import { SIMULATED_RUNS, type Simulated, simulate } from './netem-check-simulation.ts'
 
 /** 'unjudged': it could not be refused with so few measurements, or this machine spoilt them. */
 export type Verdict = 'ok' | 'refused' | 'unjudged'
@@ -45,7 +47,6 @@ export interface Line {
   note?: string
 }
 
-const SIMULATED_RUNS = 40
 /** A design effect estimated from 40 runs can be 1.7 times too small (three standard deviations). */
 const DESIGN_EFFECT_MARGIN = 1.7
 /** Two neighbours are not late by the same. */
@@ -53,57 +54,6 @@ const LATENESS_FACTOR = 2
 /** A machine that makes nearly everything late by so much cannot judge delays. */
 const TOO_BUSY_MS = 5
 const CLOCK_MS = 0.05
-
-// -- in virtual time -------------------------------------------------------------------------------------------------
-
-/** `sequences`: to which datagram each of the delays belongs. */
-export type Simulated = Omit<FlowRecord, 'flow' | 'sentMs'> & { sequences: number[] }
-
-const HELLO = -1
-
-/** The same datagrams at the same moments. `beganMs`: when the direction carried its first one. */
-export function simulate(
-  impairment: Impairment,
-  { flow, sentMs }: Pick<FlowRecord, 'flow' | 'sentMs'>,
-  beganMs: number,
-  seed: string,
-): Simulated {
-  const link = new LinkDirection(impairment, { seed, purpose: 'expectation' })
-  const seen = new Uint8Array(flow.packets)
-  const result = {
-    delays: [] as number[],
-    sequences: [] as number[],
-    arrivalsMs: [] as number[],
-    duplicates: 0,
-    corrupted: 0,
-    reordered: 0,
-  }
-  let newest = -1
-  const deliver = (_payload: Uint8Array, sequence: number, dueMs: number): void => {
-    if (sequence === HELLO) return
-    result.arrivalsMs.push(dueMs)
-    if (seen[sequence] === 1) {
-      result.duplicates++
-      return
-    }
-    seen[sequence] = 1
-    result.delays.push(dueMs - sentMs[sequence])
-    result.sequences.push(sequence)
-    if (sequence < newest) result.reordered++
-    else newest = sequence
-  }
-  link.enqueue(new Uint8Array(1), HELLO, Math.min(beganMs, sentMs[0]))
-  const corruptedBefore = link.counters.corrupted
-  // What is in it does not matter: one for all.
-  const payload = new Uint8Array(flow.payloadBytes)
-  for (let i = 0; i < flow.packets; i++) {
-    link.release(sentMs[i], deliver)
-    link.enqueue(payload, i, sentMs[i])
-  }
-  for (let due = link.nextDueMs(); due !== undefined; due = link.nextDueMs()) link.release(due, deliver)
-  result.corrupted = link.counters.corrupted - corruptedBefore
-  return result
-}
 
 // -- verdicts --------------------------------------------------------------------------------------------------------
 
@@ -125,7 +75,8 @@ export function judgeTrickle(
   const runs = Array.from({ length: SIMULATED_RUNS }, (_, i) =>
     simulate(impairment, got, circumstances.beganMs, `${circumstances.seed} expected ${i}`),
   )
-  const lines = [judgeLoss(impairment, got, runs, circumstances)]
+  const late = latenessOf(got, control)
+  const lines = [judgeLoss(impairment, got, runs, late, circumstances)]
   for (const name of ['duplicates', 'corrupted', 'reordered'] as const) {
     const line = judgeCount(
       name,
@@ -137,47 +88,47 @@ export function judgeTrickle(
     if (line.expected > 0 || line.measured > 0) lines.push(line)
   }
   if (got.delays.length === 0) return lines
-  // The control datagram nearest in time.
-  const late = Float64Array.from(
-    got.sentMs,
-    (() => {
-      let at = 0
-      return (sentMs: number) => {
-        while (at + 1 < control.length && control[at + 1].sentMs <= sentMs) at++
-        return Math.max(0, control[at]?.lateMs ?? 0)
-      }
-    })(),
-  )
-  for (const fraction of [0.1, 0.5]) lines.push(judgeDelay(fraction, got, runs, late))
+  for (const fraction of [0.1, 0.5]) lines.push(judgeDelay(`delay p${fraction * 100}`, fraction, got, runs, late))
   return lines
+}
+
+/** How late the control datagram nearest in time was, for each datagram. */
+function latenessOf({ sentMs }: FlowRecord, control: readonly ControlDatagram[]): Float64Array {
+  let at = 0
+  return sentMs.map(ms => {
+    while (at + 1 < control.length && control[at + 1].sentMs <= ms) at++
+    return Math.max(0, control[at]?.lateMs ?? 0)
+  })
 }
 
 function judgeLoss(
   impairment: Impairment,
   got: FlowRecord,
-  runs: readonly { delays: number[] }[],
-  { machineLosses }: Circumstances,
+  runs: readonly Simulated[],
+  late: Float64Array,
+  circumstances: Circumstances,
 ): Line {
   const n = got.flow.packets
   const lost = n - got.delays.length
-  // netem decides about a duplicate before the loss, and one of the two copies may survive: then there is no formula.
-  const range = impairment.duplicate.rate === 0 ? lossCountRange(impairment.loss, n, TAIL) : undefined
-  if (range === undefined) {
+  const { machineLosses } = circumstances
+  const loss = expectLoss(impairment, got, runs, late, circumstances)
+  if (loss === undefined) {
     const counts = runs.map(run => n - run.delays.length)
     return forgive(judgeCount('loss', got, lost, counts), lost, n, machineLosses)
   }
-  const needed = fewestPacketsToSeeLoss(impairment.loss, TAIL) as number
+  const { expected, low, high, needed } = loss
+  const measured = lost / n
   const line: Line = {
     direction: got.flow.direction,
     name: 'loss',
-    verdict: lost < range.low || lost > range.high ? 'refused' : n < needed ? 'unjudged' : 'ok',
+    verdict: measured < low || measured > high ? 'refused' : needed === undefined ? 'ok' : 'unjudged',
     unit: 'share',
-    measured: lost / n,
-    expected: expectedLoss(impairment.loss) ?? mean(runs.map(run => (n - run.delays.length) / n)),
-    low: range.low / n,
-    high: range.high / n,
+    measured,
+    expected,
+    low,
+    high,
     sampleSize: n,
-    ...(n < needed && { note: tooFew(needed) }),
+    ...(needed !== undefined && { note: tooFew(needed) }),
   }
   return forgive(line, lost, n, machineLosses)
 }
@@ -225,7 +176,13 @@ function judgeCount(name: string, got: FlowRecord, count: number, simulated: rea
   }
 }
 
-function judgeDelay(fraction: number, got: FlowRecord, runs: readonly Simulated[], late: Float64Array): Line {
+function judgeDelay(
+  name: string,
+  fraction: number,
+  got: FlowRecord,
+  runs: readonly Simulated[],
+  late: Float64Array,
+): Line {
   const of = (delays: readonly number[]) => percentile(ascending(delays), fraction)
   const usable = runs.filter(run => run.delays.length > 0)
   const { centre, half } = prediction(usable.map(run => of(run.delays)))
@@ -237,7 +194,7 @@ function judgeDelay(fraction: number, got: FlowRecord, runs: readonly Simulated[
   const machineMs = percentile(ascending(late), 0.1)
   return {
     direction: got.flow.direction,
-    name: `delay p${fraction * 100}`,
+    name,
     verdict: measured < low ? 'refused' : machineMs > TOO_BUSY_MS ? 'unjudged' : measured > high ? 'refused' : 'ok',
     unit: 'ms',
     measured,
@@ -259,6 +216,25 @@ function prediction(values: number[]): { centre: number; half: number } {
   if (n < 2) return { centre: values[0] ?? Number.NaN, half: Number.POSITIVE_INFINITY }
   const half = studentQuantile(TAIL, n - 1) * sampleStandardDeviation(values) * Math.sqrt(1 + 1 / n)
   return { centre: mean(values), half }
+}
+
+/**
+ * How long packets of a flood take, which is how much the queue in front of the bottleneck holds. A datagram that reaches the link late
+ * finds the same queue and has waited longer, so here too a link may seem slower than it is, and not faster.
+ */
+export function judgeQueue(
+  impairment: Impairment,
+  got: FlowRecord,
+  control: readonly ControlDatagram[],
+  { beganMs, seed, machineLosses }: Circumstances,
+): Line[] {
+  if (got.delays.length === 0) return []
+  const runs = Array.from({ length: SIMULATED_RUNS }, (_, i) =>
+    simulate(impairment, got, beganMs, `${seed} queue ${i}`),
+  )
+  const line = judgeDelay('queue p50', 0.5, got, runs, latenessOf(got, control))
+  if (line.verdict !== 'refused' || machineLosses === 0) return [line]
+  return [{ ...line, verdict: 'unjudged', note: 'this machine lost datagrams, or does not tell' }]
 }
 
 /**

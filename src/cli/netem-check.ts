@@ -13,7 +13,14 @@ import { EmulatorError } from '../link/udp-socket.ts'
 import { DEFAULT_FALSE_ALARM } from '../measure/acceptance.ts'
 import { percentile } from '../measure/statistics.ts'
 import { floodFlow, trickleFlow, trickleSpacingMs } from './netem-check-flows.ts'
-import { type Circumstances, judgeRate, judgeTrickle, type Line, type Verdict } from './netem-check-judge.ts'
+import {
+  type Circumstances,
+  judgeQueue,
+  judgeRate,
+  judgeTrickle,
+  type Line,
+  type Verdict,
+} from './netem-check-judge.ts'
 import { type ControlDatagram, type Link, Probe, StoppedError } from './netem-check-probe.ts'
 import { bitrate, clip, percent, seconds, wrap } from './netem-show.ts'
 
@@ -32,6 +39,7 @@ export const CheckStatus = { ok: 0, refused: 1, unjudged: 3, interrupted: 130 } 
 
 /** One control datagram for so many of the link's. */
 const CONTROL_EVERY = 2
+const FLOOD_CONTROL_EVERY = 8
 
 /**
  * Measures one profile after the other and prints a line for each thing that was measured, as soon as it is. Returns the exit
@@ -124,15 +132,21 @@ async function* measure(
   const flows = floods.filter(flood => typeof flood === 'object')
   const records = await probe.run(flows, {
     inBursts: true,
+    onSent: (direction, sequence) => {
+      if (sequence % FLOOD_CONTROL_EVERY === 0) probe.sendControl(direction)
+    },
     onProgress: share => output.progress(`rate, ${Math.floor(share * 100)} %`),
   })
+  const floodControl = probe.takeControl()
   for (const [i, direction] of DIRECTIONS.entries()) {
     const flood = floods[i]
     if (flood === undefined) continue
     const record = records.find(({ flow }) => flow === flood)
-    yield record === undefined
-      ? unjudgedRate(direction, link[direction], String(flood))
-      : judgeRate(link[direction], record, await circumstances(direction))
+    if (record === undefined) yield unjudgedRate(direction, link[direction], String(flood))
+    else {
+      yield judgeRate(link[direction], record, await circumstances(direction))
+      yield* judgeQueue(link[direction], record, floodControl[direction], await circumstances(direction))
+    }
   }
 }
 

@@ -5,6 +5,7 @@
  * probability of "k lost, and in this state" follows packet by packet, and no approximation is needed to say which counts would be
  * a surprise.
  */
+import { likelyCounts } from '../measure/count-distribution.ts'
 import type { LossModel } from './profile.ts'
 
 interface Transition {
@@ -98,12 +99,7 @@ export function lossCountRange(
   tail: number,
 ): { low: number; high: number } | undefined {
   const distribution = lossCountDistribution(model, packets)
-  if (distribution === undefined) return undefined
-  let low = 0
-  for (let below = distribution[0]; below <= tail && low < packets; below += distribution[low]) low++
-  let high = packets
-  for (let above = distribution[packets]; above <= tail && high > 0; above += distribution[high]) high--
-  return { low, high }
+  return distribution && likelyCounts(distribution, tail)
 }
 
 /**

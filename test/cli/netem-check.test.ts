@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { floodFlow, trickleFlow, trickleSpacingMs } from '../../src/cli/netem-check-flows.ts'
-import { judgeRate, judgeTrickle, type Line, simulate } from '../../src/cli/netem-check-judge.ts'
+import { judgeRate, judgeTrickle, type Line } from '../../src/cli/netem-check-judge.ts'
 import type { Flow, FlowRecord } from '../../src/cli/netem-check-probe.ts'
+import { simulate } from '../../src/cli/netem-check-simulation.ts'
 import { loadProfile } from '../../src/link/load-profile.ts'
 import type { Impairment } from '../../src/link/profile.ts'
 
