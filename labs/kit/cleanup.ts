@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startedByNohup } from '../../src/cli/hangup.ts'
 
 /** One closing step may take this long, then the next one is tried. */
 const STEP_TIMEOUT_MS = 6000
@@ -77,7 +78,7 @@ export function endCleanly(stop: AbortController): void {
   }
   process.on('SIGINT', () => end(130))
   process.on('SIGTERM', () => end(143))
-  process.on('SIGHUP', () => end(129))
-  // The reader of our output has gone away, as `| head` does.
-  process.stdout.on('error', () => end(0))
+  process.on('SIGHUP', startedByNohup() ? () => {} : () => end(129))
+  // The reader of our output has gone away, as `| head` does; anything else, such as a full disk, is a failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'EPIPE' ? 0 : 1))
 }

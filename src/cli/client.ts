@@ -7,7 +7,7 @@ import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { VERSION } from '../version.ts'
-import { interrupted, runCommand } from './run-command.ts'
+import { goOnWithoutReader, interrupted, readerGone, runCommand } from './run-command.ts'
 
 interface Options {
   config: string
@@ -44,6 +44,7 @@ await runCommand(async () => {
 })
 
 async function stayOpen(client: MasqueClient): Promise<void> {
+  goOnWithoutReader()
   const stopped = interrupted()
   client.on('changed', info => show('changed', info))
   client.on('down', error => print({ event: 'down', reason: error.message }, `down        ${error.message}`))
@@ -60,9 +61,11 @@ async function stayOpen(client: MasqueClient): Promise<void> {
 }
 
 async function pingAll(client: MasqueClient): Promise<void> {
+  const gone = readerGone()
   let answered = 0
   for (const target of options.ping) {
     for (let i = 1; i <= options.count; i++) {
+      if (gone.aborted) return
       if (i > 1) await new Promise(resolve => setTimeout(resolve, options.interval))
       try {
         const reply = await client.ping(target, { size: options.size, hopCount: options.ttl })

@@ -7,6 +7,19 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1)
 }
 
+// The reader of our output may have gone, as after `| head`: that is no error, and the command goes on to its end. Whatever else keeps
+// the output from being written is one, so that nobody takes half of it for the whole.
+let incomplete = false
+process.stdout.on('error', error => {
+  if (error.code === 'EPIPE' || incomplete) return
+  incomplete = true
+  console.error(`standard output cannot be written (${error.code}): what was printed is not complete`)
+})
+process.stderr.on('error', () => {})
+process.on('exit', status => {
+  if (incomplete && status === 0) process.exitCode = 1
+})
+
 const [command, ...rest] = process.argv.slice(2)
 const commands = {
   lab: '../../labs/kit/cli.ts',

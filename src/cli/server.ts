@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { loadServerConfig } from '../server/config.ts'
 import { MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
-import { interrupted, runCommand } from './run-command.ts'
+import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
 const program = new Command('npm run server --')
   .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
@@ -20,6 +20,7 @@ await runCommand(async () => {
     console.log(`${options.config}: the configuration is valid`)
     return
   }
+  goOnWithoutReader()
   const server = await MasqueServer.start(config)
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()

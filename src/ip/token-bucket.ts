@@ -24,6 +24,12 @@ export class TokenBucket {
     return this.#tokens >= 1
   }
 
+  /** Has nothing been taken for so long that it is as if new? */
+  get isFull(): boolean {
+    this.#fill()
+    return this.#tokens >= this.#burst
+  }
+
   /** Takes a token; false when there is none. */
   take(): boolean {
     if (!this.isAvailable) return false

@@ -1,6 +1,7 @@
 /** The log: one JSON object a line on standard error, so that standard output stays free for results. */
-import { type DestinationStream, destination, type Logger, pino } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import type { LogLevel } from '../config/sections.ts'
+import { standardErrorLines } from './line-writer.ts'
 
 export type { Logger } from 'pino'
 
@@ -23,8 +24,9 @@ export interface LoggerOptions {
  * a text, by the word "Bearer" in front of them.
  *
  * Lines are written synchronously: a program that ends, for whatever reason, has written its last words. There is no worker thread.
+ * Nobody waits for the reader, either: see `LineWriter`.
  */
-export function createLogger({ level, to = destination({ dest: 2, sync: true }) }: LoggerOptions): Logger {
+export function createLogger({ level, to = standardErrorLines() }: LoggerOptions): Logger {
   return pino(
     {
       level,

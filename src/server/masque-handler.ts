@@ -4,7 +4,6 @@
  * A request for CONNECT-IP becomes a `ProxyTunnel`, or a refusal with its reason; anything else gets a small page.
  */
 
-import type { Logger } from 'pino'
 import { ENCAPSULATION_HEADER, ENCAPSULATIONS, type Encapsulation } from '../carriers/carrier.ts'
 import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
@@ -23,6 +22,7 @@ import type { H3Event, Header } from '../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
 import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { IpAddress } from '../ip/address.ts'
+import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import type { Authorisation } from './authorise.ts'
 import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
@@ -44,7 +44,8 @@ export interface OpenTunnel {
 
 /** What a handler takes from the server. */
 export interface HandlerContext extends TunnelContext {
-  readonly log: Logger
+  /** What a client can cause is written to a log with a budget. */
+  readonly logBudget: LogBudget
   readonly template: PathTemplate
   readonly encapsulations: readonly Encapsulation[]
   readonly draining: boolean
@@ -67,9 +68,9 @@ export interface HandlerContext extends TunnelContext {
 
 export class MasqueHandler implements H3Owner {
   readonly transport: H3Transport
+  readonly log: BoundedLog
   readonly #context: HandlerContext
   readonly #quic: QuicConnection
-  readonly #log: Logger
   readonly #tunnels = new Map<number, OpenTunnel>()
   /**
    * Requests that cannot be answered yet (see `#waitFor`), with the capsules that the client has sent ahead. They count as
@@ -85,7 +86,8 @@ export class MasqueHandler implements H3Owner {
   constructor(quic: QuicConnection, context: HandlerContext) {
     this.#quic = quic
     this.#context = context
-    this.#log = context.log.child({ connection: quic.id, remote: `${quic.remote.host}:${quic.remote.port}` })
+    const { host, port } = quic.remote
+    this.log = context.logBudget.forConnection(host, { connection: quic.id, remote: `${host}:${port}` })
     this.transport = new H3Transport(quic, this)
   }
 
@@ -107,7 +109,7 @@ export class MasqueHandler implements H3Owner {
   onReady(): void {
     this.#ready = true
     this.#context.connected(this.#quic)
-    this.#log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.handshakeMs }, 'QUIC connected')
+    this.log.debug({ resumed: this.#quic.resumed, handshakeMs: this.#quic.handshakeMs }, 'QUIC connected')
   }
 
   onSettings(): void {
@@ -130,7 +132,7 @@ export class MasqueHandler implements H3Owner {
         return
       case 'stream-error':
         this.#pending.delete(event.streamId)
-        this.#log.warn({ streamId: event.streamId, code: errorName(event.code) }, `stream error: ${event.reason}`)
+        this.log.warn({ streamId: event.streamId, code: errorName(event.code) }, `stream error: ${event.reason}`)
         return
     }
   }
@@ -138,7 +140,7 @@ export class MasqueHandler implements H3Owner {
   onStreamFailed(streamId: number, error: unknown): void {
     this.#pending.delete(streamId)
     if (error instanceof PeerFieldSectionLimit) {
-      this.#log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
+      this.log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
     } else this.#context.internalError(error)
     this.#context.rejected(this.#quic, undefined, error instanceof Error ? error.message : String(error))
   }
@@ -257,7 +259,7 @@ export class MasqueHandler implements H3Owner {
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return
-        this.#log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
+        this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
         this.#context.tunnelClosed(tunnel, reason)
       },
     })
@@ -268,7 +270,7 @@ export class MasqueHandler implements H3Owner {
     this.#context.tunnelOpened(tunnel)
     // After the answer has left: the client need not wait for our log.
     setImmediate(() =>
-      this.#log.info(
+      this.log.info(
         {
           tunnel: id,
           identity,
@@ -300,7 +302,7 @@ export class MasqueHandler implements H3Owner {
     this.#context.rejected(this.#quic, undefined, reason)
     if (error instanceof MalformedRequest) {
       // RFC 9114 §4.1.2: malformed requests are stream errors.
-      this.#log.warn({ streamId }, `malformed request: ${reason}`)
+      this.log.warn({ streamId }, `malformed request: ${reason}`)
       this.transport.h3.resetStream(streamId, error.code)
       this.transport.flush()
       return
@@ -310,7 +312,7 @@ export class MasqueHandler implements H3Owner {
       PROXY_NAME,
     )
     if (rejection?.status === 401) headers.push(['www-authenticate', `Bearer realm="${PROXY_NAME}"`])
-    this.#log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
+    this.log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
     this.#respondWhole(streamId, headers, '')
   }
 

@@ -125,6 +125,10 @@ export class ServerMetrics {
       counters.handshakes,
       Object.entries(status.handshakes).map(([result, count]) => [{ result }, count]),
     )
+    setCounter(counters.logLinesLost, [
+      [{ reason: 'not_written' }, status.log.linesLost],
+      [{ reason: 'left_out' }, status.log.linesLeftOut],
+    ])
     this.#addUpQuic(connections)
     const totals = this.#quicTotals
     setCounter(counters.quicPackets, [
@@ -185,6 +189,7 @@ function makeCounters(registers: Registry[]) {
     dropped: counter('packets_dropped_total', 'IP packets that were dropped, by reason.', ['reason']),
     errors: counter('errors_total', 'Errors, by type.', ['type']),
     handshakes: counter('handshakes_total', 'QUIC handshakes, by what became of them.', ['result']),
+    logLinesLost: counter('log_lines_lost_total', 'Lines that are missing in the log, by reason.', ['reason']),
     quicPackets: counter('quic_packets_total', "QUIC packets of the clients' connections.", ['direction']),
     quicLost: counter('quic_packets_lost_total', 'QUIC packets that were declared lost.'),
     quicStreams: counter('quic_streams_opened_total', "QUIC streams that were opened on the clients' connections."),

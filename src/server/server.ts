@@ -19,6 +19,8 @@ import type { Header } from '../http3/connection.ts'
 import { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import { standardErrorLines } from '../log/line-writer.ts'
+import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
 import { describeClose } from '../quic/close-reason.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
@@ -61,6 +63,7 @@ interface LogRecord {
 export class MasqueServer {
   readonly config: ServerConfig
   readonly #log: Logger
+  readonly #logBudget: LogBudget
   readonly #startedAt = Date.now()
   readonly #tunnels = new Map<string, OpenTunnel>()
   readonly #tunnelsByIdentity = new Map<string, number>()
@@ -94,6 +97,7 @@ export class MasqueServer {
   private constructor(config: ServerConfig, options: ServerOptions) {
     this.config = config
     this.#log = options.logger ?? createLogger({ level: config.log.level })
+    this.#logBudget = new LogBudget(this.#log)
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
       if (prefix === undefined) continue
       const taken = config.hosts.map(host => host[`ipv${prefix.version}`]).filter(address => address !== undefined)
@@ -115,7 +119,7 @@ export class MasqueServer {
     const server = this
     const resolveName = options.resolveName ?? resolveWithSystem
     this.#context = {
-      log: this.#log,
+      logBudget: this.#logBudget,
       template: parsePathTemplate(config.tunnel.template),
       encapsulations: config.tunnel.encapsulations,
       pools: this.#pools,
@@ -198,6 +202,7 @@ export class MasqueServer {
       bytes,
       handshakes: { accepted, retried, rejected: rejected.limit + rejected.token + rejected.version },
       routes: this.#context.routes.map(describeRoute),
+      log: { linesLost: standardErrorLines().lost, linesLeftOut: this.#logBudget.leftOut },
       draining: this.#draining,
     }
   }
@@ -261,6 +266,7 @@ export class MasqueServer {
     await this.#endpoint?.close()
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
+    this.#logBudget.close()
   }
 
   // -- starting ------------------------------------------------------------------------------------------------
@@ -348,13 +354,13 @@ export class MasqueServer {
     const { quic } = handler.transport
     const text = describeClose(reason)
     if (reason.source !== 'local' && !isOrderly(reason)) this.metrics.countError('connection')
-    this.#log.info({ connection: quic.id, remote: `${quic.remote.host}:${quic.remote.port}` }, `closed: ${text}`)
+    handler.log.info({}, `closed: ${text}`)
     this.#logConnection('closed', quic, undefined, text)
   }
 
   #internalError(error: unknown): void {
     this.metrics.countError('internal')
-    this.#log.error({ err: error }, 'internal error')
+    this.#logBudget.forNobody().error({ err: error }, 'internal error')
   }
 
   #logConnection(

@@ -13,6 +13,12 @@ export interface ServerStatus {
   bytes: { fromClients: number; toClients: number }
   handshakes: { accepted: number; rejected: number; retried: number }
   routes: string[]
+  log: {
+    /** Lines that could not be written: a full disk, a reader that had gone or did not read. */
+    linesLost: number
+    /** Lines that were not written because a client caused too many. */
+    linesLeftOut: number
+  }
   draining: boolean
 }
 

@@ -19,6 +19,7 @@ export class FakeApiSource implements ApiSource {
     bytes: { fromClients: 120_000, toClients: 80_000 },
     handshakes: { accepted: 7, rejected: 1, retried: 2 },
     routes: ['10.89.0.0/24'],
+    log: { linesLost: 0, linesLeftOut: 0 },
     draining: false,
   }
   currentClients: ClientInfo[] = [client('aa/0', 10, 100), client('aa/4', 10, 100), client('bb/0', 30, 50)]

@@ -1,11 +1,12 @@
 import { expect } from 'chai'
-import pino from 'pino'
 import { RequestRejected } from '../../src/connect-ip/request.ts'
 import { DEFAULT_PATH_TEMPLATE, parsePathTemplate } from '../../src/connect-ip/uri-template.ts'
 import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 import { H3Connection, type H3Event, type Header } from '../../src/http3/connection.ts'
 import { AddressPool } from '../../src/ip/address-pool.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { LogBudget } from '../../src/log/log-budget.ts'
+import { createLogger } from '../../src/log/logger.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
 import { PacketProcessor } from '../../src/server/packet-processor.ts'
 import { policyRoutes } from '../../src/server/proxy-tunnel.ts'
@@ -27,7 +28,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
   const tunnels = new Map<string, OpenTunnel>()
   const now = () => 0
   const context: HandlerContext = {
-    log: pino({ level: 'silent' }),
+    logBudget: new LogBudget(createLogger({ level: 'silent' })),
     template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
     encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
     pools,

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { cleanUpEverything } from '../cleanup.ts'
+import { cleanUpEverything, endCleanly } from '../cleanup.ts'
 import { findLab, loadLabs, ROOT } from '../registry.ts'
 import type { Lab } from '../types.ts'
 import { toCsv } from './csv.ts'
@@ -176,21 +176,7 @@ function progressLine(): (text: string) => void {
   return text => stderr.write(`\r\x1b[K${text.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))}`)
 }
 
-function endCleanly(): void {
-  let ending = false
-  const end = (status: number) => {
-    if (ending) process.exit(status)
-    ending = true
-    stop.abort(new Error('stopped'))
-    void cleanUpEverything().then(() => process.exit(status))
-  }
-  process.on('SIGINT', () => end(130))
-  process.on('SIGTERM', () => end(143))
-  process.on('SIGHUP', () => end(129))
-  process.stdout.on('error', () => end(0))
-}
-
-endCleanly()
+endCleanly(stop)
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
