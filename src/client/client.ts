@@ -7,13 +7,10 @@
  *   await client.close()
  */
 
-import { lookup } from 'node:dns/promises'
 import { EventEmitter } from 'node:events'
-import { isIP } from 'node:net'
 import type { Logger } from 'pino'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import { parseUriTemplate } from '../connect-ip/uri-template.ts'
 import { ALL_NODES, probeLink } from '../hosts/link-probe.ts'
 import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
@@ -22,9 +19,10 @@ import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import type { ClientConfig } from './config.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, errorFromFailure } from './errors.ts'
 import { PacketInbox } from './packet-inbox.ts'
-import { type ProxyAddress, Session, type TunnelInfo } from './session.ts'
+import { type ResolveHost, resolveProxy } from './proxy-address.ts'
+import { Session, type TunnelInfo } from './session.ts'
 
 export { ClientError } from './errors.ts'
 export type { TunnelInfo } from './session.ts'
@@ -38,6 +36,8 @@ export interface ClientEvents {
   down: [error: ClientError]
   /** The next attempt begins in `delayMs`. */
   reconnecting: [delayMs: number, attempt: number]
+  /** The attempt that was announced by `reconnecting` has failed. */
+  attemptFailed: [error: ClientError, attempt: number]
   /** No further attempt will be made. */
   gaveUp: [error: ClientError]
 }
@@ -46,6 +46,8 @@ export interface ClientOptions {
   logger?: Logger
   /** For tests: 0 ≤ random() < 1, spreads out the reconnects of many clients. */
   random?: () => number
+  /** For tests: instead of the system's resolver. */
+  resolve?: ResolveHost
 }
 
 export class MasqueClient extends EventEmitter<ClientEvents> {
@@ -54,6 +56,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   readonly host = new UserspaceHost()
   readonly #log: Logger
   readonly #random: () => number
+  readonly #resolve: ResolveHost | undefined
   #session: Session | undefined
   #resumption: Uint8Array | undefined
   #closing = false
@@ -66,6 +69,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.config = config
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#random = options.random ?? Math.random
+    this.#resolve = options.resolve
     this.host.send = packet => this.#send(packet)
   }
 
@@ -81,11 +85,11 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   async #connect(): Promise<TunnelInfo> {
-    const remote = await resolveProxy(this.config)
+    const proxy = await resolveProxy(this.config, this.#resolve)
     if (this.#closing) throw new ClientError('tunnel', 'the client was closed while it was connecting')
     const session = new Session({
       config: this.config,
-      remote,
+      proxy,
       log: this.#log,
       resumption: this.#resumption,
       onPacket: packet => {
@@ -238,25 +242,17 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#log.info({ attempt, delayMs }, 'reconnecting')
     this.emit('reconnecting', delayMs, attempt)
     this.#retryTimer = setTimeout(() => {
-      this.connect().catch(error => this.#scheduleReconnect(attempt + 1, error as ClientError))
+      this.connect().catch(error => this.#attemptFailed(attempt, error))
     }, delayMs)
   }
-}
 
-/** Where to connect to, from the template and the overrides beside it. */
-async function resolveProxy(config: ClientConfig): Promise<ProxyAddress> {
-  const url = new URL(parseUriTemplate(config.proxy.template).text.replace(/[{].*$/, ''))
-  const templateHost = url.hostname.replace(/^\[|\]$/g, '')
-  const host = config.proxy.address?.host ?? templateHost
-  const port = config.proxy.address?.port ?? (url.port === '' ? 443 : Number(url.port))
-  // The template says whom the certificate must be for; the address beside it says only where to find them.
-  const serverName = config.tls.serverName ?? templateHost
-  if (isIP(host) !== 0) return { host, port, serverName }
-  try {
-    // IPv4 first: `localhost` is ::1 on some machines and 127.0.0.1 on others, and the example server is on the latter.
-    const { address } = await lookup(host, { order: 'ipv4first' } as never)
-    return { host: address, port, serverName }
-  } catch (error) {
-    throw new ClientError('network', `the proxy's name ${host} cannot be resolved: ${(error as Error).message}`)
+  /** Whatever an attempt fails with, a client that was connected before goes on as that allows. */
+  #attemptFailed(attempt: number, failure: unknown): void {
+    if (this.#closing) return
+    const error = errorFromFailure(failure, 'the proxy')
+    if (error.kind === 'internal') this.#log.error({ err: error.cause }, 'internal error')
+    else this.#log.warn({ attempt, err: { kind: error.kind, message: error.message } }, 'attempt failed')
+    this.emit('attemptFailed', error, attempt)
+    this.#scheduleReconnect(attempt + 1, error)
   }
 }

@@ -1,8 +1,10 @@
 /** Why a client could not connect, or is no longer connected. */
 
+import { ConfigError } from '../config/config-error.ts'
 import { describeClose } from '../quic/close-reason.ts'
 import type { QuicCloseReason } from '../quic/quic.ts'
 import { cryptoErrorAlert, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
+import { TlsConfigError } from '../server/tls-config.ts'
 
 /**
  *   config    the configuration cannot work; nothing was sent
@@ -13,8 +15,18 @@ import { cryptoErrorAlert, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert 
  *   http      the proxy answered the request with a status other than 2xx
  *   protocol  the proxy broke a rule, or is no HTTP/3 server
  *   tunnel    the tunnel was opened and ended again
+ *   internal  a bug of ours; `cause` has it
  */
-export type ClientErrorKind = 'config' | 'network' | 'timeout' | 'tls' | 'refused' | 'http' | 'protocol' | 'tunnel'
+export type ClientErrorKind =
+  | 'config'
+  | 'network'
+  | 'timeout'
+  | 'tls'
+  | 'refused'
+  | 'http'
+  | 'protocol'
+  | 'tunnel'
+  | 'internal'
 
 export class ClientError extends Error {
   override name = 'ClientError'
@@ -22,20 +34,28 @@ export class ClientError extends Error {
   readonly tlsAlert: TlsAlert | undefined
   readonly status: number | undefined
 
-  constructor(kind: ClientErrorKind, message: string, details: { tlsAlert?: TlsAlert; status?: number } = {}) {
-    super(message)
+  constructor(
+    kind: ClientErrorKind,
+    message: string,
+    details: { tlsAlert?: TlsAlert; status?: number; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.kind = kind
     this.tlsAlert = details.tlsAlert
     this.status = details.status
   }
 
-  /** Whether trying again later can help. A wrong token or certificate stays wrong. */
+  /**
+   * Whether trying again later can help. A wrong token or certificate stays wrong; after a bug of ours, trying again costs
+   * less than giving up.
+   */
   get retryable(): boolean {
     switch (this.kind) {
       case 'network':
       case 'timeout':
       case 'refused':
       case 'tunnel':
+      case 'internal':
         return true
       case 'http':
         return this.status !== undefined && (this.status >= 500 || this.status === 429)
@@ -58,11 +78,11 @@ export function errorFromClose(reason: QuicCloseReason, remote: string): ClientE
     return new ClientError('tls', whoseTlsFault(reason, tlsAlert, remote) + alert, { tlsAlert })
   }
   if (reason.source === 'timeout') return new ClientError('timeout', `no answer from ${remote}`)
-  if (reason.source === 'local' && /ECONNREFUSED/.test(reason.reason)) {
-    return new ClientError('network', `nobody listens at ${remote}: is the proxy running?`)
-  }
   if (reason.source === 'local' && !reason.application) {
-    return new ClientError('network', `${remote} cannot be reached: ${reason.reason}`)
+    return new ClientError(
+      'network',
+      describeUnreachable(/\bE[A-Z]{3,}\b/.exec(reason.reason)?.[0], reason.reason, remote),
+    )
   }
   return new ClientError('refused', `connection to ${remote} closed ${describeClose(reason)}`)
 }
@@ -70,4 +90,41 @@ export function errorFromClose(reason: QuicCloseReason, remote: string): ClientE
 function whoseTlsFault({ source }: QuicCloseReason, alert: TlsAlert, remote: string): string {
   if (isAboutTrust(alert)) return source === 'local' ? 'we do not trust the proxy' : 'the proxy does not trust us'
   return `the TLS handshake with ${remote} was ended by ${source === 'local' ? 'us' : 'the proxy'}`
+}
+
+/**
+ * What any failure of an attempt means to a client that was connected before: what the system refused passes, a
+ * configuration that no longer works stays so. Anything else is a bug of ours, `internal`, with the error as its cause.
+ */
+export function errorFromFailure(error: unknown, remote: string): ClientError {
+  if (error instanceof ClientError) return error
+  if (error instanceof ConfigError || error instanceof TlsConfigError) {
+    return new ClientError('config', error.message, { cause: error })
+  }
+  const { code, syscall, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>
+  if (code !== undefined && syscall !== undefined && message !== undefined) {
+    return new ClientError('network', describeUnreachable(code, message, remote), { cause: error })
+  }
+  return new ClientError('internal', `internal error: ${message ?? String(error)}`, { cause: error })
+}
+
+/** Why the system would not send to `remote`, and what to look at. `code` as in errno(3). */
+function describeUnreachable(code: string | undefined, message: string, remote: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `nobody listens at ${remote}: is the proxy running?`
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+      return `there is no way to ${remote} (${code}): is this machine connected to a network that leads there?`
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+      return `the host of ${remote} cannot be reached (${code}): is the address right, and is the host up?`
+    case 'EADDRNOTAVAIL':
+      return `this machine has no address from which ${remote} can be reached (${code}): is the right interface up?`
+    case 'EACCES':
+    case 'EPERM':
+      return `the system lets nothing out to ${remote} (${code}): look for a firewall, a forbidden route, a broadcast address`
+    default:
+      return `${remote} cannot be reached: ${message}`
+  }
 }

@@ -21,7 +21,9 @@ import { QuicEndpoint } from '../quic/endpoint.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { loadClientTlsConfig } from '../server/tls-config.ts'
 import type { ClientConfig } from './config.ts'
+import { addressText, Dial } from './dial.ts'
 import { ClientError, errorFromClose } from './errors.ts'
+import type { ProxyAddress } from './proxy-address.ts'
 import { readToken } from './token.ts'
 
 /** How long the proxy may take for the whole of it: handshake, answer, addresses. */
@@ -45,16 +47,9 @@ export interface TunnelInfo {
   readonly remote: string
 }
 
-export interface ProxyAddress {
-  readonly host: string
-  readonly port: number
-  /** The name or IP address that the certificate must be for. */
-  readonly serverName: string
-}
-
 export interface SessionOptions {
   config: ClientConfig
-  remote: ProxyAddress
+  proxy: ProxyAddress
   log: Logger
   resumption?: Uint8Array
   onPacket(packet: Uint8Array): void
@@ -74,7 +69,9 @@ export class Session implements H3Owner {
   tunnel: Tunnel | undefined
   readonly #options: SessionOptions
   readonly #log: Logger
-  readonly #remoteText: string
+  /** All addresses that are tried, then the one that answered. */
+  #remoteText: string
+  #dial: Dial | undefined
   #quic: QuicConnection | undefined
   #transport: H3Transport | undefined
   #carrier: H3Carrier | undefined
@@ -96,8 +93,7 @@ export class Session implements H3Owner {
   constructor(options: SessionOptions) {
     this.#options = options
     this.#log = options.log
-    const { host, port } = options.remote
-    this.#remoteText = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    this.#remoteText = options.proxy.addresses.map(addressText).join(', ')
   }
 
   get open(): boolean {
@@ -132,7 +128,7 @@ export class Session implements H3Owner {
   }
 
   async connect(): Promise<TunnelInfo> {
-    const { config, remote } = this.#options
+    const { config, proxy } = this.#options
     const tls = loadClientTlsConfig(config.tls)
     this.#prepared = this.#prepare()
     let timer: NodeJS.Timeout | undefined
@@ -144,29 +140,35 @@ export class Session implements H3Owner {
         )
       }, CONNECT_TIMEOUT_MS)
     })
-    try {
-      this.#quic = await QuicEndpoint.connect({
-        remote,
-        serverName: remote.serverName,
-        tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
-        insecure: config.tls.insecure,
-        session: this.#options.resumption,
-        settings: quicSettings(config.quic),
-        onError: error => this.#log.error({ err: error }, 'internal error'),
-      })
-      this.#transport = new H3Transport(this.#quic, this)
-      this.#quic.handler = this.#transport
-      // Closed, or out of time, in the meantime.
-      if (this.#ended) this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
-    } catch (error) {
-      this.#fail(error instanceof ClientError ? error : new ClientError('network', (error as Error).message))
-    }
+    this.#dial = new Dial({
+      addresses: proxy.addresses,
+      connect: remote =>
+        QuicEndpoint.connect({
+          remote,
+          serverName: proxy.serverName,
+          tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
+          insecure: config.tls.insecure,
+          session: this.#options.resumption,
+          settings: quicSettings(config.quic),
+          onError: error => this.#log.error({ err: error }, 'internal error'),
+        }),
+      onConnected: quic => {
+        this.#quic = quic
+        this.#remoteText = addressText(quic.remote)
+        this.#transport = new H3Transport(quic, this)
+        return this.#transport
+      },
+      onFailed: error => this.#fail(error),
+      onError: error => this.#log.error({ err: error }, 'internal error'),
+    })
+    this.#dial.start()
     return settled.finally(() => clearTimeout(timer))
   }
 
   /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */
   async close(): Promise<void> {
     if (!this.#up) this.#fail(new ClientError('tunnel', 'the client was closed while it was connecting'))
+    if (this.#quic === undefined) await Promise.race([this.#dial?.cancel(), delay(CLOSE_TIMEOUT_MS)])
     if (this.#quic === undefined || this.#quic.closed) return
     const ended = new Promise<void>(resolve => {
       this.#onEnded = resolve
@@ -367,6 +369,7 @@ export class Session implements H3Owner {
     this.#ended = true
     this.#session = this.#quic?.session
     this.#quic?.close(H3ErrorCode.H3_NO_ERROR, '')
+    void this.#dial?.cancel()
     if (this.#up) this.#options.onLost(error)
     else this.#settle?.reject(error)
   }

@@ -14,7 +14,7 @@ import { FrameType } from '../../src/http3/frames.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, startHostileProxy } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
+import { closeLoopback, connectClient, failure, newClient, ping, startServer } from '../support/loopback.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -353,13 +353,55 @@ describe('the client', () => {
       // Somebody who never answers, so that the client is still connecting, however busy the machine.
       const silent = createSocket('udp4')
       await new Promise<void>(resolve => silent.bind(0, '127.0.0.1', resolve))
+      const heard = new Promise(resolve => silent.once('message', resolve))
       const other = await newClient({ address: { host: '127.0.0.1', port: silent.address().port } })
       const connecting = failure(other.connect(), ClientError)
-      await until(() => other.session?.quic)
+      await heard
       await other.close()
       expect((await connecting).message).to.match(/closed while it was connecting/)
       silent.close()
     })
+  })
+
+  it('takes the next address of the proxy’s name when the first is dead', async function () {
+    // On Linux all of 127.0.0.0/8 is this machine.
+    if (process.platform !== 'linux') this.skip()
+    const server = await startServer()
+    const { port } = server.address
+    const silent = createSocket('udp4')
+    await new Promise<void>(resolve => silent.bind(port, '127.0.0.2', resolve))
+    try {
+      const client = await newClient(
+        server,
+        { proxy: { address: { host: 'proxy.example', port } } },
+        { resolve: async () => ['127.0.0.2', '127.0.0.3', '127.0.0.1'] },
+      )
+      // 127.0.0.2 says nothing, at 127.0.0.3 nobody listens.
+      expect((await client.connect()).remote).to.equal(`127.0.0.1:${port}`)
+      await ping(client, '10.90.0.1')
+      await client.close()
+      await server.close()
+      expect(server.status()).to.include({ tunnelsTotal: 1 })
+    } finally {
+      silent.close()
+    }
+  })
+
+  it('names every address when none of them leads anywhere', async function () {
+    if (process.platform !== 'linux') this.skip()
+    const server = await startServer()
+    const { port } = server.address
+    await server.close()
+    const client = await newClient(
+      server,
+      { proxy: { address: { host: 'proxy.example', port } } },
+      { resolve: async () => ['127.0.0.1', '127.0.0.3'] },
+    )
+    const error = await failure(client.connect(), ClientError)
+    expect(error).to.include({ kind: 'network' })
+    expect(error.message).to.equal(
+      `nobody listens at 127.0.0.1:${port}: is the proxy running?; nobody listens at 127.0.0.3:${port}: is the proxy running?`,
+    )
   })
 
   it('makes one tunnel however often it is asked to connect', async () => {
@@ -418,6 +460,41 @@ describe('the client', () => {
       const strict = startServerAfter(first, port)
       expect(await gaveUp).to.include({ kind: 'http', status: 401 })
       await strict
+    })
+
+    it('goes on when an attempt fails with something that nobody foresaw, or with a name that is not resolved', async () => {
+      const first = await startServer()
+      const { port } = first.address
+      const failures = [
+        Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN', syscall: 'getaddrinfo' }),
+        // No resolver does that: it stands for a bug.
+        undefined,
+      ]
+      let online = true
+      const { client } = await connectClient(
+        first,
+        {
+          proxy: { address: { host: 'proxy.example', port } },
+          reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 },
+        },
+        { resolve: async () => (online ? ['127.0.0.1'] : Promise.reject(failures.shift())) },
+      )
+      const kinds: string[] = []
+      online = false
+      client.on('attemptFailed', error => kinds.push(error.kind))
+      const up = new Promise(resolve => client.once('up', resolve))
+      const back = new Promise<void>(resolve => {
+        client.on('reconnecting', (_delay, attempt) => {
+          if (attempt === 3) resolve()
+        })
+      })
+      await first.close()
+      await back
+      await startServer({ listen: { port } })
+      online = true
+      await up
+      expect(kinds.slice(0, 2)).to.deep.equal(['network', 'internal'])
+      await ping(client, '10.90.0.1')
     })
 
     it('gives up after the configured number of attempts', async () => {

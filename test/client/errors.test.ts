@@ -1,6 +1,8 @@
 import { expect } from 'chai'
-import { ClientError, type ClientErrorKind, errorFromClose } from '../../src/client/errors.ts'
+import { ClientError, type ClientErrorKind, errorFromClose, errorFromFailure } from '../../src/client/errors.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
+import { TlsConfigError } from '../../src/server/tls-config.ts'
 
 const close = (changes: Partial<QuicCloseReason>): ClientError =>
   errorFromClose({ source: 'peer', application: false, code: 0, reason: '', ...changes }, '127.0.0.1:4433')
@@ -51,5 +53,40 @@ describe('client errors', () => {
     for (const kind of ['config', 'tls', 'protocol'] as const) expect(retryable(kind)).to.equal(false)
     for (const status of [429, 500, 503]) expect(retryable('http', status)).to.equal(true)
     for (const status of [301, 400, 401, 403, 404, undefined]) expect(retryable('http', status)).to.equal(false)
+  })
+
+  for (const [code, expected] of [
+    ['ECONNREFUSED', /nobody listens at 192\.0\.2\.1:443/],
+    ['ENETUNREACH', /no way to 192\.0\.2\.1:443 \(ENETUNREACH\): is this machine connected/],
+    ['ENETDOWN', /no way to 192\.0\.2\.1:443 \(ENETDOWN\)/],
+    ['EHOSTUNREACH', /host of 192\.0\.2\.1:443 cannot be reached \(EHOSTUNREACH\)/],
+    ['EADDRNOTAVAIL', /no address from which 192\.0\.2\.1:443 can be reached/],
+    ['EACCES', /lets nothing out to 192\.0\.2\.1:443 \(EACCES\): .*broadcast/],
+    ['EPERM', /lets nothing out to 192\.0\.2\.1:443 \(EPERM\): .*firewall/],
+    ['EINVAL', /192\.0\.2\.1:443 cannot be reached: connect EINVAL/],
+    ['EMFILE', /192\.0\.2\.1:443 cannot be reached: connect EMFILE/],
+  ] as const) {
+    it(`say what to look at when the system says ${code}, at once or later`, () => {
+      const failure = Object.assign(new Error(`connect ${code}`), { code, syscall: 'connect' })
+      const error = errorFromFailure(failure, '192.0.2.1:443')
+      expect(error).to.include({ kind: 'network', retryable: true, cause: failure })
+      expect(error.message).to.match(expected).and.not.include('\n')
+      const later = errorFromClose(
+        { source: 'local', application: false, code: 2, reason: `connect ${code}` },
+        '192.0.2.1:443',
+      )
+      expect(later).to.include({ kind: 'network', message: error.message })
+    })
+  }
+
+  it('tell what the user can mend from what passes, and both from a bug', () => {
+    const known = new ClientError('http', 'no', { status: 401 })
+    expect(errorFromFailure(known, '')).to.equal(known)
+    for (const failure of [new ConfigError('f', ['f: no such file']), new TlsConfigError('expired')]) {
+      expect(errorFromFailure(failure, '')).to.include({ kind: 'config', retryable: false, message: failure.message })
+    }
+    for (const failure of [new TypeError('x'), 'x', undefined, null]) {
+      expect(errorFromFailure(failure, '')).to.include({ kind: 'internal', retryable: true })
+    }
   })
 })

@@ -1,0 +1,116 @@
+/**
+ * A QUIC connection to a proxy that has several addresses, some of which may lead nowhere. RFC 8305 §5: an attempt begins a
+ * moment after the one before it, or at once when that has failed; the first handshake that is done wins, and the others
+ * are given up.
+ */
+
+import { H3ErrorCode } from '../http3/error-codes.ts'
+import type { QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
+import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
+
+/** RFC 8305 §8, Connection Attempt Delay, in ms. */
+const ATTEMPT_DELAY_MS = 250
+
+export interface DialOptions {
+  readonly addresses: readonly SocketAddress[]
+  /** Starts a handshake. Nothing is reported on the connection before the caller's turn is over. */
+  connect(remote: SocketAddress): Promise<QuicConnection>
+  /** A handshake is done; what is returned hears the rest, beginning with `onEstablished`. */
+  onConnected(connection: QuicConnection): QuicHandler
+  /** All attempts have failed. */
+  onFailed(error: ClientError): void
+  /** A bug of ours. */
+  onError(error: unknown): void
+  delayMs?: number
+}
+
+export class Dial {
+  readonly #options: DialOptions
+  /** Handshakes under way, and what to call when one has ended. */
+  readonly #running = new Map<QuicConnection, () => void>()
+  readonly #failures: ClientError[] = []
+  #next = 0
+  #pending = 0
+  #over = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: DialOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    clearTimeout(this.#timer)
+    const { addresses, delayMs = ATTEMPT_DELAY_MS } = this.#options
+    const remote = addresses[this.#next++]
+    if (this.#next < addresses.length) this.#timer = setTimeout(() => this.start(), delayMs)
+    this.#pending++
+    this.#attempt(remote).catch(error => this.#failed(errorFromFailure(error, addressText(remote))))
+  }
+
+  /** Gives up what is under way; resolves when it has ended. Idempotent. */
+  cancel(): Promise<unknown> {
+    this.#over = true
+    clearTimeout(this.#timer)
+    const ended = [...this.#running.keys()].map(
+      connection => new Promise<void>(resolve => this.#running.set(connection, resolve)),
+    )
+    for (const connection of this.#running.keys()) connection.close(H3ErrorCode.H3_NO_ERROR, '')
+    return Promise.all(ended)
+  }
+
+  async #attempt(remote: SocketAddress): Promise<void> {
+    const connection = await this.#options.connect(remote)
+    if (this.#over) return connection.close(H3ErrorCode.H3_NO_ERROR, '')
+    this.#running.set(connection, () => {})
+    connection.handler = {
+      ...NOTHING,
+      onEstablished: () => this.#won(connection),
+      onClosed: reason => {
+        const ended = this.#running.get(connection)
+        this.#running.delete(connection)
+        ended?.()
+        this.#failed(errorFromClose(reason, addressText(remote)))
+      },
+    }
+  }
+
+  #won(connection: QuicConnection): void {
+    if (this.#over) return
+    this.#running.delete(connection)
+    this.cancel().catch(error => this.#options.onError(error))
+    connection.handler = this.#options.onConnected(connection)
+    connection.handler.onEstablished()
+  }
+
+  #failed(error: ClientError): void {
+    this.#pending--
+    if (error.kind === 'internal') this.#options.onError(error.cause)
+    if (this.#over) return
+    this.#failures.push(error)
+    if (this.#next < this.#options.addresses.length) return this.start()
+    if (this.#pending > 0) return
+    this.#over = true
+    this.#options.onFailed(summary(this.#failures))
+  }
+}
+
+/** One error for all attempts: an answer says more than that there was none. */
+function summary(failures: readonly ClientError[]): ClientError {
+  const answer = failures.find(({ kind }) => kind !== 'network' && kind !== 'timeout')
+  if (failures.length === 1 || answer !== undefined) return answer ?? failures[0]
+  const kind = failures.some(failure => failure.kind === 'timeout') ? 'timeout' : 'network'
+  return new ClientError(kind, failures.map(({ message }) => message).join('; '))
+}
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`. */
+export function addressText({ host, port }: SocketAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+const NOTHING: Omit<QuicHandler, 'onEstablished' | 'onClosed'> = {
+  onStreamData() {},
+  onStreamReset() {},
+  onStopSending() {},
+  onStreamDrained() {},
+  onDatagram() {},
+}
