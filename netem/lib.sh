@@ -58,6 +58,59 @@ holders() {
   return 0
 }
 
+# --- one at a time -----------------------------------------------------------------------------------------------------------
+
+# Two `up` at once would each find nothing, and each make half. The lock is this user's: another user's session is another one.
+LOCK_DIRECTORY=/tmp/masque-netem-$EUID
+LOCK=$LOCK_DIRECTORY/$PREFIX
+
+# take_lock SECONDS: fails when somebody else has it for longer. Held until drop_lock, or until this script has ended.
+take_lock() {
+  # In a folder that only this user can write to: in /tmp itself anybody could put something of this name.
+  mkdir -m 700 "$LOCK_DIRECTORY" 2>/dev/null || true
+  if [[ -L $LOCK_DIRECTORY || ! -d $LOCK_DIRECTORY || ! -O $LOCK_DIRECTORY ]]; then
+    fail "$STATUS_FAILED" "$LOCK_DIRECTORY is not a folder of yours, and the lock belongs there" "Have it removed, and try again."
+  fi
+  if command -v flock >/dev/null; then take_file_lock "$1"; else take_folder_lock "$1"; fi
+}
+
+take_file_lock() {
+  local until=$((SECONDS + $1))
+  while ((SECONDS < until)); do
+    mkdir -m 700 "$LOCK_DIRECTORY" 2>/dev/null || true
+    # Whoever had the lock may remove the folder at any moment.
+    { exec 9>"$LOCK"; } 2>/dev/null || continue
+    flock --wait "$((until - SECONDS))" 9 || break
+    # Or the file: then this is the lock of nobody.
+    [[ $LOCK -ef /dev/fd/9 ]] && return
+  done
+  exec 9>&-
+  return 1
+}
+
+# A folder can be made once only. The file in it says by whom: a process that was killed does not hold it any more.
+take_folder_lock() {
+  local until=$((SECONDS + $1)) owner
+  until mkdir "$LOCK.d" 2>/dev/null; do
+    mkdir -m 700 "$LOCK_DIRECTORY" 2>/dev/null || true
+    owner=$(cat "$LOCK.d/owner" 2>/dev/null) || owner=
+    if [[ -n $owner && ! -d /proc/$owner ]]; then
+      rm -rf "$LOCK.d"
+      continue
+    fi
+    ((SECONDS < until)) || return 1
+    sleep 0.05
+  done
+  printf '%s\n' "$$" >"$LOCK.d/owner"
+}
+
+drop_lock() {
+  if [[ $LOCK -ef /dev/fd/9 ]]; then rm -f "$LOCK"; fi
+  exec 9>&-
+  if [[ $(cat "$LOCK.d/owner" 2>/dev/null) == "$$" ]]; then rm -rf "$LOCK.d"; fi
+  rmdir "$LOCK_DIRECTORY" 2>/dev/null || true
+}
+
 # Our namespaces that root made, without the prefix.
 root_namespaces() {
   local name
@@ -70,7 +123,9 @@ root_namespaces() {
 # Sets ENTER to the words in front of a command that shall see our namespaces: none for root. Fails when nothing is up.
 find_session() {
   local holder
-  holder=$(holders | head -n 1)
+  # The first line. (Not through `head`: it ends at once, and the signal that `holders` gets for it would end the script.)
+  holder=$(holders)
+  holder=${holder%%$'\n'*}
   ENTER=()
   if [[ -n $holder ]]; then
     ENTER=(nsenter --target "$holder" --user --mount --net --pid --preserve-credentials -- env --chdir="$PWD")

@@ -77,20 +77,37 @@ within() {
   inside ip netns exec "$PREFIX-$who" "$@"
 }
 
+# What this `up` has made, to be taken back by it: what another one made is not its to remove.
+made_holder=
+made_namespaces=()
+
+# The holder that the `unshare` with this process id has started.
+holder_below() {
+  local pid parent
+  for pid in $(holders); do
+    parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) || continue
+    if [[ $parent == "$1" ]]; then
+      printf '%s\n' "$pid"
+      return
+    fi
+  done
+}
+
 start_holder() {
   local said pid tries namespaces=(--user --map-root-user --net --mount --pid --fork --kill-child)
   said=$(unshare "${namespaces[@]}" true 2>&1) || explain_no_user_namespace "$said"
   # The name appears when /run is ready: a private one, because `ip netns` and iptables keep files there.
   # shellcheck disable=SC2016 # expanded by the inner shell
   setsid unshare "${namespaces[@]}" bash -c '
-    mount -t tmpfs tmpfs /run && mkdir /run/netns && exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>&1 &
+    mount -t tmpfs tmpfs /run && mkdir /run/netns && exec -a "$1" sleep infinity' holder "$HOLDER" </dev/null >/dev/null 2>&1 9>&- &
   pid=$!
   for ((tries = 0; tries < 250; tries++)); do
-    [[ -n $(holders) ]] && break
+    made_holder=$(holder_below "$pid")
+    [[ -n $made_holder ]] && break
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.02
   done
-  if [[ -z $(holders) ]]; then
+  if [[ -z $made_holder ]]; then
     kill -KILL "$pid" 2>/dev/null || true
     explain_no_user_namespace "it may not mount a file system of its own on /run"
   fi
@@ -180,8 +197,12 @@ NFT
 undo() {
   local status=$?
   trap - EXIT INT TERM
-  ((status == 0)) && return
-  remove_everything >/dev/null 2>&1 || true
+  if ((status != 0)); then
+    if [[ -n $made_holder ]]; then remove_holder "$made_holder" >/dev/null 2>&1 || true; fi
+    # A session without root has its namespaces inside, and they are gone with it.
+    if [[ $mode == root && ${#made_namespaces[@]} -gt 0 ]]; then remove_namespaces "${made_namespaces[@]}" >/dev/null 2>&1 || true; fi
+  fi
+  drop_lock
   exit "$status"
 }
 
@@ -189,11 +210,13 @@ up() {
   choose_mode "$@"
   need_linux
   need ip iproute2
+  trap undo EXIT
+  trap 'exit 130' INT TERM
+  take_lock 30 || fail "$STATUS_FAILED" "another topology.sh is making or removing namespaces of this name, for 30 s already" \
+    "topology.sh status shows what is there; topology.sh down removes it."
   if [[ -n $(holders)$(root_namespaces) ]]; then
     fail "$STATUS_FAILED" "namespaces of this name are there already" "topology.sh status shows them, topology.sh down removes them."
   fi
-  trap undo EXIT
-  trap 'exit 130' INT TERM
 
   ENTER=()
   if [[ $mode == rootless ]]; then
@@ -218,6 +241,7 @@ up() {
   done
   use_attachment 0
   trap - EXIT INT TERM
+  drop_lock
 
   echo "up          client — router — server, $mode"
   echo "server      $SERVER4$($ipv6 && echo ", $SERVER6")"
@@ -233,6 +257,8 @@ up() {
 
 add_namespace() {
   local said
+  # Before: an `ip netns add` that fails may leave a file.
+  made_namespaces+=("$1")
   if ! said=$(inside ip netns add "$PREFIX-$1" 2>&1); then
     case $said in
     *"not permitted"* | *"ermission denied"*)
@@ -247,17 +273,27 @@ add_namespace() {
 # --- down and status -----------------------------------------------------------------------------------------------------
 
 remove_everything() {
-  local pid name pids tries
-  for pid in $(holders); do
-    # It is process 1 of its own process namespace: with it goes all that runs inside, and with that the namespaces.
-    kill -KILL "$pid" 2>/dev/null || true
-    for ((tries = 0; tries < 250; tries++)); do
-      [[ -e /proc/$pid ]] || break
-      sleep 0.02
-    done
-    echo "removed     the session without root (holder process $pid)"
+  local pid
+  for pid in $(holders); do remove_holder "$pid"; done
+  # shellcheck disable=SC2046 # one word a name
+  remove_namespaces $(root_namespaces)
+}
+
+remove_holder() {
+  local pid=$1 tries
+  # It is process 1 of its own process namespace: with it goes all that runs inside, and with that the namespaces.
+  kill -KILL "$pid" 2>/dev/null || true
+  for ((tries = 0; tries < 250; tries++)); do
+    [[ -e /proc/$pid ]] || break
+    sleep 0.02
   done
-  for name in $(root_namespaces); do
+  echo "removed     the session without root (holder process $pid)"
+}
+
+# Of root's, by their names without the prefix.
+remove_namespaces() {
+  local name pids
+  for name in "$@"; do
     ((EUID == 0)) || fail "$STATUS_NO_RIGHT" "$PREFIX-$name was made by root" "Use sudo netem/topology.sh down."
     pids=$(ip netns pids "$PREFIX-$name" 2>/dev/null || true)
     if [[ -n $pids ]]; then
@@ -288,6 +324,12 @@ stop_processes() {
 
 down() {
   need_linux
+  # An `up` that hangs must not be in the way of what removes it.
+  if take_lock 10; then
+    trap drop_lock EXIT
+  else
+    echo "note        another topology.sh is at work for 10 s already; removing what it has made so far"
+  fi
   if [[ -z $(holders)$(root_namespaces) ]]; then
     echo "nothing to remove: no namespace and no process named $PREFIX-…"
     return
@@ -439,9 +481,14 @@ nat_rebind() {
 }
 
 has_nat() {
-  within "router$1" nft list table ip masque 2>/dev/null | grep -q masquerade ||
-    within "router$1" iptables -t nat -S 2>/dev/null | grep -q MASQUERADE ||
-    within "router$1" iptables-legacy -t nat -S 2>/dev/null | grep -q MASQUERADE
+  local rules
+  # All of it first: `grep -q` ends at the first match, and a program that still writes would be ended by that.
+  rules=$(within "router$1" nft list table ip masque 2>/dev/null) || rules=
+  [[ $rules == *masquerade* ]] && return
+  rules=$(within "router$1" iptables -t nat -S 2>/dev/null) || rules=
+  [[ $rules == *MASQUERADE* ]] && return
+  rules=$(within "router$1" iptables-legacy -t nat -S 2>/dev/null) || rules=
+  [[ $rules == *MASQUERADE* ]]
 }
 
 handover_lines() {

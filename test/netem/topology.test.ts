@@ -3,7 +3,17 @@
  * programs that say what a machine without the right or the module says.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -116,6 +126,21 @@ for (const mode of ['--rootless', '--root'] as const) {
       expect(script('topology.sh', ['up', mode]).status, 'a new beginning').to.equal(0)
     })
 
+    it('AT-17 of two `up` at once one makes the network, and the other says that it is there and leaves it alone', async function () {
+      this.timeout(30_000)
+      for (let round = 0; round < 2; round++) {
+        // Once with a lock of `flock`, once where that command is missing.
+        const env: Record<string, string> = round === 0 ? {} : { PATH: pathWithout('flock') }
+        const both = await Promise.all([1, 2].map(() => finished('up', mode, env)))
+        expect(both.map(({ status }) => status).sort(), both.map(({ errors }) => errors).join()).to.deep.equal([0, 1])
+        const loser = both.find(({ status }) => status === 1)
+        expect(loser?.errors).to.contain('namespaces of this name are there already').and.contain('topology.sh status')
+        expect(script('topology.sh', ['status']).status, 'all of it is there').to.equal(0)
+        expect(script('topology.sh', ['down'], env).status).to.equal(0)
+        expect(leftovers()).to.deep.equal([])
+      }
+    })
+
     if (mode === '--root') return
     // It starts Node twice; and the way into the namespaces has been tried in both modes.
     it('apply.sh hands the profile to tc in the routers, and takes back what it set when tc fails', function () {
@@ -143,6 +168,34 @@ for (const mode of ['--rootless', '--root'] as const) {
       expect(readFileSync(log, 'utf8').match(/qdisc del dev masque-r0s root/g)).to.have.length(2)
     })
   })
+}
+
+/** Runs topology.sh beside this test. */
+function finished(verb: string, mode: string, env: Record<string, string>) {
+  return new Promise<{ status: number | null; errors: string }>(resolve => {
+    const child = spawn('bash', [join(folder, 'topology.sh'), verb, mode], {
+      env: { ...process.env, MASQUE_NETEM_PREFIX: PREFIX, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    child.once('close', status => resolve({ status, errors }))
+  })
+}
+
+/** All commands of this machine but one, as a PATH of one folder. */
+function pathWithout(command: string): string {
+  const directory = join(scratch, `without-${command}`)
+  if (existsSync(directory)) return directory
+  mkdirSync(directory)
+  for (const folder of (process.env['PATH'] ?? '').split(':')) {
+    for (const name of list(folder)) {
+      if (name !== command && !existsSync(join(directory, name))) symlinkSync(join(folder, name), join(directory, name))
+    }
+  }
+  return directory
 }
 
 /** Node in one of the namespaces, with a `socket` to use. */
