@@ -1,5 +1,5 @@
 import type { IpVersion } from '../ip/address.ts'
-import type { AddressRange } from '../ip/range.ts'
+import { type AddressRange, mergeRanges } from '../ip/range.ts'
 
 /**
  * "Is this address in one of these ranges?", asked for each packet, so answered by binary search over flat arrays and
@@ -16,7 +16,7 @@ export class RangeSet {
 
   /** The ranges of the given IP version, in any order; they may overlap. Those of the other version are left out. */
   constructor(version: IpVersion, ranges: readonly AddressRange[]) {
-    const disjoint = merge(ranges.filter(range => range.version === version))
+    const disjoint = mergeRanges(ranges.filter(range => range.version === version))
     this.#words = version === 4 ? 1 : 4
     this.#count = disjoint.length
     this.#starts = new Uint32Array(disjoint.length * this.#words)
@@ -66,15 +66,4 @@ export class RangeSet {
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
-}
-
-/** Ascending, with overlapping ranges made one. */
-function merge(ranges: readonly AddressRange[]): { start: AddressRange['start']; end: AddressRange['end'] }[] {
-  const merged: { start: AddressRange['start']; end: AddressRange['end'] }[] = []
-  for (const { start, end } of [...ranges].sort((a, b) => a.start.compare(b.start))) {
-    const last = merged.at(-1)
-    if (!last || last.end.compare(start) < 0) merged.push({ start, end })
-    else if (last.end.compare(end) < 0) last.end = end
-  }
-  return merged
 }

@@ -1,6 +1,7 @@
 /** From routes as people write them to a list that may be sent as a ROUTE_ADVERTISEMENT (RFC 9484 §4.7.3). */
 
 import { IpAddress } from '../ip/address.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
 import { AddressRange } from '../ip/range.ts'
 import { ANY_PROTOCOL, compareRoutes, type IpAddressRange, sameKind } from './route-advertisement.ts'
 import { type Scope, scopeRanges } from './scope.ts'
@@ -19,11 +20,18 @@ export function normaliseRoutes(routes: readonly IpAddressRange[]): IpAddressRan
   )
 }
 
+/** Configured routes in the form in which they are advertised. */
+export function policyRoutes(routes: readonly { prefix: IpPrefix; protocol: number }[]): IpAddressRange[] {
+  return normaliseRoutes(routes.map(({ prefix, protocol }) => ({ range: prefix.toRange(), protocol })))
+}
+
 /**
  * The routes of the proxy's policy that lie inside a request's scope: what is advertised on that tunnel.
  *
  * `resolved` are the addresses of a scope that names a host; looking them up is the caller's, as it needs the network.
  * They are ignored for other scopes. The caller also leaves out the routes of an IP version in which it assigned no address.
+ *
+ * There are never more of them than policy routes, except with a name: each of its addresses has an entry for each protocol.
  */
 export function scopeRoutes(
   scope: Scope,

@@ -89,3 +89,34 @@ export class AddressRange {
 function blockEnd(start: bigint, hostBits: number): bigint {
   return start + (1n << BigInt(hostBits)) - 1n
 }
+
+/** The same addresses in the fewest ranges: IPv4 before IPv6, ascending; what overlaps or touches is one range. */
+export function mergeRanges(ranges: readonly AddressRange[]): AddressRange[] {
+  const merged: AddressRange[] = []
+  for (const range of [...ranges].sort((a, b) => a.version - b.version || a.start.compare(b.start))) {
+    const last = merged.at(-1)
+    if (last?.version !== range.version || last.end.toBigInt() + 1n < range.start.toBigInt()) merged.push(range)
+    else if (last.end.compare(range.end) < 0) merged[merged.length - 1] = new AddressRange(last.start, range.end)
+  }
+  return merged
+}
+
+/** What `range` has in common with each of the others, which are in the order of `mergeRanges`. */
+export function intersections(others: readonly AddressRange[], range: AddressRange): AddressRange[] {
+  const isBefore = (other: AddressRange): boolean =>
+    other.version < range.version || (other.version === range.version && other.end.compare(range.start) < 0)
+  let low = 0
+  let high = others.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isBefore(others[middle])) low = middle + 1
+    else high = middle
+  }
+  const common: AddressRange[] = []
+  for (let i = low; i < others.length; i++) {
+    const part = others[i].intersect(range)
+    if (part === undefined) break
+    common.push(part)
+  }
+  return common
+}

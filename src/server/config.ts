@@ -28,10 +28,13 @@ import {
   quicSection,
   toQuicOptions,
 } from '../config/sections.ts'
+import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
+import { policyRoutes } from '../connect-ip/routes.ts'
 import { DEFAULT_PATH_TEMPLATE, parsePathTemplate, TemplateError } from '../connect-ip/uri-template.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
+import { mergeRanges } from '../ip/range.ts'
 
 export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
@@ -117,7 +120,8 @@ export const serverConfigSchema = table({
     client_routes: ipPrefixes()
       .default([])
       .describe(
-        'Networks behind clients: routes inside these prefixes that a client advertises are used (RFC 9484 §8.2). Default: none are.',
+        'Networks behind clients: routes inside these prefixes that a client advertises are used (RFC 9484 §8.2). They must not ' +
+          'overlap the pools and hosts. Of two clients that advertise the same, the first has it until it leaves. Default: none are used.',
       ),
     link_probe: linkProbe('require'),
   })
@@ -328,6 +332,7 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...poolProblems(config),
     ...routeProblems(config),
     ...hostProblems(config),
+    ...clientRouteProblems(config),
     ...authProblems(config),
   ]
 }
@@ -388,7 +393,12 @@ function routeProblems({ routes }: ServerConfig): KeyProblem[] {
       }
     }
   }
-  return problems
+  if (problems.length > 0) return problems
+  // A scope may be narrower, and then has no more of them; see scopeRoutes.
+  const count = policyRoutes(routes).length
+  if (count <= DEFAULT_MAX_ENTRIES) return []
+  const message = `found ${count} (by default they are the pools and the hosts; adjacent ones count as one); expected at most ${DEFAULT_MAX_ENTRIES}, the entries of one ROUTE_ADVERTISEMENT: give larger prefixes`
+  return [{ key: 'routes', message }]
 }
 
 /** What the proxy's own host is called, so that no other can be. */
@@ -428,6 +438,33 @@ function hostProblems({ hosts }: ServerConfig): KeyProblem[] {
     }
   }
   return problems
+}
+
+/** Each route that a client advertises is compared with each of them. */
+const MAX_CLIENT_ROUTES = 256
+
+/**
+ * Addresses that the proxy gives out itself cannot be behind a client as well: the client would get packets that are
+ * meant for a host, for the proxy, or for whoever leases the address next.
+ */
+function clientRouteProblems({ tunnel, pool, hosts }: ServerConfig): KeyProblem[] {
+  const own: [IpPrefix, string][] = []
+  if (pool.ipv4 !== undefined) own.push([pool.ipv4, 'pool.ipv4'])
+  if (pool.ipv6 !== undefined) own.push([pool.ipv6, 'pool.ipv6'])
+  for (const [i, host] of hosts.entries()) {
+    for (const address of hostAddresses(host)) own.push([IpPrefix.single(address), `hosts[${i}].ipv${address.version}`])
+  }
+  const count = mergeRanges(tunnel.clientRoutes.map(prefix => prefix.toRange())).length
+  if (count > MAX_CLIENT_ROUTES) {
+    const message = `found ${count} (adjacent ones count as one); expected at most ${MAX_CLIENT_ROUTES}: give larger prefixes`
+    return [{ key: 'tunnel.client_routes', message }]
+  }
+  return tunnel.clientRoutes.flatMap((prefix, i): KeyProblem[] => {
+    const found = own.find(([other]) => prefix.containsPrefix(other) || other.containsPrefix(prefix))
+    if (found === undefined) return []
+    const message = `found ${prefix}, which overlaps ${found[1]} (${found[0]}); expected networks that are behind clients only`
+    return [{ key: `tunnel.client_routes[${i}]`, message }]
+  })
 }
 
 function authProblems({ auth, tls }: ServerConfig): KeyProblem[] {

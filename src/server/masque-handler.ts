@@ -7,6 +7,7 @@
 import { ENCAPSULATION_HEADER, ENCAPSULATIONS, type Encapsulation } from '../carriers/carrier.ts'
 import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
+import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import { MalformedRequest } from '../connect-ip/errors.ts'
 import {
   buildAcceptHeaders,
@@ -16,6 +17,7 @@ import {
   parseConnectIpRequest,
   RequestRejected,
 } from '../connect-ip/request.ts'
+import { scopeRoutes } from '../connect-ip/routes.ts'
 import { describeScope } from '../connect-ip/scope.ts'
 import type { PathTemplate } from '../connect-ip/uri-template.ts'
 import type { H3Event, Header } from '../http3/connection.ts'
@@ -249,12 +251,19 @@ export class MasqueHandler implements H3Owner {
     resolved: readonly IpAddress[],
   ): Tunnel {
     const id = `${this.#quic.id}/${streamId}`
+    const routes = scopeRoutes(request.scope, resolved, this.#context.routes)
+    if (routes.length > DEFAULT_MAX_ENTRIES) {
+      const details = `the name has ${resolved.length} addresses, which makes ${routes.length} routes; at most ${DEFAULT_MAX_ENTRIES} can be advertised`
+      throw RequestRejected.because('destination_unavailable', details, { details })
+    }
     const answered = this.transport.h3.respond(streamId, buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulation]]))
     if (!answered) throw new RequestGone()
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
+      identity,
       scope: request.scope,
       resolved,
+      routes,
       openCarrier: handler => this.transport.openCarrier(streamId, encapsulation, handler),
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.

@@ -1,26 +1,29 @@
 /**
  * Where the proxy is a router: it takes packets that come out of tunnels, or from hosts behind it, and finds the way.
  *
- *   tunnel ─┐                       ┌─ tunnel   (client to client)
- *           ├─ longest prefix match ┤
- *   host  ──┘                       └─ host     (the network behind the proxy, the proxy itself)
+ *   tunnel ─┐                         ┌─ host     (the network behind the proxy, the proxy itself)
+ *           ├─ whose address is this? ┼─ tunnel   (a client that this address is leased to)
+ *   host  ──┘                         └─ tunnel   (a client with a network behind it)
+ *
+ * In this order: what a client says about the networks behind it never moves an address that the proxy gives out itself.
  */
 
 import type { Tunnel } from '../carriers/tunnel.ts'
 import type { Drop } from '../connect-ip/session.ts'
 import type { Host } from '../hosts/host.ts'
-import type { IpAddress } from '../ip/address.ts'
+import type { IpAddress, IpVersion } from '../ip/address.ts'
 import { icmpError } from '../ip/icmp-error.ts'
-import { IPV4_DESTINATION_OFFSET } from '../ip/ipv4.ts'
-import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
-import { packetVersion } from '../ip/packet.ts'
+import { DESTINATION_OFFSET, packetVersion, SOURCE_OFFSET } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
+import type { AddressRange } from '../ip/range.ts'
 import { RouteTable } from '../ip/route-table.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
+import { ClientNetworks } from './client-networks.ts'
 
 /** Where a packet can go. `deliver` says why it went nowhere, if so. */
 interface NextHop {
-  readonly kind: 'tunnel' | 'host'
+  /** Undefined: a host. */
+  readonly tunnel: Tunnel | undefined
   deliver(packet: Uint8Array, forwarded: boolean): Drop | undefined
 }
 
@@ -44,7 +47,10 @@ const SAMPLE_EVERY = 64
 export class PacketProcessor {
   /** Packets that no tunnel can be blamed for, by reason. */
   readonly dropped: Record<string, number> = {}
-  readonly #routes = new RouteTable<NextHop>()
+  /** Single addresses: hosts, and those that are leased. */
+  readonly #addresses = new RouteTable<NextHop>()
+  readonly #networks = new ClientNetworks<NextHop>()
+  readonly #hops = new Map<Tunnel, NextHop>()
   readonly #options: ProcessorOptions
   readonly #icmpBudget: TokenBucket
   #untilSample = 1
@@ -60,31 +66,60 @@ export class PacketProcessor {
    */
   attachHost(host: Host, isGateway: boolean): void {
     const hop: NextHop = {
-      kind: 'host',
+      tunnel: undefined,
       deliver(packet) {
         host.receive(packet)
         return undefined
       },
     }
-    for (const address of host.addresses) this.#routes.add(singlePrefix(address), hop)
+    for (const address of host.addresses) this.#attach(address, hop)
     host.send = packet => this.fromHost(packet, !isGateway)
   }
 
-  /** Routes `prefix` into the tunnel; the returned function takes the route back. */
-  attachTunnel(prefix: IpPrefix, tunnel: Tunnel): () => void {
-    const hop: NextHop = { kind: 'tunnel', deliver: (packet, forwarded) => tunnel.sendPacket(packet, forwarded) }
-    this.#routes.add(prefix, hop)
-    return () => this.#routes.remove(prefix, hop)
+  /** Leads to the tunnel that this address is leased to; the returned function takes that back. */
+  attachTunnel(address: IpAddress, tunnel: Tunnel): () => void {
+    const hop = this.#hopOf(tunnel)
+    this.#attach(address, hop)
+    return () => this.#addresses.remove(IpPrefix.single(address), hop)
+  }
+
+  /** The networks behind a client, all of them each time; the tunnel gets those that nobody else has. See client-networks.ts. */
+  offerNetworks(tunnel: Tunnel, owner: string | undefined, ranges: readonly AddressRange[]): void {
+    this.#networks.offer(this.#hopOf(tunnel), owner, ranges)
+  }
+
+  /** What the tunnel has got of the networks that it offered. */
+  networksOf(tunnel: Tunnel): AddressRange[] {
+    const hop = this.#hops.get(tunnel)
+    return hop === undefined ? [] : this.#networks.heldBy(hop)
+  }
+
+  /** The tunnel is gone, and so are the networks behind it. Its addresses are taken back one by one. */
+  detachTunnel(tunnel: Tunnel): void {
+    const hop = this.#hops.get(tunnel)
+    if (hop !== undefined) this.#networks.withdraw(hop)
+    this.#hops.delete(tunnel)
+  }
+
+  /** An address has one owner. That two want it would be a bug here, and may not cost the first one its packets. */
+  #attach(address: IpAddress, hop: NextHop): void {
+    const prefix = IpPrefix.single(address)
+    if (this.#addresses.get(prefix) !== undefined) throw new Error(`${address} is taken; expected a free address`)
+    this.#addresses.add(prefix, hop)
+  }
+
+  #hopOf(tunnel: Tunnel): NextHop {
+    const known = this.#hops.get(tunnel)
+    if (known !== undefined) return known
+    const hop: NextHop = { tunnel, deliver: (packet, forwarded) => tunnel.sendPacket(packet, forwarded) }
+    this.#hops.set(tunnel, hop)
+    return hop
   }
 
   /** A packet that has passed the checks of the tunnel it came through. */
   fromTunnel(packet: Uint8Array, tunnel: Tunnel): void {
     const startedAt = --this.#untilSample === 0 ? performance.now() : 0
-    const next = this.#lookup(packet)
-    const allowed = next !== undefined && (next.kind === 'host' || this.#options.clientToClient)
-    const drop = allowed
-      ? next.deliver(packet, true)
-      : this.#refuse(packet, next === undefined ? 'no-route' : 'prohibited')
+    const drop = this.#forward(packet, tunnel)
     // The error is the proxy's own packet: not forwarded.
     if (drop?.icmp !== undefined) tunnel.sendPacket(drop.icmp, false)
     if (startedAt !== 0) {
@@ -99,14 +134,35 @@ export class PacketProcessor {
     if (drop?.icmp !== undefined) this.#lookup(drop.icmp)?.deliver(drop.icmp, false)
   }
 
-  #lookup(packet: Uint8Array): NextHop | undefined {
-    const version = packetVersion(packet)
-    if (version === 4) return this.#routes.lookupBytes(4, packet, IPV4_DESTINATION_OFFSET)
-    if (version === 6) return this.#routes.lookupBytes(6, packet, IPV6_DESTINATION_OFFSET)
-    return undefined
+  #forward(packet: Uint8Array, tunnel: Tunnel): Drop | undefined {
+    if (!this.#mayComeFrom(packet, tunnel)) return this.#refuse(packet, 'source-policy')
+    const next = this.#lookup(packet)
+    if (next === undefined) return this.#refuse(packet, 'no-route')
+    if (next.tunnel !== undefined && !this.#options.clientToClient) return this.#refuse(packet, 'prohibited')
+    return next.deliver(packet, true)
   }
 
-  #refuse(packet: Uint8Array, reason: 'no-route' | 'prohibited'): Drop {
+  /**
+   * The tunnel's session lets pass what comes from any network that its client offered. Of those, another may have been
+   * first: then packets from there come from that one (RFC 3704 §2.2, strict reverse path).
+   */
+  #mayComeFrom(packet: Uint8Array, tunnel: Tunnel): boolean {
+    const hop = this.#hops.get(tunnel)
+    if (hop === undefined || !this.#networks.has(hop)) return true
+    const version = packetVersion(packet)
+    return version === 0 || this.#ownerOf(version, packet, SOURCE_OFFSET[version]) === hop
+  }
+
+  #lookup(packet: Uint8Array): NextHop | undefined {
+    const version = packetVersion(packet)
+    return version === 0 ? undefined : this.#ownerOf(version, packet, DESTINATION_OFFSET[version])
+  }
+
+  #ownerOf(version: IpVersion, packet: Uint8Array, offset: number): NextHop | undefined {
+    return this.#addresses.lookupBytes(version, packet, offset) ?? this.#networks.lookupBytes(version, packet, offset)
+  }
+
+  #refuse(packet: Uint8Array, reason: 'source-policy' | 'no-route' | 'prohibited'): Drop {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1
     const source = packetVersion(packet) === 4 ? this.#options.gateway.v4 : this.#options.gateway.v6
     if (source === undefined || !this.#icmpBudget.isAvailable) return { reason }
@@ -114,8 +170,4 @@ export class PacketProcessor {
     if (icmp !== undefined) this.#icmpBudget.take()
     return { reason, icmp }
   }
-}
-
-function singlePrefix(address: IpAddress): IpPrefix {
-  return new IpPrefix(address, address.bytes.length * 8)
 }

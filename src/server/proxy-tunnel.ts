@@ -4,9 +4,9 @@ import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
 import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
+import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
-import { ANY_PROTOCOL, type IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import { normaliseRoutes, scopeRoutes } from '../connect-ip/routes.ts'
+import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { Scope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { probeLink } from '../hosts/link-probe.ts'
@@ -16,6 +16,7 @@ import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
 import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import { IpPrefix } from '../ip/prefix.ts'
+import { type AddressRange, intersections } from '../ip/range.ts'
 import type { PacketProcessor } from './packet-processor.ts'
 
 /** What a tunnel takes from the proxy it belongs to. */
@@ -25,8 +26,8 @@ export interface TunnelContext {
   readonly routes: readonly IpAddressRange[]
   readonly gateway: { v4?: IpAddress; v6?: IpAddress }
   readonly processor: PacketProcessor
-  /** Routes that clients advertise are used when they are inside one of these prefixes. */
-  readonly clientRoutes: readonly IpPrefix[]
+  /** Routes that clients advertise are used as far as they are inside these, which are in the order of `mergeRanges`. */
+  readonly clientRoutes: readonly AddressRange[]
   /** The proxy itself, as a host: it pings clients to test the link. */
   readonly gatewayHost: UserspaceHost
   readonly linkProbe: LinkProbe
@@ -45,37 +46,43 @@ export class ProxyTunnel implements TunnelOwner {
   readonly tunnel: Tunnel
   readonly #context: TunnelContext
   readonly #onClosed: (reason: TunnelCloseReason) => void
-  readonly #scope: Scope
-  readonly #resolved: readonly IpAddress[]
+  readonly #identity: string | undefined
+  readonly #routes: readonly IpAddressRange[]
   readonly #leases: Lease[] = []
-  /** What the client routes, and this proxy uses. */
-  clientRoutes: readonly IpAddressRange[] = []
-  readonly #withdrawals: (() => void)[] = []
   advertised: IpAddressRange[] = []
   /** Undefined: nothing was advertised yet, not even that there is nothing. */
   #advertisedFamilies: string | undefined
 
   constructor(options: {
     context: TunnelContext
+    /** Whose budgets the tunnel counts against, if it has a name. */
+    identity: string | undefined
     scope: Scope
     /** What the name in the scope stands for; empty without one. */
     resolved: readonly IpAddress[]
+    /** What of the proxy's routes is inside the scope. */
+    routes: readonly IpAddressRange[]
     openCarrier: (handler: CarrierHandler) => Carrier
     onClosed: (reason: TunnelCloseReason) => void
   }) {
     this.#context = options.context
-    this.#scope = options.scope
-    this.#resolved = options.resolved
+    this.#identity = options.identity
+    this.#routes = options.routes
     this.#onClosed = options.onClosed
     const session = new ConnectIpSession({
       role: 'proxy',
       icmpSource: options.context.gateway,
       scope: options.scope,
       resolved: options.resolved,
-      acceptPeerRoutes: routes => routes.flatMap(route => this.#allowedPartOf(route)),
+      acceptPeerRoutes: routes => this.#allowedPartsOf(routes),
       now: () => performance.now(),
     })
     this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
+  }
+
+  /** Networks behind the client whose packets this tunnel gets. */
+  get networks(): AddressRange[] {
+    return this.#context.processor.networksOf(this.tunnel)
   }
 
   get addresses(): IpAddress[] {
@@ -117,15 +124,16 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   /** A client merges adjacent networks into one range, of which perhaps only a part is allowed. */
-  #allowedPartOf({ range, protocol }: IpAddressRange): IpAddressRange[] {
-    return this.#context.clientRoutes
-      .map(prefix => range.intersect(prefix.toRange()))
-      .filter(part => part !== undefined)
-      .map(part => ({ range: part, protocol }))
-  }
-
-  #withdrawClientRoutes(): void {
-    for (const withdraw of this.#withdrawals.splice(0)) withdraw()
+  #allowedPartsOf(routes: readonly IpAddressRange[]): IpAddressRange[] {
+    const allowed: IpAddressRange[] = []
+    for (const { range, protocol } of routes) {
+      for (const part of intersections(this.#context.clientRoutes, range)) {
+        // One wide range for each of 256 protocols would make an entry for every allowed prefix, each time.
+        if (allowed.length === DEFAULT_MAX_ENTRIES) return allowed
+        allowed.push({ range: part, protocol })
+      }
+    }
+    return allowed
   }
 
   // -- TunnelOwner ---------------------------------------------------------------------------------------------
@@ -148,13 +156,8 @@ export class ProxyTunnel implements TunnelOwner {
 
   /** Networks behind the client (RFC 9484 §8.2), as far as local policy allows: traffic for them goes into the tunnel. */
   onRoutesAdvertised(accepted: IpAddressRange[]): void {
-    this.#withdrawClientRoutes()
-    this.clientRoutes = accepted
-    for (const { range } of accepted) {
-      for (const prefix of range.toPrefixes()) {
-        this.#withdrawals.push(this.#context.processor.attachTunnel(prefix, this.tunnel))
-      }
-    }
+    const ranges = accepted.map(route => route.range)
+    this.#context.processor.offerNetworks(this.tunnel, this.#identity, ranges)
   }
 
   onClosed(reason: TunnelCloseReason): void {
@@ -163,7 +166,7 @@ export class ProxyTunnel implements TunnelOwner {
       this.#context.pools[lease.address.version]?.release(lease.address)
     }
     this.#leases.length = 0
-    this.#withdrawClientRoutes()
+    this.#context.processor.detachTunnel(this.tunnel)
     this.#onClosed(reason)
   }
 
@@ -195,7 +198,7 @@ export class ProxyTunnel implements TunnelOwner {
     if (held >= this.#context.maxAddressesPerFamily) return undefined
     const address = this.#context.pools[version]?.lease(preferred)
     if (address === undefined) return undefined
-    const removeRoute = this.#context.processor.attachTunnel(IpPrefix.single(address), this.tunnel)
+    const removeRoute = this.#context.processor.attachTunnel(address, this.tunnel)
     const lease: Lease = { address, requestId: 0n, removeRoute }
     this.#leases.push(lease)
     return lease
@@ -210,17 +213,8 @@ export class ProxyTunnel implements TunnelOwner {
     const families = [4, 6].filter(version => this.#leases.some(lease => lease.address.version === version))
     if (families.join() === this.#advertisedFamilies) return
     this.#advertisedFamilies = families.join()
-    const routes = scopeRoutes(this.#scope, this.#resolved, this.#context.routes).filter(route =>
-      families.includes(route.range.version),
-    )
+    const routes = this.#routes.filter(route => families.includes(route.range.version))
     this.advertised = routes
     this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
   }
-}
-
-/** The proxy's configured routes in the form in which they are advertised. */
-export function policyRoutes(routes: readonly { prefix: IpPrefix; protocol: number }[]): IpAddressRange[] {
-  return normaliseRoutes(
-    routes.map(route => ({ range: route.prefix.toRange(), protocol: route.protocol ?? ANY_PROTOCOL })),
-  )
 }

@@ -13,12 +13,14 @@ import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import { RequestRejected } from '../connect-ip/request.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
+import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { Header } from '../http3/connection.ts'
 import { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import { mergeRanges } from '../ip/range.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
@@ -32,7 +34,6 @@ import type { ServerConfig } from './config.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
 import { PacketProcessor } from './packet-processor.ts'
-import { policyRoutes } from './proxy-tunnel.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 import { loadTlsConfig } from './tls-config.ts'
 
@@ -126,7 +127,7 @@ export class MasqueServer {
       routes: policyRoutes(config.routes),
       gateway,
       processor: this.#processor,
-      clientRoutes: config.tunnel.clientRoutes,
+      clientRoutes: mergeRanges(config.tunnel.clientRoutes.map(prefix => prefix.toRange())),
       gatewayHost,
       linkProbe: config.tunnel.linkProbe,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
@@ -219,6 +220,7 @@ export class MasqueServer {
         connectedAt: connectedAt.toISOString(),
         addresses: proxyTunnel.addresses.map(String),
         routes: proxyTunnel.advertised.map(describeRoute),
+        networks: proxyTunnel.networks.map(String),
         encapsulation: carrier.encapsulation,
         mtu: carrier.mtu,
         packets: {

@@ -28,7 +28,10 @@ export interface ClientInfo {
   remote: string
   connectedAt: string
   addresses: string[]
+  /** Advertised to the client. */
   routes: string[]
+  /** Networks behind the client, of those it advertised: packets for them go into this tunnel. */
+  networks: string[]
   encapsulation: string
   /** The largest IP packet that fits the tunnel, in bytes. */
   mtu: number

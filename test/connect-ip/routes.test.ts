@@ -7,7 +7,7 @@ import { normaliseRoutes, scopeRoutes } from '../../src/connect-ip/routes.ts'
 import { parseScope } from '../../src/connect-ip/scope.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { addressOf, closeAddressOf, rangeOf, unorderedRoutes, version } from './arbitraries.ts'
+import { addressOf, closeAddressOf, prefix, rangeOf, unorderedRoutes, version } from './arbitraries.ts'
 
 function routesOf(...texts: [prefix: string, protocol?: number][]): IpAddressRange[] {
   return texts.map(([prefix, protocol = 0]) => ({ range: IpPrefix.parse(prefix).toRange(), protocol }))
@@ -136,6 +136,21 @@ describe('connect-ip/routes', () => {
         expect(set.covers(address.bytes, 0)).to.equal(reachable)
       }),
       { numRuns: 500 },
+    )
+  })
+
+  it('CIP-27 a scope makes no more routes than the policy has, except that of a name', () => {
+    const scopes = fc.record({
+      target: fc.oneof(fc.constant(undefined), prefix),
+      protocol: fc.constantFrom('*', '6', '17', '58'),
+    })
+    fc.assert(
+      fc.property(unorderedRoutes, scopes, (routes, { target, protocol }) => {
+        const policy = normaliseRoutes(routes)
+        const scope = parseScope({ target: target === undefined ? '*' : String(target), ipproto: protocol })
+        expect(scopeRoutes(scope, [], policy).length).to.be.at.most(policy.length)
+      }),
+      { numRuns: 200 },
     )
   })
 })

@@ -317,4 +317,43 @@ describe('configuration schemas', () => {
       for (const [key, description] of all) expect(description, key).to.match(/^[A-Z(].*[.?]$|\.$/s)
     }
   })
+
+  it('AT-05 refuses networks behind clients that overlap a pool or a host, in whatever way', () => {
+    const base = `${TLS}${POOL}hosts = [{ name = "echo", ipv4 = "10.90.0.1", ipv6 = "fd00:90::1" }]\n`
+    const withRoutes = (...prefixes: string[]) =>
+      `${base}[tunnel]\nclient_routes = [${prefixes.map(prefix => `"${prefix}"`).join(', ')}]\n`
+    for (const [prefix, other] of [
+      ['10.89.0.0/24', 'pool.ipv4 (10.89.0.0/24)'],
+      ['10.89.0.77/32', 'pool.ipv4 (10.89.0.0/24)'],
+      ['0.0.0.0/0', 'pool.ipv4 (10.89.0.0/24)'],
+      ['10.90.0.0/16', 'hosts[0].ipv4 (10.90.0.1/32)'],
+      ['fd00:90::1/128', 'hosts[0].ipv6 (fd00:90::1/128)'],
+    ]) {
+      expect(problems(withRoutes('192.168.0.0/16', prefix))).to.deep.equal([
+        `tunnel.client_routes[1]: found ${prefix}, which overlaps ${other}; expected networks that are behind clients only`,
+      ])
+    }
+    expect(parse(withRoutes('192.168.0.0/16', 'fd00:91::/32')).tunnel.clientRoutes.length).to.equal(2)
+  })
+
+  it('CIP-14 refuses more routes than one capsule holds, counted as they will be sent', () => {
+    const list = (count: number, step: number) =>
+      Array.from({ length: count }, (_, i) => `{ prefix = "10.${i >> 8}.${i & 255}.${step}/32" }`).join(', ')
+    const routes = (count: number) => `${TLS}${POOL}routes = [${list(count, 7)}]\n`
+    expect(parse(routes(1024)).routes.length).to.equal(1024)
+    expect(problems(routes(1025)).join()).to.match(/^routes: found 1025 .*expected at most 1024.*give larger prefixes$/)
+    // Adjacent prefixes are sent as one range.
+    const adjacent = Array.from({ length: 1100 }, (_, i) => `{ prefix = "10.1.${i >> 8}.${i & 255}/32" }`).join(', ')
+    expect(parse(`${TLS}${POOL}routes = [${adjacent}]\n`).routes.length).to.equal(1100)
+    // And the hosts make routes where none are given.
+    const hosts = Array.from({ length: 1100 }, (_, i) => `{ name = "h${i}", ipv4 = "10.1.${i >> 7}.${(2 * i) & 255}" }`)
+    expect(problems(`${TLS}${POOL}hosts = [${hosts.join(', ')}]\n`).join()).to.match(/^routes: found 1101 .*the hosts/)
+  })
+
+  it('refuses more networks behind clients than are looked through for each route of a client', () => {
+    const list = (count: number) => Array.from({ length: count }, (_, i) => `"172.16.${i}.0/25"`).join(', ')
+    const text = (count: number) => `${TLS}${POOL}tunnel.client_routes = [${list(count)}, "172.20.0.0/16"]\n`
+    expect(parse(text(255)).tunnel.clientRoutes.length).to.equal(256)
+    expect(problems(text(256)).join()).to.match(/^tunnel.client_routes: found 257 .*at most 256/)
+  })
 })

@@ -47,6 +47,7 @@ export function client(id: string, rttMs: number, sent: number): ClientInfo {
     connectedAt: '2026-01-01T00:00:00.000Z',
     addresses: ['10.89.0.2/32'],
     routes: ['10.89.0.0/24'],
+    networks: ['192.168.7.0-192.168.7.255'],
     encapsulation: 'datagram',
     mtu: 1350,
     packets: { sent: 1, received: 2, dropped: 0 },

@@ -49,8 +49,8 @@ function setUp(options: { clientToClient?: boolean } = {}) {
     now: () => 0,
   })
   const [a, b] = [fakeTunnel(), fakeTunnel()]
-  const detach = processor.attachTunnel(IpPrefix.parse('10.89.0.2'), a.tunnel)
-  processor.attachTunnel(IpPrefix.parse('10.89.0.3'), b.tunnel)
+  const detach = processor.attachTunnel(IpAddress.parse('10.89.0.2'), a.tunnel)
+  processor.attachTunnel(IpAddress.parse('10.89.0.3'), b.tunnel)
   const host = fakeHost('10.90.0.1', 'fd00:90::1')
   const gateway = fakeHost('10.89.0.1')
   processor.attachHost(host, false)
@@ -116,6 +116,53 @@ describe('the packet processor', () => {
     processor.fromTunnel(packet('10.89.0.3', '10.89.0.2'), b.tunnel)
     expect(a.sent).to.deep.equal([])
     expect(processor.dropped).to.deep.equal({ 'no-route': 1 })
+  })
+
+  it('AT-05 CIP-26 an address that is a host’s, the proxy’s or leased stays so, whatever network a client offers around it', () => {
+    const { processor, a, b, host, gateway } = setUp()
+    for (const prefix of ['10.90.0.1', '10.89.0.1', '10.89.0.2', '10.0.0.0/8', '0.0.0.0/0']) {
+      processor.offerNetworks(b.tunnel, undefined, [IpPrefix.parse(prefix).toRange()])
+      processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), a.tunnel)
+      processor.fromTunnel(packet('10.89.0.2', '10.89.0.1'), a.tunnel)
+      host.send(packet('10.90.0.1', '10.89.0.2'))
+    }
+    expect([host.received.length, gateway.received.length, a.sent.length, b.sent.length]).to.deep.equal([5, 5, 5, 0])
+    processor.detachTunnel(b.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), a.tunnel)
+    host.send(packet('10.90.0.1', '10.89.0.2'))
+    expect([host.received.length, a.sent.length]).to.deep.equal([6, 6])
+  })
+
+  it('AT-05 no address is given to two', () => {
+    const { processor, b } = setUp()
+    for (const address of ['10.90.0.1', '10.89.0.1', '10.89.0.2']) {
+      expect(() => processor.attachTunnel(IpAddress.parse(address), b.tunnel)).to.throw(/is taken/)
+    }
+  })
+
+  it('AT-06 CIP-20 a network is that client’s who offered it first, and the next one’s when that has gone', () => {
+    const { processor, a, b, host } = setUp()
+    const network = [IpPrefix.parse('192.168.7.0/24').toRange()]
+    processor.offerNetworks(a.tunnel, undefined, network)
+    processor.offerNetworks(b.tunnel, undefined, [IpPrefix.parse('192.168.7.9').toRange(), ...network])
+    host.send(packet('10.90.0.1', '192.168.7.9'))
+    expect([a.sent.length, b.sent.length]).to.deep.equal([1, 0])
+    processor.detachTunnel(a.tunnel)
+    host.send(packet('10.90.0.1', '192.168.7.9'))
+    expect([a.sent.length, b.sent.length]).to.deep.equal([1, 1])
+  })
+
+  it('AT-06 CIP-26 whose network it is not may not send from there either', () => {
+    const { processor, a, b, host } = setUp()
+    processor.offerNetworks(a.tunnel, undefined, [IpPrefix.parse('192.168.7.0/24').toRange()])
+    processor.offerNetworks(b.tunnel, undefined, [IpPrefix.parse('192.168.7.0/24').toRange()])
+    processor.fromTunnel(packet('192.168.7.9', '10.90.0.1'), b.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), b.tunnel)
+    expect(host.received.length).to.equal(0)
+    expect(processor.dropped).to.deep.equal({ 'source-policy': 2 })
+    processor.fromTunnel(packet('192.168.7.9', '10.90.0.1'), a.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1'), a.tunnel)
+    expect(host.received.length).to.equal(2)
   })
 
   it('takes no packet that is none', () => {

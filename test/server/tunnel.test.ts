@@ -154,4 +154,42 @@ describe('a tunnel', () => {
     await host?.ping(IpAddress.parse('192.168.70.9'), { timeoutMs: 1 }).catch(() => undefined)
     expect(server.status().packets.toClients).to.equal(packets.toClients)
   })
+
+  it('AT-05 AT-06 a client that advertises what is another’s gets none of its packets, and nothing is lost when it leaves', async () => {
+    const clientRoutes = [IpPrefix.parse('192.168.7.0/24'), IpPrefix.parse('192.168.9.0/24')]
+    // A link probe would count as an answer.
+    const server = await startServer({ tunnel: { clientRoutes, linkProbe: 'off' } })
+    const [first, second, third] = [
+      await connectClient(server),
+      await connectClient(server),
+      await connectClient(server),
+    ]
+    const behind = IpAddress.parse('192.168.7.9')
+    const advertise = async ({ client, info }: typeof first, ...prefixes: string[]) => {
+      client.host.setAddresses([...info.assigned.map(prefix => prefix.address), behind])
+      client.advertiseRoutes(prefixes.map(prefix => ({ range: IpPrefix.parse(prefix).toRange(), protocol: 0 })))
+      const own = String(addressOf(info, 4))
+      await until(() =>
+        server.clients().some(({ addresses, networks }) => addresses.includes(own) && networks.length > 0),
+      )
+    }
+    const answersFor = ({ client }: typeof first) => client.host.counters.echoRequestsAnswered
+    await advertise(first, '192.168.7.0/24')
+    // A host, the proxy, another client, and a part of what the first one has.
+    await advertise(second, '10.89.0.1', String(addressOf(third.info, 4)), '10.90.0.1', '192.168.7.9', '192.168.9.9')
+    for (const target of [HOST[4], GATEWAY[4], addressOf(first.info, 4)]) await ping(third.client, target)
+    const host = server.host('echo')
+    const reach = () => host?.ping(behind, { timeoutMs: 10_000 })
+    await reach()
+    // One ping for its own address, one for the network behind it.
+    expect([answersFor(first), answersFor(second)]).to.deep.equal([2, 0])
+
+    await first.client.close()
+    await until(() => server.clients().length === 2)
+    await reach()
+    expect(answersFor(second)).to.equal(1)
+    await second.client.close()
+    await until(() => server.clients().length === 1)
+    for (const target of [HOST[4], GATEWAY[4]]) await ping(third.client, target)
+  })
 })
