@@ -248,6 +248,8 @@ export class H3Carrier implements Carrier {
   readonly encapsulation: Encapsulation
   readonly handler: CarrierHandler
   readonly #transport: H3Transport
+  /** What all datagrams of this tunnel begin with. */
+  readonly #quarterStreamId: Uint8Array
   /** Quarter stream id and context id 0: what stands before each packet of this tunnel. */
   readonly #prefix: Uint8Array
   #open = true
@@ -257,8 +259,8 @@ export class H3Carrier implements Carrier {
     this.streamId = streamId
     this.encapsulation = encapsulation
     this.handler = handler
-    const quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
-    this.#prefix = concat(quarterStreamId, CONTEXT_ID_ZERO)
+    this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
+    this.#prefix = concat(this.#quarterStreamId, CONTEXT_ID_ZERO)
   }
 
   get remote(): SocketAddress {
@@ -301,12 +303,16 @@ export class H3Carrier implements Carrier {
   end(): void {
     if (!this.#open) return
     this.#open = false
+    // What the path takes now may still go ahead of the end.
+    this.#transport.quic.transmit()
+    this.#purgeDatagrams()
     this.#transport.h3.sendData(this.streamId, new Uint8Array(0), true)
     this.#transport.flush()
   }
 
   abort(code: number): void {
     this.#open = false
+    this.#purgeDatagrams()
     this.#transport.forget(this)
     this.#transport.h3.resetStream(this.streamId, code)
     this.#transport.flush()
@@ -324,6 +330,14 @@ export class H3Carrier implements Carrier {
     if (this.#open) this.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
     this.#transport.forget(this)
     this.handler.onAborted(code, reason)
+  }
+
+  /**
+   * "HTTP/3 Datagrams MUST NOT be sent unless the corresponding stream's send side is open" (RFC 9297 §2.1): what still
+   * waits when it closes will not leave any more.
+   */
+  #purgeDatagrams(): void {
+    this.#transport.quic.purgeDatagrams(this.#quarterStreamId)
   }
 
   #sendOnStream(packet: Uint8Array): SendResult {

@@ -210,6 +210,24 @@ export class QuicheConnection implements QuicConnection {
     return 'sent'
   }
 
+  transmit(): void {
+    if (!this.closed) this.#transmit()
+  }
+
+  purgeDatagrams(prefix: Uint8Array): number {
+    if (this.closed || this.#datagramsQueued === 0) return 0
+    let purged = 0
+    this.#native.dgramPurgeOutgoing(datagram => {
+      const matches = prefix.every((byte, i) => datagram[i] === byte)
+      if (matches) purged++
+      return matches
+    })
+    this.#datagramsQueued -= purged
+    this.#datagramsSent -= purged
+    this.#datagramsDropped += purged
+    return purged
+  }
+
   close(code: number, reason: string): void {
     this.#close(true, code, reason)
   }

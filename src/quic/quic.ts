@@ -123,6 +123,10 @@ export interface QuicConnection {
   sendDatagram(data: Uint8Array): DatagramResult
   /** Room in the outgoing DATAGRAM queue, in datagrams. */
   readonly datagramQueueRoom: number
+  /** Sends at once what congestion control lets through, streams and DATAGRAMs, instead of when this turn is over. */
+  transmit(): void
+  /** Throws away the DATAGRAMs that still wait to be sent and begin with `prefix`; returns how many those were. */
+  purgeDatagrams(prefix: Uint8Array): number
 
   /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
   close(code: number, reason: string): void

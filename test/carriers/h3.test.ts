@@ -124,10 +124,32 @@ describe('the carrier on HTTP/3', () => {
     expect(transport.h3.openRequests).to.equal(0)
   })
 
+  it('CIP-37 throws away the datagrams that wait before it ends or aborts its half', () => {
+    const one = openCarrier()
+    one.quic.onCommand = () => expect(one.quic.sent).to.deep.equal([])
+    one.carrier.end()
+    // What the path takes goes ahead; 01 is the quarter stream id of stream 4.
+    expect(one.quic.commands).to.deep.equal(['transmit', 'purge 01'])
+    expect(one.quic.sent).to.deep.equal([{ streamId: 4, data: NOTHING, fin: true }])
+    for (const end of [
+      ({ carrier }) => carrier.abort(0x10e),
+      ({ transport }) => transport.onStreamReset(4, 0x10c),
+      ({ transport }) => transport.onStopSending(4, 0x10c),
+      ({ transport }) => transport.failStream(4, new Error('a bug')),
+    ] as ((two: ReturnType<typeof openCarrier>) => void)[]) {
+      const two = openCarrier()
+      end(two)
+      const [first, second] = two.quic.commands
+      expect(first).to.equal('purge 01')
+      expect(second).to.match(/^reset 4/)
+      expect(two.carrier.sendPacket(new Uint8Array(20))).to.equal('dropped')
+    }
+  })
+
   it('CIP-15 aborts both halves with the code it is given', () => {
     const { quic, carrier, transport } = openCarrier()
     carrier.abort(0x10e)
-    expect(quic.commands).to.deep.equal(['reset 4 270', 'stop-sending 4 270'])
+    expect(quic.commands).to.deep.equal(['purge 01', 'reset 4 270', 'stop-sending 4 270'])
     transport.onDatagram(Uint8Array.of(1, 0, 0x45))
     expect(transport.h3.openRequests).to.equal(0)
   })
@@ -136,7 +158,7 @@ describe('the carrier on HTTP/3', () => {
     const one = openCarrier()
     one.transport.onStreamReset(4, 0x10c)
     expect(one.heard).to.deep.equal(['aborted 268'])
-    expect(one.quic.commands).to.deep.equal(['reset 4 268'])
+    expect(one.quic.commands).to.deep.equal(['purge 01', 'reset 4 268'])
     const two = openCarrier()
     two.transport.onStopSending(4, 0x10c)
     expect(two.heard).to.deep.equal(['aborted 268'])
@@ -162,7 +184,7 @@ describe('the carrier on HTTP/3', () => {
         }
       }
       receive(transport)
-      expect(quic.commands[0]).to.equal('reset 4 258')
+      expect(quic.commands).to.include('reset 4 258')
       expect(heard).to.deep.equal(['aborted 258', 'failed 4: a bug'])
       expect([transport.h3.closed, transport.h3.openRequests]).to.deep.equal([false, 0])
     })

@@ -69,6 +69,24 @@ describe('QUIC endpoint', () => {
     client.connection.close(H3_NO_ERROR, '')
   })
 
+  it('sends what it can at once, and throws away those datagrams that wait and begin as told', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    const { connection } = client
+    // In turn of two kinds, and many more than a new connection may send.
+    for (let i = 0; i < 600; i++) connection.sendDatagram(new Uint8Array(1000).fill(i % 2, 0, 1))
+    connection.transmit()
+    expect(connection.purgeDatagrams(Uint8Array.of(0, 1))).to.equal(0)
+    const purged = connection.purgeDatagrams(Uint8Array.of(1, 0))
+    expect(purged).to.be.within(200, 300)
+    expect(connection.purgeDatagrams(Uint8Array.of(1, 0))).to.equal(0)
+    expect(connection.stats()).to.include({ datagramsSent: 600 - purged, datagramsDropped: purged })
+    const { recorder } = server.accepted[0]
+    await recorder.until(() => recorder.datagrams.filter(([first]) => first === 0).length === 300)
+    expect(recorder.datagrams.length).to.equal(600 - purged)
+  })
+
   it('serves many connections on one socket, told apart by connection id', async () => {
     const server = await listen()
     const clients = await Promise.all(Array.from({ length: 20 }, () => connect(server)))

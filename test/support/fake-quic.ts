@@ -21,6 +21,8 @@ export class FakeQuic implements QuicConnection {
 
   /** For example `reset 0 268`. */
   readonly commands: string[] = []
+  /** Called before a command is written down. */
+  onCommand: () => void = () => {}
   readonly sent: { streamId: number; data: Uint8Array; fin: boolean }[] = []
   readonly datagrams: Uint8Array[] = []
 
@@ -28,6 +30,10 @@ export class FakeQuic implements QuicConnection {
     this.role = role
   }
 
+  #note(command: string): void {
+    this.onCommand()
+    this.commands.push(command)
+  }
   canOpenStream(kind: 'bidi' | 'uni'): boolean {
     return kind === 'bidi' || this.uniStreamsLeft > 0
   }
@@ -38,10 +44,10 @@ export class FakeQuic implements QuicConnection {
     return this.buffered
   }
   streamReset(streamId: number, code: number): void {
-    this.commands.push(`reset ${streamId} ${code}`)
+    this.#note(`reset ${streamId} ${code}`)
   }
   streamStopSending(streamId: number, code: number): void {
-    this.commands.push(`stop-sending ${streamId} ${code}`)
+    this.#note(`stop-sending ${streamId} ${code}`)
   }
   sendDatagram(data: Uint8Array): DatagramResult {
     if (data.length > this.maxDatagramLength) return 'too-large'
@@ -49,8 +55,15 @@ export class FakeQuic implements QuicConnection {
     this.datagrams.push(Uint8Array.from(data))
     return 'sent'
   }
+  transmit(): void {
+    this.#note('transmit')
+  }
+  purgeDatagrams(prefix: Uint8Array): number {
+    this.#note(`purge ${Buffer.from(prefix).toString('hex')}`)
+    return 0
+  }
   close(code: number): void {
-    this.commands.push(`close ${code}`)
+    this.#note(`close ${code}`)
   }
   paths(): QuicPath[] {
     return []
