@@ -10,7 +10,8 @@ import { type EmulatorHandle, startEmulatorProcess } from '../link/emulator-proc
 import { loadProfile } from '../link/load-profile.ts'
 import { type Attachment, DIRECTIONS, type Direction, type Impairment, type Profile } from '../link/profile.ts'
 import { kernelDrops } from '../link/socket-drops.ts'
-import { bindUdp, EmulatorError, type SocketAddress } from '../link/udp-socket.ts'
+import { bindUdp, EmulatorError } from '../link/udp-socket.ts'
+import type { SocketAddress } from '../net/udp-socket.ts'
 
 /** Datagrams of one flow through one direction. */
 export interface Flow {

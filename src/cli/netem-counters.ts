@@ -85,10 +85,12 @@ export function remarks({ clients, addressChanges, timing, outside }: EmulatorCo
   }
   warn(timing.overdue, 'sent more than 50 ms late: this machine was busy')
   warn(outside.kernelDrops, 'dropped by the kernel: this machine was busy')
-  warn(outside.unsent, 'not taken by the system')
+  warn(outside.unsent, `not taken by the system: ${outside.unsentBecause ?? 'its buffer is full'}`)
   warn(outside.refused, 'refused: too many client addresses')
   warn(outside.unclaimed, 'for nobody')
   warn(outside.icmpErrors, 'ICMP errors: is the server there?')
+  warn(outside.stray, 'from port 0, which cannot be answered: dropped')
+  warn(outside.faults, 'errors of the emulator itself: a bug')
   return lines
 }
 

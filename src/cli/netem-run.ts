@@ -3,7 +3,7 @@
 import type { EmulatorCounters } from '../link/emulator.ts'
 import { type EmulatorHandle, startEmulatorProcess } from '../link/emulator-process.ts'
 import type { Profile } from '../link/profile.ts'
-import { format, type SocketAddress } from '../link/udp-socket.ts'
+import { formatAddress, type SocketAddress } from '../net/udp-socket.ts'
 import { counterLine, counterTable } from './netem-counters.ts'
 import { describePhase, seconds } from './netem-show.ts'
 import { interrupted } from './run-command.ts'
@@ -46,6 +46,7 @@ export async function runEmulator(options: RunOptions): Promise<void> {
       packets,
     }),
   )
+  link.on('fault', ({ message }) => screen.event('fault', undefined, `error of the emulator: ${message}`, { message }))
   let timer: NodeJS.Timeout | undefined
   let ending: NodeJS.Timeout | undefined
   try {
@@ -179,11 +180,11 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
 }
 
 function heading({ profile, seed, to }: RunOptions, link: EmulatorHandle, width: number): string[] {
-  const second = link.secondAddress === undefined ? [] : [`${format(link.secondAddress)} (second attachment)`]
-  const listening = [format(link.address), ...second]
-  const way = `${listening.join(', ')} -> ${format(to)}, seed ${seed}`
+  const second = link.secondAddress === undefined ? [] : [`${formatAddress(link.secondAddress)} (second attachment)`]
+  const listening = [formatAddress(link.address), ...second]
+  const way = `${listening.join(', ')} -> ${formatAddress(to)}, seed ${seed}`
   // Where it does not fit, an address a line: people want to copy them.
-  const lines = way.length < width ? [way] : [...listening, `-> ${format(to)}, seed ${seed}`]
+  const lines = way.length < width ? [way] : [...listening, `-> ${formatAddress(to)}, seed ${seed}`]
   return [`${profile.name}: ${profile.title}`, ...lines]
 }
 

@@ -21,7 +21,7 @@ process.on('message', (order: ChildOrder) => {
 async function obey(order: ChildOrder): Promise<unknown> {
   if (order.method === 'start') {
     emulator = await LinkEmulator.start(order.options)
-    for (const event of ['address-change', 'phase', 'stall'] as const) {
+    for (const event of ['address-change', 'phase', 'stall', 'fault'] as const) {
       emulator.on(event, (detail: unknown) => answer({ kind: 'event', event, detail }))
     }
     return { address: emulator.address, secondAddress: emulator.secondAddress }

@@ -9,9 +9,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { SocketAddress } from '../net/udp-socket.ts'
 import type { EmulatorCounters, EmulatorEvents, EmulatorOptions } from './emulator.ts'
 import type { Profile } from './profile.ts'
-import { EmulatorError, type SocketAddress } from './udp-socket.ts'
+import { EmulatorError } from './udp-socket.ts'
 
 /** How much of what the process said last is kept for the error message. */
 const OUTPUT_LENGTH = 2_000

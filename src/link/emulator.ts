@@ -17,14 +17,16 @@
 import type { Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { DelayHistogram } from '../hosts/userspace/delay-histogram.ts'
+import { connectUdp, formatAddress, type SocketAddress } from '../net/udp-socket.ts'
 import { type LinkCounters, LinkDirection } from './link-direction.ts'
 import { type Mapping, NatTable } from './nat-table.ts'
+import { reachesItself } from './own-address.ts'
 import { PreciseTimer } from './precise-timer.ts'
 import type { AddressChange, Attachment, Direction, Phase, Profile } from './profile.ts'
 import { kernelDrops } from './socket-drops.ts'
 import type { Step } from './timeline.ts'
 import { TimelinePlayer } from './timeline-player.ts'
-import { bindUdp, connectUdp, EmulatorError, isLoopback, resolveHost, type SocketAddress } from './udp-socket.ts'
+import { bindUdp, EmulatorError, isLoopback, resolveHost } from './udp-socket.ts'
 
 export interface EmulatorOptions {
   profile: Profile
@@ -70,8 +72,14 @@ export interface EmulatorCounters {
     refused: number
     /** Answers for a client address that has been forgotten, and packets whose socket was not ready. */
     unclaimed: number
-    /** The system did not take a datagram. */
+    /** The system did not take a datagram: no route, a full buffer, no more sockets. */
     unsent: number
+    /** What the system said about the last of them, such as "connect ENETUNREACH 192.0.2.1:4433". */
+    unsentBecause: string | undefined
+    /** Datagrams that nobody could answer: their source port is 0. */
+    stray: number
+    /** Errors of this program itself while it served a packet or a timer. It goes on; 'fault' tells the first. */
+    faults: number
     /** "Connection refused" and the like, reported by the server's machine. */
     icmpErrors: number
     /** Dropped by the kernel before this program could read them; undefined where the system does not tell. */
@@ -98,7 +106,13 @@ export interface StallEvent {
   packets: number
 }
 
+/** Something went wrong inside the emulator: a bug. */
+export interface FaultEvent {
+  message: string
+}
+
 export type EmulatorEvents = {
+  fault: [FaultEvent]
   'address-change': [AddressChangeEvent]
   phase: [PhaseEvent]
   stall: [StallEvent]
@@ -107,6 +121,8 @@ export type EmulatorEvents = {
 /** Where a client's packets leave for the server. */
 interface Upstream {
   socket: Socket | undefined
+  /** A socket is being opened. */
+  opening: boolean
   /** Packets that were due before the socket was open. */
   waiting: Uint8Array[]
 }
@@ -152,7 +168,15 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   #stall: StallEvent | undefined
   /** The kernel's drops at sockets that are closed. */
   #drops: number | undefined
-  readonly #outside = { refused: 0, unclaimed: 0, unsent: 0, icmpErrors: 0 }
+  readonly #outside = {
+    refused: 0,
+    unclaimed: 0,
+    unsent: 0,
+    unsentBecause: undefined as string | undefined,
+    icmpErrors: 0,
+    stray: 0,
+    faults: 0,
+  }
   #closed: Promise<void> | undefined
 
   /** Rejects with EmulatorError when an address cannot be used. */
@@ -165,11 +189,18 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
       sockets.push(await bindUdp(listen))
       if (options.secondListen !== undefined) sockets.push(await bindUdp(await resolveHost(options.secondListen)))
       else if (options.profile.second !== undefined) sockets.push(await bindBeside(addressOf(sockets[0])))
-      emulator = new LinkEmulator({ ...options, to }, sockets)
-      emulator.#timer = await PreciseTimer.start(now => (emulator as LinkEmulator).#turn(now))
+      for (const own of sockets.map(addressOf)) {
+        if (reachesItself(own, to))
+          throw new EmulatorError(
+            `${formatAddress(to)} is where this link itself listens: expected the address of a server`,
+          )
+      }
+      const link = new LinkEmulator({ ...options, to }, sockets)
+      emulator = link
+      link.#timer = await PreciseTimer.start(now => link.#guard(() => link.#turn(now)))
       // Only now: a datagram needs the timer.
-      for (const attachment of emulator.#attachments) emulator.#receiveFrom(attachment)
-      return emulator
+      for (const attachment of link.#attachments) link.#receiveFrom(attachment)
+      return link
     } catch (error) {
       if (emulator !== undefined) clearInterval(emulator.#housekeeping)
       for (const socket of sockets) socket.close()
@@ -186,7 +217,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     this.#attachments = sockets.map((socket, i) => this.#attachment(i as Attachment, socket, options.seed))
     this.address = this.#attachments[0].address
     this.secondAddress = this.#attachments[1]?.address
-    this.#housekeeping = setInterval(() => this.#expireClients(), HOUSEKEEPING_MS)
+    this.#housekeeping = setInterval(() => this.#guard(() => this.#expireClients()), HOUSEKEEPING_MS)
     this.#housekeeping.unref()
   }
 
@@ -255,19 +286,51 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     this.#overdue = 0
   }
 
+  /** Whatever a socket, a timer or a promise leads to runs in here: a fault costs the packet it was about, not the link. */
+  #guard(serve: () => void): void {
+    try {
+      serve()
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  #fault(error: unknown): void {
+    if (this.#outside.faults++ > 0) return
+    const message = error instanceof Error ? error.message : String(error)
+    // Not from in here: whoever listens may throw as well, and would then end what is being served.
+    queueMicrotask(() => this.#tell('fault', { message }))
+  }
+
+  /** Tells whoever listens. What they do wrong is no reason for the link to stand still. */
+  #tell<K extends keyof EmulatorEvents>(event: K, detail: EmulatorEvents[K][0]): void {
+    try {
+      this.emit(event, ...([detail] as never))
+    } catch {
+      this.#outside.faults++
+    }
+  }
+
   // -- the way of a packet -------------------------------------------------------------------------------------------
 
   #receiveFrom(attachment: AttachmentPoint): void {
-    attachment.socket.on('message', (payload, from) => {
-      const now = performance.now()
-      if (this.#timeline === undefined && this.#startTimeline) this.beginTimeline()
-      const client =
-        this.#clients.find(attachment.index, from.address, from.port, now) ??
-        this.#newClient(attachment, from.address, from.port, now)
-      if (client !== undefined) this.#offer(attachment.up, payload, client.id, now)
-    })
+    attachment.socket.on('message', (payload, { address, port }) =>
+      this.#guard(() => this.#receive(attachment, payload, address, port)),
+    )
     // An ICMP error about a datagram to a client that has gone away. The socket goes on.
     attachment.socket.on('error', () => this.#outside.icmpErrors++)
+  }
+
+  #receive(attachment: AttachmentPoint, payload: Uint8Array, host: string, port: number): void {
+    // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
+    if (port === 0) {
+      this.#outside.stray++
+      return
+    }
+    const now = performance.now()
+    if (this.#timeline === undefined && this.#startTimeline) this.beginTimeline()
+    const client = this.#clients.find(attachment.index, host, port, now) ?? this.#newClient(attachment, host, port, now)
+    if (client !== undefined) this.#offer(attachment.up, payload, client.id, now)
   }
 
   /** Puts a datagram on the link. */
@@ -303,11 +366,17 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   }
 
   #sendUp(payload: Uint8Array, tag: number, dueMs: number): void {
-    const upstream = this.#clients.get(tag)?.value
-    if (upstream === undefined) this.#outside.unclaimed++
-    else if (upstream.socket === undefined) {
+    const client = this.#clients.get(tag)
+    if (client === undefined) {
+      this.#outside.unclaimed++
+      return
+    }
+    const upstream = client.value
+    if (upstream.socket === undefined) {
       if (upstream.waiting.length < MAX_WAITING) upstream.waiting.push(payload)
       else this.#outside.unclaimed++
+      // There was no route, say, when the last packet wanted to leave. There may be one now.
+      if (!upstream.opening) this.#openUpstream(client)
     } else {
       this.#clock(dueMs)
       if (upstream.socket.getSendQueueCount() > MAX_QUEUED_SENDS) this.#outside.unsent++
@@ -327,7 +396,12 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   }
 
   readonly #afterSend = (error: Error | null): void => {
-    if (error) this.#outside.unsent++
+    if (error) this.#unsent(1, error)
+  }
+
+  #unsent(packets: number, error: Error): void {
+    this.#outside.unsent += packets
+    this.#outside.unsentBecause = error.message
   }
 
   /** Notes how late a packet leaves. */
@@ -345,13 +419,13 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   #reportStall(): void {
     const stall = this.#stall as StallEvent
     this.#stall = undefined
-    this.emit('stall', stall)
+    this.#tell('stall', stall)
   }
 
   // -- clients -------------------------------------------------------------------------------------------------------
 
   #newClient(attachment: AttachmentPoint, host: string, port: number, now: number): Mapping<Upstream> | undefined {
-    const upstream: Upstream = { socket: undefined, waiting: [] }
+    const upstream: Upstream = { socket: undefined, opening: false, waiting: [] }
     let client = this.#clients.add(attachment.index, host, port, now, upstream)
     if (client === undefined) {
       this.#expireClients()
@@ -361,21 +435,30 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
       this.#outside.refused++
       return undefined
     }
-    void this.#openUpstream(attachment, client)
+    this.#openUpstream(client)
     return client
   }
 
-  /** Gives the client a new socket towards the server, and closes the one it had. */
-  async #openUpstream(attachment: AttachmentPoint, client: Mapping<Upstream>): Promise<void> {
+  /** Gives the client a new socket towards the server, and closes the one it had. Resolves when that is done, or cannot be. */
+  #openUpstream(client: Mapping<Upstream>): Promise<void> {
+    client.value.opening = true
+    return this.#replaceUpstream(client)
+      .catch(error => this.#fault(error))
+      .finally(() => {
+        client.value.opening = false
+      })
+  }
+
+  async #replaceUpstream(client: Mapping<Upstream>): Promise<void> {
     const upstream = client.value
+    const attachment = this.#attachments[client.attachment]
     let socket: Socket
     try {
       socket = await bindUdp({ host: this.#upstreamHost(attachment), port: 0 })
       await connectUdp(socket, this.#to)
-    } catch {
-      // Out of sockets, or no route. A client without one starts again with its next packet.
-      this.#outside.unsent += upstream.waiting.length
-      if (upstream.socket === undefined) this.#clients.remove(client)
+    } catch (error) {
+      // Out of sockets, or no route. A client without a socket tries again with its next packet; one with a socket keeps it.
+      this.#unsent(upstream.waiting.splice(0).length, error as Error)
       return
     }
     if (this.#closed !== undefined || this.#clients.get(client.id) === undefined) {
@@ -386,11 +469,13 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     upstream.socket = socket
     // "Connection refused" is news about one packet. The server may come back.
     socket.on('error', () => this.#outside.icmpErrors++)
-    socket.on('message', payload => {
-      const now = performance.now()
-      client.lastSeenMs = now
-      this.#offer(attachment.down, payload, client.id, now)
-    })
+    socket.on('message', payload =>
+      this.#guard(() => {
+        const now = performance.now()
+        client.lastSeenMs = now
+        this.#offer(attachment.down, payload, client.id, now)
+      }),
+    )
     for (const payload of upstream.waiting.splice(0)) socket.send(payload, this.#afterSend)
   }
 
@@ -411,7 +496,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     this.#timeline?.advance(
       now,
       (step, atMs) => this.#apply(step, atMs),
-      ({ phase, atMs }) => this.emit('phase', { phase, atMs }),
+      ({ phase, atMs }) => this.#tell('phase', { phase, atMs }),
     )
     this.#stepMs = this.#timeline?.nextMs ?? Number.POSITIVE_INFINITY
   }
@@ -424,14 +509,14 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     this.#addressChanges++
     const event = { change: step.change, to: step.to, atMs: step.atMs }
     // A handover is in the impairments: the attachment that is left goes down. The client does the rest.
-    if (step.change === 'handover') this.emit('address-change', event)
-    else void this.#rebind().then(() => this.emit('address-change', event))
+    if (step.change === 'handover') this.#tell('address-change', event)
+    else void this.#rebind().then(() => this.#tell('address-change', event))
   }
 
   /** What a NAT does that has lost its table: every client gets another source port; answers to the old one are lost. */
   async #rebind(): Promise<void> {
     const clients = [...this.#clients.values()]
-    await Promise.all(clients.map(client => this.#openUpstream(this.#attachments[client.attachment], client)))
+    await Promise.all(clients.map(client => this.#openUpstream(client)))
   }
 
   // ------------------------------------------------------------------------------------------------------------------

@@ -47,7 +47,16 @@ const counters: EmulatorCounters = {
   clients: 2,
   timelineMs: undefined,
   timing: { p50: 0.02, p99: 0.3, max: 1.5, overdue: 0 },
-  outside: { refused: 0, unclaimed: 0, unsent: 0, icmpErrors: 3, kernelDrops: undefined },
+  outside: {
+    refused: 0,
+    unclaimed: 0,
+    unsent: 4,
+    unsentBecause: 'connect ENETUNREACH 192.0.2.1:4433',
+    icmpErrors: 3,
+    stray: 0,
+    faults: 0,
+    kernelDrops: undefined,
+  },
 }
 
 describe('netem for people', () => {
