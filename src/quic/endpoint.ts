@@ -3,22 +3,29 @@
  *
  * The way of a packet: socket → connection id → connection (`receive`), then, once for all packets that were
  * waiting, a turn of each connection that got some: events out, packets out, timer. Nothing is awaited on the way.
+ *
+ * Two boundaries keep whatever goes wrong from reaching further: `enter`, for what concerns one connection, and `#receive`, for
+ * packets that belong to none. Nothing that a peer, the kernel or a timer can cause gets past them.
  */
 
 import { randomBytes } from 'node:crypto'
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { isIP, isIPv6 } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { type Header, type Config as NativeConfig, quiche } from '@matrixai/quic/native/index.js'
+import { bindUdp, connectUdp } from '../net/udp-socket.ts'
 import { type ConnectionHost, QuicheConnection } from './engine.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicConnection, QuicHandler, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { RetryTokens } from './retry-token.ts'
+import { Zones } from './zones.ts'
 
 /** Ours are always this long, so that a short header's connection id can be found (RFC 9000 §5.2). */
 const CONNECTION_ID_LENGTH = 8
 /** RFC 9000 §14.1: an Initial arrives in a datagram of at least so many bytes. */
 const MIN_INITIAL_DATAGRAM = 1200
+/** RFC 9000 §8.1: what may be sent to an address that has not been validated, as a multiple of what came from there. */
+const AMPLIFICATION_LIMIT = 3
 const LONG_HEADER_BIT = 0x80
 const TRANSPORT_CONNECTION_REFUSED = 0x02
 const TRANSPORT_INVALID_TOKEN = 0x0b
@@ -72,8 +79,20 @@ export interface EndpointCounters {
   retried: number
   /** By reason: a connection attempt that was not let in. */
   rejected: { limit: number; token: number; version: number }
-  /** UDP payloads that belong to no connection and start none. */
+  /** UDP payloads that belong to no connection and start none, or that nobody could answer. */
   stray: number
+  /** Packets that were not sent, because an address that is not validated gets three times what came from it (RFC 9000 §8.1). */
+  withheld: number
+  /** Packets whose reading failed in an unforeseen way, connections that were ended by an error of ours. */
+  faults: number
+}
+
+/** Bytes of UDP payload from and to an address that is not validated. */
+interface Unvalidated {
+  /** The connection id that we chose, as a key of the routes: who uses it has read our answer. */
+  readonly ownId: string
+  received: number
+  sent: number
 }
 
 export class QuicEndpoint implements ConnectionHost {
@@ -82,6 +101,8 @@ export class QuicEndpoint implements ConnectionHost {
     retried: 0,
     rejected: { limit: 0, token: 0, version: 0 },
     stray: 0,
+    withheld: 0,
+    faults: 0,
   }
   local: SocketAddress = { host: '', port: 0 }
 
@@ -97,6 +118,9 @@ export class QuicEndpoint implements ConnectionHost {
   readonly #connections = new Map<QuicheConnection, string[]>()
   readonly #perAddress = new Map<string, number>()
   readonly #handshaking = new Set<QuicheConnection>()
+  /** Of a server: connections whose client may have forged its address. */
+  readonly #unvalidated = new Map<QuicheConnection, Unvalidated>()
+  readonly #zones = new Zones()
   readonly #scheduled: QuicheConnection[] = []
   #sendBuffer: Uint8Array
   #connected = false
@@ -125,41 +149,43 @@ export class QuicEndpoint implements ConnectionHost {
     // `withBoringSslCtx` turns verification into "required"; this call makes it "optional" again.
     if (options.clientCertificate === 'optional') config.verifyPeer(true)
     config.setTicketKey(randomBytes(48))
-    const socket = await openSocket(options.host, options.port)
-    const endpoint = new QuicEndpoint({
-      settings: options.settings,
-      socket,
-      config,
-      listen: options,
-      onError: options.onError,
-    })
-    endpoint.#start()
-    return endpoint
+    const socket = await bindUdp(options)
+    try {
+      const endpoint = new QuicEndpoint({
+        settings: options.settings,
+        socket,
+        config,
+        listen: options,
+        onError: options.onError,
+      })
+      endpoint.#start()
+      return endpoint
+    } catch (error) {
+      socket.close()
+      throw error
+    }
   }
 
   /**
-   * Opens a socket of its own and starts a handshake on it. The socket closes with the connection.
+   * Opens a socket of its own and starts a handshake on it. The socket closes with the connection. Rejects with the
+   * system's error when there is no way to `remote` (ENETUNREACH, EACCES, …).
    *
    * Set the connection's `handler` at once: nothing is reported before the caller's turn of the event loop is over.
    */
   static async connect(options: ConnectOptions): Promise<QuicConnection> {
     const config = makeConfig(options.settings, options.tls, !options.insecure, options.insecure === true)
-    const socket = await openSocket(isIPv6(options.remote.host) ? '::' : '0.0.0.0', 0)
+    const socket = await bindUdp({ host: isIPv6(options.remote.host) ? '::' : '0.0.0.0', port: 0 })
     // A connected socket hears the ICMP error when nobody listens at the other end.
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.connect(options.remote.port, options.remote.host, () => {
-        socket.off('error', reject)
-        resolve()
-      })
-    }).catch(error => {
+    await connectUdp(socket, options.remote)
+    try {
+      const endpoint = new QuicEndpoint({ settings: options.settings, socket, config, onError: options.onError })
+      endpoint.#connected = true
+      endpoint.#start()
+      return endpoint.#dial(options)
+    } catch (error) {
       socket.close()
       throw error
-    })
-    const endpoint = new QuicEndpoint({ settings: options.settings, socket, config, onError: options.onError })
-    endpoint.#connected = true
-    endpoint.#start()
-    return endpoint.#dial(options)
+    }
   }
 
   get connections(): Iterable<QuicConnection> {
@@ -173,16 +199,18 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   async #shutDown(code: number, reason: string): Promise<void> {
-    for (const connection of this.#connections.keys()) {
-      connection.close(code, reason)
-      connection.turn()
+    for (const connection of [...this.#connections.keys()]) {
+      this.enter(connection, () => {
+        connection.close(code, reason)
+        connection.turn()
+      })
     }
     // What the kernel would not take at once is still in the socket's queue: let it leave, but not for ever.
-    for (let i = 0; i < 50 && this.#socket.getSendQueueCount() > 0; i++) {
+    for (let i = 0; i < 50 && this.#socketOpen && this.#socket.getSendQueueCount() > 0; i++) {
       await new Promise(resolve => setTimeout(resolve, 10))
     }
     this.#closeSocket()
-    await new Promise<void>(resolve => this.#socket.once('close', resolve))
+    await this.#socketClosed
   }
 
   // -- ConnectionHost ------------------------------------------------------------------------------------------
@@ -197,7 +225,26 @@ export class QuicEndpoint implements ConnectionHost {
   readonly #runScheduled = (): void => {
     for (const connection of this.#scheduled.splice(0)) {
       connection.scheduled = false
-      if (this.#socketOpen) connection.turn()
+      // Not one that has been refused or forgotten meanwhile.
+      if (this.#socketOpen && this.#connections.has(connection)) this.enter(connection, () => connection.turn())
+    }
+  }
+
+  enter(connection: QuicheConnection, step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#failed(connection, error)
+    }
+  }
+
+  #failed(connection: QuicheConnection, error: unknown): void {
+    this.onError(error)
+    try {
+      connection.fail()
+    } catch (another) {
+      this.onError(another)
+      this.forget(connection)
     }
   }
 
@@ -209,12 +256,32 @@ export class QuicEndpoint implements ConnectionHost {
     return !this.#socketOpen || this.#socket.getSendQueueCount() > MAX_QUEUED_SENDS
   }
 
-  transmit(length: number, _from: SocketAddress, to: SocketAddress): void {
+  transmit(connection: QuicheConnection, length: number, _from: SocketAddress, to: SocketAddress): void {
+    if (this.#unvalidated.size > 0 && !this.#maySend(connection, length)) return
     const packet = this.#sendBuffer.subarray(0, length)
     if (this.#connected) this.#socket.send(packet)
-    else this.#socket.send(packet, to.port, to.host)
+    else this.#socket.send(packet, to.port, this.#zones.restore(to.host))
     // Nearly always the kernel has taken the packet by now. If not, Node still needs the buffer: leave it to Node.
     if (this.#socket.getSendQueueCount() > 0) this.#sendBuffer = new Uint8Array(this.#settings.maxUdpPayload)
+  }
+
+  /**
+   * quiche keeps to the limit of RFC 9000 §8.1 in a handshake that goes on, but counts a datagram of several packets several
+   * times, so that a client which never answers draws twice of it. What exceeds the limit is not sent; to QUIC it is lost.
+   */
+  #maySend(connection: QuicheConnection, length: number): boolean {
+    const account = this.#unvalidated.get(connection)
+    if (account === undefined) return true
+    if (account.sent + length > AMPLIFICATION_LIMIT * account.received) {
+      this.counters.withheld++
+      return false
+    }
+    account.sent += length
+    return true
+  }
+
+  realAddress({ host, port }: SocketAddress): SocketAddress {
+    return { host: this.#zones.restore(host), port }
   }
 
   forget(connection: QuicheConnection): void {
@@ -223,6 +290,7 @@ export class QuicEndpoint implements ConnectionHost {
     for (const id of ids) this.#routes.delete(id)
     this.#connections.delete(connection)
     this.#handshaking.delete(connection)
+    this.#unvalidated.delete(connection)
     const address = connection.firstRemote.host
     const others = (this.#perAddress.get(address) ?? 1) - 1
     if (others > 0) this.#perAddress.set(address, others)
@@ -236,62 +304,106 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   onError(error: unknown): void {
-    this.#onError(error)
+    this.counters.faults++
+    try {
+      this.#onError(error)
+    } catch {
+      // Whoever was to be told cannot be told. It has been counted.
+    }
   }
 
   // -- packets in ----------------------------------------------------------------------------------------------
 
   #socketOpen = true
+  #socketClosed: Promise<void> | undefined
 
   #start(): void {
     const { address, port } = this.#socket.address()
     this.local = { host: address, port }
     this.#socket.on('message', (packet, from) => this.#receive(packet, from.address, from.port))
     this.#socket.on('error', error => this.#socketFailed(error))
-    this.#socket.on('close', () => {
-      this.#socketOpen = false
-      this.#keyLog?.close()
+    this.#socketClosed = new Promise(resolve => {
+      this.#socket.once('close', () => {
+        this.#socketOpen = false
+        try {
+          this.#keyLog?.close()
+        } catch (error) {
+          this.onError(error)
+        }
+        resolve()
+      })
     })
   }
 
   #receive(packet: Buffer, host: string, port: number): void {
-    if (packet.length < 1 + CONNECTION_ID_LENGTH) {
-      this.counters.stray++
-      return
-    }
-    if ((packet[0] & LONG_HEADER_BIT) === 0) {
-      const connection = this.#routes.get(packet.toString('latin1', 1, 1 + CONNECTION_ID_LENGTH))
-      if (connection === undefined) this.counters.stray++
-      else connection.receive(packet, host, port)
-      return
-    }
-    let header: Header
     try {
-      header = quiche.Header.fromSlice(packet, CONNECTION_ID_LENGTH)
-    } catch {
-      this.counters.stray++
-      return
+      const from = this.#zones.embed(host)
+      // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
+      if (port === 0 || from === undefined || packet.length < 1 + CONNECTION_ID_LENGTH) this.counters.stray++
+      else this.#route(packet, from, port)
+    } catch (error) {
+      this.onError(error)
     }
-    const connection = this.#routes.get(key(header.dcid)) ?? this.#accept(packet, header, { host, port })
-    connection?.receive(packet, host, port)
+  }
+
+  /** `host` as quiche knows it: see zones.ts. */
+  #route(packet: Buffer, host: string, port: number): void {
+    const isLong = (packet[0] & LONG_HEADER_BIT) !== 0
+    let id: string
+    let header: Header | undefined
+    if (isLong) {
+      try {
+        header = quiche.Header.fromSlice(packet, CONNECTION_ID_LENGTH)
+      } catch {
+        this.counters.stray++
+        return
+      }
+      id = key(header.dcid)
+    } else id = packet.toString('latin1', 1, 1 + CONNECTION_ID_LENGTH)
+    const connection = this.#routes.get(id)
+    if (connection !== undefined) {
+      if (this.#unvalidated.size > 0) this.#heardFrom(connection, id, packet.length, host, port)
+      try {
+        connection.receive(packet, host, port)
+      } catch (error) {
+        this.#failed(connection, error)
+      }
+    } else if (header !== undefined) this.#accept(packet, header, { host, port })
+    else this.counters.stray++
+  }
+
+  /**
+   * RFC 9000 §8.1: whoever uses a connection id of 64 random bits that we have chosen has read our answer, so the address is
+   * its own. Until then all bytes count that come for this connection, whether or not they can be read.
+   */
+  #heardFrom(connection: QuicheConnection, id: string, length: number, host: string, port: number): void {
+    const account = this.#unvalidated.get(connection)
+    if (account === undefined) return
+    account.received += length
+    const first = connection.firstRemote
+    if (id === account.ownId && port === first.port && this.#zones.restore(host) === first.host) {
+      this.#unvalidated.delete(connection)
+    }
   }
 
   /** Decides about a packet with a long header that belongs to no connection (RFC 9000 §5.2.2). */
-  #accept(packet: Buffer, header: Header, from: SocketAddress): QuicheConnection | undefined {
+  #accept(packet: Buffer, header: Header, from: SocketAddress): void {
     const listen = this.#listen
-    if (listen === undefined || this.#closed !== undefined || packet.length < MIN_INITIAL_DATAGRAM) {
+    // Version 0 is a Version Negotiation packet, which is never answered with another (RFC 9000 §6.1).
+    const isTooSmall = packet.length < MIN_INITIAL_DATAGRAM
+    if (listen === undefined || this.#closed !== undefined || isTooSmall || header.version === 0) {
       this.counters.stray++
-      return undefined
+      return
     }
     if (!quiche.versionIsSupported(header.version)) {
       this.counters.rejected.version++
       const out = new Uint8Array(MIN_INITIAL_DATAGRAM)
       this.#sendTo(out.subarray(0, quiche.negotiateVersion(header.scid, header.dcid, out)), from)
-      return undefined
+      return
     }
     if (header.ty !== quiche.Type.Initial) {
       this.counters.stray++
-      return undefined
+      return
     }
 
     const hasToken = header.token !== undefined && header.token.length > 0
@@ -302,7 +414,7 @@ export class QuicEndpoint implements ConnectionHost {
       const out = new Uint8Array(MIN_INITIAL_DATAGRAM)
       const length = quiche.retry(header.scid, header.dcid, newDcid, token, header.version, out)
       this.#sendTo(out.subarray(0, length), from)
-      return undefined
+      return
     }
 
     let originalDcid: Uint8Array | undefined
@@ -314,9 +426,10 @@ export class QuicEndpoint implements ConnectionHost {
         refusal = [TRANSPORT_INVALID_TOKEN, 'the address validation token is not valid']
       }
     }
+    const remote = this.realAddress(from)
     if (
       this.#connections.size >= listen.maxConnections ||
-      (this.#perAddress.get(from.host) ?? 0) >= listen.maxConnectionsPerAddress
+      (this.#perAddress.get(remote.host) ?? 0) >= listen.maxConnectionsPerAddress
     ) {
       this.counters.rejected.limit++
       refusal ??= [TRANSPORT_CONNECTION_REFUSED, 'too many connections']
@@ -331,25 +444,44 @@ export class QuicEndpoint implements ConnectionHost {
       role: 'server',
       id,
       host: this,
-      remote: from,
+      remote,
       datagramQueue: this.#settings.datagramQueue,
       // Keeping a tunnel alive is for whoever wants it: the client.
       keepAliveMs: 0,
     })
-    if (refusal !== undefined) {
+    if (originalDcid === undefined) {
+      this.#unvalidated.set(connection, { ownId: key(scid), received: packet.length, sent: 0 })
+    }
+    if (this.#keyLog !== undefined && refusal === undefined) native.setKeylog(this.#keyLog.fileFor(id))
+    this.#begin(connection, [key(scid), key(header.dcid)], packet, from, refusal)
+  }
+
+  /** Reads the packet that a connection begins with, and refuses the connection or hands it to the application. */
+  #begin(
+    connection: QuicheConnection,
+    ids: string[],
+    packet: Buffer,
+    from: SocketAddress,
+    refusal: [code: number, reason: string] | undefined,
+  ): void {
+    let isConnection = false
+    this.enter(connection, () => {
+      isConnection = connection.receive(packet, from.host, from.port)
+      if (!isConnection || refusal === undefined) return
       // Tells the client why, once, and keeps nothing.
-      try {
-        native.recv(Uint8Array.from(packet), { from, to: this.local })
-      } catch {}
       connection.refuse(...refusal)
       connection.abandon({ source: 'local', application: false, code: refusal[0], reason: refusal[1] })
-      return undefined
+    })
+    if (!isConnection || refusal !== undefined) {
+      this.#unvalidated.delete(connection)
+      if (!isConnection) this.counters.stray++
+      return
     }
     this.counters.accepted++
-    if (this.#keyLog !== undefined) native.setKeylog(this.#keyLog.fileFor(id))
-    this.#add(connection, [key(scid), key(header.dcid)])
-    connection.handler = listen.onConnection(connection)
-    return connection
+    this.#add(connection, ids)
+    this.enter(connection, () => {
+      connection.handler = (this.#listen as ListenOptions).onConnection(connection)
+    })
   }
 
   #wantsRetry(): boolean {
@@ -367,7 +499,9 @@ export class QuicEndpoint implements ConnectionHost {
     const scid = randomBytes(CONNECTION_ID_LENGTH)
     const byAddress = isIP(options.serverName) !== 0
     const sni = byAddress ? undefined : options.serverName
-    const native = quiche.Connection.connect(sni, scid, this.local, options.remote, this.#config)
+    const host = this.#zones.embed(options.remote.host) ?? options.remote.host
+    const remote = { host, port: options.remote.port }
+    const native = quiche.Connection.connect(sni, scid, this.local, remote, this.#config)
     if (options.session !== undefined) native.setSession(options.session)
     const id = scid.toString('hex')
     if (this.#keyLog !== undefined) native.setKeylog(this.#keyLog.fileFor(id))
@@ -394,31 +528,45 @@ export class QuicEndpoint implements ConnectionHost {
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1)
   }
 
+  /** Answers without a connection are smaller than what they answer. */
   #sendTo(packet: Uint8Array, to: SocketAddress): void {
-    if (this.#socketOpen) this.#socket.send(packet, to.port, to.host)
+    if (this.#socketOpen) this.#socket.send(packet, to.port, this.#zones.restore(to.host))
   }
 
   /** A client hears here that nobody listens (ECONNREFUSED). A server's socket goes on: the error was one packet's. */
   #socketFailed(error: Error): void {
-    if (this.#listen !== undefined) return this.#onError(error)
-    for (const connection of this.#connections.keys()) {
+    if (this.#listen !== undefined) return this.onError(error)
+    for (const connection of [...this.#connections.keys()]) {
       if (connection.established) continue
-      connection.abandon({
-        source: 'local',
-        application: false,
-        code: TRANSPORT_CONNECTION_REFUSED,
-        reason: error.message,
+      this.enter(connection, () => {
+        connection.abandon({
+          source: 'local',
+          application: false,
+          code: TRANSPORT_CONNECTION_REFUSED,
+          reason: error.message,
+        })
+        this.forget(connection)
       })
-      this.forget(connection)
     }
   }
 
   #closeSocket(): void {
     if (!this.#socketOpen) return
     this.#socketOpen = false
-    this.#socket.close()
-    for (const connection of this.#connections.keys()) {
-      connection.abandon({ source: 'local', application: true, code: H3_NO_ERROR, reason: 'the endpoint was closed' })
+    try {
+      this.#socket.close()
+    } catch (error) {
+      this.onError(error)
+    }
+    for (const connection of [...this.#connections.keys()]) {
+      this.enter(connection, () =>
+        connection.abandon({
+          source: 'local',
+          application: true,
+          code: H3_NO_ERROR,
+          reason: 'the endpoint was closed',
+        }),
+      )
     }
     this.#connections.clear()
     this.#routes.clear()
@@ -430,32 +578,6 @@ const RETRY_ABOVE_HANDSHAKES = 64
 
 function key(connectionId: Uint8Array): string {
   return Buffer.from(connectionId.buffer, connectionId.byteOffset, connectionId.length).toString('latin1')
-}
-
-function openSocket(host: string, port: number): Promise<Socket> {
-  const socket = createSocket({
-    type: isIPv6(host) ? 'udp6' : 'udp4',
-    ipv6Only: false,
-    // Addresses here are never names; answering at once saves Node a trip through its event loop for every packet.
-    lookup: ((address: string, family: unknown, callback: (error: null, address: string, family: number) => void) =>
-      callback(null, address, family as number)) as never,
-  })
-  return new Promise((resolve, reject) => {
-    socket.once('error', error => {
-      socket.close()
-      reject(error)
-    })
-    socket.bind(port, host, () => {
-      socket.removeAllListeners('error')
-      // As much as the system grants: a burst waits in the kernel instead of being dropped there.
-      for (const grow of [() => socket.setRecvBufferSize(4 << 20), () => socket.setSendBufferSize(4 << 20)]) {
-        try {
-          grow()
-        } catch {}
-      }
-      resolve(socket)
-    })
-  })
 }
 
 function makeConfig(settings: QuicSettings, tls: TlsMaterial, verify: boolean, insecure: boolean): NativeConfig {

@@ -23,13 +23,21 @@ export interface ConnectionHost {
   schedule(connection: QuicheConnection): void
   /** A buffer for one UDP payload, which quiche fills. */
   sendBuffer(): Uint8Array
-  /** Sends the first `length` bytes of the send buffer. False: the socket is congested, ask again next turn. */
-  transmit(length: number, from: SocketAddress, to: SocketAddress): void
+  /** Sends the first `length` bytes of the send buffer for this connection, or withholds them as if they were lost. */
+  transmit(connection: QuicheConnection, length: number, from: SocketAddress, to: SocketAddress): void
   readonly socketCongested: boolean
   /** quiche has forgotten the connection; so may the endpoint. */
   forget(connection: QuicheConnection): void
   handshakeDone(connection: QuicheConnection): void
   readonly local: SocketAddress
+  /** A peer's address as quiche has it, for people and for the system. */
+  realAddress(address: SocketAddress): SocketAddress
+  /**
+   * The boundary of a connection: runs what a socket or a timer asks of it. Whatever escapes from `step` ends this
+   * connection, and nothing else.
+   */
+  enter(connection: QuicheConnection, step: () => void): void
+  /** Something went wrong without being in anybody's way: counted and told. Never throws. */
   onError(error: unknown): void
 }
 
@@ -104,6 +112,8 @@ export class QuicheConnection implements QuicConnection {
   #peerCertificate: Uint8Array | undefined
   #session: Uint8Array | undefined
   #localClose: QuicCloseReason | undefined
+  #failed = false
+  #sendFailed = false
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
@@ -112,6 +122,8 @@ export class QuicheConnection implements QuicConnection {
   #streamsOpened = 0
   readonly #nextStreamIds = [0, 1, 2, 3]
   #packetsArrived = false
+  /** The peer has sent something that could be decrypted. */
+  #heard = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
   #lookAroundDue = false
@@ -155,7 +167,10 @@ export class QuicheConnection implements QuicConnection {
   }
 
   canOpenStream(kind: 'bidi' | 'uni'): boolean {
-    return (kind === 'bidi' ? this.#native.peerStreamsLeftBidi() : this.#native.peerStreamsLeftUni()) > 0
+    return this.#ask(
+      false,
+      native => (kind === 'bidi' ? native.peerStreamsLeftBidi() : native.peerStreamsLeftUni()) > 0,
+    )
   }
 
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
@@ -167,7 +182,7 @@ export class QuicheConnection implements QuicConnection {
       this.#keep(pending, data, fin)
       return
     }
-    const written = this.#write(streamId, data, fin)
+    const written = this.#ask(undefined, () => this.#write(streamId, data, fin))
     if (written !== undefined && (written < data.length || (written === 0 && fin && data.length > 0))) {
       const kept = { chunks: [], bytes: 0, fin: false }
       this.#pending.set(streamId, kept)
@@ -199,9 +214,17 @@ export class QuicheConnection implements QuicConnection {
 
   sendDatagram(data: Uint8Array): DatagramResult {
     if (data.length > this.#maxDatagramLength) return 'too-large'
-    // null is quiche's "Done": the queue is full. It keeps what it has and refuses the new one.
-    if (this.closed || this.#native.dgramSend(data) === null) {
-      this.#datagramsDropped++
+    try {
+      // null is quiche's "Done": the queue is full. It keeps what it has and refuses the new one.
+      if (this.closed || this.#native.dgramSend(data) === null) {
+        this.#datagramsDropped++
+        return 'dropped'
+      }
+    } catch (error) {
+      // As `#ask`, but written out: this runs for every packet.
+      this.#host.enter(this, () => {
+        throw error
+      })
       return 'dropped'
     }
     this.#datagramsSent++
@@ -233,13 +256,14 @@ export class QuicheConnection implements QuicConnection {
   }
 
   get session(): Uint8Array | undefined {
-    return this.#session ?? (this.closed ? undefined : (this.#native.session() ?? undefined))
+    return this.#session ?? (this.closed ? undefined : this.#ask(undefined, native => native.session() ?? undefined))
   }
 
   paths(): QuicPath[] {
-    return this.#native.pathStats().map(path => ({
+    const paths = this.#ask([], native => native.pathStats())
+    return paths.map(path => ({
       local: path.localHost,
-      remote: path.peerHost,
+      remote: this.#host.realAddress(path.peerHost),
       active: path.active,
       rttMs: path.rtt,
       cwnd: path.cwnd,
@@ -248,13 +272,13 @@ export class QuicheConnection implements QuicConnection {
   }
 
   stats(): QuicStats {
-    const stats = this.#native.stats()
+    const stats = this.#ask(undefined, native => native.stats())
     return {
-      packetsSent: stats.sent,
-      packetsReceived: stats.recv,
-      packetsLost: stats.lost,
-      bytesSent: stats.sentBytes,
-      bytesReceived: stats.recvBytes,
+      packetsSent: stats?.sent ?? 0,
+      packetsReceived: stats?.recv ?? 0,
+      packetsLost: stats?.lost ?? 0,
+      bytesSent: stats?.sentBytes ?? 0,
+      bytesReceived: stats?.recvBytes ?? 0,
       datagramsSent: this.#datagramsSent,
       datagramsReceived: this.#datagramsReceived,
       datagramsDropped: this.#datagramsDropped,
@@ -262,10 +286,25 @@ export class QuicheConnection implements QuicConnection {
     }
   }
 
+  /**
+   * Asks quiche on somebody's behalf. Whoever sends on this connection may be in the middle of serving another one, which must
+   * not suffer when quiche fails: that ends this connection, and the answer is `otherwise`.
+   */
+  #ask<T>(otherwise: T, question: (native: NativeConnection) => T): T {
+    let answer = otherwise
+    this.#host.enter(this, () => {
+      answer = question(this.#native)
+    })
+    return answer
+  }
+
   // -- towards the endpoint ------------------------------------------------------------------------------------
 
-  /** One UDP payload has arrived; quiche decrypts it in place. Everything else about it happens in `turn()`. */
-  receive(packet: Uint8Array, fromHost: string, fromPort: number): void {
+  /**
+   * One UDP payload has arrived; quiche decrypts it in place. Everything else about it happens in `turn()`. False: it is the
+   * first, and cannot be decrypted, so this is no connection.
+   */
+  receive(packet: Uint8Array, fromHost: string, fromPort: number): boolean {
     const from = this.#recvInfo.from
     if (from.port !== fromPort || from.host !== fromHost) {
       this.#recvInfo = { from: { host: fromHost, port: fromPort }, to: this.#recvInfo.to }
@@ -274,10 +313,14 @@ export class QuicheConnection implements QuicConnection {
     try {
       this.#native.recv(packet, this.#recvInfo)
     } catch {
+      // Nothing was understood, so nobody is told.
+      if (!this.#heard && this.#native.isClosed()) return false
       // The peer broke a rule of QUIC or TLS. quiche has already prepared the CONNECTION_CLOSE that tells it so;
       // the turn sends it and reports the end of the connection.
     }
+    this.#heard = true
     this.#wake()
+    return true
   }
 
   /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
@@ -288,20 +331,37 @@ export class QuicheConnection implements QuicConnection {
       if (!this.established) this.#checkEstablished()
       if (this.established) this.#handOut()
       this.#sendKept()
-    } catch (error) {
-      this.#host.onError(error)
-      this.#close(true, INTERNAL_ERROR, 'internal error')
+    } finally {
+      this.#inTurn = false
     }
-    this.#inTurn = false
     this.#transmit()
     this.#checkClosed()
     this.#setTimer()
   }
 
+  /**
+   * A bug of ours or of quiche's: the connection ends. The peer is told, unless that is what fails; then the connection is
+   * buried without a word.
+   */
+  fail(): void {
+    const canTell = !this.#failed && !this.closed && this.#localClose === undefined
+    this.#failed = true
+    if (canTell) {
+      try {
+        this.#close(true, INTERNAL_ERROR, 'internal error')
+        return
+      } catch {
+        // Told already that something is broken; what else breaks on the way out adds nothing.
+      }
+    }
+    this.abandon({ source: 'local', application: true, code: INTERNAL_ERROR, reason: 'internal error' })
+    this.#host.forget(this)
+  }
+
   /** Ends the connection without a word on the wire, because the socket below is gone. */
   abandon(reason: QuicCloseReason): void {
-    this.#report(reason)
     clearTimeout(this.#timer)
+    this.#report(reason)
   }
 
   /**
@@ -342,7 +402,8 @@ export class QuicheConnection implements QuicConnection {
     this.#peerMaxDatagramFrameSize =
       this.#maxDatagramLength > 0 ? this.#maxDatagramLength : (this.#native.stats().peerMaxDatagramFrameSize ?? 0)
     this.#nextLookAround = performance.now() + LOOK_AROUND_MS
-    if (this.#keepAliveMs > 0) this.#keepAlive = setInterval(() => this.#sendPing(), this.#keepAliveMs)
+    if (this.#keepAliveMs > 0)
+      this.#keepAlive = setInterval(() => this.#host.enter(this, () => this.#sendPing()), this.#keepAliveMs)
     this.handler.onEstablished()
   }
 
@@ -385,7 +446,7 @@ export class QuicheConnection implements QuicConnection {
     while (this.#native.pathEventNext() !== null) happened = true
     if (!happened) return
     const active = this.#native.pathStats().find(path => path.active)
-    if (active !== undefined) this.remote = active.peerHost
+    if (active !== undefined) this.remote = this.#host.realAddress(active.peerHost)
   }
 
   #readStream(streamId: number): void {
@@ -454,21 +515,24 @@ export class QuicheConnection implements QuicConnection {
       let sent: ReturnType<NativeConnection['send']>
       try {
         sent = this.#native.send(host.sendBuffer())
-      } catch {
-        // The connection has failed; its CONNECTION_CLOSE, if any, is already on the way.
+      } catch (error) {
+        // TLS has failed: quiche prepares its CONNECTION_CLOSE now, for the next call.
+        if (this.#sendFailed || this.#native.localError() === null) throw error
+        this.#sendFailed = true
         return
       }
+      this.#sendFailed = false
       if (sent === null) {
         if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#native.dgramSendQueueLen()
         return
       }
-      host.transmit(sent[0], sent[1].from, sent[1].to)
+      host.transmit(this, sent[0], sent[1].from, sent[1].to)
       packets++
       bytes += sent[0]
       if (packets >= RUNAWAY_PACKETS && bytes < packets * RUNAWAY_LENGTH) {
         // quiche 0.18, when a probe timeout falls between a CRYPTO frame and its acknowledgement, can send empty CRYPTO
         // frames without end. Reading what has arrived since puts an end to it: let the socket have its turn.
-        setTimeout(() => this.#wake(), RUNAWAY_PAUSE_MS)
+        setTimeout(() => host.enter(this, () => this.#wake()), RUNAWAY_PAUSE_MS)
         return
       }
       // One tunnel does not keep all others waiting.
@@ -498,15 +562,23 @@ export class QuicheConnection implements QuicConnection {
 
   #report(reason: QuicCloseReason): void {
     if (this.closed) return
-    this.#session = this.#native.session() ?? undefined
     this.closed = true
     clearInterval(this.#keepAlive)
     this.#pending.clear()
-    this.#host.handshakeDone(this)
-    try {
-      this.handler.onClosed(reason)
-    } catch (error) {
-      this.#host.onError(error)
+    // Each of these is due, whatever the others do.
+    const steps = [
+      () => {
+        this.#session = this.#native.session() ?? undefined
+      },
+      () => this.#host.handshakeDone(this),
+      () => this.handler.onClosed(reason),
+    ]
+    for (const step of steps) {
+      try {
+        step()
+      } catch (error) {
+        this.#host.onError(error)
+      }
     }
   }
 
@@ -534,7 +606,7 @@ export class QuicheConnection implements QuicConnection {
     if (this.#timer !== undefined && this.#timerDeadline <= deadline) return
     clearTimeout(this.#timer)
     this.#timerDeadline = deadline
-    this.#timer = setTimeout(() => this.#ring(), Math.max(delay, 1))
+    this.#timer = setTimeout(() => this.#host.enter(this, () => this.#ring()), Math.max(delay, 1))
   }
 
   #ring(): void {
