@@ -105,6 +105,8 @@ export class QuicEndpoint implements ConnectionHost {
     faults: 0,
   }
   local: SocketAddress = { host: '', port: 0 }
+  /** The same as quiche knows it. */
+  nativeLocal: SocketAddress = this.local
 
   readonly #socket: Socket
   readonly #config: NativeConfig
@@ -266,8 +268,8 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   /**
-   * quiche keeps to the limit of RFC 9000 §8.1 in a handshake that goes on, but counts a datagram of several packets several
-   * times, so that a client which never answers draws twice of it. What exceeds the limit is not sent; to QUIC it is lost.
+   * The limit of RFC 9000 §8.1. quiche has one too, but its probes for a client that never answers exceed it: six times what
+   * came, in 21 s. What is too much is not sent; to QUIC it is lost.
    */
   #maySend(connection: QuicheConnection, length: number): boolean {
     const account = this.#unvalidated.get(connection)
@@ -320,6 +322,7 @@ export class QuicEndpoint implements ConnectionHost {
   #start(): void {
     const { address, port } = this.#socket.address()
     this.local = { host: address, port }
+    this.nativeLocal = { host: this.#zones.embed(address) ?? address, port }
     this.#socket.on('message', (packet, from) => this.#receive(packet, from.address, from.port))
     this.#socket.on('error', error => this.#socketFailed(error))
     this.#socketClosed = new Promise(resolve => {
@@ -437,7 +440,7 @@ export class QuicEndpoint implements ConnectionHost {
 
     // After a Retry the client addresses us by the id the Retry gave it, and quiche checks that it stays ours.
     const scid = originalDcid === undefined ? randomBytes(CONNECTION_ID_LENGTH) : header.dcid
-    const native = quiche.Connection.accept(scid, originalDcid, this.local, from, this.#config)
+    const native = quiche.Connection.accept(scid, originalDcid, this.nativeLocal, from, this.#config)
     const id = Buffer.from(scid).toString('hex')
     const connection = new QuicheConnection({
       native,
@@ -501,7 +504,7 @@ export class QuicEndpoint implements ConnectionHost {
     const sni = byAddress ? undefined : options.serverName
     const host = this.#zones.embed(options.remote.host) ?? options.remote.host
     const remote = { host, port: options.remote.port }
-    const native = quiche.Connection.connect(sni, scid, this.local, remote, this.#config)
+    const native = quiche.Connection.connect(sni, scid, this.nativeLocal, remote, this.#config)
     if (options.session !== undefined) native.setSession(options.session)
     const id = scid.toString('hex')
     if (this.#keyLog !== undefined) native.setKeylog(this.#keyLog.fileFor(id))

@@ -29,7 +29,8 @@ export interface ConnectionHost {
   /** quiche has forgotten the connection; so may the endpoint. */
   forget(connection: QuicheConnection): void
   handshakeDone(connection: QuicheConnection): void
-  readonly local: SocketAddress
+  /** Where the socket is bound, as quiche knows it. */
+  readonly nativeLocal: SocketAddress
   /** A peer's address as quiche has it, for people and for the system. */
   realAddress(address: SocketAddress): SocketAddress
   /**
@@ -153,7 +154,7 @@ export class QuicheConnection implements QuicConnection {
     this.#expectedIp = options.expectedIp
     this.#datagramQueue = options.datagramQueue
     this.#keepAliveMs = options.keepAliveMs
-    this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.local } }
+    this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.nativeLocal } }
   }
 
   // -- towards the application ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { type EmulatorOptions, LinkEmulator } from '../../src/link/emulator.ts'
 import { startEmulatorProcess } from '../../src/link/emulator-process.ts'
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../src/link/profile.ts'
 import type { SocketAddress } from '../../src/net/udp-socket.ts'
+import { sendFromPortZero } from '../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {
   const link = { ...CLEAN, ...impairment }
@@ -189,6 +190,65 @@ describe('the link emulator', () => {
     while (link.counters().up[0].outage === 0) await new Promise(setImmediate)
     link.setProfile(profileOf())
     expect(await ask(client, link.address, 'z')).to.equal('z')
+  })
+
+  it('AT-01 drops and counts a datagram from port 0, to which no answer can be sent', async () => {
+    const server = await echo()
+    const link = await start({ port: server.port })
+    sendFromPortZero(Uint8Array.of(1), link.address.port)
+    while (link.counters().outside.stray === 0) await new Promise(setImmediate)
+    expect(server.sources).to.deep.equal([])
+    expect(await ask(await open(), link.address, 'x')).to.equal('x')
+    expect(link.counters().outside.faults).to.equal(0)
+  })
+
+  it('AT-20 counts a datagram as not sent when the system does not let it go there, and says why', async () => {
+    const link = await start({ port: 1, to: { host: '255.255.255.255', port: 4433 } })
+    const client = await open()
+    for (let i = 1; i <= 2; i++) {
+      client.send('x', link.address.port, link.address.host)
+      while (link.counters().outside.unsent < i) await new Promise(setImmediate)
+    }
+    const { outside } = link.counters()
+    expect(outside).to.include({ unsent: 2, unclaimed: 0, faults: 0 })
+    expect(outside.unsentBecause).to.match(/^connect E[A-Z]+ 255\.255\.255\.255:4433/)
+  })
+
+  it('AT-21 refuses to lead to itself', async () => {
+    const free = createSocket('udp4')
+    await new Promise<void>(resolve => free.bind(0, '127.0.0.1', resolve))
+    const port = portOf(free)
+    await new Promise<void>(resolve => free.close(resolve))
+    for (const [listen, to] of [
+      ['127.0.0.1', '127.0.0.1'],
+      ['0.0.0.0', '127.0.0.1'],
+      ['localhost', '127.0.0.1'],
+      ['127.0.0.1', 'localhost'],
+      ['::', '127.0.0.1'],
+    ]) {
+      const options = { port, listen: { host: listen, port }, to: { host: to, port } }
+      const error = await start(options).catch(error => error)
+      expect(error.name, `${listen} ${to}`).to.equal('EmulatorError')
+      expect(error.message).to.match(/is where this link itself listens/)
+    }
+  })
+
+  it('goes on when whoever listens to its events throws, and counts that', async () => {
+    const server = await echo()
+    const phase: Phase = {
+      kind: 'address-change',
+      atMs: 0,
+      durationMs: 1,
+      direction: 'both',
+      change: 'handover',
+      to: 0,
+    }
+    const link = await start({ port: server.port, profile: profileOf({}, { timeline: [phase] }) })
+    link.on('address-change', () => {
+      throw new Error('a bug of the listener')
+    })
+    expect(await ask(await open(), link.address, 'x')).to.equal('x')
+    expect(link.counters().outside.faults).to.equal(1)
   })
 
   it('says in a sentence what is wrong with an address', async () => {

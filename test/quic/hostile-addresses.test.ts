@@ -1,0 +1,145 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { expect } from 'chai'
+import { QuicEndpoint } from '../../src/quic/endpoint.ts'
+import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
+import { clientTls, serverTls } from '../support/certificates.ts'
+import { loneInitial } from '../support/initial.ts'
+import { failure, until } from '../support/loopback.ts'
+import { pretendArrival, sendFromPortZero } from '../support/odd-senders.ts'
+import { closeAll, connect, type Listening, listen } from '../support/quic-peer.ts'
+
+/** A Version Negotiation packet (RFC 9000 §17.2.1), padded to the size of an Initial. */
+function versionNegotiation(): Uint8Array {
+  const packet = new Uint8Array(1200)
+  packet[0] = 0xc0
+  packet[5] = 8
+  packet[14] = 8
+  return packet
+}
+
+describe('a QUIC endpoint and addresses that are not what they seem', () => {
+  const sockets: Socket[] = []
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.close()
+    await closeAll()
+  })
+
+  const open = async (): Promise<{ socket: Socket; heard: () => number }> => {
+    const socket = createSocket('udp4')
+    sockets.push(socket)
+    await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+    let bytes = 0
+    socket.on('message', message => {
+      bytes += message.length
+    })
+    return { socket, heard: () => bytes }
+  }
+
+  const stillServes = async (server: Listening): Promise<void> => {
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    client.connection.close(0x100, '')
+  }
+
+  it('AT-01 a datagram from port 0 is dropped and counted', async () => {
+    const server = await listen()
+    const { local } = server.endpoint
+    sendFromPortZero(loneInitial({ host: '127.0.0.1', port: 1 }, local), local.port)
+    await until(() => server.endpoint.counters.stray === 1)
+    expect(server.endpoint.counters).to.include({ accepted: 0, faults: 0 })
+    await stillServes(server)
+  })
+
+  it('AT-02 a client with a link-local address gets an answer instead of an exception', async () => {
+    const server = await listen({ host: '::' })
+    const { local } = server.endpoint
+    const from = { host: 'fe80::1%lo', port: 4000 }
+    pretendArrival(loneInitial({ host: '::1', port: 4000 }, local), from, local.port)
+    expect(server.endpoint.counters).to.include({ accepted: 1, faults: 0 })
+    expect(server.accepted[0].connection.remote).to.deep.equal(from)
+  })
+
+  it('AT-02 what quiche cannot accept costs the packet and nothing else', async () => {
+    const server = await listen()
+    const { local } = server.endpoint
+    pretendArrival(loneInitial({ host: '127.0.0.1', port: 1 }, local), { host: 'no address', port: 1 }, local.port)
+    expect(server.endpoint.counters).to.include({ accepted: 0, faults: 1 })
+    expect(server.errors).to.have.length(1)
+    await stillServes(server)
+  })
+
+  it('AT-12 an address that never answers gets at most three times what came from it', async () => {
+    // A long chain of certificates: the first flight alone takes up the allowance, and the first probe exceeds it.
+    const tls = await serverTls()
+    const chain = Buffer.concat(Array(5).fill(tls.certificateChain))
+    const server = await listen({ tls: { ...tls, certificateChain: chain } })
+    const { socket, heard } = await open()
+    const { local, counters } = server.endpoint
+    const initial = loneInitial({ host: '127.0.0.1', port: socket.address().port }, local)
+    socket.send(initial, local.port, local.host)
+    await until(() => counters.withheld > 0 || heard() > 3 * initial.length)
+    await new Promise(setImmediate)
+    expect(heard()).to.be.within(1, 3 * initial.length)
+  })
+
+  it('AT-12 a handshake with a chain of certificates of nine kilobytes succeeds within that limit', async () => {
+    const tls = await serverTls()
+    const chain = Buffer.concat(Array(20).fill(tls.certificateChain))
+    const server = await listen({ tls: { ...tls, certificateChain: chain } })
+    await stillServes(server)
+  })
+
+  it('AT-12 no answer without a connection is larger than what it answers', async () => {
+    const { socket, heard } = await open()
+    const from = { host: '127.0.0.1', port: socket.address().port }
+    const refusing = await listen({ maxConnections: 0 })
+    const careful = await listen({ retry: 'always' })
+    const strange = versionNegotiation()
+    strange[4] = 0x7a
+    const answered: [Listening, Uint8Array, number][] = [
+      [refusing, loneInitial(from, refusing.endpoint.local), 3],
+      [careful, loneInitial(from, careful.endpoint.local), 1],
+      [careful, strange, 1],
+    ]
+    for (const [server, packet, times] of answered) {
+      const before = heard()
+      socket.send(packet, server.endpoint.local.port, server.endpoint.local.host)
+      await until(() => heard() > before)
+      expect(heard() - before).to.be.at.most(times * packet.length)
+    }
+    expect(refusing.endpoint.counters.rejected.limit).to.equal(1)
+    expect(careful.endpoint.counters.retried).to.equal(1)
+    expect(careful.endpoint.counters.rejected.version).to.equal(1)
+  })
+
+  it('AT-21 a Version Negotiation packet is not answered with another', async () => {
+    const server = await listen()
+    const { socket, heard } = await open()
+    socket.send(versionNegotiation(), server.endpoint.local.port, '127.0.0.1')
+    await until(() => server.endpoint.counters.stray === 1)
+    expect(server.endpoint.counters.rejected.version).to.equal(0)
+    await stillServes(server)
+    expect(heard()).to.equal(0)
+  })
+
+  it('an Initial that nobody can decrypt starts no connection', async () => {
+    const server = await listen()
+    const { socket } = await open()
+    const { local, counters } = server.endpoint
+    const initial = loneInitial({ host: '127.0.0.1', port: socket.address().port }, local)
+    initial[100] ^= 1
+    socket.send(initial, local.port, local.host)
+    await until(() => counters.stray === 1)
+    expect(server.accepted).to.deep.equal([])
+    expect([...server.endpoint.connections]).to.deep.equal([])
+  })
+
+  it('AT-20 an address that the system does not let anybody send to is refused with the system’s error', async () => {
+    const connecting = QuicEndpoint.connect({
+      remote: { host: '255.255.255.255', port: 4433 },
+      tls: await clientTls(),
+      settings: DEFAULT_QUIC_SETTINGS,
+    })
+    expect((await failure(connecting, Error)).message).to.match(/^connect E[A-Z]+ 255\.255\.255\.255:4433/)
+  })
+})
