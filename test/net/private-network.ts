@@ -18,7 +18,12 @@ process.on('uncaughtException', error => uncaught.push(String(error)))
 process.on('unhandledRejection', error => uncaught.push(String(error)))
 
 async function connectNowhere(): Promise<string> {
-  return QuicEndpoint.connect({ remote: NOWHERE, tls: await clientTls(), settings: DEFAULT_QUIC_SETTINGS }).then(
+  return QuicEndpoint.connect({
+    remote: NOWHERE,
+    serverName: 'localhost',
+    tls: await clientTls(),
+    settings: DEFAULT_QUIC_SETTINGS,
+  }).then(
     () => 'connected',
     error => String(error.code),
   )

@@ -137,6 +137,7 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
   it('AT-20 an address that the system does not let anybody send to is refused with the system’s error', async () => {
     const connecting = QuicEndpoint.connect({
       remote: { host: '255.255.255.255', port: 4433 },
+      serverName: 'localhost',
       tls: await clientTls(),
       settings: DEFAULT_QUIC_SETTINGS,
     })
