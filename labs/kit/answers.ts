@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
+import { readRegularFile } from '../../src/config/read-file.ts'
 import type { Otherwise } from './types.ts'
 
 export const ANSWERS_FILE = 'answers.toml'
@@ -31,7 +32,7 @@ export function readAnswers(exercises: string): Answers {
   if (!existsSync(file)) return {}
   let parsed: Record<string, unknown>
   try {
-    parsed = parse(readFileSync(file, 'utf8'))
+    parsed = parse(readRegularFile(file).toString('utf8'))
   } catch (error) {
     const where = error instanceof TomlError ? ` line ${error.line}, column ${error.column}` : ''
     const what = error instanceof Error ? error.message.split('\n')[0] : String(error)

@@ -3,10 +3,11 @@
  * `cert/` are the ones to read, and the ones that renew single files; this makes all of them or none.
  */
 import { X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
+import { readRegularFile } from '../config/read-file.ts'
 
 const MAX_DAYS = 397
 const CLIENTS = ['client', 'client2']
@@ -47,7 +48,7 @@ function usable(out: string, name: string, now: Date): boolean {
   const file = join(out, `${name}.pem`)
   if (!existsSync(file) || !existsSync(join(out, `${name}-key.pem`))) return false
   try {
-    return Date.parse(new X509Certificate(readFileSync(file)).validTo) > now.getTime() + DAY_MS
+    return Date.parse(new X509Certificate(readRegularFile(file)).validTo) > now.getTime() + DAY_MS
   } catch {
     return false // something else is in the file
   }

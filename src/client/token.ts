@@ -1,8 +1,12 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { ConfigError } from '../config/config-error.ts'
+import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
 
 /** token68, the form of a bearer token in an Authorization header: RFC 6750 §2.1. */
 export const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/** More than a header field takes. */
+const LONGEST_FILE_BYTES = 64 * 1024
 
 /**
  * The bearer token that the client shows, from the configuration or from its token file; undefined when there is none.
@@ -23,9 +27,10 @@ export function readToken(auth: { token?: string; tokenFile?: string }): string 
         `others may read this token file (mode ${mode.toString(8).padStart(4, '0')}); run: chmod 600 ${file}`,
       )
     }
-    text = readFileSync(file, 'utf8').trim()
+    text = readRegularFile(file, LONGEST_FILE_BYTES).toString('utf8').trim()
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
+    if (cause instanceof UnsuitableFileError) throw refuse(`${cause.message}; a token file is expected`, cause)
     const { code, message } = cause as NodeJS.ErrnoException
     throw refuse(
       code === 'ENOENT' ? 'there is no such token file (auth.token_file)' : `the token file cannot be read: ${message}`,

@@ -1,8 +1,8 @@
 /** From a TOML text to checked values, with errors that a reader can act on. */
-import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { ConfigError, failOnProblems, type KeyProblem } from './config-error.ts'
+import { readRegularFile, UnsuitableFileError } from './read-file.ts'
 
 /** Values of these keys must not end up on a screen or in a log, not even when they are wrong. */
 const SECRET_KEYS = new Set(['token', 'sha256'])
@@ -11,12 +11,12 @@ const LONGEST_FOUND = 60
 /** The text of a configuration file. Throws ConfigError with one clear sentence when it cannot be read. */
 export function readConfigFile(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readRegularFile(file).toString('utf8')
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     let sentence = `${file}: the configuration file cannot be read: ${message}`
     if (code === 'ENOENT') sentence = `${file}: there is no such configuration file; give its path with -c`
-    if (code === 'EISDIR') sentence = `${file}: this is a directory; a configuration file is expected`
+    if (cause instanceof UnsuitableFileError) sentence = `${file}: ${message}; a configuration file is expected`
     if (code === 'EACCES') sentence = `${file}: no permission to read the configuration file`
     throw new ConfigError(file, [sentence], { cause })
   }

@@ -1,10 +1,11 @@
 /** Profiles from TOML files. The schemas below are where every key is documented; docs/netem.md is the same for a reader. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { ConfigError, failOnProblems, type KeyProblem } from '../config/config-error.ts'
 import { choice, integer, table, tables, text } from '../config/fields.ts'
+import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
 import { parseToml } from '../config/read-toml.ts'
 import {
   type Attachment,
@@ -236,7 +237,7 @@ class ProfileReader {
   }
 
   #trace(path: string, key: string): Trace {
-    const file = join(dirname(this.#file), path)
+    const file = resolve(dirname(this.#file), path)
     let trace = this.#traces.get(file)
     if (trace === undefined) {
       trace = parseTrace(this.#traceText(path, file, key), { file })
@@ -453,13 +454,11 @@ function unique(problems: KeyProblem[]): KeyProblem[] {
 
 function readText(file: string, what: string, mostBytes: number): string {
   try {
-    const { size: bytes } = statSync(file)
-    if (bytes > mostBytes)
-      throw new ConfigError(file, [`${file}: ${bytes} bytes, a ${what} file has at most ${mostBytes}`])
-    return readFileSync(file, 'utf8')
+    return readRegularFile(file, mostBytes).toString('utf8')
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    if (cause instanceof ConfigError) throw cause
+    if (cause instanceof UnsuitableFileError)
+      throw new ConfigError(file, [`${file}: ${message}; a ${what} file is expected`], { cause })
     const reason =
       code === 'ENOENT'
         ? `there is no such ${what} file (looked for ${resolve(file)})`

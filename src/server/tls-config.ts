@@ -5,7 +5,8 @@
  * Every problem here is one sentence with the file, what is wrong with it and what to do.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
 
 /** A certificate or key that cannot be used. */
 export class TlsConfigError extends Error {
@@ -91,12 +92,14 @@ function loadAuthorities(file: string, now: number): Uint8Array {
 
 function readPem(file: string, what: string): Uint8Array {
   try {
-    return Uint8Array.from(readFileSync(file))
+    return Uint8Array.from(readRegularFile(file))
   } catch (cause) {
+    if (cause instanceof UnsuitableFileError) {
+      throw new TlsConfigError(`${file}: ${cause.message}; a file with a ${what} is expected`, { cause })
+    }
     const { code, message } = cause as NodeJS.ErrnoException
     const why: Record<string, string> = {
       ENOENT: `there is no such file; a ${what} is expected (npm run cert makes one)`,
-      EISDIR: `this is a directory; a file with a ${what} is expected`,
       EACCES: `no permission to read this ${what}; run this as the user whom it belongs to`,
     }
     throw new TlsConfigError(`${file}: ${why[code ?? ''] ?? `the ${what} cannot be read: ${message}`}`, { cause })

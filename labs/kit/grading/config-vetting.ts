@@ -14,7 +14,7 @@ import { exerciseFolder } from '../exercises.ts'
 import type { Feedback, Lab, Task } from '../types.ts'
 
 /** Keys whose values are paths of files that are read. */
-const READ = new Set(['certificate', 'key', 'client_ca', 'ca', 'token_file'])
+const READ = new Set(['certificate', 'key', 'client_ca', 'ca', 'token_file', 'trace'])
 /** Keys whose values are paths of files that are written. */
 const WRITTEN = new Set(['key_log'])
 

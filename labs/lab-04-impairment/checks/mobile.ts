@@ -5,10 +5,12 @@
  * the round trip (a quarter and 20 ms: a busy machine moves a median by a few), and the loss, by intervals of Clopper and Pearson at
  * 99.99 % that have to overlap, with an eighth of the packets, because losses come in bursts and are worth less than independent ones.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
 import { ConfigError } from '../../../src/config/config-error.ts'
+import { readRegularFile } from '../../../src/config/read-file.ts'
+import { readConfigFile } from '../../../src/config/read-toml.ts'
 import { loadProfile, parseProfile, profileNames } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
 import { clopperPearson, wilson } from '../../../src/measure/intervals.ts'
@@ -83,7 +85,7 @@ function readReport(exercises: string): Report {
   if (!existsSync(file)) return fail({ expected: `your report in ${FILE}`, found: 'no such file' })
   let content: Record<string, unknown>
   try {
-    content = parse(readFileSync(file, 'utf8'))
+    content = parse(readRegularFile(file).toString('utf8'))
   } catch (error) {
     return fail({ expected: `${FILE} to be TOML`, found: (error as Error).message.split('\n')[0]! })
   }
@@ -125,7 +127,7 @@ function profileOf({ profile }: Report, exercises: string): Profile {
       })
     }
     const file = join(exercises, OWN)
-    return parseProfile(readFileSync(file, 'utf8'), { file: OWN })
+    return parseProfile(readConfigFile(file), { file: OWN })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return fail({ expected: `${OWN} to be a valid profile`, found: error.message })

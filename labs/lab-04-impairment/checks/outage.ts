@@ -6,10 +6,10 @@
  * as the outage at least), and that what was sent into the outage on the stream is answered within the longest recovery, doubled for
  * a machine on which everything takes longer, and with a second on top.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ClientConfig, parseClientConfig } from '../../../src/client/config.ts'
 import { ConfigError } from '../../../src/config/config-error.ts'
+import { readConfigFile } from '../../../src/config/read-toml.ts'
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
 import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/calls.ts'
@@ -176,7 +176,7 @@ async function expectConfig(context: CheckContext): Promise<ClientConfig> {
   const config = await context.do(`read ${CONFIG}`, () => {
     const file = join(context.exercises, CONFIG)
     try {
-      return parseClientConfig(readFileSync(file, 'utf8'), { file })
+      return parseClientConfig(readConfigFile(file), { file })
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       return fail({ expected: `${CONFIG} to be a valid configuration`, found: error.message })
