@@ -10,6 +10,7 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import type { Tunnel } from '../carriers/tunnel.ts'
+import { quicSettings } from '../config/sections.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { ALL_NODES, probeLink } from '../hosts/link-probe.ts'
 import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
@@ -18,6 +19,7 @@ import { IpAddress } from '../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
+import { checkKeyLog } from '../quic/key-log.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 import { PacketInbox } from './packet-inbox.ts'
@@ -85,6 +87,8 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   async #connect(): Promise<TunnelInfo> {
+    // Once: a key log that cannot be written any more must not keep a tunnel from coming back.
+    if (this.#session === undefined) checkKeyLogOf(this.config)
     const proxy = await resolveProxy(this.config, this.#resolve)
     if (this.#closing) throw new ClientError('tunnel', 'the client was closed while it was connecting')
     const session = new Session({
@@ -254,5 +258,14 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     else this.#log.warn({ attempt, err: { kind: error.kind, message: error.message } }, 'attempt failed')
     this.emit('attemptFailed', error, attempt)
     this.#scheduleReconnect(attempt + 1, error)
+  }
+}
+
+function checkKeyLogOf(config: ClientConfig): void {
+  const { keyLog } = quicSettings(config.quic)
+  try {
+    if (keyLog !== undefined) checkKeyLog(keyLog)
+  } catch (error) {
+    throw new ClientError('config', (error as Error).message)
   }
 }

@@ -151,6 +151,7 @@ export class Session implements H3Owner {
           session: this.#options.resumption,
           settings: quicSettings(config.quic),
           onError: error => this.#log.error({ err: error }, 'internal error'),
+          onWarning: sentence => this.#log.warn(sentence),
         }),
       onConnected: quic => {
         this.#quic = quic

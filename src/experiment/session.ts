@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { isRunning } from '../testbed/is-running.ts'
+import { isRunning } from '../process/is-running.ts'
 import type { Figure } from './charts/figure.ts'
 import { definitionHash, type ExperimentDefinition, measuringPart } from './definition.ts'
 import { writeOutputs } from './outputs.ts'

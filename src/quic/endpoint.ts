@@ -55,6 +55,8 @@ export interface ListenOptions {
   onConnection(connection: QuicConnection): QuicHandler
   /** A handler threw: a bug of ours, which closes that connection only. */
   onError?(error: unknown): void
+  /** Something beside the connections has failed, such as the key log; they go on. */
+  onWarning?(sentence: string): void
 }
 
 export interface ConnectOptions {
@@ -72,6 +74,8 @@ export interface ConnectOptions {
   /** A ticket from `QuicConnection.session` of an earlier connection to the same server. */
   session?: Uint8Array
   onError?(error: unknown): void
+  /** As of a server. */
+  onWarning?(sentence: string): void
 }
 
 export interface EndpointCounters {
@@ -134,13 +138,15 @@ export class QuicEndpoint implements ConnectionHost {
     config: NativeConfig
     listen?: ListenOptions
     onError?: (error: unknown) => void
+    onWarning?: (sentence: string) => void
   }) {
     this.#settings = options.settings
     this.#socket = options.socket
     this.#config = options.config
     this.#listen = options.listen
     this.#onError = options.onError ?? (() => {})
-    this.#keyLog = options.settings.keyLog === undefined ? undefined : new KeyLog(options.settings.keyLog)
+    const { keyLog } = options.settings
+    this.#keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
     if (this.#keyLog !== undefined) this.#config.logKeys()
     this.#sendBuffer = new Uint8Array(options.settings.maxUdpPayload)
   }
@@ -159,6 +165,7 @@ export class QuicEndpoint implements ConnectionHost {
         config,
         listen: options,
         onError: options.onError,
+        onWarning: options.onWarning,
       })
       endpoint.#start()
       return endpoint
@@ -180,7 +187,13 @@ export class QuicEndpoint implements ConnectionHost {
     // A connected socket hears the ICMP error when nobody listens at the other end.
     await connectUdp(socket, options.remote)
     try {
-      const endpoint = new QuicEndpoint({ settings: options.settings, socket, config, onError: options.onError })
+      const endpoint = new QuicEndpoint({
+        settings: options.settings,
+        socket,
+        config,
+        onError: options.onError,
+        onWarning: options.onWarning,
+      })
       endpoint.#connected = true
       endpoint.#start()
       return endpoint.#dial(options)
@@ -455,7 +468,7 @@ export class QuicEndpoint implements ConnectionHost {
     if (originalDcid === undefined) {
       this.#unvalidated.set(connection, { ownId: key(scid), received: packet.length, sent: 0 })
     }
-    if (this.#keyLog !== undefined && refusal === undefined) native.setKeylog(this.#keyLog.fileFor(id))
+    if (refusal === undefined) this.#keyLog?.attach(id, file => native.setKeylog(file))
     this.#begin(connection, [key(scid), key(header.dcid)], packet, from, refusal)
   }
 
@@ -507,7 +520,7 @@ export class QuicEndpoint implements ConnectionHost {
     const native = quiche.Connection.connect(sni, scid, this.nativeLocal, remote, this.#config)
     if (options.session !== undefined) native.setSession(options.session)
     const id = scid.toString('hex')
-    if (this.#keyLog !== undefined) native.setKeylog(this.#keyLog.fileFor(id))
+    this.#keyLog?.attach(id, file => native.setKeylog(file))
     const connection = new QuicheConnection({
       native,
       role: 'client',

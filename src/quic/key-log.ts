@@ -1,43 +1,144 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isRunning } from '../process/is-running.ts'
+
+/** A key log that cannot be written. The message says what to do. */
+export class KeyLogError extends Error {
+  override name = 'KeyLogError'
+}
+
+/** Creates the file, readable by its owner only, if it is not there. Throws KeyLogError when nothing can be appended to it. */
+export function checkKeyLog(file: string): void {
+  let descriptor: number
+  try {
+    // Without O_NONBLOCK, a named pipe that nobody reads would keep us here.
+    const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants
+    descriptor = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK, 0o600)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const why: Record<string, string> = {
+      EISDIR: 'this is a folder; a file is expected',
+      ENOENT: 'its folder does not exist; make it, or name another file',
+      ENOTDIR: 'a file stands where a folder is expected; name another file',
+      EACCES: 'no permission to write it; name a file that this user may write',
+      EROFS: 'nothing can be written there; name another file',
+      ENXIO: 'this is a named pipe or a socket; an ordinary file is expected',
+    }
+    throw new KeyLogError(`${file}: the key log cannot be written: ${why[code ?? ''] ?? message}`, { cause })
+  }
+  const stat = fstatSync(descriptor)
+  closeSync(descriptor)
+  // A device such as /dev/null may be meant.
+  if (stat.isFile() || stat.isCharacterDevice()) return
+  throw new KeyLogError(`${file}: the key log cannot be written: this is not an ordinary file, which is expected`)
+}
 
 /**
  * Collects the TLS secrets of many connections in one key log file (the format of SSLKEYLOGFILE).
  *
  * quiche writes each connection's secrets to a file of that connection's own, which it truncates first. So each
  * connection gets a private file, whose lines are moved to the common one when the handshake is over.
+ *
+ * A tool to look at tunnels must not end them: when something cannot be written (a full disk), the log is off from then on, and says
+ * so once. Nothing here throws.
  */
 export class KeyLog {
   readonly #target: string
-  readonly #directory: string
+  readonly #warn: (sentence: string) => void
+  #directory: string | undefined
+  #off = false
 
-  constructor(target: string) {
+  constructor(target: string, warn: (sentence: string) => void) {
     this.#target = target
-    // Fails now, with the file's name, rather than in the middle of the first handshake.
-    appendFileSync(target, '', { mode: 0o600 })
-    this.#directory = mkdtempSync(join(tmpdir(), 'masque-keylog-'))
+    this.#warn = warn
+    removeLeftovers()
   }
 
-  /** The private file of one connection. */
-  fileFor(connectionId: string): string {
-    return join(this.#directory, connectionId)
+  /** Gives the private file of one connection to `use`, which may throw. */
+  attach(connectionId: string, use: (file: string) => void): void {
+    this.#attempt(() => {
+      this.#directory ??= mkdtempSync(join(tmpdir(), `${prefixOf(process.pid)}-`))
+      use(join(this.#directory, connectionId))
+    })
   }
 
   /** Appends what the connection has logged to the common file. Calling it again does nothing. */
   collect(connectionId: string): void {
-    const file = this.fileFor(connectionId)
+    const directory = this.#directory
+    if (directory === undefined) return
+    const file = join(directory, connectionId)
     let lines: Buffer
     try {
       lines = readFileSync(file)
     } catch {
       return
     }
-    appendFileSync(this.#target, lines)
+    this.#attempt(() => appendFileSync(this.#target, lines, { mode: 0o600 }))
     rmSync(file, { force: true })
   }
 
   close(): void {
-    rmSync(this.#directory, { recursive: true, force: true })
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    this.#directory = undefined
   }
+
+  #attempt(step: () => void): void {
+    if (this.#off) return
+    try {
+      step()
+    } catch (error) {
+      this.#off = true
+      this.#warn(
+        `the key log is off from now on, and the tunnels go on: ${this.#target} cannot be written: ${(error as Error).message}`,
+      )
+      this.close()
+    }
+  }
+}
+
+/**
+ * The names of the private folders: whose they are can be told from them. A process id alone is not enough where containers share
+ * a folder for temporary files, each with process ids of its own.
+ */
+function prefixOf(pid: number | string): string {
+  let namespace = '0'
+  try {
+    namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
+  } catch {
+    // Not Linux: there is one for all.
+  }
+  return `masque-keylog-${namespace}-${pid}`
+}
+
+/** Removes what processes have left behind that were killed. Secrets should not lie about. */
+function removeLeftovers(): void {
+  const ours = new RegExp(`^${prefixOf('(\\d+)')}-[^/]+$`)
+  try {
+    for (const name of readdirSync(tmpdir())) {
+      const pid = ours.exec(name)?.[1]
+      const path = join(tmpdir(), name)
+      if (pid === undefined || isRunning(Number(pid)) || !isOurFolder(path)) continue
+      rmSync(path, { recursive: true, force: true })
+    }
+  } catch {
+    // Something else removed it at the same time, or nobody may look there.
+  }
+}
+
+function isOurFolder(path: string): boolean {
+  const stat = lstatSync(path)
+  return stat.isDirectory() && (process.getuid === undefined || stat.uid === process.getuid())
 }

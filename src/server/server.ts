@@ -26,6 +26,7 @@ import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
 import { describeClose } from '../quic/close-reason.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
+import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -276,11 +277,13 @@ export class MasqueServer {
   async #start(): Promise<void> {
     const { config } = this
     const tls = loadTlsConfig(config.tls)
+    const settings = quicSettings(config.quic)
+    if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
     this.#endpoint = await QuicEndpoint.listen({
       host: config.listen.host,
       port: config.listen.port,
       tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
-      settings: quicSettings(config.quic),
+      settings,
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,
@@ -291,6 +294,7 @@ export class MasqueServer {
         return handler.transport
       },
       onError: error => this.#internalError(error),
+      onWarning: sentence => this.#log.warn(sentence),
     }).catch(error => {
       throw listenError(error, config.listen)
     })
