@@ -34,7 +34,7 @@ export interface CarrierHandler {
   onDatagram(payload: Uint8Array): void
   /** The peer has ended its half of the request stream. */
   onEnd(): void
-  /** The request stream or the connection below it is gone. The last call. */
+  /** The request stream or the connection below it is gone; `reason` says who ended it and why. The last call. */
   onAborted(code: number, reason: string): void
 }
 

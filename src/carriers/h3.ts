@@ -12,6 +12,7 @@ import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { H3Settings } from '../http3/settings.ts'
 import type { QuicCloseReason, QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
+import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-reason.ts'
 
 /**
  * The private unidirectional stream type of `stream-per-packet`. Peers that do not know a type must ignore the
@@ -136,7 +137,7 @@ export class H3Transport implements QuicHandler {
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
     this.#packetStreams.clear()
-    for (const carrier of carriers) carrier.handler.onAborted(reason.code, reason.reason)
+    for (const carrier of carriers) carrier.handler.onAborted(reason.code, connectionEnded(reason))
     this.#owner.onClosed(reason)
   }
 
@@ -155,7 +156,7 @@ export class H3Transport implements QuicHandler {
     if (carrier !== undefined) carrier.abort(code)
     else this.h3.resetStream(streamId, code)
     this.flush()
-    carrier?.handler.onAborted(code, 'internal error')
+    carrier?.handler.onAborted(code, resetByUs(code, 'internal error'))
     this.#owner.onStreamFailed(streamId, error)
   }
 
@@ -209,13 +210,15 @@ export class H3Transport implements QuicHandler {
         carrier.handler.onDatagram(event.payload)
         return
       case 'reset':
+        carrier.aborted(event.code, resetByPeer(event.code))
+        return
       case 'stream-error':
-        carrier.aborted(event.code, event.type === 'reset' ? 'the peer reset the request stream' : event.reason)
+        carrier.aborted(event.code, resetByUs(event.code, event.reason))
         return
       case 'stop-sending':
         // The peer reads no more capsules: the tunnel cannot go on (RFC 9484 §4.2).
         carrier.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
-        carrier.handler.onAborted(event.code, 'the peer stopped reading the request stream')
+        carrier.handler.onAborted(event.code, stoppedByPeer(event.code))
         return
       case 'response':
         this.#owner.onEvent(event)
@@ -325,7 +328,7 @@ export class H3Carrier implements Carrier {
     this.#transport.forget(this)
   }
 
-  /** The peer has aborted the stream: take leave of our half too. */
+  /** The stream was aborted, by the peer or because the peer broke a rule: take leave of our half too. */
   aborted(code: number, reason: string): void {
     if (this.#open) this.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
     this.#transport.forget(this)

@@ -10,7 +10,9 @@ import type { RequestedAddress } from '../connect-ip/address-request.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
+import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
+import { closedTunnel, resetByUs } from './end-reason.ts'
 
 export interface TunnelOwner {
   /** A packet from the peer that passed all checks. The bytes are borrowed for the call. */
@@ -24,12 +26,13 @@ export interface TunnelOwner {
 }
 
 export interface TunnelCloseReason {
-  /** The peer ended the tunnel in good order. */
+  /** The tunnel was ended in good order, by either side. */
   readonly clean: boolean
   /** We ended it, because the peer broke a rule or the link will not do. */
   readonly abortedByUs?: boolean
   /** HTTP/3 error code when it was not. */
   readonly code?: number
+  /** Who ended it, and why; see end-reason.ts. */
   readonly reason: string
 }
 
@@ -54,6 +57,8 @@ export class Tunnel implements CarrierHandler {
   }
   readonly #owner: TunnelOwner
   #closed = false
+  /** Why we closed our half, once we have. */
+  #endedBecause: string | undefined
 
   constructor(options: {
     session: ConnectIpSession
@@ -95,15 +100,17 @@ export class Tunnel implements CarrierHandler {
     this.counters.bytesSent += packet.length
   }
 
-  /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). */
-  end(): void {
-    if (!this.#closed) this.carrier.end()
+  /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). It is over when the peer has closed it too. */
+  end(why = ''): void {
+    if (this.#closed) return
+    this.#endedBecause ??= why
+    this.carrier.end()
   }
 
   abort(code: number, reason: string): void {
     if (this.#closed) return
     this.carrier.abort(code)
-    this.#close({ clean: false, abortedByUs: true, code, reason })
+    this.#close({ clean: false, abortedByUs: true, code, reason: resetByUs(code, reason) })
   }
 
   // -- CarrierHandler ------------------------------------------------------------------------------------------
@@ -151,12 +158,15 @@ export class Tunnel implements CarrierHandler {
     this.#orAbort(() => {
       this.session.receiveEnd()
       this.carrier.end()
-      this.#close({ clean: true, reason: 'the peer closed the tunnel' })
+      const why = this.#endedBecause
+      this.#close({ clean: true, reason: why === undefined ? closedTunnel('peer') : closedTunnel('us', why) })
     })
   }
 
   onAborted(code: number, reason: string): void {
-    this.#close({ clean: false, code, reason })
+    // Where we have closed the tunnel, a peer that then closes the connection has nothing to complain about.
+    const clean = this.#endedBecause !== undefined && code === H3ErrorCode.H3_NO_ERROR
+    this.#close(clean ? { clean, reason: closedTunnel('us', this.#endedBecause) } : { clean, code, reason })
   }
 
   // ------------------------------------------------------------------------------------------------------------

@@ -51,6 +51,9 @@ async function stayOpen(client: MasqueClient): Promise<void> {
   client.on('reconnecting', (delayMs, attempt) =>
     print({ event: 'reconnecting', delayMs, attempt }, `reconnect   attempt ${attempt} in ${delayMs} ms`),
   )
+  client.on('attemptFailed', (error, attempt) =>
+    print({ event: 'attempt-failed', attempt, reason: error.message }, `failed      ${error.message}`),
+  )
   const lost = new Promise<never>((_, reject) => {
     client.on('gaveUp', reject)
     if (!client.config.reconnect.enabled) client.on('down', reject)

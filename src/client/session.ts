@@ -227,7 +227,7 @@ export class Session implements H3Owner {
 
   onStreamFailed(_streamId: number, error: unknown): void {
     this.#log.error({ err: error }, 'internal error')
-    this.#fail(new ClientError('tunnel', 'internal error: the tunnel was aborted'))
+    this.#fail(new ClientError('internal', 'internal error: the tunnel has ended', { cause: error }))
   }
 
   onClosed(reason: QuicCloseReason): void {
@@ -261,7 +261,7 @@ export class Session implements H3Owner {
     },
 
     onClosed: reason => {
-      const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel was aborted: ${reason.reason}`
+      const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel has ended: ${reason.reason}`
       // What we ended ourselves would end the same way the next time: the other side is at fault.
       this.#fail(new ClientError(reason.abortedByUs ? 'protocol' : 'tunnel', message))
       this.#onEnded?.()

@@ -99,7 +99,7 @@ export class MasqueHandler implements H3Owner {
       this.transport.h3.goaway()
       this.transport.flush()
     }
-    for (const { proxyTunnel } of this.#tunnels.values()) proxyTunnel.tunnel.end()
+    for (const { proxyTunnel } of this.#tunnels.values()) proxyTunnel.tunnel.end('the proxy is shutting down')
   }
 
   get tunnelCount(): number {
@@ -268,6 +268,7 @@ export class MasqueHandler implements H3Owner {
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return
+        logOpen()
         this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
         this.#context.tunnelClosed(tunnel, reason)
       },
@@ -275,21 +276,18 @@ export class MasqueHandler implements H3Owner {
     const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), quic: this.#quic }
     proxyTunnel.open()
     this.transport.flush()
+    const { addresses } = proxyTunnel
+    const scope = describeScope(request.scope)
+    let logged = false
+    const logOpen = (): void => {
+      if (logged) return
+      logged = true
+      this.log.info({ tunnel: id, identity, encapsulation, scope, addresses }, 'tunnel open')
+    }
     this.#tunnels.set(streamId, tunnel)
     this.#context.tunnelOpened(tunnel)
-    // After the answer has left: the client need not wait for our log.
-    setImmediate(() =>
-      this.log.info(
-        {
-          tunnel: id,
-          identity,
-          encapsulation,
-          scope: describeScope(request.scope),
-          addresses: proxyTunnel.addresses,
-        },
-        'tunnel open',
-      ),
-    )
+    // After the answer has left: the client need not wait for our log. A tunnel that closes before logs it first.
+    setImmediate(logOpen)
     proxyTunnel
       .probeLink()
       .catch(error => this.transport.failStream(streamId, error))

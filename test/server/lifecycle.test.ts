@@ -60,7 +60,9 @@ describe('the life of a proxy', () => {
       expect(error.message).to.match(/the proxy closed the tunnel/)
     }
     const closed = server.connectionLog().filter(entry => entry.event === 'tunnel-closed')
-    expect(closed.map(entry => entry.detail)).to.deep.equal(Array(3).fill('the peer closed the tunnel'))
+    expect(closed.map(entry => entry.detail)).to.deep.equal(
+      Array(3).fill('we closed the tunnel: the proxy is shutting down'),
+    )
     expect(server.status().pools.map(pool => pool.used)).to.deep.equal([0, 0])
   })
 
