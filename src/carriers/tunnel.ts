@@ -116,9 +116,9 @@ export class Tunnel implements CarrierHandler {
   // -- CarrierHandler ------------------------------------------------------------------------------------------
 
   onCapsuleBytes(bytes: Uint8Array): void {
+    if (this.#closed) return
     this.#orAbort(() => {
       for (const event of this.session.receiveCapsuleBytes(bytes)) {
-        if (this.#closed) return
         switch (event.type) {
           case 'addresses-assigned':
             this.#owner.onAddressesAssigned(event.addresses)
@@ -133,6 +133,7 @@ export class Tunnel implements CarrierHandler {
             this.onDatagram(event.payload)
             break
         }
+        if (this.#closed) return
       }
     })
   }

@@ -93,27 +93,33 @@ export class CapsuleParser {
   /** Inside a capsule to be skipped: how many bytes are still to come. */
   #toSkip = 0n
 
+  /** A capsule whose last byte was just read. */
+  #complete: Capsule | undefined
+
   constructor(limits: Partial<CapsuleLimits> = {}) {
     this.#limits = { ...DEFAULT_CAPSULE_LIMITS, ...limits }
   }
 
   /**
-   * Takes the next bytes of the stream; returns the capsules that are complete with them.
+   * Takes the next bytes of the stream; gives the capsules that are complete with them, each before the bytes behind it
+   * are looked at. Nothing happens before the first one is asked for.
    *
-   * A value that lies wholly in `bytes` is returned as a view of it: use it before `bytes` is reused, or copy it.
+   * A value that lies wholly in `bytes` is given as a view of it: use it before `bytes` is reused, or copy it.
    * Throws ConnectIpError when a control capsule is longer than the limit, and from then on.
    */
-  push(bytes: Uint8Array): Capsule[] {
+  *push(bytes: Uint8Array): Generator<Capsule, void, undefined> {
     if (this.#failure) throw this.#failure
-    const capsules: Capsule[] = []
     let at = 0
     while (at < bytes.length) {
       if (this.#toSkip > 0n) at = this.#skip(bytes, at)
-      else if (this.#type !== undefined) at = this.#continueValue(bytes, at, capsules)
-      else if (this.#headerLength > 0) at = this.#continueHeader(bytes, at, capsules)
-      else at = this.#startCapsule(bytes, at, capsules)
+      else if (this.#type !== undefined) at = this.#continueValue(bytes, at)
+      else if (this.#headerLength > 0) at = this.#continueHeader(bytes, at)
+      else at = this.#startCapsule(bytes, at)
+      const complete = this.#complete
+      if (complete === undefined) continue
+      this.#complete = undefined
+      yield complete
     }
-    return capsules
   }
 
   /** The stream has ended. Throws ConnectIpError when it ended inside a capsule (RFC 9297 §3.3). */
@@ -126,7 +132,7 @@ export class CapsuleParser {
   }
 
   /** The header is at bytes[at]. Returns where to go on; everything that is left is kept when the header is incomplete. */
-  #startCapsule(bytes: Uint8Array, at: number, capsules: Capsule[]): number {
+  #startCapsule(bytes: Uint8Array, at: number): number {
     const valueAt = headerEnd(bytes, at)
     if (valueAt === -1) {
       this.#header.set(bytes.subarray(at))
@@ -136,7 +142,7 @@ export class CapsuleParser {
     this.#beginValue(bytes, at)
     if (this.#type !== undefined && bytes.length - valueAt >= this.#expected) {
       const end = valueAt + this.#expected
-      capsules.push({ type: this.#type, value: bytes.subarray(valueAt, end) })
+      this.#complete = { type: this.#type, value: bytes.subarray(valueAt, end) }
       this.#type = undefined
       return end
     }
@@ -144,12 +150,12 @@ export class CapsuleParser {
   }
 
   /** Adds one byte to a header that was split. At most 15 times a capsule, so simple is good enough. */
-  #continueHeader(bytes: Uint8Array, at: number, capsules: Capsule[]): number {
+  #continueHeader(bytes: Uint8Array, at: number): number {
     this.#header[this.#headerLength++] = bytes[at]
     if (headerEnd(this.#header.subarray(0, this.#headerLength), 0) !== -1) {
       this.#headerLength = 0
       this.#beginValue(this.#header, 0)
-      this.#finishIfComplete(capsules)
+      this.#finishIfComplete()
     }
     return at + 1
   }
@@ -183,18 +189,18 @@ export class CapsuleParser {
     this.#received = 0
   }
 
-  #continueValue(bytes: Uint8Array, at: number, capsules: Capsule[]): number {
+  #continueValue(bytes: Uint8Array, at: number): number {
     const take = Math.min(this.#expected - this.#received, bytes.length - at)
     this.#reserve(this.#received + take)
     this.#value.set(bytes.subarray(at, at + take), this.#received)
     this.#received += take
-    this.#finishIfComplete(capsules)
+    this.#finishIfComplete()
     return at + take
   }
 
-  #finishIfComplete(capsules: Capsule[]): void {
+  #finishIfComplete(): void {
     if (this.#type === undefined || this.#received < this.#expected) return
-    capsules.push({ type: this.#type, value: this.#value.subarray(0, this.#expected) })
+    this.#complete = { type: this.#type, value: this.#value.subarray(0, this.#expected) }
     this.#type = undefined
     // The buffer now belongs to the capsule that was handed out.
     this.#value = new Uint8Array(0)

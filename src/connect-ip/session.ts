@@ -156,13 +156,17 @@ export class ConnectIpSession {
   // Control plane, inbound
 
   /**
-   * Takes bytes of the request stream. Throws ConnectIpError when the peer broke a rule: the stream is then to be aborted
-   * with the error's `code`, and every later call throws the same error.
+   * Takes bytes of the request stream; gives what they mean, event by event. Strictly in order: a capsule takes effect when
+   * its event is asked for, so a packet is judged by what came before it, and by nothing that came behind it, however the
+   * bytes were cut into reads.
+   *
+   * Throws ConnectIpError, behind the events of all that came before, when the peer broke a rule: the stream is then to be
+   * aborted with the error's `code`, and every later call throws the same error.
    */
-  receiveCapsuleBytes(bytes: Uint8Array): SessionEvent[] {
+  *receiveCapsuleBytes(bytes: Uint8Array): Generator<SessionEvent, void, undefined> {
     if (this.#failure) throw this.#failure
     try {
-      return this.#parser.push(bytes).map(capsule => this.#receiveCapsule(capsule))
+      for (const capsule of this.#parser.push(bytes)) yield this.#receiveCapsule(capsule)
     } catch (error) {
       if (error instanceof ConnectIpError) this.#failure = error
       throw error

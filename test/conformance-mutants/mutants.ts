@@ -184,6 +184,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return true',
   },
   {
+    row: 'CIP-36',
+    file: 'connect-ip/session.ts',
+    why: 'all capsules of a read take effect before the first is acted upon',
+    find: 'for (const capsule of this.#parser.push(bytes)) yield this.#receiveCapsule(capsule)',
+    replace: 'yield* [...this.#parser.push(bytes)].map(capsule => this.#receiveCapsule(capsule))',
+  },
+  {
     row: 'CIP-37',
     file: 'carriers/h3.ts',
     why: 'datagrams that wait leave behind the end of the stream',
@@ -207,7 +214,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     row: 'H3-10',
     file: 'server/masque-handler.ts',
-    why: 'a refusal that cannot be sent is an unhandled rejection',
+    why: 'a refusal that cannot be sent ends the connection',
     find: '      .catch(error => this.#refuse(streamId, error))\n      .catch(error => this.transport.failStream(streamId, error))',
     replace: '      .catch(error => this.#refuse(streamId, error))',
   },

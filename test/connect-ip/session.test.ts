@@ -18,6 +18,11 @@ function session(role: 'client' | 'proxy', options: Partial<SessionOptions> = {}
   return new ConnectIpSession({ role, now: () => 0, ...options })
 }
 
+/** All events of these bytes. */
+function receive(session: ConnectIpSession, bytes: Uint8Array): SessionEvent[] {
+  return [...session.receiveCapsuleBytes(bytes)]
+}
+
 function assigned(text: string, requestId = 0n) {
   return { requestId, prefix: IpPrefix.parse(text) }
 }
@@ -38,7 +43,7 @@ function only<T extends SessionEvent['type']>(events: SessionEvent[], type: T): 
 
 /** A request of `count` addresses, as the proxy receives it. */
 function requestsAt(proxy: ConnectIpSession, bytes: Uint8Array) {
-  return only(proxy.receiveCapsuleBytes(bytes), 'addresses-requested').requests
+  return only(receive(proxy, bytes), 'addresses-requested').requests
 }
 
 describe('connect-ip/session', () => {
@@ -51,7 +56,7 @@ describe('connect-ip/session', () => {
       const requests = requestsAt(proxy, bytes)
       expect(texts(requests)).to.deep.equal(['1 0.0.0.0/32'])
       const answer = proxy.answerAddressRequests(requests, () => IpPrefix.parse('192.0.2.11'))
-      const event = only(client.receiveCapsuleBytes(answer), 'addresses-assigned')
+      const event = only(receive(client, answer), 'addresses-assigned')
       expect(texts(event.addresses)).to.deep.equal(['1 192.0.2.11/32'])
       expect(event.refused).to.deep.equal([])
       expect(texts(client.localAddresses)).to.deep.equal(texts(proxy.peerAddresses))
@@ -82,7 +87,7 @@ describe('connect-ip/session', () => {
     it('CIP-13 answers every request, in one list with what the peer already has', () => {
       const client = session('client')
       const proxy = session('proxy')
-      client.receiveCapsuleBytes(proxy.assignAddresses([assigned('10.0.0.2')]))
+      receive(client, proxy.assignAddresses([assigned('10.0.0.2')]))
       const { bytes } = client.requestAddresses([{ version: 4 }, { version: 6 }, { version: 4 }])
       const answer = proxy.answerAddressRequests(requestsAt(proxy, bytes), ({ requestId }) =>
         requestId === 1n ? IpPrefix.parse('10.0.0.3') : undefined,
@@ -93,7 +98,7 @@ describe('connect-ip/session', () => {
         '2 ::/128',
         '3 0.0.0.0/32',
       ])
-      const event = only(client.receiveCapsuleBytes(answer), 'addresses-assigned')
+      const event = only(receive(client, answer), 'addresses-assigned')
       expect(texts(event.addresses)).to.deep.equal(['0 10.0.0.2/32', '1 10.0.0.3/32'])
       expect(event.refused).to.deep.equal([2n, 3n])
     })
@@ -119,17 +124,17 @@ describe('connect-ip/session', () => {
     it('CIP-13 does not take a refusal for an assigned address', () => {
       const client = session('client')
       const bytes = encodeAddressAssign([assigned('0.0.0.0', 1n), assigned('::', 2n), assigned('::')])
-      expect(only(client.receiveCapsuleBytes(bytes), 'addresses-assigned').addresses).to.deep.equal([])
+      expect(only(receive(client, bytes), 'addresses-assigned').addresses).to.deep.equal([])
       expect(client.checkInbound(packet('192.0.2.7', '10.0.0.2'))?.reason).to.equal('source-policy')
     })
 
     it('CIP-13 aborts when the peer uses a Request ID again, at once or much later', () => {
       const proxy = session('proxy')
       const ask = (...ids: bigint[]) => encodeAddressRequest(ids.map(id => assigned('0.0.0.0', id)))
-      proxy.receiveCapsuleBytes(ask(5n, 1n))
+      receive(proxy, ask(5n, 1n))
       proxy.answerAddressRequests(proxy.unansweredRequests, () => undefined)
-      proxy.receiveCapsuleBytes(ask(2n))
-      expect(() => proxy.receiveCapsuleBytes(ask(5n)))
+      receive(proxy, ask(2n))
+      expect(() => receive(proxy, ask(5n)))
         .to.throw(ConnectIpError, 'used before')
         .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
     })
@@ -137,7 +142,7 @@ describe('connect-ip/session', () => {
     it('CIP-13 aborts when the peer requests nothing or with id 0', () => {
       for (const entries of [[], [assigned('0.0.0.0', 0n)]]) {
         const capsule = encodeCapsule(CapsuleType.ADDRESS_REQUEST, encodeAddressEntries(entries))
-        expect(() => session('proxy').receiveCapsuleBytes(capsule)).to.throw(ConnectIpError)
+        expect(() => receive(session('proxy'), capsule)).to.throw(ConnectIpError)
       }
     })
 
@@ -169,7 +174,7 @@ describe('connect-ip/session', () => {
       proxy.advertiseRoutes(routesOf('192.0.2.0/24'))
       const tell = (...list: string[]) => {
         const bytes = proxy.assignAddresses(list.map(text => assigned(text)))
-        return texts(only(client.receiveCapsuleBytes(bytes), 'addresses-assigned').addresses)
+        return texts(only(receive(client, bytes), 'addresses-assigned').addresses)
       }
       expect(tell('10.0.0.2', '2001:db8::2')).to.deep.equal(['0 10.0.0.2/32', '0 2001:db8::2/128'])
       expect(tell('10.0.0.3')).to.deep.equal(['0 10.0.0.3/32'])
@@ -181,7 +186,7 @@ describe('connect-ip/session', () => {
 
     it('CIP-19 takes addresses that nobody asked for', () => {
       const client = session('client')
-      client.receiveCapsuleBytes(session('proxy').assignAddresses([assigned('10.0.0.2')]))
+      receive(client, session('proxy').assignAddresses([assigned('10.0.0.2')]))
       expect(texts(client.localAddresses)).to.deep.equal(['0 10.0.0.2/32'])
     })
 
@@ -191,18 +196,19 @@ describe('connect-ip/session', () => {
       const send = () => client.checkOutbound(packet('10.0.0.2', '192.0.2.7'), false)?.reason
       const { bytes } = client.requestAddresses([{ version: 4 }])
       expect(send()).to.equal('source-policy')
-      client.receiveCapsuleBytes(
+      receive(
+        client,
         proxy.answerAddressRequests(requestsAt(proxy, bytes), () => IpPrefix.parse('10.0.0.2')),
       )
       expect(send()).to.equal('no-route')
-      client.receiveCapsuleBytes(proxy.advertiseRoutes(routesOf('192.0.2.0/24')))
+      receive(client, proxy.advertiseRoutes(routesOf('192.0.2.0/24')))
       expect(send()).to.equal(undefined)
     })
 
     it('CIP-18 bounds the requests of one tunnel', () => {
       const proxy = session('proxy', { limits: { maxRequests: 3 } })
-      proxy.receiveCapsuleBytes(encodeAddressRequest([1n, 2n, 3n].map(id => assigned('::', id))))
-      expect(() => proxy.receiveCapsuleBytes(encodeAddressRequest([assigned('::', 4n)])))
+      receive(proxy, encodeAddressRequest([1n, 2n, 3n].map(id => assigned('::', id))))
+      expect(() => receive(proxy, encodeAddressRequest([assigned('::', 4n)])))
         .to.throw(ConnectIpError)
         .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
     })
@@ -212,12 +218,12 @@ describe('connect-ip/session', () => {
       const three = ['10.0.0.2', '10.0.0.4', '10.0.0.6']
       const generous = session('proxy')
       const limited = session('client', { limits })
-      expect(() => limited.receiveCapsuleBytes(generous.assignAddresses(three.map(text => assigned(text))))).to.throw(
+      expect(() => receive(limited, generous.assignAddresses(three.map(text => assigned(text))))).to.throw(
         ConnectIpError,
       )
-      expect(() =>
-        session('client', { limits }).receiveCapsuleBytes(generous.advertiseRoutes(routesOf(...three))),
-      ).to.throw(ConnectIpError)
+      expect(() => receive(session('client', { limits }), generous.advertiseRoutes(routesOf(...three)))).to.throw(
+        ConnectIpError,
+      )
       expect(() => session('proxy', { limits }).assignAddresses(three.map(text => assigned(text)))).to.throw(RangeError)
       expect(() => session('proxy', { limits }).advertiseRoutes(routesOf(...three))).to.throw(RangeError)
     })
@@ -235,33 +241,27 @@ describe('connect-ip/session', () => {
     it('CIP-14 puts the routes in order before it sends them', () => {
       const client = session('client')
       const bytes = session('proxy').advertiseRoutes(routesOf('2001:db8::/127', '10.0.1.0/24', '10.0.0.0/24'))
-      const event = only(client.receiveCapsuleBytes(bytes), 'routes-advertised')
+      const event = only(receive(client, bytes), 'routes-advertised')
       expect(event.routes.map(describeRoute)).to.deep.equal(['10.0.0.0-10.0.1.255', '2001:db8::-2001:db8::1'])
     })
 
     it('CIP-14 supersedes the earlier list', () => {
       const client = session('client')
       const proxy = session('proxy')
-      client.receiveCapsuleBytes(proxy.assignAddresses([assigned('10.0.0.2')]))
-      client.receiveCapsuleBytes(proxy.advertiseRoutes(routesOf('192.0.2.0/24')))
+      receive(client, proxy.assignAddresses([assigned('10.0.0.2')]))
+      receive(client, proxy.advertiseRoutes(routesOf('192.0.2.0/24')))
       expect(client.checkOutbound(packet('10.0.0.2', '192.0.2.7'), false)).to.equal(undefined)
-      client.receiveCapsuleBytes(proxy.advertiseRoutes(routesOf('198.51.100.0/24')))
+      receive(client, proxy.advertiseRoutes(routesOf('198.51.100.0/24')))
       expect(client.checkOutbound(packet('10.0.0.2', '192.0.2.7'), false)?.reason).to.equal('no-route')
-      client.receiveCapsuleBytes(proxy.advertiseRoutes([]))
+      receive(client, proxy.advertiseRoutes([]))
       expect(client.peerRoutes).to.have.length(0)
     })
 
     it('CIP-20 lets a proxy ignore what a client assigns and advertises, unless it is told to accept it', () => {
       const proxy = session('proxy')
       const client = session('client')
-      const assignment = only(
-        proxy.receiveCapsuleBytes(client.assignAddresses([assigned('192.168.7.200')])),
-        'addresses-assigned',
-      )
-      const advertisement = only(
-        proxy.receiveCapsuleBytes(client.advertiseRoutes(routesOf('0.0.0.0/0'))),
-        'routes-advertised',
-      )
+      const assignment = only(receive(proxy, client.assignAddresses([assigned('192.168.7.200')])), 'addresses-assigned')
+      const advertisement = only(receive(proxy, client.advertiseRoutes(routesOf('0.0.0.0/0'))), 'routes-advertised')
       expect(assignment.addresses).to.have.length(0)
       expect(advertisement.routes).to.have.length(1)
       expect(advertisement.accepted).to.have.length(0)
@@ -271,10 +271,10 @@ describe('connect-ip/session', () => {
     it('CIP-20 connects two sites as in RFC 9484 §8.2', () => {
       const proxy = session('proxy', { acceptPeerAddresses: list => list, acceptPeerRoutes: list => list })
       const client = session('client')
-      proxy.receiveCapsuleBytes(client.assignAddresses([assigned('192.0.2.200')]))
-      proxy.receiveCapsuleBytes(client.advertiseRoutes(routesOf('192.0.2.0/24')))
-      client.receiveCapsuleBytes(proxy.assignAddresses([assigned('203.0.113.100')]))
-      client.receiveCapsuleBytes(proxy.advertiseRoutes(routesOf('203.0.113.0/24')))
+      receive(proxy, client.assignAddresses([assigned('192.0.2.200')]))
+      receive(proxy, client.advertiseRoutes(routesOf('192.0.2.0/24')))
+      receive(client, proxy.assignAddresses([assigned('203.0.113.100')]))
+      receive(client, proxy.advertiseRoutes(routesOf('203.0.113.0/24')))
       for (const [from, to, sender, receiver] of [
         ['192.0.2.1', '203.0.113.9', client, proxy],
         ['203.0.113.9', '192.0.2.1', proxy, client],
@@ -290,10 +290,7 @@ describe('connect-ip/session', () => {
     it('CIP-20 uses only the part of the routes that the policy accepts', () => {
       const accepted = routesOf('192.0.2.0/24')
       const proxy = session('proxy', { acceptPeerRoutes: () => accepted })
-      const event = only(
-        proxy.receiveCapsuleBytes(session('client').advertiseRoutes(routesOf('0.0.0.0/0'))),
-        'routes-advertised',
-      )
+      const event = only(receive(proxy, session('client').advertiseRoutes(routesOf('0.0.0.0/0'))), 'routes-advertised')
       expect(event.accepted).to.deep.equal(accepted)
       expect(proxy.peerRoutes).to.deep.equal(accepted)
     })
@@ -329,7 +326,7 @@ describe('connect-ip/session', () => {
       const client = session('client')
       const bytes = packet('10.0.0.1', '10.0.0.2')
       const stream = [encodeDatagramCapsule(bytes), session('proxy').assignAddresses([]), encodeDatagramCapsule(bytes)]
-      const events = client.receiveCapsuleBytes(Uint8Array.from(stream.flatMap(part => [...part])))
+      const events = receive(client, Uint8Array.from(stream.flatMap(part => [...part])))
       expect(events.map(event => event.type)).to.deep.equal(['datagram', 'addresses-assigned', 'datagram'])
       const [event] = events
       expect(event.type === 'datagram' && client.receiveDatagram(event.payload)).to.deep.equal(bytes)
@@ -343,7 +340,7 @@ describe('connect-ip/session', () => {
         fc.property(fc.uint8Array({ maxLength: 80 }), payload => {
           const inside = proxy.receiveDatagram(payload)
           if (inside) proxy.checkInbound(inside)
-          expect(proxy.receiveCapsuleBytes(encodeCapsule(CapsuleType.DATAGRAM, payload))).to.have.length(1)
+          expect(receive(proxy, encodeCapsule(CapsuleType.DATAGRAM, payload))).to.have.length(1)
         }),
         { numRuns: 300 },
       )
@@ -354,7 +351,7 @@ describe('connect-ip/session', () => {
   describe('a hostile peer', () => {
     it('CIP-17 fails when the stream ends inside a capsule', () => {
       const client = session('client')
-      client.receiveCapsuleBytes(Uint8Array.of(1, 7, 0, 4))
+      receive(client, Uint8Array.of(1, 7, 0, 4))
       expect(() => client.receiveEnd())
         .to.throw(ConnectIpError)
         .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
@@ -362,9 +359,9 @@ describe('connect-ip/session', () => {
 
     it('CIP-15 keeps failing after a malformed capsule, and changes nothing any more', () => {
       const client = session('client')
-      client.receiveCapsuleBytes(encodeAddressAssign([assigned('10.0.0.2')]))
-      expect(() => client.receiveCapsuleBytes(Uint8Array.of(1, 1, 0))).to.throw(ConnectIpError)
-      expect(() => client.receiveCapsuleBytes(encodeAddressAssign([]))).to.throw(ConnectIpError)
+      receive(client, encodeAddressAssign([assigned('10.0.0.2')]))
+      expect(() => receive(client, Uint8Array.of(1, 1, 0))).to.throw(ConnectIpError)
+      expect(() => receive(client, encodeAddressAssign([]))).to.throw(ConnectIpError)
       expect(() => client.receiveEnd()).to.throw(ConnectIpError)
       expect(texts(client.localAddresses)).to.deep.equal(['0 10.0.0.2/32'])
     })
@@ -386,7 +383,7 @@ describe('connect-ip/session', () => {
               limits: { maxControlLength: 30, maxDatagramLength: 30, maxEntries: 3, maxRequests: 4 },
             })
             try {
-              for (const bytes of capsules) end.receiveCapsuleBytes(bytes)
+              for (const bytes of capsules) receive(end, bytes)
               end.receiveEnd()
             } catch (error) {
               expect(error).to.be.instanceOf(ConnectIpError)
@@ -406,7 +403,7 @@ describe('connect-ip/session', () => {
     it('CIP-16 does not grow by unknown capsules and refused floods', () => {
       const proxy = session('proxy')
       const grease = encodeCapsule(0x17, new Uint8Array(5000))
-      for (let i = 0; i < 500; i++) expect(proxy.receiveCapsuleBytes(grease)).to.deep.equal([])
+      for (let i = 0; i < 500; i++) expect(receive(proxy, grease)).to.deep.equal([])
     })
   })
 })
