@@ -13,9 +13,10 @@
 
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import { type IcmpErrorKind, icmpError } from '../ip/icmp-error.ts'
+import { Icmpv6Type } from '../ip/icmpv6.ts'
 import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../ip/ipv4.ts'
 import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../ip/ipv6.ts'
-import { decrementHopCount, hopCountOf, protocolOf, validatePacket } from '../ip/packet.ts'
+import { decrementHopCount, hopCountOf, payloadOffset, protocolOf, validatePacket } from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
 import { answerLinkLocalEcho } from './link-local-echo.ts'
@@ -56,6 +57,11 @@ export interface ForwardingOptions {
   readonly role: 'client' | 'proxy'
   /** Sender of our ICMP errors. Where one is missing, the first address assigned to us is used; without any, no error is sent. */
   readonly icmpSource?: { readonly v4?: IpAddress | undefined; readonly v6?: IpAddress | undefined }
+  /**
+   * A link-local address of ours, from which this endpoint pings the peer (§7.2). What comes to it is an echo reply, or is
+   * dropped. Without it, there is none.
+   */
+  readonly linkAddress?: IpAddress
   /** Milliseconds that never go back. */
   readonly now: () => number
   readonly scope?: Scope
@@ -274,7 +280,12 @@ export class Forwarding {
   }
 
   /** A packet for this link only. "IP proxying endpoints also need to properly reply" to those (§7.2). */
-  #receiveOnLink(packet: Uint8Array, side: Side): Drop {
+  #receiveOnLink(packet: Uint8Array, side: Side): Drop | undefined {
+    const { linkAddress } = this.#options
+    if (side.version === 6 && linkAddress !== undefined && isAddressAt(linkAddress, packet, side.destinationOffset)) {
+      const isReply = packet[payloadOffset(packet)] === Icmpv6Type.ECHO_REPLY && protocolOf(packet) === side.icmp
+      return isReply ? undefined : this.#drop(DropReason.LINK_SCOPE)
+    }
     const isForMe =
       side.version === 6 &&
       (isAddressAt(ALL_NODES, packet, side.destinationOffset) ||

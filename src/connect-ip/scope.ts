@@ -8,9 +8,10 @@
  */
 
 import { DecodeError } from '../bytes/errors.ts'
-import { addressLength, IpAddress } from '../ip/address.ts'
+import { addressLength, IpAddress, type IpVersion } from '../ip/address.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import type { AddressRange } from '../ip/range.ts'
+import { icmpProtocol } from './route-set.ts'
 
 export type ScopeTarget =
   /** Any host. */
@@ -57,6 +58,19 @@ export function scopeRanges(scope: Scope, resolved: readonly IpAddress[]): Addre
     case 'name':
       return resolved.map(address => IpPrefix.single(address).toRange())
   }
+}
+
+/**
+ * The IP versions that a tunnel of this scope can carry, and so those in which its client gets addresses: a prefix "will only
+ * support a single IP version" (§4.6), a name those of its addresses. ICMP (1) is IPv4's, and ICMPv6 (58) IPv6's: neither
+ * means anything in the other.
+ */
+export function scopeVersions(scope: Scope, resolved: readonly IpAddress[]): IpVersion[] {
+  const ranges = scopeRanges(scope, resolved)
+  return ([4, 6] as const).filter(version => {
+    if (scope.protocol === icmpProtocol(version === 4 ? 6 : 4)) return false
+    return ranges === undefined || ranges.some(range => range.version === version)
+  })
 }
 
 /** "10.89.0.1 protocol 17", "any target, any protocol". */

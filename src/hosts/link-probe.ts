@@ -9,6 +9,13 @@ import type { UserspaceHost } from './userspace/userspace-host.ts'
 /** All nodes on the link: for an endpoint that knows no address of its peer. */
 export const ALL_NODES = IpAddress.parse('ff02::1')
 
+/**
+ * The proxy's address on the link itself, where its others are of no use: the client of a scoped tunnel may not send to what
+ * lies outside of the scope (RFC 9484 §4.6), but a reply to a link-local address goes no further than the tunnel. Nothing but
+ * the probe uses it; it is an unlikely one, so that it is not the client's own.
+ */
+export const PROXY_LINK_ADDRESS = IpAddress.parse('fe80::6d61:7371:7565:1')
+
 /** ICMPv6 echo data that makes a packet of 1280 bytes. */
 export const PROBE_DATA_LENGTH = 1232
 
@@ -17,6 +24,12 @@ export const PROBE_DATA_LENGTH = 1232
  * that nothing is known; the RFC's letter is to tear down here too.
  */
 export type LinkProbeResult = 'ok' | 'too-small' | 'silent'
+
+/** How many rounds that say the same are a result, and how long one ping waits for its answer. */
+export interface ProbeTiming {
+  attempts?: number
+  timeoutMs?: number
+}
 
 const SETTLE_MS = 20
 
@@ -32,7 +45,7 @@ const MAX_PAUSE_MS = 30_000
 export async function probeLink(
   host: UserspaceHost,
   target: IpAddress,
-  options: { attempts?: number; timeoutMs?: number; stopped?: () => boolean; heard?: () => number } = {},
+  options: ProbeTiming & { stopped?: () => boolean; heard?: () => number } = {},
 ): Promise<LinkProbeResult> {
   const { attempts = 8, timeoutMs = 1000, stopped = () => false, heard = () => 0 } = options
   const answered = (size: number): Promise<boolean> =>

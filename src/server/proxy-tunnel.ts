@@ -6,15 +6,23 @@ import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
+import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import type { Scope } from '../connect-ip/scope.ts'
+import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
-import { probeLink } from '../hosts/link-probe.ts'
-import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
+import {
+  ALL_NODES,
+  type LinkProbeResult,
+  PROXY_LINK_ADDRESS,
+  type ProbeTiming,
+  probeLink,
+} from '../hosts/link-probe.ts'
+import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
-import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import { IPV6_DESTINATION_OFFSET, IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
 import type { PacketProcessor } from './packet-processor.ts'
@@ -31,6 +39,7 @@ export interface TunnelContext {
   /** The proxy itself, as a host: it pings clients to test the link. */
   readonly gatewayHost: UserspaceHost
   readonly linkProbe: LinkProbe
+  readonly linkProbeTiming?: ProbeTiming
   /** How many addresses of one family a client may have. */
   readonly maxAddressesPerFamily: number
 }
@@ -48,8 +57,13 @@ export class ProxyTunnel implements TunnelOwner {
   readonly #onClosed: (reason: TunnelCloseReason) => void
   readonly #identity: string | undefined
   readonly #routes: readonly IpAddressRange[]
+  /** In which the client gets addresses. */
+  readonly #versions: readonly IpVersion[]
   readonly #leases: Lease[] = []
   advertised: IpAddressRange[] = []
+  /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
+  linkProbe: LinkProbeResult | undefined
+  #linkEnd: UserspaceHost | undefined
   /** Undefined: nothing was advertised yet, not even that there is nothing. */
   #advertisedFamilies: string | undefined
 
@@ -68,10 +82,12 @@ export class ProxyTunnel implements TunnelOwner {
     this.#context = options.context
     this.#identity = options.identity
     this.#routes = options.routes
+    this.#versions = scopeVersions(options.scope, options.resolved)
     this.#onClosed = options.onClosed
     const session = new ConnectIpSession({
       role: 'proxy',
       icmpSource: options.context.gateway,
+      linkAddress: PROXY_LINK_ADDRESS,
       scope: options.scope,
       resolved: options.resolved,
       acceptPeerRoutes: routes => this.#allowedPartsOf(routes),
@@ -90,33 +106,51 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   /**
-   * Gives the client one address of each family the proxy has, unprompted (RFC 9484 §4.7.1), and the routes for them.
+   * Gives the client one address of each family that the proxy has and the scope allows, unprompted (RFC 9484 §4.7.1), and
+   * the routes for them.
    * When the client then asks for an address, it gets these before any others.
    */
   open(): void {
-    for (const version of [4, 6] as const) this.#lease(version)
+    for (const version of this.#versions) this.#lease(version)
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
   }
 
   /**
-   * RFC 9484 §7.2: a link for IPv6 carries 1280 bytes, and a tunnel that does not is torn down. A ping of that size to the
-   * client's own address shows it. On streams every size fits. May end the tunnel at once.
+   * RFC 9484 §7.2: a link for IPv6 carries 1280 bytes, and a tunnel that does not is torn down. A ping of that size shows it.
+   * On streams every size fits. May end the tunnel at once.
    */
   async probeLink(): Promise<void> {
-    const { gatewayHost, linkProbe } = this.#context
+    const { linkProbe, linkProbeTiming } = this.#context
     const target = this.#leases.find(lease => lease.address.version === 6)?.address
     if (linkProbe === 'off' || target === undefined || this.tunnel.carrier.encapsulation !== 'datagram') return
     if (this.tunnel.carrier.mtu < IPV6_MINIMUM_MTU) return this.#abortNarrowLink('the QUIC MTU is too small')
-    const result = await probeLink(gatewayHost, target, {
+    const [from, to] = this.#mayAnswerGateway() ? [this.#context.gatewayHost, target] : [this.#openLinkEnd(), ALL_NODES]
+    const result = await probeLink(from, to, {
+      ...linkProbeTiming,
       stopped: () => this.tunnel.closed,
       heard: () => this.tunnel.counters.packetsReceived,
     })
+    this.linkProbe = this.tunnel.closed ? undefined : result
     if (result === 'too-small' || (result === 'silent' && linkProbe === 'require')) {
       this.#abortNarrowLink(
         result === 'silent' ? 'no ping of that size was answered' : 'only smaller pings are answered',
       )
     }
+  }
+
+  /** The client may send only where a route leads that was advertised to it; in a narrow scope none leads to the proxy. */
+  #mayAnswerGateway(): boolean {
+    const gateway = this.#context.gateway.v6
+    return gateway !== undefined && this.advertised.some(({ range }) => range.contains(gateway))
+  }
+
+  /** A host at the proxy's end of this one link: its pings go to whoever is at the other end, their replies come back to it. */
+  #openLinkEnd(): UserspaceHost {
+    const linkEnd = new UserspaceHost({ addresses: [PROXY_LINK_ADDRESS] })
+    linkEnd.send = packet => this.tunnel.sendPacket(packet, false)
+    this.#linkEnd = linkEnd
+    return linkEnd
   }
 
   #abortNarrowLink(why: string): void {
@@ -139,6 +173,9 @@ export class ProxyTunnel implements TunnelOwner {
   // -- TunnelOwner ---------------------------------------------------------------------------------------------
 
   onPacket(packet: Uint8Array): void {
+    if (packetVersion(packet) === 6 && isAddressAt(PROXY_LINK_ADDRESS, packet, IPV6_DESTINATION_OFFSET)) {
+      return this.#linkEnd?.receive(packet)
+    }
     this.#context.processor.fromTunnel(packet, this.tunnel)
   }
 
@@ -167,6 +204,7 @@ export class ProxyTunnel implements TunnelOwner {
     }
     this.#leases.length = 0
     this.#context.processor.detachTunnel(this.tunnel)
+    this.#linkEnd?.close()
     this.#onClosed(reason)
   }
 
@@ -194,6 +232,7 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   #lease(version: IpVersion, preferred?: IpAddress): Lease | undefined {
+    if (!this.#versions.includes(version)) return undefined
     const held = this.#leases.filter(lease => lease.address.version === version).length
     if (held >= this.#context.maxAddressesPerFamily) return undefined
     const address = this.#context.pools[version]?.lease(preferred)

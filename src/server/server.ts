@@ -15,6 +15,7 @@ import { RequestRejected } from '../connect-ip/request.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
+import type { ProbeTiming } from '../hosts/link-probe.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { Header } from '../http3/connection.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -51,6 +52,8 @@ export interface ServerOptions {
   logger?: Logger
   /** All addresses of a name, as A and AAAA records; for tests without a resolver. */
   resolveName?: (name: string) => Promise<IpAddress[]>
+  /** For tests that cannot wait for the deadline of the link probe. */
+  linkProbeTiming?: ProbeTiming
 }
 
 /** An entry of the connection log before anybody has asked for it: texts are made when it is read. */
@@ -131,6 +134,7 @@ export class MasqueServer {
       clientRoutes: mergeRanges(config.tunnel.clientRoutes.map(prefix => prefix.toRange())),
       gatewayHost,
       linkProbe: config.tunnel.linkProbe,
+      linkProbeTiming: options.linkProbeTiming,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       maxTunnels: config.limits.maxTunnels,
       maxTunnelsPerConnection: config.limits.maxTunnelsPerConnection,
@@ -224,6 +228,7 @@ export class MasqueServer {
         networks: proxyTunnel.networks.map(String),
         encapsulation: carrier.encapsulation,
         mtu: carrier.mtu,
+        linkProbe: proxyTunnel.linkProbe,
         packets: {
           sent: counters.packetsSent,
           received: counters.packetsReceived,

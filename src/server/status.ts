@@ -35,6 +35,8 @@ export interface ClientInfo {
   encapsulation: string
   /** The largest IP packet that fits the tunnel, in bytes. */
   mtu: number
+  /** What pings of 1280 bytes have shown (RFC 9484 §7.2). Not there: nothing yet, or the tunnel needs none. */
+  linkProbe?: 'ok' | 'too-small' | 'silent'
   packets: { sent: number; received: number; dropped: number }
   bytes: { sent: number; received: number }
   quic: {

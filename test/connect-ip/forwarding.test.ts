@@ -5,7 +5,7 @@ import { parseScope } from '../../src/connect-ip/scope.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp } from '../../src/ip/icmp.ts'
 import { icmpError } from '../../src/ip/icmp-error.ts'
-import { decodeIcmpv6 } from '../../src/ip/icmpv6.ts'
+import { decodeIcmpv6, icmpv6EchoReply } from '../../src/ip/icmpv6.ts'
 import { destinationOf, hopCountOf, sourceOf, validatePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { packet, ping, TCP, UDP, withExtensionHeaders } from './packets.ts'
@@ -58,6 +58,23 @@ function unchanged(bytes: Uint8Array, action: (bytes: Uint8Array) => Drop | unde
 
 describe('connect-ip/forwarding', () => {
   describe('from the peer', () => {
+    it('CIP-39 takes replies, and only those, at the link-local address that it pings from, in any scope', () => {
+      const linkAddress = IpAddress.parse('fe80::7')
+      const reply = (source: string, destination = linkAddress) =>
+        icmpv6EchoReply({ source: IpAddress.parse(source), destination, id: 7, seq: 1 }, new Uint8Array(8))
+      const scope = parseScope({ target: '2001:db8:1::/48', ipproto: '6' })
+      for (const forwarding of [proxy({ linkAddress }), proxy({ linkAddress, scope })]) {
+        expect(forwarding.checkInbound(reply('2001:db8::2'))).to.equal(undefined)
+        expect(forwarding.checkInbound(reply('fe80::9'))).to.equal(undefined)
+        expect(summary(forwarding.checkInbound(ping('2001:db8::2', 'fe80::7')))).to.equal('link-scope')
+        expect(summary(forwarding.checkInbound(packet('2001:db8::2', 'fe80::7')))).to.equal('link-scope')
+        expect(summary(forwarding.checkInbound(reply('2001:db8::2', IpAddress.parse('fe80::8'))))).to.equal(
+          'link-scope',
+        )
+      }
+      expect(summary(proxy().checkInbound(reply('2001:db8::2')))).to.equal('link-scope')
+    })
+
     it('CIP-26 lets packets pass from an assigned address to an advertised route', () => {
       expect(proxy().checkInbound(packet('10.0.0.2', '192.0.2.7'))).to.equal(undefined)
       expect(proxy().checkInbound(packet('2001:db8::2', '2001:db8:1::7'))).to.equal(undefined)

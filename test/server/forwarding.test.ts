@@ -109,7 +109,8 @@ describe('packets that may not pass', () => {
       expect(advertised(info)).to.deep.equal(['10.90.0.1'])
       await ping(client, '10.90.0.1')
       expect(await pingFailure(client, '10.89.0.1')).to.include({ kind: 'icmp' })
-      expect(await pingFailure(client, 'fd00:90::1')).to.include({ kind: 'icmp' })
+      // No IPv6 address either (CIP-38).
+      expect(await pingFailure(client, 'fd00:90::1')).to.include({ kind: 'no-source' })
     })
 
     it('CIP-05 CIP-27 a target name stands for its addresses', async () => {
@@ -153,7 +154,7 @@ describe('packets that may not pass', () => {
       const client = await newClient(server, { proxy: { target: 'echo.example' } })
       const connecting = client.connect()
       await until(() => asked)
-      resolve([IpAddress.parse('10.90.0.1')])
+      resolve(['10.90.0.1', 'fd00:90::1'].map(text => IpAddress.parse(text)))
       expect((await connecting).assigned.length).to.equal(2)
       await ping(client, '10.90.0.1')
     })
