@@ -99,7 +99,7 @@ function show(event: string, info: TunnelInfo): void {
     [
       `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
       `assigned    ${assigned.join(', ')}`,
-      ...routes.map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
+      ...(routes.length === 0 ? ['none'] : routes).map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
       `MTU         ${info.mtu} bytes`,
       `set-up      QUIC handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
     ].join('\n'),

@@ -24,7 +24,7 @@ import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 import { PacketInbox } from './packet-inbox.ts'
 import { type ResolveHost, resolveProxy } from './proxy-address.ts'
-import { Session, type TunnelInfo } from './session.ts'
+import { Session, type SessionTimeouts, type TunnelInfo } from './session.ts'
 
 export { ClientError } from './errors.ts'
 export type { TunnelInfo } from './session.ts'
@@ -50,6 +50,8 @@ export interface ClientOptions {
   random?: () => number
   /** For tests: instead of the system's resolver. */
   resolve?: ResolveHost
+  /** For tests. */
+  timeouts?: SessionTimeouts
 }
 
 export class MasqueClient extends EventEmitter<ClientEvents> {
@@ -59,6 +61,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   readonly #log: Logger
   readonly #random: () => number
   readonly #resolve: ResolveHost | undefined
+  readonly #timeouts: SessionTimeouts | undefined
   #session: Session | undefined
   #resumption: Uint8Array | undefined
   #closing = false
@@ -72,6 +75,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#random = options.random ?? Math.random
     this.#resolve = options.resolve
+    this.#timeouts = options.timeouts
     this.host.send = packet => this.#send(packet)
   }
 
@@ -96,6 +100,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
       proxy,
       log: this.#log,
       resumption: this.#resumption,
+      timeouts: this.#timeouts,
       onPacket: packet => {
         this.#inbox.receive(packet)
         this.host.receive(packet)

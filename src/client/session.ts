@@ -26,8 +26,16 @@ import { ClientError, errorFromClose } from './errors.ts'
 import type { ProxyAddress } from './proxy-address.ts'
 import { readToken } from './token.ts'
 
-/** How long the proxy may take for the whole of it: handshake, answer, addresses. */
-const CONNECT_TIMEOUT_MS = 10_000
+/** How long an attempt may take, in ms. */
+export interface SessionTimeouts {
+  /** The whole of it: handshake, answer, addresses. */
+  readonly connectMs: number
+  /** Once there is an address: how long to wait for routes, and for answers to further requests for addresses. */
+  readonly graceMs: number
+}
+
+export const DEFAULT_SESSION_TIMEOUTS: SessionTimeouts = { connectMs: 10_000, graceMs: 2000 }
+
 /** How long the proxy gets to end the tunnel on its side too. */
 const CLOSE_TIMEOUT_MS = 500
 
@@ -52,6 +60,7 @@ export interface SessionOptions {
   proxy: ProxyAddress
   log: Logger
   resumption?: Uint8Array
+  timeouts?: SessionTimeouts
   onPacket(packet: Uint8Array): void
   onChanged(info: TunnelInfo): void
   /** The tunnel had been up, and is no longer. */
@@ -83,7 +92,9 @@ export class Session implements H3Owner {
   #awaited = new Set<bigint>()
   #assigned: AssignedAddress[] | undefined
   #routes: IpAddressRange[] | undefined
+  #settingsCame = false
   #accepted = false
+  #graceTimer: NodeJS.Timeout | undefined
   #up = false
   #ended = false
   #settle: { resolve: (info: TunnelInfo) => void; reject: (error: ClientError) => void } | undefined
@@ -131,14 +142,13 @@ export class Session implements H3Owner {
     const { config, proxy } = this.#options
     const tls = loadClientTlsConfig(config.tls)
     this.#prepared = this.#prepare()
+    const { connectMs } = this.#timeouts
     let timer: NodeJS.Timeout | undefined
     const settled = new Promise<TunnelInfo>((resolve, reject) => {
       this.#settle = { resolve, reject }
       timer = setTimeout(() => {
-        this.#fail(
-          new ClientError('timeout', `no tunnel after ${CONNECT_TIMEOUT_MS / 1000} s from ${this.#remoteText}`),
-        )
-      }, CONNECT_TIMEOUT_MS)
+        this.#fail(new ClientError('timeout', `no tunnel after ${connectMs / 1000} s: ${this.#whatIsMissing()}`))
+      }, connectMs)
     })
     this.#dial = new Dial({
       addresses: proxy.addresses,
@@ -177,6 +187,7 @@ export class Session implements H3Owner {
     this.#session = this.#quic.session
     const wasUp = this.open
     this.#ended = true
+    clearTimeout(this.#graceTimer)
     if (wasUp) {
       this.tunnel?.end()
       await Promise.race([ended, delay(CLOSE_TIMEOUT_MS)])
@@ -203,6 +214,7 @@ export class Session implements H3Owner {
 
   /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */
   onSettings(settings: H3Settings): void {
+    this.#settingsCame = true
     if (!settings.enableConnectProtocol) {
       this.#fail(new ClientError('protocol', 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'))
       return
@@ -352,22 +364,59 @@ export class Session implements H3Owner {
     this.#progress()
   }
 
-  /** Up, once the proxy has said yes, has answered all our requests for addresses, and has advertised routes. */
+  /**
+   * Up, once the proxy has said yes, has answered all our requests for addresses, and has advertised routes (CIP-19). With an
+   * address, it is also up after a while without the rest: a proxy may assign unprompted (RFC 9484 §4.7.1), and no rule makes
+   * it advertise routes. What comes later is a change.
+   */
   #progress(): void {
     if (this.#up) return this.#options.onChanged(this.info)
-    if (!this.#accepted || this.#assigned === undefined || this.#awaited.size > 0 || this.#routes === undefined) return
+    if (!this.#accepted || this.#assigned === undefined) return
+    const answered = this.#awaited.size === 0
     if (this.#assigned.length === 0) {
+      if (!answered) return
       return this.#fail(new ClientError('tunnel', 'the proxy has no address for us: its pool is exhausted'))
     }
+    if (answered && this.#routes !== undefined) return this.#rise()
+    this.#graceTimer ??= setTimeout(() => {
+      this.#log.warn(`the tunnel is used as it is: ${this.#whatIsMissing()}`)
+      this.#rise()
+    }, this.#timeouts.graceMs)
+  }
+
+  #rise(): void {
+    if (this.#ended || this.#up) return
+    clearTimeout(this.#graceTimer)
     this.#up = true
     this.#sessionMs = performance.now() - this.#establishedAt
     this.#settle?.resolve(this.info)
+  }
+
+  /** What an attempt waits for, and of whom. */
+  #whatIsMissing(): string {
+    const proxy = `the proxy at ${this.#remoteText}`
+    if (this.#quic === undefined) return `no answer from ${this.#remoteText}`
+    if (!this.#settingsCame) return `${proxy} has sent no SETTINGS`
+    if (!this.#accepted) return `${proxy} has not answered the request`
+    const requests = this.#awaited.size
+    const missing = [
+      (this.#assigned ?? []).length === 0 && 'has assigned no address (ADDRESS_ASSIGN)',
+      requests > 0 &&
+        `has left ${requests} request${requests === 1 ? '' : 's'} for an address unanswered (ADDRESS_REQUEST)`,
+      this.#routes === undefined && 'has advertised no routes (ROUTE_ADVERTISEMENT), so that nothing can be sent there',
+    ]
+    return `${proxy} ${missing.filter(part => part !== false).join(', and ')}`
+  }
+
+  get #timeouts(): SessionTimeouts {
+    return this.#options.timeouts ?? DEFAULT_SESSION_TIMEOUTS
   }
 
   /** The attempt, or the tunnel, is over. */
   #fail(error: ClientError): void {
     if (this.#ended) return
     this.#ended = true
+    clearTimeout(this.#graceTimer)
     this.#session = this.#quic?.session
     this.#quic?.close(H3ErrorCode.H3_NO_ERROR, '')
     void this.#dial?.cancel()

@@ -5,16 +5,19 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { ClientError } from '../../src/client/errors.ts'
+import type { TunnelInfo } from '../../src/client/session.ts'
 import { decodeAddressAssign, encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { CapsuleParser } from '../../src/connect-ip/capsule.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
+import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { errorName } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
+import { describePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
-import { closeHostilePeers, type HostilePeer, startHostileProxy } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, failure, newClient, ping, startServer } from '../support/loopback.ts'
+import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
+import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -271,6 +274,85 @@ describe('the client', () => {
     const { client, info } = await connectClient(await startServer(), { tunnel: { requestAddresses: [] } })
     expect(info.assigned.length).to.equal(2)
     await ping(client, '10.90.0.1')
+  })
+
+  describe('CIP-19 with a proxy that says less than others', () => {
+    const assigned = (...entries: [id: bigint, prefix: string][]) =>
+      encodeAddressAssign(entries.map(([requestId, prefix]) => ({ requestId, prefix: IpPrefix.parse(prefix) })))
+    const SHORT = { connectMs: 10_000, graceMs: 20 }
+    /** Answers with these capsules; null: not at all. */
+    const saying = (capsules: Uint8Array | null) =>
+      startHostileProxy({
+        onRequest: (peer, streamId) => {
+          if (capsules === null) return
+          peer.h3.respond(streamId, OK)
+          peer.h3.sendData(streamId, capsules)
+          peer.flush()
+        },
+      })
+
+    it('uses what is assigned unprompted when its own request stays unanswered', async () => {
+      const proxy = await saying(bytes(assigned([0n, '10.0.0.2']), ROUTES))
+      const { client, info } = await connectClient(proxy, {}, { timeouts: SHORT })
+      expect(info.assigned.map(String)).to.deep.equal(['10.0.0.2/32'])
+      const [peer] = proxy.peers
+      const changed = new Promise<TunnelInfo>(resolve => client.once('changed', resolve))
+      peer.h3.sendData(0, assigned([1n, '10.0.0.2'], [2n, 'fd00::2']))
+      peer.flush()
+      expect((await changed).assigned.map(String)).to.deep.equal(['10.0.0.2/32', 'fd00::2/128'])
+    })
+
+    it('is up without routes, sends nothing but to the proxy itself, and takes routes that come later', async () => {
+      const proxy = await saying(ASSIGNED)
+      const { client, info } = await connectClient(proxy, {}, { timeouts: SHORT })
+      expect(info.routes).to.deep.equal([])
+      const refused = await failure(client.ping('10.0.0.1'), PingError)
+      expect(refused.message).to.match(/network unreachable/)
+      const [peer] = proxy.peers
+      const changed = new Promise<TunnelInfo>(resolve => client.once('changed', resolve))
+      peer.h3.sendData(0, ROUTES)
+      peer.flush()
+      expect((await changed).routes.length).to.equal(1)
+      client.ping('10.0.0.1', { timeoutMs: 1 }).catch(() => {})
+      const { datagrams } = peer.recorder
+      await peer.recorder.until(() =>
+        datagrams.some(datagram => describePacket(datagram.subarray(2)).includes('10.0.0.1')),
+      )
+    })
+
+    it('waits for the answers of a proxy that takes its time', async () => {
+      const proxy = await saying(assigned([0n, '10.0.0.7']))
+      const connecting = connectClient(proxy, {}, { timeouts: { connectMs: 10_000, graceMs: 10_000 } })
+      await until(() => proxy.peers[0]?.events.some(event => event.type === 'data'))
+      const [peer] = proxy.peers
+      peer.h3.sendData(0, bytes(ASSIGNED, ROUTES))
+      peer.flush()
+      expect((await connecting).info.assigned.map(String)).to.deep.equal(['10.0.0.2/32', 'fd00::2/128'])
+    })
+
+    it('says what it has waited for', async () => {
+      // All at the same time, so that the time can be long enough for a busy machine.
+      const timeouts = { connectMs: 1500, graceMs: 20 }
+      const expected: [HostileProxy, RegExp][] = [
+        [await startHostileProxy({ onConnection: () => {} }), /has sent no SETTINGS$/],
+        [await saying(null), /has not answered the request$/],
+        [
+          await saying(new Uint8Array(0)),
+          /has assigned no address \(ADDRESS_ASSIGN\), and has left 2 requests .* unanswered .*, and has advertised no routes/,
+        ],
+        [await saying(ROUTES), /has assigned no address .*, and has left 2 requests .*\(ADDRESS_REQUEST\)$/],
+        [await saying(assigned([1n, '0.0.0.0/32'])), /no address .*, and has left 1 request for an address unanswered/],
+      ]
+      await Promise.all(
+        expected.map(async ([proxy, missing]) => {
+          const error = await failure((await newClient(proxy, {}, { timeouts })).connect(), ClientError)
+          expect(error).to.include({ kind: 'timeout', retryable: true })
+          expect(error.message)
+            .to.match(/^no tunnel after 1\.5 s: the proxy at 127\.0\.0\.1:\d+ /)
+            .and.match(missing)
+        }),
+      )
+    })
   })
 
   it('CIP-23 sends packets in DATAGRAM capsules when the server takes no datagrams', async () => {
