@@ -3,6 +3,7 @@
  * Everything that comes back is counted here.
  */
 import { readFileSync } from 'node:fs'
+import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
 import { type H3Carrier, type H3Owner, H3Transport, PACKET_STREAM_TYPE } from '../../src/carriers/h3.ts'
 import { Tunnel, type TunnelOwner } from '../../src/carriers/tunnel.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
@@ -137,7 +138,9 @@ export class Peer implements H3Owner {
     const scope = { target: '*', ipproto: '*' }
     const session = new ConnectIpSession({ role: 'client', now: () => performance.now(), scope: parseScope(scope) })
     const template = parseUriTemplate(defaultTemplate('localhost', 4433))
-    const streamId = this.#transport.h3.request(buildRequestHeaders(expandTemplate(template, scope), []))
+    // The proxy answers in datagrams, and also takes the streams of those who have not changed sendPacket() yet.
+    const agreed = [ENCAPSULATION_HEADER, 'datagram, stream-per-packet'] as const
+    const streamId = this.#transport.h3.request(buildRequestHeaders(expandTemplate(template, scope), [agreed]))
     new Tunnel({
       session,
       openCarrier: handler => (this.#carrier = this.#transport.openCarrier(streamId, 'datagram', handler)),

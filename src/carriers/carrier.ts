@@ -16,11 +16,10 @@ import type { SocketAddress } from '../quic/quic.ts'
  */
 export type Encapsulation = 'datagram' | 'stream-per-packet' | 'single-stream'
 
-export const ENCAPSULATIONS: readonly Encapsulation[] = ['datagram', 'stream-per-packet', 'single-stream']
-
 /**
- * The header field by which client and proxy agree on an encapsulation that is not the default. It also makes sure
- * that nobody opens streams of a private type towards a peer that does not know them.
+ * The header field by which client and proxy agree on an encapsulation that is not the default: a list, in the request
+ * and, when the proxy agrees, the same in the response. The first is what both send; packets may arrive in the others,
+ * too. Without it nobody opens streams of a private type, and nobody takes them for anything.
  */
 export const ENCAPSULATION_HEADER = 'masque-lab-encapsulation'
 

@@ -5,6 +5,7 @@
  * QUIC DATAGRAM. Its way in: QUIC DATAGRAM → `H3Transport.onDatagram` → the carrier of that stream → its handler.
  */
 
+import { decodeSmallVarint, varintLengthFromFirstByte } from '../bytes/varint.ts'
 import { encodeDatagramCapsule } from '../connect-ip/datagram-capsule.ts'
 import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
@@ -15,9 +16,9 @@ import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carri
 import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-reason.ts'
 
 /**
- * The private unidirectional stream type of `stream-per-packet`. Peers that do not know a type must ignore the
- * stream (RFC 9114 §6.2). HTTP/3 sets no range aside for experiments: this value is simply not registered, which is
- * why the header field has to agree on it first.
+ * The private unidirectional stream type of `stream-per-packet`. HTTP/3 sets no range aside for experiments: this value is
+ * simply not registered. So it means something only on connections with a tunnel whose request and response have agreed
+ * on it by the header field (carrier.ts); on any other it is an unknown type, and ignored (RFC 9114 §6.2, §9).
  */
 export const PACKET_STREAM_TYPE = 0x4d51
 
@@ -64,10 +65,19 @@ export class H3Transport implements QuicHandler {
     this.#owner = owner
   }
 
-  /** Turns an accepted request (server) or a sent one (client) into a carrier. */
-  openCarrier(streamId: number, encapsulation: Encapsulation, handler: CarrierHandler): H3Carrier {
-    const carrier = new H3Carrier(this, streamId, encapsulation, handler)
+  /**
+   * Turns an accepted request (server) or a sent one (client) into a carrier. `takesPacketStreams`: packets on streams of
+   * their own are taken from the peer, too, whatever we send ourselves.
+   */
+  openCarrier(
+    streamId: number,
+    encapsulation: Encapsulation,
+    handler: CarrierHandler,
+    takesPacketStreams = encapsulation === 'stream-per-packet',
+  ): H3Carrier {
+    const carrier = new H3Carrier(this, streamId, encapsulation, handler, takesPacketStreams)
     this.#carriers.set(streamId, carrier)
+    if (takesPacketStreams) this.h3.acceptStreamType(PACKET_STREAM_TYPE)
     return carrier
   }
 
@@ -97,7 +107,6 @@ export class H3Transport implements QuicHandler {
     this.h3 = new H3Connection({
       role: this.quic.role,
       peerMaxDatagramFrameSize: this.quic.peerMaxDatagramFrameSize,
-      extensionStreamTypes: new Set([PACKET_STREAM_TYPE]),
     })
     this.h3.start()
     this.#owner.onReady()
@@ -125,11 +134,15 @@ export class H3Transport implements QuicHandler {
       // Held for a stream that is still to come, dropped, or an error, which is now among the events.
       return this.#dispatch(this.h3.takeEvents())
     }
-    const streamId = this.h3.datagramStreamId
+    const carrier = this.#carriers.get(this.h3.datagramStreamId)
+    if (carrier !== undefined) this.#deliver(carrier, payload)
+  }
+
+  #deliver(carrier: H3Carrier, payload: Uint8Array): void {
     try {
-      this.#carriers.get(streamId)?.handler.onDatagram(payload)
+      carrier.handler.onDatagram(payload)
     } catch (error) {
-      this.failStream(streamId, error)
+      this.failStream(carrier.streamId, error)
     }
   }
 
@@ -227,7 +240,12 @@ export class H3Transport implements QuicHandler {
     }
   }
 
-  /** Collects one packet of `stream-per-packet`: the stream's content is what a QUIC DATAGRAM would have held. */
+  /**
+   * Collects one packet of `stream-per-packet`: the stream's content is what a QUIC DATAGRAM would have held.
+   *
+   * Whatever is wrong with it concerns this stream only. HTTP/3 knows nothing of such streams, so they cannot break a rule of
+   * the connection: what names no tunnel that takes them is dropped.
+   */
   #receivePacketStream(streamId: number, data: Uint8Array, fin: boolean): void {
     const before = this.#packetStreams.get(streamId)
     if ((before?.length ?? 0) + data.length > MAX_PACKET_STREAM_BYTES) {
@@ -235,12 +253,14 @@ export class H3Transport implements QuicHandler {
       this.h3.resetStream(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
       return
     }
-    if (fin) {
-      this.#packetStreams.delete(streamId)
-      this.onDatagram(before === undefined ? data : concat(before, data))
-    } else {
+    if (!fin) {
       this.#packetStreams.set(streamId, before === undefined ? Uint8Array.from(data) : concat(before, data))
+      return
     }
+    this.#packetStreams.delete(streamId)
+    const content = before === undefined ? data : concat(before, data)
+    const carrier = this.#carriers.get(decodeSmallVarint(content) * 4)
+    if (carrier?.takesPacketStreams) this.#deliver(carrier, content.subarray(varintLengthFromFirstByte(content[0])))
   }
 }
 
@@ -250,6 +270,7 @@ export class H3Carrier implements Carrier {
   readonly streamId: number
   readonly encapsulation: Encapsulation
   readonly handler: CarrierHandler
+  readonly takesPacketStreams: boolean
   readonly #transport: H3Transport
   /** What all datagrams of this tunnel begin with. */
   readonly #quarterStreamId: Uint8Array
@@ -257,7 +278,14 @@ export class H3Carrier implements Carrier {
   readonly #prefix: Uint8Array
   #open = true
 
-  constructor(transport: H3Transport, streamId: number, encapsulation: Encapsulation, handler: CarrierHandler) {
+  constructor(
+    transport: H3Transport,
+    streamId: number,
+    encapsulation: Encapsulation,
+    handler: CarrierHandler,
+    takesPacketStreams: boolean,
+  ) {
+    this.takesPacketStreams = takesPacketStreams
     this.#transport = transport
     this.streamId = streamId
     this.encapsulation = encapsulation

@@ -59,8 +59,6 @@ export interface H3ConnectionOptions {
   peerMaxDatagramFrameSize: number
   /** The largest header section taken, in bytes. */
   maxFieldSectionSize?: number
-  /** Types of unidirectional streams that are reported as `extension-stream` instead of being refused. */
-  extensionStreamTypes?: ReadonlySet<number>
   limits?: Partial<H3Limits>
   /** Send a reserved setting and a reserved frame, which every peer must ignore. Default false. */
   grease?: boolean
@@ -124,6 +122,8 @@ export class H3Connection {
 
   /** The unidirectional streams that the peer opened. */
   readonly #peerStreams: PeerUniStreams
+  /** Those whose types the two ends have agreed on. */
+  readonly #extensionStreamTypes = new Set<number>()
   #nextUniId: number
   #controlStreamId = -1
   #peerSettings: H3Settings | undefined
@@ -158,7 +158,7 @@ export class H3Connection {
     this.#peerStreams = new PeerUniStreams({
       role: this.role,
       maxStreams: this.limits.maxUniStreams,
-      extensionTypes: options.extensionStreamTypes ?? new Set(),
+      extensionTypes: this.#extensionStreamTypes,
       control: {
         role: this.role,
         receiveSettings: settings => this.#receiveSettings(settings),
@@ -351,6 +351,14 @@ export class H3Connection {
   /** The quarter stream id of a request, to be put before the payload of each of its datagrams (RFC 9297 §2.1). */
   encodeDatagramPrefix(streamId: number): Uint8Array {
     return encodeQuarterStreamId(streamId)
+  }
+
+  /**
+   * From now on the peer's unidirectional streams of this type are reported as `extension-stream`. Without that they are
+   * refused like those of any other unknown type (RFC 9114 §6.2, §9): both ends have to agree first, by other means.
+   */
+  acceptStreamType(type: number): void {
+    this.#extensionStreamTypes.add(type)
   }
 
   /** Opens a unidirectional stream of a private type and sends the type; returns the stream id. */

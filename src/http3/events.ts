@@ -28,7 +28,7 @@ export type H3Event =
   | { type: 'goaway'; id: number }
   /** A datagram that came before its stream and was held until now. */
   | { type: 'datagram'; streamId: number; payload: Uint8Array }
-  /** Bytes on a unidirectional stream of one of `extensionStreamTypes`. */
+  /** Bytes on a unidirectional stream of a type that was agreed on (`acceptStreamType`). */
   | { type: 'extension-stream'; streamType: number; streamId: number; data: Uint8Array; fin: boolean }
   /** The peer broke a rule on this stream; it was reset in both directions. */
   | { type: 'stream-error'; streamId: number; code: number; reason: string }

@@ -64,7 +64,7 @@ export interface PeerUniStreamsOptions {
   role: 'client' | 'server'
   /** How many may be open at once. */
   maxStreams: number
-  /** Private types whose bytes are reported as `extension-stream` events. */
+  /** Private types whose bytes are reported as `extension-stream` events; the set may grow. */
   extensionTypes: ReadonlySet<number>
   control: ControlStreamOwner
   emit(event: H3Event): void

@@ -4,7 +4,7 @@
  * A request for CONNECT-IP becomes a `ProxyTunnel`, or a refusal with its reason; anything else gets a small page.
  */
 
-import { ENCAPSULATION_HEADER, ENCAPSULATIONS, type Encapsulation } from '../carriers/carrier.ts'
+import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
 import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
@@ -177,7 +177,7 @@ export class MasqueHandler implements H3Owner {
     this.#checkLimits(identity, authorisation.maxTunnels)
     const { target } = request.scope
     if (this.#settingsHere && target.kind !== 'name') {
-      const tunnel = this.#accept(streamId, request, identity, this.#chooseEncapsulation(headers), [])
+      const tunnel = this.#accept(streamId, request, identity, this.#chooseEncapsulations(headers), [])
       if (ended) tunnel.onEnd()
       return
     }
@@ -188,8 +188,8 @@ export class MasqueHandler implements H3Owner {
     })
     // Others may have come first while we waited.
     this.#checkLimits(identity, authorisation.maxTunnels)
-    const encapsulation = this.#chooseEncapsulation(headers)
-    const tunnel = this.#accept(streamId, request, identity, encapsulation, resolved)
+    const encapsulations = this.#chooseEncapsulations(headers)
+    const tunnel = this.#accept(streamId, request, identity, encapsulations, resolved)
     for (const chunk of ahead.chunks) tunnel.onCapsuleBytes(chunk)
     if (ahead.ended) tunnel.onEnd()
   }
@@ -233,21 +233,24 @@ export class MasqueHandler implements H3Owner {
     }
   }
 
-  #chooseEncapsulation(headers: readonly Header[]): Encapsulation {
-    const wanted = (headerValue(headers, ENCAPSULATION_HEADER) ?? 'datagram') as Encapsulation
-    if (!ENCAPSULATIONS.includes(wanted) || !this.#context.encapsulations.includes(wanted)) {
-      throw new RequestRejected(400, `encapsulation "${wanted.slice(0, 40)}" is not offered`, 'http_request_error')
-    }
+  /** What was asked for, and so agreed on; the first is what we send. */
+  #chooseEncapsulations(headers: readonly Header[]): [Encapsulation, ...Encapsulation[]] {
+    const list = (headerValue(headers, ENCAPSULATION_HEADER) ?? 'datagram').split(',').map(item => item.trim())
+    const [wanted, ...others] = list.map(item => {
+      const offered = this.#context.encapsulations.find(encapsulation => encapsulation === item)
+      if (offered !== undefined) return offered
+      throw new RequestRejected(400, `encapsulation "${item.slice(0, 40)}" is not offered`, 'http_request_error')
+    })
     // Without H3_DATAGRAM on both sides, packets travel in DATAGRAM capsules (RFC 9297 §3.5).
-    if (wanted === 'datagram' && !this.transport.h3.datagramsEnabled) return 'single-stream'
-    return wanted
+    if (wanted === 'datagram' && !this.transport.h3.datagramsEnabled) return ['single-stream', ...others]
+    return [wanted, ...others]
   }
 
   #accept(
     streamId: number,
     request: ConnectIpRequest,
     identity: string | undefined,
-    encapsulation: Encapsulation,
+    encapsulations: [Encapsulation, ...Encapsulation[]],
     resolved: readonly IpAddress[],
   ): Tunnel {
     const id = `${this.#quic.id}/${streamId}`
@@ -256,7 +259,9 @@ export class MasqueHandler implements H3Owner {
       const details = `the name has ${resolved.length} addresses, which makes ${routes.length} routes; at most ${DEFAULT_MAX_ENTRIES} can be advertised`
       throw RequestRejected.because('destination_unavailable', details, { details })
     }
-    const answered = this.transport.h3.respond(streamId, buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulation]]))
+    const [encapsulation] = encapsulations
+    const headers = buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
+    const answered = this.transport.h3.respond(streamId, headers)
     if (!answered) throw new RequestGone()
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
@@ -264,7 +269,8 @@ export class MasqueHandler implements H3Owner {
       scope: request.scope,
       resolved,
       routes,
-      openCarrier: handler => this.transport.openCarrier(streamId, encapsulation, handler),
+      openCarrier: handler =>
+        this.transport.openCarrier(streamId, encapsulation, handler, encapsulations.includes('stream-per-packet')),
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return

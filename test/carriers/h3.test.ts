@@ -101,6 +101,42 @@ describe('the carrier on HTTP/3', () => {
     expect(heard).to.deep.equal(['capsules 0908', 'datagram 0045', 'datagram 0046'])
   })
 
+  it('H3-02 takes no packet streams where none were agreed on, and stops them as those of any unknown type', () => {
+    const { quic, heard, transport } = openCarrier('datagram')
+    transport.onStreamData(6, bytes(varint(PACKET_STREAM_TYPE), [1, 0, 0x45]), false)
+    transport.onStreamData(6, Uint8Array.of(0x46), true)
+    expect(quic.commands).to.deep.equal(['stop-sending 6 259'])
+    expect(heard).to.deep.equal([])
+  })
+
+  it('H3-02 drops what is wrong with a packet stream, or is not for a tunnel that takes them: no error of the connection', () => {
+    const { quic, heard, transport } = openCarrier('stream-per-packet')
+    transport.onStreamData(8, headersFrame(CONNECT_IP), false)
+    transport.h3.respond(8, OK)
+    transport.openCarrier(8, 'datagram', {
+      onCapsuleBytes: () => heard.push('other'),
+      onDatagram: () => heard.push('other'),
+      onEnd: () => heard.push('other'),
+      onAborted: () => heard.push('other'),
+    })
+    const contents = [[], [0x40], [2, 0, 0x45], [0x43, 0xff, 0], varint((1n << 61n) - 1n), varint((1n << 62n) - 1n)]
+    for (const [at, content] of contents.entries()) {
+      transport.onStreamData(6 + 4 * at, bytes(varint(PACKET_STREAM_TYPE), content), true)
+    }
+    expect([quic.commands, heard, transport.h3.closed]).to.deep.equal([[], [], false])
+    transport.onStreamData(50, bytes(varint(PACKET_STREAM_TYPE), [1, 0, 0x45]), true)
+    expect(heard).to.deep.equal(['datagram 0045'])
+  })
+
+  it('resets the tunnel of a packet whose handler throws, when it came on a stream of its own', () => {
+    const { quic, transport, carrier } = openCarrier('stream-per-packet')
+    carrier.handler.onDatagram = () => {
+      throw new Error('a bug')
+    }
+    transport.onStreamData(6, bytes(varint(PACKET_STREAM_TYPE), [1, 0, 0x45]), true)
+    expect(quic.commands).to.include('reset 4 258')
+  })
+
   it('stops packet streams that are longer than any packet, and keeps nothing of them', () => {
     const { quic, heard, transport } = openCarrier('stream-per-packet')
     for (let id = 6; id < 6 + 4 * 2000; id += 4) {

@@ -275,6 +275,27 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'break',
   },
   {
+    row: 'H3-02',
+    file: 'http3/unidirectional-streams.ts',
+    why: 'a private stream type is interpreted without agreement',
+    find: 'if (!this.#options.extensionTypes.has(type)) return undefined',
+    replace: '',
+  },
+  {
+    row: 'H3-02',
+    file: 'http3/unidirectional-streams.ts',
+    why: 'an unknown stream type is an error of the connection',
+    find: 'return this.#options.refuse(streamId, fin)',
+    replace: "throw streamCreationError('an unknown type')",
+  },
+  {
+    row: 'H3-02',
+    file: 'http3/control-stream.ts',
+    why: 'a frame of HTTP/2 passes',
+    find: "if (isHttp2OnlyFrame(type)) throw unexpected(type, 'it exists in HTTP/2 only')",
+    replace: '',
+  },
+  {
     row: 'H3-04',
     file: 'http3/qpack/decoder.ts',
     why: 'references to the dynamic table are not noticed',

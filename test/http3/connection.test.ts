@@ -126,7 +126,8 @@ describe('Two HTTP/3 connections in conversation', () => {
   })
 
   it('H3-02 carry private unidirectional streams for those who know the type', () => {
-    const talk = new Conversation({ server: { extensionStreamTypes: new Set([PACKETS]) } })
+    const talk = new Conversation()
+    talk.server.acceptStreamType(PACKETS)
     const first = talk.client.openExtensionStream(PACKETS)
     talk.client.sendRaw(first, hex('000045'), true)
     const second = talk.client.openExtensionStream(PACKETS)
@@ -148,8 +149,18 @@ describe('Two HTTP/3 connections in conversation', () => {
     expect([talk.client.openUniStreams, talk.server.openUniStreams]).to.deep.equal([1, 1])
   })
 
+  it('H3-02 ignore a private type until both have agreed on it, also streams that came before', () => {
+    const server = connection('server')
+    expect(server.receiveStream(2, bytes(varint(PACKETS), [0]), false)).to.deep.equal([])
+    expect(commands(server.takeOutput())).to.deep.equal(['stop-sending 2 H3_STREAM_CREATION_ERROR'])
+    server.acceptStreamType(PACKETS)
+    expect(server.receiveStream(2, hex('00 45'), true)).to.deep.equal([])
+    expect(types(server.receiveStream(6, bytes(varint(PACKETS), [0]), true))).to.deep.equal(['extension-stream'])
+  })
+
   it('H3-02 read the type of a private stream also in pieces, and with the end', () => {
-    const server = connection('server', { extensionStreamTypes: new Set([PACKETS]) })
+    const server = connection('server')
+    server.acceptStreamType(PACKETS)
     expect(server.receiveStream(2, hex('80'), false)).to.deep.equal([])
     expect(server.receiveStream(2, hex('004d51 aa'), true)).to.deep.equal([
       { type: 'extension-stream', streamType: PACKETS, streamId: 2, data: hex('aa'), fin: true },
@@ -275,7 +286,8 @@ describe('Limits of an HTTP/3 connection', () => {
   })
 
   it('H3-03 thousands of streams that ended leave nothing behind', () => {
-    const server = connection('server', { extensionStreamTypes: new Set([PACKETS]), limits: { maxUniStreams: 8 } })
+    const server = connection('server', { limits: { maxUniStreams: 8 } })
+    server.acceptStreamType(PACKETS)
     for (let i = 0; i < 5000; i++) {
       server.receiveStream(2 + 4 * i, hex('80004d51 00'), true)
       server.receiveStream(4 * i, headersFrame(GET), true)

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
 import { decodeAddressAssign, encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
@@ -31,6 +32,9 @@ const connectIp = (changes: Record<string, string | undefined>, extra: Header[] 
 const path = (target: string, ipproto: string): Record<string, string> => ({
   ':path': `/.well-known/masque/ip/${target}/${ipproto}/`,
 })
+
+const isEchoReply = (inner: Uint8Array): boolean =>
+  inner[0] === 0x45 && inner[9] === 1 && decodeIcmp(inner).type === IcmpType.ECHO_REPLY
 
 describe('a proxy with a hostile client', () => {
   let server: MasqueServer
@@ -376,11 +380,7 @@ describe('a proxy with a hostile client', () => {
     /** An echo request gets its reply: the tunnel works. */
     const works = async (send = (echo: Uint8Array): unknown => peer.quic.sendDatagram(datagram([0], echo))) => {
       const { datagrams } = peer.recorder
-      const count = () =>
-        datagrams.filter(received => {
-          const inner = received.subarray(2)
-          return inner[0] === 0x45 && inner[9] === 1 && decodeIcmp(inner).type === IcmpType.ECHO_REPLY
-        }).length
+      const count = () => datagrams.filter(received => isEchoReply(received.subarray(2))).length
       const before = count()
       send(echoRequest(own, '10.90.0.1'))
       await peer.recorder.until(() => count() > before || peer.recorder.resets.size > 0 || peer.recorder.closed)
@@ -501,13 +501,9 @@ describe('a proxy with a hostile client', () => {
       await works()
     })
 
-    it('packet streams of the private type that never end', async () => {
-      for (let i = 0; i < 200; i++) peer.send(6 + 4 * i, bytes(varint(0x4d51), varint(tunnel.streamId / 4), [0, 1, 2]))
-      await works()
-    })
-
-    it('a packet stream longer than any packet', async () => {
-      peer.send(6, bytes(varint(0x4d51), new Uint8Array(200_000)))
+    it('H3-02 streams of the private type for packets, on which nobody has agreed', async () => {
+      for (let i = 0; i < 50; i++) peer.send(6 + 4 * i, bytes(varint(0x4d51), [0xc0]), true)
+      for (let i = 50; i < 100; i++) peer.send(6 + 4 * i, bytes(varint(0x4d51), varint(tunnel.streamId / 4), [0, 1]))
       await works()
     })
 
@@ -555,6 +551,41 @@ describe('a proxy with a hostile client', () => {
       expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
     })
   }
+
+  describe('that has agreed on a stream for each packet keeps its tunnel in spite of', () => {
+    const streamPerPacket = connectIp({}, [[ENCAPSULATION_HEADER, 'datagram, stream-per-packet']])
+    const cases: [title: string, hurt: (peer: HostileClient) => void][] = [
+      [
+        'packet streams that never end',
+        peer => {
+          for (let i = 0; i < 200; i++) peer.send(6 + 4 * i, bytes(varint(0x4d51), [0, 0, 1, 2]))
+        },
+      ],
+      ['a packet stream longer than any packet', peer => peer.send(6, bytes(varint(0x4d51), new Uint8Array(200_000)))],
+      [
+        'H3-02 packet streams that are too short, or name no tunnel',
+        peer => {
+          for (const [i, content] of [hex(''), hex('40'), hex('7fff'), hex('ffffffffffffffff')].entries()) {
+            peer.send(6 + 4 * i, bytes(varint(0x4d51), content), true)
+          }
+        },
+      ],
+    ]
+    for (const [title, hurt] of cases) {
+      it(title, async () => {
+        const peer = await connect()
+        const tunnel = await peer.openTunnel(streamPerPacket)
+        expect(tunnel.headers).to.deep.include([ENCAPSULATION_HEADER, 'datagram, stream-per-packet'])
+        const [assigned] = decodeAddressAssign(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN))
+        hurt(peer)
+        const echo = echoRequest(String(assigned.prefix.address), '10.90.0.1')
+        peer.send(6 + 4 * 220, bytes(varint(0x4d51), [0, 0], echo), true)
+        const replied = () => peer.recorder.datagrams.map(received => received.subarray(2)).some(isEchoReply)
+        await peer.recorder.until(() => replied() || peer.recorder.closed)
+        expect(replied()).to.equal(true)
+      })
+    }
+  })
 
   it('H3-08 a flood of plain requests is answered one by one', async () => {
     const peer = await connect()

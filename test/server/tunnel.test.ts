@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { ENCAPSULATIONS } from '../../src/carriers/carrier.ts'
+import { ENCAPSULATIONS } from '../../src/config/sections.ts'
 import { describeRoute } from '../../src/connect-ip/route-advertisement.ts'
 import { ALL_NODES } from '../../src/hosts/link-probe.ts'
 import { FlowSource } from '../../src/hosts/userspace/flow.ts'
