@@ -6,7 +6,7 @@ certificate and one for each client. It does what generate.sh does, with .NET in
 .DESCRIPTION
 Needs PowerShell 7.4 or newer (pwsh). cert/README.md explains what comes out. Running it again is safe: what exists and
 is valid stays; what has expired or expires within a day, does not fit its key, or was not signed by the CA that is
-there now, is made anew.
+there now, is made anew. A certificate or key of somebody else's that stands in the way is kept under another name.
 
 This script has not been run by the project's automatic tests, whose machines have no PowerShell. If it misbehaves,
 generate.sh in Git Bash or WSL makes the same files.
@@ -138,6 +138,24 @@ function Protect-File([string] $path) {
     }
 }
 
+# Was the certificate made here, from the key that is beside it?
+function Test-Ours([string] $name) {
+    if (-not (Test-Path -LiteralPath (Get-CertificatePath $name))) { return $false }
+    try { $certificate = [System.Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPem((Get-Content -Raw -LiteralPath (Get-CertificatePath $name))) }
+    catch { return $false }
+    if ($certificate.Issuer -notlike '*CN=masque-lab CA*' -or $certificate.Issuer -notlike '*O=masque-lab*') { return $false }
+    (-not (Test-Path -LiteralPath (Get-KeyPath $name))) -or ($null -ne (Read-Certificate $name))
+}
+
+# Gives a file of somebody else's another name, if it is there, and says so.
+function Protect-Foreign([string] $path) {
+    if (-not (Test-Path -LiteralPath $path)) { return }
+    $kept = "$path.before"
+    for ($n = 2; Test-Path -LiteralPath $kept; $n++) { $kept = "$path.before-$n" }
+    Move-Item -LiteralPath $path -Destination $kept
+    Write-Host ('{0,-14} was not made by this script: it is now {1}' -f (Split-Path -Leaf $path), (Split-Path -Leaf $kept))
+}
+
 function Save-Certificate([string] $name, $certificate) {
     $key = [System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPrivateKey($certificate)
     $newKey = Join-Path $Out ".new-$PID-$name-key.pem"
@@ -148,6 +166,10 @@ function Save-Certificate([string] $name, $certificate) {
         Protect-File $newKey
         [System.IO.File]::WriteAllText($newKey, $key.ExportPkcs8PrivateKeyPem() + "`n")
         [System.IO.File]::WriteAllText($newCertificate, $certificate.ExportCertificatePem() + "`n")
+        if (-not (Test-Ours $name)) {
+            Protect-Foreign (Get-KeyPath $name)
+            Protect-Foreign (Get-CertificatePath $name)
+        }
         [System.IO.File]::Move($newKey, (Get-KeyPath $name), $true)
         [System.IO.File]::Move($newCertificate, (Get-CertificatePath $name), $true)
     }

@@ -5,7 +5,8 @@
 #
 # Running it again is safe. What exists and is valid stays; what has expired or expires within a day, does not fit its
 # key, or was not signed by the CA that is there now, is made anew. Nothing is ever half written: files are made in a
-# temporary directory next to the old ones and moved into place when all of them are ready.
+# temporary directory next to the old ones and moved into place when all of them are ready. And nothing is lost that was not made
+# here: a certificate or key of somebody else's that stands in the way is kept under another name.
 
 set -euo pipefail
 umask 077
@@ -208,6 +209,29 @@ why_renew() {
   fi
 }
 
+# is_ours NAME: was NAME.pem made here, from the key that is beside it?
+is_ours() {
+  local issuer
+  issuer=$(openssl x509 -in "$out/$1.pem" -noout -issuer -nameopt RFC2253 2>/dev/null) || return 1
+  [[ $issuer == *'CN=masque-lab CA'* && $issuer == *'O=masque-lab'* ]] || return 1
+  [[ -e $out/$1-key.pem ]] || return 0
+  openssl x509 -in "$out/$1.pem" -noout -pubkey >"$work/certified" 2>/dev/null || return 1
+  openssl pkey -in "$out/$1-key.pem" -passin pass: -pubout >"$work/public" 2>/dev/null || return 1
+  [[ $(<"$work/certified") == "$(<"$work/public")" ]]
+}
+
+# keep FILE: gives FILE another name, if it is there, and says so.
+keep() {
+  local old="$out/$1" new="$out/$1.before" n=1
+  [[ -e $old || -L $old ]] || return 0
+  while [[ -e $new || -L $new ]]; do
+    n=$((n + 1))
+    new="$out/$1.before-$n"
+  done
+  mv -- "$old" "$new"
+  printf '%-14s was not made by this script: it is now %s\n' "$1" "${new##*/}"
+}
+
 report() {
   local state=$2 end
   end=$(openssl x509 -in "$3" -noout -enddate)
@@ -269,6 +293,10 @@ for client in "${clients[@]}"; do issue "$client" client "$client" sslclient; do
 
 # Should this be cut short, a certificate that does not belong to its key is left over: the next run sees that and renews it.
 for name in ${made[@]+"${made[@]}"}; do
+  if ! is_ours "$name"; then
+    keep "$name-key.pem"
+    keep "$name.pem"
+  fi
   chmod 644 "$work/$name.pem"
   mv -f -- "$work/$name-key.pem" "$out/$name-key.pem"
   mv -f -- "$work/$name.pem" "$out/$name.pem"

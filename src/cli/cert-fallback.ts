@@ -2,8 +2,8 @@
  * `npm run cert` where openssl (or bash, or PowerShell) is missing: the same files, made by Node alone. The scripts in
  * `cert/` are the ones to read, and the ones that renew single files; this makes all of them or none.
  */
-import { X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { existsSync, renameSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
@@ -39,8 +39,36 @@ export async function makeCertificatesWithoutOpenssl(
   const complete = ['ca', 'server', ...clientNames].every(name => usable(out, name, now))
   if (complete && !values.force && values.name.length === 0)
     return `everything in ${out} exists and is valid: kept (--force makes it anew)`
+  const kept = ['ca', 'server', ...clientNames].flatMap(name => (isOurs(out, name) ? [] : keep(out, name)))
   await makeTestCertificates(out, { clientNames, serverNames: values.name, serverDays: days })
-  return `openssl is not needed: made by Node, the authority included, in ${out}: ca, server, ${clientNames.join(', ')}`
+  return [
+    ...kept.map(([old, now]) => `${old} was not made here: it is now ${now}`),
+    `openssl is not needed: made by Node, the authority included, in ${out}: ca, server, ${clientNames.join(', ')}`,
+  ].join('\n')
+}
+
+/** Was the certificate made here, or by a script of ours, from the key that is beside it? */
+function isOurs(out: string, name: string): boolean {
+  try {
+    const certificate = new X509Certificate(readRegularFile(join(out, `${name}.pem`)))
+    if (!/^O=masque-lab$/m.test(certificate.issuer) || !/^CN=masque-lab CA\b/m.test(certificate.issuer)) return false
+    const key = join(out, `${name}-key.pem`)
+    return !existsSync(key) || certificate.checkPrivateKey(createPrivateKey(readRegularFile(key)))
+  } catch {
+    return false // no certificate, or a key that cannot be read
+  }
+}
+
+/** Gives the certificate and the key of somebody else's other names, where they are there. Returns old and new names. */
+function keep(out: string, name: string): [string, string][] {
+  return [`${name}-key.pem`, `${name}.pem`]
+    .filter(file => existsSync(join(out, file)))
+    .map(file => {
+      let kept = `${file}.before`
+      for (let n = 2; existsSync(join(out, kept)); n++) kept = `${file}.before-${n}`
+      renameSync(join(out, file), join(out, kept))
+      return [file, kept]
+    })
 }
 
 /** There, with its key, and valid for a day at least. */

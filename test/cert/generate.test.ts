@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 
 const script = fileURLToPath(new URL('../../cert/generate.sh', import.meta.url))
 const DAY_MS = 86_400_000
@@ -147,6 +148,49 @@ describe('cert/generate.sh', function () {
     expect(result.status).to.equal(1)
     expect(result.stderr).to.include('ca-key.pem is not').and.include('--force')
     expect(read('ca.pem')).to.equal(ca)
+  })
+
+  it('AT-15 keeps what was not made here under another name: certificates and keys of somebody else', async () => {
+    const foreign = join(root, 'foreign')
+    const theirs = await makeTestCertificates(foreign)
+    // Somebody's own authority, as openssl makes one.
+    const made = spawnSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-subj',
+        '/CN=their.example',
+      ].concat(['-keyout', join(foreign, 'server-key.pem'), '-out', join(foreign, 'server.pem')]),
+      { encoding: 'utf8' },
+    )
+    expect(made.status, made.stderr).to.equal(0)
+    rmSync(theirs.ca)
+    writeFileSync(join(foreign, 'client2.pem'), 'notes of somebody')
+    const before = Object.fromEntries(
+      readdirSync(foreign).map(file => [file, readFileSync(join(foreign, file), 'utf8')]),
+    )
+    const first = generate(foreign)
+    expect(first.status, first.stderr).to.equal(0)
+    const kept = (file: string): string => readFileSync(join(foreign, file), 'utf8')
+    for (const file of ['ca-key.pem', 'server.pem', 'server-key.pem', 'client2.pem']) {
+      expect(kept(`${file}.before`), file).to.equal(before[file])
+      expect(kept(file), file).to.not.equal(before[file])
+      expect(first.stdout).to.include(`${file}.before`)
+    }
+    // What was made here is replaced by what is made here, and nothing piles up.
+    expect(readdirSync(foreign)).to.not.include('client.pem.before')
+    // Again, by force: the next of somebody's files gets the next name.
+    writeFileSync(join(foreign, 'server-key.pem'), 'another key')
+    expect(generate(foreign, '--force').status).to.equal(0)
+    expect(kept('server-key.pem.before')).to.equal(before['server-key.pem'])
+    expect(kept('server-key.pem.before-2')).to.equal('another key')
+    expect(readdirSync(foreign)).to.not.include('ca-key.pem.before-2')
   })
 
   it('refuses what it does not understand in one sentence and writes nothing', () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,6 +82,26 @@ describe('npm run cert', () => {
       const later = new Date(Date.now() + 400 * 86_400_000)
       await makeCertificatesWithoutOpenssl(['--out', directory], 'unused', directory, later)
       expect(read('ca.pem').fingerprint256).to.not.equal(second)
+    })
+
+    it('AT-15 keeps what was not made here under another name', async () => {
+      await make()
+      const ours = readFileSync(join(directory, 'client-key.pem'), 'utf8')
+      rmSync(join(directory, 'ca.pem'))
+      writeFileSync(join(directory, 'server.pem'), 'somebody')
+      const caKey = readFileSync(join(directory, 'ca-key.pem'), 'utf8')
+      const serverKey = readFileSync(join(directory, 'server-key.pem'), 'utf8')
+      const told = await make()
+      const kept = (name: string) => readFileSync(join(directory, name), 'utf8')
+      expect(kept('ca-key.pem.before')).to.equal(caKey)
+      expect(kept('server-key.pem.before')).to.equal(serverKey)
+      expect(kept('server.pem.before')).to.equal('somebody')
+      expect(told).to.include('server.pem was not made here: it is now server.pem.before')
+      expect(kept('client-key.pem')).to.not.equal(ours)
+      expect(readdirSync(directory)).to.not.include('client-key.pem.before')
+      writeFileSync(join(directory, 'server.pem'), 'somebody else')
+      await make('--force')
+      expect(kept('server.pem.before-2')).to.equal('somebody else')
     })
 
     it('says in one sentence which argument is wrong', async () => {
