@@ -101,7 +101,9 @@ export class ResultsFile {
   }
 
   #write(line: ExperimentLine | RunLine): void {
-    writeSync(this.#descriptor, `${JSON.stringify(line)}\n`)
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
+    // A disk that is nearly full takes a part without an error, and only then says so.
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes.subarray(done))
     fsyncSync(this.#descriptor)
   }
 }
@@ -135,7 +137,7 @@ function repairAndRead(path: string): { header: ExperimentLine | undefined; runs
   return { header, runs, notices }
 }
 
-function parseLine(text: string): ExperimentLine | RunLine | undefined {
+export function parseLine(text: string): ExperimentLine | RunLine | undefined {
   try {
     const value = JSON.parse(text)
     if (value?.type === 'experiment' && typeof value.hash === 'string') return value

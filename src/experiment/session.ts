@@ -1,22 +1,12 @@
 /** One call of `npm run experiment`: folder, lock, results file, runs, outputs. */
 
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isRunning } from '../process/is-running.ts'
 import type { Figure } from './charts/figure.ts'
 import { definitionHash, type ExperimentDefinition, measuringPart } from './definition.ts'
 import { writeOutputs } from './outputs.ts'
 import { differences, type ExperimentLine, ResultsError, ResultsFile } from './results-file.ts'
+import { claimFolder, lockFolder, RESULTS, readHeader } from './results-folder.ts'
 import { type Outcome, type Progress, plannedRuns, type RunFunction, runExperiment } from './runner.ts'
 
 export interface SessionOptions {
@@ -52,21 +42,23 @@ export function resultsDirectory(definition: ExperimentDefinition, resultsRoot: 
  * was measured is on the disk by then. Throws ResultsError when the folder holds something else, or is in use.
  */
 export async function runSession(options: SessionOptions): Promise<SessionResult> {
-  const { definition, onNotice = () => {} } = options
+  const { definition } = options
   const directory = options.out ?? resultsDirectory(definition, options.resultsRoot)
   if (options.out === undefined) noticeFormerDefinitions(options, directory)
-  mkdirSync(directory, { recursive: true })
-  const unlock = lock(directory)
   try {
-    const path = join(directory, 'results.jsonl')
-    if (options.fresh === true && existsSync(path)) {
-      const aside = `results-before-${new Date()
-        .toISOString()
-        .replace(/[^0-9]/g, '')
-        .slice(0, 14)}.jsonl`
-      renameSync(path, join(directory, aside))
-      onNotice(`the results so far are now in ${join(directory, aside)}`)
-    }
+    return await runInFolder(options, directory)
+  } catch (error) {
+    throw isSystemError(error) ? folderProblem(directory, error) : error
+  }
+}
+
+async function runInFolder(options: SessionOptions, directory: string): Promise<SessionResult> {
+  const { definition, onNotice = () => {} } = options
+  mkdirSync(directory, { recursive: true })
+  const unlock = lockFolder(directory)
+  try {
+    claimFolder(directory, options.fresh === true, onNotice)
+    const path = join(directory, RESULTS)
     const results = ResultsFile.open(path, headerOf(definition))
     try {
       for (const notice of results.notices) onNotice(notice)
@@ -106,15 +98,6 @@ function noticeFormerDefinitions({ definition, resultsRoot, onNotice }: SessionO
   }
 }
 
-function readHeader(path: string): ExperimentLine | undefined {
-  try {
-    const line = JSON.parse(readFileSync(path, 'utf8').split('\n', 1)[0])
-    return line?.type === 'experiment' ? line : undefined
-  } catch {
-    return undefined
-  }
-}
-
 function noticeOtherRuns(
   definition: ExperimentDefinition,
   results: ResultsFile,
@@ -129,25 +112,23 @@ function noticeOtherRuns(
   }
 }
 
-/** Two at once would write into each other's results. Returns what takes the lock away. */
-function lock(directory: string): () => void {
-  const path = join(directory, 'lock')
-  for (;;) {
-    try {
-      const descriptor = openSync(path, 'wx')
-      writeSync(descriptor, String(process.pid))
-      closeSync(descriptor)
-      return () => rmSync(path, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const owner = Number(readFileSync(path, 'utf8'))
-      if (owner > 0 && isRunning(owner)) {
-        throw new ResultsError(
-          `${directory} is in use by process ${owner}; wait for it, or give another folder with --out`,
-        )
-      }
-      // Its owner was killed.
-      rmSync(path, { force: true })
-    }
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return typeof code === 'string' && typeof syscall === 'string'
+}
+
+/** What the system said about a file of ours: no bug, and nothing that a stack would explain. */
+function folderProblem(directory: string, error: NodeJS.ErrnoException): ResultsError {
+  const why: Record<string, string> = {
+    ENOSPC: 'the disk is full; make room, and the same command goes on with what is not measured yet',
+    EDQUOT: 'your quota on this disk is used up; make room, and the same command goes on with what is not measured yet',
+    EACCES: 'no permission to write there; give a folder of your own with --out',
+    EPERM: 'no permission to write there; give a folder of your own with --out',
+    EROFS: 'nothing can be written there; give another folder with --out',
+    EEXIST: 'a file stands where a folder is expected; move it away, or give another folder with --out',
+    ENOTDIR: 'a file stands where a folder is expected; move it away, or give another folder with --out',
+    EISDIR: 'a folder stands where a file is expected; move it away, or give another folder with --out',
   }
+  const reason = why[error.code ?? ''] ?? `${error.message}; give another folder with --out`
+  return new ResultsError(`${error.path ?? directory}: results cannot be written: ${reason}`, { cause: error })
 }

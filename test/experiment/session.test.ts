@@ -1,11 +1,23 @@
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import type { PlannedRun } from '../../src/experiment/matrix.ts'
 import { ResultsError, type RunLine } from '../../src/experiment/results-file.ts'
 import type { Progress, RunFunction } from '../../src/experiment/runner.ts'
 import { runSession, type SessionOptions } from '../../src/experiment/session.ts'
+import { failure } from '../support/loopback.ts'
 import { fakeResult, SAMPLE, sampleDefinition } from './sample-experiment.ts'
 
 describe('a session of an experiment', () => {
@@ -195,6 +207,95 @@ describe('a session of an experiment', () => {
     expect(existsSync(join(out, 'lock'))).to.equal(false)
   })
 
+  it('AT-16 refuses a folder with somebody’s results.jsonl or report.md, and changes nothing in it', async () => {
+    const theirs: [file: string, content: string][] = [
+      ['results.jsonl', '{"a":1}\n{"a":2}\nnot finished'],
+      ['results.jsonl', 'not finished'],
+      ['results.jsonl', '{"type":"run"}\n'],
+      ['report.md', '# My thesis\n'],
+      ['results.csv', 'a;b\n'],
+      ['figures/mine.svg', '<svg/>'],
+      ['lock', 'the combination is 1234'],
+    ]
+    for (const [i, [file, content]] of theirs.entries()) {
+      const out = join(root, `out-${i}`)
+      mkdirSync(dirname(join(out, file)), { recursive: true })
+      writeFileSync(join(out, file), content)
+      const error = await failure(session({ out }), ResultsError)
+      expect(error.message).to.include(file.split('/')[0]).and.to.include('--out').and.not.include('\n')
+      expect(readFileSync(join(out, file), 'utf8')).to.equal(content)
+      expect(readdirSync(out, { recursive: true }).sort()).to.deep.equal(
+        file.includes('/') ? [dirname(file), file] : [file],
+      )
+    }
+    expect(ran).to.deep.equal([])
+  })
+
+  it('AT-16 puts everything of somebody else’s aside with --fresh, and overwrites nothing that was put aside before', async () => {
+    const out = join(root, 'out')
+    mkdirSync(join(out, 'figures'), { recursive: true })
+    for (let i = 0; i < 3; i++) {
+      rmSync(join(out, 'results.jsonl'), { force: true })
+      writeFileSync(join(out, 'report.md'), `thesis ${i}`)
+      writeFileSync(join(out, 'figures', 'mine.svg'), `<svg id="${i}"/>`)
+      await session({ out, fresh: true })
+    }
+    const all = readdirSync(out, { recursive: true, encoding: 'utf8' })
+      .filter(name => /before/.test(name) && statSync(join(out, name)).isFile())
+      .map(name => readFileSync(join(out, name), 'utf8'))
+    for (let i = 0; i < 3; i++) expect(all).to.include.members([`thesis ${i}`, `<svg id="${i}"/>`])
+  })
+
+  it('AT-16 knows its own: results, what was left by a process that was killed while it began, and other names', async () => {
+    for (const begun of ['', '{"type":"exp', '{"type":"experiment","name":"sam']) {
+      const out = join(root, `begun-${begun.length}`)
+      mkdirSync(out)
+      writeFileSync(join(out, 'results.jsonl'), begun)
+      writeFileSync(join(out, 'notes.md'), 'mine')
+      const { outcome } = await session({ out })
+      expect(outcome.done).to.equal(15)
+      await session({ out })
+      expect(readFileSync(join(out, 'notes.md'), 'utf8')).to.equal('mine')
+    }
+  })
+
+  it('AT-20 says in one sentence that results cannot be written', async () => {
+    writeFileSync(join(root, 'file'), '')
+    mkdirSync(join(root, 'folder', 'results.jsonl', 'full'), { recursive: true })
+    mkdirSync(join(root, 'report', 'report.md', 'full'), { recursive: true })
+    const cases: [out: string, sentence: RegExp][] = [
+      [join(root, 'file'), /a file stands where a folder is expected; move it away/],
+      [join(root, 'file', 'out'), /a file stands where a folder is expected; move it away/],
+      [join(root, 'folder'), /holds results\.jsonl, which no experiment has written/],
+      [join(root, 'report'), /holds report\.md/],
+    ]
+    for (const [out, sentence] of cases) {
+      const error = await failure(session({ out }), ResultsError)
+      expect(error.message).to.match(sentence).and.not.include('\n')
+    }
+  })
+
+  it('AT-20 keeps what was measured when the disk is full, and goes on when there is room', async function () {
+    const disk = smallDisk(root)
+    if (disk === undefined) this.skip()
+    try {
+      const error = await failure(session({ out: disk.path }), ResultsError)
+      expect(error.message)
+        .to.match(/the disk is full; make room, and the same command goes on/)
+        .and.not.include('\n')
+      const before = ran.length
+      expect(before).to.be.greaterThan(1)
+      disk.makeRoom()
+      ran = []
+      const { outcome } = await session({ out: disk.path })
+      expect(outcome).to.include({ done: 15, failed: 0, left: 0 })
+      // The run whose line did not fit is done again.
+      expect(ran.length).to.be.within(15 - before, 15 - before + 2)
+    } finally {
+      disk.remove()
+    }
+  })
+
   it('tells how much is done and how long it will take', async () => {
     const seen: Progress[] = []
     let clock = 0
@@ -231,3 +332,16 @@ describe('a session of an experiment', () => {
     expect(report).not.to.include(root)
   })
 })
+
+/** A file system of a few kilobytes, where this user may mount one. */
+function smallDisk(root: string): { path: string; makeRoom(): void; remove(): void } | undefined {
+  const path = join(root, 'disk')
+  mkdirSync(path)
+  const mounted = (...args: string[]) => spawnSync('mount', args, { stdio: 'ignore' }).status === 0
+  if (!mounted('-t', 'tmpfs', '-o', 'size=12k', 'masque-test', path)) return undefined
+  return {
+    path,
+    makeRoom: () => expect(mounted('-o', 'remount,size=4m', path)).to.equal(true),
+    remove: () => spawnSync('umount', [path]),
+  }
+}
