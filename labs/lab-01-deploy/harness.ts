@@ -235,22 +235,23 @@ export async function checkAddress(context: CheckContext): Promise<Feedback> {
     found:
       'no client. Leave the server running and start, in one more terminal: npm run client -- -c labs/lab-01-deploy/exercises/client.toml',
   })
+  const { target } = clientConfig.proxy
+  const narrow =
+    target === '*'
+      ? undefined
+      : `Nothing is wrong with the server: the client asks for a tunnel to ${target} only (proxy.target), and the proxy keeps to that scope.`
   const both = clients.find(client => family(client.addresses, 4) && family(client.addresses, 6))
   context.expect('it has an address of each family', both, () => ({
     expected: `one address from ${NETWORK.pool4} and one from ${NETWORK.pool6}`,
     found: clients.map(client => `${client.remote}: ${client.addresses.join(', ') || 'no address'}`).join('; '),
-    misconception: 'The proxy leases addresses of the families it has pools for. Task 2 is about that.',
-    read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule'],
+    misconception: narrow ?? 'The proxy leases addresses of the families it has pools for. Task 2 is about that.',
+    read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule', 'RFC 9484 §4.6 Limiting Request Scope'],
   }))
   const routed = clients.find(client => client.routes.length >= config.routes.length)
-  const { target } = clientConfig.proxy
   context.expect('it is told all routes that the server offers', routed, () => ({
     expected: `the routes in server.toml: ${config.routes.map(route => route.prefix).join(', ')}`,
     found: clients.map(client => `${client.remote}: ${client.routes.join(', ') || 'no routes'}`).join('; '),
-    misconception:
-      target === '*'
-        ? 'client.toml asks for everything; was the client started before you changed it?'
-        : `Nothing is wrong with the server: the client asks for a tunnel to ${target} only (proxy.target), and the proxy keeps to that scope.`,
+    misconception: narrow ?? 'client.toml asks for everything; was the client started before you changed it?',
     read: ['RFC 9484 §4.6 Limiting Request Scope', 'src/client/config.ts, section proxy'],
   }))
 
@@ -465,7 +466,7 @@ async function startServer(
     startable(async () => {
       const server = await MasqueServer.start({
         ...config,
-        listen: { host: '127.0.0.1', port: 0 },
+        listen: { ...config.listen, host: '127.0.0.1', port: 0 },
         api: { enabled: true, host: '127.0.0.1', port: 0 },
         log: { level: 'silent' },
       })

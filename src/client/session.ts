@@ -434,6 +434,8 @@ function hintFor(status: number): string {
       return ': this identity may not, or the client certificate is missing'
     case 404:
       return ': there is no CONNECT-IP at this path; compare the URI template with the proxy’s'
+    case 421:
+      return ': the template’s host is not a name of this proxy; compare it with its certificate and listen.names'
     case 429:
       return ': too many tunnels for this identity or proxy'
     case 502:

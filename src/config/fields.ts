@@ -58,7 +58,11 @@ export function ipPrefix(version?: IpVersion) {
 
 /** A list of prefixes of either version. */
 export function ipPrefixes() {
-  return z.array(ipPrefix(), { error: 'a list of IP prefixes' })
+  return listOf(ipPrefix(), 'a list of IP prefixes')
+}
+
+export function listOf<T extends z.ZodType>(item: T, error: string) {
+  return z.array(item, { error })
 }
 
 export function ipAddress(version: IpVersion) {

@@ -72,6 +72,15 @@ export function isConnectIpRequest(headers: readonly Header[]): boolean {
   return headers.some(([name, value]) => name === ':protocol' && value === CONNECT_IP)
 }
 
+/** Is this `:authority` a name of the proxy's own? */
+export type OwnAuthority = (authority: string) => boolean
+
+/** RFC 9110 §7.4: a request for somebody else's resource is rejected, with 421 (§15.5.20). */
+export function misdirected(authority: string): RequestRejected {
+  const message = `"${shown(authority)}" is not a name of this proxy`
+  return new RequestRejected(421, message, 'http_request_error', { details: message })
+}
+
 /** Sorts the header list of HTTP/2 or HTTP/3 into its parts. Throws MalformedRequest. */
 export function requestHead(headers: readonly Header[]): RequestHead {
   const pseudo = new Map<string, string>()
@@ -97,7 +106,11 @@ export function requestHead(headers: readonly Header[]): RequestHead {
  * Throws MalformedRequest when it breaks a rule (abort the stream with its `code`, or answer with its `status`), and
  * RequestRejected when it is correct and still gets no tunnel here (answer with its `status`).
  */
-export function parseConnectIpRequest(headers: readonly Header[], template: PathTemplate): ConnectIpRequest {
+export function parseConnectIpRequest(
+  headers: readonly Header[],
+  template: PathTemplate,
+  isOwn: OwnAuthority = () => true,
+): ConnectIpRequest {
   const head = requestHead(headers)
   if (head.protocol !== undefined && head.protocol !== CONNECT_IP) {
     // RFC 9220 §3: an unknown :protocol is not malformed, it is not implemented.
@@ -110,11 +123,15 @@ export function parseConnectIpRequest(headers: readonly Header[], template: Path
   if (head.scheme.toLowerCase() !== 'https') {
     throw new MalformedRequest(`:scheme is "${shown(head.scheme)}"; expected https`)
   }
-  return parseRequestHead(head, template)
+  return parseRequestHead(head, template, isOwn)
 }
 
 /** The checks that are the same on every version of HTTP. */
-export function parseRequestHead(head: RequestHead, template: PathTemplate): ConnectIpRequest {
+export function parseRequestHead(
+  head: RequestHead,
+  template: PathTemplate,
+  isOwn: OwnAuthority = () => true,
+): ConnectIpRequest {
   const { authority, path, fields } = head
   if (!authority) throw new MalformedRequest('the authority is missing or empty; expected the name of the proxy')
   if (!/^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]+$/.test(authority)) {
@@ -131,6 +148,7 @@ export function parseRequestHead(head: RequestHead, template: PathTemplate): Con
   }
   refuseContent(fields, message => new MalformedRequest(message))
 
+  if (!isOwn(authority)) throw misdirected(authority)
   const variables = matchPath(template, path)
   if (!variables) throw new RequestRejected(404, `no tunnel service at ${shown(path)}`)
   return { authority, path, scope: requestScope(variables), capsuleProtocol: capsuleProtocolOf(fields), fields }

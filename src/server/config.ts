@@ -11,6 +11,8 @@ import {
   ipAddress,
   ipPrefix,
   ipPrefixes,
+  listOf,
+  parsed,
   table,
   tables,
   text,
@@ -35,13 +37,14 @@ import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
+import { canonicalHost } from './own-names.ts'
 
 export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
 
 /** Every path is absolute. What the keys mean is said in `serverConfigSchema`. */
 export interface ServerConfig {
-  listen: { host: string; port: number }
+  listen: { host: string; port: number; names: string[] }
   tls: { certificate: string; key: string; clientCa?: string }
   tunnel: {
     template: string
@@ -90,6 +93,15 @@ export const serverConfigSchema = table({
   listen: table({
     host: host().default('127.0.0.1').describe('Address to listen on. 0.0.0.0 and :: listen on every interface.'),
     port: port().default(4433).describe('UDP port to listen on; 0 takes any free one.'),
+    names: listOf(
+      parsed('a host name or IP address without a port', canonicalHost),
+      'a list of host names and IP addresses',
+    )
+      .default([])
+      .describe(
+        'Names and IP addresses of the proxy beside those in its certificate (subjectAltName): requests for others are answered with ' +
+          '421 (RFC 9110 §7.4). Without ports. The first one names the proxy in Proxy-Status; default is the first name in the certificate.',
+      ),
   })
     .prefault({})
     .describe('Where the proxy listens for QUIC connections.'),

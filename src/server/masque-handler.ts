@@ -14,6 +14,7 @@ import {
   buildRejectHeaders,
   type ConnectIpRequest,
   isConnectIpRequest,
+  misdirected,
   parseConnectIpRequest,
   RequestRejected,
 } from '../connect-ip/request.ts'
@@ -28,9 +29,6 @@ import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import type { Authorisation } from './authorise.ts'
 import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
-
-/** Names this proxy in Proxy-Status (RFC 9209 §2). */
-export const PROXY_NAME = 'masque-lab'
 
 /** More than this before the answer is not a client in a hurry. */
 const MAX_CAPSULES_AHEAD = 64 * 1024
@@ -49,6 +47,10 @@ export interface HandlerContext extends TunnelContext {
   /** What a client can cause is written to a log with a budget. */
   readonly logBudget: LogBudget
   readonly template: PathTemplate
+  /** Names this proxy in Proxy-Status (RFC 9209 §2). */
+  readonly proxyName: string
+  /** Is this `:authority` one of the proxy's own names? (RFC 9110 §7.4) */
+  servesAuthority(authority: string): boolean
   readonly encapsulations: readonly Encapsulation[]
   readonly draining: boolean
   readonly maxTunnels: number
@@ -156,6 +158,8 @@ export class MasqueHandler implements H3Owner {
 
   #onRequest(streamId: number, headers: readonly Header[], ended: boolean): void {
     if (!isConnectIpRequest(headers) && headerValue(headers, ':method') !== 'CONNECT') {
+      const authority = headerValue(headers, ':authority') ?? headerValue(headers, 'host') ?? ''
+      if (!this.#context.servesAuthority(authority)) return this.#refuse(streamId, misdirected(authority))
       return this.#answerPlainRequest(streamId, headers)
     }
     // Every way out of here answers the request, or resets its stream: a client never waits for nothing.
@@ -168,7 +172,7 @@ export class MasqueHandler implements H3Owner {
   /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
   async #openTunnel(streamId: number, headers: readonly Header[], ended: boolean): Promise<void> {
     const context = this.#context
-    const request = parseConnectIpRequest(headers, context.template)
+    const request = parseConnectIpRequest(headers, context.template, authority => context.servesAuthority(authority))
     const authorisation = context.authorise(headers, this.#quic.peerCertificate)
     if (!authorisation.allowed) {
       throw new RequestRejected(authorisation.status, authorisation.reason, 'http_request_denied')
@@ -322,9 +326,9 @@ export class MasqueHandler implements H3Owner {
     }
     const headers = buildRejectHeaders(
       rejection ?? new RequestRejected(500, 'internal error', 'proxy_internal_error'),
-      PROXY_NAME,
+      this.#context.proxyName,
     )
-    if (rejection?.status === 401) headers.push(['www-authenticate', `Bearer realm="${PROXY_NAME}"`])
+    if (rejection?.status === 401) headers.push(['www-authenticate', 'Bearer realm="masque-lab"'])
     this.log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
     this.#respondWhole(streamId, headers, '')
   }

@@ -35,6 +35,7 @@ import { type Authorisation, authorise } from './authorise.ts'
 import type { ServerConfig } from './config.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
+import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 import { loadTlsConfig } from './tls-config.ts'
@@ -81,6 +82,7 @@ export class MasqueServer {
   /** Counters of tunnels that are gone; `status` adds those that are there. */
   readonly #past = { fromClients: 0, toClients: 0, bytesFrom: 0, bytesTo: 0, dropped: {} as Record<string, number> }
   #endpoint!: QuicEndpoint
+  #names!: OwnNames
   #api: ApiServer | undefined
   #tunnelsTotal = 0
   #draining = false
@@ -126,6 +128,10 @@ export class MasqueServer {
     this.#context = {
       logBudget: this.#logBudget,
       template: parsePathTemplate(config.tunnel.template),
+      get proxyName() {
+        return server.#names.first
+      },
+      servesAuthority: authority => server.#names.includes(authority),
       encapsulations: config.tunnel.encapsulations,
       pools: this.#pools,
       routes: policyRoutes(config.routes),
@@ -282,6 +288,7 @@ export class MasqueServer {
   async #start(): Promise<void> {
     const { config } = this
     const tls = loadTlsConfig(config.tls)
+    this.#names = new OwnNames(tls.certificateChain, config.listen.names)
     const settings = quicSettings(config.quic)
     if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
     this.#endpoint = await QuicEndpoint.listen({

@@ -27,7 +27,7 @@ describe('whom the certificate of a proxy must be for', () => {
   /** A client of the proxy with these certificates, which is known to it as `host` and dialled at 127.0.0.1. */
   const clientOf = async (host: string, tls: ClientConfigOverrides['tls'] = {}) => {
     const { server: certificate, serverKey: key, ca } = certificates
-    const server = await startServer({ tls: { certificate, key } })
+    const server = await startServer({ listen: { names: ['other.example.org'] }, tls: { certificate, key } })
     return newClient(server, { proxy: { template: defaultTemplate(host, 443) }, tls: { ca, ...tls } })
   }
 

@@ -198,6 +198,20 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    row: 'H3-09',
+    file: 'connect-ip/request.ts',
+    why: 'a tunnel is given under any name',
+    find: 'if (!isOwn(authority)) throw misdirected(authority)',
+    replace: '',
+  },
+  {
+    row: 'H3-09',
+    file: 'server/own-names.ts',
+    why: 'a wildcard stands for any number of labels',
+    find: 'multiLabelWildcards: false',
+    replace: 'multiLabelWildcards: true',
+  },
+  {
     row: 'H3-10',
     file: 'http3/connection.ts',
     why: 'header sections larger than the peer takes are sent',

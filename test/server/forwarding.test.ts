@@ -133,7 +133,7 @@ describe('packets that may not pass', () => {
         name === ':path' ? '/.well-known/masque/ip/nowhere.example/*/' : value,
       ])
       const proxyStatus = (await peer.request(headers)).headers.find(([name]) => name === 'proxy-status')?.[1]
-      expect(proxyStatus).to.match(/^"masque-lab"; ?error=dns_error; ?rcode="NXDOMAIN"/)
+      expect(proxyStatus).to.match(/^"localhost"; ?error=dns_error; ?rcode="NXDOMAIN"/)
     })
 
     it('CIP-05 capsules that come before the name is resolved are not lost', async () => {

@@ -77,7 +77,10 @@ describe('the life of a proxy', () => {
   it('leaves the port free for the next', async () => {
     const first = await startServer()
     const { port } = first.address
-    const error = await failure(MasqueServer.start({ ...first.config, listen: { host: '127.0.0.1', port } }), Error)
+    const error = await failure(
+      MasqueServer.start({ ...first.config, listen: { host: '127.0.0.1', port, names: [] } }),
+      Error,
+    )
     expect(error.message).to.match(/already in use: stop the other server, or choose another listen.port/)
     await first.close()
     const second = await startServer({ listen: { port } })

@@ -31,6 +31,8 @@ function proxy(changes: Partial<HandlerContext> = {}) {
   const context: HandlerContext = {
     logBudget: new LogBudget(createLogger({ level: 'silent' })),
     template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
+    proxyName: 'proxy.example',
+    servesAuthority: () => true,
     encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
     pools,
     routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),

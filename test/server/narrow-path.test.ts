@@ -25,7 +25,7 @@ describe('a path on which large packets are lost', () => {
       run('off', 'auto'),
       run('off', 'off'),
     ])
-    expect((await proxyLooks.down).message).to.match(/aborted/)
+    expect((await proxyLooks.down).message).to.match(/the peer reset/)
     expect((await clientLooks.down).message).to.match(/does not carry 1280 bytes/)
     await until(() => proxyLooks.server.status().tunnels === 0 && clientLooks.server.status().tunnels === 0)
     expect(

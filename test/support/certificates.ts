@@ -11,7 +11,10 @@ export function testCertificates(): Promise<TestCertificates> {
   made ??= (() => {
     const directory = mkdtempSync(join(tmpdir(), 'masque-test-'))
     process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-    return makeTestCertificates(directory, { clientNames: ['client', 'client2'] })
+    return makeTestCertificates(directory, {
+      clientNames: ['client', 'client2'],
+      serverNames: ['proxy.example'],
+    })
   })()
   return made
 }
