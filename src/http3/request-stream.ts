@@ -16,7 +16,7 @@ import {
   isHttp2OnlyFrame,
 } from './frames.ts'
 import { checkRequest, checkResponse, checkTrailers, type RequestHead } from './headers.ts'
-import { decodeFieldSection, fieldSectionTooLarge } from './qpack/decoder.ts'
+import { decodeFieldSection, fieldSectionTooLarge, maxEncodedLength } from './qpack/decoder.ts'
 import type { Header } from './qpack/encoder.ts'
 
 /** What a request stream needs from its connection. */
@@ -143,8 +143,9 @@ export class RequestStream implements FrameHandler {
     if (this.receiving === 'content' && this.#onlyDataAllowed) {
       throw this.#unexpected(FrameType.HEADERS, 'after CONNECT only DATA frames are allowed')
     }
-    // Encoded, a field line is never larger than its decoded size with 32 bytes of overhead.
-    if (length > this.#owner.maxFieldSectionSize) throw fieldSectionTooLarge(this.#owner.maxFieldSectionSize)
+    // What is too large for sure is not even collected; the rest is measured while it is decoded.
+    const { maxFieldSectionSize } = this.#owner
+    if (length > maxEncodedLength(maxFieldSectionSize)) throw fieldSectionTooLarge(maxFieldSectionSize)
     return 'collect'
   }
 

@@ -2,6 +2,8 @@ import { expect } from 'chai'
 import type { Header } from '../../src/http3/connection.ts'
 import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
+import { encodeFieldSection, fieldSectionSize } from '../../src/http3/qpack/encoder.ts'
+import { huffmanEncode } from '../../src/http3/qpack/huffman.ts'
 import {
   bytes,
   CONNECT_IP,
@@ -176,11 +178,27 @@ describe('Request streams (RFC 9114 §4.1)', () => {
   it('H3-04 a header section above the limit ends the stream as soon as its length is known', () => {
     const server = connection('server', { maxFieldSectionSize: 200 })
     expect(server.settings.maxFieldSectionSize).to.equal(200)
-    const events = server.receiveStream(0, hex('01 40c9'), false)
+    // 762 bytes: one more than 200 can be in any code.
+    const events = server.receiveStream(0, hex('01 42fa'), false)
     expect(errors(events)).to.deep.equal(['stream 0 H3_EXCESSIVE_LOAD'])
     const bomb = frame(FrameType.HEADERS, new Uint8Array(102).fill(0xd1, 2))
     expect(errors(server.receiveStream(4, bomb, false))).to.deep.equal(['stream 4 H3_EXCESSIVE_LOAD'])
     expect(server.receiveStream(8, headersFrame(GET), true).map(event => event.type)).to.deep.equal(['request'])
+  })
+
+  it('H3-04 a header section within the limit is taken, although its code is longer than the limit', () => {
+    const size = fieldSectionSize(GET) + 32 + 1 + 100
+    const server = connection('server', { maxFieldSectionSize: size })
+    // "x" and a hundred characters of obs-text, each of 28 bits in Huffman's code.
+    const code = huffmanEncode(new Uint8Array(100).fill(0xf9))
+    const line = bytes([0x21, 0x78, 0xff, 0x80 | ((code.length - 127) & 0x7f), (code.length - 127) >> 7], code)
+    const section = bytes(encodeFieldSection(GET), line)
+    expect(section.length).to.be.greaterThan(size)
+    const [event] = server.receiveStream(0, frame(FrameType.HEADERS, section), true)
+    expect(event).to.deep.include({ type: 'request', headers: [...GET, ['x', '\u00f9'.repeat(100)]] })
+    const smaller = connection('server', { maxFieldSectionSize: size - 1 })
+    const events = smaller.receiveStream(0, frame(FrameType.HEADERS, section), true)
+    expect(errors(events)).to.deep.equal(['stream 0 H3_EXCESSIVE_LOAD'])
   })
 
   it('H3-04 headers above the limit of the peer are not sent', () => {

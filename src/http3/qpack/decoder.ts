@@ -16,6 +16,7 @@ import { Reader } from '../../bytes/reader.ts'
 import { H3ErrorCode } from '../error-codes.ts'
 import { H3Error } from '../errors.ts'
 import { FIELD_LINE_OVERHEAD, type Header } from './encoder.ts'
+import { HUFFMAN_EXPANSION, StringTooLong } from './huffman.ts'
 import { decodeInteger } from './integer.ts'
 import { STATIC_TABLE } from './static-table.ts'
 import { decodeString } from './string-literal.ts'
@@ -31,6 +32,7 @@ export function decodeFieldSection(bytes: Uint8Array, maxSize: number): Header[]
   try {
     return decodeLines(new Reader(bytes), maxSize)
   } catch (error) {
+    if (error instanceof StringTooLong) throw fieldSectionTooLarge(maxSize)
     if (error instanceof H3Error || !(error instanceof DecodeError)) throw error
     throw failed(error.message)
   }
@@ -39,14 +41,30 @@ export function decodeFieldSection(bytes: Uint8Array, maxSize: number): Header[]
 function decodeLines(reader: Reader, maxSize: number): Header[] {
   decodePrefix(reader)
   const headers: Header[] = []
-  let size = 0
+  // What the lines that are still to come may have.
+  let room = maxSize
   while (reader.remaining > 0) {
-    const line = decodeLine(reader)
-    size += line[0].length + line[1].length + FIELD_LINE_OVERHEAD
-    if (size > maxSize) throw fieldSectionTooLarge(maxSize)
+    room -= FIELD_LINE_OVERHEAD
+    if (room < 0) throw fieldSectionTooLarge(maxSize)
+    const line = decodeLine(reader, room)
+    room -= line[0].length + line[1].length
+    if (room < 0) throw fieldSectionTooLarge(maxSize)
     headers.push(line)
   }
   return headers
+}
+
+/**
+ * How long a field section of `maxSize` bytes, counted as RFC 9114 §4.2.2 says, can be when it is encoded: a longer one need
+ * not be read to its end.
+ *
+ * It may well be longer than `maxSize`. Nothing obliges a peer to leave a string uncoded when Huffman's code makes it longer,
+ * nor to write an integer in as few bytes as can be. A line with literal name and value takes at most two lengths of ten
+ * bytes, two bytes of padding and 30/8 of its characters, which is less than 30/8 of what it counts with its overhead of 32.
+ * The prefix takes 1 byte and 10: its first integer is 0.
+ */
+export function maxEncodedLength(maxSize: number): number {
+  return Math.ceil(maxSize * HUFFMAN_EXPANSION) + 11
 }
 
 /** The error for a field section that is larger than we announced to take. It ends the request, not the connection. */
@@ -67,7 +85,8 @@ function decodePrefix(reader: Reader): void {
   if (signAndDelta >= 0x80) throw failed('the field section has a negative Base')
 }
 
-function decodeLine(reader: Reader): Header {
+/** `room`: how many characters name and value may have together. */
+function decodeLine(reader: Reader, room: number): Header {
   const first = reader.u8()
   if (first >= 0x80) {
     if ((first & 0x40) === 0) throw dynamicReference()
@@ -76,11 +95,11 @@ function decodeLine(reader: Reader): Header {
   if (first >= 0x40) {
     if ((first & 0x10) === 0) throw dynamicReference()
     const name = staticEntry(decodeInteger(reader, 4, first))[0]
-    return [name, decodeString(reader, 7, reader.u8())]
+    return [name, decodeString(reader, 7, reader.u8(), Math.max(0, room - name.length))]
   }
   if (first >= 0x20) {
-    const name = decodeString(reader, 3, first)
-    return [name, decodeString(reader, 7, reader.u8())]
+    const name = decodeString(reader, 3, first, room)
+    return [name, decodeString(reader, 7, reader.u8(), Math.max(0, room - name.length))]
   }
   throw dynamicReference()
 }

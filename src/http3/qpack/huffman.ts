@@ -112,12 +112,21 @@ export function huffmanEncode(bytes: Uint8Array): Uint8Array {
   return out
 }
 
+/** The longest code has 30 bits, the shortest 5: a coded string is at most 30/8 as long as what it stands for. */
+export const HUFFMAN_EXPANSION = 30 / 8
+
+/** A string is longer than whoever decodes it takes. It may be correct. */
+export class StringTooLong extends DecodeError {
+  override name = 'StringTooLong'
+}
+
 /**
- * Decodes a Huffman-coded string. The result is at most 8/5 as long as the input.
- * Throws DecodeError for EOS inside the string and for padding that is not all ones or is a whole byte or more.
+ * Decodes a Huffman-coded string of at most `maxLength` bytes; in length the result is between 8/30 and 8/5 of the input.
+ * Throws StringTooLong as soon as it is longer, and DecodeError for EOS inside the string and for padding that is not all
+ * ones or is a whole byte or more.
  */
-export function huffmanDecode(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(Math.floor((bytes.length * 8) / 5))
+export function huffmanDecode(bytes: Uint8Array, maxLength = Number.POSITIVE_INFINITY): Uint8Array {
+  const out = new Uint8Array(Math.min(Math.floor((bytes.length * 8) / 5), maxLength))
   let length = 0
   let code = 0
   let bits = 0
@@ -130,6 +139,7 @@ export function huffmanDecode(bytes: Uint8Array): Uint8Array {
       if (position >= CODE_COUNT[bits]) continue
       const symbol = SYMBOLS[FIRST_SYMBOL[bits] + position]
       if (symbol === EOS) throw new DecodeError('a Huffman-coded string contains EOS')
+      if (length === maxLength) throw new StringTooLong(`a string is longer than ${maxLength} bytes`)
       out[length++] = symbol
       code = 0
       bits = 0

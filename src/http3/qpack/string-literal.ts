@@ -15,7 +15,7 @@
  */
 import type { Reader } from '../../bytes/reader.ts'
 import type { Writer } from '../../bytes/writer.ts'
-import { huffmanDecode, huffmanEncode, huffmanLength } from './huffman.ts'
+import { huffmanDecode, huffmanEncode, huffmanLength, StringTooLong } from './huffman.ts'
 import { decodeInteger, encodeInteger } from './integer.ts'
 
 /** Writes a string; the length has a `prefixBits`-bit prefix, the H bit is before it, `firstBits` before that. */
@@ -28,11 +28,16 @@ export function encodeString(writer: Writer, prefixBits: number, firstBits: numb
   writer.bytes(bytes)
 }
 
-/** Reads a string whose first byte was read already. Throws DecodeError. */
-export function decodeString(reader: Reader, prefixBits: number, firstByte: number): string {
+/**
+ * Reads a string whose first byte was read already, and whose characters are at most `maxLength`. Throws StringTooLong when
+ * there are more, before they take any memory, and DecodeError when they cannot be decoded.
+ */
+export function decodeString(reader: Reader, prefixBits: number, firstByte: number, maxLength: number): string {
   const length = decodeInteger(reader, prefixBits, firstByte)
   const bytes = reader.take(length)
-  return toText((firstByte & (1 << prefixBits)) === 0 ? bytes : huffmanDecode(bytes))
+  if ((firstByte & (1 << prefixBits)) !== 0) return toText(huffmanDecode(bytes, maxLength))
+  if (length > maxLength) throw new StringTooLong(`a string of ${length} bytes; at most ${maxLength} are taken`)
+  return toText(bytes)
 }
 
 function toBytes(text: string): Uint8Array {

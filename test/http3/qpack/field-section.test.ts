@@ -2,8 +2,9 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import { H3Error } from '../../../src/http3/errors.ts'
-import { decodeFieldSection } from '../../../src/http3/qpack/decoder.ts'
+import { decodeFieldSection, maxEncodedLength } from '../../../src/http3/qpack/decoder.ts'
 import { encodeFieldSection, fieldSectionSize, type Header } from '../../../src/http3/qpack/encoder.ts'
+import { huffmanEncode } from '../../../src/http3/qpack/huffman.ts'
 import { STATIC_TABLE } from '../../../src/http3/qpack/static-table.ts'
 import { CONNECT_IP, hex, toHex } from '../conversation.ts'
 
@@ -127,6 +128,52 @@ describe('QPACK field sections (RFC 9204 §4.5)', () => {
     expect(fieldSectionSize(lines)).to.equal(34)
     expect(decodeFieldSection(encodeFieldSection(lines), 34)).to.deep.equal(lines)
     expect(failure(encodeFieldSection(lines), 33).scope).to.equal('stream')
+  })
+
+  it('H3-04 are measured as decoded, however long their code is: to the limit and not beyond', () => {
+    // A name of one character whose code has 28 bits, and a value of ten: legal, and longer in Huffman's code than without it.
+    const coded = (text: string) => huffmanEncode(Uint8Array.from(text, character => character.charCodeAt(0)))
+    const value = '\u00f9'.repeat(10)
+    const line = Uint8Array.of(0x21, 'x'.charCodeAt(0), 0x80 | coded(value).length, ...coded(value))
+    const section = Uint8Array.of(0, 0, ...line, ...line)
+    const size = 2 * (1 + 10 + 32)
+    expect(coded(value).length).to.equal(35)
+    expect(decodeFieldSection(section, size)).to.deep.equal([
+      ['x', value],
+      ['x', value],
+    ])
+    for (const limit of [0, 31, 32, 33, 42, 43, 74, 75, 76, size - 1]) {
+      expect(failure(section, limit), `${limit}`).to.include({ scope: 'stream', code: H3ErrorCode.H3_EXCESSIVE_LOAD })
+    }
+    // The static table's name alone is too long already.
+    for (const text of ['50 00', '50 80', '50 8164', '5f1d 8164']) {
+      expect(failure(hex(`0000 ${text}`), 34).scope, text).to.equal('stream')
+    }
+  })
+
+  it('H3-04 of the largest size allowed are never longer than maxEncodedLength, in whatever code', () => {
+    /** An integer in as many bytes as are allowed: ten, when its prefix is full. */
+    const integer = (first: number, prefix: number, value: number): number[] => {
+      const full = (1 << prefix) - 1
+      if (value < full) return [first | value]
+      const rest = value - full
+      const groups = [rest & 0x7f, (rest >> 7) & 0x7f, (rest >> 14) & 0x7f, 0, 0, 0, 0, 0]
+      return [first | full, ...groups.map(group => group | 0x80), 0]
+    }
+    const worst = fc.string({ unit: fc.constantFrom('\n', '\r', '\u0016', '\u00f9', 'a'), maxLength: 60 })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(worst, worst), { maxLength: 5 }), headers => {
+        const string = (first: number, prefix: number, text: string): number[] => {
+          const code = huffmanEncode(Uint8Array.from(text, character => character.charCodeAt(0)))
+          return [...integer(first, prefix, code.length), ...code]
+        }
+        const lines = headers.flatMap(([name, value]) => [...string(0x28, 3, name), ...string(0x80, 7, value)])
+        const section = Uint8Array.of(0, 0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, ...lines)
+        const size = fieldSectionSize(headers)
+        expect(decodeFieldSection(section, size)).to.deep.equal(headers)
+        expect(section.length).to.be.at.most(maxEncodedLength(size))
+      }),
+    )
   })
 
   it('H3-04 mark credentials as never to be indexed', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { DecodeError } from '../../../src/bytes/errors.ts'
-import { huffmanDecode, huffmanEncode, huffmanLength } from '../../../src/http3/qpack/huffman.ts'
+import { huffmanDecode, huffmanEncode, huffmanLength, StringTooLong } from '../../../src/http3/qpack/huffman.ts'
 import { hex, toHex } from '../conversation.ts'
 
 const ascii = (text: string) => Uint8Array.from(text, character => character.charCodeAt(0))
@@ -72,5 +72,14 @@ describe('The Huffman code (RFC 7541 Appendix B)', () => {
     expect(() => huffmanDecode(hex('ffffffff'))).to.throw(DecodeError, 'EOS')
     expect(() => huffmanDecode(hex('00'))).to.throw(DecodeError, 'all ones')
     expect(() => huffmanDecode(hex('9bd9abff'))).to.throw(DecodeError, 'inside a code')
+  })
+
+  it('H3-04 is decoded up to the length that is taken, and no further', () => {
+    // Ten times '0', whose code is 00000, and padding.
+    const coded = hex('0000000000003f')
+    expect(huffmanDecode(coded, 10)).to.have.length(10)
+    expect(() => huffmanDecode(coded, 9)).to.throw(StringTooLong)
+    expect(() => huffmanDecode(hex('00'.repeat(1000)), 0)).to.throw(StringTooLong)
+    expect(huffmanDecode(new Uint8Array(0), 0)).to.have.length(0)
   })
 })
