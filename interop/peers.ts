@@ -51,8 +51,11 @@ export const PEERS: readonly Peer[] = [
     home: ['aiortc/aioquic', 'https://github.com/aiortc/aioquic'],
     origin: 'Python, PyPI',
     purpose: 'QUIC and HTTP/3; CONNECT-IP is written by hand on it, so that it can also be written wrongly',
-    columns: [{ role: 'client', suite: 'aioquic, a client of our proxy' }],
-    tests: ['4-aioquic-client.interop.ts'],
+    columns: [
+      { role: 'client', suite: 'aioquic, a client of our proxy' },
+      { role: 'proxy', suite: 'aioquic, a proxy of our client' },
+    ],
+    tests: ['4-aioquic-client.interop.ts', '5-aioquic-proxy.interop.ts'],
     prepare: () => preparePython('aioquic'),
   },
 ]

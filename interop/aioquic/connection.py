@@ -1,5 +1,6 @@
 """One QUIC connection of aioquic on a UDP socket of its own. Nothing happens while nobody waits: no threads, no event loop."""
 
+import os
 import select
 import socket
 import time
@@ -20,7 +21,8 @@ from aioquic.quic.events import (
     StreamDataReceived,
     StreamReset,
 )
-from aioquic.quic.packet import pull_quic_header
+from aioquic.quic.packet import QuicPacketType, encode_quic_retry, pull_quic_header
+from aioquic.quic.retry import QuicRetryTokenHandler
 from cases import Mismatch
 
 LOOPBACK = '127.0.0.1'
@@ -41,20 +43,27 @@ DEFAULT_SETTINGS = {
 
 
 class Http3(H3Connection):
-    """aioquic's HTTP/3 with SETTINGS of our choice, which `start` sends. QPACK's dynamic table is offered and may be used."""
+    """aioquic's HTTP/3, with SETTINGS of our choice and at a time of our choice. QPACK's dynamic table is offered."""
 
     def __init__(self, quic: QuicConnection, settings: dict[int, int]) -> None:
         self._chosen = settings
         super().__init__(quic)
 
-    def _get_local_settings(self) -> dict[int, int]:
-        return self._chosen
-
     def _init_connection(self) -> None:
         """Called by the constructor: too early."""
 
-    def start(self) -> None:
-        super()._init_connection()
+    def start_qpack(self) -> None:
+        """QPACK's streams, which aioquic needs as soon as something arrives."""
+        self._local_encoder_stream_id = self._create_uni_stream(wire.ENCODER_STREAM)
+        self._local_decoder_stream_id = self._create_uni_stream(wire.DECODER_STREAM)
+
+    def start_control(self) -> None:
+        """The control stream: SETTINGS, and from a client how many pushes it takes."""
+        self._local_control_stream_id = self._create_uni_stream(wire.CONTROL_STREAM)
+        frames = wire.settings(self._chosen)
+        if self._is_client:
+            frames += wire.frame(wire.MAX_PUSH_ID, wire.varint(self._max_push_id))
+        self._quic.send_stream_data(self._local_control_stream_id, frames)
 
 
 class Connection:
@@ -64,7 +73,6 @@ class Connection:
         self.quic = quic
         self.socket = sock
         self.h3 = Http3(quic, DEFAULT_SETTINGS if settings is None else settings)
-        self.started = False
         self.log: list[str] = []
         self.established = False
         self.resumed = False
@@ -91,9 +99,8 @@ class Connection:
         del self.log[:-LOG_LINES]
 
     def start_http3(self) -> None:
-        """SETTINGS and QPACK's streams."""
-        self.started = True
-        self.h3.start()
+        """The control stream with SETTINGS; QPACK's streams are there since the handshake."""
+        self.h3.start_control()
         self.flush()
 
     def send_stream(self, stream_id: int, data: bytes, end: bool = False) -> None:
@@ -123,6 +130,12 @@ class Connection:
         self.note(f'sent STOP_SENDING {stream_id} code {code:#x}')
         self.quic.stop_stream(stream_id, code)
         self.flush()
+
+    def change_id(self) -> None:
+        """Goes on with another of the peer's connection ids, and retires the one before."""
+        self.wait_for('a spare connection id', lambda: self.quic._peer_cid_available)
+        self.quic.change_connection_id()
+        self.note('changed the connection id')
 
     def rebind(self) -> None:
         """Goes on from another UDP port, as after a change of a NAT's mind."""
@@ -270,6 +283,7 @@ class Connection:
                 self.established = True
                 self.alpn = event.alpn_protocol
                 self.resumed = event.session_resumed
+                self.h3.start_qpack()
                 self.note(f'handshake done, {event.alpn_protocol}')
             case ConnectionTerminated():
                 self.closed = event
@@ -333,21 +347,49 @@ def dial(port: int, ca: str, settings: dict[int, int] | None = None, session_han
     return connection
 
 
-def accept(sock: socket.socket, certificate: str, key: str, settings: dict[int, int] | None = None, **options) -> Connection:
-    """A server's connection: waits for the first packet of a client."""
+def accept(
+    sock: socket.socket, certificate: str, key: str, settings: dict[int, int] | None = None, retry: bool = False, **options
+) -> Connection:
+    """A server's connection: waits for the first packet of a client, which with `retry` has to prove its address."""
     config = configuration(is_client=False, **options)
     config.load_cert_chain(certificate, key)
+    tokens = QuicRetryTokenHandler()
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         if not select.select([sock], [], [], 0.5)[0]:
             continue
         data, address = sock.recvfrom(65536)
         header = pull_quic_header(Buffer(data=data), host_cid_length=config.connection_id_length)
-        if header.version is None or len(data) < 1200:
+        if header.packet_type != QuicPacketType.INITIAL:
             continue  # left over from a connection before
-        quic = QuicConnection(configuration=config, original_destination_connection_id=header.destination_cid)
-        connection = Connection(quic, sock, settings)
-        quic.receive_datagram(data, address, now=time.monotonic())
+        ids = {'original_destination_connection_id': header.destination_cid}
+        if retry and not header.token:
+            source = os.urandom(8)
+            token = tokens.create_token(
+                address=address,
+                original_destination_connection_id=header.destination_cid,
+                retry_source_connection_id=source,
+                now=time.monotonic(),
+            )
+            packet = encode_quic_retry(
+                version=header.version,
+                source_cid=source,
+                destination_cid=header.source_cid,
+                original_destination_cid=header.destination_cid,
+                retry_token=token,
+            )
+            sock.sendto(packet, address)
+            continue
+        if retry:
+            original = tokens.validate_token(
+                address=address, destination_cid=header.destination_cid, token=header.token, now=time.monotonic()
+            )
+            ids = {
+                'original_destination_connection_id': original,
+                'retry_source_connection_id': header.destination_cid,
+            }
+        connection = Connection(QuicConnection(configuration=config, **ids), sock, settings)
+        connection.quic.receive_datagram(data, address, now=time.monotonic())
         connection.flush()
         return connection
     raise Mismatch('a client that connects', f'no packet within {WAIT_SECONDS:.0f} s')

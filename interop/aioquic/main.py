@@ -40,6 +40,8 @@ def judged(case: Case, subject: Target | Listener) -> dict:
     """Runs a case; whatever goes wrong becomes the answer."""
     try:
         case.run(subject)
+        if isinstance(subject, Listener):
+            subject.wait_until_left()
         return {'ok': True}
     except Mismatch as mismatch:
         return failure(mismatch.expected, mismatch.found, subject.connections)

@@ -55,6 +55,13 @@ def answer(request: bytes) -> bytes:
     return ip(seen['to'], seen['from'], seen['protocol'], message)
 
 
+def answer_multicast(request: dict, source: str) -> bytes:
+    """The echo reply to a request to a group, as `read` gives it: it comes from an address of one's own (RFC 4443 §4.2)."""
+    message = bytes([129, 0, 0, 0]) + request['payload'][4:]
+    sum_ = checksum(pseudo_header(source, request['from'], ICMPV6, len(message)) + message)
+    return ip(source, request['from'], ICMPV6, message[:2] + struct.pack('!H', sum_) + message[4:])
+
+
 def udp(source: str, destination: str, port: int, data: bytes, source_port: int = 40000) -> bytes:
     header = struct.pack('!HHHH', source_port, port, 8 + len(data), 0)
     sum_ = checksum(pseudo_header(source, destination, UDP, len(header) + len(data)) + header + data) or 0xFFFF

@@ -1,6 +1,6 @@
 """masque-lab's proxy, as a client case sees it."""
 
-import wire
+from cases import Mismatch
 from connection import LOOPBACK, Connection, dial
 from tunnel import Tunnel
 
@@ -21,10 +21,15 @@ class Target:
         self.connections.append(connection)
         return connection
 
+    def handshake(self, **options) -> Connection:
+        """The handshake is done; of HTTP/3 there are QPACK's streams only: the control stream is up to the case."""
+        connection = self.dial(**options)
+        connection.wait_for('the end of the handshake', lambda: connection.established)
+        return connection
+
     def connect(self, settings: dict[int, int] | None = None, **options) -> Connection:
         """The handshake is done, and HTTP/3 has begun on both sides."""
-        connection = self.dial(settings, **options)
-        connection.wait_for('the end of the handshake', lambda: connection.established)
+        connection = self.handshake(settings=settings, **options)
         connection.start_http3()
         connection.peer_settings()
         return connection
@@ -67,8 +72,6 @@ class Target:
         tunnel = Tunnel(connection, self.request(connection, self.request_fields(path, **changes)))
         status = connection.response(tunnel.stream_id)[':status']
         if status != '200':
-            from cases import Mismatch
-
             raise Mismatch('status 200', connection.summary())
         tunnel.wait_assigned()
         return tunnel
@@ -83,5 +86,3 @@ class Target:
         for connection in self.connections:
             connection.close()
 
-
-__all__ = ['EVERYTHING', 'Target', 'wire']

@@ -16,6 +16,7 @@ class Tunnel:
         """IP packets that came as datagrams in context 0, or in DATAGRAM capsules."""
         self.other_contexts: list[bytes] = []
         self.answers_pings = True
+        self.answered = 0
         self._capsules_read = 0
         connection.on_datagram = self._on_datagram
 
@@ -70,14 +71,23 @@ class Tunnel:
     def wait_packet(self, what: str, wanted, seconds: float = WAIT_SECONDS) -> dict:
         """The first packet for which `wanted(its fields)` holds, taken off the list."""
 
+        return packets.read(self.wait_raw_packet(lambda packet: wanted(packets.read(packet)), what, seconds))
+
+    def wait_raw_packet(self, wanted, what: str = 'as wanted', seconds: float = WAIT_SECONDS) -> bytes:
+        """The same, byte by byte."""
+
         def found() -> bytes | None:
             self._read_capsule_packets()
-            return next((packet for packet in self.packets if wanted(packets.read(packet))), None)
+            return next((packet for packet in self.packets if wanted(packet)), None)
 
         self.connection.wait_for(f'a packet: {what}', found, seconds)
         packet = found()
         self.packets.remove(packet)
-        return packets.read(packet)
+        return packet
+
+    def pump_pings(self, count: int = 1) -> None:
+        """Answers pings until `count` have been answered."""
+        self.connection.wait_for(f'{count} echo requests', lambda: self.answered >= count)
 
     # -- both -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +151,7 @@ class Tunnel:
 
     def _on_packet(self, packet: bytes) -> None:
         if self.answers_pings and packets.is_echo_request(packet) and packets.read(packet)['to'] in self.addresses:
+            self.answered += 1
             self.send_packet(packets.answer(packet))
         else:
             self.packets.append(packet)

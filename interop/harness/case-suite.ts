@@ -5,6 +5,7 @@ import type { CaseProgram, PeerCase, Verdict } from './case-program.ts'
 import { ourCertificates } from './certificates.ts'
 import { clientConfig } from './client-config.ts'
 import { knownFault } from './known-fault.ts'
+import { runOurClient } from './our-client.ts'
 import { startProxy, TOKEN } from './setups.ts'
 import { ping } from './wait.ts'
 
@@ -36,6 +37,26 @@ export function clientSuite(title: string, program: CaseProgram, cases: readonly
         await stillServes(port, ca, token)
         if (each.knownFault) return knownFault(this, each.knownFault, verdict)
         judge(each, verdict)
+      })
+    }
+  })
+}
+
+/** A suite of a peer's cases as a proxy of our client: what each side found must be right. */
+export function proxySuite(title: string, program: CaseProgram, cases: readonly PeerCase[]): void {
+  describe(title, () => {
+    after(() => program.stop())
+
+    for (const each of cases.filter(({ role }) => role === 'proxy')) {
+      it(each.name, async function () {
+        const { ca, server, serverKey } = await ourCertificates()
+        const { port, verdict } = await program.serve(each.name, { certificate: server, key: serverKey })
+        const ours = await runOurClient(each.ours, port, ca).catch((error: Error) => error)
+        const theirs = await verdict
+        if (each.knownFault) return knownFault(this, each.knownFault, theirs)
+        // What the peer saw says more than what our client made of it.
+        judge(each, theirs)
+        if (ours instanceof Error) throw ours
       })
     }
   })

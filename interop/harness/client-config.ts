@@ -12,7 +12,7 @@ export interface ClientOptions {
    * Default `auto`: `require` would end the tunnel, because the Go library drops packets to ff02::1, by which the client
    * tests whether 1280 bytes pass (RFC 9484 §7.2).
    */
-  linkProbe?: 'require' | 'auto'
+  linkProbe?: 'require' | 'auto' | 'off'
   /** Largest UDP payload, in bytes; default 1400. */
   maxUdpPayload?: number
 }

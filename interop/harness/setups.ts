@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { IpPrefix } from '../../src/ip/prefix.ts'
 import { defaultServerConfig, type ServerConfigOverrides } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import { ourCertificates } from './certificates.ts'
@@ -15,6 +16,7 @@ const SETUPS: Record<string, ServerConfigOverrides> = {
       tokens: [{ identity: 'interop', sha256: createHash('sha256').update(TOKEN).digest('hex'), maxTunnels: 4 }],
     },
   },
+  'client routes': { tunnel: { clientRoutes: [IpPrefix.parse('192.0.2.0/24')] } },
   'link probe': { tunnel: { linkProbe: 'require' } },
 }
 

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-CONCERNS = ['basics']
+CONCERNS = ['basics', 'settings', 'fields', 'requests', 'capsules', 'datagrams', 'forwarding', 'transport']
 
 
 def load() -> None:

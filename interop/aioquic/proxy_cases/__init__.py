@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-CONCERNS: list[str] = []
+CONCERNS = ['requests', 'capsules', 'packets', 'http3', 'transport', 'ends']
 
 
 def load() -> None:
