@@ -6,6 +6,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import Mocha from 'mocha'
+import { stopCasePrograms } from './harness/case-program.ts'
 import { Unavailable } from './harness/skip.ts'
 import { Notes, page, type Run, shortMatrix } from './matrix/render.ts'
 import { collectResults, type Results } from './matrix/results.ts'
@@ -41,6 +42,7 @@ async function run(): Promise<number> {
   }
   const { ready, skipped, broken } = await prepare(peers)
   const { results, stats } = await runTests(ready)
+  await stopCasePrograms()
   const notes = new Notes()
   const shown: Run = { peers, skipped: new Map([...skipped, ...broken]), results }
   if (ready.length > 0) console.log(`\n${[shortMatrix(shown, notes), ...notes.lines()].join('\n')}\n`)

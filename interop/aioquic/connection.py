@@ -78,6 +78,9 @@ class Connection:
         self.resumed = False
         self.alpn: str | None = None
         self.closed: ConnectionTerminated | None = None
+        self.closing = False
+        self.complaint: str | None = None
+        """What aioquic itself found wrong with the other side, for which it closes the connection."""
         self.pings: set[int] = set()
         self.fields: dict[int, list[list[tuple[str, str]]]] = {}
         """HEADERS by stream, in order."""
@@ -149,10 +152,16 @@ class Connection:
         self.quic.send_ping(uid)
         self.wait_for('the acknowledgement of a QUIC PING', lambda: uid in self.pings)
 
-    def close(self, code: int = wire.H3_NO_ERROR) -> None:
-        if self.closed is None:
-            self.quic.close(error_code=code)
+    def leave(self, code: int = wire.H3_NO_ERROR, words: str = '') -> None:
+        """CONNECTION_CLOSE."""
+        if self.closed is None and not self.closing:
+            self.closing = True
+            self.note(f'sent CONNECTION_CLOSE {code:#x} "{words}"')
+            self.quic.close(error_code=code, reason_phrase=words)
             self.flush()
+
+    def close(self) -> None:
+        self.leave()
         self.socket.close()
 
     # -- what a case waits for ------------------------------------------------------------------------------------
@@ -218,11 +227,10 @@ class Connection:
     def summary(self) -> str:
         """The state in a few words, for a failure."""
         parts = []
+        if self.complaint is not None:
+            parts.append(f'aioquic complains: {self.complaint}')
         if self.closed is not None:
             parts.append(f'the connection closed with {self.closed.error_code:#x} "{self.closed.reason_phrase}"')
-        elif self.quic._close_event is not None:
-            event = self.quic._close_event
-            parts.append(f'aioquic closes the connection with {event.error_code:#x} "{event.reason_phrase}"')
         else:
             parts.append('the connection open' if self.established else 'no connection yet')
         parts += [f'stream {id_} reset with {code:#x}' for id_, code in self.resets.items()]
@@ -237,6 +245,10 @@ class Connection:
     # -- input and output -----------------------------------------------------------------------------------------
 
     def flush(self) -> None:
+        if self.quic._close_pending and not self.closing and self.complaint is None:
+            event = self.quic._close_event
+            self.complaint = f'{event.error_code:#x} "{event.reason_phrase}"'
+            self.note(f'aioquic closes the connection: {self.complaint}')
         for data, address in self.quic.datagrams_to_send(now=time.monotonic()):
             try:
                 self.socket.sendto(data, address)

@@ -72,7 +72,7 @@ class Listener:
     def wait_until_left(self) -> None:
         """Until the client has closed its connection; pings are answered meanwhile."""
         for connection in self.connections:
-            if not connection.pump(lambda each=connection: each.closed, LEAVE_SECONDS):
+            if not connection.pump(lambda each=connection: each.closed or each.closing, LEAVE_SECONDS):
                 raise Mismatch('the client closes its connection', connection.summary())
 
     def close(self) -> None:

@@ -42,6 +42,9 @@ def judged(case: Case, subject: Target | Listener) -> dict:
         case.run(subject)
         if isinstance(subject, Listener):
             subject.wait_until_left()
+        for each in subject.connections:
+            if each.complaint is not None:
+                raise Mismatch('nothing that aioquic complains of', each.complaint)
         return {'ok': True}
     except Mismatch as mismatch:
         return failure(mismatch.expected, mismatch.found, subject.connections)

@@ -28,6 +28,14 @@ interface Answer {
   ok?: boolean
 }
 
+/** Those that run now. */
+const running = new Set<CaseProgram>()
+
+/** Ends every program that still runs: the end of a run, also of one that left a whole suite out. */
+export async function stopCasePrograms(): Promise<void> {
+  await Promise.all([...running].map(program => program.stop()))
+}
+
 const ANSWER_TIMEOUT_MS = 30_000
 const STDERR_KEPT = 4000
 
@@ -78,6 +86,7 @@ export class CaseProgram {
     const child = this.#child
     if (child === undefined) return
     this.#child = undefined
+    running.delete(this)
     const closed = once(child, 'close')
     child.kill('SIGKILL')
     await closed
@@ -113,6 +122,7 @@ export class CaseProgram {
     if (this.#child !== undefined) return this.#child
     const child = spawn(this.#command, this.#args, { cwd: this.#cwd, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child = child
+    running.add(this)
     this.#stderr = ''
     child.stdin.on('error', () => {}) // it has ended, and 'close' says so
     child.on('error', error => this.#waiting?.reject(error))

@@ -237,5 +237,5 @@ def stream_limits(target):
 def closes_with_error(target):
     tunnel = target.tunnel()
     tunnel.ping(GATEWAY_V4)
-    tunnel.connection.close(0x102)
+    tunnel.connection.leave(0x102)
     target.tunnel().ping(GATEWAY_V4)

@@ -55,7 +55,7 @@ def goaway_of_proxy(listener: Listener):
 for what, act in [
     ('RESET_STREAM', lambda tunnel: tunnel.connection.reset(tunnel.stream_id, 0x10B)),
     ('STOP_SENDING', lambda tunnel: tunnel.connection.stop(tunnel.stream_id, 0x10B)),
-    ('CONNECTION_CLOSE', lambda tunnel: tunnel.connection.close(0x10B)),
+    ('CONNECTION_CLOSE', lambda tunnel: tunnel.connection.leave(0x10B)),
 ]:
 
     @proxy_case(
@@ -83,5 +83,4 @@ def closing_words(listener: Listener):
     tunnel = listener.tunnel()
     tunnel.pump_pings()
     tunnel.connection.pump(lambda: False, 0.1)
-    tunnel.connection.quic.close(error_code=wire.H3_NO_ERROR, reason_phrase='gone for lunch')
-    tunnel.connection.flush()
+    tunnel.connection.leave(wire.H3_NO_ERROR, 'gone for lunch')

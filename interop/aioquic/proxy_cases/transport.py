@@ -2,9 +2,7 @@
 
 from cases import expect, proxy_case
 from connection import accept
-from listener import GATEWAY_V4, Listener
-
-PINGS = {'steps': [['connect'], *[['ping', GATEWAY_V4]] * 6]}
+from listener import CLIENT_V4, GATEWAY_V4, Listener
 
 
 @proxy_case(
@@ -34,33 +32,35 @@ def alpn(listener: Listener):
 @proxy_case(
     'goes on after key updates from the proxy',
     source='RFC 9001 §6',
-    sends='a key update behind each ping',
-    expects='pings that go on',
-    ours=PINGS,
+    sends='four key updates, with a ping behind each',
+    expects='replies to all of them, and pings that go on',
+    ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', '^tunnel']]},
 )
 def key_update(listener: Listener):
     tunnel = listener.tunnel()
-    deliver = tunnel._on_packet
-
-    def update(packet: bytes) -> None:
-        deliver(packet)
+    tunnel.pump_pings()
+    for _ in range(4):
         tunnel.connection.quic.request_key_update()
-
-    tunnel._on_packet = update
+        tunnel.ping(CLIENT_V4, source=GATEWAY_V4)
+        tunnel.connection.ping()
+    tunnel.send(b'', end=True)
 
 
 @proxy_case(
     'Q-03 goes on when the proxy changes its connection ids',
     source='RFC 9000 §5.1.2',
-    sends='another connection id of the client’s behind each of three pings',
-    expects='pings that go on',
-    ours=PINGS,
+    sends='three times another connection id of the client’s, with a ping behind each',
+    expects='replies to all of them',
+    ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', '^tunnel']]},
 )
 def connection_ids(listener: Listener):
     tunnel = listener.tunnel()
+    tunnel.pump_pings()
     for _ in range(3):
         tunnel.connection.change_id()
+        tunnel.ping(CLIENT_V4, source=GATEWAY_V4)
         tunnel.connection.ping()
+    tunnel.send(b'', end=True)
 
 
 @proxy_case(
