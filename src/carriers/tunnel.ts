@@ -7,10 +7,12 @@
 
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
+import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
 
@@ -22,6 +24,10 @@ export interface TunnelOwner {
   onAddressesRequested(requests: RequestedAddress[]): void
   /** The routes of the peer that local policy accepts: the whole list, each time. */
   onRoutesAdvertised(accepted: IpAddressRange[]): void
+  /** All DNS configurations of the peer. Comes only where the session has the extension. */
+  onDnsAssigned?(configurations: DnsConfiguration[]): void
+  /** All NAT64 prefixes of the peer; as above. */
+  onPref64Assigned?(prefixes: IpPrefix[]): void
   onClosed(reason: TunnelCloseReason): void
 }
 
@@ -131,6 +137,12 @@ export class Tunnel implements CarrierHandler {
             break
           case 'datagram':
             this.onDatagram(event.payload)
+            break
+          case 'dns-assigned':
+            this.#owner.onDnsAssigned?.(event.configurations)
+            break
+          case 'pref64-assigned':
+            this.#owner.onPref64Assigned?.(event.prefixes)
             break
         }
         if (this.#closed) return

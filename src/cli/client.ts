@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
 import { loadClientConfig } from '../client/config.ts'
+import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -94,12 +95,16 @@ async function pingAll(client: MasqueClient): Promise<void> {
 function show(event: string, info: TunnelInfo): void {
   const assigned = info.assigned.map(String)
   const routes = info.routes.map(describeRoute)
+  const dns = info.dns.map(describeDns)
+  const nat64Prefixes = info.nat64Prefixes.map(String)
   print(
-    { event, ...info, assigned, routes },
+    { event, ...info, assigned, routes, dns, nat64Prefixes },
     [
       `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
       `assigned    ${assigned.join(', ')}`,
       ...(routes.length === 0 ? ['none'] : routes).map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
+      ...dns.map((configuration, i) => `${i === 0 ? 'DNS' : '   '}         ${configuration}`),
+      ...(nat64Prefixes.length > 0 ? [`NAT64       ${nat64Prefixes.join(', ')}`] : []),
       `MTU         ${info.mtu} bytes`,
       `set-up      QUIC handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
     ].join('\n'),

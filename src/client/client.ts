@@ -112,7 +112,9 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
       onLost: error => this.#lost(session, error),
     })
     this.#session = session
-    const info = await session.connect()
+    await session.connect()
+    // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
+    const { info } = session
     this.#takeAddresses(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)

@@ -25,7 +25,12 @@ export interface ClientConfig {
   proxy: { template: string; target: string; ipproto: string; address?: { host: string; port: number } }
   tls: { ca?: string; certificate?: string; key?: string; serverName?: string; insecure: boolean }
   auth: { token?: string; tokenFile?: string }
-  tunnel: { encapsulation: Encapsulation; requestAddresses: ('ipv4' | 'ipv6')[]; linkProbe: LinkProbe }
+  tunnel: {
+    encapsulation: Encapsulation
+    requestAddresses: ('ipv4' | 'ipv6')[]
+    linkProbe: LinkProbe
+    acceptDns: boolean
+  }
   quic: QuicOptions
   reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
   log: { level: LogLevel }
@@ -96,6 +101,11 @@ export const clientConfigSchema = table({
       .default(['ipv4', 'ipv6'])
       .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
     link_probe: linkProbe('auto'),
+    accept_dns: flag()
+      .default(true)
+      .describe(
+        'Show the DNS servers and NAT64 prefixes that the proxy tells of. They are only shown: names are looked up as before.',
+      ),
   })
     .prefault({})
     .describe('The tunnel.'),
@@ -171,6 +181,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       encapsulation: tunnel.encapsulation,
       requestAddresses: tunnel.request_addresses,
       linkProbe: tunnel.link_probe,
+      acceptDns: tunnel.accept_dns,
     },
     quic: toQuicOptions(toml.quic, resolvePath),
     reconnect: {

@@ -6,6 +6,8 @@ import { type H3Carrier, type H3Owner, H3Transport, headerValue } from '../carri
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
+import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
+import { DNS_EXTENSION } from '../connect-ip/dns/extension.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import { buildRequestHeaders, checkResponse } from '../connect-ip/request.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
@@ -44,6 +46,10 @@ export interface TunnelInfo {
   readonly assigned: IpPrefix[]
   /** What the proxy routes for us. */
   readonly routes: IpAddressRange[]
+  /** DNS servers that the proxy told us of, by the names they are for. Nothing here asks them. */
+  readonly dns: DnsConfiguration[]
+  /** Prefixes of a NAT64 behind the proxy. */
+  readonly nat64Prefixes: IpPrefix[]
   /** The largest IP packet that fits the tunnel, in bytes. */
   readonly mtu: number
   /** From the first packet to the end of the QUIC handshake, in ms. */
@@ -93,6 +99,8 @@ export class Session implements H3Owner {
   #assigned: AssignedAddress[] | undefined
   #routes: IpAddressRange[] | undefined
   #settingsCame = false
+  #dns: DnsConfiguration[] = []
+  #nat64Prefixes: IpPrefix[] = []
   #accepted = false
   #graceTimer: NodeJS.Timeout | undefined
   #up = false
@@ -129,6 +137,8 @@ export class Session implements H3Owner {
     return {
       assigned: (this.#assigned ?? []).map(entry => entry.prefix),
       routes: this.#routes ?? [],
+      dns: this.#dns,
+      nat64Prefixes: this.#nat64Prefixes,
       mtu: this.#carrier?.mtu ?? 0,
       handshakeMs: this.#handshakeMs,
       sessionMs: this.#sessionMs,
@@ -265,6 +275,16 @@ export class Session implements H3Owner {
       this.#progress()
     },
 
+    onDnsAssigned: configurations => {
+      this.#dns = configurations
+      this.#progress()
+    },
+
+    onPref64Assigned: prefixes => {
+      this.#nat64Prefixes = prefixes
+      this.#progress()
+    },
+
     /** This client has no addresses to give away. Each request is still answered (CIP-13). */
     onAddressesRequested: requests => {
       const session = this.tunnel?.session
@@ -290,6 +310,7 @@ export class Session implements H3Owner {
       role: 'client',
       now: () => performance.now(),
       scope: parseScope({ target: proxy.target, ipproto: proxy.ipproto }),
+      extensions: tunnel.acceptDns ? DNS_EXTENSION : undefined,
     })
     const wishes = tunnel.requestAddresses.map(family => ({ version: (family === 'ipv4' ? 4 : 6) as IpVersion }))
     return {

@@ -78,6 +78,7 @@ export class CapsuleParser {
   oversizeDatagrams = 0
 
   readonly #limits: CapsuleLimits
+  readonly #extensionTypes: ReadonlySet<bigint>
   #failure: ConnectIpError | undefined
 
   /** Between two capsules: the header bytes that have arrived so far. */
@@ -96,8 +97,10 @@ export class CapsuleParser {
   /** A capsule whose last byte was just read. */
   #complete: Capsule | undefined
 
-  constructor(limits: Partial<CapsuleLimits> = {}) {
+  /** `extensionTypes`: types beside those above that are handed out and not skipped; they count as control capsules. */
+  constructor(limits: Partial<CapsuleLimits> = {}, extensionTypes: Iterable<bigint> = []) {
     this.#limits = { ...DEFAULT_CAPSULE_LIMITS, ...limits }
+    this.#extensionTypes = new Set(extensionTypes)
   }
 
   /**
@@ -165,12 +168,13 @@ export class CapsuleParser {
     const lengthAt = at + varintLengthFromFirstByte(bytes[at])
     const type = decodeSmallVarint(bytes, at)
     const length = decodeSmallVarint(bytes, lengthAt)
-    if (type >= KNOWN_TYPES.length) {
+    const known = type < KNOWN_TYPES.length ? KNOWN_TYPES[type] : this.#extensionType(bytes, at)
+    if (known === undefined) {
       // RFC 9297 §3.2: "MUST silently drop that Capsule and skip over it".
       this.#toSkip = decodeVarint(bytes, lengthAt)
       return
     }
-    const isDatagram = KNOWN_TYPES[type] === CapsuleType.DATAGRAM
+    const isDatagram = known === CapsuleType.DATAGRAM
     if (isDatagram && length > this.#limits.maxDatagramLength) {
       // RFC 9297 §3.5: known to be unusable, so discarded without being buffered. It is not an error.
       this.oversizeDatagrams++
@@ -184,9 +188,15 @@ export class CapsuleParser {
       )
       throw this.#failure
     }
-    this.#type = KNOWN_TYPES[type]
+    this.#type = known
     this.#expected = length
     this.#received = 0
+  }
+
+  #extensionType(bytes: Uint8Array, at: number): bigint | undefined {
+    if (this.#extensionTypes.size === 0) return undefined
+    const type = decodeVarint(bytes, at)
+    return this.#extensionTypes.has(type) ? type : undefined
   }
 
   #continueValue(bytes: Uint8Array, at: number): number {

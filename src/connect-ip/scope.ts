@@ -11,6 +11,7 @@ import { DecodeError } from '../bytes/errors.ts'
 import { addressLength, IpAddress, type IpVersion } from '../ip/address.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import type { AddressRange } from '../ip/range.ts'
+import { isDnsName } from './dns-name.ts'
 import { icmpProtocol } from './route-set.ts'
 
 export type ScopeTarget =
@@ -86,6 +87,7 @@ function parseTarget(text: string): ScopeTarget {
   if (text.includes(':') || text.includes('/') || /(^|\.)(0[xX][0-9a-fA-F]*|[0-9]+)\.?$/.test(text)) {
     return { kind: 'prefix', prefix: parseTargetPrefix(text) }
   }
+  // The grammar's reg-name allows more than DNS names have, but §4.6 says what it is for, and the name goes to a resolver.
   if (isDnsName(text)) return { kind: 'name', name: text.replace(/\.$/, '').toLowerCase() }
   throw new DecodeError(
     `target "${shown(text)}"; expected an IP address, a prefix as in 10.89.0.0%2F24, a DNS name, or "*"`,
@@ -102,17 +104,6 @@ function parseTargetPrefix(text: string): IpPrefix {
     throw new DecodeError(`target "${shown(text)}"; expected a prefix length in decimal after the address`)
   }
   return new IpPrefix(address, Number(length))
-}
-
-/**
- * The grammar's reg-name allows more characters than DNS host names have, but §4.6 says what it is for: "DNS names".
- * Checked here because the name is handed to a resolver. Underscores occur in real names; names in other scripts arrive
- * in their ASCII form ("xn--…").
- */
-function isDnsName(text: string): boolean {
-  const name = text.endsWith('.') ? text.slice(0, -1) : text
-  if (name.length === 0 || name.length > 253) return false
-  return name.split('.').every(label => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))
 }
 
 function parseProtocol(text: string): number | undefined {

@@ -14,6 +14,7 @@ import { DEFAULT_MAX_ENTRIES } from './address-entry.ts'
 import { decodeAddressRequest, encodeAddressRequest, type RequestedAddress } from './address-request.ts'
 import { type Capsule, type CapsuleLimits, CapsuleParser, CapsuleType } from './capsule.ts'
 import { CONTEXT_PREFIX, ContextIds } from './context.ts'
+import type { DnsEvent } from './dns/extension.ts'
 import { ConnectIpError, excessiveLoad } from './errors.ts'
 import { type Drop, Forwarding, type ForwardingOptions } from './forwarding.ts'
 import { decodeRouteAdvertisement, encodeRouteAdvertisement, type IpAddressRange } from './route-advertisement.ts'
@@ -34,6 +35,8 @@ export interface SessionOptions extends ForwardingOptions {
    */
   readonly acceptPeerRoutes?: (routes: readonly IpAddressRange[]) => readonly IpAddressRange[]
   readonly limits?: Partial<SessionLimits>
+  /** Capsules of extensions, by type: what each becomes. Throws ConnectIpError when it is malformed. */
+  readonly extensions?: ReadonlyMap<bigint, (value: Uint8Array) => DnsEvent>
 }
 
 export interface SessionLimits extends CapsuleLimits {
@@ -54,6 +57,8 @@ export type SessionEvent =
   | { readonly type: 'routes-advertised'; readonly routes: IpAddressRange[]; readonly accepted: IpAddressRange[] }
   /** A DATAGRAM capsule, for `receiveDatagram`. Valid until the bytes that were received are overwritten. */
   | { readonly type: 'datagram'; readonly payload: Uint8Array }
+  /** From `extensions`. */
+  | DnsEvent
 
 /** What to ask for. Without an address: any. `prefixLength` in bits, by default a single address. */
 export interface AddressWish {
@@ -94,7 +99,7 @@ export class ConnectIpSession {
     this.#options = options
     this.#maxEntries = options.limits?.maxEntries ?? DEFAULT_MAX_ENTRIES
     this.#maxRequests = options.limits?.maxRequests ?? 4096
-    this.#parser = new CapsuleParser(options.limits)
+    this.#parser = new CapsuleParser(options.limits, options.extensions?.keys())
     this.#forwarding = new Forwarding(options)
     this.contexts = new ContextIds(options.role)
   }
@@ -187,9 +192,13 @@ export class ConnectIpSession {
         return this.#receiveRequests(decodeAddressRequest(value, this.#maxEntries))
       case CapsuleType.ROUTE_ADVERTISEMENT:
         return this.#receiveRoutes(decodeRouteAdvertisement(value, this.#maxEntries))
-      default:
-        // The parser lets no other type through.
+      case CapsuleType.DATAGRAM:
         return { type: 'datagram', payload: value }
+      default: {
+        const decode = this.#options.extensions?.get(type)
+        if (decode === undefined) throw new Error(`a capsule of type ${type}, which the parser should have skipped`)
+        return decode(value)
+      }
     }
   }
 

@@ -31,12 +31,14 @@ import {
   toQuicOptions,
 } from '../config/sections.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
+import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { DEFAULT_PATH_TEMPLATE, parsePathTemplate, TemplateError } from '../connect-ip/uri-template.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
+import { dnsProblems, dnsSection, nat64Section, toDnsConfigurations } from './dns-config.ts'
 import { canonicalHost } from './own-names.ts'
 
 export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
@@ -58,6 +60,9 @@ export interface ServerConfig {
   /** Advertised to clients. `protocol` 0 is any. */
   routes: { prefix: IpPrefix; protocol: number }[]
   hosts: HostConfig[]
+  /** What clients are told about DNS and NAT64. */
+  dns: DnsConfiguration[]
+  nat64: { prefixes: IpPrefix[] }
   auth: {
     mode: AuthMode
     tokens: { identity: string; sha256: string; maxTunnels: number }[]
@@ -170,6 +175,10 @@ export const serverConfigSchema = table({
       'Hosts inside the server process, behind the proxy. They answer ping and UDP echo; no rights are needed for that.',
     ),
 
+  dns: dnsSection,
+
+  nat64: nat64Section,
+
   auth: table({
     mode: choice(AUTH_MODES)
       .default('none')
@@ -270,6 +279,8 @@ export function defaultServerConfig(overrides: ServerConfigOverrides = {}): Serv
     pool,
     hosts,
     routes: overrides.routes ?? defaultRoutes(pool, hosts),
+    dns: overrides.dns ?? base.dns,
+    nat64: { ...base.nat64, ...overrides.nat64 },
     auth: { ...base.auth, ...overrides.auth },
     limits: { ...base.limits, ...overrides.limits },
     quic: { ...base.quic, ...overrides.quic },
@@ -300,6 +311,8 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),
     hosts: toml.hosts,
+    dns: toDnsConfigurations(toml.dns),
+    nat64: toml.nat64,
     auth: {
       mode: auth.mode,
       tokens: auth.tokens.map(token => ({
@@ -345,6 +358,7 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...routeProblems(config),
     ...hostProblems(config),
     ...clientRouteProblems(config),
+    ...dnsProblems(config),
     ...authProblems(config),
   ]
 }

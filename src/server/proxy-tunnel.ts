@@ -6,6 +6,8 @@ import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
+import { type DnsConfiguration, encodeDnsAssign } from '../connect-ip/dns/dns-assign.ts'
+import { encodePref64 } from '../connect-ip/dns/pref64.ts'
 import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
@@ -36,6 +38,9 @@ export interface TunnelContext {
   readonly processor: PacketProcessor
   /** Routes that clients advertise are used as far as they are inside these, which are in the order of `mergeRanges`. */
   readonly clientRoutes: readonly AddressRange[]
+  /** What clients are told about DNS and NAT64 (connect-ip/dns). */
+  readonly dns: readonly DnsConfiguration[]
+  readonly nat64Prefixes: readonly IpPrefix[]
   /** The proxy itself, as a host: it pings clients to test the link. */
   readonly gatewayHost: UserspaceHost
   readonly linkProbe: LinkProbe
@@ -54,6 +59,8 @@ interface Lease {
 export class ProxyTunnel implements TunnelOwner {
   readonly tunnel: Tunnel
   readonly #context: TunnelContext
+  /** Its scope is narrower than everything that the proxy offers (RFC 9484 §8.3). */
+  readonly #isForOneFlow: boolean
   readonly #onClosed: (reason: TunnelCloseReason) => void
   readonly #identity: string | undefined
   readonly #routes: readonly IpAddressRange[]
@@ -83,6 +90,7 @@ export class ProxyTunnel implements TunnelOwner {
     this.#identity = options.identity
     this.#routes = options.routes
     this.#versions = scopeVersions(options.scope, options.resolved)
+    this.#isForOneFlow = options.scope.target.kind !== 'any' || options.scope.protocol !== undefined
     this.#onClosed = options.onClosed
     const session = new ConnectIpSession({
       role: 'proxy',
@@ -255,5 +263,17 @@ export class ProxyTunnel implements TunnelOwner {
     const routes = this.#routes.filter(route => families.includes(route.range.version))
     this.advertised = routes
     this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
+    this.#configureDns(families.includes(6))
+  }
+
+  /**
+   * draft-ietf-masque-connect-ip-dns: for tunnels that stand for a network, not for those of one flow (§1); and never before the
+   * routes, or queries might leave outside of the tunnel (§5).
+   */
+  #configureDns(hasIpv6: boolean): void {
+    const { dns, nat64Prefixes } = this.#context
+    if (this.#isForOneFlow) return
+    if (dns.length > 0) this.tunnel.carrier.sendCapsules(encodeDnsAssign(dns))
+    if (nat64Prefixes.length > 0 && hasIpv6) this.tunnel.carrier.sendCapsules(encodePref64(nat64Prefixes))
   }
 }

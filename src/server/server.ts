@@ -138,6 +138,8 @@ export class MasqueServer {
       gateway,
       processor: this.#processor,
       clientRoutes: mergeRanges(config.tunnel.clientRoutes.map(prefix => prefix.toRange())),
+      dns: config.dns,
+      nat64Prefixes: config.nat64.prefixes,
       gatewayHost,
       linkProbe: config.tunnel.linkProbe,
       linkProbeTiming: options.linkProbeTiming,

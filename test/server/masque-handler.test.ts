@@ -39,6 +39,8 @@ function proxy(changes: Partial<HandlerContext> = {}) {
     gateway,
     processor: new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now }),
     clientRoutes: [],
+    dns: [],
+    nat64Prefixes: [],
     gatewayHost: new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }),
     linkProbe: 'off',
     maxAddressesPerFamily: 4,
