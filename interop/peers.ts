@@ -39,7 +39,7 @@ export const PEERS: readonly Peer[] = [
       { role: 'client', suite: 'the Go client against our server' },
       { role: 'proxy', suite: 'our client against the Go proxy' },
     ],
-    tests: ['1-control.interop.ts', '2-our-client.interop.ts', '3-our-server.interop.ts'],
+    tests: ['1-control.interop.ts', '2-our-client.interop.ts', '3-our-server.interop.ts', '3b-go-dns.interop.ts'],
     async prepare() {
       await prepareGo()
       await buildGoPrograms()

@@ -37,6 +37,7 @@ describe('client configuration', () => {
       encapsulation: 'datagram',
       requestAddresses: ['ipv4', 'ipv6'],
       linkProbe: 'auto',
+      acceptDns: true,
     })
     expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
   })

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -141,6 +143,8 @@ func run(o options, out *lines.Out) error {
 	var watchers sync.WaitGroup
 	watchers.Go(s.watchAddresses)
 	watchers.Go(s.watchRoutes)
+	watchers.Go(s.watchDNS)
+	watchers.Go(s.watchPREF64)
 	closed := make(chan error, 1)
 	go func() { closed <- s.host.Run() }()
 	if len(requests) > 0 {
@@ -208,6 +212,43 @@ func (s *session) watchRoutes() {
 			list = append(list, lines.Event{"start": route.StartIP, "end": route.EndIP, "protocol": route.IPProtocol})
 		}
 		s.out.Emit("routes", lines.Event{"routes": list})
+	}
+}
+
+func (s *session) watchDNS() {
+	for {
+		configurations, err := s.tunnel.ReceiveDNSConfiguration(context.Background())
+		if err != nil {
+			return
+		}
+		list := []lines.Event{}
+		for _, configuration := range configurations {
+			nameservers := []lines.Event{}
+			for _, ns := range configuration.Nameservers {
+				parameters := lines.Event{}
+				for key, value := range ns.ServiceParameters {
+					parameters[strconv.Itoa(int(key))] = hex.EncodeToString(value)
+				}
+				nameservers = append(nameservers, lines.Event{
+					"priority": ns.ServicePriority, "addresses": append(ns.IPv4Addresses, ns.IPv6Addresses...),
+					"name": ns.AuthenticationDomainName, "parameters": parameters,
+				})
+			}
+			list = append(list, lines.Event{
+				"nameservers": nameservers, "internal": configuration.InternalDomains, "search": configuration.SearchDomains,
+			})
+		}
+		s.out.Emit("dns", lines.Event{"configurations": list})
+	}
+}
+
+func (s *session) watchPREF64() {
+	for {
+		prefixes, err := s.tunnel.ReceivePREF64Configuration(context.Background())
+		if err != nil {
+			return
+		}
+		s.out.Emit("pref64", lines.Event{"prefixes": prefixes})
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/yosida95/uritemplate/v3"
+	"golang.org/x/net/dns/dnsmessage"
 
 	"masque-lab/interop/connect-ip-go/internal/endpoint"
 	"masque-lab/interop/connect-ip-go/internal/lines"
@@ -34,7 +35,7 @@ type options struct {
 	listen, certificate, key, clientCA, token, path string
 	ipv4, ipv6                                      netip.Prefix
 	routes                                          []connectip.IPRoute
-	onRequest                                       bool
+	onRequest, dns                                  bool
 	packetSize                                      uint
 	lifetime                                        time.Duration
 }
@@ -53,6 +54,7 @@ func main() {
 	flag.StringVar(&routes, "routes", "10.77.0.0/24,192.0.2.0/24,198.51.100.0/24=17,2001:db8:77::/48,fd77::/64",
 		"routes to advertise, with commas: prefix or prefix=protocol, in the order of RFC 9484 §4.7.3")
 	flag.BoolVar(&o.onRequest, "assign-on-request", false, "assign nothing until ADDRESS_REQUEST comes")
+	flag.BoolVar(&o.dns, "dns", false, "send DNS_ASSIGN and PREF64: made-up nameservers, and 64:ff9b::/96")
 	flag.UintVar(&o.packetSize, "packet-size", 1400, "size of QUIC packets (UDP payload) in bytes; kept, no path MTU discovery")
 	flag.DurationVar(&o.lifetime, "lifetime", 2*time.Minute, "end by itself after this time, whatever happens")
 	flag.Parse()
@@ -225,6 +227,9 @@ func (p *proxy) serve(connection *connectip.Conn, r *http.Request) {
 	if err := connection.AdvertiseRoute(p.routes); err != nil {
 		p.out.Fail("advertise", err)
 	}
+	if p.dns {
+		sendDNS(connection, p.out)
+	}
 	go p.answerRequests(t)
 	err := t.host.Run()
 	fields := lines.Event{"by": "peer", "message": fmt.Sprint(err)}
@@ -236,6 +241,32 @@ func (p *proxy) serve(connection *connectip.Conn, r *http.Request) {
 		fields["close_error"] = err.Error()
 	}
 	t.host.Emit("tunnel-closed", fields)
+}
+
+// sendDNS tells of one nameserver for unencrypted and one for encrypted DNS, and of a NAT64.
+func sendDNS(connection *connectip.Conn, out *lines.Out) {
+	err := connection.SendDNSConfiguration([]connectip.DNSConfiguration{{
+		Nameservers: []connectip.DNSNameserver{{
+			ServicePriority: 1,
+			IPv4Addresses:   []netip.Addr{netip.MustParseAddr("192.0.2.53")},
+			IPv6Addresses:   []netip.Addr{netip.MustParseAddr("2001:db8:77::53")},
+		}, {
+			ServicePriority:          2,
+			AuthenticationDomainName: "dns.example",
+			ServiceParameters: map[dnsmessage.SVCParamKey][]byte{
+				dnsmessage.SVCParamALPN: []byte("\x02h3\x03doq"), dnsmessage.SVCParamNoDefaultALPN: {},
+				dnsmessage.SVCParamPort: {0x22, 0x95}, dnsmessage.SVCParamKey(7): []byte("/dns-query{?dns}"),
+			},
+		}},
+		InternalDomains: []string{"corp.example", ""},
+		SearchDomains:   []string{"corp.example"},
+	}})
+	if err != nil {
+		out.Fail("dns", err)
+	}
+	if err := connection.SendPREF64Configuration([]netip.Prefix{netip.MustParsePrefix("64:ff9b::/96")}); err != nil {
+		out.Fail("pref64", err)
+	}
 }
 
 // answerRequests gives what it has to the first request of each family, and refuses the others.
