@@ -1,27 +1,24 @@
 /**
  * The kinds of value that profiles hold, written as netem writes them (tc-netem(8), tc-tbf(8)): `30ms`, `2%`, `10mbit`,
- * `50 packets`. Always with a unit, because tc's own meaning of a bare number depends on the tool and its version.
+ * `50 packets`, in any of tc's own spellings (tc-units.ts). Times, rates and sizes always with a unit, because tc's meaning of a
+ * bare number is seldom what is meant.
  *
  * As in src/config/fields.ts, an error text continues "expected …".
  */
 import { z } from 'zod'
 import { parsed } from '../config/fields.ts'
 import { type Chance, DISTRIBUTIONS, type Distribution, type LossModel, type QueueLimit } from './profile.ts'
+import { bitsPerSecond, bytes as bytesOf, fraction, timeMs } from './tc-units.ts'
 
 /** The range of `jitter` is the kernel's: it keeps it as nanoseconds in 31 bits. */
 export const LONGEST_DELAY_MS = 60_000
 export const LONGEST_JITTER_MS = 2000
 const MOST_BITS_PER_SECOND = 10e9
 
-const TIME_UNITS: Record<string, number> = { us: 1e-3, ms: 1, s: 1e3, min: 6e4 }
-const RATE_UNITS: Record<string, number> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 }
-/** As tc counts: 1kb is 1024 bytes. */
-const SIZE_UNITS: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2 }
-
 /** A time, in ms. */
 export function time(lowestMs: number, highestMs: number) {
   const error = `a time with its unit (us, ms, s, min), such as "30ms", from ${timeText(lowestMs)} to ${timeText(highestMs)}`
-  return parsed(error, value => within(quantity(value, TIME_UNITS), lowestMs, highestMs))
+  return parsed(error, value => within(timeMs(value), lowestMs, highestMs))
 }
 
 export interface Delay {
@@ -38,7 +35,7 @@ export function delay() {
     `${timeText(LONGEST_JITTER_MS)}) and correlation (0% to 100%), such as "30ms", "30ms 5ms" or "30ms 5ms 25%"`
   return parsed(error, (value): Delay | undefined => {
     const [first, second, third, ...more] = value.trim().split(/\s+/)
-    const delayMs = within(quantity(first, TIME_UNITS), 0, LONGEST_DELAY_MS)
+    const delayMs = within(timeMs(first), 0, LONGEST_DELAY_MS)
     if (delayMs === undefined || more.length > 0) return undefined
     const spread = second === undefined ? {} : spreadOf([second, third])
     return spread && { delayMs, ...spread }
@@ -55,8 +52,8 @@ export function jitter() {
 }
 
 function spreadOf([jitterText, correlationText]: [string, string | undefined]) {
-  const jitterMs = within(quantity(jitterText, TIME_UNITS), 0, LONGEST_JITTER_MS)
-  const correlation = correlationText === undefined ? 0 : percent(correlationText)
+  const jitterMs = within(timeMs(jitterText), 0, LONGEST_JITTER_MS)
+  const correlation = correlationText === undefined ? 0 : fraction(correlationText)
   return jitterMs === undefined || correlation === undefined ? undefined : { jitterMs, correlation }
 }
 
@@ -106,9 +103,10 @@ function parseLoss(value: string): LossModel | undefined {
 
 /** In bit/s. */
 export function rate() {
-  const error = 'a rate with its unit (bit, kbit, mbit, gbit), such as "10mbit", from 1kbit to 10gbit'
+  const error =
+    'a rate with its unit (bit, kbit, mbit, gbit; bps is bytes per second, as in tc), such as "10mbit", from 1kbit to 10gbit'
   return parsed(error, value => {
-    const bits = within(quantity(value, RATE_UNITS), 1000, MOST_BITS_PER_SECOND)
+    const bits = within(bitsPerSecond(value), 1000, MOST_BITS_PER_SECOND)
     return bits === undefined ? undefined : Math.round(bits)
   })
 }
@@ -117,7 +115,7 @@ export function rate() {
 export function size(lowest: number, highest: number, example: string) {
   const error = `a size with its unit (b, kb, mb), such as "${example}", from ${sizeText(lowest)} to ${sizeText(highest)}`
   return parsed(error, value => {
-    const bytes = within(quantity(value, SIZE_UNITS), lowest, highest)
+    const bytes = within(bytesOf(value), lowest, highest)
     return bytes === undefined ? undefined : Math.round(bytes)
   })
 }
@@ -131,7 +129,7 @@ export function queueLimit() {
       const packets = within(Number(match[1]), 1, 65_536)
       return packets === undefined ? undefined : { packets }
     }
-    const bytes = within(quantity(value, SIZE_UNITS), 1600, 256 * 1024 ** 2)
+    const bytes = within(bytesOf(value), 1600, 256 * 1024 ** 2)
     return bytes === undefined ? undefined : { bytes: Math.round(bytes) }
   })
 }
@@ -143,23 +141,12 @@ export function optional<T extends z.ZodType>(schema: T) {
 
 function percentages(texts: string[], least: number, most: number): number[] | undefined {
   if (texts.length < least || texts.length > most) return undefined
-  const numbers = texts.map(percent)
+  const numbers = texts.map(fraction)
   return numbers.includes(undefined) ? undefined : (numbers as number[])
 }
 
-/** `2%` as 0.02. */
-function percent(text: string): number | undefined {
-  return within(quantity(text, { '%': 1 }), 0, 100, value => value / 100)
-}
-
-function quantity(text: string, units: Record<string, number>): number | undefined {
-  const match = /^([0-9]{1,12}(?:\.[0-9]{1,12})?)([a-z%]+)$/.exec(text.trim())
-  const unit = match && Object.hasOwn(units, match[2]) ? units[match[2]] : undefined
-  return unit === undefined ? undefined : Number(match![1]) * unit
-}
-
-function within(value: number | undefined, lowest: number, highest: number, to = (x: number) => x): number | undefined {
-  return value === undefined || value < lowest || value > highest ? undefined : to(value)
+function within(value: number | undefined, lowest: number, highest: number): number | undefined {
+  return value === undefined || value < lowest || value > highest ? undefined : value
 }
 
 function timeText(ms: number): string {
