@@ -71,7 +71,7 @@ function decimal(value: number, digits: number): string {
 // --- one impairment -------------------------------------------------------------------------------------------------------
 
 /** So high that a packet takes a tenth of a microsecond. */
-const ORDER_KEEPING_RATE = '100gbit'
+export const ORDER_KEEPING_RATE = '100gbit'
 
 /**
  * netem's options.
