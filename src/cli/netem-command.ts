@@ -3,10 +3,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { chooseBackend } from '../link/kernel-link.ts'
 import { loadProfile, profileNames } from '../link/load-profile.ts'
+import type { Direction } from '../link/profile.ts'
+import { bitsPerSecond, timeMs } from '../link/tc-units.ts'
 import { EmulatorError } from '../link/udp-socket.ts'
 import type { SocketAddress } from '../net/udp-socket.ts'
 import { runKernel } from './netem-backend.ts'
 import { checkProfiles } from './netem-check.ts'
+import { convertThroughput, importProfile } from './netem-import.ts'
 import { runEmulator } from './netem-run.ts'
 import { describeProfile, profileList, wrap } from './netem-show.ts'
 import { interrupted } from './run-command.ts'
@@ -14,8 +17,11 @@ import { interrupted } from './run-command.ts'
 /** What the kernel backend has no use for. */
 const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
 
-/** `print` takes what `list` and `show` tell. */
-export function netemCommand(print: (text: string) => void = console.log): Command {
+/** `print` takes results, `tell` what is said beside them. */
+export function netemCommand(
+  print: (text: string) => void = console.log,
+  tell: (text: string) => void = console.error,
+): Command {
   const program = new Command('npm run netem --').description('Impairs a link as a profile says.')
 
   program
@@ -78,7 +84,62 @@ export function netemCommand(print: (text: string) => void = console.log): Comma
       process.exitCode = await checkProfiles(profiles, { packets, seed, json, width: width(), signal: stop.signal })
     })
 
+  program
+    .command('import')
+    .description('commands of tc, or what `tc qdisc show` prints, as a profile')
+    .argument('[words...]', 'the command; without it, what comes on standard input')
+    .addOption(new Option('--direction <which>', 'what a single device impairs').choices(['up', 'down', 'both']))
+    .option('--title <text>', 'of the profile')
+    .option('-o, --out <file>', 'write it there')
+    .option('--force', 'replace a file that is there', false)
+    .addHelpText(
+      'after',
+      '\nExample: npm run netem -- import "tc qdisc add dev eth0 root netem delay 100ms 20ms loss 1%" -o my.toml\nWhat a profile cannot say is named on standard error and in the file.',
+    )
+    .action(
+      (words: string[], options: { direction?: Direction | 'both'; title?: string; out?: string; force: boolean }) =>
+        importProfile(words, { ...options, ...terminal(print, tell) }),
+    )
+
+  program
+    .command('convert')
+    .description('a list of times and throughputs (CSV or JSON) as a trace of delivery opportunities')
+    .argument('[file]', 'two columns, or [[time, throughput], ...]; without it, standard input')
+    .option('--time-unit <unit>', 'of the first column: s, ms, us, min', timeUnit, 1000)
+    .option(
+      '--rate-unit <unit>',
+      'of the second one: Mbit, kbit, bit, MBps, ... (bps: bytes per second)',
+      rateUnit,
+      1e6,
+    )
+    .option('-o, --out <file>', 'write it there')
+    .option('--force', 'replace a file that is there', false)
+    .addHelpText('after', '\nExample: npm run netem -- convert drive.csv -o drive.trace')
+    .action((file: string | undefined, options: { timeUnit: number; rateUnit: number; out?: string; force: boolean }) =>
+      convertThroughput(
+        file,
+        { timeMs: options.timeUnit, bitsPerSecond: options.rateUnit },
+        { ...options, ...terminal(print, tell) },
+      ),
+    )
+
   return program
+}
+
+function terminal(print: (text: string) => void, tell: (text: string) => void) {
+  return { print, tell, width: width() }
+}
+
+function timeUnit(text: string): number {
+  return timeMs(`1${text}`) ?? refuse('expected a unit of times, such as s or ms.')
+}
+
+function rateUnit(text: string): number {
+  return bitsPerSecond(`1${text}`) ?? refuse('expected a unit of rates as tc has them, such as Mbit, kbit or bps.')
+}
+
+function refuse(message: string): never {
+  throw new InvalidArgumentError(message)
 }
 
 interface RunArguments {

@@ -1,12 +1,15 @@
 /** Every branch of the command lines of `npm run netem`, netem/apply.sh and netem/clear.sh is taken once. */
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { type Command, CommanderError } from 'commander'
 import { netemCommand } from '../../src/cli/netem-command.ts'
 import { kernelCommand, kernelExitStatus } from '../../src/cli/netem-kernel-command.ts'
 import { explain } from '../../src/cli/run-command.ts'
-import { profileNames } from '../../src/link/load-profile.ts'
+import { loadProfile, parseProfile, profileNames } from '../../src/link/load-profile.ts'
 
 interface Outcome {
   status: number
@@ -15,11 +18,18 @@ interface Outcome {
 }
 
 /** A command line, in this process. */
-async function outcome(command: (print: (text: string) => void) => Command, ...args: string[]): Promise<Outcome> {
+type Print = (text: string) => void
+
+async function outcome(command: (print: Print, tell: Print) => Command, ...args: string[]): Promise<Outcome> {
   const result = { status: 0, said: '', complained: '' }
-  const program = command(text => {
-    result.said += `${text}\n`
-  })
+  const program = command(
+    text => {
+      result.said += `${text}\n`
+    },
+    text => {
+      result.complained += `${text}\n`
+    },
+  )
   for (const each of [program, ...program.commands]) {
     each.exitOverride().configureOutput({
       writeOut: text => {
@@ -145,6 +155,15 @@ describe('npm run netem, its command line', () => {
       ['run', 'lte', '--to', '127.0.0.1:9', '--duration', '-1'],
       ['run', 'lte', '--to', '127.0.0.1:9', '--backend', 'x'],
       ['run', 'lte', '--backend', 'kernel', '--seed', '2'],
+      ['import', 'tc', 'qdisc', 'add', 'dev', 'eth0', 'root', 'netem', 'delay', '100'],
+      ['import', 'hello'],
+      ['import', 'tc', '--direction', 'left'],
+      ['import', 'tc qdisc add dev eth0 root netem delay 9ms', '--out', '/no/such/folder/x.toml'],
+      ['convert', 'no-such.csv'],
+      ['convert', '/dev'],
+      ['convert', 'x.csv', 'y.csv'],
+      ['convert', 'x.csv', '--time-unit', 'week'],
+      ['convert', 'x.csv', '--rate-unit', 'mph'],
     ]
     for (const args of wrong) {
       const result = await netem(...args)
@@ -152,6 +171,48 @@ describe('npm run netem, its command line', () => {
       expect(result.complained, args.join(' ')).to.match(/^[^\n]{10,}/)
       expect(result.complained).not.to.match(/ {4}at |ReferenceError|TypeError/)
     }
+  })
+})
+
+describe('npm run netem, from other programs’ files', () => {
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'masque-import-'))
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('import prints a profile, or writes a file that loads, and replaces none unless it is told to', async () => {
+    const line = 'tc qdisc add dev eth0 root netem delay 100ms 20ms loss 1%'
+    const printed = await netem('import', ...line.split(' '))
+    expect(printed.status).to.equal(0)
+    expect(parseProfile(printed.said, { file: 'x.toml' }).up.delayMs).to.equal(100)
+    const out = join(folder, 'mine.toml')
+    expect((await netem('import', line, '-o', out, '--title', 'Mine', '--direction', 'up')).status).to.equal(0)
+    expect(loadProfile(out)).to.deep.include({ title: 'Mine' })
+    expect(loadProfile(out).down.delayMs).to.equal(0)
+    const again = await netem('import', line, '-o', out)
+    expect(again.status).to.equal(1)
+    expect(again.complained).to.match(/there is such a file already; --force replaces it/)
+    expect((await netem('import', line, '-o', out, '--force')).status).to.equal(0)
+    expect(loadProfile(out).title).to.equal('Imported from tc')
+  })
+
+  it('convert makes a trace that a profile can follow', async () => {
+    const list = join(folder, 'drive.csv')
+    writeFileSync(list, 'ms;kbit/s\n0;1200\n500;2400\n')
+    const out = join(folder, 'drive.trace')
+    const units = ['--time-unit', 'ms', '--rate-unit', 'kbit']
+    expect((await netem('convert', list, ...units, '-o', out)).status).to.equal(0)
+    const profile = join(folder, 'drive.toml')
+    writeFileSync(profile, 'title = "T"\nabout = "A"\nsource = "S"\n[both]\ntrace = "drive.trace"\n')
+    const { trace } = loadProfile(profile).up
+    expect(trace?.periodMs).to.equal(1000)
+    expect(trace?.opportunitiesMs).to.have.length(50 + 100)
+    const wrong = join(folder, 'wrong.csv')
+    writeFileSync(wrong, '1,2\n0,1\n')
+    const refused = await netem('convert', wrong)
+    expect(refused.complained).to.match(/wrong\.csv: line 2: found the time 0 after 1/)
+    expectSentence(refused)
   })
 })
 
