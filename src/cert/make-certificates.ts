@@ -49,6 +49,8 @@ export interface TestCertificateOptions {
   notAfter?: Date
   /** Default `['client']`. */
   clientNames?: string[]
+  /** For clients whose certificates shall not simply name them: all common names of the subject, which is empty without any. */
+  clientCommonNames?: Record<string, string[]>
   /** DNS names and IP addresses of the server beside localhost, 127.0.0.1 and ::1. */
   serverNames?: string[]
 }
@@ -76,7 +78,7 @@ interface Authority {
 }
 
 interface CertificateRequest {
-  commonName: string
+  commonNames: string[]
   notBefore: Date
   notAfter: Date
   role: 'ca' | 'server' | 'client'
@@ -113,9 +115,14 @@ export async function makeTestCertificates(
     return paths
   }
 
-  const ca = await issue('ca', caKey, { commonName: authority.name, notBefore, notAfter: othersNotAfter, role: 'ca' })
+  const ca = await issue('ca', caKey, {
+    commonNames: [authority.name],
+    notBefore,
+    notAfter: othersNotAfter,
+    role: 'ca',
+  })
   const server = await issue('server', newKey(), {
-    commonName: 'localhost',
+    commonNames: ['localhost'],
     notBefore,
     notAfter,
     role: 'server',
@@ -124,7 +131,7 @@ export async function makeTestCertificates(
   const clients: TestCertificates['clients'] = {}
   for (const name of clientNames) {
     clients[name] = await issue(name, newKey(), {
-      commonName: name,
+      commonNames: options.clientCommonNames?.[name] ?? [name],
       notBefore,
       notAfter: othersNotAfter,
       role: 'client',
@@ -170,18 +177,22 @@ function certificate(request: CertificateRequest, key: KeyObject, issuer: Author
     contextTag(0, true, integer(Uint8Array.of(2))), // version 3
     integer(serial),
     algorithm,
-    distinguishedName(issuer.name),
+    distinguishedName([issuer.name]),
     sequence(time(request.notBefore), time(request.notAfter)),
-    distinguishedName(request.commonName),
+    distinguishedName(request.commonNames),
     publicKeyInfo(key),
     contextTag(3, true, sequence(...extensions(request, key, issuer))),
   )
   return sequence(toBeSigned, algorithm, bitString(sign('sha256', toBeSigned, issuer.key)))
 }
 
-function distinguishedName(commonName: string): Uint8Array {
+function distinguishedName(commonNames: readonly string[]): Uint8Array {
+  if (commonNames.length === 0) return sequence()
   const attribute = (oid: string, value: string) => der(DerTag.SET, sequence(objectIdentifier(oid), utf8String(value)))
-  return sequence(attribute(Oid.organization, 'masque-lab'), attribute(Oid.commonName, commonName))
+  return sequence(
+    attribute(Oid.organization, 'masque-lab'),
+    ...commonNames.map(name => attribute(Oid.commonName, name)),
+  )
 }
 
 /** RFC 5280 §4.2.1: what the key may be used for, and by which names its owner is known. */

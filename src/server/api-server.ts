@@ -5,7 +5,7 @@
  * a name of its own to 127.0.0.1 (DNS rebinding) could otherwise read it through the user's browser. docs/openapi.yaml describes it.
  */
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, isIPv6 } from 'node:net'
+import { type AddressInfo, BlockList, isIP, isIPv6 } from 'node:net'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import type { ServerMetrics } from './metrics.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
@@ -45,9 +45,11 @@ const MAX_LOG_LIMIT = 1000
 
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
 export async function startApiServer({ host, port, source, metrics }: ApiServerOptions): Promise<ApiServer> {
-  const server = createServer(createApp(host, source, metrics))
+  const server = createServer()
   await listen(server, host, port)
-  const { port: actualPort } = server.address() as AddressInfo
+  // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
+  const { address, port: actualPort } = server.address() as AddressInfo
+  server.on('request', createApp(isLoopback(address) ? host : undefined, source, metrics))
   return {
     url: `http://${authority(host, actualPort)}`,
     close: () =>
@@ -86,7 +88,8 @@ function endpoints(source: ApiSource, metrics: ApiServerOptions['metrics']): Rec
   }
 }
 
-function createApp(host: string, source: ApiSource, metrics: ApiServerOptions['metrics']) {
+/** `ownName`: what the API is called in the configuration, when it listens on loopback. */
+function createApp(ownName: string | undefined, source: ApiSource, metrics: ApiServerOptions['metrics']) {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -95,7 +98,7 @@ function createApp(host: string, source: ApiSource, metrics: ApiServerOptions['m
     response.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
     next()
   })
-  if (isLoopback(host)) app.use(requireOwnHostName)
+  if (ownName !== undefined) app.use(requireHostName(ownName))
 
   const routes = endpoints(source, metrics)
   const index: RequestHandler = (_request, response) => {
@@ -132,15 +135,23 @@ function parseLimit(value: unknown): number | undefined {
   return limit <= MAX_LOG_LIMIT ? limit : undefined
 }
 
-/** 127.0.0.0/8, ::1 and the name localhost; without brackets. */
-function isLoopback(host: string): boolean {
-  return /^127(\.[0-9]{1,3}){3}$/.test(host) || host === '::1' || host.toLowerCase() === 'localhost'
+/** 127.0.0.0/8, ::1, and the former in IPv6's form; without brackets. */
+function isLoopback(address: string): boolean {
+  return LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }
 
-const requireOwnHostName: RequestHandler = (request, response, next) => {
-  const name = (request.headers.host ?? '').replace(/:[0-9]*$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (isLoopback(name)) return next()
-  sendError(response, 403, 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]')
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
+
+/** Passes requests for this machine, by one of its loopback addresses, as localhost, or as the configuration calls it. */
+function requireHostName(ownName: string): RequestHandler {
+  const names = ['localhost', ownName.toLowerCase()]
+  return (request, response, next) => {
+    const name = (request.headers.host ?? '').replace(/:[0-9]*$/, '').replace(/^\[(.*)\]$/, '$1')
+    if (names.includes(name.toLowerCase()) || (isIP(name) !== 0 && isLoopback(name))) return next()
+    sendError(response, 403, 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]')
+  }
 }
 
 function authority(host: string, port: number): string {

@@ -175,7 +175,8 @@ export class MasqueHandler implements H3Owner {
     const request = parseConnectIpRequest(headers, context.template, authority => context.servesAuthority(authority))
     const authorisation = context.authorise(headers, this.#quic.peerCertificate)
     if (!authorisation.allowed) {
-      throw new RequestRejected(authorisation.status, authorisation.reason, 'http_request_denied')
+      const { status, reason } = authorisation
+      throw new RequestRejected(status, reason, 'http_request_denied', { details: reason })
     }
     const identity = authorisation.identity
     this.#checkLimits(identity, authorisation.maxTunnels)

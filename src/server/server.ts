@@ -5,7 +5,6 @@
  * packet-processor.ts, to an address in proxy-tunnel.ts.
  */
 
-import { X509Certificate } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import type { Logger } from 'pino'
 import { headerValue } from '../carriers/h3.ts'
@@ -32,6 +31,7 @@ import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { type Authorisation, authorise } from './authorise.ts'
+import { certificateIdentity } from './certificate-identity.ts'
 import type { ServerConfig } from './config.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
@@ -53,6 +53,8 @@ export interface ServerOptions {
   logger?: Logger
   /** All addresses of a name, as A and AAAA records; for tests without a resolver. */
   resolveName?: (name: string) => Promise<IpAddress[]>
+  /** A clock that never goes back, in ms; for tests. */
+  now?: () => number
   /** For tests that cannot wait for the deadline of the link probe. */
   linkProbeTiming?: ProbeTiming
 }
@@ -70,7 +72,9 @@ export class MasqueServer {
   readonly config: ServerConfig
   readonly #log: Logger
   readonly #logBudget: LogBudget
-  readonly #startedAt = Date.now()
+  /** ms that never go back, whoever sets the time of day. */
+  readonly #now: () => number
+  readonly #startedAt: number
   readonly #tunnels = new Map<string, OpenTunnel>()
   readonly #tunnelsByIdentity = new Map<string, number>()
   readonly #handlers = new Set<MasqueHandler>()
@@ -103,6 +107,8 @@ export class MasqueServer {
 
   private constructor(config: ServerConfig, options: ServerOptions) {
     this.config = config
+    this.#now = options.now ?? (() => performance.now())
+    this.#startedAt = this.#now()
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#logBudget = new LogBudget(this.#log)
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
@@ -206,7 +212,7 @@ export class MasqueServer {
     const { accepted, retried, rejected } = this.#endpoint.counters
     return {
       version: VERSION,
-      uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
+      uptimeSeconds: Math.round((this.#now() - this.#startedAt) / 1000),
       listen: this.address,
       connections: this.#handlers.size,
       tunnels: this.#tunnels.size,
@@ -277,8 +283,8 @@ export class MasqueServer {
   async #shutDown(): Promise<void> {
     this.#draining = true
     for (const handler of this.#handlers) handler.drain()
-    const deadline = Date.now() + DRAIN_MS
-    while (this.#tunnels.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
+    const deadline = performance.now() + DRAIN_MS
+    while (this.#tunnels.size > 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
     await this.#endpoint?.close()
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
@@ -339,7 +345,7 @@ export class MasqueServer {
   #authorise(headers: readonly Header[], certificate: Uint8Array | undefined): Authorisation {
     return authorise(this.config.auth, {
       authorization: headerValue(headers, 'authorization') ?? headerValue(headers, 'proxy-authorization'),
-      certificateName: certificate === undefined ? undefined : commonName(certificate),
+      certificate: certificate === undefined ? undefined : certificateIdentity(certificate),
     })
   }
 
@@ -449,11 +455,6 @@ const DNS_RCODES: Readonly<Record<string, string>> = { ENOTFOUND: 'NXDOMAIN', EA
 async function resolveWithSystem(name: string): Promise<IpAddress[]> {
   const found = await lookup(name, { all: true, verbatim: true })
   return found.map(({ address }) => IpAddress.parse(address))
-}
-
-function commonName(der: Uint8Array): string | undefined {
-  const line = new X509Certificate(der).subject.split('\n').find(part => part.startsWith('CN='))
-  return line?.slice('CN='.length)
 }
 
 function isOrderly(reason: QuicCloseReason): boolean {

@@ -155,6 +155,31 @@ describe('REST API', () => {
     expect(answer).to.match(/^HTTP\/1\.1 403 /)
   })
 
+  for (const host of ['0:0:0:0:0:0:0:1', '127.1', '::ffff:127.0.0.1', '127.0.0.3', '::1', 'localhost', 'LocalHost']) {
+    it(`AT-14 checks the Host header when api.host is ${host}: the address that is listened on decides`, async function () {
+      await api.close()
+      try {
+        api = await startApiServer({ host, port: 0, source, metrics: new ServerMetrics(source) })
+      } catch (error) {
+        // Machines without IPv6, and resolvers that do not read addresses as inet_aton does.
+        if (!(error instanceof ApiError)) throw error
+        this.skip()
+      }
+      expect((await call('/api/v1/clients', { host: 'evil.example' })).status).to.equal(403)
+      expect((await call('/api/v1/clients', { host: '192.0.2.1' })).status).to.equal(403)
+      for (const own of ['localhost', '127.0.0.1:80', '[::1]', '[0:0::1]', '[::ffff:127.0.0.1]']) {
+        expect((await call('/health', { host: own })).status, own).to.equal(200)
+      }
+    })
+  }
+
+  it('AT-14 knows the name that the configuration gives to a loopback address', async () => {
+    await api.close()
+    api = await startApiServer({ host: '127.1', port: 0, source, metrics: new ServerMetrics(source) })
+    expect((await call('/health', { host: '127.1:80' })).status).to.equal(200)
+    expect((await call('/health', { host: '127.2:80' })).status).to.equal(403)
+  })
+
   it('does not check the Host header when it listens on every interface', async () => {
     await api.close()
     api = await startApiServer({ host: '0.0.0.0', port: 0, source, metrics: new ServerMetrics(source) })

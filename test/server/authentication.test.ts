@@ -64,6 +64,34 @@ describe('authentication', () => {
       expect(server.clients()[0].identity).to.equal('client')
     })
 
+    for (const [what, names, reason] of [
+      ['an empty subject', [], /has no common name \(CN\) in its subject/],
+      ['several common names', ['alice', 'client'], /has 2 common names \(CN\); expected one/],
+    ] as const) {
+      it(`AT-19 answers 403, with the reason, to a valid certificate with ${what}`, async () => {
+        const directory = mkdtempSync(join(tmpdir(), 'masque-auth-'))
+        try {
+          const made = await makeTestCertificates(directory, { clientCommonNames: { client: [...names] } })
+          const logger = createLogger({ level: 'trace', to: { write: line => log.push(line) } })
+          const tls = { certificate: made.server, key: made.serverKey, clientCa: made.ca }
+          const server = await startServer({ auth: { mode: 'mtls' }, tls }, { logger })
+          const error = await refusedWith(server, 403, { tls: { ca: made.ca, ...made.clients.client } })
+          expect(error.message).to.match(reason)
+          expect(server.connectionLog().find(({ event }) => event === 'rejected')?.detail).to.match(reason)
+        } finally {
+          rmSync(directory, { recursive: true, force: true })
+        }
+      })
+    }
+
+    it('AT-19 takes the token of a client whose certificate names nobody, where either will do', () => {
+      const auth = { mode: 'mtls-or-token', tokens, identities: [], maxTunnelsPerIdentity: 16 } as const
+      const certificate = { problem: 'it names nobody' }
+      const config = { ...auth, tokens: [...tokens], identities: [] }
+      expect(authorise(config, { certificate, authorization: `Bearer ${TOKEN}` })).to.include({ identity: 'alice' })
+      expect(authorise(config, { certificate, authorization: undefined })).to.include({ allowed: false, status: 401 })
+    })
+
     it('answers 403 without a certificate', async () => {
       await refusedWith(await start({ mode: 'mtls' }), 403)
     })
@@ -146,9 +174,9 @@ describe('authentication', () => {
       maxTunnelsPerIdentity: 16,
       ...changes,
     })
-    const nobody = { authorization: undefined, certificateName: undefined }
+    const nobody = { authorization: undefined, certificate: undefined }
     const token = { ...nobody, authorization: `Bearer ${TOKEN}` }
-    const certificate = { ...nobody, certificateName: 'client' }
+    const certificate = { ...nobody, certificate: { name: 'client' } }
 
     it('let everybody in without an identity when there is no authentication', () => {
       expect(authorise(auth({}), certificate)).to.deep.equal({

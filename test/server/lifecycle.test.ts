@@ -146,4 +146,17 @@ describe('the life of a proxy', () => {
       expect((await peer.request(plain('GET', '/'), true)).status).to.equal('200')
     })
   })
+
+  it('AT-21 counts its uptime by a clock that nobody sets', async () => {
+    let now = 5_000
+    const server = await startServer({}, { now: () => now })
+    const { now: dateNow } = Date
+    try {
+      Date.now = () => dateNow() - 3_600_000
+      now += 7_400
+      expect(server.status().uptimeSeconds).to.equal(7)
+    } finally {
+      Date.now = dateNow
+    }
+  })
 })
