@@ -67,11 +67,6 @@ export class RequestRejected extends DecodeError {
   }
 }
 
-/** Is this an Extended CONNECT for CONNECT-IP? Anything else is not for this module: a plain GET, say. */
-export function isConnectIpRequest(headers: readonly Header[]): boolean {
-  return headers.some(([name, value]) => name === ':protocol' && value === CONNECT_IP)
-}
-
 /** Is this `:authority` a name of the proxy's own? */
 export type OwnAuthority = (authority: string) => boolean
 
@@ -117,7 +112,13 @@ export function parseConnectIpRequest(
     throw new RequestRejected(501, `:protocol is "${shown(head.protocol)}"; this proxy serves ${CONNECT_IP}`)
   }
   if (head.method !== 'CONNECT') throw new MalformedRequest(`:method is "${shown(head.method)}"; expected CONNECT`)
-  if (head.protocol === undefined) throw new MalformedRequest(`:protocol is missing; expected ${CONNECT_IP}`)
+  if (head.protocol === undefined) {
+    // RFC 9114 §4.4: an ordinary CONNECT, for a TCP tunnel, has :authority and neither :scheme nor :path.
+    if (head.scheme !== undefined || head.path !== undefined || !head.authority) {
+      throw new MalformedRequest(`:protocol is missing; expected ${CONNECT_IP}`)
+    }
+    throw new RequestRejected(501, `CONNECT without :protocol; this proxy serves ${CONNECT_IP}, and no TCP tunnels`)
+  }
   if (!head.scheme) throw new MalformedRequest(':scheme is missing or empty; expected https')
   // §4: "MUST be operated over TLS or QUIC encryption", so no template has another scheme.
   if (head.scheme.toLowerCase() !== 'https') {

@@ -13,7 +13,6 @@ import {
   buildAcceptHeaders,
   buildRejectHeaders,
   type ConnectIpRequest,
-  isConnectIpRequest,
   misdirected,
   parseConnectIpRequest,
   RequestRejected,
@@ -28,6 +27,7 @@ import type { IpAddress } from '../ip/address.ts'
 import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import type { Authorisation } from './authorise.ts'
+import { plainResponse } from './plain-response.ts'
 import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
 
 /** More than this before the answer is not a client in a hurry. */
@@ -157,7 +157,7 @@ export class MasqueHandler implements H3Owner {
   // -- requests ------------------------------------------------------------------------------------------------
 
   #onRequest(streamId: number, headers: readonly Header[], ended: boolean): void {
-    if (!isConnectIpRequest(headers) && headerValue(headers, ':method') !== 'CONNECT') {
+    if (headerValue(headers, ':method') !== 'CONNECT') {
       const authority = headerValue(headers, ':authority') ?? headerValue(headers, 'host') ?? ''
       if (!this.#context.servesAuthority(authority)) return this.#refuse(streamId, misdirected(authority))
       return this.#answerPlainRequest(streamId, headers)
@@ -331,7 +331,7 @@ export class MasqueHandler implements H3Owner {
     )
     if (rejection?.status === 401) headers.push(['www-authenticate', 'Bearer realm="masque-lab"'])
     this.log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
-    this.#respondWhole(streamId, headers, '')
+    this.#respondWhole(streamId, headers)
   }
 
   /** Not even one stream could be ended: the connection is. */
@@ -346,31 +346,14 @@ export class MasqueHandler implements H3Owner {
 
   /** H3-08: a browser or curl that comes to this port hears what it has found. */
   #answerPlainRequest(streamId: number, headers: readonly Header[]): void {
-    const method = headerValue(headers, ':method')
-    const path = headerValue(headers, ':path')
-    const [status, text] =
-      method !== 'GET' && method !== 'HEAD'
-        ? [405, 'Only GET, HEAD and CONNECT are understood here.\n']
-        : path === '/'
-          ? [200, 'This is masque-lab, a CONNECT-IP proxy (RFC 9484). It answers Extended CONNECT requests.\n']
-          : [404, 'There is nothing here. CONNECT-IP is reached by Extended CONNECT (RFC 9484).\n']
-    const body = new TextEncoder().encode(text)
-    this.#respondWhole(
-      streamId,
-      [
-        [':status', String(status)],
-        ['content-type', 'text/plain; charset=utf-8'],
-        ['content-length', String(body.length)],
-        ...(status === 405 ? [['allow', 'GET, HEAD, CONNECT'] as const] : []),
-      ],
-      method === 'HEAD' ? '' : text,
-    )
+    const response = plainResponse(headerValue(headers, ':method') ?? '', headerValue(headers, ':path') ?? '')
+    this.#respondWhole(streamId, response.headers, response.body)
   }
 
-  #respondWhole(streamId: number, headers: Header[], body: string): void {
+  #respondWhole(streamId: number, headers: Header[], body: Uint8Array = new Uint8Array(0)): void {
     const { h3 } = this.transport
-    h3.respond(streamId, headers, body === '')
-    if (body !== '') h3.sendData(streamId, new TextEncoder().encode(body), true)
+    h3.respond(streamId, headers, body.length === 0)
+    if (body.length > 0) h3.sendData(streamId, body, true)
     this.transport.flush()
   }
 }

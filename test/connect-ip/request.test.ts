@@ -11,7 +11,6 @@ import {
   capsuleProtocolOf,
   checkResponse,
   type Header,
-  isConnectIpRequest,
   parseConnectIpRequest,
   RequestRejected,
 } from '../../src/connect-ip/request.ts'
@@ -69,12 +68,6 @@ describe('connect-ip/request', () => {
     expect(String(request.scope.target.kind === 'prefix' && request.scope.target.prefix)).to.equal('2001:db8::/32')
   })
 
-  it('CIP-06 tells CONNECT-IP from other requests', () => {
-    expect(isConnectIpRequest(good)).to.equal(true)
-    expect(isConnectIpRequest([[':method', 'GET']])).to.equal(false)
-    expect(isConnectIpRequest(having(':protocol', 'websocket'))).to.equal(false)
-  })
-
   it('CIP-06 finds a method other than CONNECT malformed', () => {
     for (const method of ['GET', 'POST', 'connect', '', undefined])
       expectMalformed(having(':method', method), ':method')
@@ -82,6 +75,19 @@ describe('connect-ip/request', () => {
 
   it('CIP-06 finds CONNECT without :protocol malformed', () => {
     expectMalformed(having(':protocol', undefined), ':protocol')
+  })
+
+  it('CIP-06 answers 501 to an ordinary CONNECT, which asks for a TCP tunnel', () => {
+    const connect: Header[] = [
+      [':method', 'CONNECT'],
+      [':authority', 'target.example:443'],
+    ]
+    expect(() => parseConnectIpRequest(connect, served))
+      .to.throw(RequestRejected)
+      .with.property('status', 501)
+    expectMalformed([[':method', 'CONNECT']], ':protocol')
+    expectMalformed([...connect, [':path', '/']], ':protocol')
+    expectMalformed([...connect, [':scheme', 'https']], ':protocol')
   })
 
   it('CIP-06 answers 501 to another :protocol', () => {

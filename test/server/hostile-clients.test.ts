@@ -205,9 +205,10 @@ describe('a proxy with a hostile client', () => {
       ['H3_MESSAGE_ERROR', 'CIP-06 :protocol with GET', headersFrame(connectIp({ ':method': 'GET' }))],
       [
         'H3_MESSAGE_ERROR',
-        'CIP-06 CONNECT without :protocol',
-        headersFrame(connectIp({ ':protocol': undefined, ':path': undefined, ':scheme': undefined })),
+        'CIP-06 CONNECT without :protocol and with :path',
+        headersFrame(connectIp({ ':protocol': undefined, ':scheme': undefined })),
       ],
+      ['H3_MESSAGE_ERROR', 'CIP-06 CONNECT without :protocol and :authority', headersFrame([[':method', 'CONNECT']])],
       ['H3_MESSAGE_ERROR', 'CIP-09 content-length', headersFrame(connectIp({}, [['content-length', '0']]))],
       ['H3_MESSAGE_ERROR', 'CIP-04 a target that is none', headersFrame(connectIp(path('10.0.0.1%2F33', '*')))],
       ['H3_MESSAGE_ERROR', 'CIP-03 host bits in the target', headersFrame(connectIp(path('10.0.0.1%2F24', '*')))],
@@ -228,10 +229,37 @@ describe('a proxy with a hostile client', () => {
       })
     }
 
-    it('CIP-06 another :protocol is not malformed but not implemented: 501', async () => {
+    it('CIP-06 CONNECT-UDP is not malformed but not implemented: 501, and its datagrams harm nobody', async () => {
       const peer = await connect()
-      const { status } = await peer.request(connectIp({ ':protocol': 'connect-udp' }))
-      expect(status).to.equal('501')
+      const target = connectIp({ ':protocol': 'connect-udp', ':path': '/masque?h=192.0.2.1&p=443' })
+      // The datagrams come before the request, with it, and after the answer.
+      peer.quic.sendDatagram(hex('00 00 61'))
+      const asked = peer.request(target)
+      peer.quic.sendDatagram(hex('00 00 62'))
+      const { status, streamId, fin } = await asked
+      expect([status, streamId, fin]).to.deep.equal(['501', 0, true])
+      peer.quic.sendDatagram(hex('00 00 63'))
+      expect((await peer.openTunnel()).status).to.equal('200')
+      expect([...peer.recorder.resets.keys()]).to.deep.equal([])
+    })
+
+    it('CIP-06 an ordinary CONNECT, for a TCP tunnel, is well-formed: 501, whatever it names', async () => {
+      const peer = await connect()
+      const { status, fin } = await peer.request([
+        [':method', 'CONNECT'],
+        [':authority', 'elsewhere.example:443'],
+      ])
+      expect([status, fin]).to.deep.equal(['501', true])
+    })
+
+    it('H3-08 methods that are known but of no use here get 405 and what to use instead, others 501', async () => {
+      const peer = await connect()
+      const ask = async (method: string) => {
+        const { status, headers } = await peer.request([[':method', method], ...GET.slice(1)], true)
+        return [status, headers.find(([name]) => name === 'allow')?.[1]]
+      }
+      expect(await ask('POST')).to.deep.equal(['405', 'GET, HEAD'])
+      expect(await ask('BREW')).to.deep.equal(['501', undefined])
     })
 
     it('answers 404 for a path that is not the template’s', async () => {
