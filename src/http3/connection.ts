@@ -11,7 +11,7 @@
  *   request, respond, sendData ──────────► takeOutput ──► QUIC
  */
 import { decodeSmallVarint, encodeVarint, varintLength, varintLengthFromFirstByte } from '../bytes/varint.ts'
-import { encodeQuarterStreamId, HeldDatagrams, QUARTER_STREAM_ID_LIMIT } from './datagram.ts'
+import { encodeQuarterStreamId, HeldDatagrams, isQuarterStreamIdTooLarge } from './datagram.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error, PeerFieldSectionLimit } from './errors.ts'
 import type { H3Event, H3Output } from './events.ts'
@@ -451,7 +451,7 @@ export class H3Connection {
   /** RFC 9297 §2.1: everything but a datagram of an open tunnel. */
   #unusualDatagram(quarterStreamId: number, data: Uint8Array, stream: RequestStream | undefined): void {
     const streamId = quarterStreamId * 4
-    if (quarterStreamId < 0 || quarterStreamId >= QUARTER_STREAM_ID_LIMIT) {
+    if (quarterStreamId < 0 || isQuarterStreamIdTooLarge(data)) {
       const what =
         quarterStreamId < 0 ? `a datagram of ${data.length} bytes is too short for` : 'a datagram has too large'
       this.#connectionError(H3ErrorCode.H3_DATAGRAM_ERROR, `${what} a quarter stream id`)
@@ -465,8 +465,8 @@ export class H3Connection {
     // Known, but the request's header section is not complete yet: as good as not known.
     const awaited = stream !== undefined ? stream.receiving === 'headers' : this.#mayStillOpen(streamId)
     if (awaited === undefined) {
-      const reason = `a datagram for stream ${streamId}, which cannot exist`
-      this.#connectionError(H3ErrorCode.H3_ID_ERROR, reason)
+      const which = Number.isSafeInteger(streamId) ? `stream ${streamId}` : 'a stream'
+      this.#connectionError(H3ErrorCode.H3_ID_ERROR, `a datagram for ${which}, beyond the limit of streams`)
     } else if (awaited) {
       const droppedBefore = this.#held.dropped
       this.#held.hold(streamId, data.subarray(varintLengthFromFirstByte(data[0])))
@@ -477,10 +477,10 @@ export class H3Connection {
     }
   }
 
-  /** Of a request stream that is not open: may it open later? undefined = it never can. */
+  /** Of a request stream that is not open: may datagrams be kept for it? undefined = it never can open. */
   #mayStillOpen(streamId: number): boolean | undefined {
-    // Only the client opens request streams, and a client knows which it has opened.
-    if (this.role === 'client') return streamId < this.#nextRequestId ? false : undefined
+    // A client knows which requests it has made: what comes for another is for nobody, and dropped (RFC 9297 §2.1).
+    if (this.role === 'client') return false
     if (!this.#seenRequests.isNew(streamId)) return false
     if (this.#goawaySent !== undefined && streamId >= this.#goawaySent) return false
     return streamId < this.#seenRequests.next + 4 * this.limits.maxRequestStreams ? true : undefined

@@ -11,8 +11,13 @@
  */
 import { encodeVarint, varintLength } from '../bytes/varint.ts'
 
-/** The largest quarter stream id: 2^60 - 1. As a number it is not exact, so compare with `>=` 2^60. */
-export const QUARTER_STREAM_ID_LIMIT = 2 ** 60
+/**
+ * Is the quarter stream id in front of a datagram larger than 2^60 - 1, so that four times it is no stream id? Only a varint of
+ * eight bytes can be, and its first byte shows it: two bits of length, then the highest bits of the value.
+ */
+export function isQuarterStreamIdTooLarge(datagram: Uint8Array): boolean {
+  return datagram[0] >= 0xd0
+}
 
 /** The bytes that go before the payload of every datagram of the request on `streamId`. */
 export function encodeQuarterStreamId(streamId: number): Uint8Array {

@@ -270,6 +270,17 @@ describe('the client', () => {
     }
   })
 
+  it('CIP-12 follows the proxy when it assigns other addresses in the same breath', async () => {
+    const other = encodeAddressAssign([{ requestId: 0n, prefix: IpPrefix.parse('10.0.0.9') }])
+    const proxy = await granting((peer, streamId) => {
+      peer.h3.sendData(streamId, other)
+      peer.flush()
+    })
+    const { client } = await connectClient(proxy)
+    expect(client.info.assigned.map(String)).to.deep.equal(['10.0.0.9/32'])
+    expect(client.host.addresses.map(String)).to.deep.equal(['10.0.0.9'])
+  })
+
   it('CIP-19 takes what the proxy assigns when it asks for nothing', async () => {
     const { client, info } = await connectClient(await startServer(), { tunnel: { requestAddresses: [] } })
     expect(info.assigned.length).to.equal(2)

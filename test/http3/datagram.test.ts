@@ -117,11 +117,14 @@ describe('HTTP Datagrams (RFC 9297 §2.1)', () => {
     expect(server.parseDatagram(datagram(0, 1))).to.equal(undefined)
   })
 
-  it('CIP-24 for a request that the client never made are H3_ID_ERROR', () => {
+  it('CIP-24 for a request that the client has not made yet are dropped silently', () => {
     const client = readyClient()
     client.request(CONNECT_IP)
     client.parseDatagram(datagram(4, 1))
-    expect(errors(client.receiveReset(0, 0x100))).to.deep.equal(['connection H3_ID_ERROR'])
+    client.parseDatagram(datagram(4000, 1))
+    expect(client.takeEvents()).to.deep.equal([])
+    expect(client.closed).to.equal(false)
+    expect(client.counters.datagramsDropped).to.equal(2)
   })
 
   it('CIP-24 too short for a quarter stream id are H3_DATAGRAM_ERROR', () => {
@@ -137,6 +140,7 @@ describe('HTTP Datagrams (RFC 9297 §2.1)', () => {
       ['d000000000000000', 'connection H3_DATAGRAM_ERROR'],
       ['ffffffffffffffff', 'connection H3_DATAGRAM_ERROR'],
       ['c010000000000000', 'connection H3_ID_ERROR'],
+      ['cfffffffffffffff', 'connection H3_ID_ERROR'],
     ]) {
       const server = proxy()
       server.parseDatagram(hex(input))
