@@ -36,15 +36,16 @@ const options = program.opts<Options>()
 await runCommand(async () => {
   const client = new MasqueClient(loadClientConfig(options.config))
   try {
-    show('tunnel', await client.connect())
+    const info = await client.connect()
+    show('tunnel', info)
     if (options.ping.length > 0) await pingAll(client)
-    else await stayOpen(client)
+    else await stayOpen(client, info)
   } finally {
     await client.close()
   }
 })
 
-async function stayOpen(client: MasqueClient): Promise<void> {
+async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> {
   goOnWithoutReader()
   const stopped = interrupted()
   client.on('changed', info => show('changed', info))
@@ -60,7 +61,11 @@ async function stayOpen(client: MasqueClient): Promise<void> {
     if (!client.config.reconnect.enabled) client.on('down', reject)
   })
   if (!options.json) console.log('Ctrl-C ends the tunnel.')
-  client.on('up', info => show('up', info))
+  let last = first
+  client.on('up', info => {
+    show('up', info, last)
+    last = info
+  })
   await Promise.race([stopped, lost])
 }
 
@@ -92,16 +97,19 @@ async function pingAll(client: MasqueClient): Promise<void> {
   if (answered === 0) process.exitCode = 1
 }
 
-function show(event: string, info: TunnelInfo): void {
+/** `before`: what the tunnel was before it was lost. */
+function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
   const assigned = info.assigned.map(String)
+  const sameAddresses = before && assigned.join() === before.assigned.map(String).join()
+  const comparison = sameAddresses === undefined ? '' : sameAddresses ? ' (as before)' : ' (others than before)'
   const routes = info.routes.map(describeRoute)
   const dns = info.dns.map(describeDns)
   const nat64Prefixes = info.nat64Prefixes.map(String)
   print(
-    { event, ...info, assigned, routes, dns, nat64Prefixes },
+    { event, ...info, assigned, sameAddresses, routes, dns, nat64Prefixes },
     [
       `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
-      `assigned    ${assigned.join(', ')}`,
+      `assigned    ${assigned.join(', ')}${comparison}`,
       ...(routes.length === 0 ? ['none'] : routes).map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
       ...dns.map((configuration, i) => `${i === 0 ? 'DNS' : '   '}         ${configuration}`),
       ...(nat64Prefixes.length > 0 ? [`NAT64       ${nat64Prefixes.join(', ')}`] : []),

@@ -27,11 +27,14 @@ import { IPV6_DESTINATION_OFFSET, IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
+import type { AddressMemory } from './address-memory.ts'
 import type { PacketProcessor } from './packet-processor.ts'
 
 /** What a tunnel takes from the proxy it belongs to. */
 export interface TunnelContext {
   readonly pools: Partial<Record<IpVersion, AddressPool>>
+  /** Which addresses whom had, to give them the same again. */
+  readonly addressMemory: AddressMemory
   /** What this proxy routes for clients, before the scope of a request narrows it. */
   readonly routes: readonly IpAddressRange[]
   readonly gateway: { v4?: IpAddress; v6?: IpAddress }
@@ -209,6 +212,7 @@ export class ProxyTunnel implements TunnelOwner {
     for (const lease of this.#leases) {
       lease.removeRoute()
       this.#context.pools[lease.address.version]?.release(lease.address)
+      this.#context.addressMemory.remember(this.#identity, lease.address)
     }
     this.#leases.length = 0
     this.#context.processor.detachTunnel(this.tunnel)
@@ -243,12 +247,22 @@ export class ProxyTunnel implements TunnelOwner {
     if (!this.#versions.includes(version)) return undefined
     const held = this.#leases.filter(lease => lease.address.version === version).length
     if (held >= this.#context.maxAddressesPerFamily) return undefined
-    const address = this.#context.pools[version]?.lease(preferred)
+    const address = preferred === undefined ? this.#leaseAgain(version) : this.#context.pools[version]?.lease(preferred)
     if (address === undefined) return undefined
     const removeRoute = this.#context.processor.attachTunnel(address, this.tunnel)
     const lease: Lease = { address, requestId: 0n, removeRoute }
     this.#leases.push(lease)
     return lease
+  }
+
+  /** One that this identity had before, when one of those is free, else any. */
+  #leaseAgain(version: IpVersion): IpAddress | undefined {
+    const pool = this.#context.pools[version]
+    for (const before of this.#context.addressMemory.recall(this.#identity, version)) {
+      const address = pool?.lease(before, { exact: true })
+      if (address !== undefined) return address
+    }
+    return pool?.lease()
   }
 
   #assigned(): AssignedAddress[] {

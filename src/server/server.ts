@@ -29,6 +29,7 @@ import { QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
+import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { type Authorisation, authorise } from './authorise.ts'
 import { certificateIdentity } from './certificate-identity.ts'
@@ -140,6 +141,7 @@ export class MasqueServer {
       servesAuthority: authority => server.#names.includes(authority),
       encapsulations: config.tunnel.encapsulations,
       pools: this.#pools,
+      addressMemory: new AddressMemory(),
       routes: policyRoutes(config.routes),
       gateway,
       processor: this.#processor,

@@ -9,6 +9,7 @@ import { AddressPool } from '../../src/ip/address-pool.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { LogBudget } from '../../src/log/log-budget.ts'
 import { createLogger } from '../../src/log/logger.ts'
+import { AddressMemory } from '../../src/server/address-memory.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
 import { PacketProcessor } from '../../src/server/packet-processor.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
@@ -35,6 +36,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
     servesAuthority: () => true,
     encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
     pools,
+    addressMemory: new AddressMemory(),
     routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),
     gateway,
     processor: new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now }),
