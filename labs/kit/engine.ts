@@ -9,7 +9,7 @@ import { LiveReporter } from './live.ts'
 import { defaultSeed } from './seed.ts'
 import { feedbackOf } from './student-code/feedback.ts'
 import type { StudentCode } from './student-code/student-code.ts'
-import { StudentError } from './student-code/types.ts'
+import { SandboxError, StudentError } from './student-code/types.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task } from './types.ts'
 
 export const DEFAULT_TIMEOUT_MS = 40_000
@@ -175,6 +175,15 @@ function answersFor(task: Task, exercises: string): Record<string, string> {
 function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedback {
   if (isCheckFailure(error) || error instanceof AnswerFileError) {
     return { passed: false, read: task.reading, ...error.feedback }
+  }
+  if (error instanceof SandboxError) {
+    return {
+      passed: false,
+      broken: true,
+      expected: 'the sandbox in which your code runs to work; that it does not is no fault of yours',
+      found: `${error.message}. Run the check again; if it stays like this, show it to whoever looks after this machine`,
+      read: [],
+    }
   }
   if (error instanceof StudentError) return { passed: false, read: task.reading, ...feedbackOf(error) }
   const last = steps.findLast(step => step.state === 'failed')

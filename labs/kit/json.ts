@@ -42,6 +42,7 @@ export function resultsJson(lab: Lab, mode: CheckMode, tasks: readonly Task[], r
     tasks: results.map(({ task, passed, feedback, steps, live, ms }) => ({
       ...identity(tasks.find(candidate => candidate.id === task)!),
       passed,
+      ...(feedback.broken && { broken: true }),
       expected: feedback.expected,
       found: feedback.found,
       ...(feedback.misconception === undefined ? {} : { misconception: feedback.misconception }),

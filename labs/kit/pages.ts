@@ -81,7 +81,7 @@ export function feedbackLines(result: TaskResult, width: number, marks: { good: 
   const { feedback } = result
   const verdict: Span = feedback.passed
     ? { text: `${marks.good}Solved`, style: 'good' }
-    : { text: `${marks.bad}Not yet`, style: 'bad' }
+    : { text: `${marks.bad}${result.feedback.broken ? 'Could not be checked' : 'Not yet'}`, style: 'bad' }
   const lines: Line[] = [[verdict, { text: `  (checked in ${formatMs(result.ms)})`, style: 'muted' }]]
   const failed = result.steps.find(step => step.state === 'failed')
   if (failed) lines.push(...labelled('Step', [{ text: failed.text }], width))

@@ -191,7 +191,7 @@ export async function printChecks(
     ...(signal ? { signal } : {}),
     onEvent(event) {
       if (event.type !== 'finished') return
-      store.recordCheck(lab.id, event.task.id, event.result.passed)
+      if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed)
       if (json) return
       printResult(lab, event.task, event.result, out)
       if (panel) printPanel(panel, event.task, event.result, out)

@@ -87,6 +87,8 @@ export interface Feedback {
   /** The idea behind the mistake, when the check recognises it. */
   misconception?: string
   read: readonly Reading[]
+  /** Something of the platform's own has failed: this says nothing about the student's work. */
+  broken?: true
 }
 
 /** What is said when an expectation is not met. */

@@ -59,7 +59,7 @@ export class WorkerRunner implements Runner {
         resolve({
           task: task.id,
           passed: false,
-          feedback: { passed: false, expected: 'the check to run to its end', found, read: task.reading },
+          feedback: { passed: false, broken: true, expected: 'the check to run to its end', found, read: task.reading },
           steps: [],
           live: NOTHING_YET,
           ms: performance.now() - startedAt,

@@ -34,6 +34,7 @@ const commands = {
   'netem-kernel': './netem-kernel.ts',
   experiment: './experiment.ts',
   'test-interop': '../../interop/run.ts',
+  'test-nodes': '../../test/nodes/run.ts',
   'test-netem': '../../netem/agreement/run.ts',
   'test-conformance-mutants': '../../test/conformance-mutants/run.ts',
 }

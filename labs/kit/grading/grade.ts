@@ -85,6 +85,7 @@ async function gradeOne(subject: Subject, runner: Runner, options: GradeOptions)
       if (isBroken(found.feedback)) found = await check()
       if (isBroken(found.feedback)) result.problems.push(`${task.id}: ${found.feedback.found}`)
       const graded: TaskResult = { task: task.id, passed: found.passed, points: found.passed ? task.points : 0 }
+      if (isBroken(found.feedback)) graded.broken = true
       if (!found.passed) graded.feedback = settledFeedback(found.feedback)
       if (options.times) graded.ms = Math.round(found.ms)
       result.tasks.push(graded)
@@ -99,9 +100,9 @@ async function gradeOne(subject: Subject, runner: Runner, options: GradeOptions)
   return result
 }
 
-/** The worker, not the student's code, has come to an end. */
+/** The worker or the sandbox, not the student's code, has failed. */
 function isBroken(feedback: Feedback): boolean {
-  return feedback.found.startsWith('the process that runs it ')
+  return feedback.broken === true
 }
 
 /** What is not as it has to be with something that the labs bring along. */

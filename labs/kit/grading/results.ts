@@ -49,6 +49,8 @@ export interface Result {
 export interface TaskResult {
   task: string
   passed: boolean
+  /** It could not be checked: something of the platform's own failed, twice. */
+  broken?: true
   points: number
   /** Of a task that was not passed. */
   feedback?: { expected: string; found: string; misconception?: string; read: string[] }

@@ -94,7 +94,7 @@ function marks(lab: LabSummary, result: Result): string {
   return lab.tasks
     .map(({ id }) => {
       const task = result.tasks.find(candidate => candidate.task === id)
-      return ` ${task === undefined ? '?' : task.passed ? PASSED : FAILED}`
+      return ` ${task === undefined || task.broken ? '?' : task.passed ? PASSED : FAILED}`
     })
     .join(' ')
 }

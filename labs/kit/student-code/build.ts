@@ -8,7 +8,7 @@ import { SourceMap } from 'node:module'
 import { isAbsolute, join, normalize, posix, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
-import { StudentError } from './types.ts'
+import { SandboxError, StudentError } from './types.ts'
 
 /** The compiler goes as deep as a file is nested, so this bounds what it takes. */
 const MAX_FILE_BYTES = 128 * 1024
@@ -50,7 +50,7 @@ export function readSubmitted(folder: string, file: string): string {
   return readFileSync(at, 'utf8')
 }
 
-/** Throws `StudentError` of the kinds `missing-file` and `compile`. */
+/** Throws `StudentError` of the kinds `missing-file` and `compile`; `SandboxError` when there is no compiler to ask. */
 export async function buildStudentFile(folder: string, file: string): Promise<BuiltFile> {
   const sources = new Map<string, string>()
   const entry = posix.normalize(file.replaceAll('\\', '/'))
@@ -76,7 +76,7 @@ export async function buildStudentFile(folder: string, file: string): Promise<Bu
       plugins: [submittedFiles(folder, sources)],
     })
   } catch (error) {
-    throw compileError(error, entry, sources)
+    throw await compileError(error, entry, sources)
   }
   const [map, code] = ['.map', '.js'].map(end => result.outputFiles.find(output => output.path.endsWith(end))!.text)
   const sourceMap = new SourceMap(JSON.parse(map!))
@@ -140,12 +140,21 @@ function submittedFiles(folder: string, sources: Map<string, string>): esbuild.P
   }
 }
 
-function compileError(error: unknown, entry: string, sources: Map<string, string>): StudentError {
+async function compileError(
+  error: unknown,
+  entry: string,
+  sources: Map<string, string>,
+): Promise<StudentError | SandboxError> {
   const failure = error as Partial<esbuild.BuildFailure>
   const first = failure.errors?.[0]
   if (!first) {
     // The compiler itself gave up (its process has ended); the next file gets a new one.
     void esbuild.stop()
+    const works = await esbuild.transform('1').then(
+      () => true,
+      () => false,
+    )
+    if (!works) return new SandboxError(`the compiler for student code does not work: ${firstLine(error)}`)
     return new StudentError('compile', `${entry} cannot be compiled: the compiler gave up on it`, { file: entry })
   }
   const file = first.location ? first.location.file.replace(/^student:/, '') : entry
@@ -165,6 +174,10 @@ function compilerText(text: string): string {
   return text
 }
 
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!
+}
+
 let host: Promise<string> | undefined
 
 /** The script of the child process, bundled once. */
@@ -181,7 +194,12 @@ export function hostScript(): Promise<string> {
       minify: true,
       logLevel: 'silent',
     })
-    .then(result => result.outputFiles[0]!.text)
+    .then(
+      result => result.outputFiles[0]!.text,
+      error => {
+        throw new SandboxError(`the process for student code cannot be prepared: ${firstLine(error)}`)
+      },
+    )
   host.catch(() => {
     host = undefined
   })

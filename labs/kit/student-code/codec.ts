@@ -5,10 +5,15 @@
  * can be read without trusting its writer. What JSON cannot say is an array that begins with a tag:
  *
  *     ["u"]  ["n", "NaN"]  ["i", "123"]  ["b", "Uint8Array", base64]  ["a", …items]  ["o", [key, value]…]
- *     ["m", [key, value]…]  ["s", …items]  ["d", milliseconds]
+ *     ["m", [key, value]…]  ["s", …items]  ["d", milliseconds]  ["d", null] (no date)
+ *
+ * An item ["h"] of an array is a hole: nothing is there, not even undefined.
  */
+import { MAX_FRAME_BYTES } from './frames.ts'
 
 const MAX_DEPTH = 100
+/** An item takes two bytes at least. */
+const MAX_LENGTH = MAX_FRAME_BYTES / 2
 
 const VIEWS = {
   Int8Array,
@@ -54,15 +59,27 @@ export function toWire(value: unknown, path = 'the value', above: readonly objec
   if (ArrayBuffer.isView(object)) {
     const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength)
     const type = Object.keys(VIEWS).find(name => object instanceof VIEWS[name as keyof typeof VIEWS])
+    if (type === undefined && !(object instanceof DataView)) {
+      throw new NotCloneable(`${path} is a ${object.constructor.name}, which cannot be handed to another process`)
+    }
     return ['b', type ?? 'Uint8Array', bytes.toString('base64')]
   }
   if (object instanceof ArrayBuffer) return ['b', 'Uint8Array', Buffer.from(object).toString('base64')]
-  if (Array.isArray(object)) return ['a', ...object.map((item, i) => toWire(item, `${path}[${i}]`, inside))]
+  if (Array.isArray(object)) {
+    if (object.length > MAX_LENGTH) {
+      throw new NotCloneable(`${path} has ${object.length} elements; at most ${MAX_LENGTH} can be handed over`)
+    }
+    const wire: unknown[] = ['a']
+    for (let i = 0; i < object.length; i++) {
+      wire.push(i in object ? toWire(object[i], `${path}[${i}]`, inside) : ['h'])
+    }
+    return wire
+  }
   if (object instanceof Map) {
     return ['m', ...[...object].map(([key, item]) => [toWire(key, path, inside), toWire(item, path, inside)])]
   }
   if (object instanceof Set) return ['s', ...[...object].map(item => toWire(item, path, inside))]
-  if (object instanceof Date) return ['d', object.getTime()]
+  if (object instanceof Date) return ['d', Number.isNaN(object.getTime()) ? null : object.getTime()]
   if (object instanceof Promise) throw new NotCloneable(`${path} is a Promise: is an await missing?`)
   const entries = Object.entries(object)
   if (object instanceof Error) entries.unshift(['name', object.name], ['message', object.message])
@@ -106,14 +123,20 @@ export function fromWire(wire: unknown, depth = 0): unknown {
       if (bytes.length % View.BYTES_PER_ELEMENT !== 0) throw new TypeError('not a value')
       return new View(bytes.buffer)
     }
-    case 'a':
-      return rest.map(item => fromWire(item, depth + 1))
+    case 'a': {
+      const array = new Array<unknown>(rest.length)
+      rest.forEach((item, i) => {
+        if (!isHole(item)) array[i] = fromWire(item, depth + 1)
+      })
+      return array
+    }
     case 'm':
       return new Map(rest.map(pair).map(([key, value]) => [fromWire(key, depth + 1), value]))
     case 's':
       return new Set(rest.map(item => fromWire(item, depth + 1)))
     case 'd':
-      return new Date(Number(rest[0]))
+      if (rest[0] !== null && typeof rest[0] !== 'number') throw new TypeError('not a value')
+      return new Date(rest[0] ?? Number.NaN)
     case 'o': {
       const object: Record<string, unknown> = {}
       for (const [key, value] of rest.map(pair)) {
@@ -126,4 +149,8 @@ export function fromWire(wire: unknown, depth = 0): unknown {
     default:
       throw new TypeError('not a value')
   }
+}
+
+function isHole(wire: unknown): boolean {
+  return Array.isArray(wire) && wire.length === 1 && wire[0] === 'h'
 }

@@ -7,8 +7,11 @@
  * files, no child processes, no threads), and its parent ends it when it takes too much of anything (sandbox.ts).
  *
  * It is bundled into one script and given to `node -e`, so that the child need not be allowed to read any file.
+ *
+ * Questions come on standard input, replies leave through descriptor 3. No `net.Socket` is made for either: from Node 26 on, that takes
+ * the right to use the network, which student code must not have. Replies are written synchronously, so that everything about
+ * one call has left the process before the next one gets a chance never to end.
  */
-import { Socket } from 'node:net'
 import { compileFunction } from 'node:vm'
 import { fromWire, NotCloneable, toWire } from './codec.ts'
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
@@ -16,7 +19,7 @@ import type { Reply, Request, WireError } from './protocol.ts'
 
 /**
  * None that leads to sockets, files or threads. `events` is not among them: whoever changes `EventEmitter.prototype` is
- * handed this file's own socket.
+ * handed this file's own standard input.
  */
 const MODULES = ['assert', 'assert/strict', 'buffer', 'path', 'string_decoder', 'url', 'util'] as const
 
@@ -35,13 +38,23 @@ const GLOBALS = new Set(
 
 /** What this file needs itself is taken before any student's code can have changed it. */
 const realProcess = process
-const pipe = new Socket({ fd: 3, readable: true, writable: true })
+const questions = process.stdin
+const REPLIES = 3
 const { writeSync } = process.getBuiltinModule('node:fs')
 const { inspect } = process.getBuiltinModule('node:util')
 const provided = new Map(MODULES.map(name => [name as string, process.getBuiltinModule(`node:${name}`)]))
 
 function send(reply: Reply): void {
-  pipe.write(encodeFrame(reply))
+  write(encodeFrame(reply))
+}
+
+function write(frame: Uint8Array): void {
+  try {
+    for (let done = 0; done < frame.length; ) done += writeSync(REPLIES, frame, done)
+  } catch {
+    // The check has gone, and with it any reason to be here.
+    realProcess.exit(0)
+  }
 }
 
 /** A console that writes and can do nothing else. */
@@ -144,7 +157,7 @@ function reply(id: number, value: unknown, name: string): void {
         `what ${name} returned takes ${frame.length} bytes; at most ${MAX_FRAME_BYTES} can be handed over`,
       )
     }
-    pipe.write(frame)
+    write(frame)
   } catch (error) {
     const notCloneable = error instanceof NotCloneable
     send({ id, error: notCloneable ? { kind: 'not-cloneable', message: error.message } : describe(error, 'threw') })
@@ -168,8 +181,6 @@ async function callEach(id: number, name: string, argLists: unknown[], target: u
     } catch (error) {
       send({ id, error: describe(error, 'threw') })
     }
-    // Everything about this call has left the process before the next one gets a chance never to end.
-    if (pipe.writableLength > 0) await new Promise(resolve => pipe.write('', resolve))
   }
 }
 
@@ -229,14 +240,14 @@ async function obey(request: Request): Promise<void> {
 
 closeTheDoors()
 const frames = new FrameReader()
-pipe.on('data', (piece: Buffer) => {
+questions.on('data', (piece: Buffer) => {
   for (const message of frames.push(piece)) void obey(message as Request)
 })
-// The check has gone, and with it any reason to be here.
-pipe.on('close', () => realProcess.exit(0))
-pipe.on('error', () => realProcess.exit(0))
+questions.on('close', () => realProcess.exit(0))
+questions.on('error', () => realProcess.exit(0))
 // Thrown after its function has returned, by a timer or in a promise that nobody waits for.
 realProcess.on('uncaughtException', error => {
-  pipe.write(encodeFrame({ id: -1, error: describe(error, 'threw') }), () => realProcess.exit(1))
+  send({ id: -1, error: describe(error, 'threw') })
+  realProcess.exit(1)
 })
 send({ id: 0, ready: true })

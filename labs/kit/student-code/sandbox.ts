@@ -4,7 +4,7 @@
  * | what                      | by                                                                  |
  * | ------------------------- | ------------------------------------------------------------------- |
  * | files, processes, threads | Node's permission model: none                                       |
- * | environment, input        | empty                                                               |
+ * | environment               | empty                                                               |
  * | time                      | CPU time of a call where it can be read, else wall-clock time; SIGKILL |
  * | memory                    | V8's heap limit; resident memory, looked at all the time; SIGKILL    |
  * | output                    | counted; the beginning is kept; SIGKILL                             |
@@ -12,7 +12,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import type { Duplex, Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { hostScript } from './build.ts'
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
 import type { Request, WireError } from './protocol.ts'
@@ -41,14 +41,16 @@ export const DEFAULT_LIMITS: Limits = {
 
 const KEPT_OUTPUT_BYTES = 64 * 1024
 const WATCH_MS = 25
+/** Starting Node takes some tens of milliseconds. It does not get longer than this, whoever else needs the machine. */
+const START_MS = 60_000
 const RESERVED_MB = 3072
 const WORKING_CPU_MS = 250
 const TICKS_PER_SECOND = 100
 const PAGE_BYTES = 4096
 
-/** Why the process is gone. */
+/** Why the process is gone. `sandbox`: nothing that student code has done. */
 export interface End {
-  kind: 'timeout' | 'memory' | 'exited' | 'output' | 'threw'
+  kind: 'timeout' | 'memory' | 'exited' | 'output' | 'threw' | 'sandbox'
   message: string
   error?: WireError
 }
@@ -74,7 +76,7 @@ process.on('exit', () => {
 export class Sandbox {
   readonly limits: Limits
   #child: ChildProcess
-  #pipe: Duplex
+  #questions: Writable
   #frames = new FrameReader()
   #pending = new Map<number, Pending>()
   #nextId = 1
@@ -87,6 +89,8 @@ export class Sandbox {
   #startedAt = performance.now()
   #busySince: number | undefined
   #busyMs = 0
+  /** When it was last looked at. */
+  #cpuMs = 0
 
   static async start(limits: Partial<Limits> = {}): Promise<Sandbox> {
     return new Sandbox(await hostScript(), { ...DEFAULT_LIMITS, ...limits })
@@ -109,26 +113,19 @@ export class Sandbox {
     const cpuSeconds = Math.ceil(limits.totalMs / 1000) + 5
     const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + RESERVED_MB) * 1024}; ulimit -n 64; exec "$@"`
     const [command, ...args] = process.platform === 'win32' ? node : ['/bin/sh', '-c', rlimits, 'sh', ...node]
-    this.#child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/' })
-    this.#pipe = this.#child.stdio[3] as Duplex
+    this.#child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/' })
+    this.#questions = this.#child.stdin as Writable
+    const replies = this.#child.stdio[3] as Readable
     running.add(this)
 
     this.#exited = new Promise(resolve => {
       this.#child.once('error', error => {
-        this.#finish({ kind: 'exited', message: `its process could not be started: ${error.message}` })
+        this.#finish({ kind: 'sandbox', message: `the process for student code cannot be started: ${error.message}` })
         resolve()
       })
       // Not 'exit': what the process said last is still in the pipes then.
       this.#child.once('close', (code, signal) => {
-        const memory = signal === 'SIGABRT' || code === 134 || /heap out of memory/.test(this.output)
-        this.#finish(
-          memory
-            ? { kind: 'memory', message: `it took more than ${limits.heapMb} MB of heap` }
-            : {
-                kind: 'exited',
-                message: signal ? `its process was ended by ${signal}` : `it ended its process (exit status ${code})`,
-              },
-        )
+        this.#finish(this.#whyItEnded(code, signal))
         resolve()
       })
     })
@@ -136,8 +133,8 @@ export class Sandbox {
       stream.on('data', (piece: Buffer) => this.#print(piece))
       stream.on('error', () => {})
     }
-    this.#pipe.on('data', (piece: Buffer) => this.#read(piece))
-    this.#pipe.on('error', () => {})
+    replies.on('data', (piece: Buffer) => this.#read(piece))
+    for (const stream of [this.#questions, replies]) stream.on('error', () => {})
     this.#watch = setInterval(() => this.#look(), WATCH_MS)
   }
 
@@ -170,7 +167,7 @@ export class Sandbox {
       if (this.#pending.size === 0) this.#busySince = startedAt
       const since = { outcomes: 0, at: startedAt, cpuMs: this.#usage()?.cpuMs ?? 0 }
       this.#pending.set(id, { outcomes: [], count, since, settle })
-      this.#pipe.write(frame)
+      this.#questions.write(frame)
       if (count === 0) this.#settle(id)
     })
   }
@@ -200,6 +197,9 @@ export class Sandbox {
     const { id, value, error, all, ready } = message as Record<string, unknown>
     if (id === 0 && ready === true) {
       this.#readyAt ??= performance.now()
+      // What was asked meanwhile has not run yet.
+      const cpuMs = this.#usage()?.cpuMs ?? 0
+      for (const { since } of this.#pending.values()) Object.assign(since, { at: this.#readyAt, cpuMs })
       return
     }
     if (error !== undefined && !isWireError(error)) throw new TypeError('not a reply')
@@ -238,6 +238,33 @@ export class Sandbox {
     for (const id of [...this.#pending.keys()]) this.#settle(id, { end })
   }
 
+  /** It ended, and nobody here has ended it. */
+  #whyItEnded(code: number | null, signal: NodeJS.Signals | null): End {
+    const { limits } = this
+    if (this.#readyAt === undefined) {
+      const said = this.output.trim().split('\n').slice(0, 3).join(' ')
+      const how = signal ?? `exit status ${code}`
+      return {
+        kind: 'sandbox',
+        message: `the process for student code ended before it was ready, on Node ${process.versions.node} (${how})${said === '' ? '' : `: ${said}`}`,
+      }
+    }
+    if (signal === 'SIGABRT' || code === 134 || /heap out of memory/.test(this.output))
+      return { kind: 'memory', message: `it took more than ${limits.heapMb} MB of heap` }
+    if (signal === 'SIGXCPU' || (signal === 'SIGKILL' && this.#cpuMs >= limits.totalMs))
+      return { kind: 'timeout', message: `all calls together took more than ${limits.totalMs / 1000} s` }
+    // Its code has no way to send a signal. These come from outside: from a kernel that is out of memory, from an administrator.
+    if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP')
+      return {
+        kind: 'sandbox',
+        message: `the process for student code was ended from outside (${signal}); this machine may have run out of memory`,
+      }
+    return {
+      kind: 'exited',
+      message: signal ? `its process was ended by ${signal}` : `it ended its process (exit status ${code})`,
+    }
+  }
+
   #print(piece: Buffer): void {
     const room = KEPT_OUTPUT_BYTES - this.#printed
     if (room > 0) this.#output.push(Buffer.from(piece.subarray(0, room)))
@@ -255,6 +282,12 @@ export class Sandbox {
       return
     }
     const now = performance.now()
+    this.#cpuMs = usage?.cpuMs ?? this.#cpuMs
+    if (this.#readyAt === undefined) {
+      const message = `the process for student code was not ready after ${START_MS / 1000} s; this machine is too busy`
+      if (now - this.#startedAt > START_MS) this.#finish({ kind: 'sandbox', message })
+      return
+    }
     for (const pending of this.#pending.values()) {
       const { since, outcomes } = pending
       if (outcomes.length !== since.outcomes) {

@@ -5,6 +5,7 @@ import type { WireError } from './protocol.ts'
 import { type Ask, type End, type Limits, Sandbox, type WireOutcome } from './sandbox.ts'
 import {
   type Outcome,
+  SandboxError,
   STUDENT_ERROR_KINDS,
   type StudentCode,
   StudentError,
@@ -14,7 +15,7 @@ import {
 } from './types.ts'
 
 export type { Outcome, StudentCode, StudentErrorKind, StudentObject } from './types.ts'
-export { StudentError } from './types.ts'
+export { SandboxError, StudentError } from './types.ts'
 
 export interface StudentCodeOptions {
   /** Where the student's files are. */
@@ -125,6 +126,7 @@ class SandboxedCode implements StudentCode {
     const result: Outcome<T>[] = []
     for (const outcome of outcomes) result.push(await this.#outcome<T>(outcome, file, what, sandbox))
     if (end && result.length < count) {
+      if (end.kind === 'sandbox') throw new SandboxError(end.message)
       const error = await this.#endError(end, file, what, sandbox)
       while (result.length < count) result.push({ ok: false, error })
     }
@@ -153,7 +155,8 @@ class SandboxedCode implements StudentCode {
 
   async #endError(end: End, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
     if (end.error) return await this.#error(end.error, file, `what ${what} had left running`, sandbox)
-    return new StudentError(end.kind, end.message, { file, during: what, ...printed(sandbox) })
+    const kind = end.kind === 'sandbox' ? 'exited' : end.kind
+    return new StudentError(kind, end.message, { file, during: what, ...printed(sandbox) })
   }
 
   /** Where in the student's own file that was. */

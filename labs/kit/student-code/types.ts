@@ -81,6 +81,14 @@ export interface StudentErrorDetails {
 }
 
 /**
+ * What went wrong in the sandbox itself, and not in the student's code: it could not be started, or something outside ended it. The
+ * message is one sentence. Whoever catches it blames nobody.
+ */
+export class SandboxError extends Error {
+  override name = 'SandboxError'
+}
+
+/**
  * What went wrong in the student's code. `message` is what their code threw, as it is, for the kinds `threw` and
  * `import`, else a sentence about what happened; feedback.ts puts the whole into words for the student.
  */

@@ -438,7 +438,7 @@ function useTaskScreen(options: TaskScreenOptions) {
       if (stop.signal.aborted) return
       check.current = undefined
       setRunning(undefined)
-      store.recordCheck(lab.id, task.id, result.passed)
+      if (!result.feedback.broken) store.recordCheck(lab.id, task.id, result.passed)
       setResults(old => ({ ...old, [task.id]: result }))
       setFollow(true)
       refresh()

@@ -154,7 +154,7 @@ describe('what check-solutions insists on', () => {
   it('is that a check whose process has ended is run again, and is not the fault of a student', async () => {
     const [lab] = await loadLabs()
     let runs = 0
-    const gone = { found: 'the process that runs it ended (SIGKILL)' }
+    const gone = { broken: true as const, found: 'the process that runs it ended (SIGKILL)' }
     const subject: Subject = {
       kind: 'submission',
       name: 'ada',

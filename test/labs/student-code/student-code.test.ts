@@ -1,8 +1,11 @@
-import { symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { runCheck } from '../../../labs/kit/engine.ts'
 import { feedbackOf } from '../../../labs/kit/student-code/feedback.ts'
-import { openStudentCode, StudentError } from '../../../labs/kit/student-code/student-code.ts'
+import { openStudentCode, SandboxError, StudentError } from '../../../labs/kit/student-code/student-code.ts'
+import { failure, until } from '../../support/loopback.ts'
+import { sampleLab, sampleRoot, sampleTask } from '../kit/sample-lab.ts'
 import { exerciseFolder, type Folder } from './sandbox-folder.ts'
 
 async function errorOf(promise: Promise<unknown>): Promise<StudentError> {
@@ -258,6 +261,76 @@ describe('student code', () => {
     folder.write('good.ts', `export const f = () => 1`)
     for (const file of ['brackets.ts', 'signs.ts']) await errorOf(folder.open().call(file, 'f'))
     expect(await folder.open().call('good.ts', 'f')).to.equal(1)
+  })
+
+  describe('is not blamed for what goes wrong in the sandbox itself:', () => {
+    const sandboxError = async (promise: Promise<unknown>): Promise<SandboxError> =>
+      await failure(promise, SandboxError)
+    const { execPath } = process
+    afterEach(() => {
+      process.execPath = execPath
+    })
+    /** A program in the place of Node. */
+    const instead = (script: string): string => {
+      folder.write('node', `#!/bin/sh\n${script}\n`)
+      chmodSync(join(folder.path, 'node'), 0o755)
+      return join(folder.path, 'node')
+    }
+
+    it('a process that ends before it is ready', async () => {
+      folder.write('a.ts', `export const f = () => 1`)
+      for (const script of [
+        'echo "Error: Access to this API has been restricted" >&2; exit 1',
+        'exit 0',
+        'kill -ABRT $$',
+      ]) {
+        process.execPath = instead(script)
+        const error = await sandboxError(folder.open().call('a.ts', 'f'))
+        expect(error.message).to.match(/^the process for student code ended before it was ready, on Node [0-9.]+ \(/)
+      }
+      process.execPath = instead('echo "Error: no network" >&2; exit 1')
+      expect((await sandboxError(folder.open().call('a.ts', 'f'))).message).to.match(
+        /exit status 1\): Error: no network$/,
+      )
+    })
+
+    it('a process that cannot be started', async () => {
+      folder.write('a.ts', `export const f = () => 1`)
+      process.execPath = join(folder.path, 'none')
+      await sandboxError(folder.open().batch('a.ts', 'f', [[], []]))
+    })
+
+    it('a process that something outside has ended', async function () {
+      if (!existsSync('/proc/self/task')) this.skip()
+      folder.write('a.ts', `export const f = () => new Promise(() => {})`)
+      const children = (): string => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+      const before = children().split(' ')
+      const waiting = sandboxError(folder.open().call('a.ts', 'f'))
+      const child = () =>
+        children()
+          .split(' ')
+          .find(pid => pid !== '' && !before.includes(pid))
+      await until(() => child() !== undefined && /masque|-e/.test(readFileSync(`/proc/${child()}/cmdline`, 'latin1')))
+      // Once it is ready: then it is waiting for a promise.
+      await new Promise(resolve => setTimeout(resolve, 500))
+      process.kill(Number(child()), 'SIGKILL')
+      expect((await waiting).message).to.match(
+        /^the process for student code (was ended from outside|ended before it was ready)/,
+      )
+    })
+
+    it('and the feedback says so, in a check', async () => {
+      process.execPath = instead('exit 1')
+      const place = sampleRoot()
+      writeFileSync(join(place.exercises, 'a.ts'), `export const f = () => 1`)
+      const task = sampleTask({
+        check: async ({ student }) => await student.call('a.ts', 'f'),
+      })
+      const result = await runCheck(sampleLab([task]), task, { root: place.root, mode: 'unattended' })
+      place.remove()
+      expect(result.feedback).to.include({ passed: false, broken: true })
+      expect(result.feedback.expected).to.match(/no fault of yours/)
+    })
   })
 
   it('is closed with the check that it belongs to', async () => {
