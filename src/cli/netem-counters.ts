@@ -2,7 +2,7 @@
 
 import type { EmulatorCounters } from '../link/emulator.ts'
 import type { LinkCounters } from '../link/link-direction.ts'
-import { bitrate } from './netem-show.ts'
+import { bitrate, wrap } from './netem-show.ts'
 
 const ROWS: [name: string, key: keyof LinkCounters][] = [
   ['offered', 'offered'],
@@ -47,7 +47,7 @@ export function counterTable(
     if (i > 0) lines.push('')
     lines.push(...block(columns.slice(i, i + atOnce), options.elapsedMs, options.brief === true))
   }
-  return [...lines, '', ...remarks(now)]
+  return [...lines, '', ...remarks(now).flatMap(remark => fit(remark, options.width))]
 }
 
 function block(columns: Column[], elapsedMs: number, isBrief: boolean): string[] {
@@ -72,6 +72,11 @@ function block(columns: Column[], elapsedMs: number, isBrief: boolean): string[]
     ),
     line('payload', columns.map(rate)),
   ]
+}
+
+/** Lines that fit; one that does already keeps its blanks. */
+function fit(remark: string, width: number): string[] {
+  return remark.length <= width ? [remark] : wrap(remark, width).split('\n')
 }
 
 /** What is not about the link itself, and what somebody should know who measures. */
