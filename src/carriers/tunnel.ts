@@ -12,6 +12,7 @@ import { ConnectIpError } from '../connect-ip/errors.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
+import { fragmentIpv4 } from '../ip/fragment.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import type { Carrier, CarrierHandler } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
@@ -86,13 +87,15 @@ export class Tunnel implements CarrierHandler {
    */
   sendPacket(packet: Uint8Array, forwarded: boolean): Drop | undefined {
     if (this.#closed) return undefined
-    const mtu = this.carrier.mtu
-    const drop = packet.length > mtu ? this.session.tooBig(packet, mtu) : this.session.checkOutbound(packet, forwarded)
+    const { mtu } = this.carrier
+    this.session.mtu = mtu
+    const drop = this.session.checkOutbound(packet, forwarded)
     if (drop !== undefined) {
       this.#count(drop.reason)
       return drop
     }
-    this.#transmit(packet)
+    if (packet.length <= mtu) this.#transmit(packet)
+    else for (const fragment of fragmentIpv4(packet, mtu)) this.#transmit(fragment)
     return undefined
   }
 

@@ -12,12 +12,16 @@
  */
 
 import type { IpAddress, IpVersion } from '../ip/address.ts'
-import { type IcmpErrorKind, icmpError } from '../ip/icmp-error.ts'
+import { mayFragment } from '../ip/fragment.ts'
+import { ipv6HeaderProblem } from '../ip/header-problem.ts'
+import { type IcmpErrorKind, icmpError, ipv4OptionError, ipv6HeaderError } from '../ip/icmp-error.ts'
 import { Icmpv6Type } from '../ip/icmpv6.ts'
 import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../ip/ipv4.ts'
+import { inspectIpv4Options } from '../ip/ipv4-options.ts'
 import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../ip/ipv6.ts'
 import { decrementHopCount, hopCountOf, payloadOffset, protocolOf, validatePacket } from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import { IpProtocol } from '../ip/protocol.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
 import { answerLinkLocalEcho } from './link-local-echo.ts'
 import { ALL_NODES, ALL_ROUTERS, isAddressAt, isLinkLocalUnicast, staysOnLink } from './link-scope.ts'
@@ -115,8 +119,8 @@ export class Forwarding {
   /** ICMP errors that were made, and that were not because of the rate limit. */
   icmpErrors = 0
   icmpErrorsSuppressed = 0
-  /** The largest packet that fits through the tunnel, in bytes; 0: not limited, or checked by the caller. */
-  mtu = 0
+  /** The largest packet that fits through the tunnel, in bytes. */
+  mtu = Number.POSITIVE_INFINITY
 
   readonly #options: ForwardingOptions
   readonly #isProxy: boolean
@@ -189,6 +193,8 @@ export class Forwarding {
       return this.#dropWithError(DropReason.SOURCE_POLICY, packet, side)
     }
     if (!isForUs) {
+      const refused = this.#checkOptions(packet, side)
+      if (refused !== undefined) return refused
       const match = side.localRoutes.match(packet, destination, protocol)
       if (match === 'no') return this.#dropWithError(DropReason.NO_ROUTE, packet, side)
       if (match === 'other-protocol') return this.#dropWithError(DropReason.PROHIBITED, packet, side)
@@ -209,6 +215,11 @@ export class Forwarding {
    * its hop count has been decremented in place (§7.2: "upon encapsulation but not upon decapsulation"). A packet that
    * is dropped is not changed. An ICMP packet in the answer goes back to where the packet came from.
    * Allocates nothing when the answer is yes.
+   *
+   * A packet that passes and is longer than `mtu` is to be sent in pieces: an IPv4 packet with DF = 0 (see ip/fragment.ts).
+   *
+   * The order is that of a router (RFC 1812 §5.2.1.2): where does it go, may it go there, is its hop count used up, does it
+   * fit. A sender thus hears first what no smaller packet would change.
    */
   checkOutbound(packet: Uint8Array, forwarded: boolean): Drop | undefined {
     if (validatePacket(packet) !== undefined) return this.#drop(DropReason.MALFORMED)
@@ -222,7 +233,7 @@ export class Forwarding {
       // Our own echo request to whoever is at the other end (§7.2) is the one packet of this kind with a use.
       const isProbe = !forwarded && isIcmp && this.#isForEveryNode(packet, side)
       if (!isProbe) return this.#drop(DropReason.LINK_SCOPE)
-      return this.#exceedsMtu(packet) ? this.#dropWithError(DropReason.TOO_BIG, packet, side, this.mtu) : undefined
+      return packet.length > this.mtu ? this.#dropWithError(DropReason.TOO_BIG, packet, side, this.mtu) : undefined
     }
     if (staysOnLink(side.version, packet, source)) return this.#drop(DropReason.LINK_SCOPE)
 
@@ -231,6 +242,8 @@ export class Forwarding {
     if (!isFromUs && !isIcmpFromProxy && !side.localRoutes.covers(packet, source)) {
       return this.#dropWithError(DropReason.SOURCE_POLICY, packet, side)
     }
+    const refused = this.#checkOptions(packet, side)
+    if (refused !== undefined) return refused
     const isForPeer = side.peerAddresses.containsBytes(packet, destination)
     if (!isForPeer) {
       const match = side.peerRoutes.match(packet, destination, protocol)
@@ -246,18 +259,11 @@ export class Forwarding {
     }
 
     if (forwarded && hopCountOf(packet) <= 1) return this.#dropWithError(DropReason.HOP_LIMIT, packet, side)
-    if (this.#exceedsMtu(packet)) return this.#dropWithError(DropReason.TOO_BIG, packet, side, this.mtu)
+    if (packet.length > this.mtu && !mayFragment(packet)) {
+      return this.#dropWithError(DropReason.TOO_BIG, packet, side, this.mtu)
+    }
     if (forwarded) decrementHopCount(packet)
     return undefined
-  }
-
-  /**
-   * The carrier found that the packet does not fit; `mtu` is what would, in bytes. The error is made for IPv4 packets that
-   * may be fragmented as well: tunnels do not fragment, and the sender's path MTU discovery can still make use of it.
-   */
-  tooBig(packet: Uint8Array, mtu: number): Drop {
-    if (validatePacket(packet) !== undefined) return this.#drop(DropReason.MALFORMED)
-    return this.#dropWithError(DropReason.TOO_BIG, packet, this.#sideOf(packet), mtu)
   }
 
   #sideOf(packet: Uint8Array): Side {
@@ -268,8 +274,16 @@ export class Forwarding {
     return this.#protocol === undefined || protocol === this.#protocol || isIcmp
   }
 
-  #exceedsMtu(packet: Uint8Array): boolean {
-    return this.mtu > 0 && packet.length > this.mtu
+  /**
+   * Options of an IPv4 packet that is forwarded: they have to be well-formed, and packets that bring their own route are
+   * dropped (RFC 7126 §4.3 and §4.4), because it leads past the rules for the destination.
+   */
+  #checkOptions(packet: Uint8Array, side: Side): Drop | undefined {
+    if (side.version !== 4 || packet[0] === IPV4_WITHOUT_OPTIONS) return undefined
+    const finding = inspectIpv4Options(packet)
+    if (finding === undefined) return undefined
+    if (finding.kind === 'source-route') return this.#dropWithError(DropReason.PROHIBITED, packet, side)
+    return this.#dropAndAnswer(DropReason.MALFORMED, side, source => ipv4OptionError(packet, finding.pointer, source))
   }
 
   #isForEveryNode(packet: Uint8Array, side: Side): boolean {
@@ -290,6 +304,10 @@ export class Forwarding {
       side.version === 6 &&
       (isAddressAt(ALL_NODES, packet, side.destinationOffset) ||
         (this.#isProxy && isAddressAt(ALL_ROUTERS, packet, side.destinationOffset)))
+    const problem = isForMe ? ipv6HeaderProblem(packet, ECHO_ONLY) : undefined
+    if (problem !== undefined) {
+      return this.#dropAndAnswer(DropReason.LINK_SCOPE, side, source => ipv6HeaderError(packet, problem, source))
+    }
     const reply = isForMe && side.icmpSource ? answerLinkLocalEcho(packet, side.icmpSource) : undefined
     if (!reply) return this.#drop(DropReason.LINK_SCOPE)
     this.counters.answered++
@@ -302,6 +320,10 @@ export class Forwarding {
   }
 
   #dropWithError(reason: IcmpErrorKind, packet: Uint8Array, side: Side, mtu?: number): Drop {
+    return this.#dropAndAnswer(reason, side, source => icmpError(reason, packet, source, mtu))
+  }
+
+  #dropAndAnswer(reason: DropReason, side: Side, makeError: (source: IpAddress) => Uint8Array | undefined): Drop {
     this.counters[reason]++
     if (!side.icmpSource) return SILENT[reason]
     // Looked at first, so that a flood of bad packets does not cost us the making of errors that are not sent.
@@ -309,13 +331,19 @@ export class Forwarding {
       this.icmpErrorsSuppressed++
       return SILENT[reason]
     }
-    const icmp = icmpError(reason, packet, side.icmpSource, mtu)
+    const icmp = makeError(side.icmpSource)
     if (!icmp) return SILENT[reason]
     this.#icmpBudget.take()
     this.icmpErrors++
     return { reason, icmp }
   }
 }
+
+/** Version 4 and a header of five words. */
+const IPV4_WITHOUT_OPTIONS = 0x45
+
+/** What the end of a link itself answers of the packets to everybody on it. */
+const ECHO_ONLY = [IpProtocol.ICMPV6]
 
 /** Drops without an ICMP packet, made once. */
 const SILENT = Object.fromEntries(Object.values(DropReason).map(reason => [reason, { reason }])) as Readonly<

@@ -149,7 +149,7 @@ export class ConnectIpSession {
     return this.#parser.oversizeDatagrams
   }
 
-  /** The largest packet that fits through the tunnel, in bytes. 0: not limited, or checked by the caller (`tooBig`). */
+  /** The largest packet that fits through the tunnel, in bytes; not limited until it is set. */
   get mtu(): number {
     return this.#forwarding.mtu
   }
@@ -348,10 +348,5 @@ export class ConnectIpSession {
   /** See `Forwarding.checkOutbound`. */
   checkOutbound(packet: Uint8Array, forwarded: boolean): Drop | undefined {
     return this.#forwarding.checkOutbound(packet, forwarded)
-  }
-
-  /** See `Forwarding.tooBig`. */
-  tooBig(packet: Uint8Array, mtu: number): Drop {
-    return this.#forwarding.tooBig(packet, mtu)
   }
 }

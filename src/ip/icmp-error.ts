@@ -4,11 +4,13 @@
  */
 
 import { IpAddress } from './address.ts'
+import type { HeaderProblem } from './header-problem.ts'
 import {
   IcmpTimeExceeded,
   IcmpUnreachable,
   icmpDestinationUnreachable,
   icmpFragmentationNeeded,
+  icmpParameterProblem,
   icmpTimeExceeded,
   isIcmpErrorType,
 } from './icmp.ts'
@@ -18,6 +20,7 @@ import {
   Icmpv6Unreachable,
   icmpv6DestinationUnreachable,
   icmpv6PacketTooBig,
+  icmpv6ParameterProblem,
   icmpv6TimeExceeded,
   isIcmpv6ErrorType,
 } from './icmpv6.ts'
@@ -86,16 +89,32 @@ export function icmpError(
   }
 }
 
+/** The Parameter Problem about options of this valid IPv4 packet, or undefined when no error may be sent about it. */
+export function ipv4OptionError(offending: Uint8Array, pointer: number, source: IpAddress): Uint8Array | undefined {
+  return mayReportOn(offending) ? icmpParameterProblem(offending, pointer, source) : undefined
+}
+
+/** The Parameter Problem about extension headers of this valid IPv6 packet, or undefined when none is due. */
+export function ipv6HeaderError(
+  offending: Uint8Array,
+  { code, pointer, evenToMulticast }: HeaderProblem,
+  source: IpAddress,
+): Uint8Array | undefined {
+  if (code === undefined || !mayReportOn(offending, evenToMulticast)) return undefined
+  return icmpv6ParameterProblem(offending, code, pointer, source)
+}
+
 /**
  * May an ICMP error be sent about this packet? Not about errors, or two routers could report each other's reports for
  * ever; not about packets to many receivers, or one packet would draw many errors; and not when the source does not
  * name one host, because the error would go astray. RFC 1122 §3.2.2, RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e).
  *
- * RFC 4443 lets Packet Too Big through for multicast. It is not sent here: multicast does not leave the tunnel.
+ * RFC 4443 makes two exceptions for multicast. Packet Too Big is not sent here: multicast does not leave the tunnel.
+ * `evenToMulticast` is the other, an option of IPv6 whose type asks for it.
  */
-export function mayReportOn(packet: Uint8Array): boolean {
+export function mayReportOn(packet: Uint8Array, evenToMulticast = false): boolean {
   if (validateIpv4(packet) === undefined) return mayReportOnIpv4(packet)
-  if (validateIpv6(packet) === undefined) return mayReportOnIpv6(packet)
+  if (validateIpv6(packet) === undefined) return mayReportOnIpv6(packet, evenToMulticast)
   return false
 }
 
@@ -111,10 +130,10 @@ function mayReportOnIpv4(packet: Uint8Array): boolean {
   return typeOffset < packet.length && !isIcmpErrorType(packet[typeOffset])
 }
 
-function mayReportOnIpv6(packet: Uint8Array): boolean {
+function mayReportOnIpv6(packet: Uint8Array, evenToMulticast: boolean): boolean {
   const source = IpAddress.from(6, packet.subarray(IPV6_SOURCE_OFFSET, IPV6_SOURCE_OFFSET + 16))
   const destination = IpAddress.from(6, packet.subarray(IPV6_DESTINATION_OFFSET, IPV6_DESTINATION_OFFSET + 16))
-  if (destination.isMulticast) return false
+  if (destination.isMulticast && !evenToMulticast) return false
   if (source.isUnspecified || source.isMulticast || source.isLoopback) return false
   if (ipv6IsLaterFragment(packet)) return false
   const upper = upperLayer(packet)

@@ -44,6 +44,7 @@ export const IcmpUnreachable = {
   PROTOCOL: 2,
   PORT: 3,
   FRAGMENTATION_NEEDED: 4,
+  SOURCE_ROUTE_FAILED: 5,
   ADMINISTRATIVELY_PROHIBITED: 13,
 } as const
 
@@ -177,6 +178,11 @@ export function icmpFragmentationNeeded(offending: Uint8Array, mtu: number, sour
 /** Time Exceeded, RFC 792 page 6; the form is that of Destination Unreachable. */
 export function icmpTimeExceeded(offending: Uint8Array, code: number, source: IpAddress): Uint8Array {
   return icmpErrorPacket(IcmpType.TIME_EXCEEDED, code, 0, offending, source)
+}
+
+/** Parameter Problem, RFC 792 page 8: the first byte of the unused field is the offset of the offending byte in the packet. */
+export function icmpParameterProblem(offending: Uint8Array, pointer: number, source: IpAddress): Uint8Array {
+  return icmpErrorPacket(IcmpType.PARAMETER_PROBLEM, 0, pointer << 24, offending, source)
 }
 
 function icmpErrorPacket(

@@ -12,8 +12,8 @@ import type { Tunnel } from '../carriers/tunnel.ts'
 import type { Drop } from '../connect-ip/session.ts'
 import type { Host } from '../hosts/host.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
-import { icmpError } from '../ip/icmp-error.ts'
-import { DESTINATION_OFFSET, packetVersion, SOURCE_OFFSET } from '../ip/packet.ts'
+import { type IcmpErrorKind, icmpError } from '../ip/icmp-error.ts'
+import { DESTINATION_OFFSET, hopCountOf, packetVersion, SOURCE_OFFSET } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import type { AddressRange } from '../ip/range.ts'
 import { RouteTable } from '../ip/route-table.ts'
@@ -67,7 +67,9 @@ export class PacketProcessor {
   attachHost(host: Host, isGateway: boolean): void {
     const hop: NextHop = {
       tunnel: undefined,
-      deliver(packet) {
+      deliver: packet => {
+        // A packet whose hops are used up goes no further than the proxy; one for the proxy itself has arrived (RFC 8200 §3).
+        if (!isGateway && hopCountOf(packet) === 0) return this.#refuse(packet, 'hop-limit')
         host.receive(packet)
         return undefined
       },
@@ -162,7 +164,7 @@ export class PacketProcessor {
     return this.#addresses.lookupBytes(version, packet, offset) ?? this.#networks.lookupBytes(version, packet, offset)
   }
 
-  #refuse(packet: Uint8Array, reason: 'source-policy' | 'no-route' | 'prohibited'): Drop {
+  #refuse(packet: Uint8Array, reason: IcmpErrorKind): Drop {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1
     const source = packetVersion(packet) === 4 ? this.#options.gateway.v4 : this.#options.gateway.v6
     if (source === undefined || !this.#icmpBudget.isAvailable) return { reason }

@@ -15,6 +15,7 @@ import { errorName } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { describePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
@@ -387,6 +388,22 @@ describe('the client', () => {
     client.ping('10.0.0.1', { timeoutMs: 1 }).catch(() => {})
     await peer.recorder.until(() => received.length > 0)
     expect(received).to.deep.equal([1 + 20 + 8 + 56])
+  })
+
+  it('CIP-32 sends an IPv4 packet in pieces when it is too big for the tunnel and may be fragmented', async () => {
+    const proxy = await granting()
+    const { client, info } = await connectClient(proxy)
+    const { recorder } = proxy.peers[0]
+    const whole = mayBeFragmented(packet('10.0.0.2', '10.0.0.1', { size: 3000 }))
+    client.sendPacket(whole)
+    const pieces = () => recorder.datagrams.map(datagram => datagram.subarray(2)).filter(piece => piece[0] === 0x45)
+    await recorder.until(() => pieces().length === 3)
+    const data = Buffer.concat(pieces().map(piece => piece.subarray(20)))
+    expect(new Uint8Array(data)).to.deep.equal(whole.subarray(20))
+    for (const piece of pieces()) expect(piece.length).to.be.at.most(info.mtu)
+    // The same with DF = 1 is answered, not sent.
+    client.sendPacket(packet('10.0.0.2', '10.0.0.1', { size: 3000 }))
+    expect(client.session?.tunnel?.counters).to.deep.include({ dropped: { 'too-big': 1 } })
   })
 
   describe('cannot connect', () => {

@@ -6,9 +6,11 @@ import { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp } from '../../src/ip/icmp.ts'
 import { icmpError } from '../../src/ip/icmp-error.ts'
 import { decodeIcmpv6, icmpv6EchoReply } from '../../src/ip/icmpv6.ts'
+import { encodeIpv6 } from '../../src/ip/ipv6.ts'
 import { destinationOf, hopCountOf, sourceOf, validatePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { packet, ping, TCP, UDP, withExtensionHeaders } from './packets.ts'
+import { IpProtocol } from '../../src/ip/protocol.ts'
+import { mayBeFragmented, packet, ping, TCP, UDP, withExtensionHeaders, withOptions } from './packets.ts'
 
 const gateway = { v4: IpAddress.parse('10.0.0.1'), v6: IpAddress.parse('2001:db8::1') }
 
@@ -167,7 +169,6 @@ describe('connect-ip/forwarding', () => {
       for (const bad of [badChecksum, longer, valid.subarray(0, 19), new Uint8Array(0), valid.with(0, 0x75)]) {
         expect(summary(proxy().checkInbound(bad))).to.equal('malformed')
         expect(summary(proxy().checkOutbound(bad, true))).to.equal('malformed')
-        expect(summary(proxy().tooBig(bad, 1280))).to.equal('malformed')
       }
     })
 
@@ -188,11 +189,7 @@ describe('connect-ip/forwarding', () => {
       fc.assert(
         fc.property(fc.oneof(fc.uint8Array({ maxLength: 100 }), mutated), fc.boolean(), (bytes, forwarded) => {
           for (const end of forwarding) {
-            for (const drop of [
-              end.checkInbound(bytes),
-              end.tooBig(bytes, 1280),
-              end.checkOutbound(bytes, forwarded),
-            ]) {
+            for (const drop of [end.checkInbound(bytes), end.checkOutbound(bytes, forwarded)]) {
               if (drop) expect(Object.values(DropReason)).to.include(drop.reason)
             }
           }
@@ -272,12 +269,77 @@ describe('connect-ip/forwarding', () => {
     })
 
     it('CIP-32 answers a packet too big for the tunnel with its MTU', () => {
-      const v4 = proxy().tooBig(packet('192.0.2.7', '10.0.0.2', { size: 1400 }), 1337)
+      const forwarding = proxy()
+      forwarding.mtu = 1337
+      const v4 = forwarding.checkOutbound(packet('192.0.2.7', '10.0.0.2', { size: 1400 }), true)
       expect(summary(v4)).to.equal('too-big 3/4 to 192.0.2.7')
-      expect(v4.icmp && decodeIcmp(v4.icmp).mtu).to.equal(1337)
-      const v6 = proxy().tooBig(packet('2001:db8::7', '2001:db8::2', { size: 1400 }), 1337)
+      expect(v4?.icmp && decodeIcmp(v4.icmp).mtu).to.equal(1337)
+      const v6 = forwarding.checkOutbound(packet('2001:db8::7', '2001:db8::2', { size: 1400 }), true)
       expect(summary(v6)).to.equal('too-big 2/0 to 2001:db8::7')
-      expect(v6.icmp && decodeIcmpv6(v6.icmp).mtu).to.equal(1337)
+      expect(v6?.icmp && decodeIcmpv6(v6.icmp).mtu).to.equal(1337)
+    })
+
+    it('CIP-32 lets an IPv4 packet pass that is too big and may be fragmented, and never says that it needs to be', () => {
+      const forwarding = proxy()
+      forwarding.mtu = 1300
+      const big = mayBeFragmented(packet('192.0.2.7', '10.0.0.2', { size: 1400, hops: 9 }))
+      expect(forwarding.checkOutbound(big, true)).to.equal(undefined)
+      expect(hopCountOf(big)).to.equal(8)
+    })
+
+    for (const size of [100, 1400]) {
+      it(`CIP-26 CIP-29 CIP-32 judges a packet of ${size} bytes by its source, its way, its hops, and then by its size`, () => {
+        const forwarding = proxy({ scope: parseScope({ ipproto: '17' }) })
+        forwarding.mtu = 1300
+        const judge = (from: string, to: string, options = {}) =>
+          summary(forwarding.checkOutbound(packet(from, to, { size, hops: 1, ...options }), true))
+        expect(judge('172.16.0.7', '10.0.0.9')).to.equal('source-policy 3/13 to 172.16.0.7')
+        expect(judge('192.0.2.7', '10.0.0.9')).to.equal('no-route 3/0 to 192.0.2.7')
+        expect(judge('192.0.2.7', '10.0.0.2', { protocol: TCP })).to.equal('prohibited 3/13 to 192.0.2.7')
+        expect(judge('192.0.2.7', '10.0.0.2')).to.equal('hop-limit 11/0 to 192.0.2.7')
+        const last = judge('192.0.2.7', '10.0.0.2', { hops: 2 })
+        expect(last).to.equal(size === 100 ? undefined : 'too-big 3/4 to 192.0.2.7')
+        expect(judge('2001:db8::7', '2001:db8::2')).to.equal('hop-limit 3/0 to 2001:db8::7')
+      })
+    }
+
+    it('CIP-26 forwards no packet that brings its own route, in either direction, and reports options that make no sense', () => {
+      const v4 = (from: string, to: string, options: number[]) => withOptions(packet(from, to), options)
+      const directions = [
+        (options: number[]) => proxy().checkInbound(v4('10.0.0.2', '192.0.2.7', options)),
+        (options: number[]) => proxy().checkOutbound(v4('192.0.2.7', '10.0.0.2', options), true),
+      ]
+      for (const check of directions) {
+        for (const type of [131, 137]) {
+          for (const pointer of [4, 8]) {
+            expect(summary(check([type, 7, pointer, 1, 2, 3, 4, 0]))).to.match(/^prohibited 3\/13 to/)
+          }
+        }
+        // Record route, of which a router need not make anything; no operation and the end of the list.
+        for (const harmless of [
+          [7, 7, 4, 0, 0, 0, 0, 0],
+          [1, 1, 1, 0],
+          [0, 131, 7, 4],
+        ]) {
+          expect(check(harmless)).to.equal(undefined)
+        }
+        for (const [bad, pointer] of [
+          [[7, 0, 4, 0], 21],
+          [[7, 9, 4, 0], 21],
+          [[1, 1, 1, 7], 23],
+          [[131, 3, 0, 0], 22],
+        ] as const) {
+          const drop = check([...bad])
+          expect(summary(drop)).to.match(/^malformed 12\/0 to/)
+          expect(drop?.icmp && decodeIcmp(drop.icmp).pointer).to.equal(pointer)
+        }
+      }
+    })
+
+    it('CIP-26 leaves a source route that has been travelled to the host at its end', () => {
+      expect(client().checkInbound(withOptions(packet('192.0.2.7', '10.0.0.2'), [131, 7, 8, 1, 2, 3, 4, 0]))).to.equal(
+        undefined,
+      )
     })
 
     it('CIP-32 checks the size itself when it knows the MTU, before it touches the packet', () => {
@@ -398,6 +460,22 @@ describe('connect-ip/forwarding', () => {
       )
     })
 
+    it('CIP-28 CIP-27 lets pieces of a packet pass whose protocol is known, and prohibits those that do not name it', () => {
+      /** A piece whose Fragment header names `next`, at this offset in 8-byte units. */
+      const piece = (next: number, offset: number) => {
+        const body = Uint8Array.of(next, 0, offset >> 5, (offset << 3) | 1, 0, 0, 0, 9, UDP, 0, 1, 4, 0, 0, 0, 0)
+        const [source, destination] = [IpAddress.parse('2001:db8::2'), IpAddress.parse('2001:db8::7')]
+        return encodeIpv6({ source, destination, nextHeader: IpProtocol.IPV6_FRAG, hopLimit: 64 }, body)
+      }
+      const forwarding = proxy({ scope: parseScope({ ipproto: '17' }) })
+      expect(forwarding.checkInbound(piece(UDP, 185))).to.equal(undefined)
+      expect(summary(forwarding.checkInbound(piece(TCP, 185)))).to.equal('prohibited')
+      // The chain goes on behind Destination Options: in the first piece it can be seen, in the later ones it cannot.
+      expect(forwarding.checkInbound(piece(IpProtocol.IPV6_OPTS, 0))).to.equal(undefined)
+      expect(summary(forwarding.checkInbound(piece(IpProtocol.IPV6_OPTS, 185)))).to.equal('prohibited')
+      expect(proxy().checkInbound(piece(IpProtocol.IPV6_OPTS, 185))).to.equal(undefined)
+    })
+
     it('CIP-28 drops a packet whose chain of extension headers is malformed', () => {
       const bytes = withExtensionHeaders('2001:db8::2', '2001:db8::7', UDP)
       bytes[41] = 200
@@ -457,6 +535,22 @@ describe('connect-ip/forwarding', () => {
       expect(summary(client().checkInbound(ping('2001:db8::1', 'ff02::2')))).to.equal('link-scope')
     })
 
+    it('CIP-31 CIP-28 answers no echo request to ff02::1 behind headers that forbid it, and reports those that ask for it', () => {
+      const behind = (header: number, rest: number[]) => {
+        const request = ping('2001:db8::2', 'ff02::1')
+        const longer = Uint8Array.of(...request.subarray(0, 40), 58, ...rest, ...request.subarray(40))
+        longer[5] += 8
+        longer[6] = header
+        return longer
+      }
+      const check = (packet: Uint8Array) => summary(proxy().checkInbound(packet))
+      expect(check(behind(60, [0, 1, 4, 0, 0, 0, 0]))).to.equal('answered 129/0 to 2001:db8::2')
+      expect(check(behind(43, [0, 0, 1, 0, 0, 0, 0]))).to.equal('link-scope')
+      expect(check(behind(60, [0, 0x7e, 4, 0, 0, 0, 0]))).to.equal('link-scope')
+      expect(check(behind(60, [0, 0xfe, 4, 0, 0, 0, 0]))).to.equal('link-scope')
+      expect(check(behind(60, [0, 0xbe, 4, 0, 0, 0, 0]))).to.equal('link-scope 4/2 to 2001:db8::2')
+    })
+
     it('CIP-31 answers nothing else that is sent to ff02::1', () => {
       expect(summary(proxy().checkInbound(packet('2001:db8::2', 'ff02::1')))).to.equal('link-scope')
       expect(summary(proxy().checkInbound(ping('::', 'ff02::1')))).to.equal('link-scope')
@@ -501,7 +595,6 @@ describe('connect-ip/forwarding', () => {
         ['2001:db8::9', 'ff0e::1'],
       ]) {
         expect(everything.checkInbound(packet(from, to))?.icmp).to.equal(undefined)
-        expect(everything.tooBig(packet(from, to), 1280).icmp).to.equal(undefined)
       }
     })
 
@@ -539,7 +632,8 @@ describe('connect-ip/forwarding', () => {
       forwarding.checkInbound(packet('10.0.0.2', '224.0.0.1'))
       forwarding.checkInbound(ping('2001:db8::2', 'ff02::1'))
       forwarding.checkOutbound(packet('192.0.2.7', '10.0.0.2', { hops: 1 }), true)
-      forwarding.tooBig(packet('192.0.2.7', '10.0.0.2'), 1280)
+      forwarding.mtu = 20
+      forwarding.checkOutbound(packet('192.0.2.7', '10.0.0.2'), true)
       forwarding.checkInbound(packet('10.0.0.2', '192.0.2.7'))
       expect(forwarding.counters).to.deep.equal({
         malformed: 1,

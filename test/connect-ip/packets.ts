@@ -1,6 +1,7 @@
 /** IP packets for the tests of forwarding. */
 
 import { IpAddress } from '../../src/ip/address.ts'
+import { internetChecksum } from '../../src/ip/checksum.ts'
 import { icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { icmpv6EchoRequest } from '../../src/ip/icmpv6.ts'
 import { encodeIpv4 } from '../../src/ip/ipv4.ts'
@@ -40,4 +41,28 @@ export function withExtensionHeaders(from: string, to: string, protocol: number)
   const source = IpAddress.parse(from)
   const destination = IpAddress.parse(to)
   return encodeIpv6({ source, destination, nextHeader: IpProtocol.HOPOPT, hopLimit: 64 }, payload)
+}
+
+/** The IPv4 packet with DF = 0. Without copying. */
+export function mayBeFragmented(packet: Uint8Array): Uint8Array {
+  packet[6] &= ~0x40
+  return withChecksum(packet)
+}
+
+/** The IPv4 packet with options, whose length is a multiple of 4, behind its header of 20 bytes. */
+export function withOptions(packet: Uint8Array, options: readonly number[]): Uint8Array {
+  const longer = Uint8Array.of(...packet.subarray(0, 20), ...options, ...packet.subarray(20))
+  longer[0] = 0x45 + options.length / 4
+  longer[2] = longer.length >> 8
+  longer[3] = longer.length
+  return withChecksum(longer)
+}
+
+function withChecksum(packet: Uint8Array): Uint8Array {
+  packet[10] = 0
+  packet[11] = 0
+  const checksum = internetChecksum(packet, 0, (packet[0] & 15) * 4)
+  packet[10] = checksum >> 8
+  packet[11] = checksum
+  return packet
 }

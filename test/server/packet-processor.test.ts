@@ -73,6 +73,20 @@ describe('the packet processor', () => {
     expect(host.received.length).to.equal(2)
   })
 
+  it('CIP-29 forwards no packet whose hops are used up, and keeps what has arrived', () => {
+    const { processor, a, host, gateway } = setUp()
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1', { hops: 0 }), a.tunnel)
+    processor.fromTunnel(packet('fd00:89::2', 'fd00:90::1', { hops: 0 }), a.tunnel)
+    expect(host.received).to.deep.equal([])
+    expect(a.sent[0].text).to.match(/ICMP time exceeded/)
+    expect(a.sent[1].text).to.match(/ICMPv6 time exceeded/)
+    expect(processor.dropped['hop-limit']).to.equal(2)
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.1', { hops: 0 }), a.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.90.0.1', { hops: 1 }), a.tunnel)
+    expect(gateway.received.length).to.equal(1)
+    expect(host.received.length).to.equal(1)
+  })
+
   it('CIP-29 forwards for hosts behind the proxy, and not for the proxy itself', () => {
     const { a, host, gateway } = setUp()
     host.send(packet('10.90.0.1', '10.89.0.2'))

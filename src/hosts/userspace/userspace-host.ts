@@ -1,5 +1,6 @@
 import { DecodeError, TruncatedError } from '../../bytes/errors.ts'
 import { compareBytes, IpAddress, type IpVersion } from '../../ip/address.ts'
+import { ipv6HeaderProblem } from '../../ip/header-problem.ts'
 import {
   decodeIcmp,
   type IcmpMessage,
@@ -8,17 +9,21 @@ import {
   icmpDestinationUnreachable,
   icmpEchoReply,
   icmpEchoRequest,
+  icmpParameterProblem,
 } from '../../ip/icmp.ts'
 import { mayReportOn } from '../../ip/icmp-error.ts'
 import {
   decodeIcmpv6,
+  Icmpv6ParameterProblem,
   Icmpv6Type,
   Icmpv6Unreachable,
   icmpv6DestinationUnreachable,
   icmpv6EchoReply,
   icmpv6EchoRequest,
+  icmpv6ParameterProblem,
 } from '../../ip/icmpv6.ts'
 import { IPV4_HEADER_LENGTH, ipv4FragmentOffset, ipv4MoreFragments } from '../../ip/ipv4.ts'
+import { inspectIpv4Options } from '../../ip/ipv4-options.ts'
 import { IPV6_HEADER_LENGTH, ipv6NextHeader } from '../../ip/ipv6.ts'
 import {
   DESTINATION_OFFSET,
@@ -77,6 +82,7 @@ export interface UserspaceHostOptions {
  *   malformed    the IP, UDP or ICMP header makes no sense
  *   not-ours     another destination than one of the addresses
  *   bad-source   a source that cannot be answered: multicast, broadcast, unspecified, loopback
+ *   header       an IPv4 option or IPv6 extension header that a host may not pass over
  *   fragment     reassembly is not supported
  *   checksum     the UDP, ICMP or ICMPv6 checksum is wrong
  *   unhandled    a protocol or ICMP message that nothing here is for
@@ -87,6 +93,7 @@ export type HostDropReason =
   | 'malformed'
   | 'not-ours'
   | 'bad-source'
+  | 'header'
   | 'fragment'
   | 'checksum'
   | 'unhandled'
@@ -129,6 +136,7 @@ export class UserspaceHost implements Host {
       malformed: 0,
       'not-ours': 0,
       'bad-source': 0,
+      header: 0,
       fragment: 0,
       checksum: 0,
       unhandled: 0,
@@ -250,10 +258,38 @@ export class UserspaceHost implements Host {
     if (!canBeAnswered(source)) return this.#drop('bad-source')
     const protocol = protocolOf(packet)
     if (protocol === -1) return this.#drop('malformed')
+    if (version === 4 ? this.#hasOptionProblem(packet) : this.#hasHeaderProblem(packet)) return
     if (isFragment(packet, version)) return this.#drop('fragment')
     if (protocol === IpProtocol.UDP) return this.#receiveUdp(packet, source)
     if (protocol === (version === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6)) return this.#receiveIcmp(packet, source)
     this.#drop('unhandled')
+    // RFC 1122 §3.2.2.1; what IPv6 has instead, `#hasHeaderProblem` has said already.
+    if (version === 4)
+      this.#sendError(packet, from => icmpDestinationUnreachable(packet, IcmpUnreachable.PROTOCOL, from))
+  }
+
+  /** RFC 1122 §3.2.2.5 and §3.3.5: options that make no sense, and a route that ends elsewhere, which no host travels on. */
+  #hasOptionProblem(packet: Uint8Array): boolean {
+    const finding = inspectIpv4Options(packet)
+    if (finding === undefined || (finding.kind === 'source-route' && finding.travelled)) return false
+    this.#drop('header')
+    this.#sendError(packet, from =>
+      finding.kind === 'malformed'
+        ? icmpParameterProblem(packet, finding.pointer, from)
+        : icmpDestinationUnreachable(packet, IcmpUnreachable.SOURCE_ROUTE_FAILED, from),
+    )
+    return true
+  }
+
+  /** RFC 8200 §4: extension headers, options and upper layers that are not known here. */
+  #hasHeaderProblem(packet: Uint8Array): boolean {
+    const problem = ipv6HeaderProblem(packet, UPPER_LAYERS_V6)
+    if (problem === undefined) return false
+    this.#drop(problem.code === Icmpv6ParameterProblem.NEXT_HEADER ? 'unhandled' : 'header')
+    const { code, pointer } = problem
+    if (code === undefined) return true
+    this.#sendError(packet, from => icmpv6ParameterProblem(packet, code, pointer, from), problem.evenToMulticast)
+    return true
   }
 
   /** A ping with a forged source: what comes back about it, an ICMP error or even a reply, is wanted, and nothing else. */
@@ -385,18 +421,24 @@ export class UserspaceHost implements Host {
   }
 
   #sendPortUnreachable(offending: Uint8Array): void {
+    this.#sendError(offending, from =>
+      from.version === 4
+        ? icmpDestinationUnreachable(offending, IcmpUnreachable.PORT, from)
+        : icmpv6DestinationUnreachable(offending, Icmpv6Unreachable.PORT, from),
+    )
+  }
+
+  /** Sends the ICMP error about a packet for this host, where one may be sent. `make` gets the address that it comes from. */
+  #sendError(offending: Uint8Array, make: (from: IpAddress) => Uint8Array, evenToMulticast = false): void {
+    const asked = destinationOf(offending)
+    const from = asked.isMulticast ? this.#sourceFor(sourceOf(offending)) : asked
     // In this order, so that packets that get no error anyway do not use up the allowance.
-    if (!mayReportOn(offending) || !this.#icmpErrorBucket.take()) {
+    if (from === undefined || !mayReportOn(offending, evenToMulticast) || !this.#icmpErrorBucket.take()) {
       this.counters.icmpErrorsSuppressed++
       return
     }
-    const source = destinationOf(offending)
     this.counters.icmpErrorsSent++
-    this.#transmit(
-      source.version === 4
-        ? icmpDestinationUnreachable(offending, IcmpUnreachable.PORT, source)
-        : icmpv6DestinationUnreachable(offending, Icmpv6Unreachable.PORT, source),
-    )
+    this.#transmit(make(from))
   }
 
   #transmit(packet: Uint8Array): void {
@@ -433,6 +475,8 @@ export class UserspaceHost implements Host {
 }
 
 const EMPTY = new Uint8Array(0)
+
+const UPPER_LAYERS_V6 = [IpProtocol.UDP, IpProtocol.ICMPV6]
 
 function echoOf({ id = 0, seq = 0, data = EMPTY }: IcmpMessage): EchoMessage {
   return { identifier: id, sequence: seq, data }

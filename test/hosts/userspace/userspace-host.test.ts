@@ -19,6 +19,7 @@ import { encodeIpv4 } from '../../../src/ip/ipv4.ts'
 import { encodeIpv6 } from '../../../src/ip/ipv6.ts'
 import { destinationOf, hopCountOf, sourceOf, validatePacket } from '../../../src/ip/packet.ts'
 import { decodeUdp, encodeUdpPacket, verifyUdpChecksum } from '../../../src/ip/udp.ts'
+import { withOptions } from '../../connect-ip/packets.ts'
 import { FakeClock } from '../fake-clock.ts'
 
 const address = IpAddress.parse
@@ -220,8 +221,80 @@ describe('UserspaceHost drops and counts', () => {
     const { host, sent } = oneHost()
     host.receive(encodeIpv4({ source: B4, destination: A4, protocol: 6, ttl: 9 }, bytes(20)))
     host.receive(encodeIpv6({ source: B6, destination: A6, nextHeader: 1, hopLimit: 9 }, request4().subarray(20)))
-    expect(sent).to.have.length(0)
     expect(host.counters.dropped.unhandled).to.equal(2)
+    // RFC 1122 §3.2.2.1, RFC 4443 §3.4: the sender hears of a protocol that is not there.
+    expect(decodeIcmp(sent[0])).to.deep.include({ type: 3, code: 2 })
+    expect(decodeIcmpv6(sent[1])).to.deep.include({ type: 4, code: 1, pointer: 6 })
+    host.receive(encodeIpv6({ source: B6, destination: A6, nextHeader: 59, hopLimit: 9 }, bytes(8)))
+    expect(host.counters.dropped.unhandled).to.equal(3)
+    expect(sent).to.have.length(2)
+  })
+
+  describe('CIP-28 what its headers do not let it answer:', () => {
+    /** An echo request behind one extension header of 8 bytes. */
+    const behind = (header: number, rest: number[], destination = A6) => {
+      const body = Uint8Array.of(
+        58,
+        ...rest,
+        ...icmpv6EchoRequest({ source: B6, destination, id: 1, seq: 1 }, bytes(8)).subarray(40),
+      )
+      return encodeIpv6({ source: B6, destination, nextHeader: header, hopLimit: 9 }, body)
+    }
+    const request = () => icmpEchoRequest({ source: B4, destination: A4, id: 1, seq: 1 }, bytes(8))
+
+    for (const [title, packet, expected] of [
+      [
+        'CIP-28 a Routing header with segments left',
+        behind(43, [0, 0, 1, 0, 0, 0, 0]),
+        { type: 4, code: 0, pointer: 42 },
+      ],
+      ['an option that says "discard"', behind(60, [0, 0x7e, 4, 0, 0, 0, 0]), undefined],
+      ['an option that says "report"', behind(0, [0, 0xbe, 4, 0, 0, 0, 0]), { type: 4, code: 2, pointer: 42 }],
+      ['the same to a group', behind(0, [0, 0xbe, 4, 0, 0, 0, 0], ALL_NODES), { type: 4, code: 2, pointer: 42 }],
+      [
+        'CIP-28 one that says "report", but not to groups',
+        behind(60, [0, 0xfe, 4, 0, 0, 0, 0]),
+        { type: 4, code: 2, pointer: 42 },
+      ],
+      ['the same to a group', behind(60, [0, 0xfe, 4, 0, 0, 0, 0], ALL_NODES), undefined],
+      ['a route that ends elsewhere', withOptions(request(), [131, 7, 4, 1, 2, 3, 4, 0]), { type: 3, code: 5 }],
+      ['an option that does not fit', withOptions(request(), [7, 0, 0, 0]), { type: 12, code: 0, pointer: 21 }],
+    ] as const) {
+      it(`${title}: ${expected === undefined ? 'silently' : `ICMP ${expected.type}/${expected.code}`}`, () => {
+        const { host, sent } = oneHost()
+        host.receive(packet)
+        expect(host.counters.dropped.header).to.equal(1)
+        expect(host.counters.echoRequestsAnswered).to.equal(0)
+        expect(sent).to.have.length(expected === undefined ? 0 : 1)
+        if (expected === undefined) return
+        expect(validatePacket(sent[0])).to.equal(undefined)
+        expect(packet[0] >> 4 === 4 ? decodeIcmp(sent[0]) : decodeIcmpv6(sent[0])).to.deep.include(expected)
+        expect([String(A4), String(A6)]).to.include(String(sourceOf(sent[0])))
+      })
+    }
+
+    it('CIP-35 at the rate of its other ICMP errors', () => {
+      const { host, sent } = oneHost({ icmpErrorsPerSecond: 3 })
+      for (let i = 0; i < 10; i++) host.receive(behind(43, [0, 0, 1, 0, 0, 0, 0]))
+      expect(sent).to.have.length(3)
+      expect(host.counters.icmpErrorsSuppressed).to.equal(7)
+    })
+  })
+
+  it('CIP-29 no packet because its hops are used up: at its destination it has arrived', () => {
+    const { host, sent } = oneHost()
+    for (const hopCount of [0, 1]) {
+      host.receive(icmpEchoRequest({ source: B4, destination: A4, id: 1, seq: 1, hopCount }, bytes(8)))
+      host.receive(icmpv6EchoRequest({ source: B6, destination: A6, id: 1, seq: 1, hopCount }, bytes(8)))
+    }
+    // A route of any type that is at its end, and one that was travelled, are ignored.
+    host.receive(
+      withOptions(
+        icmpEchoRequest({ source: B4, destination: A4, id: 1, seq: 1 }, bytes(8)),
+        [131, 7, 8, 1, 2, 3, 4, 0],
+      ),
+    )
+    expect(sent).to.have.length(5)
   })
 
   it('any bytes, without throwing', () => {
