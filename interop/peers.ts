@@ -58,4 +58,14 @@ export const PEERS: readonly Peer[] = [
     tests: ['4-aioquic-client.interop.ts', '5-aioquic-proxy.interop.ts'],
     prepare: () => preparePython('aioquic'),
   },
+  {
+    name: 'curl-cffi',
+    version: '0.17.0',
+    home: ['lexiforest/curl_cffi', 'https://github.com/lexiforest/curl_cffi'],
+    origin: 'C, PyPI',
+    purpose: 'curl with ngtcp2, nghttp3 and BoringSSL, which can also greet as browsers do: plain requests over HTTP/3',
+    columns: [{ role: 'client', suite: 'curl, a client of our proxy' }],
+    tests: ['6-curl-client.interop.ts'],
+    prepare: () => preparePython('curl-cffi'),
+  },
 ]

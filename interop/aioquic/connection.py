@@ -160,6 +160,11 @@ class Connection:
             self.quic.close(error_code=code, reason_phrase=words)
             self.flush()
 
+    def expect_no_complaint(self) -> None:
+        """aioquic itself must have found nothing wrong with the other side."""
+        if self.complaint is not None:
+            raise Mismatch('nothing that aioquic complains of', self.complaint)
+
     def close(self) -> None:
         self.leave()
         self.socket.close()

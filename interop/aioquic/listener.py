@@ -75,6 +75,14 @@ class Listener:
             if not connection.pump(lambda each=connection: each.closed or each.closing, LEAVE_SECONDS):
                 raise Mismatch('the client closes its connection', connection.summary())
 
+    def finish(self) -> None:
+        self.wait_until_left()
+        for connection in self.connections:
+            connection.expect_no_complaint()
+
+    def log(self) -> list[str]:
+        return [line for connection in self.connections for line in connection.log]
+
     def close(self) -> None:
         for connection in self.connections:
             connection.close()

@@ -82,6 +82,13 @@ class Target:
         connection.send_stream(stream_id, data, end)
         return stream_id
 
+    def finish(self) -> None:
+        for connection in self.connections:
+            connection.expect_no_complaint()
+
+    def log(self) -> list[str]:
+        return [line for connection in self.connections for line in connection.log]
+
     def close(self) -> None:
         for connection in self.connections:
             connection.close()

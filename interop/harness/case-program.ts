@@ -48,15 +48,17 @@ export class CaseProgram {
   readonly #command: string
   readonly #args: string[]
   readonly #cwd: string
+  readonly #env: NodeJS.ProcessEnv
   #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined
   #stderr = ''
   #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
 
-  constructor(options: { name: string; command: string; args: string[]; cwd: string }) {
+  constructor(options: { name: string; command: string; args: string[]; cwd: string; env?: NodeJS.ProcessEnv }) {
     this.name = options.name
     this.#command = options.command
     this.#args = options.args
     this.#cwd = options.cwd
+    this.#env = { ...process.env, ...options.env }
   }
 
   /** All cases of the program, in its own order. */
@@ -120,7 +122,7 @@ export class CaseProgram {
 
   #start(): ChildProcessByStdio<Writable, Readable, Readable> {
     if (this.#child !== undefined) return this.#child
-    const child = spawn(this.#command, this.#args, { cwd: this.#cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(this.#command, this.#args, { cwd: this.#cwd, env: this.#env, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child = child
     running.add(this)
     this.#stderr = ''

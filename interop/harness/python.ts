@@ -56,5 +56,7 @@ export function pythonProgram(peer: string): CaseProgram {
     command: interpreter(peer),
     args: ['-B', 'main.py'],
     cwd: folder(peer),
+    // What all Python peers share.
+    env: { PYTHONPATH: folder('python') },
   })
 }
