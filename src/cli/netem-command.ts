@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { chooseBackend } from '../link/kernel-link.ts'
-import { loadProfile, profileNames } from '../link/load-profile.ts'
+import { IMPAIRMENT_KEYS, loadProfile, profileNames } from '../link/load-profile.ts'
 import type { Direction } from '../link/profile.ts'
 import { bitsPerSecond, timeMs } from '../link/tc-units.ts'
 import { EmulatorError } from '../link/udp-socket.ts'
@@ -11,6 +11,7 @@ import { runKernel } from './netem-backend.ts'
 import { checkProfiles } from './netem-check.ts'
 import { convertThroughput, importProfile } from './netem-import.ts'
 import { runEmulator } from './netem-run.ts'
+import { changeRunningLink, type SetOptions } from './netem-set.ts'
 import { describeProfile, profileList, wrap } from './netem-show.ts'
 import { interrupted } from './run-command.ts'
 
@@ -122,6 +123,27 @@ export function netemCommand(
         { ...options, ...terminal(print, tell) },
       ),
     )
+
+  const set = program
+    .command('set')
+    .description('changes a link that `run` has started in another terminal, at once; without a value: what it does')
+    .argument('[link]', 'its id or an address where clients send to; without it, the only one that runs')
+    .option('--profile <name>', 'another profile: one of the shipped ones, or a file')
+    .addOption(new Option('--direction <which>', 'where').choices(['up', 'down', 'both']).default('both'))
+    .addOption(new Option('--attachment <which>', 'where').choices(['first', 'second', 'both']).default('both'))
+    .addHelpText(
+      'after',
+      '\nExample: npm run netem -- set --delay 50ms --loss 2%\n--rate none and --trace none take the bottleneck away.',
+    )
+    .action(async (which: string | undefined, options: Record<string, string>) => {
+      const values = Object.fromEntries(
+        IMPAIRMENT_KEYS.flatMap(key => (options[key] === undefined ? [] : [[key, options[key]]])),
+      )
+      const { profile, direction, attachment } = options
+      const where = { direction, attachment } as Pick<SetOptions, 'direction' | 'attachment'>
+      for (const line of await changeRunningLink(which, { profile, values, ...where })) print(line)
+    })
+  for (const key of IMPAIRMENT_KEYS) set.option(`--${key} <value>`, 'as in a profile')
 
   return program
 }

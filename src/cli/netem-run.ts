@@ -4,7 +4,9 @@ import type { EmulatorCounters } from '../link/emulator.ts'
 import { type EmulatorHandle, startEmulatorProcess } from '../link/emulator-process.ts'
 import type { Profile } from '../link/profile.ts'
 import { formatAddress, type SocketAddress } from '../net/udp-socket.ts'
+import { type ControlOrder, type ControlResult, ControlServer } from './netem-control.ts'
 import { counterLine, counterTable } from './netem-counters.ts'
+import { changeOf } from './netem-set.ts'
 import { describePhase, seconds } from './netem-show.ts'
 import { interrupted } from './run-command.ts'
 
@@ -18,6 +20,8 @@ export interface RunOptions {
   /** Ends by itself after so long. */
   durationMs?: number
   json: boolean
+  /** By which `netem set` finds the link. */
+  id?: number
 }
 
 const REFRESH_MS = 1_000
@@ -25,7 +29,9 @@ const REFRESH_MS = 1_000
 const MAX_EVENTS = 4
 
 /** Rejects with EmulatorError when the emulator cannot start or its process dies. */
-export async function runEmulator(options: RunOptions): Promise<void> {
+export async function runEmulator(given: RunOptions): Promise<void> {
+  /** `netem set` gives it another profile. */
+  const options = { ...given }
   // From the first moment: Ctrl-C while it starts must not leave a process behind.
   const stopped = interrupted()
   const started = startEmulatorProcess({ ...options, secondListen: options.second })
@@ -47,6 +53,8 @@ export async function runEmulator(options: RunOptions): Promise<void> {
     }),
   )
   link.on('fault', ({ message }) => screen.event('fault', undefined, `error of the emulator: ${message}`, { message }))
+  const control = await openControl(options, link, screen)
+  options.id = control?.id
   let timer: NodeJS.Timeout | undefined
   let ending: NodeJS.Timeout | undefined
   try {
@@ -68,9 +76,44 @@ export async function runEmulator(options: RunOptions): Promise<void> {
   } finally {
     clearTimeout(timer)
     clearTimeout(ending)
+    control?.close()
     screen.close()
     died.catch(() => {})
     await link.close()
+  }
+}
+
+/** Lets `netem set` change the link. A link runs without it too, where no socket can be had. */
+async function openControl(
+  options: RunOptions,
+  link: EmulatorHandle,
+  screen: Screen,
+): Promise<ControlServer | undefined> {
+  const obey = async (order: ControlOrder): Promise<ControlResult> => {
+    const { timelineMs } = await link.counters()
+    const { profile, lines } = changeOf(options.profile, order, timelineMs)
+    if (profile !== options.profile) {
+      await link.setProfile(profile)
+      options.profile = profile
+      screen.event('set', timelineMs, `set: ${lines.join('; ')}`, { profile: profile.name, changes: lines })
+    }
+    const addresses = [link.address, ...(link.secondAddress === undefined ? [] : [link.secondAddress])]
+    return {
+      link: { profile: profile.name, addresses: addresses.map(formatAddress), to: formatAddress(options.to) },
+      lines,
+    }
+  }
+  // One after the other: each builds on what the one before has left.
+  let last: Promise<unknown> = Promise.resolve()
+  try {
+    return await ControlServer.open(order => {
+      const result = last.then(() => obey(order))
+      last = result.catch(() => {})
+      return result
+    })
+  } catch (error) {
+    console.error(`note: this link cannot be changed while it runs: ${(error as Error).message}`)
+    return undefined
   }
 }
 
@@ -99,6 +142,7 @@ function jsonScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
   return {
     started: () =>
       print('started', {
+        id: options.id,
         profile: options.profile.name,
         seed: options.seed,
         address: link.address,
@@ -116,7 +160,10 @@ function plainScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => n
   const print = (text: string): void =>
     console.log(`${seconds(Math.round(elapsed() / 100) * 100).padStart(8)}  ${text}`)
   return {
-    started: () => console.log(heading(options, link, Number.POSITIVE_INFINITY).join('\n')),
+    started: () => {
+      console.log(heading(options, link, Number.POSITIVE_INFINITY).join('\n'))
+      if (options.id !== undefined) console.log(`to change it: npm run netem -- set ${options.id} --delay 50ms`)
+    },
     update: counters => print(counterLine(counters)),
     event: (_name, atMs, text) => print(`${text}${atMs === undefined ? '' : ` (timeline ${seconds(atMs)})`}`),
     finished: counters => console.log(summary(options, counters, elapsed(), 80).join('\n')),
@@ -179,12 +226,13 @@ function liveScreen(options: RunOptions, link: EmulatorHandle, elapsed: () => nu
   }
 }
 
-function heading({ profile, seed, to }: RunOptions, link: EmulatorHandle, width: number): string[] {
+function heading({ profile, seed, to, id }: RunOptions, link: EmulatorHandle, width: number): string[] {
   const second = link.secondAddress === undefined ? [] : [`${formatAddress(link.secondAddress)} (second attachment)`]
   const listening = [formatAddress(link.address), ...second]
-  const way = `${listening.join(', ')} -> ${formatAddress(to)}, seed ${seed}`
+  const end = `-> ${formatAddress(to)}, seed ${seed}${id === undefined ? '' : `, id ${id}`}`
+  const way = `${listening.join(', ')} ${end}`
   // Where it does not fit, an address a line: people want to copy them.
-  const lines = way.length < width ? [way] : [...listening, `-> ${formatAddress(to)}, seed ${seed}`]
+  const lines = way.length < width ? [way] : [...listening, end]
   return [`${profile.name}: ${profile.title}`, ...lines]
 }
 

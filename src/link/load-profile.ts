@@ -105,6 +105,8 @@ const profileSchema = table({
 
 type ProfileKeys = z.output<typeof profileSchema>
 
+const NO_KEYS: ProfileKeys = { title: '', about: '', source: '', timeline: [] }
+
 /** The shipped profiles, in alphabetical order, `loss-2` before `loss-10`. */
 export function profileNames(): string[] {
   return readdirSync(SHIPPED)
@@ -128,6 +130,26 @@ export function loadProfile(nameOrFile: string): Profile {
 /** Throws ConfigError that names file, key, value found and what is allowed. Traces are read from disk. */
 export function parseProfile(toml: string, where: { file: string }): Profile {
   return new ProfileReader(parseToml(profileSchema, toml, where.file), where.file).profile()
+}
+
+/** The keys of a direction, as they may be changed on a running link. */
+export const IMPAIRMENT_KEYS = Object.keys(impairmentSchema.shape)
+
+/**
+ * Another impairment: `before` with some keys as a profile has them, such as `{ delay: '50ms' }`. What they do not mention stays, and
+ * the rules are those of a profile. `none` takes a rate or a trace away. Throws ConfigError.
+ */
+export function changedImpairment(before: Impairment, values: Readonly<Record<string, string>>): Impairment {
+  const isNone = (key: string, value: string) => value === 'none' && (key === 'rate' || key === 'trace')
+  const all = Object.entries(values)
+  const kept = all.filter(([key, value]) => !isNone(key, value))
+  const isFreed = kept.length < all.length
+  // A gap is a number, everything else a text.
+  const line = ([key, value]: [string, string]) =>
+    `${key} = ${key === 'gap' && /^[0-9]{1,9}$/.test(value) ? value : JSON.stringify(value)}`
+  const keys = parseToml(impairmentSchema, kept.map(line).join('\n'), 'set')
+  const { rate: _rate, trace: _trace, ...freed } = before
+  return new ProfileReader(NO_KEYS, 'set').change(isFreed ? freed : before, keys)
 }
 
 /** One key with the name of the table that it stands in, for messages. */
@@ -171,6 +193,19 @@ class ProfileReader {
     if (repeat !== undefined) profile.repeatMs = repeat
     failOnProblems(this.#file, unique(this.#problems))
     return profile
+  }
+
+  /** Throws ConfigError. */
+  change(before: Impairment, over: ImpairmentKeys): Impairment {
+    // A trace that has been read has no path any more.
+    const stays = over.trace === undefined && over.rate === undefined ? before.trace : undefined
+    const { limit, ...rest } = over
+    const under = keysOf(before)
+    if (before.trace !== undefined && stays === undefined) under.limit = before.trace.limit
+    const after = this.#impairment(merge({ keys: under, origins: {} }, stays ? rest : over, 'set'))
+    failOnProblems(this.#file, unique(this.#problems))
+    const trace = stays && { ...stays, limit: limit ?? stays.limit }
+    return { ...after, ...(trace && { trace }), down: before.down }
   }
 
   #problem(key: string, message: string): void {
@@ -413,6 +448,21 @@ const PARTS: Record<keyof ImpairmentKeys, (keyof Impairment)[]> = {
   burst: ['rate', 'trace'],
   limit: ['rate', 'trace'],
   trace: ['rate', 'trace'],
+}
+
+/** The keys that lead to an impairment, but for its trace. */
+function keysOf({ rate, trace, ...before }: Impairment): ImpairmentKeys {
+  const { jitterMs, delayCorrelation: correlation, reorder } = before
+  return {
+    delay: { delayMs: before.delayMs, jitterMs, correlation },
+    distribution: before.distribution,
+    order: before.keepOrder ? 'keep' : 'free',
+    loss: before.loss,
+    duplicate: before.duplicate,
+    corrupt: before.corrupt,
+    ...(reorder.rate > 0 && { reorder: { rate: reorder.rate, correlation: reorder.correlation }, gap: reorder.gap }),
+    ...(rate && { rate: rate.bitsPerSecond, burst: rate.burstBytes, limit: rate.limit }),
+  }
 }
 
 /** `over` on top of `under`. What belongs together goes together: a trace replaces a rate, a delay with jitter a jitter. */
