@@ -43,8 +43,7 @@ export class ClientNetworks<T> {
   }
 
   /**
-   * All that the tunnel offers from now on. `owner` is the identity whose budget it counts against; undefined: a budget
-   * of its own. What goes beyond a budget is not used, and not remembered.
+   * All that the tunnel offers from now on. `owner` is whose budget it counts against; undefined: one of its own. What goes beyond a budget is not used, and not remembered.
    */
   offer(tunnel: T, owner: string | undefined, ranges: readonly AddressRange[]): void {
     const offered = this.#withinBudget(tunnel, owner, mergeRanges(ranges))

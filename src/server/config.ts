@@ -73,6 +73,7 @@ export interface ServerConfig {
     maxConnections: number
     maxConnectionsPerAddress: number
     maxTunnels: number
+    maxTunnelsPerAddress: number
     maxTunnelsPerConnection: number
     retry: 'always' | 'auto' | 'never'
   }
@@ -213,6 +214,7 @@ export const serverConfigSchema = table({
     max_connections: connections().default(1000).describe('QUIC connections at once.'),
     max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address.'),
     max_tunnels: tunnels().default(1000).describe('Tunnels at once.'),
+    max_tunnels_per_address: tunnels().default(512).describe('Tunnels at once from one IP address.'),
     max_tunnels_per_connection: tunnels().default(8).describe('Tunnels at once on one QUIC connection.'),
     retry: choice(['always', 'auto', 'never'])
       .default('auto')
@@ -327,6 +329,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       maxConnections: limits.max_connections,
       maxConnectionsPerAddress: limits.max_connections_per_address,
       maxTunnels: limits.max_tunnels,
+      maxTunnelsPerAddress: limits.max_tunnels_per_address,
       maxTunnelsPerConnection: limits.max_tunnels_per_connection,
       retry: limits.retry,
     },

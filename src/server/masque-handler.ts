@@ -54,11 +54,12 @@ export interface HandlerContext extends TunnelContext {
   readonly encapsulations: readonly Encapsulation[]
   readonly draining: boolean
   readonly maxTunnels: number
+  readonly maxTunnelsPerAddress: number
   readonly maxTunnelsPerConnection: number
   /** Who is this, and how many tunnels may they have? */
   authorise(headers: readonly Header[], peerCertificate: Uint8Array | undefined): Authorisation
   /** All addresses of a host name; rejects with a RequestRejected when there are none. */
-  resolve(name: string): Promise<IpAddress[]>
+  resolve(name: string, owner: string): Promise<IpAddress[]>
   readonly tunnels: ReadonlyMap<string, OpenTunnel>
   tunnelsOf(identity: string): number
   tunnelOpened(tunnel: OpenTunnel): void
@@ -70,17 +71,26 @@ export interface HandlerContext extends TunnelContext {
   internalError(error: unknown): void
 }
 
+interface PendingRequest {
+  readonly owner: string
+  readonly chunks: Uint8Array[]
+  bytes: number
+  ended: boolean
+}
+
 export class MasqueHandler implements H3Owner {
   readonly transport: H3Transport
   readonly log: BoundedLog
   readonly #context: HandlerContext
   readonly #quic: QuicConnection
+  /** Where the connection came from. It may move later; what counts against an address goes on counting against this one. */
+  readonly #address: string
   readonly #tunnels = new Map<number, OpenTunnel>()
   /**
    * Requests that cannot be answered yet (see `#waitFor`), with the capsules that the client has sent ahead. They count as
    * tunnels, so that they cannot be piled up.
    */
-  readonly #pending = new Map<number, { chunks: Uint8Array[]; bytes: number; ended: boolean }>()
+  readonly #pending = new Map<number, PendingRequest>()
   #ready = false
   #settingsArrived!: () => void
   readonly #settings = new Promise<void>(resolve => {
@@ -91,6 +101,7 @@ export class MasqueHandler implements H3Owner {
     this.#quic = quic
     this.#context = context
     const { host, port } = quic.remote
+    this.#address = host
     this.log = context.logBudget.forConnection(host, { connection: quic.id, remote: `${host}:${port}` })
     this.transport = new H3Transport(quic, this)
   }
@@ -132,17 +143,17 @@ export class MasqueHandler implements H3Owner {
         return this.#keepCapsules(event.streamId, new Uint8Array(0), true)
       case 'reset':
       case 'stop-sending':
-        this.#pending.delete(event.streamId)
+        this.#forget(event.streamId)
         return
       case 'stream-error':
-        this.#pending.delete(event.streamId)
+        this.#forget(event.streamId)
         this.log.warn({ streamId: event.streamId, code: errorName(event.code) }, `stream error: ${event.reason}`)
         return
     }
   }
 
   onStreamFailed(streamId: number, error: unknown): void {
-    this.#pending.delete(streamId)
+    this.#forget(streamId)
     if (error instanceof PeerFieldSectionLimit) {
       this.log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
     } else this.#context.internalError(error)
@@ -150,7 +161,7 @@ export class MasqueHandler implements H3Owner {
   }
 
   onClosed(reason: QuicCloseReason): void {
-    this.#pending.clear()
+    for (const streamId of [...this.#pending.keys()]) this.#forget(streamId)
     this.#context.connectionClosed(this, reason)
   }
 
@@ -186,10 +197,13 @@ export class MasqueHandler implements H3Owner {
       if (ended) tunnel.onEnd()
       return
     }
-    const ahead = { chunks: [], bytes: 0, ended }
+    const owner = this.#ownerOf(identity)
+    if (context.budgets.pendingRequests.take(owner) !== undefined)
+      throw tooMany('requests that wait for an answer', owner)
+    const ahead: PendingRequest = { owner, chunks: [], bytes: 0, ended }
     this.#pending.set(streamId, ahead)
-    const resolved = await this.#waitFor(target).finally(() => {
-      if (!this.#pending.delete(streamId)) throw new RequestGone()
+    const resolved = await this.#waitFor(target, owner).finally(() => {
+      if (!this.#forget(streamId)) throw new RequestGone()
     })
     // Others may have come first while we waited.
     this.#checkLimits(identity, authorisation.maxTunnels)
@@ -207,38 +221,57 @@ export class MasqueHandler implements H3Owner {
    * What has to be known before a request can be answered: the client's SETTINGS, which say whether it takes datagrams
    * and travel on a stream of their own, so that the request may overtake them; and what the target's name stands for.
    */
-  async #waitFor(target: ConnectIpRequest['scope']['target']): Promise<IpAddress[]> {
+  async #waitFor(target: ConnectIpRequest['scope']['target'], owner: string): Promise<IpAddress[]> {
     if (!this.#settingsHere) await this.#settings
-    return target.kind === 'name' ? this.#context.resolve(target.name) : []
+    return target.kind === 'name' ? this.#context.resolve(target.name, owner) : []
+  }
+
+  /** Whose budgets count: the identity's or, without one, those of the address that the connection came from. */
+  #ownerOf(identity: string | undefined): string {
+    return identity ?? `address ${this.#address}`
+  }
+
+  /** A request waits no more, whatever becomes of it. False when it did not. */
+  #forget(streamId: number): boolean {
+    const pending = this.#pending.get(streamId)
+    if (pending === undefined) return false
+    this.#pending.delete(streamId)
+    this.#context.budgets.pendingRequests.giveBack(pending.owner)
+    this.#context.budgets.capsulesAhead.giveBack(pending.owner, pending.bytes)
+    return true
   }
 
   #keepCapsules(streamId: number, data: Uint8Array, fin: boolean): void {
     const ahead = this.#pending.get(streamId)
     if (ahead === undefined) return
-    ahead.bytes += data.length
     ahead.ended ||= fin
-    if (ahead.bytes <= MAX_CAPSULES_AHEAD) {
+    const fits = ahead.bytes + data.length <= MAX_CAPSULES_AHEAD
+    if (fits && this.#context.budgets.capsulesAhead.take(ahead.owner, data.length) === undefined) {
+      ahead.bytes += data.length
       ahead.chunks.push(Uint8Array.from(data))
       return
     }
-    this.#pending.delete(streamId)
+    this.#forget(streamId)
     this.transport.h3.resetStream(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
     this.transport.flush()
   }
 
   #checkLimits(identity: string | undefined, maxTunnels: number): void {
     const context = this.#context
-    const tooMany = (what: string, who = '') =>
-      new RequestRejected(429, `too many tunnels ${what}${who}`, 'connection_limit_reached', { details: what })
     if (context.draining) throw RequestRejected.because('destination_unavailable', 'the proxy is shutting down')
-    if (context.tunnels.size >= context.maxTunnels) throw tooMany('on this proxy')
-    if (this.#tunnels.size + this.#pending.size >= context.maxTunnelsPerConnection) throw tooMany('on this connection')
-    if (identity !== undefined && context.tunnelsOf(identity) >= maxTunnels) {
-      throw tooMany('for this identity', `: ${identity}`)
+    const { pendingRequests, tunnelsOfAddress } = context.budgets
+    if (context.tunnels.size + pendingRequests.total >= context.maxTunnels) throw tooMany('tunnels on this proxy')
+    if (this.#tunnels.size + this.#pending.size >= context.maxTunnelsPerConnection) {
+      throw tooMany('tunnels on this connection')
+    }
+    if (tunnelsOfAddress.heldBy(this.#address) >= context.maxTunnelsPerAddress) {
+      throw tooMany('tunnels from this address', this.#address)
+    }
+    if (identity !== undefined && context.tunnelsOf(identity) + pendingRequests.heldBy(identity) >= maxTunnels) {
+      throw tooMany('tunnels for this identity', identity)
     }
   }
 
-  /** What was asked for, and so agreed on; the first is what we send. */
   #chooseEncapsulations(headers: readonly Header[]): [Encapsulation, ...Encapsulation[]] {
     const list = (headerValue(headers, ENCAPSULATION_HEADER) ?? 'datagram').split(',').map(item => item.trim())
     const [wanted, ...others] = list.map(item => {
@@ -271,6 +304,7 @@ export class MasqueHandler implements H3Owner {
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
       identity,
+      owner: this.#ownerOf(identity),
       scope: request.scope,
       resolved,
       routes,
@@ -279,6 +313,7 @@ export class MasqueHandler implements H3Owner {
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return
+        this.#context.budgets.tunnelsOfAddress.giveBack(this.#address)
         logOpen()
         this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
         this.#context.tunnelClosed(tunnel, reason)
@@ -296,6 +331,7 @@ export class MasqueHandler implements H3Owner {
       this.log.info({ tunnel: id, identity, encapsulation, scope, addresses }, 'tunnel open')
     }
     this.#tunnels.set(streamId, tunnel)
+    this.#context.budgets.tunnelsOfAddress.take(this.#address)
     this.#context.tunnelOpened(tunnel)
     // After the answer has left: the client need not wait for our log. A tunnel that closes before logs it first.
     setImmediate(logOpen)
@@ -356,6 +392,11 @@ export class MasqueHandler implements H3Owner {
     if (body.length > 0) h3.sendData(streamId, body, true)
     this.transport.flush()
   }
+}
+
+function tooMany(what: string, who?: string): RequestRejected {
+  const message = who === undefined ? `too many ${what}` : `too many ${what}: ${who}`
+  return new RequestRejected(429, message, 'connection_limit_reached', { details: `too many ${what}` })
 }
 
 /** The client went away while we were busy with its request. */

@@ -28,12 +28,14 @@ import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
 import type { AddressMemory } from './address-memory.ts'
+import type { Budgets } from './budgets.ts'
 import type { PacketProcessor } from './packet-processor.ts'
 
 /** What a tunnel takes from the proxy it belongs to. */
 export interface TunnelContext {
   readonly pools: Partial<Record<IpVersion, AddressPool>>
-  /** Which addresses whom had, to give them the same again. */
+  readonly budgets: Budgets
+  /** Who had which addresses, to get the same again. */
   readonly addressMemory: AddressMemory
   /** What this proxy routes for clients, before the scope of a request narrows it. */
   readonly routes: readonly IpAddressRange[]
@@ -54,6 +56,8 @@ export interface TunnelContext {
 
 interface Lease {
   readonly address: IpAddress
+  /** Not the first of its family: counts against a budget. */
+  readonly isExtra: boolean
   /** 0 while no request of the client has been answered with it. */
   requestId: bigint
   readonly removeRoute: () => void
@@ -66,6 +70,7 @@ export class ProxyTunnel implements TunnelOwner {
   readonly #isForOneFlow: boolean
   readonly #onClosed: (reason: TunnelCloseReason) => void
   readonly #identity: string | undefined
+  readonly #owner: string
   readonly #routes: readonly IpAddressRange[]
   /** In which the client gets addresses. */
   readonly #versions: readonly IpVersion[]
@@ -79,8 +84,9 @@ export class ProxyTunnel implements TunnelOwner {
 
   constructor(options: {
     context: TunnelContext
-    /** Whose budgets the tunnel counts against, if it has a name. */
     identity: string | undefined
+    /** Whose budgets the tunnel counts against. */
+    owner: string
     scope: Scope
     /** What the name in the scope stands for; empty without one. */
     resolved: readonly IpAddress[]
@@ -91,6 +97,7 @@ export class ProxyTunnel implements TunnelOwner {
   }) {
     this.#context = options.context
     this.#identity = options.identity
+    this.#owner = options.owner
     this.#routes = options.routes
     this.#versions = scopeVersions(options.scope, options.resolved)
     this.#isForOneFlow = options.scope.target.kind !== 'any' || options.scope.protocol !== undefined
@@ -205,12 +212,13 @@ export class ProxyTunnel implements TunnelOwner {
   /** Networks behind the client (RFC 9484 §8.2), as far as local policy allows: traffic for them goes into the tunnel. */
   onRoutesAdvertised(accepted: IpAddressRange[]): void {
     const ranges = accepted.map(route => route.range)
-    this.#context.processor.offerNetworks(this.tunnel, this.#identity, ranges)
+    this.#context.processor.offerNetworks(this.tunnel, this.#owner, ranges)
   }
 
   onClosed(reason: TunnelCloseReason): void {
     for (const lease of this.#leases) {
       lease.removeRoute()
+      if (lease.isExtra) this.#context.budgets.extraAddresses.giveBack(this.#owner)
       this.#context.pools[lease.address.version]?.release(lease.address)
       this.#context.addressMemory.remember(this.#identity, lease.address)
     }
@@ -247,10 +255,15 @@ export class ProxyTunnel implements TunnelOwner {
     if (!this.#versions.includes(version)) return undefined
     const held = this.#leases.filter(lease => lease.address.version === version).length
     if (held >= this.#context.maxAddressesPerFamily) return undefined
+    const { extraAddresses } = this.#context.budgets
+    if (held > 0 && extraAddresses.take(this.#owner) !== undefined) return undefined
     const address = preferred === undefined ? this.#leaseAgain(version) : this.#context.pools[version]?.lease(preferred)
-    if (address === undefined) return undefined
+    if (address === undefined) {
+      if (held > 0) extraAddresses.giveBack(this.#owner)
+      return undefined
+    }
     const removeRoute = this.#context.processor.attachTunnel(address, this.tunnel)
-    const lease: Lease = { address, requestId: 0n, removeRoute }
+    const lease: Lease = { address, isExtra: held > 0, requestId: 0n, removeRoute }
     this.#leases.push(lease)
     return lease
   }

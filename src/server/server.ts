@@ -5,19 +5,17 @@
  * packet-processor.ts, to an address in proxy-tunnel.ts.
  */
 
-import { lookup } from 'node:dns/promises'
 import type { Logger } from 'pino'
 import { headerValue } from '../carriers/h3.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
-import { RequestRejected } from '../connect-ip/request.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
 import type { ProbeTiming } from '../hosts/link-probe.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { Header } from '../http3/connection.ts'
-import { IpAddress } from '../ip/address.ts'
+import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
@@ -32,17 +30,18 @@ import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { type Authorisation, authorise } from './authorise.ts'
+import { newBudgets } from './budgets.ts'
 import { certificateIdentity } from './certificate-identity.ts'
 import type { ServerConfig } from './config.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
+import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 import { loadTlsConfig } from './tls-config.ts'
 
 const CONNECTION_LOG_LENGTH = 200
-const DNS_TIMEOUT_MS = 5_000
 /** How long clients get to end their tunnels after a GOAWAY. */
 const DRAIN_MS = 1_000
 const MAX_ADDRESSES_PER_FAMILY = 4
@@ -52,8 +51,8 @@ export const GATEWAY = 'gateway'
 
 export interface ServerOptions {
   logger?: Logger
-  /** All addresses of a name, as A and AAAA records; for tests without a resolver. */
-  resolveName?: (name: string) => Promise<IpAddress[]>
+  /** For tests without a resolver. */
+  resolveName?: ResolveName
   /** A clock that never goes back, in ms; for tests. */
   now?: () => number
   /** For tests that cannot wait for the deadline of the link probe. */
@@ -131,7 +130,7 @@ export class MasqueServer {
     for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])
 
     const server = this
-    const resolveName = options.resolveName ?? resolveWithSystem
+    const resolver = new NameResolver(options.resolveName)
     this.#context = {
       logBudget: this.#logBudget,
       template: parsePathTemplate(config.tunnel.template),
@@ -153,13 +152,15 @@ export class MasqueServer {
       linkProbeTiming: options.linkProbeTiming,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       maxTunnels: config.limits.maxTunnels,
+      maxTunnelsPerAddress: config.limits.maxTunnelsPerAddress,
       maxTunnelsPerConnection: config.limits.maxTunnelsPerConnection,
       tunnels: this.#tunnels,
       get draining() {
         return server.#draining
       },
       authorise: (headers, certificate) => this.#authorise(headers, certificate),
-      resolve: name => resolveOrReject(name, resolveName),
+      resolve: (name, owner) => resolver.resolve(name, owner),
+      budgets: newBudgets(config.limits.maxTunnelsPerAddress),
       tunnelsOf: identity => this.#tunnelsByIdentity.get(identity) ?? 0,
       tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
@@ -430,33 +431,6 @@ function listenError(error: NodeJS.ErrnoException, listen: { host: string; port:
     default:
       return error
   }
-}
-
-/** RFC 9484 §4.1: a name is resolved before the answer; when that fails the request is rejected, saying so. */
-async function resolveOrReject(name: string, resolve: (name: string) => Promise<IpAddress[]>): Promise<IpAddress[]> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(RequestRejected.because('dns_timeout', `no answer for ${name}`)), DNS_TIMEOUT_MS)
-  })
-  try {
-    const addresses = await Promise.race([resolve(name), timeout])
-    if (addresses.length === 0) throw RequestRejected.because('dns_error', `${name} has no addresses`)
-    return addresses
-  } catch (error) {
-    if (error instanceof RequestRejected) throw error
-    const code = (error as NodeJS.ErrnoException).code
-    throw RequestRejected.because('dns_error', `${name} cannot be resolved`, { rcode: DNS_RCODES[code ?? ''] })
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** The resolver's error codes as DNS response codes, where there is one. */
-const DNS_RCODES: Readonly<Record<string, string>> = { ENOTFOUND: 'NXDOMAIN', EAI_AGAIN: 'SERVFAIL' }
-
-async function resolveWithSystem(name: string): Promise<IpAddress[]> {
-  const found = await lookup(name, { all: true, verbatim: true })
-  return found.map(({ address }) => IpAddress.parse(address))
 }
 
 function isOrderly(reason: QuicCloseReason): boolean {

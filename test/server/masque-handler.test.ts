@@ -10,8 +10,10 @@ import { IpPrefix } from '../../src/ip/prefix.ts'
 import { LogBudget } from '../../src/log/log-budget.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { AddressMemory } from '../../src/server/address-memory.ts'
+import { newBudgets } from '../../src/server/budgets.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
 import { PacketProcessor } from '../../src/server/packet-processor.ts'
+import { SharedBudget } from '../../src/server/shared-budget.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
 
@@ -28,6 +30,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
   const pools = { 4: new AddressPool(IpPrefix.parse('10.89.0.0/24')) }
   const gateway = { v4: pools[4].gateway }
   const tunnels = new Map<string, OpenTunnel>()
+  const budgets = newBudgets(10)
   const now = () => 0
   const context: HandlerContext = {
     logBudget: new LogBudget(createLogger({ level: 'silent' })),
@@ -37,6 +40,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
     encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
     pools,
     addressMemory: new AddressMemory(),
+    budgets,
     routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),
     gateway,
     processor: new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now }),
@@ -47,6 +51,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
     linkProbe: 'off',
     maxAddressesPerFamily: 4,
     maxTunnels: 10,
+    maxTunnelsPerAddress: 10,
     maxTunnelsPerConnection: 10,
     tunnels,
     draining: false,
@@ -78,7 +83,7 @@ function proxy(changes: Partial<HandlerContext> = {}) {
     const resets = quic.commands.filter(command => command.startsWith(`reset ${streamId} `))
     return [...statuses, ...resets.map(reset => `reset ${reset.split(' ')[2]}`)]
   }
-  return { quic, transport, pools, tunnels, internalErrors, rejected, heard }
+  return { quic, transport, pools, tunnels, budgets, internalErrors, rejected, heard }
 }
 
 const settle = () => new Promise(resolve => setImmediate(resolve))
@@ -105,6 +110,60 @@ describe('the proxy’s handler of one connection', () => {
     expect(heard(0)).to.deep.equal(['503'])
     expect(rejected.join()).to.match(/11 addresses, which makes 1100 routes; at most 1024/)
     expect([tunnels.size, internalErrors.length]).to.deep.equal([0, 0])
+  })
+
+  describe('a client whose requests wait for an answer', () => {
+    const never = () => new Promise<IpAddress[]>(() => {})
+    const budgets = () => ({
+      ...newBudgets(10),
+      pendingRequests: new SharedBudget({ each: 2, inAll: 3 }),
+      capsulesAhead: new SharedBudget({ each: 1000, inAll: 1500 }),
+    })
+    const ask = async ({ transport }: ReturnType<typeof proxy>, streamId: number) => {
+      transport.onStreamData(streamId, headersFrame(TO_A_NAME), false)
+      await settle()
+    }
+
+    it('CIP-18 has only so many of them, and so has everybody together', async () => {
+      const shared = budgets()
+      const one = proxy({ budgets: shared, resolve: never })
+      const other = proxy({
+        budgets: shared,
+        resolve: never,
+        authorise: () => ({ allowed: true, identity: 'other', maxTunnels: 10 }),
+      })
+      for (const streamId of [0, 4, 8]) await ask(one, streamId)
+      expect([0, 4, 8].flatMap(one.heard)).to.deep.equal(['429'])
+      for (const streamId of [0, 4]) await ask(other, streamId)
+      expect([0, 4].flatMap(other.heard)).to.deep.equal(['429'])
+      // A request that its client gives up makes room, and so does a connection that ends.
+      one.transport.onStreamReset(0, 0x10c)
+      await ask(other, 8)
+      expect(other.heard(8)).to.deep.equal([])
+      for (const { transport } of [one, other])
+        transport.onClosed({ source: 'peer', application: true, code: 0x100, reason: '' })
+      expect(shared.pendingRequests.total).to.equal(0)
+    })
+
+    it('CIP-18 has only so many bytes of capsules waiting, in all its requests', async () => {
+      const shared = budgets()
+      const peer = proxy({ budgets: shared, resolve: never })
+      await ask(peer, 0)
+      await ask(peer, 4)
+      peer.transport.onStreamData(0, frame(0, new Uint8Array(600)), false)
+      expect(shared.capsulesAhead.total).to.equal(600)
+      peer.transport.onStreamData(4, frame(0, new Uint8Array(600)), false)
+      expect([0, 4].flatMap(peer.heard)).to.deep.equal(['reset 263'])
+      expect([shared.capsulesAhead.total, shared.pendingRequests.total]).to.deep.equal([600, 1])
+    })
+
+    it('CIP-18 has its waiting requests counted as tunnels of its identity', async () => {
+      const authorise = () => ({ allowed: true, identity: 'a', maxTunnels: 1 }) as const
+      const peer = proxy({ budgets: budgets(), resolve: never, authorise })
+      await ask(peer, 0)
+      await ask(peer, 4)
+      expect([peer.heard(0), peer.heard(4)]).to.deep.equal([[], ['429']])
+    })
   })
 
   describe('when something of ours throws while a tunnel is opened', () => {
