@@ -11,7 +11,13 @@ import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { H3Settings } from '../http3/settings.ts'
-import type { QuicCloseReason, QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
+import {
+  DEFAULT_QUIC_SETTINGS,
+  type QuicCloseReason,
+  type QuicConnection,
+  type QuicHandler,
+  type SocketAddress,
+} from '../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
 import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-reason.ts'
 
@@ -107,6 +113,8 @@ export class H3Transport implements QuicHandler {
     this.h3 = new H3Connection({
       role: this.quic.role,
       peerMaxDatagramFrameSize: this.quic.peerMaxDatagramFrameSize,
+      requestStreamsLeft: () => this.quic.bidiStreamsLeft,
+      limits: { maxRequestStreams: DEFAULT_QUIC_SETTINGS.maxStreamsBidi },
     })
     this.h3.start()
     this.#owner.onReady()

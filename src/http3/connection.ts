@@ -30,8 +30,9 @@ export type { H3Settings } from './settings.ts'
 /** Everything that a peer could make us remember is bounded by these. */
 export interface H3Limits {
   /**
-   * Server: request streams open at once; further ones are rejected. Must not be less than the stream limit given to
-   * QUIC (initial_max_streams_bidi): it also decides which streams "cannot exist" for a datagram.
+   * Server: request streams open at once; further ones are rejected. The same number as is given to QUIC
+   * (initial_max_streams_bidi), which allows one more with each stream that has ended: so this also decides which streams
+   * cannot exist yet when a datagram names them. RFC 9114 §6.1: at least 100.
    */
   maxRequestStreams: number
   /** Unidirectional streams of the peer open at once. Must not be less than initial_max_streams_uni. */
@@ -42,7 +43,7 @@ export interface H3Limits {
 }
 
 export const DEFAULT_LIMITS: Readonly<H3Limits> = {
-  maxRequestStreams: 128,
+  maxRequestStreams: 100,
   maxUniStreams: 1024,
   maxHeldDatagrams: 16,
   maxHeldDatagramBytes: 32 * 1024,
@@ -59,6 +60,8 @@ export interface H3ConnectionOptions {
   peerMaxDatagramFrameSize: number
   /** The largest header section taken, in bytes. */
   maxFieldSectionSize?: number
+  /** Client: how many more request streams the server's QUIC allows now. Default: nobody knows. */
+  requestStreamsLeft?: () => number
   limits?: Partial<H3Limits>
   /** Send a reserved setting and a reserved frame, which every peer must ignore. Default false. */
   grease?: boolean
@@ -108,6 +111,7 @@ export class H3Connection {
   datagramStreamId = -1
 
   readonly #peerMaxDatagramFrameSize: number
+  readonly #requestStreamsLeft: () => number
   readonly #grease: boolean
   #output: H3Output[] = []
   #events: H3Event[] = []
@@ -152,6 +156,7 @@ export class H3Connection {
       throw new RangeError('this QPACK decoder has no dynamic table: qpackMaxTableCapacity must be 0')
     }
     this.#peerMaxDatagramFrameSize = options.peerMaxDatagramFrameSize
+    this.#requestStreamsLeft = options.requestStreamsLeft ?? (() => Number.POSITIVE_INFINITY)
     this.#grease = options.grease ?? false
     this.#held = new HeldDatagrams(this.limits.maxHeldDatagrams, this.limits.maxHeldDatagramBytes)
     this.#seenRequests = new SeenStreams(0, this.limits.maxRequestStreams)
@@ -462,12 +467,14 @@ export class H3Connection {
       this.#streamError(streamId, H3ErrorCode.H3_DATAGRAM_ERROR, 'a datagram for a request that does not use datagrams')
       return
     }
-    // Known, but the request's header section is not complete yet: as good as not known.
-    const awaited = stream !== undefined ? stream.receiving === 'headers' : this.#mayStillOpen(streamId)
-    if (awaited === undefined) {
+    if (stream === undefined && this.#isBeyondStreamLimit(streamId)) {
       const which = Number.isSafeInteger(streamId) ? `stream ${streamId}` : 'a stream'
       this.#connectionError(H3ErrorCode.H3_ID_ERROR, `a datagram for ${which}, beyond the limit of streams`)
-    } else if (awaited) {
+      return
+    }
+    // Known, but the request's header section is not complete yet: as good as not known.
+    const awaited = stream !== undefined ? stream.receiving === 'headers' : this.#mayStillOpen(streamId)
+    if (awaited) {
       const droppedBefore = this.#held.dropped
       this.#held.hold(streamId, data.subarray(varintLengthFromFirstByte(data[0])))
       this.counters.datagramsHeld++
@@ -477,13 +484,24 @@ export class H3Connection {
     }
   }
 
-  /** Of a request stream that is not open: may datagrams be kept for it? undefined = it never can open. */
-  #mayStillOpen(streamId: number): boolean | undefined {
+  /**
+   * RFC 9297 §2.1: a stream "that cannot be created due to client-initiated bidirectional stream limits". QUIC knows the limit
+   * (MAX_STREAMS, RFC 9000 §4.6): it begins with the number of streams that may be open, and grows by one with each that has
+   * ended. QUIC may take its time to say so, and a stream may end here before it ends there; so this is the highest that
+   * the limit can be.
+   */
+  #isBeyondStreamLimit(streamId: number): boolean {
+    if (this.role === 'client') return streamId >= this.#nextRequestId + 4 * this.#requestStreamsLeft()
+    const ended = this.#seenRequests.count - this.#requests.size
+    return streamId >= 4 * (this.limits.maxRequestStreams + ended)
+  }
+
+  /** Of a request stream that is not open: will datagrams for it have a meaning? */
+  #mayStillOpen(streamId: number): boolean {
     // A client knows which requests it has made: what comes for another is for nobody, and dropped (RFC 9297 §2.1).
     if (this.role === 'client') return false
     if (!this.#seenRequests.isNew(streamId)) return false
-    if (this.#goawaySent !== undefined && streamId >= this.#goawaySent) return false
-    return streamId < this.#seenRequests.next + 4 * this.limits.maxRequestStreams ? true : undefined
+    return this.#goawaySent === undefined || streamId < this.#goawaySent
   }
 
   // -- request streams -----------------------------------------------------------------------------------------

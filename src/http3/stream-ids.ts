@@ -27,6 +27,7 @@ export function isUnidirectional(streamId: number): boolean {
  * QUIC's own stream limit, because QUIC counts a skipped stream as open.
  */
 export class SeenStreams {
+  readonly #firstId: number
   readonly #maxGaps: number
   readonly #gaps = new Set<number>()
   /** The id that the next stream in sequence has. */
@@ -34,6 +35,7 @@ export class SeenStreams {
 
   /** `firstId`: 0 to 3, the first id of the type. `maxGaps`: how many ids may be skipped and still be unseen. */
   constructor(firstId: number, maxGaps: number) {
+    this.#firstId = firstId
     this.#next = firstId
     this.#maxGaps = maxGaps
   }
@@ -41,6 +43,11 @@ export class SeenStreams {
   /** One beyond the highest seen: the lowest id that is certainly new. */
   get next(): number {
     return this.#next
+  }
+
+  /** How many have been seen. */
+  get count(): number {
+    return (this.#next - this.#firstId) / 4 - this.#gaps.size
   }
 
   /** Has this stream not been seen yet? */

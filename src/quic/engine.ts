@@ -174,6 +174,10 @@ export class QuicheConnection implements QuicConnection {
     )
   }
 
+  get bidiStreamsLeft(): number {
+    return this.closed ? 0 : this.#native.peerStreamsLeftBidi()
+  }
+
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
     if (this.closed) return
     this.#countStream(streamId)

@@ -46,7 +46,8 @@ export const DEFAULT_QUIC_SETTINGS: QuicSettings = {
   datagramQueue: 1024,
   streamWindow: 1 << 20,
   connectionWindow: 4 << 20,
-  maxStreamsBidi: 64,
+  // RFC 9114 §6.1: at least 100 requests at a time, so as to not unnecessarily limit parallelism.
+  maxStreamsBidi: 100,
   maxStreamsUni: 256,
 }
 
@@ -106,6 +107,8 @@ export interface QuicConnection {
 
   /** Whether the peer's limits allow one more stream of ours now. */
   canOpenStream(kind: 'bidi' | 'uni'): boolean
+  /** How many more bidirectional streams of ours they allow now. */
+  readonly bidiStreamsLeft: number
   /**
    * Sends stream data. What flow control does not let through now is kept and sent later; `streamBuffered` says
    * how much that is, and the caller decides when it is too much. A stream comes into being with its first data.

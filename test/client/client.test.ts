@@ -175,6 +175,16 @@ describe('the client', () => {
         'H3-03 MAX_PUSH_ID from a server',
         peer => peer.send(3, bytes(settings, frame(FrameType.MAX_PUSH_ID, [0]))),
       ],
+      [
+        'H3_ID_ERROR',
+        'CIP-24 a datagram for a stream beyond its own limit',
+        peer => {
+          peer.send(3, settings)
+          // The one for the next stream is dropped in silence.
+          peer.quic.sendDatagram(bytes(varint(1), [0, 1]))
+          peer.quic.sendDatagram(bytes(varint(100), [0, 1]))
+        },
+      ],
       ['H3_ID_ERROR', 'H3-06 a GOAWAY for no request stream', peer => peer.send(3, bytes(settings, frame(7, [3])))],
       ['H3_SETTINGS_ERROR', 'H3-02 a setting of HTTP/2', peer => peer.send(3, controlStream([0x02, 1]))],
     ]

@@ -101,30 +101,54 @@ describe('HTTP Datagrams (RFC 9297 §2.1)', () => {
 
   it('CIP-24 are no error for a stream that may still be opened', () => {
     const server = connection('server', { limits: { maxRequestStreams: 10 } })
-    server.receiveStream(4, headersFrame(GET), true)
-    // Stream 0 was skipped and may come; streams up to 44 are within the limit.
+    server.receiveStream(4, headersFrame(CONNECT_IP), false)
+    // Stream 0 was skipped and may come; 36 is the tenth.
     server.parseDatagram(datagram(0, 1))
-    server.parseDatagram(datagram(44, 1))
+    server.parseDatagram(datagram(36, 1))
     expect(server.takeEvents()).to.deep.equal([])
     expect(server.counters.datagramsHeld).to.equal(2)
   })
 
   it('CIP-24 for a stream beyond the stream limit are H3_ID_ERROR', () => {
     const server = connection('server', { limits: { maxRequestStreams: 10 } })
+    server.receiveStream(0, headersFrame(CONNECT_IP), false)
     expect(server.parseDatagram(datagram(40, 1))).to.equal(undefined)
     expect(errors(server.takeEvents())).to.deep.equal(['connection H3_ID_ERROR'])
     expect(commands(server.takeOutput())).to.deep.equal(['close H3_ID_ERROR'])
     expect(server.parseDatagram(datagram(0, 1))).to.equal(undefined)
   })
 
-  it('CIP-24 for a request that the client has not made yet are dropped silently', () => {
-    const client = readyClient()
+  it('CIP-24 the stream limit grows by one with each stream that has ended, answered, reset or rejected', () => {
+    const server = connection('server', { limits: { maxRequestStreams: 10 } })
+    const isError = (streamId: number) => {
+      server.parseDatagram(datagram(streamId, 1))
+      return errors(server.takeEvents()).length > 0
+    }
+    server.receiveStream(0, headersFrame(GET), true)
+    server.respond(0, [[':status', '404']], true)
+    expect(isError(40)).to.equal(false)
+    server.receiveStream(4, headersFrame(CONNECT_IP), false)
+    server.resetStream(4, 0x10c)
+    expect(isError(44)).to.equal(false)
+    server.receiveReset(8, 0x10c)
+    expect(isError(48)).to.equal(false)
+    server.receiveStream(12, headersFrame(CONNECT_IP), false)
+    expect(isError(52)).to.equal(true)
+  })
+
+  it('CIP-24 for a request that the client has not made are dropped, and H3_ID_ERROR beyond the server’s stream limit', () => {
+    let left = 2
+    const client = readyClient({ requestStreamsLeft: () => left })
     client.request(CONNECT_IP)
-    client.parseDatagram(datagram(4, 1))
-    client.parseDatagram(datagram(4000, 1))
+    for (const streamId of [4, 8]) client.parseDatagram(datagram(streamId, 1))
     expect(client.takeEvents()).to.deep.equal([])
-    expect(client.closed).to.equal(false)
-    expect(client.counters.datagramsDropped).to.equal(2)
+    expect(client.counters).to.include({ datagramsDropped: 2, datagramsHeld: 0 })
+    left = 1
+    client.parseDatagram(datagram(8, 1))
+    expect(errors(client.takeEvents())).to.deep.equal(['connection H3_ID_ERROR'])
+    const unlimited = readyClient()
+    unlimited.parseDatagram(datagram(4000, 1))
+    expect(unlimited.takeEvents()).to.deep.equal([])
   })
 
   it('CIP-24 too short for a quarter stream id are H3_DATAGRAM_ERROR', () => {

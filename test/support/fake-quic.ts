@@ -17,6 +17,7 @@ export class FakeQuic implements QuicConnection {
   maxDatagramLength = 1350
   datagramQueueRoom = 10
   uniStreamsLeft = 10
+  bidiStreamsLeft = 10
   buffered = 0
 
   /** For example `reset 0 268`. */
