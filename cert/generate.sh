@@ -303,3 +303,9 @@ for name in ${made[@]+"${made[@]}"}; do
 done
 for name in ca server "${clients[@]}"; do chmod 600 "$out/$name-key.pem"; done
 printf 'in %s\n' "$out"
+case $(ls -l -- "$out/server-key.pem") in
+  -rw-------*) ;;
+  *)
+    printf 'generate.sh: warning: others may read the keys in %s: its file system keeps no modes (a Windows drive under WSL, exFAT); use a folder on a Linux file system (--out), or set tls.allow_exposed_key = true in the configuration\n' "$out" >&2
+    ;;
+esac

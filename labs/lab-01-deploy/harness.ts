@@ -14,6 +14,7 @@ import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { ClientError, MasqueClient } from '../../src/client/client.ts'
 import { type ClientConfig, defaultClientConfig, loadClientConfig } from '../../src/client/config.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { folderKeepsModes } from '../../src/config/private-file.ts'
 import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { loadServerConfig, type ServerConfig } from '../../src/server/config.ts'
@@ -87,7 +88,9 @@ export async function checkCertificates(context: CheckContext): Promise<Feedback
     const mode = statSync(join(directory, 'server-key.pem')).mode & 0o777
     context.expect('only you can read the private key', (mode & 0o077) === 0, {
       expected: 'mode 600 on server-key.pem',
-      found: `mode ${mode.toString(8)}: others on this machine can read it. Run: chmod 600 cert/out/*-key.pem`,
+      found: folderKeepsModes(directory)
+        ? `mode ${mode.toString(8)}: others on this machine can read it. Run: chmod 600 cert/out/*-key.pem`
+        : `mode ${mode.toString(8)}, and chmod cannot change it: the file system of cert/out keeps no modes (a Windows drive under WSL, exFAT). Clone masque-lab into your home folder, on a Linux file system, and go on there`,
     })
   }
 

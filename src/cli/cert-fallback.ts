@@ -7,6 +7,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
+import { describeExposure, GROUP_AND_OTHERS } from '../config/private-file.ts'
 import { readRegularFile } from '../config/read-file.ts'
 
 const MAX_DAYS = 397
@@ -41,9 +42,12 @@ export async function makeCertificatesWithoutOpenssl(
     return `everything in ${out} exists and is valid: kept (--force makes it anew)`
   const kept = ['ca', 'server', ...clientNames].flatMap(name => (isOurs(out, name) ? [] : keep(out, name)))
   await makeTestCertificates(out, { clientNames, serverNames: values.name, serverDays: days })
+  const exposed = { forbidden: GROUP_AND_OTHERS, what: 'key', accept: 'tls.allow_exposed_key' }
+  const exposure = describeExposure(join(out, 'server-key.pem'), exposed)
   return [
     ...kept.map(([old, now]) => `${old} was not made here: it is now ${now}`),
     `openssl is not needed: made by Node, the authority included, in ${out}: ca, server, ${clientNames.join(', ')}`,
+    ...(exposure === undefined ? [] : [`warning: ${exposure}`]),
   ].join('\n')
 }
 

@@ -6,6 +6,7 @@ import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
 import { choice, choices, flag, hostAndPort, integer, table, text } from '../config/fields.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
+  allowExposedKey,
   ENCAPSULATIONS,
   type Encapsulation,
   type LinkProbe,
@@ -23,8 +24,15 @@ import { BEARER_TOKEN, readToken } from './token.ts'
 /** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
 export interface ClientConfig {
   proxy: { template: string; target: string; ipproto: string; address?: { host: string; port: number } }
-  tls: { ca?: string; certificate?: string; key?: string; serverName?: string; insecure: boolean }
-  auth: { token?: string; tokenFile?: string }
+  tls: {
+    ca?: string
+    certificate?: string
+    key?: string
+    serverName?: string
+    insecure: boolean
+    allowExposedKey?: boolean
+  }
+  auth: { token?: string; tokenFile?: string; allowExposedToken?: boolean }
   tunnel: {
     encapsulation: Encapsulation
     requestAddresses: ('ipv4' | 'ipv6')[]
@@ -67,6 +75,7 @@ export const clientConfigSchema = table({
       .describe("PEM file with the CA that the proxy's certificate must be signed by. Default: the system's."),
     certificate: path().optional().describe('PEM file with the client certificate, when the proxy asks for one.'),
     key: path().optional().describe('PEM file with its private key; must not be readable by everyone (chmod 600).'),
+    allow_exposed_key: allowExposedKey(),
     server_name: text('a host name or an IP address', /^[A-Za-z0-9._:-]+$/)
       .optional()
       .describe(
@@ -86,6 +95,9 @@ export const clientConfigSchema = table({
     token_file: path()
       .optional()
       .describe('File whose only line is the bearer token; must be readable by its owner only (chmod 600).'),
+    allow_exposed_token: flag()
+      .default(false)
+      .describe('Accept a token file that others may read, on a file system that keeps no modes.'),
   })
     .prefault({})
     .describe('Authentication by bearer token, beside or instead of the client certificate.'),
@@ -172,10 +184,12 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       ...(tls.key !== undefined && { key: resolvePath(tls.key) }),
       ...(tls.server_name !== undefined && { serverName: tls.server_name }),
       insecure: tls.insecure,
+      ...(tls.allow_exposed_key && { allowExposedKey: true }),
     },
     auth: {
       ...(auth.token !== undefined && { token: auth.token }),
       ...(auth.token_file !== undefined && { tokenFile: resolvePath(auth.token_file) }),
+      ...(auth.allow_exposed_token && { allowExposedToken: true }),
     },
     tunnel: {
       encapsulation: tunnel.encapsulation,

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
 import { ConfigError } from '../config/config-error.ts'
+import { describeExposure, GROUP_AND_OTHERS } from '../config/private-file.ts'
 import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
 
 /** token68, the form of a bearer token in an Authorization header: RFC 6750 §2.1. */
@@ -14,18 +14,21 @@ const LONGEST_FILE_BYTES = 64 * 1024
  * Throws ConfigError when the file cannot be read, holds something else, or can be read by others (not checked on Windows,
  * where file modes mean little).
  */
-export function readToken(auth: { token?: string; tokenFile?: string }): string | undefined {
+export function readToken(auth: {
+  token?: string
+  tokenFile?: string
+  allowExposedToken?: boolean
+}): string | undefined {
   const file = auth.tokenFile
   if (file === undefined) return auth.token
   const refuse = (sentence: string, cause?: unknown): ConfigError =>
     new ConfigError(file, [`${file}: ${sentence}`], { cause })
   let text: string
   try {
-    const mode = statSync(file).mode & 0o777
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw refuse(
-        `others may read this token file (mode ${mode.toString(8).padStart(4, '0')}); run: chmod 600 ${file}`,
-      )
+    if (!auth.allowExposedToken) {
+      const accept = 'auth.allow_exposed_token'
+      const exposure = describeExposure(file, { forbidden: GROUP_AND_OTHERS, what: 'token file', accept })
+      if (exposure !== undefined) throw refuse(exposure)
     }
     text = readRegularFile(file, LONGEST_FILE_BYTES).toString('utf8').trim()
   } catch (cause) {

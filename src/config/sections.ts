@@ -1,7 +1,7 @@
 /** Sections that the server's and the client's configuration have in common. */
 import type { z } from 'zod'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../quic/quic.ts'
-import { choice, integer, table, text } from './fields.ts'
+import { choice, flag, integer, table, text } from './fields.ts'
 
 export const ENCAPSULATIONS = ['datagram', 'stream-per-packet', 'single-stream'] as const
 /** How IP packets travel: QUIC datagrams, a new stream for each packet, or capsules on the request stream. */
@@ -87,6 +87,13 @@ export function quicSettings(options: QuicOptions): QuicSettings {
   const keyLog = options.keyLog ?? (process.env.SSLKEYLOGFILE || undefined)
   return { ...DEFAULT_QUIC_SETTINGS, ...options, ...(keyLog !== undefined && { keyLog }) }
 }
+
+export const allowExposedKey = () =>
+  flag()
+    .default(false)
+    .describe(
+      'Accept a private key that everybody on this machine may read, on a file system that keeps no modes (a Windows drive under WSL, exFAT).',
+    )
 
 export const logSection = table({
   level: choice(LOG_LEVELS).default('info').describe('The least severe messages that are logged.'),

@@ -19,6 +19,7 @@ import {
 } from '../config/fields.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
+  allowExposedKey,
   ENCAPSULATIONS,
   type Encapsulation,
   type LinkProbe,
@@ -47,7 +48,7 @@ export type AuthMode = (typeof AUTH_MODES)[number]
 /** Every path is absolute. What the keys mean is said in `serverConfigSchema`. */
 export interface ServerConfig {
   listen: { host: string; port: number; names: string[] }
-  tls: { certificate: string; key: string; clientCa?: string }
+  tls: { certificate: string; key: string; clientCa?: string; allowExposedKey?: boolean }
   tunnel: {
     template: string
     encapsulations: Encapsulation[]
@@ -122,6 +123,7 @@ export const serverConfigSchema = table({
       .describe(
         'PEM file with the CA that client certificates must be signed by. Needed for auth.mode mtls and mtls-or-token.',
       ),
+    allow_exposed_key: allowExposedKey(),
   }).describe('Certificates. Paths are relative to this file. `npm run cert` makes them.'),
 
   tunnel: table({
@@ -301,6 +303,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     tls: {
       certificate: resolvePath(tls.certificate),
       key: resolvePath(tls.key),
+      ...(tls.allow_exposed_key && { allowExposedKey: true }),
       ...(tls.client_ca !== undefined && { clientCa: resolvePath(tls.client_ca) }),
     },
     tunnel: {

@@ -5,7 +5,7 @@
  * Every problem here is one sentence with the file, what is wrong with it and what to do.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { describeExposure, OTHERS } from '../config/private-file.ts'
 import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
 
 /** A certificate or key that cannot be used. */
@@ -38,36 +38,38 @@ export interface ClientTlsConfig {
  * `now` in ms, as from Date.now().
  */
 export function loadTlsConfig(
-  paths: { certificate: string; key: string; clientCa?: string },
+  paths: { certificate: string; key: string; clientCa?: string; allowExposedKey?: boolean },
   now = Date.now(),
 ): TlsConfig {
   return {
-    ...loadIdentity(paths.certificate, paths.key, now),
+    ...loadIdentity(paths.certificate, paths.key, paths.allowExposedKey === true, now),
     ...(paths.clientCa !== undefined && { clientCa: loadAuthorities(paths.clientCa, now) }),
   }
 }
 
 /** The client's files (ClientConfig.tls), read and checked. Throws TlsConfigError. */
 export function loadClientTlsConfig(
-  paths: { ca?: string; certificate?: string; key?: string },
+  paths: { ca?: string; certificate?: string; key?: string; allowExposedKey?: boolean },
   now = Date.now(),
 ): ClientTlsConfig {
   const { ca, certificate, key } = paths
   return {
     ...(ca !== undefined && { ca: loadAuthorities(ca, now) }),
-    ...(certificate !== undefined && key !== undefined && loadIdentity(certificate, key, now)),
+    ...(certificate !== undefined &&
+      key !== undefined &&
+      loadIdentity(certificate, key, paths.allowExposedKey === true, now)),
   }
 }
 
 /** A certificate chain and the key that belongs to its first certificate. */
-function loadIdentity(certificateFile: string, keyFile: string, now: number): TlsConfig {
+function loadIdentity(certificateFile: string, keyFile: string, allowExposedKey: boolean, now: number): TlsConfig {
   const certificateChain = readPem(certificateFile, 'certificate')
   const chain = parseCertificates(certificateFile, certificateChain)
   for (const certificate of chain) checkValidity(certificateFile, certificate, now)
 
   const key = readPem(keyFile, 'private key')
   const privateKey = parseKey(keyFile, key)
-  checkKeyMode(keyFile)
+  if (!allowExposedKey) checkKeyMode(keyFile)
   if (!chain[0].checkPrivateKey(privateKey)) {
     throw new TlsConfigError(
       `${keyFile}: this key does not belong to the certificate ${certificateFile}; give the pair that was made together`,
@@ -150,15 +152,9 @@ function checkValidity(file: string, certificate: X509Certificate, now: number):
   }
 }
 
-/** On Windows, modes say little about who may read a file. */
 function checkKeyMode(file: string): void {
-  const mode = statSync(file).mode & 0o777
-  if (process.platform !== 'win32' && (mode & 0o007) !== 0) {
-    const octal = mode.toString(8).padStart(4, '0')
-    throw new TlsConfigError(
-      `${file}: everybody on this machine may read or change this key (mode ${octal}); run: chmod 600 ${file}`,
-    )
-  }
+  const exposure = describeExposure(file, { forbidden: OTHERS, what: 'key', accept: 'tls.allow_exposed_key' })
+  if (exposure !== undefined) throw new TlsConfigError(`${file}: ${exposure}`)
 }
 
 /** The subject of a certificate on one line. */
