@@ -17,8 +17,12 @@ interface Options {
   size: number
   ttl: number
   interval: number
+  timeout: number
   json?: boolean
 }
+
+/** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
+const DEFAULT_TIMEOUT_MS = 4000
 
 const program = new Command('npm run client --')
   .description('Opens a CONNECT-IP tunnel. Without --ping it stays open until Ctrl-C.')
@@ -28,6 +32,7 @@ const program = new Command('npm run client --')
   .option('--size <bytes>', 'bytes of data in each ping', wholeNumber(0, 65_000), 56)
   .option('--ttl <n>', 'TTL or hop limit of the pings', wholeNumber(0, 255), 64)
   .option('--interval <ms>', 'time between two pings', wholeNumber(0, 3_600_000), 200)
+  .option('--timeout <ms>', 'how long to wait for each reply', wholeNumber(1, 3_600_000), DEFAULT_TIMEOUT_MS)
   .option('--json', 'one JSON object a line')
   .version(VERSION)
   .parse()
@@ -77,7 +82,12 @@ async function pingAll(client: MasqueClient): Promise<void> {
       if (gone.aborted) return
       if (i > 1) await new Promise(resolve => setTimeout(resolve, options.interval))
       try {
-        const reply = await client.ping(target, { size: options.size, hopCount: options.ttl })
+        const reply = await client.ping(target, {
+          size: options.size,
+          hopCount: options.ttl,
+          timeoutMs: options.timeout,
+          onLate: rttMs => showLate(target, i, rttMs),
+        })
         answered++
         const hops = target.version === 4 ? 'ttl' : 'hop limit'
         print(
@@ -98,6 +108,14 @@ async function pingAll(client: MasqueClient): Promise<void> {
 }
 
 /** `before`: what the tunnel was before it was lost. */
+/** It came, after all; but nobody waited for it any more. */
+function showLate(target: IpAddress, seq: number, rttMs: number): void {
+  print(
+    { event: 'late-pong', target: String(target), seq, rttMs },
+    `late reply from ${target}: seq ${seq}  ${rttMs.toFixed(3)} ms (--timeout is ${options.timeout} ms)`,
+  )
+}
+
 function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
   const assigned = info.assigned.map(String)
   const sameAddresses = before && assigned.join() === before.assigned.map(String).join()

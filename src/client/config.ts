@@ -55,7 +55,7 @@ export const clientConfigSchema = table({
     target: text('an IP prefix, a DNS name or "*"')
       .default('*')
       .describe(
-        'What the tunnel is for: an IP prefix (10.90.0.0/24), a host name, or * for everything the proxy offers.',
+        'What the tunnel is for: an IP prefix (10.90.0.0/24, or as in a URI 10.90.0.0%2F24), a host name, or * for everything the proxy offers.',
       ),
     ipproto: text('an IP protocol number from 0 to 255, in quotes, or "*"')
       .default('*')
@@ -177,7 +177,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
   const resolvePath = (path: string): string => resolve(directory, path)
   const { tls, auth, tunnel, reconnect } = toml
   return {
-    proxy: toml.proxy,
+    proxy: { ...toml.proxy, target: withoutUriEncoding(toml.proxy.target) },
     tls: {
       ...(tls.ca !== undefined && { ca: resolvePath(tls.ca) }),
       ...(tls.certificate !== undefined && { certificate: resolvePath(tls.certificate) }),
@@ -206,6 +206,11 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
     },
     log: toml.log,
   }
+}
+
+/** A target may also be written as it stands in the request's URI: 10.89.0.0%2F24, 2001%3Adb8%3A%3A1. */
+function withoutUriEncoding(target: string): string {
+  return target.replace(/%2f/gi, '/').replace(/%3a/gi, ':').replace(/%2a/gi, '*')
 }
 
 /** What the schema cannot say: the URI template's own rules, and keys that do not make sense together. */

@@ -90,7 +90,7 @@ function parseTarget(text: string): ScopeTarget {
   // The grammar's reg-name allows more than DNS names have, but §4.6 says what it is for, and the name goes to a resolver.
   if (isDnsName(text)) return { kind: 'name', name: text.replace(/\.$/, '').toLowerCase() }
   throw new DecodeError(
-    `target "${shown(text)}"; expected an IP address, a prefix as in 10.89.0.0%2F24, a DNS name, or "*"`,
+    `target "${shown(text)}"; expected an IP address, a prefix as in 10.89.0.0/24 (its slash as %2F in a URI), a DNS name, or "*"`,
   )
 }
 

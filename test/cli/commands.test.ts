@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
+import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
+import { icmpEchoReplyTo } from '../../src/ip/icmp.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import { bytes, OK } from '../http3/conversation.ts'
 import { testCertificates } from '../support/certificates.ts'
+import { closeHostilePeers, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import { closeLoopback, startServer } from '../support/loopback.ts'
 
 const run = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
@@ -28,6 +34,30 @@ function command(args: string[], onOutput?: (stdout: string, interrupt: () => vo
       result.stderr += data
     })
     child.on('close', status => resolve({ ...result, status }))
+  })
+}
+
+/** Grants every tunnel, and answers pings after 100 ms. */
+function startSlowProxy(): Promise<HostileProxy> {
+  return startHostileProxy({
+    onConnection: peer => {
+      peer.h3.start()
+      peer.recorder.onDatagramArrived = datagram => {
+        const request = datagram.subarray(2)
+        if (request[0] >> 4 !== 4) return
+        setTimeout(() => peer.quic.sendDatagram(Uint8Array.of(0, 0, ...icmpEchoReplyTo(request))), 100)
+      }
+    },
+    onRequest: (peer, streamId) => {
+      peer.h3.respond(streamId, OK)
+      const assigned = encodeAddressAssign([
+        { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
+        { requestId: 2n, prefix: IpPrefix.parse('::/128') },
+      ])
+      const routes = encodeRouteAdvertisement([{ range: IpPrefix.parse('10.0.0.0/8').toRange(), protocol: 0 }])
+      peer.h3.sendData(streamId, bytes(assigned, routes))
+      peer.flush()
+    },
   })
 }
 
@@ -55,6 +85,9 @@ describe('the commands', function () {
     started.nobody = command(['functional', '-c', client('nobody.toml', gone.address.port)])
     const pings = ['--ping', '10.90.0.1', '--ping', 'fd00:90::1', '--count', '1', '--json']
     started.client = command(['client', '-c', client('client.toml', proxy.address.port), ...pings])
+    const slow = await startSlowProxy()
+    const patience = ['--ping', '10.0.0.1', '--count', '2', '--timeout', '50', '--interval', '1000', '--json']
+    started.late = command(['client', '-c', client('late.toml', slow.address.port), ...patience])
     started.server = command(['server', '-c', server('free.toml', 0)], (text, interrupt) => {
       if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
     })
@@ -65,6 +98,7 @@ describe('the commands', function () {
   after(async () => {
     await Promise.all(Object.values(started))
     await closeLoopback()
+    await closeHostilePeers()
     rmSync(directory, { recursive: true, force: true })
   })
 
@@ -111,6 +145,22 @@ describe('the commands', function () {
       .map(line => JSON.parse(line))
     expect(lines.map(line => line.event)).to.deep.equal(['tunnel', 'pong', 'pong'])
     expect(lines.slice(1).map(line => line.hopCount)).to.deep.equal([63, 63])
+  })
+
+  it('client waits for replies as long as it is told, and tells of those that come later', async () => {
+    const { status, stdout } = await started.late
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(lines.map(({ event, seq }) => [event, seq]).slice(1, 4)).to.deep.equal([
+      ['no-pong', 1],
+      ['late-pong', 1],
+      ['no-pong', 2],
+    ])
+    expect(lines[1].reason).to.equal('ping 10.0.0.1: no reply within 50 ms')
+    expect(lines[2].rttMs).to.be.greaterThan(50)
+    expect(status).to.equal(1)
   })
 
   it('server runs until it is interrupted, and then ends with status 0', async () => {

@@ -86,6 +86,25 @@ describe('client configuration', () => {
     })
   }
 
+  it('CIP-03 takes a target in the form of the URI, too', () => {
+    for (const [written, target] of [
+      ['10.89.0.0%2F24', '10.89.0.0/24'],
+      ['2001%3adb8%3A%3a%2f32', '2001:db8::/32'],
+      ['%2A', '*'],
+      ['10.89.0.0/24', '10.89.0.0/24'],
+    ]) {
+      expect(parse(`proxy.target = "${written}"`).proxy.target).to.equal(target)
+    }
+  })
+
+  it('CIP-03 refuses a target with an example that differs from it, and no zone', () => {
+    expect(() => parse('proxy.target = "10.89.0.0%252F24"')).to.throw(
+      ConfigError,
+      'a prefix as in 10.89.0.0/24 (its slash as %2F',
+    )
+    expect(() => parse('proxy.target = "fe80%3A%3A1%25eth0"')).to.throw(ConfigError)
+  })
+
   it('CIP-01 refuses a template that breaks the rules', () => {
     for (const template of ['http://a/{target}/', '/ip/{target}/', 'https://{target}/', 'https://a/{+target}/']) {
       expect(() => parse(`proxy.template = "${template}"`), template).to.throw(

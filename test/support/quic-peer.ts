@@ -17,6 +17,7 @@ export class Recorder implements QuicHandler {
   readonly drained: number[] = []
   established = false
   closed: QuicCloseReason | undefined
+  onDatagramArrived: ((data: Uint8Array) => void) | undefined
   onData: ((streamId: number, data: Uint8Array, fin: boolean) => void) | undefined
   #waiting: { condition: () => unknown; resolve: () => void }[] = []
 
@@ -43,7 +44,9 @@ export class Recorder implements QuicHandler {
     this.#check()
   }
   onDatagram(data: Uint8Array): void {
-    this.datagrams.push(Uint8Array.from(data))
+    const copy = Uint8Array.from(data)
+    this.datagrams.push(copy)
+    this.onDatagramArrived?.(copy)
     this.#check()
   }
   onClosed(reason: QuicCloseReason): void {

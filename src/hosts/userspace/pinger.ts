@@ -16,6 +16,8 @@ export interface PingOptions {
   source?: IpAddress
   /** Called for each further reply to the same request. */
   onDuplicate?: () => void
+  /** Called when the reply comes after `timeoutMs`, at which the ping has failed already. */
+  onLate?: (rttMs: number) => void
 }
 
 export interface PingResult {
@@ -77,6 +79,7 @@ interface Ping {
   timer: unknown
   answered: boolean
   onDuplicate: (() => void) | undefined
+  onLate: ((rttMs: number) => void) | undefined
   resolve: (result: PingResult) => void
   reject: (error: PingError) => void
 }
@@ -110,14 +113,14 @@ export class Pinger {
     return new Promise((resolve, reject) => {
       const key = this.#nextKey
       this.#nextKey = (key + 1) % 2 ** 32
-      const { timeoutMs = 1000, onDuplicate } = options
+      const { timeoutMs = 1000, onDuplicate, onLate } = options
       const data = pattern(options.size ?? 56)
       const timer = this.#clock.setTimeout(() => {
         this.#end(key, ping)
         reject(new PingError('timeout', target, `no reply within ${timeoutMs} ms`))
       }, timeoutMs)
       const sentAt = this.#clock.now()
-      const ping: Ping = { target, data, sentAt, timer, answered: false, onDuplicate, resolve, reject }
+      const ping: Ping = { target, data, sentAt, timer, answered: false, onDuplicate, onLate, resolve, reject }
       this.#waiting.set(key, ping)
       this.counters.sent++
       // Last, because over a link in memory the reply comes before this returns.
@@ -166,6 +169,7 @@ export class Pinger {
       ping.onDuplicate?.()
     } else {
       this.counters.late++
+      ping.onLate?.(this.#clock.now() - ping.sentAt)
     }
   }
 

@@ -429,15 +429,18 @@ describe('UserspaceHost.ping', () => {
 
   it('times out, and counts the reply that comes later as late', async () => {
     const { host, clock, sent } = oneHost()
-    const failure = failureOf(host.ping(B4, { timeoutMs: 250 }))
+    const late: number[] = []
+    const failure = failureOf(host.ping(B4, { timeoutMs: 250, onLate: rttMs => late.push(rttMs) }))
     await clock.advance(249)
     expect(clock.pendingTimers).to.equal(1)
     await clock.advance(1)
     expect(await failure).to.deep.include({ kind: 'timeout', target: B4, icmp: undefined })
     expect((await failure).message).to.equal('ping 10.0.0.2: no reply within 250 ms')
     const { id = 0, seq = 0, data = bytes(0) } = decodeIcmp(sent[0])
+    await clock.advance(1000)
     host.receive(icmpEchoReply({ source: B4, destination: A4, id, seq }, data))
     expect(host.pingCounters).to.deep.include({ sent: 1, answered: 0, late: 1 })
+    expect(late).to.deep.equal([1250])
   })
 
   it('says who sent an ICMP error, and what it means', async () => {
