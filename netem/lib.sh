@@ -35,13 +35,13 @@ fail() {
 need() {
   command -v "$1" >/dev/null && return
   fail "$STATUS_NO_TOOL" "the command '$1' is missing" "Install it (Debian, Ubuntu: apt install $2; Fedora: dnf install $2)." \
-    "Without it: the emulator works on every system (npm run netem -- run PROFILE …)."
+    "Without it: the emulator works on every system (npm run netem -- run PROFILE ...)."
 }
 
 need_linux() {
   [[ $(uname -s) == Linux ]] && return
   fail "$STATUS_NO_TOOL" "network namespaces and tc netem are Linux's, and this is $(uname -s)" \
-    "The emulator does the same on every system: npm run netem -- run PROFILE …"
+    "The emulator does the same on every system: npm run netem -- run PROFILE ..."
 }
 
 # The process that keeps the namespaces of a session without root, by its name; prints its id (of each one, if several).

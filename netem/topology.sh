@@ -48,7 +48,7 @@ sysctl_is() {
 
 # Why a user namespace could not be had; $1 is what unshare said.
 explain_no_user_namespace() {
-  local instead=("Or use root (sudo), or the emulator, which needs no rights: npm run netem -- run PROFILE …")
+  local instead=("Or use root (sudo), or the emulator, which needs no rights: npm run netem -- run PROFILE ...")
   if sysctl_is kernel/apparmor_restrict_unprivileged_userns 1; then
     fail "$STATUS_APPARMOR" "AppArmor forbids user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1, as on Ubuntu 24.04)" \
       "The administrator can allow them until the next start of the machine:" \
@@ -243,7 +243,7 @@ up() {
   trap - EXIT INT TERM
   drop_lock
 
-  echo "up          client — router — server, $mode"
+  echo "up          client - router - server, $mode"
   echo "server      $SERVER4$($ipv6 && echo ", $SERVER6")"
   $ipv6 || echo "IPv6        not in this kernel"
   if [[ $nat == none ]]; then
@@ -263,7 +263,7 @@ add_namespace() {
     case $said in
     *"not permitted"* | *"ermission denied"*)
       fail "$STATUS_NO_RIGHT" "no network namespace can be made: $said" \
-        "Root in a container often lacks CAP_SYS_ADMIN and CAP_NET_ADMIN; try --rootless, or the emulator: npm run netem -- run PROFILE …"
+        "Root in a container often lacks CAP_SYS_ADMIN and CAP_NET_ADMIN; try --rootless, or the emulator: npm run netem -- run PROFILE ..."
       ;;
     *) fail "$STATUS_FAILED" "no network namespace can be made: $said" ;;
     esac
@@ -331,7 +331,7 @@ down() {
     echo "note        another topology.sh is at work for 10 s already; removing what it has made so far"
   fi
   if [[ -z $(holders)$(root_namespaces) ]]; then
-    echo "nothing to remove: no namespace and no process named $PREFIX-…"
+    echo "nothing to remove: no namespace and no process named $PREFIX-*"
     return
   fi
   remove_everything
@@ -342,7 +342,7 @@ status() {
   local name found complete=true
   found=$(holders)$(root_namespaces)
   if [[ -z $found ]]; then
-    echo "not up: no namespace and no process named $PREFIX-… (netem/topology.sh up makes them)"
+    echo "not up: no namespace and no process named $PREFIX-* (netem/topology.sh up makes them)"
     exit "$STATUS_NOT_UP"
   fi
   [[ -n $(holders) ]] && echo "holder      process $(holders | paste -sd ' '), a session without root"
@@ -380,11 +380,11 @@ explain_missing_module() {
   local module=$1
   if modinfo "$module" >/dev/null 2>&1; then
     fail "$STATUS_NO_MODULE" "the kernel module $module is installed, but not loaded" \
-      "Load it: sudo modprobe $module" "Or use the emulator: npm run netem -- run PROFILE …"
+      "Load it: sudo modprobe $module" "Or use the emulator: npm run netem -- run PROFILE ..."
   fi
   fail "$STATUS_NO_MODULE" "this kernel ($(uname -r)) has no $module" \
     "Where it is a package of its own: Ubuntu: apt install linux-modules-extra-$(uname -r); Fedora: dnf install kernel-modules-extra" \
-    "Some cloud and container kernels are built without it. The emulator needs no module: npm run netem -- run PROFILE …" \
+    "Some cloud and container kernels are built without it. The emulator needs no module: npm run netem -- run PROFILE ..." \
     "npm run test:netem shows the kernel backend inside User Mode Linux, which has it."
 }
 

@@ -47,7 +47,7 @@ export function counterTable(
     if (i > 0) lines.push('')
     lines.push(...block(columns.slice(i, i + atOnce), options.elapsedMs, options.brief === true))
   }
-  return [...lines, '', ...remarks(now).flatMap(remark => fit(remark, options.width))]
+  return [...lines, '', ...remarks(now).flatMap(remark => fitted(remark, options.width))]
 }
 
 function block(columns: Column[], elapsedMs: number, isBrief: boolean): string[] {
@@ -75,7 +75,7 @@ function block(columns: Column[], elapsedMs: number, isBrief: boolean): string[]
 }
 
 /** Lines that fit; one that does already keeps its blanks. */
-function fit(remark: string, width: number): string[] {
+function fitted(remark: string, width: number): string[] {
   return remark.length <= width ? [remark] : wrap(remark, width).split('\n')
 }
 

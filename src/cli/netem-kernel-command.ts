@@ -33,7 +33,7 @@ type Print = (line: string) => void
 /** `print` takes what is told on standard output. A wrong command line throws commander's error, once it has been told. */
 export function kernelCommand(print: Print = console.log): Command {
   const program = new Command('netem')
-    .description('Impairs the link of netem/topology.sh with the kernel’s netem.')
+    .description('Impairs the link of netem/topology.sh with netem of the kernel.')
     .exitOverride()
   program
     .command('apply')

@@ -161,7 +161,9 @@ function what(phase: Phase): string {
 
 function changes(change: object): string {
   return Object.entries(change)
+    .filter(([key, value]) => value !== undefined && !(key === 'delayCorrelation' && value === 0))
     .map(([key, value]) => {
+      if (key === 'delayCorrelation') return `correlation ${percent(value)}`
       if (key === 'delayMs') return `delay ${trim(value)} ms`
       if (key === 'jitterMs') return `jitter ${trim(value)} ms`
       if (key === 'lossRate') return `loss ${percent(value)}`

@@ -150,5 +150,5 @@ function obey(words: string[], line: number, nodes: TcNode[], notes: string[]): 
 }
 
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text)
 }

@@ -143,7 +143,7 @@ export class NetemWords {
     const overheads: string[] = []
     while (this.#hasNumber(true)) overheads.push(this.#next())
     if (overheads.some(each => /^-?[0-9]/.test(each) && Number(each) !== 0)) {
-      this.#note(`rate … ${overheads.join(' ')}: a profile counts Ethernet frames, without other overheads or cells`)
+      this.#note(`rate ... ${overheads.join(' ')}: a profile counts Ethernet frames, without other overheads or cells`)
     }
     if (bits === bitsPerSecond(ORDER_KEEPING_RATE)) result.keys['order'] = 'keep'
     else if (bits !== 0) result.rate = /^[0-9]+$/.test(rate) ? `${rate}bit` : rate

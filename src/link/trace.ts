@@ -35,7 +35,7 @@ export function parseTrace(text: string, where: { file: string }): Trace {
     number = index + 1
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) continue
-    const found = line.length > 30 ? `${line.slice(0, 30)}…` : line
+    const found = line.length > 30 ? `${line.slice(0, 30)}...` : line
     if (!/^[0-9]{1,8}$/.test(line) || Number(line) > LONGEST_MS) {
       fail(number, `found ${JSON.stringify(found)}, expected a whole number of milliseconds from 0 to ${LONGEST_MS}`)
     }

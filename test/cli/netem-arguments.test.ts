@@ -8,6 +8,7 @@ import { expect } from 'chai'
 import { type Command, CommanderError } from 'commander'
 import { netemCommand } from '../../src/cli/netem-command.ts'
 import { kernelCommand, kernelExitStatus } from '../../src/cli/netem-kernel-command.ts'
+import { describeProfile } from '../../src/cli/netem-show.ts'
 import { explain } from '../../src/cli/run-command.ts'
 import { loadProfile, parseProfile, profileNames } from '../../src/link/load-profile.ts'
 
@@ -129,6 +130,32 @@ describe('npm run netem, its command line', () => {
     const { said: shown, status } = await netem('show', ...profileNames())
     expect(status).to.equal(0)
     for (const name of profileNames()) expect(shown).to.match(new RegExp(`^${name}: `, 'm'))
+  })
+
+  it('fits into 40 columns: every shipped profile, but for words that are longer', () => {
+    for (const name of profileNames()) {
+      for (const line of describeProfile(loadProfile(name), 40).split('\n')) {
+        const longest = Math.max(
+          ...line
+            .trim()
+            .split(' ')
+            .map(word => word.length),
+        )
+        expect(line.length, `${name}: ${line}`).to.be.at.most(Math.max(40, longest + 14))
+      }
+    }
+  })
+
+  it('speaks ASCII, but for the names of people in a source', async () => {
+    const { said } = await netem('list')
+    const all = [said, kernelCommand().helpInformation(), netemCommand().helpInformation()]
+    for (const name of profileNames()) {
+      all.push(
+        describeProfile({ ...loadProfile(name), source: '' }, 80),
+        (await apply(name, '--dry-run', '--once')).said,
+      )
+    }
+    for (const text of all) expect(text).to.match(/^[\x20-\x7e\n]*$/)
   })
 
   it('says in a sentence what is wrong with it, with status 1', async () => {
