@@ -98,7 +98,11 @@ const connections = () => integer(1, 100_000, 'a number of connections')
 /** The file's form: TOML's snake_case names. `ServerConfig` is what the program works with. */
 export const serverConfigSchema = table({
   listen: table({
-    host: host().default('127.0.0.1').describe('Address to listen on. 0.0.0.0 and :: listen on every interface.'),
+    host: host()
+      .default('127.0.0.1')
+      .describe(
+        'Address to listen on; a name is resolved once, at the start. 0.0.0.0 and :: listen on every interface.',
+      ),
     port: port().default(4433).describe('UDP port to listen on; 0 takes any free one.'),
     names: listOf(
       parsed('a host name or IP address without a port', canonicalHost),

@@ -22,10 +22,11 @@ import { mergeRanges } from '../ip/range.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
+import { formatAddress, resolveHost } from '../net/udp-socket.ts'
 import { describeClose } from '../quic/close-reason.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
-import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
+import type { QuicCloseReason, QuicConnection, QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -39,7 +40,7 @@ import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
-import { loadTlsConfig } from './tls-config.ts'
+import { loadTlsConfig, type TlsConfig } from './tls-config.ts'
 
 const CONNECTION_LOG_LENGTH = 200
 /** How long clients get to end their tunnels after a GOAWAY. */
@@ -302,9 +303,25 @@ export class MasqueServer {
     this.#names = new OwnNames(tls.certificateChain, config.listen.names)
     const settings = quicSettings(config.quic)
     if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
-    this.#endpoint = await QuicEndpoint.listen({
-      host: config.listen.host,
-      port: config.listen.port,
+    this.#endpoint = await this.#listen(tls, settings).catch(error => {
+      throw listenError(error, config.listen)
+    })
+    if (config.api.enabled) {
+      this.#api = await startApiServer({
+        host: config.api.host,
+        port: config.api.port,
+        source: this,
+        metrics: this.metrics,
+      })
+    }
+    this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
+  }
+
+  async #listen(tls: TlsConfig, settings: QuicSettings): Promise<QuicEndpoint> {
+    const { config } = this
+    return QuicEndpoint.listen({
+      // A name is resolved once, when the proxy starts.
+      ...(await resolveHost(config.listen)),
       tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
       settings,
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
@@ -318,18 +335,7 @@ export class MasqueServer {
       },
       onError: error => this.#internalError(error),
       onWarning: sentence => this.#log.warn(sentence),
-    }).catch(error => {
-      throw listenError(error, config.listen)
     })
-    if (config.api.enabled) {
-      this.#api = await startApiServer({
-        host: config.api.host,
-        port: config.api.port,
-        source: this,
-        metrics: this.metrics,
-      })
-    }
-    this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
   }
 
   #attachHost(name: string, addresses: (IpAddress | undefined)[]): UserspaceHost {
@@ -420,7 +426,7 @@ export class ListenError extends Error {
 }
 
 function listenError(error: NodeJS.ErrnoException, listen: { host: string; port: number }): Error {
-  const where = `UDP ${listen.host}:${listen.port}`
+  const where = `UDP ${formatAddress(listen)}`
   switch (error.code) {
     case 'EADDRINUSE':
       return new ListenError(`${where} is already in use: stop the other server, or choose another listen.port`)
@@ -428,8 +434,12 @@ function listenError(error: NodeJS.ErrnoException, listen: { host: string; port:
       return new ListenError(`${where} needs rights that this user does not have: choose a listen.port above 1023`)
     case 'EADDRNOTAVAIL':
       return new ListenError(`${where} is not an address of this machine: choose another listen.host`)
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ListenError(`${listen.host} cannot be resolved (${error.code}): correct listen.host`)
     default:
-      return error
+      // What the system says is not a bug of ours.
+      return error.syscall === undefined ? error : new ListenError(`${where} cannot be listened on: ${error.message}`)
   }
 }
 
