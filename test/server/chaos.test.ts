@@ -1,0 +1,124 @@
+import { expect } from 'chai'
+import type { MasqueClient } from '../../src/client/client.ts'
+import type { IpAddress } from '../../src/ip/address.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { classesOf, install, type Target, Victim } from '../support/chaos.ts'
+import {
+  addressOf,
+  closeLoopback,
+  connectClient,
+  keepPinging,
+  newClient,
+  startServer,
+  until,
+} from '../support/loopback.ts'
+
+const FOLDERS = ['bytes', 'ip', 'http3', 'connect-ip', 'quic', 'carriers', 'hosts', 'log', 'server', 'client', 'net']
+
+/** An object of one of these belongs to one connection: whoever calls it, a fault is that connection's. */
+const OF_ONE_CONNECTION = new Set([
+  'quiche.Connection',
+  'QuicheConnection',
+  'H3Transport',
+  'H3Carrier',
+  'H3Connection',
+  'Tunnel',
+  'ConnectIpSession',
+  'ProxyTunnel',
+  'MasqueHandler',
+])
+
+/** What catches faults cannot be what throws them. */
+const BOUNDARIES = new Set(['QuicEndpoint.enter', 'QuicEndpoint.onError'])
+
+/** Victims at the same time: not so many that the machine is what disturbs the others. */
+const AT_ONCE = 8
+
+describe('a fault anywhere', () => {
+  afterEach(closeLoopback)
+
+  it('ends the connection that it is about, and neither the process nor anybody else’s tunnel', async function () {
+    this.timeout(60_000)
+    const escaped = listenForEscapes()
+    const uninstall = install(await classesOf(FOLDERS), OF_ONE_CONNECTION)
+    try {
+      const server = await startServer()
+      const { client: bystander, info } = await connectClient(server)
+      const neighbour = addressOf(info, 4)
+      const others = keepPinging(bystander, '10.90.0.1')
+
+      const trial = new Victim()
+      await (await lifeOf(trial, server, neighbour)).closed
+      const targets = (['server', 'client'] as const).flatMap(side =>
+        [...trial.ends[side].called].filter(method => !BOUNDARIES.has(method)).map(method => ({ side, method })),
+      )
+      const victims = targets.map(target => new Victim(target))
+      const waiting = [...victims]
+      const closing: Promise<unknown>[] = []
+      const work = async (): Promise<void> => {
+        for (let victim = waiting.shift(); victim !== undefined; victim = waiting.shift()) {
+          closing.push((await lifeOf(victim, server, neighbour)).closed)
+        }
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, work))
+      await Promise.all(closing)
+
+      const spared = victims.filter(({ thrown }) => thrown === 0).map(({ target }) => describeTarget(target))
+      console.log(targets.length, 'spared', spared.join(' '))
+      console.log(others, server.status().connections, server.status().tunnels)
+      console.log([...new Set(escaped.errors)].join('\n'))
+      expect(escaped.errors).to.deep.equal([])
+      expect(await others.stop()).to.be.greaterThan(20)
+    } finally {
+      uninstall()
+      escaped.stop()
+    }
+  })
+})
+
+function describeTarget(target: Target | undefined): string {
+  return `${target?.side} ${target?.method}`
+}
+
+/**
+ * All that a tunnel is used for, until the fault shows. What becomes of the victim is its own business. Resolves with the
+ * end of its client, which may take a while when nobody answers any more.
+ */
+async function lifeOf(victim: Victim, server: MasqueServer, neighbour: IpAddress): Promise<{ closed: Promise<void> }> {
+  const client = await newClient(server)
+  for (const use of USES) {
+    if (victim.thrown > 0) break
+    const used = victim.run(() => Promise.resolve().then(() => use(client, neighbour)))
+    await Promise.race([used.catch(() => {}), until(() => victim.thrown > 0).catch(() => {})])
+  }
+  // What the fault has led to comes in the next turns of the event loop.
+  await new Promise(resolve => setTimeout(resolve, 10))
+  return { closed: victim.run(async () => client.close()).catch(() => {}) }
+}
+
+const USES: ((client: MasqueClient, neighbour: IpAddress) => Promise<unknown>)[] = [
+  client => client.connect(),
+  client => client.ping('10.90.0.1'),
+  (client, neighbour) => client.ping(neighbour),
+  client => Promise.all(Array.from({ length: 20 }, () => client.ping('fd00:90::1', { size: 1000 }))),
+  async client => client.sendPacket(new Uint8Array(30)),
+  client => client.close(),
+]
+
+/** What would have ended the process. */
+function listenForEscapes(): { errors: string[]; stop(): void } {
+  const errors: string[] = []
+  const note = (error: unknown): void => void errors.push(String(error instanceof Error ? error.stack : error))
+  const events = ['uncaughtException', 'unhandledRejection'] as const
+  const mochas = events.map(event => process.listeners(event as 'uncaughtException'))
+  for (const event of events) process.removeAllListeners(event).on(event, note)
+  return {
+    errors,
+    stop() {
+      for (const [i, event] of events.entries()) {
+        process.removeListener(event, note)
+        for (const listener of mochas[i]) process.on(event, listener)
+      }
+    },
+  }
+}

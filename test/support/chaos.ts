@@ -1,0 +1,148 @@
+/**
+ * Makes any method of any class of the program throw, for one connection and nobody else.
+ *
+ * Which methods there are is read off the classes' prototypes, so that a new one is among them without being named anywhere. For
+ * whom a method is being called follows from where the call comes from: from a packet of the connection's UDP port, from its
+ * turn, or from a timer or promise that began there (AsyncLocalStorage passes that on).
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Socket } from 'node:dgram'
+import { readdirSync } from 'node:fs'
+import { quiche } from '@matrixai/quic/native/index.js'
+import { QuicheConnection } from '../../src/quic/engine.ts'
+
+const SRC = new URL('../../src/', import.meta.url)
+
+/** One client's connection, of which one end is to fail. */
+export class Victim {
+  readonly ends: Record<Side, End>
+  readonly target: Target | undefined
+
+  /** Without a target nothing throws, and calls are only written down. */
+  constructor(target?: Target) {
+    this.target = target
+    const end = (side: Side): End => ({
+      victim: this,
+      side,
+      target: target?.side === side ? target.method : undefined,
+      called: new Set(),
+      thrown: 0,
+    })
+    this.ends = { server: end('server'), client: end('client') }
+  }
+
+  /** How often the target was called, and threw. */
+  get thrown(): number {
+    return this.ends.server.thrown + this.ends.client.thrown
+  }
+
+  /** Runs what the client does: its socket, and so both ends of its connection, are this victim's. */
+  run<T>(what: () => T): T {
+    return running.run(this.ends.client, what)
+  }
+}
+
+export type Side = 'server' | 'client'
+
+export interface Target {
+  readonly side: Side
+  /** Such as `H3Connection.respond`. */
+  readonly method: string
+}
+
+interface End {
+  readonly victim: Victim
+  readonly side: Side
+  readonly target: string | undefined
+  readonly called: Set<string>
+  thrown: number
+}
+
+const running = new AsyncLocalStorage<End | undefined>()
+/** By the client's UDP port. */
+const victims = new Map<number, Victim>()
+/** Objects that belong to one connection are known by who used them first. */
+const owners = new WeakMap<object, End | 'nobody'>()
+
+/** Every class that the modules in these folders of src/ export, and the two that do the work below: quiche's and the socket. */
+export async function classesOf(folders: readonly string[]): Promise<Map<string, object>> {
+  const classes = new Map<string, object>([
+    ['quiche.Connection', (quiche.Connection as unknown as { prototype: object }).prototype],
+    ['Socket', Socket.prototype],
+  ])
+  for (const folder of folders) {
+    const files = readdirSync(new URL(folder, SRC), { recursive: true }) as string[]
+    for (const file of files.filter(name => name.endsWith('.ts'))) {
+      const module = await import(new URL(`${folder}/${file}`, SRC).href)
+      for (const [name, value] of Object.entries(module)) {
+        const prototype = typeof value === 'function' ? value.prototype : undefined
+        if (prototype !== undefined && !(prototype instanceof Error)) classes.set(name, prototype)
+      }
+    }
+  }
+  return classes
+}
+
+/** Puts a switch before every method and accessor. Returns the function that takes them out again. */
+export function install(classes: ReadonlyMap<string, object>, ofOneConnection: ReadonlySet<string>): () => void {
+  const originals: [object, string, PropertyDescriptor][] = []
+  for (const [className, prototype] of classes) {
+    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (name === 'constructor' || property.configurable !== true) continue
+      const key = `${className}.${name}`
+      const guarded = <F extends (...args: never[]) => unknown>(original: F): F =>
+        function (this: object, ...args: never[]) {
+          strike(key, ofOneConnection.has(className) ? this : undefined)
+          return original.apply(this, args)
+        } as unknown as F
+      const replaced =
+        typeof property.value === 'function'
+          ? { ...property, value: guarded(property.value) }
+          : property.get !== undefined
+            ? { ...property, get: guarded(property.get) }
+            : undefined
+      if (replaced === undefined) continue
+      originals.push([prototype, name, property])
+      Object.defineProperty(prototype, name, replaced)
+    }
+  }
+  const { emit, connect } = Socket.prototype
+  Socket.prototype.connect = function (this: Socket, ...args: never[]) {
+    const victim = running.getStore()?.victim
+    if (victim !== undefined) victims.set(this.address().port, victim)
+    return (connect as (...args: never[]) => void).apply(this, args)
+  } as typeof connect
+  Socket.prototype.emit = function (this: Socket, event: string, ...args: unknown[]) {
+    if (event !== 'message') return emit.call(this, event, ...args)
+    const from = args[1] as { port: number }
+    const end = victims.get(from.port)?.ends.server ?? victims.get(this.address().port)?.ends.client
+    return running.run(end, () => emit.call(this, event, ...args))
+  } as typeof emit
+  const turn = QuicheConnection.prototype.turn
+  QuicheConnection.prototype.turn = function (this: QuicheConnection) {
+    const end = this.role === 'server' ? victims.get(this.remote.port)?.ends.server : running.getStore()
+    return running.run(end, () => turn.call(this))
+  }
+  return () => {
+    Object.assign(Socket.prototype, { connect })
+    Reflect.deleteProperty(Socket.prototype, 'emit')
+    QuicheConnection.prototype.turn = turn
+    for (const [prototype, name, property] of originals) Object.defineProperty(prototype, name, property)
+    victims.clear()
+  }
+}
+
+function strike(key: string, object: object | undefined): void {
+  let end = running.getStore()
+  if (object !== undefined) {
+    const owner = owners.get(object)
+    if (owner === undefined) owners.set(object, end ?? 'nobody')
+    else if (owner !== 'nobody') end = owner
+  }
+  if (end === undefined) return
+  end.called.add(key)
+  if (end.target !== key) return
+  end.thrown++
+  throw new Error(`chaos: ${key}`)
+}
