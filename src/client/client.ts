@@ -118,7 +118,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#takeAddresses(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
-    void this.#probeLink(session, info)
+    this.#probeLink(session, info).catch(error => session.failed(error))
     return info
   }
 
@@ -253,8 +253,17 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#log.info({ attempt, delayMs }, 'reconnecting')
     this.emit('reconnecting', delayMs, attempt)
     this.#retryTimer = setTimeout(() => {
-      this.connect().catch(error => this.#attemptFailed(attempt, error))
+      // What still fails here is a listener of ours: there is nobody left to tell.
+      this.#retry(attempt).catch(error => this.#log.error({ err: error }, 'internal error'))
     }, delayMs)
+  }
+
+  async #retry(attempt: number): Promise<void> {
+    try {
+      await this.connect()
+    } catch (error) {
+      this.#attemptFailed(attempt, error)
+    }
   }
 
   /** Whatever an attempt fails with, a client that was connected before goes on as that allows. */

@@ -24,7 +24,7 @@ import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import { loadClientTlsConfig } from '../server/tls-config.ts'
 import type { ClientConfig } from './config.ts'
 import { addressText, Dial } from './dial.ts'
-import { ClientError, errorFromClose } from './errors.ts'
+import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
 import type { ProxyAddress } from './proxy-address.ts'
 import { readToken } from './token.ts'
 
@@ -160,29 +160,33 @@ export class Session implements H3Owner {
         this.#fail(new ClientError('timeout', `no tunnel after ${connectMs / 1000} s: ${this.#whatIsMissing()}`))
       }, connectMs)
     })
-    this.#dial = new Dial({
-      addresses: proxy.addresses,
-      connect: remote =>
-        QuicEndpoint.connect({
-          remote,
-          serverName: proxy.serverName,
-          tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
-          insecure: config.tls.insecure,
-          session: this.#options.resumption,
-          settings: quicSettings(config.quic),
-          onError: error => this.#log.error({ err: error }, 'internal error'),
-          onWarning: sentence => this.#log.warn(sentence),
-        }),
-      onConnected: quic => {
-        this.#quic = quic
-        this.#remoteText = addressText(quic.remote)
-        this.#transport = new H3Transport(quic, this)
-        return this.#transport
-      },
-      onFailed: error => this.#fail(error),
-      onError: error => this.#log.error({ err: error }, 'internal error'),
-    })
-    this.#dial.start()
+    try {
+      this.#dial = new Dial({
+        addresses: proxy.addresses,
+        connect: remote =>
+          QuicEndpoint.connect({
+            remote,
+            serverName: proxy.serverName,
+            tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
+            insecure: config.tls.insecure,
+            session: this.#options.resumption,
+            settings: quicSettings(config.quic),
+            onError: error => this.#log.error({ err: error }, 'internal error'),
+            onWarning: sentence => this.#log.warn(sentence),
+          }),
+        onConnected: quic => {
+          this.#quic = quic
+          this.#remoteText = addressText(quic.remote)
+          this.#transport = new H3Transport(quic, this)
+          return this.#transport
+        },
+        onFailed: error => this.#fail(error),
+        onError: error => this.#log.error({ err: error }, 'internal error'),
+      })
+      this.#dial.start()
+    } catch (error) {
+      this.failed(error)
+    }
     return settled.finally(() => clearTimeout(timer))
   }
 
@@ -207,6 +211,13 @@ export class Session implements H3Owner {
     })
     this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
     if (!this.#quic.closed) await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
+  }
+
+  /** Something of ours has failed where nobody waits for the outcome: this attempt, or this tunnel, ends. */
+  failed(error: unknown): void {
+    const cause = errorFromFailure(error, this.#remoteText)
+    if (cause.kind === 'internal') this.#log.error({ err: error }, 'internal error')
+    this.#fail(cause)
   }
 
   /** The tunnel cannot carry IPv6, so it ends (RFC 9484 §7.2). */

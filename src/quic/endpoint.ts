@@ -204,6 +204,7 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   get connections(): Iterable<QuicConnection> {
+    /*dbg*/
     return this.#connections.keys()
   }
 

@@ -7,6 +7,7 @@
 
 import { X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
+import { runAll } from '../net/run-all.ts'
 import type {
   DatagramResult,
   QuicCloseReason,
@@ -257,7 +258,7 @@ export class QuicheConnection implements QuicConnection {
   }
 
   close(code: number, reason: string): void {
-    this.#close(true, code, reason)
+    this.#host.enter(this, () => this.#close(true, code, reason))
   }
 
   get session(): Uint8Array | undefined {
@@ -317,9 +318,10 @@ export class QuicheConnection implements QuicConnection {
     this.#packetsArrived = true
     try {
       this.#native.recv(packet, this.#recvInfo)
-    } catch {
+    } catch (error) {
       // Nothing was understood, so nobody is told.
       if (!this.#heard && this.#native.isClosed()) return false
+      if (this.#native.localError() === null) throw error
       // The peer broke a rule of QUIC or TLS. quiche has already prepared the CONNECTION_CLOSE that tells it so;
       // the turn sends it and reports the end of the connection.
     }
@@ -570,21 +572,15 @@ export class QuicheConnection implements QuicConnection {
     this.closed = true
     clearInterval(this.#keepAlive)
     this.#pending.clear()
-    // Each of these is due, whatever the others do.
-    const steps = [
-      () => {
-        this.#session = this.#native.session() ?? undefined
-      },
-      () => this.#host.handshakeDone(this),
-      () => this.handler.onClosed(reason),
-    ]
-    for (const step of steps) {
-      try {
-        step()
-      } catch (error) {
-        this.#host.onError(error)
-      }
-    }
+    this.#host.enter(this, () =>
+      runAll([
+        () => {
+          this.#session = this.#native.session() ?? undefined
+        },
+        () => this.#host.handshakeDone(this),
+        () => this.handler.onClosed(reason),
+      ]),
+    )
   }
 
   /** After its close a connection stays long enough to answer late packets with the close again (RFC 9000 §10.2). */

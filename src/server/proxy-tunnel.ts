@@ -27,6 +27,7 @@ import { IPV6_DESTINATION_OFFSET, IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
+import { runAll } from '../net/run-all.ts'
 import type { AddressMemory } from './address-memory.ts'
 import type { Budgets } from './budgets.ts'
 import type { PacketProcessor } from './packet-processor.ts'
@@ -216,16 +217,21 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   onClosed(reason: TunnelCloseReason): void {
-    for (const lease of this.#leases) {
-      lease.removeRoute()
-      if (lease.isExtra) this.#context.budgets.extraAddresses.giveBack(this.#owner)
-      this.#context.pools[lease.address.version]?.release(lease.address)
-      this.#context.addressMemory.remember(this.#identity, lease.address)
-    }
-    this.#leases.length = 0
-    this.#context.processor.detachTunnel(this.tunnel)
-    this.#linkEnd?.close()
-    this.#onClosed(reason)
+    const { pools, processor, addressMemory, budgets } = this.#context
+    runAll([
+      ...this.#leases.flatMap(({ address, isExtra, removeRoute }) => [
+        removeRoute,
+        () => isExtra && budgets.extraAddresses.giveBack(this.#owner),
+        () => pools[address.version]?.release(address),
+        () => addressMemory.remember(this.#identity, address),
+      ]),
+      () => {
+        this.#leases.length = 0
+      },
+      () => processor.detachTunnel(this.tunnel),
+      () => this.#linkEnd?.close(),
+      () => this.#onClosed(reason),
+    ])
   }
 
   // -- addresses and routes ------------------------------------------------------------------------------------

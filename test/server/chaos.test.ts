@@ -31,8 +31,14 @@ const OF_ONE_CONNECTION = new Set([
 /** What catches faults cannot be what throws them. */
 const BOUNDARIES = new Set(['QuicEndpoint.enter', 'QuicEndpoint.onError'])
 
+/** Long enough for a machine that is busy with six victims, short enough to see that what is forgotten ends. */
+const IDLE = { quic: { idleTimeoutMs: 3000 } }
+
+/** How the proxy hears that a connection has ended: it cannot hear that this has failed. All else leaves nothing behind. */
+const TELL_THE_PROXY = new Set(['H3Transport.onClosed', 'MasqueHandler.onClosed'])
+
 /** Victims at the same time: not so many that the machine is what disturbs the others. */
-const AT_ONCE = 8
+const AT_ONCE = 6
 
 describe('a fault anywhere', () => {
   afterEach(closeLoopback)
@@ -42,8 +48,8 @@ describe('a fault anywhere', () => {
     const escaped = listenForEscapes()
     const uninstall = install(await classesOf(FOLDERS), OF_ONE_CONNECTION)
     try {
-      const server = await startServer()
-      const { client: bystander, info } = await connectClient(server)
+      const server = await startServer(IDLE)
+      const { client: bystander, info } = await connectClient(server, IDLE)
       const neighbour = addressOf(info, 4)
       const others = keepPinging(bystander, '10.90.0.1')
 
@@ -64,11 +70,16 @@ describe('a fault anywhere', () => {
       await Promise.all(closing)
 
       const spared = victims.filter(({ thrown }) => thrown === 0).map(({ target }) => describeTarget(target))
-      console.log(targets.length, 'spared', spared.join(' '))
-      console.log(others, server.status().connections, server.status().tunnels)
-      console.log([...new Set(escaped.errors)].join('\n'))
+      // Some are called now and then only.
+      expect(spared.length, spared.join(', ')).to.be.below(targets.length / 10)
       expect(escaped.errors).to.deep.equal([])
       expect(await others.stop()).to.be.greaterThan(20)
+      expect(bystander.connected).to.equal(true)
+
+      // Some clients live on, because it was their `close` that failed.
+      for (const victim of victims) victim.vanish()
+      await until(() => server.status().connections <= 1 + TELL_THE_PROXY.size)
+      expect(server.status().tunnels).to.be.at.most(1 + TELL_THE_PROXY.size)
     } finally {
       uninstall()
       escaped.stop()
@@ -85,7 +96,7 @@ function describeTarget(target: Target | undefined): string {
  * end of its client, which may take a while when nobody answers any more.
  */
 async function lifeOf(victim: Victim, server: MasqueServer, neighbour: IpAddress): Promise<{ closed: Promise<void> }> {
-  const client = await newClient(server)
+  const client = await newClient(server, IDLE)
   for (const use of USES) {
     if (victim.thrown > 0) break
     const used = victim.run(() => Promise.resolve().then(() => use(client, neighbour)))
@@ -100,7 +111,7 @@ const USES: ((client: MasqueClient, neighbour: IpAddress) => Promise<unknown>)[]
   client => client.connect(),
   client => client.ping('10.90.0.1'),
   (client, neighbour) => client.ping(neighbour),
-  client => Promise.all(Array.from({ length: 20 }, () => client.ping('fd00:90::1', { size: 1000 }))),
+  client => Promise.all(Array.from({ length: 4 }, () => client.ping('fd00:90::1', { size: 1000 }))),
   async client => client.sendPacket(new Uint8Array(30)),
   client => client.close(),
 ]

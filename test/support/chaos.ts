@@ -18,6 +18,7 @@ const SRC = new URL('../../src/', import.meta.url)
 export class Victim {
   readonly ends: Record<Side, End>
   readonly target: Target | undefined
+  readonly #sockets: Socket[] = []
 
   /** Without a target nothing throws, and calls are only written down. */
   constructor(target?: Target) {
@@ -35,6 +36,21 @@ export class Victim {
   /** How often the target was called, and threw. */
   get thrown(): number {
     return this.ends.server.thrown + this.ends.client.thrown
+  }
+
+  opened(socket: Socket): void {
+    this.#sockets.push(socket)
+  }
+
+  /** The client's machine is switched off. */
+  vanish(): void {
+    for (const socket of this.#sockets) {
+      try {
+        socket.close()
+      } catch {
+        // It is closed already.
+      }
+    }
   }
 
   /** Runs what the client does: its socket, and so both ends of its connection, are this victim's. */
@@ -107,10 +123,14 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
       Object.defineProperty(prototype, name, replaced)
     }
   }
-  const { emit, connect } = Socket.prototype
+  const emit = Socket.prototype.emit as (...args: unknown[]) => boolean
+  const { connect } = Socket.prototype
   Socket.prototype.connect = function (this: Socket, ...args: never[]) {
     const victim = running.getStore()?.victim
-    if (victim !== undefined) victims.set(this.address().port, victim)
+    if (victim !== undefined) {
+      victim.opened(this)
+      victims.set(this.address().port, victim)
+    }
     return (connect as (...args: never[]) => void).apply(this, args)
   } as typeof connect
   Socket.prototype.emit = function (this: Socket, event: string, ...args: unknown[]) {
@@ -138,7 +158,8 @@ function strike(key: string, object: object | undefined): void {
   if (object !== undefined) {
     const owner = owners.get(object)
     if (owner === undefined) owners.set(object, end ?? 'nobody')
-    else if (owner !== 'nobody') end = owner
+    // A bystander's stays sound, whoever calls it.
+    else end = owner === 'nobody' ? undefined : owner
   }
   if (end === undefined) return
   end.called.add(key)
