@@ -11,7 +11,7 @@ import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { H3Settings } from '../http3/settings.ts'
-<<<<<<< HEAD
+import { runAll } from '../net/run-all.ts'
 import {
   DEFAULT_QUIC_SETTINGS,
   type QuicCloseReason,
@@ -19,10 +19,6 @@ import {
   type QuicHandler,
   type SocketAddress,
 } from '../quic/quic.ts'
-=======
-import { runAll } from '../net/run-all.ts'
-import type { QuicCloseReason, QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
->>>>>>> 9cfc643 (A fault anywhere ends the connection it is about, and nobody else's: every method of every class is made to throw, under load)
 import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
 import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-reason.ts'
 
