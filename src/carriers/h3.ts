@@ -115,6 +115,7 @@ export class H3Transport implements QuicHandler {
       role: this.quic.role,
       peerMaxDatagramFrameSize: this.quic.peerMaxDatagramFrameSize,
       requestStreamsLeft: () => this.quic.bidiStreamsLeft,
+      grease: Math.random,
       limits: { maxRequestStreams: DEFAULT_QUIC_SETTINGS.maxStreamsBidi },
     })
     this.h3.start()

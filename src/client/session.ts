@@ -203,6 +203,8 @@ export class Session implements H3Owner {
     this.#ended = true
     clearTimeout(this.#graceTimer)
     if (wasUp) {
+      // RFC 9114 §5.2: no request will follow, and no push is wanted.
+      this.#transport?.h3.goaway()
       this.tunnel?.end()
       await Promise.race([ended, delay(CLOSE_TIMEOUT_MS)])
     }

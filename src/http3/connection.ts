@@ -16,6 +16,7 @@ import { H3ErrorCode } from './error-codes.ts'
 import { H3Error, PeerFieldSectionLimit } from './errors.ts'
 import type { H3Event, H3Output } from './events.ts'
 import { encodeFrame, encodeFrameHeader, encodeVarintFrame, FrameType } from './frames.ts'
+import { greasePayload, reservedId } from './grease.ts'
 import { checkRequest, checkResponse } from './headers.ts'
 import { encodeFieldSection, fieldSectionSize, type Header } from './qpack/encoder.ts'
 import { RequestStream, type RequestStreamOwner } from './request-stream.ts'
@@ -63,8 +64,11 @@ export interface H3ConnectionOptions {
   /** Client: how many more request streams the server's QUIC allows now. Default: nobody knows. */
   requestStreamsLeft?: () => number
   limits?: Partial<H3Limits>
-  /** Send a reserved setting and a reserved frame, which every peer must ignore. Default false. */
-  grease?: boolean
+  /**
+   * Numbers from 0 up to 1, for a reserved setting, frame and stream, which every peer must ignore (RFC 9114 §7.2.4.1: an
+   * endpoint SHOULD include such a setting). Math.random, for instance. Default: none are sent.
+   */
+  grease?: () => number
 }
 
 /** A datagram of a known stream. `payload` is a view of the input. */
@@ -92,9 +96,6 @@ const NO_BYTES = new Uint8Array(0)
 /** A DATA frame up to this size is copied behind its header: one write on QUIC is cheaper than two. */
 const COALESCE_LIMIT = 16 * 1024
 
-/** A reserved frame type (RFC 9114 §7.2.8). */
-const GREASE_FRAME = 0x1f * 3 + 0x21
-
 export class H3Connection {
   readonly role: 'client' | 'server'
   /** What we announced. */
@@ -112,7 +113,7 @@ export class H3Connection {
 
   readonly #peerMaxDatagramFrameSize: number
   readonly #requestStreamsLeft: () => number
-  readonly #grease: boolean
+  readonly #grease: (() => number) | undefined
   #output: H3Output[] = []
   #events: H3Event[] = []
   #closed = false
@@ -157,7 +158,7 @@ export class H3Connection {
     }
     this.#peerMaxDatagramFrameSize = options.peerMaxDatagramFrameSize
     this.#requestStreamsLeft = options.requestStreamsLeft ?? (() => Number.POSITIVE_INFINITY)
-    this.#grease = options.grease ?? false
+    this.#grease = options.grease
     this.#held = new HeldDatagrams(this.limits.maxHeldDatagrams, this.limits.maxHeldDatagramBytes)
     this.#seenRequests = new SeenStreams(0, this.limits.maxRequestStreams)
     this.#peerStreams = new PeerUniStreams({
@@ -235,12 +236,12 @@ export class H3Connection {
   start(): void {
     if (this.#controlStreamId >= 0) return
     this.#controlStreamId = this.openExtensionStream(StreamType.CONTROL)
-    this.#send(
-      this.#controlStreamId,
-      encodeFrame(FrameType.SETTINGS, encodeSettings(this.settings, this.#grease)),
-      false,
-    )
-    if (this.#grease) this.#send(this.#controlStreamId, encodeFrame(GREASE_FRAME, NO_BYTES), false)
+    const random = this.#grease
+    const setting = random && { id: reservedId(random()), value: reservedId(random()) }
+    this.#send(this.#controlStreamId, encodeFrame(FrameType.SETTINGS, encodeSettings(this.settings, setting)), false)
+    if (random === undefined) return
+    this.#send(this.#controlStreamId, encodeFrame(reservedId(random()), greasePayload(random())), false)
+    this.#send(this.openExtensionStream(reservedId(random())), greasePayload(random()), true)
   }
 
   /**

@@ -44,11 +44,6 @@ export function isHttp2OnlyFrame(type: number): boolean {
   return type === 0x02 || type === 0x06 || type === 0x08 || type === 0x09
 }
 
-/** Ids of the form 0x1f * N + 0x21 mean nothing and must be ignored: "grease" (RFC 9114 §7.2.8, §7.2.4.1, §6.2.3). */
-export function isReservedId(id: bigint): boolean {
-  return id >= 0x21n && (id - 0x21n) % 0x1fn === 0n
-}
-
 /** The type and length of a frame whose payload (`length` bytes) follows. */
 export function encodeFrameHeader(type: number, length: number): Uint8Array {
   const out = new Uint8Array(varintLength(type) + varintLength(length))

@@ -17,7 +17,7 @@ import { Reader } from '../bytes/reader.ts'
 import { Writer } from '../bytes/writer.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error } from './errors.ts'
-import { isReservedId } from './frames.ts'
+import { isReservedId } from './grease.ts'
 
 export const SettingId = {
   /** RFC 9204 §5: how much dynamic table the peer's encoder may use, in bytes. */
@@ -57,11 +57,11 @@ export const INITIAL_SETTINGS: Readonly<H3Settings> = {
 /** A SETTINGS payload beyond this is not taken: it would be hundreds of settings (H3_EXCESSIVE_LOAD). */
 export const MAX_SETTINGS_LENGTH = 4096
 
-/** A reserved identifier and any value: keeps peers honest about ignoring what they do not know. */
-const GREASE_SETTING = 0x1f * 2 + 0x21
-
-/** The payload of a SETTINGS frame. Settings that have their initial value are left out. */
-export function encodeSettings(settings: H3Settings, grease = false): Uint8Array {
+/**
+ * The payload of a SETTINGS frame. Settings that have their initial value are left out. `grease`: a reserved identifier and
+ * any value, to be sent with them (see grease.ts).
+ */
+export function encodeSettings(settings: H3Settings, grease?: { id: number; value: number }): Uint8Array {
   const writer = new Writer()
   const put = (id: number | bigint, value: number | bigint) => writer.varint(id).varint(value)
   // A capacity of 0 is the initial value, but said aloud: "no dynamic table" is a decision here, not an omission.
@@ -73,7 +73,7 @@ export function encodeSettings(settings: H3Settings, grease = false): Uint8Array
   if (settings.enableConnectProtocol) put(SettingId.ENABLE_CONNECT_PROTOCOL, 1)
   if (settings.h3Datagram) put(SettingId.H3_DATAGRAM, 1)
   for (const [id, value] of settings.extensions) put(id, value)
-  if (grease) put(GREASE_SETTING, 0)
+  if (grease !== undefined) put(grease.id, grease.value)
   return writer.finish()
 }
 

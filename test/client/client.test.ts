@@ -43,6 +43,26 @@ describe('the client', () => {
     await closeHostilePeers()
   })
 
+  it('H3-06 says GOAWAY before it ends its tunnel, naming no push', async () => {
+    const proxy = await granting()
+    const { client } = await connectClient(proxy)
+    const [peer] = proxy.peers
+    await client.close()
+    await peer.recorder.until(() => peer.recorder.closed)
+    const order = peer.events.filter(({ type }) => type === 'goaway' || type === 'finished' || type === 'data')
+    expect(order.find(({ type }) => type === 'goaway')).to.deep.equal({ type: 'goaway', id: 0 })
+    expect(peer.recorder.closed).to.include({ application: true, code: 0x100 })
+  })
+
+  it('H3-02 sends a setting, a frame and a stream that every proxy must ignore', async () => {
+    const proxy = await granting()
+    await connectClient(proxy)
+    const [{ h3, recorder }] = proxy.peers
+    await recorder.until(() => recorder.streams.get(6)?.fin)
+    expect(h3.counters).to.include({ framesSkipped: 1, streamsRefused: 1 })
+    expect(h3.closed).to.equal(false)
+  })
+
   describe('with a proxy that refuses', () => {
     for (const status of ['300', '301', '307', '400', '401', '403', '404', '429', '500', '503']) {
       it(`CIP-08 takes status ${status} for a failure and aborts the request`, async () => {

@@ -485,6 +485,27 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (false as boolean) throw',
   },
   {
+    row: 'H3-02',
+    file: 'carriers/h3.ts',
+    why: 'nothing is sent that must be ignored',
+    find: 'grease: Math.random,',
+    replace: '',
+  },
+  {
+    row: 'H3-06',
+    file: 'client/session.ts',
+    why: 'a client ends without GOAWAY',
+    find: 'this.#transport?.h3.goaway()',
+    replace: '',
+  },
+  {
+    row: 'H3-06',
+    file: 'http3/connection.ts',
+    why: 'requests are taken after GOAWAY',
+    find: 'if (shuttingDown || this.#requests.size >= this.limits.maxRequestStreams) {',
+    replace: 'if (this.#requests.size >= this.limits.maxRequestStreams) {',
+  },
+  {
     row: 'H3-06',
     file: 'http3/control-stream.ts',
     why: 'GOAWAY may raise its id',

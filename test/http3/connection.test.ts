@@ -1,7 +1,10 @@
 import { expect } from 'chai'
-import type { H3Event, Header } from '../../src/http3/connection.ts'
+import fc from 'fast-check'
+import { Reader } from '../../src/bytes/reader.ts'
+import { H3Connection, type H3Event, type H3Output, type Header } from '../../src/http3/connection.ts'
 import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
+import { isReservedId } from '../../src/http3/grease.ts'
 import {
   bytes,
   CONNECT_IP,
@@ -26,16 +29,48 @@ const PACKETS = 0x4d51
 
 describe('Two HTTP/3 connections in conversation', () => {
   it('H3-01 exchange settings, and tolerate grease', () => {
-    const talk = new Conversation({ client: { grease: true }, server: { grease: true } })
-    expect(types(talk.heardByClient)).to.deep.equal(['settings'])
-    expect(types(talk.heardByServer)).to.deep.equal(['settings'])
+    const talk = new Conversation({ client: { grease: () => 0.3 }, server: { grease: () => 0.99999 } })
+    // Each has been asked to stop its reserved stream (6 or 7), as it may be.
+    expect(types(talk.heardByClient)).to.deep.equal(['settings', 'stop-sending'])
+    expect(types(talk.heardByServer)).to.deep.equal(['settings', 'stop-sending'])
     expect(talk.client.peerSettings).to.include({
       enableConnectProtocol: true,
       h3Datagram: true,
       maxFieldSectionSize: 16384,
     })
     expect(talk.server.peerSettings).to.include({ enableConnectProtocol: false, h3Datagram: true })
-    expect(talk.client.counters.framesSkipped).to.equal(1)
+    for (const { counters, peerSettings } of [talk.client, talk.server]) {
+      expect(counters).to.include({ framesSkipped: 1, streamsRefused: 1 })
+      expect(peerSettings?.extensions).to.deep.equal(new Map())
+    }
+  })
+
+  it('H3-02 send a reserved setting, frame and stream, of any number', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), number => {
+        const client = new H3Connection({ role: 'client', peerMaxDatagramFrameSize: 1200, grease: () => number })
+        client.start()
+        const output = client.takeOutput() as Extract<H3Output, { type: 'stream' }>[]
+        expect(output.map(({ streamId, fin }) => `${streamId} ${fin}`)).to.deep.equal([
+          '2 false',
+          '2 false',
+          '2 false',
+          '6 false',
+          '6 true',
+        ])
+        const [, settings, unknownFrame, unknownStream] = output
+        const reader = new Reader(settings.data, 2)
+        const ids: bigint[] = []
+        for (; reader.remaining > 0; reader.varint()) ids.push(reader.varint())
+        expect(ids.filter(isReservedId)).to.have.length(1)
+        expect(isReservedId(new Reader(unknownFrame.data).varint())).to.equal(true)
+        expect(isReservedId(new Reader(unknownStream.data).varint())).to.equal(true)
+        const server = connection('server')
+        for (const { streamId, data, fin } of output) server.receiveStream(streamId, data, fin)
+        expect([server.closed, server.peerSettings?.h3Datagram]).to.deep.equal([false, true])
+      }),
+      { numRuns: 100 },
+    )
   })
 
   it('CIP-06 open a tunnel, carry capsules both ways, and forget it when both have ended', () => {

@@ -9,8 +9,8 @@ import {
   encodeVarintFrame,
   FrameReader,
   FrameType,
-  isReservedId,
 } from '../../src/http3/frames.ts'
+import { isReservedId } from '../../src/http3/grease.ts'
 import { bytes, hex, NOTHING, toHex } from './conversation.ts'
 
 /** Reads DATA piece by piece, HEADERS whole, skips the rest, and writes down what it sees. */

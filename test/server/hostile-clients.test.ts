@@ -305,6 +305,13 @@ describe('a proxy with a hostile client', () => {
     })
   })
 
+  it('H3-02 sends a setting, a frame and a stream that every client must ignore', async () => {
+    const peer = await connect()
+    await peer.recorder.until(() => peer.recorder.streams.get(7)?.fin)
+    expect(peer.h3.counters).to.include({ framesSkipped: 1, streamsRefused: 1 })
+    expect((await peer.openTunnel()).status).to.equal('200')
+  })
+
   it('H3-02 ignores frames, settings and streams of unknown types', async () => {
     const peer = await connectRaw()
     peer.send(2, bytes(controlStream([0x21, 9], [0x33, 1]), frame(0x40, [1, 2])))
