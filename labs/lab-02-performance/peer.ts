@@ -174,6 +174,7 @@ export class Peer implements H3Owner {
     },
     onAddressesRequested: () => {},
     onRoutesAdvertised: () => {},
+    onMtu: () => {},
     onClosed: reason => this.#fail(`the tunnel has ended: ${reason.reason}`),
   }
 

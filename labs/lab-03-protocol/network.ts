@@ -125,6 +125,8 @@ export class Wire implements QuicHandler {
     this.#push({ type: 'stream', streamId, data: data.slice(), fin })
   }
 
+  onMaxDatagramLength(): void {}
+
   onDatagram(data: Uint8Array): void {
     this.#push({ type: 'datagram', data: data.slice() })
   }

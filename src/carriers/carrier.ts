@@ -31,6 +31,8 @@ export interface CarrierHandler {
   onCapsuleBytes(bytes: Uint8Array): void
   /** An HTTP Datagram payload: context id and the rest. Valid during the call only. */
   onDatagram(payload: Uint8Array): void
+  /** `mtu` or `mtuSettled` of the carrier may have changed. */
+  onMtu(): void
   /** The peer has ended its half of the request stream. */
   onEnd(): void
   /** The request stream or the connection below it is gone; `reason` says who ended it and why. The last call. */
@@ -43,6 +45,8 @@ export interface Carrier {
   readonly remote: SocketAddress
   /** The largest IP packet that fits, in bytes; it may change while the connection learns about its path. */
   readonly mtu: number
+  /** Whether `mtu` is known to be what the path carries; false while that is being searched for. */
+  readonly mtuSettled: boolean
   handler: CarrierHandler
   sendCapsules(bytes: Uint8Array): void
   /** Sends one IP packet in context 0. */

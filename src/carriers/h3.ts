@@ -29,6 +29,9 @@ import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-re
  */
 export const PACKET_STREAM_TYPE = 0x4d51
 
+/** A reserved stream type, which every peer ignores (RFC 9114 §6.2.3). */
+const IGNORED_STREAM_TYPE = 0x21
+
 /** Packets of a stream encapsulation are dropped when so many bytes already wait for the peer to take them. */
 const MAX_STREAM_BACKLOG = 256 * 1024
 
@@ -154,6 +157,17 @@ export class H3Transport implements QuicHandler {
     } catch (error) {
       this.failStream(carrier.streamId, error)
     }
+  }
+
+  onMaxDatagramLength(): void {
+    for (const carrier of this.#carriers.values()) carrier.handler.onMtu()
+  }
+
+  openProbeStream(): number | undefined {
+    if (this.h3 === undefined || this.h3.closed) return undefined
+    const streamId = this.h3.openExtensionStream(IGNORED_STREAM_TYPE)
+    this.flush()
+    return streamId
   }
 
   onClosed(reason: QuicCloseReason): void {
@@ -313,6 +327,10 @@ export class H3Carrier implements Carrier {
   get mtu(): number {
     if (this.encapsulation !== 'datagram') return STREAM_MTU
     return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)
+  }
+
+  get mtuSettled(): boolean {
+    return this.encapsulation !== 'datagram' || this.#transport.quic.pathMtuSettled
   }
 
   get writable(): boolean {

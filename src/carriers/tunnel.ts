@@ -29,6 +29,8 @@ export interface TunnelOwner {
   onDnsAssigned?(configurations: DnsConfiguration[]): void
   /** All NAT64 prefixes of the peer; as above. */
   onPref64Assigned?(prefixes: IpPrefix[]): void
+  /** The carrier's MTU, or whether it is settled, may have changed. */
+  onMtu(): void
   onClosed(reason: TunnelCloseReason): void
 }
 
@@ -167,6 +169,10 @@ export class Tunnel implements CarrierHandler {
       return
     }
     this.#owner.onPacket(packet)
+  }
+
+  onMtu(): void {
+    if (!this.#closed) this.#owner.onMtu()
   }
 
   onEnd(): void {

@@ -12,11 +12,11 @@ import type { Logger } from 'pino'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import { ALL_NODES, probeLink } from '../hosts/link-probe.ts'
+import { Ipv6LinkCheck } from '../hosts/ipv6-link-check.ts'
+import { ALL_NODES } from '../hosts/link-probe.ts'
 import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
-import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
@@ -68,6 +68,8 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   #connecting: Promise<TunnelInfo> | undefined
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
+  /** Of the session that is up. */
+  #linkCheck: Ipv6LinkCheck | undefined
 
   constructor(config: ClientConfig, options: ClientOptions = {}) {
     super()
@@ -108,6 +110,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
       onChanged: info => {
         this.#takeAddresses(info)
         this.emit('changed', info)
+        this.#linkCheck?.check()
       },
       onLost: error => this.#lost(session, error),
     })
@@ -118,7 +121,8 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#takeAddresses(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
-    this.#probeLink(session, info).catch(error => session.failed(error))
+    this.#linkCheck = this.#watchLink(session)
+    this.#linkCheck?.check()
     return info
   }
 
@@ -194,6 +198,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   /** Ends the tunnel in good order and stops reconnecting. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#linkCheck?.stop()
     clearTimeout(this.#retryTimer)
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
     await this.#session?.close()
@@ -208,20 +213,19 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
   }
 
-  /** RFC 9484 §7.2: the tunnel must carry IPv6's 1280 bytes, or end. We need not know an address of the proxy's. */
-  async #probeLink(session: Session, info: TunnelInfo): Promise<void> {
-    const { linkProbe } = this.config.tunnel
-    const hasIpv6 = info.assigned.some(prefix => prefix.version === 6)
-    if (linkProbe === 'off' || !hasIpv6 || info.encapsulation !== 'datagram') return
-    if (info.mtu < IPV6_MINIMUM_MTU) return session.abortNarrowLink('the QUIC MTU is too small')
-    const result = await probeLink(this.host, ALL_NODES, {
-      stopped: () => !session.open,
-      heard: () => session.tunnel?.counters.packetsReceived ?? 0,
+  /** We need not know an address of the proxy's: all nodes of the link are pinged. */
+  #watchLink(session: Session): Ipv6LinkCheck | undefined {
+    const { tunnel } = session
+    if (tunnel === undefined) return undefined
+    return new Ipv6LinkCheck({
+      policy: this.config.tunnel.linkProbe,
+      carrier: tunnel.carrier,
+      address: () => session.info.assigned.find(prefix => prefix.version === 6)?.address,
+      ends: () => ({ host: this.host, target: ALL_NODES }),
+      heard: () => tunnel.counters.packetsReceived,
+      abort: why => session.abortNarrowLink(why),
+      onError: error => session.failed(error),
     })
-    if (result === 'too-small') session.abortNarrowLink('only smaller pings are answered')
-    else if (result === 'silent' && linkProbe === 'require') {
-      session.abortNarrowLink('the proxy answers no ping to ff02::1 (tunnel.link_probe = "auto" tolerates that)')
-    }
   }
 
   #takeAddresses(info: TunnelInfo): void {
@@ -232,6 +236,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   #lost(session: Session, error: ClientError): void {
     if (session !== this.#session || this.#closing) return
     this.#resumption = session.resumption ?? this.#resumption
+    this.#linkCheck?.stop()
     this.host.setAddresses([])
     this.#inbox.fail(error)
     this.#log.warn({ err: { kind: error.kind, message: error.message } }, 'tunnel is down')

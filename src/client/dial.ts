@@ -113,4 +113,5 @@ const NOTHING: Omit<QuicHandler, 'onEstablished' | 'onClosed'> = {
   onStopSending() {},
   onStreamDrained() {},
   onDatagram() {},
+  onMaxDatagramLength() {},
 }

@@ -14,10 +14,10 @@ import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
+import { narrowLink } from '../hosts/ipv6-link-check.ts'
 import type { H3Event, H3Settings, Header } from '../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpVersion } from '../ip/address.ts'
-import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
@@ -38,6 +38,8 @@ export interface SessionTimeouts {
 
 export const DEFAULT_SESSION_TIMEOUTS: SessionTimeouts = { connectMs: 10_000, graceMs: 2000 }
 
+/** How long the tunnel's MTU may be searched for before the tunnel is up with what is known, in ms. */
+const MTU_PATIENCE_MS = 1000
 /** How long the proxy gets to end the tunnel on its side too. */
 const CLOSE_TIMEOUT_MS = 500
 
@@ -103,6 +105,9 @@ export class Session implements H3Owner {
   #nat64Prefixes: IpPrefix[] = []
   #accepted = false
   #graceTimer: NodeJS.Timeout | undefined
+  /** Everything else is there; the path's MTU is still being searched for. */
+  #mtuTimer: NodeJS.Timeout | undefined
+  #mtuPatience = true
   #up = false
   #ended = false
   #settle: { resolve: (info: TunnelInfo) => void; reject: (error: ClientError) => void } | undefined
@@ -172,6 +177,7 @@ export class Session implements H3Owner {
             session: this.#options.resumption,
             settings: quicSettings(config.quic),
             onError: error => this.#log.error({ err: error }, 'internal error'),
+            debug: message => this.#log.debug(message),
             onWarning: sentence => this.#log.warn(sentence),
           }),
         onConnected: quic => {
@@ -225,7 +231,7 @@ export class Session implements H3Owner {
   /** The tunnel cannot carry IPv6, so it ends (RFC 9484 §7.2). */
   abortNarrowLink(why: string): void {
     if (!this.open) return
-    this.tunnel?.abort(H3ErrorCode.H3_REQUEST_CANCELLED, `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`)
+    this.tunnel?.abort(H3ErrorCode.H3_REQUEST_CANCELLED, narrowLink(why))
   }
 
   // -- H3Owner -------------------------------------------------------------------------------------------------
@@ -297,6 +303,7 @@ export class Session implements H3Owner {
       this.#nat64Prefixes = prefixes
       this.#progress()
     },
+    onMtu: () => this.#progress(),
 
     /** This client has no addresses to give away. Each request is still answered (CIP-13). */
     onAddressesRequested: requests => {
@@ -420,6 +427,15 @@ export class Session implements H3Owner {
 
   #rise(): void {
     if (this.#ended || this.#up) return
+    // The search began with the handshake and is over by now, unless the path is a narrow one.
+    if (this.#carrier?.mtuSettled === false && this.#mtuPatience) {
+      this.#mtuTimer ??= setTimeout(() => {
+        this.#mtuPatience = false
+        this.#rise()
+      }, MTU_PATIENCE_MS)
+      return
+    }
+    clearTimeout(this.#mtuTimer)
     clearTimeout(this.#graceTimer)
     this.#up = true
     this.#sessionMs = performance.now() - this.#establishedAt
@@ -451,6 +467,7 @@ export class Session implements H3Owner {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#graceTimer)
+    clearTimeout(this.#mtuTimer)
     this.#session = this.#quic?.session
     this.#quic?.close(H3ErrorCode.H3_NO_ERROR, '')
     void this.#dial?.cancel()

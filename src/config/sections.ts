@@ -34,7 +34,7 @@ export interface QuicOptions {
   idleTimeoutMs: number
   /** Of a client; undefined: a third of the idle timeout. */
   keepAliveMs?: number
-  /** Bytes of one UDP payload. */
+  /** Bytes of one UDP payload: as much is tried. */
   maxUdpPayload: number
   /** Datagrams. */
   datagramQueue: number
@@ -58,7 +58,8 @@ export const quicSection = table({
   max_udp_payload: integer(1200, 65_527, 'bytes')
     .default(1400)
     .describe(
-      'Largest UDP payload that is sent, in bytes. An IPv6 tunnel needs about 1340, for packets of 1280 bytes and what goes around them.',
+      'Largest UDP payload that is tried, in bytes; from 1200 upwards the path is probed for what it carries (RFC 8899). An IPv6 ' +
+        'tunnel needs about 1320, for packets of 1280 bytes and what goes around them.',
     ),
   datagram_queue: integer(1, 65_536, 'a number of datagrams')
     .default(1024)

@@ -18,6 +18,7 @@ import { type ConnectionHost, QuicheConnection } from './engine.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicConnection, QuicHandler, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { RetryTokens } from './retry-token.ts'
+import { setDontFragment } from './udp/dont-fragment.ts'
 import { Zones } from './zones.ts'
 
 /** Ours are always this long, so that a short header's connection id can be found (RFC 9000 §5.2). */
@@ -57,6 +58,8 @@ export interface ListenOptions {
   onError?(error: unknown): void
   /** Something beside the connections has failed, such as the key log; they go on. */
   onWarning?(sentence: string): void
+  /** Something that is worth a line of the log for whoever looks closely. */
+  debug?(message: string): void
 }
 
 export interface ConnectOptions {
@@ -76,6 +79,8 @@ export interface ConnectOptions {
   onError?(error: unknown): void
   /** As of a server. */
   onWarning?(sentence: string): void
+  /** Something that is worth a line of the log for whoever looks closely. */
+  debug?(message: string): void
 }
 
 export interface EndpointCounters {
@@ -139,6 +144,7 @@ export class QuicEndpoint implements ConnectionHost {
     listen?: ListenOptions
     onError?: (error: unknown) => void
     onWarning?: (sentence: string) => void
+    debug?: (message: string) => void
   }) {
     this.#settings = options.settings
     this.#socket = options.socket
@@ -149,6 +155,8 @@ export class QuicEndpoint implements ConnectionHost {
     this.#keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
     if (this.#keyLog !== undefined) this.#config.logKeys()
     this.#sendBuffer = new Uint8Array(options.settings.maxUdpPayload)
+    const fragmented = setDontFragment(options.socket)
+    if (fragmented !== undefined) options.debug?.(`packets may be fragmented: Don't Fragment is not set, ${fragmented}`)
   }
 
   /** Opens a server socket. Rejects with the system's error (EADDRINUSE, EACCES, …) when that cannot be. */
@@ -166,6 +174,7 @@ export class QuicEndpoint implements ConnectionHost {
         listen: options,
         onError: options.onError,
         onWarning: options.onWarning,
+        debug: options.debug,
       })
       endpoint.#start()
       return endpoint
@@ -193,6 +202,7 @@ export class QuicEndpoint implements ConnectionHost {
         config,
         onError: options.onError,
         onWarning: options.onWarning,
+        debug: options.debug,
       })
       endpoint.#connected = true
       endpoint.#start()
@@ -463,6 +473,7 @@ export class QuicEndpoint implements ConnectionHost {
       host: this,
       remote,
       datagramQueue: this.#settings.datagramQueue,
+      maxUdpPayload: this.#settings.maxUdpPayload,
       // Keeping a tunnel alive is for whoever wants it: the client.
       keepAliveMs: 0,
     })
@@ -529,6 +540,7 @@ export class QuicEndpoint implements ConnectionHost {
       host: this,
       remote: options.remote,
       datagramQueue: this.#settings.datagramQueue,
+      maxUdpPayload: this.#settings.maxUdpPayload,
       keepAliveMs: this.#settings.keepAliveMs ?? Math.floor(this.#settings.idleTimeoutMs / 3),
       expectedIp: byAddress && !options.insecure ? options.serverName : undefined,
     })
@@ -551,8 +563,12 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   /** A client hears here that nobody listens (ECONNREFUSED). A server's socket goes on: the error was one packet's. */
-  #socketFailed(error: Error): void {
-    if (this.#listen !== undefined) return this.onError(error)
+  #socketFailed(error: NodeJS.ErrnoException): void {
+    if (this.#listen !== undefined) {
+      // A probe that the interface does not take is lost, and the search for the path's MTU learns from that.
+      if (error.code !== 'EMSGSIZE') this.onError(error)
+      return
+    }
     for (const connection of [...this.#connections.keys()]) {
       if (connection.established) continue
       this.enter(connection, () => {

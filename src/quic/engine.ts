@@ -8,6 +8,8 @@
 import { X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
 import { runAll } from '../net/run-all.ts'
+import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
+import { PathMtuProbes } from './path-mtu-probe.ts'
 import type {
   DatagramResult,
   QuicCloseReason,
@@ -22,7 +24,7 @@ import type {
 export interface ConnectionHost {
   /** Asks for `turn()` soon: after the packets that are waiting in the socket, before the process sleeps. */
   schedule(connection: QuicheConnection): void
-  /** A buffer for one UDP payload, which quiche fills. */
+  /** A buffer for the largest UDP payload, which quiche fills. */
   sendBuffer(): Uint8Array
   /** Sends the first `length` bytes of the send buffer for this connection, or withholds them as if they were lost. */
   transmit(connection: QuicheConnection, length: number, from: SocketAddress, to: SocketAddress): void
@@ -56,6 +58,7 @@ const ignoreAll: QuicHandler = {
   onStopSending() {},
   onStreamDrained() {},
   onDatagram() {},
+  onMaxDatagramLength() {},
   onClosed() {},
 }
 
@@ -75,6 +78,11 @@ const RUNAWAY_PAUSE_MS = 2
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
+
+/** What is around a DATAGRAM frame besides the connection id: first byte, the longest packet number, tag. */
+const SHORT_HEADER_AND_TAG = 1 + 4 + 16
+/** Type, and a length of two bytes. */
+const DATAGRAM_FRAME_HEADER = 3
 
 /** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
 const BAD_CERTIFICATE = 0x100 + 42
@@ -101,6 +109,7 @@ export class QuicheConnection implements QuicConnection {
   readonly #host: ConnectionHost
   readonly #expectedIp: string | undefined
   readonly #datagramQueue: number
+  readonly #maxUdpPayload: number
   readonly #keepAliveMs: number
   #keepAlive: NodeJS.Timeout | undefined
   readonly #startedAt = performance.now()
@@ -110,6 +119,10 @@ export class QuicheConnection implements QuicConnection {
   #timer: NodeJS.Timeout | undefined
   #timerDeadline = 0
   #maxDatagramLength = 0
+  /** Undefined until the handshake is over. */
+  #pathMtu: PathMtuProbes | undefined
+  /** The part of the host's send buffer that a packet may fill: what the path is known to carry. */
+  #packetBuffer: Uint8Array = new Uint8Array(0)
   #peerMaxDatagramFrameSize = 0
   #peerCertificate: Uint8Array | undefined
   #session: Uint8Array | undefined
@@ -141,6 +154,8 @@ export class QuicheConnection implements QuicConnection {
     remote: SocketAddress
     /** The length of the queues that were configured, in datagrams. */
     datagramQueue: number
+    /** The largest UDP payload that is tried, in bytes. */
+    maxUdpPayload: number
     /** 0: none is sent. */
     keepAliveMs: number
     /** The server is known by an IP address: its certificate has to have it. (Names are checked inside TLS.) */
@@ -154,6 +169,7 @@ export class QuicheConnection implements QuicConnection {
     this.firstRemote = options.remote
     this.#expectedIp = options.expectedIp
     this.#datagramQueue = options.datagramQueue
+    this.#maxUdpPayload = options.maxUdpPayload
     this.#keepAliveMs = options.keepAliveMs
     this.#recvInfo = { from: { ...options.remote }, to: { ...options.host.nativeLocal } }
   }
@@ -182,6 +198,7 @@ export class QuicheConnection implements QuicConnection {
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
     if (this.closed) return
     this.#countStream(streamId)
+    this.#pathMtu?.onStreamData(data.length, performance.now())
     const pending = this.#pending.get(streamId)
     if (pending !== undefined) {
       // Order within a stream: nothing overtakes what already waits.
@@ -212,6 +229,10 @@ export class QuicheConnection implements QuicConnection {
 
   get maxDatagramLength(): number {
     return this.#maxDatagramLength
+  }
+
+  get pathMtuSettled(): boolean {
+    return this.#pathMtu?.search.settled === true
   }
 
   get datagramQueueRoom(): number {
@@ -342,6 +363,7 @@ export class QuicheConnection implements QuicConnection {
       this.#inTurn = false
     }
     this.#transmit()
+    this.#judgePathMtu()
     this.#checkClosed()
     this.#setTimer()
   }
@@ -404,7 +426,10 @@ export class QuicheConnection implements QuicConnection {
       return
     }
     this.established = true
-    this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+    const max = Math.min(this.#maxUdpPayload, this.#native.maxSendUdpPayloadSize())
+    const search = new PathMtuSearch({ max, now: performance.now() })
+    this.#pathMtu = new PathMtuProbes(this.#native, search, () => this.#openProbeStream())
+    this.#updateMaxDatagramLength()
     // Asking for the statistics is slow; they are needed only where datagrams were not negotiated as we expect.
     this.#peerMaxDatagramFrameSize =
       this.#maxDatagramLength > 0 ? this.#maxDatagramLength : (this.#native.stats().peerMaxDatagramFrameSize ?? 0)
@@ -444,7 +469,7 @@ export class QuicheConnection implements QuicConnection {
     this.#lookAroundDue = false
     this.#findStoppedStreams()
     this.#followPeer()
-    this.#maxDatagramLength = this.#native.dgramMaxWritableLen() ?? 0
+    this.#updateMaxDatagramLength()
   }
 
   /** quiche keeps what happens to paths until it is asked for, and we need of it only that the peer has moved. */
@@ -453,7 +478,48 @@ export class QuicheConnection implements QuicConnection {
     while (this.#native.pathEventNext() !== null) happened = true
     if (!happened) return
     const active = this.#native.pathStats().find(path => path.active)
-    if (active !== undefined) this.remote = this.#host.realAddress(active.peerHost)
+    if (active === undefined) return
+    this.remote = this.#host.realAddress(active.peerHost)
+    // Another path may be a narrower one.
+    this.#pathMtu?.search.suspect(performance.now())
+  }
+
+  // -- path MTU ------------------------------------------------------------------------------------------------
+
+  /** The size that the path is known to carry, in bytes of UDP payload. */
+  get #udpPayload(): number {
+    return this.#pathMtu?.search.size ?? BASE_UDP_PAYLOAD
+  }
+
+  #openProbeStream(): number | undefined {
+    return this.canOpenStream('uni') ? this.handler.openProbeStream?.() : undefined
+  }
+
+  /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */
+  #sendProbe(): void {
+    if (!this.established || this.#localClose !== undefined || this.#pending.size > 0 || this.#datagramsQueued > 0)
+      return
+    const sent = this.#pathMtu?.send(this.#host.sendBuffer(), performance.now()) ?? null
+    if (sent === null) return
+    this.#host.transmit(this, sent[0], sent[1].from, sent[1].to)
+    // The end of the probe's stream is still to be sent.
+    this.#wake()
+  }
+
+  #judgePathMtu(): void {
+    if (this.#pathMtu?.judge(performance.now(), this.#datagramsQueued > 0) !== true) return
+    this.#updateMaxDatagramLength()
+    this.handler.onMaxDatagramLength()
+  }
+
+  /** quiche reckons with the largest payload that is tried; what the path is known to carry may be less. */
+  #updateMaxDatagramLength(): void {
+    const byPeer = this.#native.dgramMaxWritableLen() ?? 0
+    const around = SHORT_HEADER_AND_TAG + this.#native.destinationId().length + DATAGRAM_FRAME_HEADER
+    const length = Math.max(0, Math.min(byPeer, this.#udpPayload - around))
+    // quiche holds up all behind a datagram that does not fit.
+    if (length < this.#maxDatagramLength) this.#native.dgramPurgeOutgoing(waiting => waiting.length > length)
+    this.#maxDatagramLength = length
   }
 
   #readStream(streamId: number): void {
@@ -476,7 +542,7 @@ export class QuicheConnection implements QuicConnection {
   #findStoppedStreams(): void {
     const stillStopped = new Set<number>()
     for (const streamId of this.#native.writable()) {
-      if (this.#stopped.has(streamId)) {
+      if (this.#stopped.has(streamId) || this.#pathMtu?.owns(streamId)) {
         stillStopped.add(streamId)
         continue
       }
@@ -521,7 +587,7 @@ export class QuicheConnection implements QuicConnection {
     while (!host.socketCongested) {
       let sent: ReturnType<NativeConnection['send']>
       try {
-        sent = this.#native.send(host.sendBuffer())
+        sent = this.#native.send(this.#packetRoom())
       } catch (error) {
         // TLS has failed: quiche prepares its CONNECTION_CLOSE now, for the next call.
         if (this.#sendFailed || this.#native.localError() === null) throw error
@@ -531,6 +597,7 @@ export class QuicheConnection implements QuicConnection {
       this.#sendFailed = false
       if (sent === null) {
         if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#native.dgramSendQueueLen()
+        this.#sendProbe()
         return
       }
       host.transmit(this, sent[0], sent[1].from, sent[1].to)
@@ -547,6 +614,16 @@ export class QuicheConnection implements QuicConnection {
     }
     this.#datagramsQueued = this.#native.dgramSendQueueLen()
     host.schedule(this)
+  }
+
+  /** The host's buffer, as far as the path is known to carry it. */
+  #packetRoom(): Uint8Array {
+    const whole = this.#host.sendBuffer()
+    const size = this.#udpPayload
+    if (this.#packetBuffer.buffer !== whole.buffer || this.#packetBuffer.length !== size) {
+      this.#packetBuffer = whole.subarray(0, size)
+    }
+    return this.#packetBuffer
   }
 
   #checkClosed(): void {
@@ -597,6 +674,11 @@ export class QuicheConnection implements QuicConnection {
   #setTimer(): void {
     let delay = this.#native.timeout()
     if (this.#lookAroundDue) delay = Math.min(delay ?? LOOK_AROUND_MS, LOOK_AROUND_MS)
+    const probeAt = this.#pathMtu?.dueAt
+    if (probeAt !== undefined && !this.closed) {
+      const wait = Math.max(0, probeAt - performance.now())
+      delay = Math.min(delay ?? wait, wait)
+    }
     if (delay === null) {
       clearTimeout(this.#timer)
       this.#timer = undefined

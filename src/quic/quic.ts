@@ -24,7 +24,7 @@ export interface QuicSettings {
    * quiet connection for a dead one (RFC 9000 §10.1.2), in ms. 0: never. undefined: a third of the idle timeout.
    */
   keepAliveMs?: number
-  /** The largest UDP payload that is sent, in bytes. 1200 always works; the path decides what else does. */
+  /** The largest UDP payload that is tried, in bytes. 1200 always works; what else does is found out (RFC 9000 §14.3). */
   maxUdpPayload: number
   /** How many DATAGRAM frames may wait in each direction before the oldest (in) or the newest (out) is dropped. */
   datagramQueue: number
@@ -79,6 +79,13 @@ export interface QuicHandler {
   onStreamDrained(streamId: number): void
   /** `data` is valid during the call only. */
   onDatagram(data: Uint8Array): void
+  /** `maxDatagramLength` or `pathMtuSettled` has changed: the path was found to carry more, or less. */
+  onMaxDatagramLength(): void
+  /**
+   * Opens a unidirectional stream that the peer's application ignores, for a packet that only tests the path. Returns its
+   * id, after perhaps sending what its content has to begin with. Without this the path's MTU is not searched for.
+   */
+  openProbeStream?(): number | undefined
   /** The last call; nothing else follows. */
   onClosed(reason: QuicCloseReason): void
 }
@@ -122,6 +129,8 @@ export interface QuicConnection {
 
   /** The largest DATAGRAM payload that can be sent now, in bytes; 0 when the peer takes none. */
   readonly maxDatagramLength: number
+  /** Whether the search for the path's MTU has ended, so that `maxDatagramLength` is what the path carries. */
+  readonly pathMtuSettled: boolean
   /** Queues one DATAGRAM (copied). `dropped`: the queue was full. */
   sendDatagram(data: Uint8Array): DatagramResult
   /** Room in the outgoing DATAGRAM queue, in datagrams. */

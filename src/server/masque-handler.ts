@@ -318,6 +318,13 @@ export class MasqueHandler implements H3Owner {
         this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
         this.#context.tunnelClosed(tunnel, reason)
       },
+      onError: error => {
+        try {
+          this.transport.failStream(streamId, error)
+        } catch (further) {
+          this.#failConnection(further)
+        }
+      },
     })
     const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), quic: this.#quic }
     proxyTunnel.open()
@@ -335,10 +342,7 @@ export class MasqueHandler implements H3Owner {
     this.#context.tunnelOpened(tunnel)
     // After the answer has left: the client need not wait for our log. A tunnel that closes before logs it first.
     setImmediate(logOpen)
-    proxyTunnel
-      .probeLink()
-      .catch(error => this.transport.failStream(streamId, error))
-      .catch(error => this.#failConnection(error))
+    proxyTunnel.checkLink()
     return proxyTunnel.tunnel
   }
 

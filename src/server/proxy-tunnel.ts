@@ -12,18 +12,13 @@ import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
-import {
-  ALL_NODES,
-  type LinkProbeResult,
-  PROXY_LINK_ADDRESS,
-  type ProbeTiming,
-  probeLink,
-} from '../hosts/link-probe.ts'
+import { Ipv6LinkCheck, narrowLink } from '../hosts/ipv6-link-check.ts'
+import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../hosts/link-probe.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
-import { IPV6_DESTINATION_OFFSET, IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
 import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
@@ -66,6 +61,7 @@ interface Lease {
 
 export class ProxyTunnel implements TunnelOwner {
   readonly tunnel: Tunnel
+  readonly #linkCheck: Ipv6LinkCheck
   readonly #context: TunnelContext
   /** Its scope is narrower than everything that the proxy offers (RFC 9484 §8.3). */
   readonly #isForOneFlow: boolean
@@ -95,6 +91,8 @@ export class ProxyTunnel implements TunnelOwner {
     routes: readonly IpAddressRange[]
     openCarrier: (handler: CarrierHandler) => Carrier
     onClosed: (reason: TunnelCloseReason) => void
+    /** Something of ours went wrong that nobody waits for. */
+    onError: (error: unknown) => void
   }) {
     this.#context = options.context
     this.#identity = options.identity
@@ -113,6 +111,22 @@ export class ProxyTunnel implements TunnelOwner {
       now: () => performance.now(),
     })
     this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
+    this.#linkCheck = new Ipv6LinkCheck({
+      policy: options.context.linkProbe,
+      carrier: this.tunnel.carrier,
+      address: () => this.#leases.find(lease => lease.address.version === 6)?.address,
+      ends: address => {
+        if (this.#mayAnswerGateway()) return { host: options.context.gatewayHost, target: address }
+        return { host: this.#openLinkEnd(), target: ALL_NODES }
+      },
+      timing: options.context.linkProbeTiming,
+      heard: () => this.tunnel.counters.packetsReceived,
+      onResult: result => {
+        this.linkProbe = result
+      },
+      abort: why => this.tunnel.abort(H3ErrorCode.H3_REQUEST_CANCELLED, narrowLink(why)),
+      onError: options.onError,
+    })
   }
 
   /** Networks behind the client whose packets this tunnel gets. */
@@ -135,29 +149,6 @@ export class ProxyTunnel implements TunnelOwner {
     this.#advertise()
   }
 
-  /**
-   * RFC 9484 §7.2: a link for IPv6 carries 1280 bytes, and a tunnel that does not is torn down. A ping of that size shows it.
-   * On streams every size fits. May end the tunnel at once.
-   */
-  async probeLink(): Promise<void> {
-    const { linkProbe, linkProbeTiming } = this.#context
-    const target = this.#leases.find(lease => lease.address.version === 6)?.address
-    if (linkProbe === 'off' || target === undefined || this.tunnel.carrier.encapsulation !== 'datagram') return
-    if (this.tunnel.carrier.mtu < IPV6_MINIMUM_MTU) return this.#abortNarrowLink('the QUIC MTU is too small')
-    const [from, to] = this.#mayAnswerGateway() ? [this.#context.gatewayHost, target] : [this.#openLinkEnd(), ALL_NODES]
-    const result = await probeLink(from, to, {
-      ...linkProbeTiming,
-      stopped: () => this.tunnel.closed,
-      heard: () => this.tunnel.counters.packetsReceived,
-    })
-    this.linkProbe = this.tunnel.closed ? undefined : result
-    if (result === 'too-small' || (result === 'silent' && linkProbe === 'require')) {
-      this.#abortNarrowLink(
-        result === 'silent' ? 'no ping of that size was answered' : 'only smaller pings are answered',
-      )
-    }
-  }
-
   /** The client may send only where a route leads that was advertised to it; in a narrow scope none leads to the proxy. */
   #mayAnswerGateway(): boolean {
     const gateway = this.#context.gateway.v6
@@ -166,14 +157,16 @@ export class ProxyTunnel implements TunnelOwner {
 
   /** A host at the proxy's end of this one link: its pings go to whoever is at the other end, their replies come back to it. */
   #openLinkEnd(): UserspaceHost {
+    if (this.#linkEnd !== undefined) return this.#linkEnd
     const linkEnd = new UserspaceHost({ addresses: [PROXY_LINK_ADDRESS] })
     linkEnd.send = packet => this.tunnel.sendPacket(packet, false)
     this.#linkEnd = linkEnd
     return linkEnd
   }
 
-  #abortNarrowLink(why: string): void {
-    this.tunnel.abort(H3ErrorCode.H3_REQUEST_CANCELLED, `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`)
+  /** Looks whether the tunnel is wide enough for what it carries. May end it at once. */
+  checkLink(): void {
+    this.#linkCheck.check()
   }
 
   /** A client merges adjacent networks into one range, of which perhaps only a part is allowed. */
@@ -205,6 +198,7 @@ export class ProxyTunnel implements TunnelOwner {
     // The whole list each time, and the refusals this once (RFC 9484 §4.7.2).
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses([...this.#assigned(), ...refusals]))
     this.#advertise()
+    this.#linkCheck.check()
   }
 
   /** A client may assign addresses to the proxy; this proxy has no use for them and keeps its own (RFC 9484 §8.2). */
@@ -216,9 +210,14 @@ export class ProxyTunnel implements TunnelOwner {
     this.#context.processor.offerNetworks(this.tunnel, this.#owner, ranges)
   }
 
+  onMtu(): void {
+    this.#linkCheck.check()
+  }
+
   onClosed(reason: TunnelCloseReason): void {
     const { pools, processor, addressMemory, budgets } = this.#context
     runAll([
+      () => this.#linkCheck.stop(),
       ...this.#leases.flatMap(({ address, isExtra, removeRoute }) => [
         removeRoute,
         () => isExtra && budgets.extraAddresses.giveBack(this.#owner),

@@ -335,6 +335,7 @@ export class MasqueServer {
       },
       onError: error => this.#internalError(error),
       onWarning: sentence => this.#log.warn(sentence),
+      debug: message => this.#log.debug(message),
     })
   }
 

@@ -33,6 +33,7 @@ function openCarrier(encapsulation: Encapsulation = 'datagram') {
     onCapsuleBytes: data => heard.push(`capsules ${toHex(data)}`),
     onDatagram: payload => heard.push(`datagram ${toHex(payload)}`),
     onEnd: () => heard.push('end'),
+    onMtu: () => heard.push('mtu'),
     onAborted: code => heard.push(`aborted ${code}`),
   }
   transport.onEstablished()
@@ -116,6 +117,7 @@ describe('the carrier on HTTP/3', () => {
     transport.openCarrier(8, 'datagram', {
       onCapsuleBytes: () => heard.push('other'),
       onDatagram: () => heard.push('other'),
+      onMtu: () => heard.push('other'),
       onEnd: () => heard.push('other'),
       onAborted: () => heard.push('other'),
     })

@@ -29,6 +29,7 @@ function story(pieces: readonly Uint8Array[]): string[] {
     encapsulation: 'single-stream',
     remote: { host: '192.0.2.1', port: 443 },
     mtu: 1500,
+    mtuSettled: true,
     handler: undefined as never,
     writable: true,
     sendCapsules: () => heard.push('capsules sent'),
@@ -47,6 +48,7 @@ function story(pieces: readonly Uint8Array[]): string[] {
       onAddressesAssigned: list => heard.push(`assigned ${list.map(({ prefix }) => prefix).join()}`),
       onAddressesRequested: list => heard.push(`requested ${list.map(({ requestId }) => requestId).join()}`),
       onRoutesAdvertised: list => heard.push(`routes ${list.map(describeRoute).join()}`),
+      onMtu: () => heard.push('mtu'),
       onClosed: reason => heard.push(`closed ${reason.code}`),
     },
   })

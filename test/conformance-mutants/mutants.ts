@@ -348,8 +348,8 @@ export const MUTANTS: readonly Mutant[] = [
     row: 'CIP-39',
     file: 'server/proxy-tunnel.ts',
     why: 'the probe comes from an address that is out of the scope',
-    find: 'const [from, to] = this.#mayAnswerGateway()',
-    replace: 'const [from, to] = (true as boolean)',
+    find: 'if (this.#mayAnswerGateway()) return',
+    replace: 'if (true as boolean) return',
   },
   {
     row: 'CIP-39',
@@ -511,5 +511,26 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'GOAWAY may raise its id',
     find: 'if (this.#goawayId !== undefined && id > this.#goawayId) {',
     replace: 'if (false as boolean) {',
+  },
+  {
+    row: 'Q-01',
+    file: 'quic/path-mtu.ts',
+    why: 'one lost probe is taken for a limit',
+    find: 'if (++this.#losses < MAX_PROBES) return',
+    replace: '',
+  },
+  {
+    row: 'Q-01',
+    file: 'quic/path-mtu.ts',
+    why: 'a black hole changes nothing',
+    find: "if (this.#state === 'confirming') this.#size = this.#base",
+    replace: '',
+  },
+  {
+    row: 'Q-03',
+    file: 'quic/endpoint.ts',
+    why: 'the second NAT rebind is not followed',
+    find: 'const ACTIVE_CONNECTION_IDS = 8',
+    replace: 'const ACTIVE_CONNECTION_IDS = 2',
   },
 ]

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { ClientError } from '../../src/client/errors.ts'
-import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
+import { closeLoopback, newClient, ping, startServer, until } from '../support/loopback.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 describe('a path on which large packets are lost', () => {
@@ -12,12 +12,12 @@ describe('a path on which large packets are lost', () => {
     const run = async (ofServer: 'require' | 'auto' | 'off', ofClient: 'require' | 'auto' | 'off') => {
       const server = await startServer({ tunnel: { linkProbe: ofServer } })
       const relay = await openRelay(server.address, 1300)
-      const { client } = await connectClient(server, {
-        proxy: { address: relay.local },
-        tunnel: { linkProbe: ofClient },
+      const client = await newClient(server, { proxy: { address: relay.local }, tunnel: { linkProbe: ofClient } })
+      // The path's MTU is found at once, perhaps before the tunnel is up.
+      const down = new Promise<ClientError>(resolve => {
+        client.once('down', resolve)
+        client.connect().catch(resolve)
       })
-      const down = new Promise<ClientError>(resolve => client.once('down', resolve))
-      await ping(client, 'fd00:90::1')
       return { server, client, down }
     }
     const [proxyLooks, clientLooks, nobodyLooks] = await Promise.all([
@@ -26,7 +26,7 @@ describe('a path on which large packets are lost', () => {
       run('off', 'off'),
     ])
     expect((await proxyLooks.down).message).to.match(/the peer reset/)
-    expect((await clientLooks.down).message).to.match(/does not carry 1280 bytes/)
+    expect((await clientLooks.down).message).to.match(/does not carry 1280 bytes: its MTU is 1266/)
     await until(() => proxyLooks.server.status().tunnels === 0 && clientLooks.server.status().tunnels === 0)
     expect(
       proxyLooks.server
@@ -34,6 +34,7 @@ describe('a path on which large packets are lost', () => {
         .map(entry => entry.detail)
         .join(),
     ).to.match(/does not carry 1280 bytes/)
+    await nobodyLooks.client.connect()
     await ping(nobodyLooks.client, 'fd00:90::1')
   })
 })

@@ -15,6 +15,7 @@ export class FakeQuic implements QuicConnection {
   handler!: QuicHandler
   readonly session = undefined
   maxDatagramLength = 1350
+  pathMtuSettled = true
   datagramQueueRoom = 10
   uniStreamsLeft = 10
   bidiStreamsLeft = 10

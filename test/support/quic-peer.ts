@@ -18,6 +18,8 @@ export class Recorder implements QuicHandler {
   established = false
   closed: QuicCloseReason | undefined
   onDatagramArrived: ((data: Uint8Array) => void) | undefined
+  /** Makes the connection search for the path's MTU, on streams that the other end has to ignore. */
+  openProbeStream: (() => number) | undefined
   onData: ((streamId: number, data: Uint8Array, fin: boolean) => void) | undefined
   #waiting: { condition: () => unknown; resolve: () => void }[] = []
 
@@ -47,6 +49,9 @@ export class Recorder implements QuicHandler {
     const copy = Uint8Array.from(data)
     this.datagrams.push(copy)
     this.onDatagramArrived?.(copy)
+    this.#check()
+  }
+  onMaxDatagramLength(): void {
     this.#check()
   }
   onClosed(reason: QuicCloseReason): void {

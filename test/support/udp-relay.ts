@@ -5,19 +5,22 @@ export interface Relay {
   readonly local: SocketAddress
   /** From now on nothing gets through: for each end, the other has vanished. */
   cut(): Promise<void>
+  /** From now on datagrams with more than so many bytes are lost. */
+  narrow(largest: number): void
   /** From now on the server hears the client from another port, as after a NAT forgot and made the binding anew. */
   rebind(): Promise<void>
 }
 
 /**
- * Passes UDP between one client and a server on loopback, until it is cut. Datagrams with more than `largest` bytes are lost
+ * Passes UDP between one client and a server on loopback, until it is cut. Datagrams with more than `widest` bytes are lost
  * on it, as on a path whose MTU nobody reports.
  */
-export async function openRelay(server: SocketAddress, largest = 65_535): Promise<Relay> {
+export async function openRelay(server: SocketAddress, widest = 65_535): Promise<Relay> {
   const inside = createSocket('udp4')
   let outside = createSocket('udp4')
   let client: SocketAddress | undefined
   let passing = true
+  let largest = widest
   inside.on('message', (packet, from) => {
     client = { host: from.address, port: from.port }
     if (passing && packet.length <= largest) outside.send(packet, server.port, server.host)
@@ -31,6 +34,9 @@ export async function openRelay(server: SocketAddress, largest = 65_535): Promis
     local: { host: '127.0.0.1', port: inside.address().port },
     async cut() {
       passing = false
+    },
+    narrow(to) {
+      largest = to
     },
     async rebind() {
       const next = createSocket('udp4')

@@ -1,0 +1,95 @@
+/**
+ * A tunnel that carries IPv6 carries packets of 1280 bytes, or ends: RFC 9484 §7.2. Looked at whenever there is a new IPv6
+ * address and whenever the tunnel's MTU changes, since either may come late.
+ */
+
+import type { Carrier } from '../carriers/carrier.ts'
+import type { LinkProbe } from '../config/sections.ts'
+import type { IpAddress } from '../ip/address.ts'
+import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import { type LinkProbeResult, type ProbeTiming, probeLink } from './link-probe.ts'
+import type { UserspaceHost } from './userspace/userspace-host.ts'
+
+/** How long the search for the path's MTU may take before the link is probed as it is, in ms. */
+const MTU_PATIENCE_MS = 10_000
+
+export interface Ipv6LinkCheckOptions {
+  policy: LinkProbe
+  carrier: Pick<Carrier, 'mtu' | 'mtuSettled' | 'encapsulation'>
+  /** An IPv6 address that the tunnel carries; undefined while it has none. */
+  address(): IpAddress | undefined
+  /** Who sends the pings through the tunnel, and whom to. */
+  ends(address: IpAddress): { host: UserspaceHost; target: IpAddress }
+  timing?: ProbeTiming
+  /** Packets that came out of the tunnel so far. */
+  heard(): number
+  onResult?(result: LinkProbeResult): void
+  /** Ends the tunnel. */
+  abort(why: string): void
+  onError(error: unknown): void
+}
+
+export class Ipv6LinkCheck {
+  readonly #options: Ipv6LinkCheckOptions
+  /** What the last probe has shown. */
+  #passed: { address: IpAddress; mtu: number } | undefined
+  #probing = false
+  #stopped = false
+  #patience: NodeJS.Timeout | undefined
+
+  constructor(options: Ipv6LinkCheckOptions) {
+    this.#options = options
+  }
+
+  /** Call it when addresses were assigned and when the MTU has changed. May end the tunnel at once. */
+  check(): void {
+    const { policy, carrier, abort } = this.#options
+    const address = this.#options.address()
+    // On streams every size fits.
+    if (this.#stopped || policy === 'off' || address === undefined || carrier.encapsulation !== 'datagram') return
+    if (!carrier.mtuSettled) return this.#wait(address)
+    if (carrier.mtu < IPV6_MINIMUM_MTU) return abort(`its MTU is ${carrier.mtu}, found by probing the path`)
+    this.#probe(address)
+  }
+
+  /** The tunnel has ended. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#patience)
+  }
+
+  #wait(address: IpAddress): void {
+    if (this.#passed !== undefined) return
+    this.#patience ??= setTimeout(() => this.#probe(address), MTU_PATIENCE_MS).unref()
+  }
+
+  #probe(address: IpAddress): void {
+    const { mtu } = this.#options.carrier
+    const known = this.#passed?.address.equals(address) === true && mtu >= this.#passed.mtu
+    if (this.#probing || this.#stopped || known) return
+    this.#probing = true
+    clearTimeout(this.#patience)
+    this.#judge(address, mtu).catch(error => this.#options.onError(error))
+  }
+
+  async #judge(address: IpAddress, mtu: number): Promise<void> {
+    const { policy, heard, abort, timing } = this.#options
+    const { host, target } = this.#options.ends(address)
+    const result = await probeLink(host, target, { ...timing, stopped: () => this.#stopped, heard })
+    this.#probing = false
+    if (this.#stopped) return
+    this.#options.onResult?.(result)
+    if (result === 'ok') this.#passed = { address, mtu }
+    else if (result === 'too-small') return abort('only smaller pings are answered')
+    else if (policy === 'require') {
+      return abort(`no ping to ${target} of that size was answered (tunnel.link_probe = "auto" tolerates that)`)
+    }
+    // What has changed meanwhile, if anything.
+    if (this.#options.carrier.mtu !== mtu) this.check()
+  }
+}
+
+/** What the end of a tunnel that is too narrow for IPv6 is called. */
+export function narrowLink(why: string): string {
+  return `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`
+}

@@ -1,0 +1,84 @@
+import { expect } from 'chai'
+import type { QuicSettings } from '../../src/quic/quic.ts'
+import { closeAll, connect, listen } from '../support/quic-peer.ts'
+import { openRelay, type Relay } from '../support/udp-relay.ts'
+
+/** What a DATAGRAM's payload has around it in a QUIC packet, with our connection ids of 8 bytes. */
+const AROUND = 32
+
+describe('the path MTU of a connection', () => {
+  afterEach(closeAll)
+
+  /** A client that searches, and a server that ignores its probes; `relay` is between them. */
+  const open = async (largest: number, settings: Partial<QuicSettings> = {}) => {
+    const server = await listen()
+    const relay: Relay = await openRelay(server.endpoint.local, largest)
+    const client = await connect(server, { remote: relay.local, settings })
+    let streamId = -2
+    client.recorder.openProbeStream = () => {
+      streamId += 4
+      return streamId
+    }
+    await client.recorder.until(() => client.recorder.established)
+    return { server: server.accepted[0], relay, ...client, probes: () => (streamId + 2) / 4 }
+  }
+
+  it('Q-01 grows to the largest payload allowed at once, where the path carries it', async () => {
+    const { connection, recorder, probes } = await open(65_535, { maxUdpPayload: 1452 })
+    expect(connection.maxDatagramLength).to.equal(1200 - AROUND)
+    await recorder.until(() => connection.pathMtuSettled)
+    expect(connection.maxDatagramLength).to.equal(1452 - AROUND)
+    // One, unless this machine is too busy to answer it.
+    expect(probes()).to.be.within(1, 3)
+    connection.close(0x100, '')
+  })
+
+  for (const largest of [1200, 1272, 1313, 1399]) {
+    it(`Q-01 is found to the byte where larger packets vanish without a word: ${largest}`, async () => {
+      const { connection, recorder, server } = await open(largest)
+      await recorder.until(() => connection.pathMtuSettled)
+      expect(connection.maxDatagramLength).to.equal(largest - AROUND)
+      connection.sendDatagram(new Uint8Array(largest - AROUND))
+      await server.recorder.until(() => server.recorder.datagrams.length === 1)
+      expect(connection.sendDatagram(new Uint8Array(largest - AROUND + 1))).to.equal('too-large')
+      connection.close(0x100, '')
+    })
+  }
+
+  it('Q-01 falls back when the path becomes narrower, while much is sent and while little is', async function () {
+    this.timeout(30_000)
+    const fallBack = async (datagrams: number) => {
+      const { connection, recorder, relay, server } = await open(65_535)
+      await recorder.until(() => connection.pathMtuSettled)
+      relay.narrow(1300)
+      const sending = setInterval(() => {
+        for (let i = 0; i < datagrams; i++) connection.sendDatagram(new Uint8Array(connection.maxDatagramLength))
+        connection.sendDatagram(new Uint8Array(20))
+      }, 50)
+      try {
+        // On a busy machine a probe may be lost for other reasons too: then it is a little less.
+        const fits = () => connection.maxDatagramLength <= 1300 - AROUND && connection.maxDatagramLength > 1200 - AROUND
+        await recorder.until(() => connection.pathMtuSettled && fits())
+        const before = server.recorder.datagrams.length
+        await server.recorder.until(() => server.recorder.datagrams.slice(before).some(({ length }) => length > 1200))
+      } finally {
+        clearInterval(sending)
+        connection.close(0x100, '')
+      }
+    }
+    await Promise.all([fallBack(1), fallBack(50)])
+  })
+
+  it('Q-01 stays at 1200 bytes towards a peer that grants no stream for a probe', async () => {
+    const server = await listen({ settings: { maxStreamsUni: 0 } })
+    const { connection, recorder } = await connect(server)
+    recorder.openProbeStream = () => {
+      throw new Error('there is none to be opened')
+    }
+    await recorder.until(() => recorder.established)
+    connection.streamSend(0, Uint8Array.of(1), false)
+    await server.accepted[0].recorder.until(() => server.accepted[0].recorder.streams.size === 1)
+    expect(connection).to.include({ maxDatagramLength: 1200 - AROUND, pathMtuSettled: false })
+    connection.close(0x100, '')
+  })
+})

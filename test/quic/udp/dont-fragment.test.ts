@@ -1,0 +1,17 @@
+import { expect } from 'chai'
+import { bindUdp } from '../../../src/net/udp-socket.ts'
+import { setDontFragment } from '../../../src/quic/udp/dont-fragment.ts'
+
+describe("Don't Fragment", () => {
+  for (const host of ['127.0.0.1', '::1', '::']) {
+    it(`Q-01 can be set on a socket at ${host}`, async function () {
+      if (process.platform !== 'linux') this.skip()
+      const socket = await bindUdp({ host, port: 0 })
+      try {
+        expect(setDontFragment(socket)).to.equal(undefined)
+      } finally {
+        socket.close()
+      }
+    })
+  }
+})
