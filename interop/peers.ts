@@ -1,4 +1,5 @@
 import { buildGoPrograms, prepareGo } from './harness/go-programs.ts'
+import { prepareJava } from './harness/java.ts'
 import { preparePython } from './harness/python.ts'
 
 /** A column of the matrix: one way of speaking with a peer. */
@@ -67,5 +68,15 @@ export const PEERS: readonly Peer[] = [
     columns: [{ role: 'client', suite: 'curl, a client of our proxy' }],
     tests: ['6-curl-client.interop.ts'],
     prepare: () => preparePython('curl-cffi'),
+  },
+  {
+    name: 'flupke',
+    version: '0.9.4',
+    home: ['ptrd/flupke', 'https://github.com/ptrd/flupke'],
+    origin: 'Java, Maven Central',
+    purpose: 'HTTP/3 with capsules on the QUIC of kwik, without datagrams: packets travel in DATAGRAM capsules',
+    columns: [{ role: 'client', suite: 'flupke, a client of our proxy' }],
+    tests: ['7-flupke-client.interop.ts'],
+    prepare: () => prepareJava('flupke'),
   },
 ]
