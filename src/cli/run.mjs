@@ -1,4 +1,6 @@
 // Plain JavaScript, because it has to say something sensible on a Node that is too old to load the rest.
+import { asciiOnly, promisesUtf8 } from './ascii.mjs'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(
@@ -6,6 +8,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
   )
   process.exit(1)
 }
+
+if (!promisesUtf8()) for (const stream of [process.stdout, process.stderr]) asciiOnly(stream)
 
 // The reader of our output may have gone, as after `| head`: that is no error, and the command goes on to its end. Whatever else keeps
 // the output from being written is one, so that nobody takes half of it for the whole.

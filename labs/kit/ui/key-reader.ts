@@ -7,14 +7,19 @@
 /** An escape sequence such as an arrow, or any other key. */
 const KEYS = /\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])?|[^\x1b]/gu
 
-export function keyByKey(stdin: NodeJS.ReadStream): NodeJS.ReadStream {
+const CTRL_Z = '\x1a'
+
+export function keyByKey(stdin: NodeJS.ReadStream, suspend: () => void = () => {}): NodeJS.ReadStream {
   const waiting: string[] = []
   const read = (): string | null => {
-    if (waiting.length === 0) {
+    // Until there is nothing more: the stream says only then again that there is something.
+    while (waiting.length === 0) {
       const chunk: string | Uint8Array | null = stdin.read()
       if (chunk === null) return null
       // Before the terminal was in raw mode it has made a line feed of enter.
-      waiting.push(...(String(chunk).replaceAll('\n', '\r').match(KEYS) ?? []))
+      const keys: readonly string[] = String(chunk).replaceAll('\n', '\r').match(KEYS) ?? []
+      waiting.push(...keys.filter(key => key !== CTRL_Z))
+      if (keys.includes(CTRL_Z)) suspend()
     }
     return waiting.shift() ?? null
   }

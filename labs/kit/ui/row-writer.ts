@@ -42,6 +42,13 @@ export class RowWriter {
     if (text !== '') this.#write(`${BEGIN_UPDATE}${text}${END_UPDATE}`)
   }
 
+  /** What was there is gone, and all of it is wanted again. */
+  again(): void {
+    this.#next ??= this.#rows.join('\n')
+    this.#rows = []
+    this.flush()
+  }
+
   /** The terminal has another size: nothing of what was there can be relied on. */
   forget(): void {
     this.#rows = []

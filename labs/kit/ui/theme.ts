@@ -87,12 +87,12 @@ export function themeFor(env: Environment = process.env, platform: NodeJS.Platfo
   }
 }
 
-/** The Linux console and old Windows consoles have no braille and few symbols; a C locale promises ASCII only. */
+/** The Linux console and old Windows consoles have no braille and few symbols; a locale that is not of UTF-8 promises ASCII only. */
 function showsUnicode(env: Environment, platform: NodeJS.Platform): boolean {
   if (platform === 'win32') return Boolean(env.WT_SESSION || env.TERM_PROGRAM)
   if (env.TERM === 'linux') return false
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || ''
-  return locale !== 'C' && locale !== 'POSIX'
+  return locale === '' || /utf-?8/i.test(locale)
 }
 
 export function phaseMark(theme: Theme, state: PhaseState, frame: number): { text: string; style: Style } {

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -92,16 +102,23 @@ describe('the terminal UI in a real terminal', function () {
     if (place) rmSync(place, { recursive: true, force: true })
   })
 
-  const open = (args: string, columns = 80, rows = 24, more = '') => {
+  const open = (
+    args: string,
+    columns = 80,
+    rows = 24,
+    more = '',
+    locale = 'C.UTF-8',
+    wrap = (command: string) => `${command}; echo "ended with $?"; sleep 600`,
+  ) => {
     const env = [
-      '-u CI -u NO_COLOR -u FORCE_COLOR',
+      '-u CI -u NO_COLOR -u FORCE_COLOR -u LC_ALL -u LC_CTYPE',
       `MASQUE_LAB_HOME=${join(place, 'state')}`,
       `MASQUE_LAB_SCRATCH=${join(place, 'scratch')}`,
       `XDG_CACHE_HOME=${join(place, 'cache')}`,
-      'LANG=C.UTF-8',
+      `LANG=${locale}`,
       more,
     ].join(' ')
-    const command = `env ${env} ${process.execPath} src/cli/run.mjs lab ${args}; echo "ended with $?"; sleep 600`
+    const command = wrap(`env ${env} ${process.execPath} src/cli/run.mjs lab ${args}`)
     terminal = new Terminal(join(place, `tmux-${++terminals}`), command, root, columns, rows)
     return terminal
   }
@@ -159,6 +176,42 @@ describe('the terminal UI in a real terminal', function () {
     const screen = await ui.shows('ended with')
     expect(screen).to.not.include('Checking')
     expect(readdirSync(join(place, 'scratch'))).to.deep.equal([])
+  })
+
+  it('is suspended by Ctrl-Z with the terminal as it was, and drawn again by fg', async () => {
+    const ui = open('1 --task ping', 80, 24, '', 'C.UTF-8', command => {
+      writeFileSync(join(place, 'start.sh'), `PS1='prompt> '\nstart() { ${command}; }\n`)
+      return `bash --rcfile ${join(place, 'start.sh')} -i`
+    })
+    await ui.shows('prompt>')
+    ui.type('start')
+    ui.key('Enter')
+    const before = await ui.shows('c check')
+    ui.key('C-z')
+    await ui.shows('Stopped')
+    expect(ui.screen()).to.not.include('c check')
+    // The shell reads lines again, and shows what is typed.
+    ui.type('echo is $((6 * 7))')
+    ui.key('Enter')
+    await ui.shows('is 42')
+    ui.type('fg')
+    ui.key('Enter')
+    expect(await ui.shows('c check')).to.equal(before)
+    ui.type('h')
+    await ui.shows('A tunnel has two ends')
+    ui.type('q')
+    await ui.shows('prompt>')
+  })
+
+  it('draws in ASCII where the locale is not of UTF-8', async () => {
+    for (const columns of [80, 120]) {
+      const ui = open('1 --task ping', columns, 24, '', 'C')
+      const screen = await ui.shows('c check')
+      expect(screen).to.match(/^[\x00-\x7f]*$/)
+      expect(screen).to.match(new RegExp(`^ -{${columns - 2}}$`, 'm'))
+      ui.close()
+    }
+    terminal = undefined
   })
 
   it('draws without colours with NO_COLOR, and with them otherwise', async () => {
