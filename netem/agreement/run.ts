@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util'
 import { deserialize } from 'node:v8'
 import { kernelBackendProblem } from '../../src/link/kernel-link.ts'
 import { loadProfile, profileNames } from '../../src/link/load-profile.ts'
-import { runInUml, whatUmlLacks } from '../uml/uml.ts'
+import { runInUml, umlProblem } from '../uml/uml.ts'
 import { bundleInside } from './bundle.ts'
 import { type CompareOptions, compare, type Noise, noiseOf, type Row, toleranceMs } from './compare.ts'
 import { measureEmulator } from './emulator-side.ts'
@@ -78,7 +78,7 @@ async function main(wanted: string[]): Promise<number> {
       .map(timelineRow),
   ]
 
-  const place = whereToRun()
+  const place = await whereToRun()
   if (typeof place === 'string') {
     console.log(`test:netem: the kernel's netem cannot be measured here: ${place}`)
     return finish(rows, planOf(names).cases.length)
@@ -92,10 +92,10 @@ async function main(wanted: string[]): Promise<number> {
 }
 
 /** Where netem can run, or in one line why nowhere. */
-function whereToRun(): { where: string; run: RunInside } | string {
+async function whereToRun(): Promise<{ where: string; run: RunInside } | string> {
   const problem = kernelBackendProblem()
   if (problem === undefined) return { where: 'on this machine', run: runHere }
-  const lacking = whatUmlLacks()
+  const lacking = await umlProblem()
   const here = problem.message.split('\n', 1)[0]
   if (lacking !== undefined) return `${here}; ${lacking}`
   return {

@@ -29,6 +29,32 @@ export function whatUmlLacks(): string | undefined {
   return undefined
 }
 
+const BOOT_MS = 60_000
+
+/**
+ * The same, and whether it can run a program at all on this processor, which takes a second or two. Any other failure of a boot is
+ * left to whoever boots it: that is an error and no reason to skip anything.
+ */
+export async function umlProblem(): Promise<string | undefined> {
+  const lacking = whatUmlLacks()
+  if (lacking !== undefined) return lacking
+  try {
+    await runInUml({ script: ':', folder: '/', timeoutMs: BOOT_MS })
+    return undefined
+  } catch (error) {
+    return unfitProcessor(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/**
+ * Linux 6.1 as a program cannot set the registers of processors that have more of them than it knows, such as AMX's: its first process
+ * gets a signal instead. `said`: its last words. Undefined: it is something else.
+ */
+export function unfitProcessor(said: string): string | undefined {
+  const [line] = /ptrace set fp regs failed.*/.exec(said) ?? []
+  return line && `User Mode Linux cannot run programs on this processor (${line.trim()})`
+}
+
 export interface UmlJob {
   /** A bash script. It runs as root inside. */
   script: string
