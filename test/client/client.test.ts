@@ -234,7 +234,7 @@ describe('the client', () => {
     }
   })
 
-  describe('with a proxy whose capsules break a rule', () => {
+  describe('CIP-13 CIP-14 CIP-15 with a proxy whose capsules break a rule', () => {
     for (const [code, title, capsules] of [
       ['H3_MESSAGE_ERROR', 'CIP-15 resets the stream', hex('01 03 00 04 0a')],
       [

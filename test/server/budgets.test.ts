@@ -38,7 +38,7 @@ describe('looking up names', () => {
   }
   const settle = () => new Promise(resolve => setImmediate(resolve))
 
-  it('happens a few at a time for one owner, and some more for all together', async () => {
+  it('CIP-05 CIP-18 happens a few at a time for one owner, and some more for all together', async () => {
     const { waiting, look } = slowResolver()
     const lookups: Promise<IpAddress[]>[] = []
     for (let owner = 0; owner < LOOKUP_LIMITS.inAll / LOOKUP_LIMITS.each; owner++) {
@@ -56,7 +56,7 @@ describe('looking up names', () => {
     expect((await Promise.all(lookups)).length).to.equal(LOOKUP_LIMITS.inAll + 1)
   })
 
-  it('goes on counting when the answer is no longer waited for', async () => {
+  it('CIP-05 CIP-18 goes on counting when the answer is no longer waited for', async () => {
     const { waiting, look } = slowResolver(1)
     const lookups = Array.from({ length: LOOKUP_LIMITS.each }, () => failure(look('a'), RequestRejected))
     expect((await Promise.all(lookups)).map(({ proxyError }) => proxyError)).to.deep.equal(
@@ -68,13 +68,19 @@ describe('looking up names', () => {
     expect((await failure(look('a'), RequestRejected)).proxyError).to.equal('dns_timeout')
   })
 
-  it('gives back what it took when the resolver fails, in whatever way', async () => {
+  it('CIP-05 gives back what it took when the resolver fails, in whatever way', async () => {
     const resolver = new NameResolver(() => {
       throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
     })
     for (let i = 0; i < LOOKUP_LIMITS.each + 1; i++) {
-      expect(await failure(resolver.resolve('a', 'a'), RequestRejected)).to.include({ proxyError: 'dns_error' })
+      const { proxyError, details } = await failure(resolver.resolve('a', 'a'), RequestRejected)
+      expect([proxyError, details.rcode]).to.deep.equal(['dns_error', 'NXDOMAIN'])
     }
+  })
+
+  it('CIP-05 refuses a name that has no addresses', async () => {
+    const error = await failure(new NameResolver(async () => []).resolve('a.example', 'a'), RequestRejected)
+    expect(error).to.include({ status: 502, proxyError: 'dns_error', message: 'a.example has no addresses' })
   })
 })
 

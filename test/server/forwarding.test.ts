@@ -5,6 +5,7 @@ import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { encodeUdpPacket } from '../../src/ip/udp.ts'
+import { packet, TCP } from '../connect-ip/packets.ts'
 import { CONNECT_IP } from '../http3/conversation.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import {
@@ -99,6 +100,25 @@ describe('packets that may not pass', () => {
     for (let i = 0; i < 20; i++) await pingFailure(client, '10.89.0.200')
     await ping(client, '10.90.0.1')
     expect(server.status().packets.dropped['no-route']).to.equal(20)
+  })
+
+  it('CIP-34 leave the tunnel as it is, whoever sends them, in whichever direction', async () => {
+    const server = await startServer()
+    const { client, info } = await connectClient(server, { proxy: { ipproto: '17' } })
+    const host = server.host('echo')
+    const own = String(addressOf(info, 4))
+    for (let i = 0; i < 5; i++) {
+      // From the host: a protocol that the scope keeps out, and an address that is nobody's. From the client: likewise.
+      for (const bytes of [packet('10.90.0.1', own, { protocol: TCP }), packet('10.90.0.1', '10.9.9.9')]) {
+        host?.send(bytes)
+      }
+      client.forwardPacket(packet(own, '192.0.2.1'))
+      client.forwardPacket(packet('192.0.2.1', '10.90.0.1'))
+      client.forwardPacket(packet(own, '10.90.0.1', { hops: 1 }))
+    }
+    await ping(client, '10.90.0.1')
+    expect(server.status().tunnelsTotal).to.equal(1)
+    expect(server.status().packets.dropped.prohibited).to.equal(5)
   })
 
   describe('because of the scope of the request', () => {

@@ -322,7 +322,7 @@ describe('a proxy with a hostile client', () => {
     expect(peer.recorder.closed).to.equal(undefined)
   })
 
-  describe('whose capsules break a rule loses the tunnel, not the connection:', () => {
+  describe('CIP-13 CIP-14 CIP-15 whose capsules break a rule loses the tunnel, not the connection:', () => {
     const request = (...entries: [id: number, prefix: string][]): Uint8Array =>
       encodeCapsule(
         CapsuleType.ADDRESS_REQUEST,
