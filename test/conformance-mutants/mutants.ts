@@ -247,13 +247,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (false as boolean) {',
   },
   {
-    row: 'CIP-08',
-    file: 'client/session.ts',
-    why: 'the tunnel is up before the proxy has said yes',
-    find: "if (verdict.kind === 'interim') return",
-    replace: '',
-  },
-  {
     row: 'CIP-18',
     file: 'connect-ip/capsule.ts',
     why: 'a control capsule of any length is collected',

@@ -1,9 +1,13 @@
 import { expect } from 'chai'
+import { decodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
+import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
+import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
 import { RequestRejected } from '../../src/connect-ip/request.ts'
 import { policyRoutes } from '../../src/connect-ip/routes.ts'
 import { DEFAULT_PATH_TEMPLATE, parsePathTemplate } from '../../src/connect-ip/uri-template.ts'
 import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 import { H3Connection, type H3Event, type Header } from '../../src/http3/connection.ts'
+import { FrameType } from '../../src/http3/frames.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { AddressPool } from '../../src/ip/address-pool.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
@@ -14,6 +18,7 @@ import { newBudgets } from '../../src/server/budgets.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
 import { PacketProcessor } from '../../src/server/packet-processor.ts'
 import { SharedBudget } from '../../src/server/shared-budget.ts'
+import { ping as echoRequest } from '../connect-ip/packets.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
 
@@ -23,7 +28,7 @@ const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
 ])
 
 /** A proxy's end of one connection, with a client that has sent its SETTINGS, and everything that could go wrong in reach. */
-function proxy(changes: Partial<HandlerContext> = {}) {
+function proxy(changes: Partial<HandlerContext> = {}, settings = controlStream([0x33, 1])) {
   const quic = new FakeQuic('server')
   const internalErrors: string[] = []
   const rejected: string[] = []
@@ -68,22 +73,29 @@ function proxy(changes: Partial<HandlerContext> = {}) {
   }
   const { transport } = new MasqueHandler(quic, context)
   transport.onEstablished()
-  transport.onStreamData(2, controlStream([0x33, 1]), false)
+  transport.onStreamData(2, settings, false)
 
-  /** What the client hears on this stream: its status, or the code with which it was reset. */
-  const heard = (streamId: number): (string | undefined)[] => {
+  const events = (streamId: number): H3Event[] => {
     const client = new H3Connection({ role: 'client', peerMaxDatagramFrameSize: 65_535 })
     client.start()
     client.receiveStream(3, controlStream([0x08, 1], [0x33, 1]), false)
     while (client.request(CONNECT_IP) < streamId);
-    const events: H3Event[] = quic.sent
+    return quic.sent
       .filter(sent => sent.streamId === streamId)
       .flatMap(({ data, fin }) => client.receiveStream(streamId, data, fin))
-    const statuses = events.flatMap(event => (event.type === 'response' ? [event.headers[0][1]] : []))
+  }
+  /** What the client hears on this stream: its status, or the code with which it was reset. */
+  const heard = (streamId: number): (string | undefined)[] => {
+    const statuses = events(streamId).flatMap(event => (event.type === 'response' ? [event.headers[0][1]] : []))
     const resets = quic.commands.filter(command => command.startsWith(`reset ${streamId} `))
     return [...statuses, ...resets.map(reset => `reset ${reset.split(' ')[2]}`)]
   }
-  return { quic, transport, pools, tunnels, budgets, internalErrors, rejected, heard }
+  /** The capsules that the client gets on this stream. */
+  const capsules = (streamId: number): Capsule[] => {
+    const parser = new CapsuleParser()
+    return events(streamId).flatMap(event => (event.type === 'data' ? [...parser.push(event.data)] : []))
+  }
+  return { quic, transport, pools, tunnels, budgets, internalErrors, rejected, heard, capsules }
 }
 
 const settle = () => new Promise(resolve => setImmediate(resolve))
@@ -98,6 +110,48 @@ describe('the proxy’s handler of one connection', () => {
     await settle()
     expect(heard(0)).to.deep.equal(['200'])
     expect([tunnels.size, pools[4].used]).to.deep.equal([1, 1])
+  })
+
+  it('CIP-25 CIP-18 keeps capsules that come before the answer, up to 64 KiB, and answers them then', async () => {
+    let answer: (addresses: []) => void = () => {}
+    const waiting = () =>
+      proxy({
+        resolve: () =>
+          new Promise(resolve => {
+            answer = resolve
+          }),
+      })
+    const request = encodeAddressRequest([{ requestId: 7n, prefix: IpPrefix.parse('0.0.0.0/32') }])
+    const some = waiting()
+    some.transport.onStreamData(0, headersFrame(TO_A_NAME), false)
+    const early = frame(FrameType.DATA, [...encodeCapsule(0x29, new Uint8Array(60_000)), ...request])
+    some.transport.onStreamData(0, early.subarray(0, 30_000), false)
+    some.transport.onStreamData(0, early.subarray(30_000), false)
+    answer([])
+    await settle()
+    expect(some.heard(0)).to.deep.equal(['200'])
+    const assigned = some.capsules(0).filter(({ type }) => type === CapsuleType.ADDRESS_ASSIGN)
+    expect(decodeAddressAssign(assigned.at(-1)!.value).map(({ requestId }) => requestId)).to.deep.equal([7n])
+
+    const tooMany = waiting()
+    tooMany.transport.onStreamData(0, headersFrame(TO_A_NAME), false)
+    tooMany.transport.onStreamData(0, frame(FrameType.DATA, new Uint8Array(65_537).fill(0x40)), false)
+    expect(tooMany.heard(0)).to.deep.equal(['reset 263'])
+    answer([])
+    await settle()
+    expect([tooMany.tunnels.size, tooMany.internalErrors, tooMany.transport.h3.openRequests]).to.deep.equal([0, [], 0])
+  })
+
+  it('CIP-23 sends packets in DATAGRAM capsules to a client that takes no datagrams', async () => {
+    const { quic, transport, tunnels, capsules } = proxy({}, controlStream())
+    transport.onStreamData(0, headersFrame(CONNECT_IP), false)
+    await settle()
+    const [{ proxyTunnel }] = tunnels.values()
+    const packet = echoRequest('10.90.0.1', String(proxyTunnel.addresses[0]))
+    expect(proxyTunnel.tunnel.sendPacket(packet, false)).to.equal(undefined)
+    expect(quic.datagrams).to.deep.equal([])
+    const carried = capsules(0).filter(({ type }) => type === CapsuleType.DATAGRAM)
+    expect(carried.map(({ value }) => value)).to.deep.equal([Uint8Array.of(0, ...packet)])
   })
 
   it('CIP-14 refuses a name whose addresses make more routes than one capsule holds, before it says yes', async () => {
