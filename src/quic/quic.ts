@@ -28,9 +28,15 @@ export interface QuicSettings {
   maxUdpPayload: number
   /** How many DATAGRAM frames may wait in each direction before the oldest (in) or the newest (out) is dropped. */
   datagramQueue: number
-  /** How many bytes of one stream, and of all streams together, the peer may send ahead. */
+  /**
+   * How many bytes of one stream, and of all streams together, the peer may send ahead: at first, and as more than that is
+   * read in a round trip, at most. A peer that sends them in pieces makes us remember 100 times as much, so the first are
+   * small.
+   */
   streamWindow: number
   connectionWindow: number
+  maxStreamWindow: number
+  maxConnectionWindow: number
   /** How many streams of each kind the peer may have open at a time. */
   maxStreamsBidi: number
   maxStreamsUni: number
@@ -44,8 +50,10 @@ export const DEFAULT_QUIC_SETTINGS: QuicSettings = {
   idleTimeoutMs: 30_000,
   maxUdpPayload: 1400,
   datagramQueue: 1024,
-  streamWindow: 1 << 20,
-  connectionWindow: 4 << 20,
+  streamWindow: 32 << 10,
+  connectionWindow: 64 << 10,
+  maxStreamWindow: 512 << 10,
+  maxConnectionWindow: 512 << 10,
   // RFC 9114 §6.1: at least 100 requests at a time, so as to not unnecessarily limit parallelism.
   maxStreamsBidi: 100,
   maxStreamsUni: 256,

@@ -11,7 +11,7 @@ import type { SocketAddress } from '../../src/quic/quic.ts'
 const INITIAL_SALT = Buffer.from('38762cf7f55934b34d179ae6a4c80cadccbb7f0a', 'hex')
 const TAG_LENGTH = 16
 
-interface Keys {
+export interface Keys {
   key: Buffer
   iv: Buffer
   hp: Buffer
@@ -139,13 +139,17 @@ function closeCode(frames: Buffer): number {
   return next()
 }
 
-function headerMask(keys: Keys, packet: Buffer, numberAt: number): Buffer {
+export function headerMask(keys: Keys, packet: Buffer, numberAt: number): Buffer {
   const cipher = createCipheriv('aes-128-ecb', keys.hp, null)
   return cipher.update(packet.subarray(numberAt + 4, numberAt + 20))
 }
 
 function keysFor(secret: Buffer, label: string): Keys {
-  const own = expand(secret, label, 32)
+  return trafficKeys(expand(secret, label, 32))
+}
+
+/** The keys that belong to a traffic secret of AES-128-GCM with SHA-256. */
+export function trafficKeys(own: Buffer): Keys {
   return { key: expand(own, 'quic key', 16), iv: expand(own, 'quic iv', 12), hp: expand(own, 'quic hp', 16) }
 }
 

@@ -1,0 +1,60 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { DEFAULT_QUIC_SETTINGS, type SocketAddress } from '../../src/quic/quic.ts'
+import { testCertificates } from '../support/certificates.ts'
+import { sendOneBytePieces } from '../support/one-byte-pieces.ts'
+import { connect } from '../support/quic-peer.ts'
+
+const CHILD = fileURLToPath(new URL('../support/memory-child.ts', import.meta.url))
+const MIB = 1 << 20
+
+describe('the memory that one connection can take', () => {
+  let child: ChildProcess
+  let directory: string
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'masque-test-memory-'))
+  })
+  afterEach(() => {
+    child.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const ask = async <T>(): Promise<T> => {
+    const answer = new Promise<T>(resolve => child.once('message', message => resolve(message as T)))
+    child.send('rss')
+    return answer
+  }
+
+  it('AT-03 stays small without credentials, whatever pieces its streams arrive in', async () => {
+    const env = { ...process.env, MEMORY_CERTIFICATES: JSON.stringify(await testCertificates()) }
+    child = fork(CHILD, { execArgv: ['--import=tsx'], env })
+    const { address } = await new Promise<{ address: SocketAddress }>(resolve =>
+      child.once('message', message => resolve(message as { address: SocketAddress })),
+    )
+    const keyLog = join(directory, 'keys.log')
+    const client = await connect({ endpoint: { local: address } } as never, { settings: { keyLog } })
+    await client.recorder.until(() => client.recorder.established)
+    const before = await ask<{ rss: number; connectionId: string }>()
+    const { streamWindow, connectionWindow } = DEFAULT_QUIC_SETTINGS
+    const streams = Array.from({ length: Math.floor(connectionWindow / streamWindow) }, (_, i) => i * 4)
+    const { packets } = await sendOneBytePieces({
+      to: address,
+      keyLog,
+      connectionId: Buffer.from(before.connectionId, 'hex'),
+      streams,
+      window: streamWindow,
+    })
+    const after = await ask<{ rss: number }>()
+    const grown = after.rss - before.rss
+    if (process.env.SHOW_MEMORY) console.log(`${packets} packets, ${(grown / MIB).toFixed(1)} MiB more`)
+    // The connection is still there: what was sent was within the limits, and so is being remembered.
+    expect(client.recorder.closed).to.equal(undefined)
+    expect(grown).to.be.lessThan(48 * MIB)
+    client.connection.close(0x100, '')
+  })
+})
