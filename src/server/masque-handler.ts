@@ -25,6 +25,7 @@ import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
 import { PeerFieldSectionLimit } from '../http3/errors.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
+import { runAll } from '../net/run-all.ts'
 import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
 import type { Authorisation } from './authorise.ts'
 import { plainResponse } from './plain-response.ts'
@@ -313,10 +314,12 @@ export class MasqueHandler implements H3Owner {
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return
-        this.#context.budgets.tunnelsOfAddress.giveBack(this.#address)
-        logOpen()
-        this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`)
-        this.#context.tunnelClosed(tunnel, reason)
+        runAll([
+          () => this.#context.budgets.tunnelsOfAddress.giveBack(this.#address),
+          logOpen,
+          () => this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`),
+          () => this.#context.tunnelClosed(tunnel, reason),
+        ])
       },
       onError: error => {
         try {
