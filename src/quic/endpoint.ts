@@ -31,6 +31,7 @@ const LONG_HEADER_BIT = 0x80
 const TRANSPORT_CONNECTION_REFUSED = 0x02
 const TRANSPORT_INVALID_TOKEN = 0x0b
 const H3_NO_ERROR = 0x100
+const H3_EXCESSIVE_LOAD = 0x107
 
 /**
  * How many connection ids of the peer we keep, and so how many of its addresses: quiche keeps each address that a peer
@@ -92,6 +93,8 @@ export interface EndpointCounters {
   stray: number
   /** Packets that were not sent, because an address that is not validated gets three times what came from it (RFC 9000 §8.1). */
   withheld: number
+  /** Connections that were not in use and had to make room for new ones. */
+  evicted: number
   /** Packets whose reading failed in an unforeseen way, connections that were ended by an error of ours. */
   faults: number
 }
@@ -111,6 +114,7 @@ export class QuicEndpoint implements ConnectionHost {
     rejected: { limit: 0, token: 0, version: 0 },
     stray: 0,
     withheld: 0,
+    evicted: 0,
     faults: 0,
   }
   local: SocketAddress = { host: '', port: 0 }
@@ -454,10 +458,7 @@ export class QuicEndpoint implements ConnectionHost {
       }
     }
     const remote = this.realAddress(from)
-    if (
-      this.#connections.size >= listen.maxConnections ||
-      (this.#perAddress.get(remote.host) ?? 0) >= listen.maxConnectionsPerAddress
-    ) {
+    if (!this.#hasRoomFor(remote.host)) {
       this.counters.rejected.limit++
       refusal ??= [TRANSPORT_CONNECTION_REFUSED, 'too many connections']
     }
@@ -482,6 +483,35 @@ export class QuicEndpoint implements ConnectionHost {
     }
     if (refusal === undefined) this.#keyLog?.attach(id, file => native.setKeylog(file))
     this.#begin(connection, [key(scid), key(header.dcid)], packet, from, refusal)
+  }
+
+  /** Whether one more connection from this address is within the limits; if not, one that nobody uses makes room. */
+  #hasRoomFor(host: string): boolean {
+    const { maxConnections, maxConnectionsPerAddress } = this.#listen as ListenOptions
+    const isAddressFull = (this.#perAddress.get(host) ?? 0) >= maxConnectionsPerAddress
+    if (isAddressFull) return this.#evict(connection => connection.firstRemote.host === host)
+    return this.#connections.size < maxConnections || this.#evict(() => true)
+  }
+
+  /** Closes the oldest of these connections that is not in use. False when there is none. */
+  #evict(isCandidate: (connection: QuicheConnection) => boolean): boolean {
+    const startedBefore = performance.now() - EVICTABLE_AFTER_MS
+    for (const connection of this.#connections.keys()) {
+      if (connection.startedAt > startedBefore) return false
+      if (connection.inUse || !isCandidate(connection)) continue
+      this.counters.evicted++
+      this.enter(connection, () => {
+        connection.close(H3_EXCESSIVE_LOAD, 'there are too many connections, and this one is not in use')
+        connection.turn()
+      })
+      // Without the time in which a closed connection answers late packets: its place is needed now.
+      this.enter(connection, () =>
+        connection.abandon({ source: 'local', application: true, code: H3_EXCESSIVE_LOAD, reason: '' }),
+      )
+      this.forget(connection)
+      return true
+    }
+    return false
   }
 
   /** Reads the packet that a connection begins with, and refuses the connection or hands it to the application. */
@@ -605,6 +635,9 @@ export class QuicEndpoint implements ConnectionHost {
     this.#routes.clear()
   }
 }
+
+/** Time for a handshake and a request: so long nobody is sent away to make room for others, in ms. */
+const EVICTABLE_AFTER_MS = 1000
 
 /** In `auto`, this many unfinished handshakes are taken for a flood. */
 const RETRY_ABOVE_HANDSHAKES = 64

@@ -75,6 +75,8 @@ const PACKETS_A_TURN = 512
 const RUNAWAY_PACKETS = 64
 const RUNAWAY_LENGTH = 100
 const RUNAWAY_PAUSE_MS = 2
+/** The pauses double while nothing arrives, up to this: a peer that is gone would else be flooded until the idle timeout. */
+const RUNAWAY_LONGEST_PAUSE_MS = 1000
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
@@ -99,6 +101,7 @@ export class QuicheConnection implements QuicConnection {
   /** Where the peer was at first. */
   readonly firstRemote: SocketAddress
   handler: QuicHandler = ignoreAll
+  inUse = false
   established = false
   closed = false
   resumed = false
@@ -112,7 +115,8 @@ export class QuicheConnection implements QuicConnection {
   readonly #maxUdpPayload: number
   readonly #keepAliveMs: number
   #keepAlive: NodeJS.Timeout | undefined
-  readonly #startedAt = performance.now()
+  /** ms of `performance.now()`. */
+  readonly startedAt = performance.now()
   readonly #pending = new Map<number, PendingStream>()
   #stopped = new Set<number>()
   #recvInfo: RecvInfo
@@ -129,6 +133,9 @@ export class QuicheConnection implements QuicConnection {
   #localClose: QuicCloseReason | undefined
   #failed = false
   #sendFailed = false
+  /** The pause before quiche is asked for packets again, in ms, and until when it lasts; 0: none. */
+  #runawayPauseMs = 0
+  #runawayUntil = 0
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
@@ -347,6 +354,8 @@ export class QuicheConnection implements QuicConnection {
       // the turn sends it and reports the end of the connection.
     }
     this.#heard = true
+    this.#runawayPauseMs = 0
+    this.#runawayUntil = 0
     this.#wake()
     return true
   }
@@ -356,9 +365,12 @@ export class QuicheConnection implements QuicConnection {
     if (this.closed) return this.#lingerOrForget()
     this.#inTurn = true
     try {
-      if (!this.established) this.#checkEstablished()
-      if (this.established) this.#handOut()
-      this.#sendKept()
+      // What has failed once is not tried again: only the close is still to leave.
+      if (!this.#failed) {
+        if (!this.established) this.#checkEstablished()
+        if (this.established) this.#handOut()
+        this.#sendKept()
+      }
     } finally {
       this.#inTurn = false
     }
@@ -416,7 +428,7 @@ export class QuicheConnection implements QuicConnection {
 
   #checkEstablished(): void {
     if (!this.#native.isEstablished()) return
-    this.handshakeMs = performance.now() - this.#startedAt
+    this.handshakeMs = performance.now() - this.startedAt
     this.#peerCertificate = this.#native.peerCertChain()?.[0]
     this.resumed = this.#native.isResumed()
     this.alpn = new TextDecoder().decode(this.#native.applicationProto())
@@ -581,6 +593,7 @@ export class QuicheConnection implements QuicConnection {
   }
 
   #transmit(): void {
+    if (this.#runawayUntil > 0 && performance.now() < this.#runawayUntil) return
     const host = this.#host
     let packets = 0
     let bytes = 0
@@ -606,7 +619,9 @@ export class QuicheConnection implements QuicConnection {
       if (packets >= RUNAWAY_PACKETS && bytes < packets * RUNAWAY_LENGTH) {
         // quiche 0.18, when a probe timeout falls between a CRYPTO frame and its acknowledgement, can send empty CRYPTO
         // frames without end. Reading what has arrived since puts an end to it: let the socket have its turn.
-        setTimeout(() => host.enter(this, () => this.#wake()), RUNAWAY_PAUSE_MS)
+        this.#runawayPauseMs = Math.min(this.#runawayPauseMs * 2 || RUNAWAY_PAUSE_MS, RUNAWAY_LONGEST_PAUSE_MS)
+        this.#runawayUntil = performance.now() + this.#runawayPauseMs
+        setTimeout(() => host.enter(this, () => this.#wake()), this.#runawayPauseMs)
         return
       }
       // One tunnel does not keep all others waiting.

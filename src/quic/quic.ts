@@ -119,6 +119,8 @@ export interface QuicConnection {
   readonly peerMaxDatagramFrameSize: number
   /** What `onEstablished` and the rest are called on. */
   handler: QuicHandler
+  /** Set by the application. A server that is full closes connections which are not in use, the oldest first, for new ones. */
+  inUse: boolean
 
   /** Whether the peer's limits allow one more stream of ours now. */
   canOpenStream(kind: 'bidi' | 'uni'): boolean

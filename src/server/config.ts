@@ -73,6 +73,8 @@ export interface ServerConfig {
   limits: {
     maxConnections: number
     maxConnectionsPerAddress: number
+    /** How long a connection may be without a tunnel. */
+    tunnelTimeoutMs: number
     maxTunnels: number
     maxTunnelsPerAddress: number
     maxTunnelsPerConnection: number
@@ -219,6 +221,11 @@ export const serverConfigSchema = table({
   limits: table({
     max_connections: connections().default(1000).describe('QUIC connections at once.'),
     max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address.'),
+    tunnel_timeout_ms: integer(100, 3_600_000, 'milliseconds')
+      .default(10_000)
+      .describe(
+        'A connection that has had no tunnel for this long is closed: before its first one, and after its last.',
+      ),
     max_tunnels: tunnels().default(1000).describe('Tunnels at once.'),
     max_tunnels_per_address: tunnels().default(512).describe('Tunnels at once from one IP address.'),
     max_tunnels_per_connection: tunnels().default(8).describe('Tunnels at once on one QUIC connection.'),
@@ -335,6 +342,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     limits: {
       maxConnections: limits.max_connections,
       maxConnectionsPerAddress: limits.max_connections_per_address,
+      tunnelTimeoutMs: limits.tunnel_timeout_ms,
       maxTunnels: limits.max_tunnels,
       maxTunnelsPerAddress: limits.max_tunnels_per_address,
       maxTunnelsPerConnection: limits.max_tunnels_per_connection,

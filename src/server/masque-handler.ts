@@ -54,6 +54,8 @@ export interface HandlerContext extends TunnelContext {
   servesAuthority(authority: string): boolean
   readonly encapsulations: readonly Encapsulation[]
   readonly draining: boolean
+  /** How long a connection may be without a tunnel, in ms. */
+  readonly tunnelTimeoutMs: number
   readonly maxTunnels: number
   readonly maxTunnelsPerAddress: number
   readonly maxTunnelsPerConnection: number
@@ -93,6 +95,7 @@ export class MasqueHandler implements H3Owner {
    */
   readonly #pending = new Map<number, PendingRequest>()
   #ready = false
+  #tunnelTimer: NodeJS.Timeout | undefined
   #settingsArrived!: () => void
   readonly #settings = new Promise<void>(resolve => {
     this.#settingsArrived = resolve
@@ -105,6 +108,18 @@ export class MasqueHandler implements H3Owner {
     this.#address = host
     this.log = context.logBudget.forConnection(host, { connection: quic.id, remote: `${host}:${port}` })
     this.transport = new H3Transport(quic, this)
+    this.#expectTunnel()
+  }
+
+  /** Whoever opens no tunnel may not stay: with nothing but PINGs, connections would fill their address's share for ever. */
+  #expectTunnel(): void {
+    const { tunnelTimeoutMs } = this.#context
+    this.#quic.inUse = this.#tunnels.size > 0
+    clearTimeout(this.#tunnelTimer)
+    if (this.#quic.inUse) return
+    this.#tunnelTimer = setTimeout(() => {
+      this.#quic.close(H3ErrorCode.H3_NO_ERROR, `there was no tunnel for ${tunnelTimeoutMs / 1000} s`)
+    }, tunnelTimeoutMs).unref()
   }
 
   /** No new requests (GOAWAY), and the end of those that run. */
@@ -162,6 +177,7 @@ export class MasqueHandler implements H3Owner {
   }
 
   onClosed(reason: QuicCloseReason): void {
+    clearTimeout(this.#tunnelTimer)
     for (const streamId of [...this.#pending.keys()]) this.#forget(streamId)
     this.#context.connectionClosed(this, reason)
   }
@@ -315,6 +331,7 @@ export class MasqueHandler implements H3Owner {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(streamId)) return
         runAll([
+          () => this.#quic.closed || this.#expectTunnel(),
           () => this.#context.budgets.tunnelsOfAddress.giveBack(this.#address),
           logOpen,
           () => this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`),
@@ -341,6 +358,7 @@ export class MasqueHandler implements H3Owner {
       this.log.info({ tunnel: id, identity, encapsulation, scope, addresses }, 'tunnel open')
     }
     this.#tunnels.set(streamId, tunnel)
+    this.#expectTunnel()
     this.#context.budgets.tunnelsOfAddress.take(this.#address)
     this.#context.tunnelOpened(tunnel)
     // After the answer has left: the client need not wait for our log. A tunnel that closes before logs it first.

@@ -152,6 +152,7 @@ export class MasqueServer {
       linkProbe: config.tunnel.linkProbe,
       linkProbeTiming: options.linkProbeTiming,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
+      tunnelTimeoutMs: config.limits.tunnelTimeoutMs,
       maxTunnels: config.limits.maxTunnels,
       maxTunnelsPerAddress: config.limits.maxTunnelsPerAddress,
       maxTunnelsPerConnection: config.limits.maxTunnelsPerConnection,

@@ -55,6 +55,7 @@ function proxy(changes: Partial<HandlerContext> = {}, settings = controlStream([
     gatewayHost: new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }),
     linkProbe: 'off',
     maxAddressesPerFamily: 4,
+    tunnelTimeoutMs: 10_000,
     maxTunnels: 10,
     maxTunnelsPerAddress: 10,
     maxTunnelsPerConnection: 10,

@@ -13,6 +13,7 @@ export class FakeQuic implements QuicConnection {
   readonly peerCertificate = undefined
   peerMaxDatagramFrameSize = 65_535
   handler!: QuicHandler
+  inUse = false
   readonly session = undefined
   maxDatagramLength = 1350
   pathMtuSettled = true
