@@ -16,10 +16,8 @@ const never = new Int32Array(new SharedArrayBuffer(4))
 const order = JSON.parse(process.argv[2]) as ProbeOrder
 process.on('disconnect', () => process.exit(0))
 
-const receiver = await open()
-const direct = await open()
-const sender = await open()
 const port = (socket: Socket): number => socket.address().port
+const [receiver, direct, sender] = await Promise.all([open(), open(), open()])
 process.send?.({ port: port(receiver) })
 process.once('message', (emulatorPort: number) => run(emulatorPort))
 

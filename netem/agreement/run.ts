@@ -14,8 +14,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { deserialize } from 'node:v8'
+import { Command } from 'commander'
 import { kernelBackendProblem } from '../../src/link/kernel-link.ts'
 import { loadProfile, profileNames } from '../../src/link/load-profile.ts'
 import { runInUml, umlProblem } from '../uml/uml.ts'
@@ -51,14 +51,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     setTimeout(() => process.exit(128 + constants.signals[signal]), 3000).unref()
   })
 }
+// Before anything is made that would have to be taken away again.
+const program = new Command('npm run test:netem --')
+  .description('Measures profiles on the emulator and on the kernel, and compares them.')
+  .argument('[profile...]', 'names of shipped profiles; all of them unless said otherwise')
+  .option('--rounds <n>', 'how often what differs is measured', String(ROUNDS))
+  .parse()
 const folder = mkdtempSync(join(tmpdir(), 'masque-agreement-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-const { values: given, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string', default: String(ROUNDS) } },
-})
-process.exitCode = await main(positionals)
+process.exitCode = await main(program.args)
 if (signalled) process.exit(128 + constants.signals[signalled])
 
 async function main(wanted: string[]): Promise<number> {
@@ -136,7 +138,7 @@ async function measureInRounds(names: readonly string[], run: RunInside): Promis
   const began = performance.now()
   const results = new Map<string, Row[]>()
   let left = [...names]
-  for (let round = 1; round <= Number(given.rounds) && left.length > 0; round++) {
+  for (let round = 1; round <= Number(program.opts<{ rounds: string }>().rounds) && left.length > 0; round++) {
     if (round > 1 && performance.now() - began > LAST_ROUND_MS) break
     const measured = [UNIMPAIRED, ...left.filter(name => name !== UNIMPAIRED)]
     if (round > 1) console.log(`\nround ${round}: ${left.join(', ')}`)

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
+import { Command } from 'commander'
 import { readRows } from '../docs/conformance-table.ts'
 import { MUTANTS, type Mutant, mutate } from './mutants.ts'
 
@@ -28,7 +29,11 @@ interface Outcome {
   output: string
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const program = new Command('npm run test:conformance-mutants --')
+  .description('Does each row of docs/conformance.md have a test that would notice?')
+  .argument('[row...]', 'ids of rows, CIP-14 for instance; all of them unless said otherwise')
+  .parse()
+process.exitCode = await main(program.args)
 
 async function main(wanted: readonly string[]): Promise<number> {
   const mutants = MUTANTS.filter(({ row }) => wanted.length === 0 || wanted.includes(row))

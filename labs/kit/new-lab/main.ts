@@ -1,8 +1,17 @@
 import { ROOT } from '../registry.ts'
 import { makeNewLab } from './make.ts'
 
+const USAGE = `usage: npm run new-lab -- NUMBER TOPIC
+
+Makes a new lab that runs at once, for example: npm run new-lab -- 5 my-topic
+How to go on: docs/authoring.md`
+
 const [number, topic] = process.argv.slice(2)
 try {
+  if (number === '--help' || number === '-h') {
+    console.log(USAGE)
+    process.exit()
+  }
   const files = makeNewLab(ROOT, number, topic)
   console.log(`${files.map(file => `  ${file}`).join('\n')}
 

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
+import { read } from '../docs/repository.ts'
+
+const RUN = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+
+/** What a command cannot do without; undefined: it does something without any argument. */
+const NEEDS: Record<string, RegExp | undefined> = {
+  server: /--config/,
+  client: /--config/,
+  experiment: /a file is missing/,
+  'new-lab': /a number and a topic are expected/,
+}
+/** Has subcommands, which test/cli/netem.test.ts tries. */
+const ELSEWHERE = ['netem']
+
+interface Ended {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+async function command(...args: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [RUN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended: Ended = { status: null, stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', data => {
+      ended[name] += data
+    })
+  }
+  const [status] = await once(child, 'close')
+  return { ...ended, status }
+}
+
+describe('each command of package.json', function () {
+  this.timeout(60_000)
+
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const names = Object.values(scripts).flatMap(script => /run\.mjs (\S+)$/.exec(script)?.[1] ?? [])
+
+  it('is looked at here', () => {
+    expect(names).to.include.members(['lab', 'server', 'client', 'cert', 'experiment', ...ELSEWHERE])
+  })
+
+  for (const name of names.filter(each => !ELSEWHERE.includes(each))) {
+    it(`${name} helps, and refuses what it does not know and what is missing, in a sentence and without a stack`, async () => {
+      const [help, wrong, bare] = await Promise.all([
+        command(name, '--help'),
+        command(name, '--no-such-option'),
+        name in NEEDS ? command(name) : undefined,
+      ])
+      expect(help.status, help.stderr).to.equal(0)
+      expect(help.stderr).to.equal('')
+      expect(help.stdout).to.match(/usage/i)
+      for (const [ended, says] of [
+        [wrong, name in NEEDS ? /--no-such-option|--config|expected/ : /--no-such-option/],
+        [bare, NEEDS[name]],
+      ] as const) {
+        if (ended === undefined || says === undefined) continue
+        expect(ended.status, ended.stdout).to.be.oneOf([1, 2])
+        expect(ended.stdout).to.equal('')
+        expect(ended.stderr).to.match(says)
+        expect(ended.stderr.trim().split('\n'), ended.stderr).to.have.length(1)
+      }
+    })
+  }
+
+  it('that does not exist is refused with those that do', async () => {
+    const { status, stderr } = await command('serve')
+    expect(status).to.equal(2)
+    expect(stderr).to.match(/^unknown command 'serve': one of .*server.* is expected$/m)
+  })
+})
