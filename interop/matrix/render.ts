@@ -133,9 +133,14 @@ function mark(outcome: Outcome | undefined, notes: Notes): string {
   }
 }
 
+/** In a cell, `|` ends it, and `*` would be emphasis, where it is not meant as such: in a scope. */
+function escapeCell(cell: string): string {
+  return cell.replaceAll('|', '\\|').replaceAll(/(?<!\*)\*(?!\*)/g, '\\*')
+}
+
 /** Cells padded, so that the text can be read as it is. */
 function table(head: string[], rows: string[][]): string {
-  const escaped = [head, ...rows].map(row => row.map(cell => cell.replaceAll('|', '\\|')))
+  const escaped = [head, ...rows].map(row => row.map(escapeCell))
   const widths = head.map((_, i) => Math.max(3, ...escaped.map(row => row[i].length)))
   const line = (row: string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
   const [first, ...others] = escaped

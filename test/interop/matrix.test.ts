@@ -1,0 +1,82 @@
+import { expect } from 'chai'
+import { longMatrix, Notes, page, shortMatrix } from '../../interop/matrix/render.ts'
+import type { Outcome } from '../../interop/matrix/results.ts'
+import { OTHER_TOPIC, topicOf } from '../../interop/matrix/topics.ts'
+import type { Peer } from '../../interop/peers.ts'
+import { readRows } from '../docs/conformance-table.ts'
+
+function peer(name: string, suites: string[]): Peer {
+  return {
+    name,
+    version: '1.0',
+    home: [name, 'https://example.org/'],
+    origin: 'C, a registry',
+    purpose: 'a test',
+    columns: suites.map(suite => ({ role: 'client', suite })),
+    tests: [],
+    prepare: async () => {},
+  }
+}
+
+const PASSED: Outcome = { kind: 'passed' }
+const FAILED: Outcome = { kind: 'failed' }
+const FAULT: Outcome = { kind: 'known-fault', note: 'it cannot do this' }
+const [one, two, absent] = [peer('one', ['suite one']), peer('two', ['suite two']), peer('absent', ['suite three'])]
+
+const run = {
+  peers: [one, two, absent],
+  skipped: new Map([[absent, 'its language is missing']]),
+  results: new Map<string, Map<string, Outcome>>([
+    [
+      'suite one',
+      new Map<string, Outcome>([
+        ['CIP-13 asks', PASSED],
+        ['CIP-13 asks again', FAILED],
+        ['pings many times', PASSED],
+      ]),
+    ],
+    [
+      'suite two',
+      new Map<string, Outcome>([
+        ['CIP-13 asks', FAULT],
+        ['CIP-03 takes */*', PASSED],
+      ]),
+    ],
+  ]),
+}
+
+/** The cells of the row that begins with `first`. */
+function row(table: string, first: string): string[] {
+  const line = table.split('\n').find(line => line.startsWith(`| ${first}`)) ?? ''
+  return line.split(/(?<!\\)\|/).map(cell => cell.trim())
+}
+
+describe('the matrix of the interoperability tests', () => {
+  it('has a topic of its own for each row of docs/conformance.md', () => {
+    const strangers = readRows()
+      .map(({ id }) => id)
+      .filter(id => topicOf(`${id} does something`) === OTHER_TOPIC)
+    expect(strangers).to.deep.equal([])
+  })
+
+  it('counts what passed by topic and peer, and leaves out peers that were skipped', () => {
+    const table = shortMatrix(run)
+    expect(row(table, ' ')).to.deep.equal(['', '', 'one client', 'two client', ''])
+    expect(row(table, 'Addresses')).to.deep.equal(['', 'Addresses', '**1 of 2**', '0 (1)', ''])
+    expect(row(table, OTHER_TOPIC)).to.deep.equal(['', OTHER_TOPIC, '1', '', ''])
+    expect(row(table, '**all**')).to.deep.equal(['', '**all**', '**2 of 3**', '1 (1)', ''])
+  })
+
+  it('shows a known fault of a peer with its footnote, never as passed', () => {
+    const notes = new Notes()
+    const table = longMatrix(run, notes)
+    expect(row(table, 'CIP-13 asks ')).to.deep.equal(['', 'CIP-13 asks', '✔', '◐ (1)', ''])
+    expect(row(table, 'CIP-13 asks again')).to.deep.equal(['', 'CIP-13 asks again', '✘', '', ''])
+    expect(notes.lines()).to.deep.equal(['1. it cannot do this'])
+    expect(page(run)).to.include('1. it cannot do this')
+  })
+
+  it('keeps asterisks of a scope from becoming emphasis', () => {
+    expect(longMatrix(run, new Notes())).to.include('| CIP-03 takes \\*/\\* |')
+  })
+})
