@@ -684,6 +684,28 @@ export const MUTANTS: readonly Mutant[] = [
       'if (drop !== undefined) {\n      this.#count(drop.reason)\n      this.abort(0x102, drop.reason)\n      return drop',
   },
   {
+    row: 'CIP-16',
+    file: 'connect-ip/capsule.ts',
+    why: 'an unknown capsule ends the tunnel',
+    find: 'if (known === undefined) {',
+    replace: 'if (known === undefined) {\n      throw excessiveLoad(`a capsule of type ${type}`)',
+  },
+  {
+    row: 'CIP-16',
+    file: 'connect-ip/capsule.ts',
+    why: 'an unknown capsule is skipped in one read only',
+    find: 'this.#toSkip -= skipped',
+    replace: 'this.#toSkip = 0n',
+  },
+  {
+    row: 'CIP-25',
+    file: 'carriers/h3.ts',
+    why: 'a packet ahead of the answer ends the connection',
+    find: 'if (carrier !== undefined) this.#deliver(carrier, payload)',
+    replace:
+      "if (carrier === undefined) return this.quic.close(0x101, 'too early')\n    this.#deliver(carrier, payload)",
+  },
+  {
     row: 'CIP-38',
     file: 'server/proxy-tunnel.ts',
     why: 'an address of the other version may be asked for',

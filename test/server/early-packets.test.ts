@@ -65,17 +65,24 @@ describe('a client that sends packets before the response', () => {
       sendPing(1)
       flush()
       sendPing(2)
-      const page = h3.request(
-        [
-          [':method', 'GET'],
-          [':scheme', 'https'],
-          [':authority', authority],
-          [':path', '/'],
-        ],
-        true,
-      )
-      flush()
-      await recorder.until(() => statusOf(page))
+      const pageIsAnswered = async () => {
+        const page = h3.request(
+          [
+            [':method', 'GET'],
+            [':scheme', 'https'],
+            [':authority', authority],
+            [':path', '/'],
+          ],
+          true,
+        )
+        flush()
+        await recorder.until(() => statusOf(page) ?? recorder.closed)
+        expect(recorder.closed).to.equal(undefined)
+      }
+      await pageIsAnswered()
+      // And when the request is known, and not answered yet.
+      sendPing(4)
+      await pageIsAnswered()
       expect(statusOf(tunnel)).to.equal(undefined)
 
       answerName([destination])
