@@ -2,7 +2,8 @@
  * The little Markdown that briefs are written in: headings, paragraphs, lists, block quotes, fenced code, and inline
  * `code`, **bold** and _emphasis_. One-way: text in, wrapped lines out.
  */
-import { columns, type Line, type Span, type Style, wrap } from './text.ts'
+import { columns } from '../../src/text/columns.ts'
+import { type Line, type Span, type Style, wrap } from './text.ts'
 
 export type Block =
   | { type: 'heading'; spans: Span[] }

@@ -1,10 +1,12 @@
 /**
  * What there is to read about a task, a check or a lab, as lines. The terminal UI and plain mode both show these.
  */
+
+import { columns } from '../../src/text/columns.ts'
 import type { Step, TaskResult } from './engine.ts'
 import { layoutMarkdown } from './markdown.ts'
 import type { LabProgress, TaskProgress } from './progress.ts'
-import { columns, type Line, type Span, wrap } from './text.ts'
+import { type Line, type Span, wrap } from './text.ts'
 import type { Lab, Question, Task } from './types.ts'
 
 /** State in a word: it is what the marks and colours beside it mean. */

@@ -2,6 +2,7 @@
  * Plain mode: the same content as the terminal UI, as lines of text from top to bottom. For pipes, logs, dumb terminals
  * and screen readers; so words instead of marks, and nothing that is drawn over.
  */
+import { columns, padEnd } from '../../src/text/columns.ts'
 import { readAnswers } from './answers.ts'
 import { runDemonstration } from './demonstrate.ts'
 import { runChecks, type TaskResult } from './engine.ts'
@@ -80,7 +81,7 @@ async function printDemonstration(lab: Lab, { out, signal }: PlainOptions): Prom
   paragraph(out, demonstration.about)
   print(out, '')
   const words: Partial<Record<PhaseState, string>> = { done: 'done', failed: 'FAILED' }
-  const titleColumns = Math.max(...demonstration.phases.map(phase => phase.title.length))
+  const titleColumns = Math.max(...demonstration.phases.map(phase => columns(phase.title)))
   const printed = new Set<string>()
   const outcome = await runDemonstration(demonstration, {
     signal,
@@ -92,7 +93,7 @@ async function printDemonstration(lab: Lab, { out, signal }: PlainOptions): Prom
         const time = phase.ms === undefined ? '' : formatMs(phase.ms)
         print(
           out,
-          `  ${word.padEnd(6)} ${phase.title.padEnd(titleColumns)}  ${time.padStart(8)}  ${phase.detail ?? ''}`.trimEnd(),
+          `  ${word.padEnd(6)} ${padEnd(phase.title, titleColumns)}  ${time.padStart(8)}  ${phase.detail ?? ''}`.trimEnd(),
         )
       }
     },

@@ -2,6 +2,7 @@
  * Styled text as data: lines of spans, wrapped to a width. The terminal UI colours them, plain mode joins them, so both
  * show the same words.
  */
+import { columns, cutAt } from '../../src/text/columns.ts'
 
 export type Style = 'strong' | 'emphasis' | 'code' | 'heading' | 'muted' | 'good' | 'bad' | 'accent'
 
@@ -11,11 +12,6 @@ export interface Span {
 }
 
 export type Line = readonly Span[]
-
-/** Columns that a text takes. The labs' texts use characters of one column only. */
-export function columns(text: string): number {
-  return [...text].length
-}
 
 export function lineColumns(line: Line): number {
   return line.reduce((sum, span) => sum + columns(span.text), 0)
@@ -90,10 +86,12 @@ function splitAt(spans: readonly Span[], at: number): [Span[], Span[]] {
   const tail: Span[] = []
   let room = at
   for (const span of spans) {
-    const characters = [...span.text]
-    if (room > 0) head.push({ ...span, text: characters.slice(0, room).join('') })
-    if (characters.length > room) tail.push({ ...span, text: characters.slice(Math.max(0, room)).join('') })
-    room = Math.max(0, room - characters.length)
+    let [before, after] = cutAt(span.text, room)
+    // A wide character where there is room for half of it only: it has to go somewhere.
+    if (head.length === 0 && before === '') [before, after] = cutAt(span.text, 2)
+    if (before !== '') head.push({ ...span, text: before })
+    if (after !== '') tail.push({ ...span, text: after })
+    room = after === '' ? room - columns(before) : 0
   }
   return [head, tail]
 }

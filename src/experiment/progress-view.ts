@@ -1,5 +1,6 @@
 /** How a running experiment looks: a few lines that change in place, or one line a run where there is no terminal. */
 
+import { columns as columnsOf, cutAt } from '../text/columns.ts'
 import { formatNumber } from './charts/axis.ts'
 import { describeMeasure, type ExperimentDefinition } from './definition.ts'
 import { variedParameters } from './figures.ts'
@@ -30,7 +31,7 @@ export function progressLines(definition: ExperimentDefinition, progress: Progre
     '',
     '  Ctrl-C stops; what is measured is kept, and the same command goes on from there.',
   ]
-  return lines.map(line => (line.length > width ? `${line.slice(0, width - 1)}…` : line))
+  return lines.map(line => (columnsOf(line) > width ? `${cutAt(line, width - 1)[0]}…` : line))
 }
 
 /** One line for a run that is done. */

@@ -1,5 +1,7 @@
 /** Results for the terminal. */
+
 import { rateAtMost } from '../../../src/measure/intervals.ts'
+import { columns, padEnd } from '../../../src/text/columns.ts'
 import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
 
 /** Marks that are told apart without colours. */
@@ -61,7 +63,7 @@ export function submissionsTable(report: Report): string {
     const results = report.results.filter(result => result.lab === lab.id)
     if (results.length === 0) continue
     const names = results.map(result => shown(result.name))
-    const width = Math.max('student'.length, ...names.map(name => [...name].length))
+    const width = Math.max('student'.length, ...names.map(columns))
     const total = lab.tasks.reduce((sum, task) => sum + task.points, 0)
     lines.push(`Lab ${lab.number}: ${lab.title}`, '')
     lab.tasks.forEach((task, i) => {
@@ -73,7 +75,7 @@ export function submissionsTable(report: Report): string {
     )
     results.forEach((result, i) => {
       const name = names[i]!
-      const padded = name + ' '.repeat(width - [...name].length)
+      const padded = padEnd(name, width)
       lines.push(`  ${padded}  ${`${result.points}/${total}`.padStart(9)}  ${marks(lab, result)}`)
       for (const problem of result.problems) lines.push(`  ${' '.repeat(width)}  ${FAILED} ${problem}`)
     })

@@ -1,9 +1,10 @@
 /** The live demonstration: phases that tick, the lab's own picture, then what was seen. */
 import { Box } from 'ink'
+import { columns, padEnd } from '../../../src/text/columns.ts'
 import type { DemonstrationOutcome } from '../demonstrate.ts'
 import { liveLines } from '../measurements.ts'
 import { formatMs } from '../pages.ts'
-import { columns, type Line, wrap } from '../text.ts'
+import { type Line, wrap } from '../text.ts'
 import type { Demonstration, LiveState, Panel, PanelProps, Phase } from '../types.ts'
 import { bodyColumns, Lines, type Size, useTheme, useTicks } from './frame.tsx'
 import { PanelView } from './panel.tsx'
@@ -29,7 +30,7 @@ export function DemonstrationBody({ demonstration, phases, outcome, live, panel,
     const mark = phaseMark(theme, phase.state, frame)
     return [
       { text: `${mark.text} `, style: mark.style },
-      { text: phase.title.padEnd(titleColumns + 2), style: phase.state === 'waiting' ? 'muted' : undefined },
+      { text: padEnd(phase.title, titleColumns + 2), style: phase.state === 'waiting' ? 'muted' : undefined },
       { text: (phase.ms === undefined ? '' : formatMs(phase.ms)).padStart(8), style: 'strong' },
       { text: `  ${phase.detail ?? ''}` },
     ]

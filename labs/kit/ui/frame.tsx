@@ -1,7 +1,8 @@
 /** What all screens share: header, body, keys; the lines in the body; the size of the terminal. */
 import { Box, Text, useStdout } from 'ink'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
-import { bodyWidth, columns, type Line, lineColumns, type Span } from '../text.ts'
+import { columns } from '../../../src/text/columns.ts'
+import { bodyWidth, type Line, lineColumns, type Span } from '../text.ts'
 import { type Theme, themeFor } from './theme.ts'
 
 export const ThemeContext = createContext<Theme>(themeFor())

@@ -1,8 +1,9 @@
 /** The list of tasks with their states, and below it what the lab is for. */
 import { Box } from 'ink'
+import { columns, padEnd } from '../../../src/text/columns.ts'
 import { STATE_WORDS, stateOf } from '../pages.ts'
 import type { LabProgress } from '../progress.ts'
-import { columns, type Line, type Style, wrap } from '../text.ts'
+import { type Line, type Style, wrap } from '../text.ts'
 import type { Lab } from '../types.ts'
 import { bodyColumns, bodyRows, Lines, type Size, useTheme } from './frame.tsx'
 
@@ -27,7 +28,7 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
       { text: here ? `${theme.marks.pointer} ` : '  ', style: 'accent' },
       { text: `${theme.marks[state]} `, style: STATE_STYLES[state] },
       {
-        text: `${String(index + 1).padStart(numberColumns)}  ${task.title.padEnd(titleColumns + 3)}`,
+        text: `${String(index + 1).padStart(numberColumns)}  ${padEnd(task.title, titleColumns + 3)}`,
         style: here ? 'strong' : undefined,
       },
       { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },

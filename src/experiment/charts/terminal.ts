@@ -1,5 +1,6 @@
 /** The same figures in the terminal, for a first look: block characters, or plain ASCII where those are not to be had. */
 
+import { columns, cutAt, padEnd } from '../../text/columns.ts'
 import { type Axis, formatNumber, linearAxis, logAxis } from './axis.ts'
 import { type BarFigure, type CdfFigure, cdfSteps, type Figure, isEmpty, type LineFigure } from './figure.ts'
 
@@ -32,15 +33,15 @@ function bars(figure: BarFigure, width: number, unicode: boolean): string[] {
     figure.log,
   )
   const several = figure.series.length > 1
-  const nameWidth = Math.min(24, Math.max(...figure.series.map(series => (several ? series.name.length : 0))))
-  const categoryWidth = Math.min(20, Math.max(...figure.categories.map(category => category.length)))
+  const nameWidth = Math.min(24, Math.max(...figure.series.map(series => (several ? columns(series.name) : 0))))
+  const categoryWidth = Math.min(20, Math.max(...figure.categories.map(columns)))
   const label = categoryWidth + (several ? nameWidth + 2 : 0)
   const room = Math.max(10, width - label - 32)
   const lines = figure.categories.flatMap((category, i) =>
     figure.series.map((series, s) => {
       const value = series.values[i]
-      const left = s === 0 ? clip(category, categoryWidth).padEnd(categoryWidth) : ' '.repeat(categoryWidth)
-      const name = several ? `  ${clip(series.name, nameWidth).padEnd(nameWidth)}` : ''
+      const left = s === 0 ? padEnd(clip(category, categoryWidth), categoryWidth) : ' '.repeat(categoryWidth)
+      const name = several ? `  ${padEnd(clip(series.name, nameWidth), nameWidth)}` : ''
       if (value === undefined) return `  ${left}${name}  no value`
       const interval = value.low === value.high ? '' : ` [${formatNumber(value.low)}, ${formatNumber(value.high)}]`
       return `  ${left}${name}  ${bar(axis.position(value.y) * room, unicode)} ${formatNumber(value.y)}${interval}`
@@ -124,5 +125,5 @@ function axisOf(values: readonly number[], log: boolean): Axis {
 }
 
 function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
+  return columns(text) <= width ? text : `${cutAt(text, width - 1)[0]}…`
 }

@@ -8,9 +8,10 @@ import {
   sparkline,
   withinExpected,
 } from '../../../labs/kit/measurements.ts'
-import { columns, plainText } from '../../../labs/kit/text.ts'
+import { plainText } from '../../../labs/kit/text.ts'
 import type { LiveState } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
+import { columns } from '../../../src/text/columns.ts'
 
 describe('measurements', () => {
   const { marks } = themeFor({ LANG: 'C' }, 'linux')

@@ -1,12 +1,13 @@
 /** The panel of lab 2: charts of predictions beside measurements. */
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
-import { columns, plainText } from '../../../labs/kit/text.ts'
+import { plainText } from '../../../labs/kit/text.ts'
 import type { PanelProps } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import { Charts } from '../../../labs/lab-02-performance/ui.tsx'
+import { columns } from '../../../src/text/columns.ts'
 import { mutantsOf, Scratch } from '../grade-lab.ts'
 
 const HANDSHAKE: Chart = {

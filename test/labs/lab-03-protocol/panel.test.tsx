@@ -1,11 +1,12 @@
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
-import { columns, plainText } from '../../../labs/kit/text.ts'
+import { plainText } from '../../../labs/kit/text.ts'
 import type { PanelProps } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { type ByteView, MESSAGES_KEY, showMessage } from '../../../labs/lab-03-protocol/byte-view.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { Bytes } from '../../../labs/lab-03-protocol/ui.tsx'
+import { columns } from '../../../src/text/columns.ts'
 import { mutantsOf, Scratch } from '../grade-lab.ts'
 
 const ADDRESS = {

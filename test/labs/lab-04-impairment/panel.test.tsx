@@ -1,10 +1,11 @@
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
-import { columns, plainText } from '../../../labs/kit/text.ts'
+import { plainText } from '../../../labs/kit/text.ts'
 import type { PanelProps } from '../../../labs/kit/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { showDelays, showLink, showPredictions } from '../../../labs/lab-04-impairment/panel-data.ts'
 import { LinkPanel } from '../../../labs/lab-04-impairment/ui.tsx'
+import { columns } from '../../../src/text/columns.ts'
 
 function props(
   show: (live: { show(key: string, value: unknown): void }) => void,
