@@ -8,7 +8,12 @@ describe("Don't Fragment", () => {
       if (process.platform !== 'linux') this.skip()
       const socket = await bindUdp({ host, port: 0 })
       try {
-        expect(setDontFragment(socket)).to.equal(undefined)
+        const reason = setDontFragment(socket)
+        if (reason?.includes("Cannot find module 'koffi'")) {
+          console.log('      skipped: koffi is not installed (npm ci)')
+          this.skip()
+        }
+        expect(reason).to.equal(undefined)
       } finally {
         socket.close()
       }
