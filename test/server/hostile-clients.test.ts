@@ -568,12 +568,19 @@ describe('a proxy with a hostile client', () => {
 
   it('CIP-24 CIP-25 a packet that overtakes its request is held until the request is there', async () => {
     const fresh = await startServer()
-    const peer = await HostileClient.connect(fresh)
-    peer.quic.sendDatagram(bytes([0], [0], echoRequest('10.89.0.2', '10.90.0.1')))
-    // Datagrams and streams may be reordered: the answer to this comes after the datagram was seen.
-    await until(() => peer.quic.stats().datagramsSent === 1)
-    await peer.openTunnel()
-    await peer.recorder.until(() => peer.recorder.datagrams.some(received => received[2] === 0x45))
+    // A datagram that the machine loses is not sent again, so there is more than one try.
+    const isAnswered = async (): Promise<boolean> => {
+      const peer = await HostileClient.connect(fresh)
+      peer.quic.sendDatagram(bytes([0], [0], echoRequest('10.89.0.2', '10.90.0.1')))
+      await until(() => peer.quic.stats().datagramsSent === 1)
+      await peer.openTunnel()
+      const answer = () => peer.recorder.datagrams.some(received => received[2] === 0x45)
+      for (let i = 0; i < 100 && !answer(); i++) await new Promise(resolve => setTimeout(resolve, 20))
+      await peer.close()
+      await until(() => fresh.status().tunnels === 0)
+      return answer()
+    }
+    expect((await isAnswered()) || (await isAnswered()) || (await isAnswered())).to.equal(true)
   })
 
   it('CIP-11 a request stream that ends at once is a tunnel that ends at once', async () => {
