@@ -5,7 +5,7 @@ import wire
 from cases import expect, proxy_case
 from listener import ASSIGNED, CLIENT_V4, CLIENT_V6, GATEWAY_V4, GATEWAY_V6, ROUTES, Listener
 
-LOST = {'steps': [['connect'], ['is lost', '^protocol .*[a-z]{3}']]}
+LOST = {'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', '^protocol .*[a-z]{3}']]}
 ASKS_NOTHING = {'requestAddresses': []}
 
 
@@ -174,7 +174,7 @@ for type_, name, values in [
         )
         def bad_capsule(listener: Listener, type_=type_, value=value):
             tunnel = listener.tunnel()
-            tunnel.connection.pump(lambda: False, 0.05)
+            tunnel.pump_pings()
             tunnel.send(wire.capsule(type_, value))
             abort_with(tunnel, wire.H3_MESSAGE_ERROR)
 
@@ -200,7 +200,7 @@ for what, capsule in [
     )
     def bad_request(listener: Listener, capsule=capsule):
         tunnel = listener.tunnel()
-        tunnel.connection.pump(lambda: False, 0.05)
+        tunnel.pump_pings()
         tunnel.send(capsule)
         abort_with(tunnel, wire.H3_MESSAGE_ERROR)
 
@@ -214,7 +214,7 @@ for what, capsule in [
 )
 def truncated(listener: Listener):
     tunnel = listener.tunnel()
-    tunnel.connection.pump(lambda: False, 0.05)
+    tunnel.pump_pings()
     tunnel.send(ROUTES[:-3], end=True)
     abort_with(tunnel, wire.H3_MESSAGE_ERROR)
 
@@ -224,11 +224,11 @@ def truncated(listener: Listener):
     source='RFC 9297 §3.2: an implementation may limit what it buffers',
     sends='type and length only',
     expects='H3_EXCESSIVE_LOAD or H3_MESSAGE_ERROR on the request stream',
-    ours={'steps': [['connect'], ['is lost', '[a-z]']]},
+    ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', '[a-z]']]},
 )
 def over_long(listener: Listener):
     tunnel = listener.tunnel()
-    tunnel.connection.pump(lambda: False, 0.05)
+    tunnel.pump_pings()
     tunnel.send(wire.varint(wire.ADDRESS_ASSIGN) + wire.varint(2**30 - 1))
     tunnel.send(bytes(2000))
     abort_with(tunnel, wire.H3_EXCESSIVE_LOAD, wire.H3_MESSAGE_ERROR)

@@ -3,9 +3,7 @@
 import wire
 from cases import proxy_case
 from connection import DEFAULT_SETTINGS
-from listener import Listener
-
-H3_ID_ERROR = wire.H3_ID_ERROR
+from listener import GATEWAY_V4, Listener
 
 
 @proxy_case(
@@ -62,11 +60,11 @@ for what, data, code in [
         source='RFC 9114 §5.2, §7.2',
         sends=what,
         expects=f'CONNECTION_CLOSE with {code:#x}, and an error that names it',
-        ours={'steps': [['connect'], ['is lost', 'H3_[A-Z]+_']]},
+        ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', 'H3_[A-Z]+_']]},
     )
     def bad_control_frame(listener: Listener, data=data, code=code):
         tunnel = listener.tunnel()
-        tunnel.connection.pump(lambda: False, 0.05)
+        tunnel.pump_pings()
         tunnel.connection.send_control(data)
         tunnel.connection.expect_close(code)
 
@@ -82,12 +80,12 @@ for what, unidirectional, data, code in [
         source='RFC 9114 §6.1, §6.2.1, §6.2.2',
         sends=what,
         expects=f'CONNECTION_CLOSE with {code:#x}, and an error that names it',
-        ours={'steps': [['connect'], ['is lost', 'H3_[A-Z]+_']]},
+        ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', 'H3_[A-Z]+_']]},
     )
     def bad_stream(listener: Listener, unidirectional=unidirectional, data=data, code=code):
         tunnel = listener.tunnel()
         connection = tunnel.connection
-        connection.pump(lambda: False, 0.05)
+        tunnel.pump_pings()
         if not unidirectional and connection.quic._remote_max_streams_bidi == 0:
             return  # the transport does not even allow one
         connection.send_stream(connection.new_stream(unidirectional), data)
@@ -120,11 +118,11 @@ for what, data, code in [
     source='RFC 9114 §6.2.1',
     sends='FIN on it',
     expects='H3_CLOSED_CRITICAL_STREAM, and an error that names it',
-    ours={'steps': [['connect'], ['is lost', 'H3_CLOSED_CRITICAL_STREAM']]},
+    ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', 'H3_CLOSED_CRITICAL_STREAM']]},
 )
 def critical_end(listener: Listener):
     tunnel = listener.tunnel()
     connection = tunnel.connection
-    connection.pump(lambda: False, 0.05)
+    tunnel.pump_pings()
     connection.send_stream(connection.h3._local_control_stream_id, b'', end=True)
     connection.expect_close(wire.H3_CLOSED_CRITICAL_STREAM)

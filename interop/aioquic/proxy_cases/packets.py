@@ -130,11 +130,11 @@ for what, data, code in [
         source='RFC 9297 §2.1',
         sends=what,
         expects=f'CONNECTION_CLOSE with {code:#x}',
-        ours={'steps': [['connect'], ['is lost', 'H3_DATAGRAM_ERROR']]},
+        ours={'steps': [['connect'], ['ping', GATEWAY_V4], ['is lost', 'H3_DATAGRAM_ERROR']]},
     )
     def bad_datagram(listener: Listener, data=data, code=code):
         tunnel = listener.tunnel()
-        tunnel.connection.pump(lambda: False, 0.05)
+        tunnel.pump_pings()
         tunnel.connection.send_datagram(data)
         tunnel.connection.expect_close(code)
 
