@@ -328,6 +328,23 @@ export class QuicEndpoint implements ConnectionHost {
     if (this.#listen === undefined) this.#closeSocket()
   }
 
+  addConnectionId(connection: QuicheConnection): Uint8Array {
+    const id = randomBytes(CONNECTION_ID_LENGTH)
+    const ids = this.#connections.get(connection)
+    if (ids !== undefined) {
+      ids.push(key(id))
+      this.#routes.set(key(id), connection)
+    }
+    return id
+  }
+
+  removeConnectionId(connection: QuicheConnection, id: Uint8Array): void {
+    const ids = this.#connections.get(connection)
+    const at = ids?.indexOf(key(id)) ?? -1
+    if (at >= 0) ids?.splice(at, 1)
+    this.#routes.delete(key(id))
+  }
+
   handshakeDone(connection: QuicheConnection): void {
     this.#handshaking.delete(connection)
     this.#keyLog?.collect(connection.id)

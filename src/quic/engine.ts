@@ -5,7 +5,7 @@
  * woken (`timeout`). This file turns that into the `QuicConnection` of quic.ts; the sockets are in endpoint.ts.
  */
 
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
 import { runAll } from '../net/run-all.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
@@ -32,6 +32,10 @@ export interface ConnectionHost {
   /** quiche has forgotten the connection; so may the endpoint. */
   forget(connection: QuicheConnection): void
   handshakeDone(connection: QuicheConnection): void
+  /** Makes one more connection id, whose packets belong to this connection from now on. */
+  addConnectionId(connection: QuicheConnection): Uint8Array
+  /** The peer uses this id no more. */
+  removeConnectionId(connection: QuicheConnection, id: Uint8Array): void
   /** Where the socket is bound, as quiche knows it. */
   readonly nativeLocal: SocketAddress
   /** A peer's address as quiche has it, for people and for the system. */
@@ -77,6 +81,9 @@ const RUNAWAY_LENGTH = 100
 const RUNAWAY_PAUSE_MS = 2
 /** The pauses double while nothing arrives, up to this: a peer that is gone would else be flooded until the idle timeout. */
 const RUNAWAY_LONGEST_PAUSE_MS = 1000
+
+/** How many connection ids of ours the peer has at a time: the one in use, and two to spare. */
+const CONNECTION_IDS = 3
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
@@ -445,6 +452,7 @@ export class QuicheConnection implements QuicConnection {
     // Asking for the statistics is slow; they are needed only where datagrams were not negotiated as we expect.
     this.#peerMaxDatagramFrameSize =
       this.#maxDatagramLength > 0 ? this.#maxDatagramLength : (this.#native.stats().peerMaxDatagramFrameSize ?? 0)
+    this.#issueConnectionIds()
     this.#nextLookAround = performance.now() + LOOK_AROUND_MS
     if (this.#keepAliveMs > 0)
       this.#keepAlive = setInterval(() => this.#host.enter(this, () => this.#sendPing()), this.#keepAliveMs)
@@ -481,7 +489,24 @@ export class QuicheConnection implements QuicConnection {
     this.#lookAroundDue = false
     this.#findStoppedStreams()
     this.#followPeer()
+    this.#issueConnectionIds()
     this.#updateMaxDatagramLength()
+  }
+
+  /**
+   * Gives the peer spare connection ids, one for each that it has retired: a peer that moves to another address should take another
+   * id, so that nobody can tell that it is the same one (RFC 9000 §5.1.1, §9.5).
+   */
+  #issueConnectionIds(): void {
+    const native = this.#native
+    for (let id = native.retiredScidNext(); id !== null; id = native.retiredScidNext()) {
+      this.#host.removeConnectionId(this, id)
+    }
+    while (native.activeSourceCids() < CONNECTION_IDS && native.sourceCidsLeft() > 0) {
+      // No stateless reset is ever sent, so the token need only be one that nobody can guess.
+      const resetToken = BigInt(`0x${randomBytes(16).toString('hex')}`)
+      native.newSourceCid(this.#host.addConnectionId(this), resetToken, false)
+    }
   }
 
   /** quiche keeps what happens to paths until it is asked for, and we need of it only that the peer has moved. */
