@@ -199,7 +199,12 @@ export class H3Transport implements QuicHandler {
     this.#owner.onStreamFailed(streamId, error)
   }
 
-  // -- for carriers --------------------------------------------------------------------------------------------
+  // -- for owners and carriers ---------------------------------------------------------------------------------
+
+  /** The peer's half had ended before there was a carrier: with the request itself, or while that waited for its answer. */
+  peerEnded(streamId: number): void {
+    this.#carriers.get(streamId)?.ended()
+  }
 
   forget(carrier: H3Carrier): void {
     this.#carriers.delete(carrier.streamId)

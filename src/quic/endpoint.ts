@@ -218,7 +218,6 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   get connections(): Iterable<QuicConnection> {
-    /*dbg*/
     return this.#connections.keys()
   }
 

@@ -4,6 +4,7 @@
  * A request for CONNECT-IP becomes a `ProxyTunnel`, or a refusal with its reason; anything else gets a small page.
  */
 
+import { Writer } from '../bytes/writer.ts'
 import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
 import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
@@ -76,9 +77,11 @@ export interface HandlerContext extends TunnelContext {
 
 interface PendingRequest {
   readonly owner: string
-  readonly chunks: Uint8Array[]
-  bytes: number
+  /** In one piece: many small ones would take a hundred times their length. */
+  readonly capsules: Writer
   ended: boolean
+  /** Ends the wait for the client's SETTINGS. */
+  goOn: () => void
 }
 
 export class MasqueHandler implements H3Owner {
@@ -96,10 +99,6 @@ export class MasqueHandler implements H3Owner {
   readonly #pending = new Map<number, PendingRequest>()
   #ready = false
   #tunnelTimer: NodeJS.Timeout | undefined
-  #settingsArrived!: () => void
-  readonly #settings = new Promise<void>(resolve => {
-    this.#settingsArrived = resolve
-  })
 
   constructor(quic: QuicConnection, context: HandlerContext) {
     this.#quic = quic
@@ -144,7 +143,7 @@ export class MasqueHandler implements H3Owner {
   }
 
   onSettings(): void {
-    this.#settingsArrived()
+    for (const pending of this.#pending.values()) pending.goOn()
   }
 
   onGoaway(): void {}
@@ -159,7 +158,9 @@ export class MasqueHandler implements H3Owner {
         return this.#keepCapsules(event.streamId, new Uint8Array(0), true)
       case 'reset':
       case 'stop-sending':
+        // RFC 9114 §4.1.1: nobody waits for the answer any more. A stream of which one half stayed open would never end.
         this.#forget(event.streamId)
+        this.transport.h3.resetStream(event.streamId, H3ErrorCode.H3_REQUEST_CANCELLED)
         return
       case 'stream-error':
         this.#forget(event.streamId)
@@ -210,24 +211,24 @@ export class MasqueHandler implements H3Owner {
     this.#checkLimits(identity, authorisation.maxTunnels)
     const { target } = request.scope
     if (this.#settingsHere && target.kind !== 'name') {
-      const tunnel = this.#accept(streamId, request, identity, this.#chooseEncapsulations(headers), [])
-      if (ended) tunnel.onEnd()
+      this.#accept(streamId, request, identity, this.#chooseEncapsulations(headers), [])
+      if (ended) this.transport.peerEnded(streamId)
       return
     }
     const owner = this.#ownerOf(identity)
     if (context.budgets.pendingRequests.take(owner) !== undefined)
       throw tooMany('requests that wait for an answer', owner)
-    const ahead: PendingRequest = { owner, chunks: [], bytes: 0, ended }
+    const ahead: PendingRequest = { owner, capsules: new Writer(0), ended, goOn: () => {} }
     this.#pending.set(streamId, ahead)
-    const resolved = await this.#waitFor(target, owner).finally(() => {
+    const resolved = await this.#waitFor(target, ahead).finally(() => {
       if (!this.#forget(streamId)) throw new RequestGone()
     })
     // Others may have come first while we waited.
     this.#checkLimits(identity, authorisation.maxTunnels)
     const encapsulations = this.#chooseEncapsulations(headers)
     const tunnel = this.#accept(streamId, request, identity, encapsulations, resolved)
-    for (const chunk of ahead.chunks) tunnel.onCapsuleBytes(chunk)
-    if (ahead.ended) tunnel.onEnd()
+    tunnel.onCapsuleBytes(ahead.capsules.finish())
+    if (ahead.ended) this.transport.peerEnded(streamId)
   }
 
   get #settingsHere(): boolean {
@@ -238,9 +239,15 @@ export class MasqueHandler implements H3Owner {
    * What has to be known before a request can be answered: the client's SETTINGS, which say whether it takes datagrams
    * and travel on a stream of their own, so that the request may overtake them; and what the target's name stands for.
    */
-  async #waitFor(target: ConnectIpRequest['scope']['target'], owner: string): Promise<IpAddress[]> {
-    if (!this.#settingsHere) await this.#settings
-    return target.kind === 'name' ? this.#context.resolve(target.name, owner) : []
+  async #waitFor(target: ConnectIpRequest['scope']['target'], pending: PendingRequest): Promise<IpAddress[]> {
+    if (!this.#settingsHere) {
+      await new Promise<void>(resolve => {
+        pending.goOn = resolve
+      })
+      // Not the SETTINGS, but the end of the request.
+      if (!this.#settingsHere) throw new RequestGone()
+    }
+    return target.kind === 'name' ? this.#context.resolve(target.name, pending.owner) : []
   }
 
   /** Whose budgets count: the identity's or, without one, those of the address that the connection came from. */
@@ -254,7 +261,8 @@ export class MasqueHandler implements H3Owner {
     if (pending === undefined) return false
     this.#pending.delete(streamId)
     this.#context.budgets.pendingRequests.giveBack(pending.owner)
-    this.#context.budgets.capsulesAhead.giveBack(pending.owner, pending.bytes)
+    this.#context.budgets.capsulesAhead.giveBack(pending.owner, pending.capsules.length)
+    pending.goOn()
     return true
   }
 
@@ -262,10 +270,9 @@ export class MasqueHandler implements H3Owner {
     const ahead = this.#pending.get(streamId)
     if (ahead === undefined) return
     ahead.ended ||= fin
-    const fits = ahead.bytes + data.length <= MAX_CAPSULES_AHEAD
+    const fits = ahead.capsules.length + data.length <= MAX_CAPSULES_AHEAD
     if (fits && this.#context.budgets.capsulesAhead.take(ahead.owner, data.length) === undefined) {
-      ahead.bytes += data.length
-      ahead.chunks.push(Uint8Array.from(data))
+      ahead.capsules.bytes(data)
       return
     }
     this.#forget(streamId)

@@ -21,6 +21,7 @@ import { SharedBudget } from '../../src/server/shared-budget.ts'
 import { ping as echoRequest } from '../connect-ip/packets.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
+import { heldMemory } from '../support/held-memory.ts'
 
 const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
   name,
@@ -303,5 +304,52 @@ describe('the proxy’s handler of one connection', () => {
     await settle()
     expect([tunnels.size, internalErrors, rejected]).to.deep.equal([0, [], []])
     expect(quic.commands.at(-1)).to.match(/^close/)
+  })
+
+  describe('what requests leave behind', () => {
+    const REQUESTS = 300
+    const KIB = 1024
+    const large = headersFrame([...CONNECT_IP, ['x-large', 'x'.repeat(4000)]])
+
+    it('nothing of those that were given up before the SETTINGS came', async () => {
+      const { quic, transport, budgets } = proxy({}, Uint8Array.of(0))
+      const held = await heldMemory(() => {
+        for (let i = 0; i < REQUESTS; i++) {
+          transport.onStreamData(4 * i, large, false)
+          transport.onStreamReset(4 * i, 0x10c)
+          quic.commands.length = 0
+        }
+      })
+      // Nor is a stream left of which only one half has ended.
+      expect([budgets.pendingRequests.total, transport.h3.openRequests]).to.deep.equal([0, 0])
+      expect(held).to.be.lessThan(REQUESTS * KIB)
+    })
+
+    it('nothing of tunnels whose clients ended them with the request', async () => {
+      const { quic, transport, tunnels, heard } = proxy()
+      transport.onStreamData(0, headersFrame(CONNECT_IP), true)
+      await settle()
+      expect([heard(0), tunnels.size]).to.deep.equal([['200'], 0])
+      const held = await heldMemory(() => {
+        for (let i = 1; i <= REQUESTS; i++) {
+          transport.onStreamData(4 * i, headersFrame(CONNECT_IP), true)
+          quic.commands.length = 0
+          quic.sent.length = 0
+        }
+      })
+      expect([tunnels.size, transport.h3.openRequests]).to.deep.equal([0, 0])
+      expect(held).to.be.lessThan(REQUESTS * KIB)
+    })
+
+    it('capsules that wait take as much memory as their budget counts, though they come byte by byte', async () => {
+      const { transport, budgets } = proxy({}, Uint8Array.of(0))
+      const [bytes, oneByte] = [60_000, frame(FrameType.DATA, [0x40])]
+      transport.onStreamData(0, headersFrame(CONNECT_IP), false)
+      const held = await heldMemory(() => {
+        for (let i = 0; i < bytes; i++) transport.onStreamData(0, oneByte, false)
+      })
+      expect(budgets.capsulesAhead.total).to.equal(bytes)
+      expect(held).to.be.lessThan(500 * KIB)
+    })
   })
 })
