@@ -27,13 +27,21 @@ export function runTool(
   { cwd, timeoutMs }: { cwd?: string; timeoutMs: number },
 ): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs })
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
+    // Not spawn's own `timeout`, which goes on running when there is no such command.
+    const timer = setTimeout(() => {
+      output += `\nstopped after ${timeoutMs / 1000} s`
+      child.kill('SIGKILL')
+    }, timeoutMs)
     child.stdout.on('data', chunk => (output += chunk))
     child.stderr.on('data', chunk => (output += chunk))
-    child.on('error', () => reject(new Unavailable(`${command} is not installed`)))
-    child.on('close', (status, signal) => {
-      if (signal !== null) output += `\nstopped after ${timeoutMs / 1000} s`
+    child.on('error', () => {
+      clearTimeout(timer)
+      reject(new Unavailable(`${command} is not installed`))
+    })
+    child.on('close', status => {
+      clearTimeout(timer)
       resolve({ status, output })
     })
   })
