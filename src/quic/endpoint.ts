@@ -99,6 +99,9 @@ export interface EndpointCounters {
   faults: number
 }
 
+/** Why a connection is not let in, with a code of RFC 9000 §20.1. */
+type Refusal = [code: number, reason: string]
+
 /** Bytes of UDP payload from and to an address that is not validated. */
 interface Unvalidated {
   /** The connection id that we chose, as a key of the routes: who uses it has read our answer. */
@@ -454,30 +457,28 @@ export class QuicEndpoint implements ConnectionHost {
     }
 
     const hasToken = header.token !== undefined && header.token.length > 0
-    if (!hasToken && this.#wantsRetry()) {
+    const token = hasToken
+      ? this.#retryTokens.verify(header.token as Uint8Array, from, header.dcid, Date.now())
+      : undefined
+    const isBadToken = hasToken && !(token instanceof Uint8Array)
+    if (isBadToken) this.counters.rejected.token++
+    // RFC 9000 §8.1.3: a token that is not ours is as good as none. Nor may it be a way around the Retry.
+    if (token === undefined && this.#wantsRetry()) {
       this.counters.retried++
       const newDcid = randomBytes(CONNECTION_ID_LENGTH)
-      const token = this.#retryTokens.issue(from, header.dcid, newDcid, Date.now())
+      const issued = this.#retryTokens.issue(from, header.dcid, newDcid, Date.now())
       const out = new Uint8Array(MIN_INITIAL_DATAGRAM)
-      const length = quiche.retry(header.scid, header.dcid, newDcid, token, header.version, out)
+      const length = quiche.retry(header.scid, header.dcid, newDcid, issued, header.version, out)
       this.#sendTo(out.subarray(0, length), from)
       return
     }
-
-    let originalDcid: Uint8Array | undefined
-    let refusal: [code: number, reason: string] | undefined
-    if (hasToken) {
-      originalDcid = this.#retryTokens.verify(header.token as Uint8Array, from, header.dcid, Date.now())
-      if (originalDcid === undefined) {
-        this.counters.rejected.token++
-        refusal = [TRANSPORT_INVALID_TOKEN, 'the address validation token is not valid']
-      }
-    }
+    const originalDcid = token instanceof Uint8Array ? token : undefined
+    // §8.1.2: this client has had its Retry, and would not accept another one.
+    const refusal: Refusal | undefined =
+      token === 'expired'
+        ? [TRANSPORT_INVALID_TOKEN, 'the address validation token is not valid any more: it came too late']
+        : undefined
     const remote = this.realAddress(from)
-    if (!this.#hasRoomFor(remote.host)) {
-      this.counters.rejected.limit++
-      refusal ??= [TRANSPORT_CONNECTION_REFUSED, 'too many connections']
-    }
 
     // After a Retry the client addresses us by the id the Retry gave it, and quiche checks that it stays ours.
     const scid = originalDcid === undefined ? randomBytes(CONNECTION_ID_LENGTH) : header.dcid
@@ -536,18 +537,26 @@ export class QuicEndpoint implements ConnectionHost {
     ids: string[],
     packet: Buffer,
     from: SocketAddress,
-    refusal: [code: number, reason: string] | undefined,
+    tokenRefusal: Refusal | undefined,
   ): void {
     let isConnection = false
+    let refusal = tokenRefusal
     this.enter(connection, () => {
       isConnection = connection.receive(packet, from.host, from.port)
-      if (!isConnection || refusal === undefined) return
+      if (!isConnection) return
+      // Not before it was read: nobody makes room for noise.
+      if (refusal === undefined && !this.#hasRoomFor(connection.firstRemote.host)) {
+        this.counters.rejected.limit++
+        refusal = [TRANSPORT_CONNECTION_REFUSED, 'too many connections']
+      }
+      if (refusal === undefined) return
       // Tells the client why, once, and keeps nothing.
       connection.refuse(...refusal)
       connection.abandon({ source: 'local', application: false, code: refusal[0], reason: refusal[1] })
     })
     if (!isConnection || refusal !== undefined) {
       this.#unvalidated.delete(connection)
+      this.#keyLog?.collect(connection.id)
       if (!isConnection) this.counters.stray++
       return
     }

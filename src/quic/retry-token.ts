@@ -36,13 +36,16 @@ export class RetryTokens {
     return Buffer.concat([body, this.#mac(body, from, newDcid)])
   }
 
-  /** The original DCID when the token is ours, still valid and was given to this address; else undefined. */
-  verify(token: Uint8Array, from: SocketAddress, dcid: Uint8Array, nowMs: number): Uint8Array | undefined {
+  /**
+   * The original DCID when the token is ours, still valid and was given to this address; 'expired' when it is all of this but valid;
+   * else undefined. Clients also send tokens that they have from other servers (RFC 9000 §8.1.3, NEW_TOKEN).
+   */
+  verify(token: Uint8Array, from: SocketAddress, dcid: Uint8Array, nowMs: number): Uint8Array | 'expired' | undefined {
     const bodyLength = token.length - MAC_LENGTH
     if (bodyLength < HEADER_LENGTH) return undefined
     const body = Buffer.from(token.subarray(0, bodyLength))
     if (!timingSafeEqual(this.#mac(body, from, dcid), token.subarray(bodyLength))) return undefined
-    if (body.readUIntBE(0, 6) < nowMs) return undefined
+    if (body.readUIntBE(0, 6) < nowMs) return 'expired'
     return body.subarray(HEADER_LENGTH, HEADER_LENGTH + body[6])
   }
 

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { clientTls, serverTls } from '../support/certificates.ts'
-import { loneInitial } from '../support/initial.ts'
+import { initialWithToken, loneInitial } from '../support/initial.ts'
 import { failure, until } from '../support/loopback.ts'
 import { pretendArrival, sendFromPortZero } from '../support/odd-senders.ts'
 import { closeAll, connect, type Listening, listen } from '../support/quic-peer.ts'
@@ -110,6 +110,52 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     expect(refusing.endpoint.counters.rejected.limit).to.equal(1)
     expect(careful.endpoint.counters.retried).to.equal(1)
     expect(careful.endpoint.counters.rejected.version).to.equal(1)
+  })
+
+  describe('and tokens that are not ours', () => {
+    /** An Initial with a token of another server. */
+    const foreign = async (to: Listening): Promise<Uint8Array> => {
+      const other = await listen({ retry: 'always' })
+      const { socket } = await open()
+      const from = { host: '127.0.0.1', port: socket.address().port }
+      return initialWithToken(from, to.endpoint.local, first => {
+        const { local } = other.endpoint
+        socket.send(first, local.port, local.host)
+        return new Promise(resolve => socket.once('message', resolve))
+      })
+    }
+    const arrive = (initial: Uint8Array, server: Listening): void =>
+      pretendArrival(initial, { host: '127.0.0.1', port: 4444 }, server.endpoint.local.port)
+
+    it('are as good as none', async () => {
+      const server = await listen()
+      arrive(await foreign(server), server)
+      expect(server.endpoint.counters).to.deep.include({ accepted: 1, rejected: { limit: 0, token: 1, version: 0 } })
+    })
+
+    it('are no way around the Retry', async () => {
+      const server = await listen({ retry: 'always' })
+      arrive(await foreign(server), server)
+      expect(server.endpoint.counters).to.deep.include({
+        accepted: 0,
+        retried: 1,
+        rejected: { limit: 0, token: 1, version: 0 },
+      })
+    })
+  })
+
+  it('AT-10 nobody has to make room for what cannot be read', async () => {
+    const server = await listen({ maxConnections: 1 })
+    const { recorder, connection } = await connect(server)
+    await recorder.until(() => recorder.established)
+    await until(() => server.accepted[0]?.recorder.established)
+    const { startedAt } = server.accepted[0].connection as unknown as { startedAt: number }
+    Object.assign(server.accepted[0].connection, { startedAt: startedAt - 10_000 })
+    const noise = loneInitial({ host: '127.0.0.1', port: 4444 }, server.endpoint.local)
+    noise[100] ^= 1
+    pretendArrival(noise, { host: '127.0.0.1', port: 4444 }, server.endpoint.local.port)
+    expect(server.endpoint.counters).to.include({ accepted: 1, evicted: 0, stray: 1 })
+    connection.close(0x100, '')
   })
 
   it('AT-21 a Version Negotiation packet is not answered with another', async () => {
