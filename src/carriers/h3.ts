@@ -69,6 +69,8 @@ export class H3Transport implements QuicHandler {
   readonly #carriers = new Map<number, H3Carrier>()
   /** Streams of `stream-per-packet` that have not ended yet: what has arrived on each. */
   readonly #packetStreams = new Map<number, Uint8Array>()
+  /** Our streams of `stream-per-packet` on which something still waits for the peer to take it. */
+  readonly #waitingStreams = new Map<number, H3Carrier>()
 
   constructor(quic: QuicConnection, owner: H3Owner) {
     this.quic = quic
@@ -136,10 +138,13 @@ export class H3Transport implements QuicHandler {
   }
 
   onStopSending(streamId: number, code: number): void {
+    this.#waitingStreams.delete(streamId)
     this.#dispatch(this.h3.receiveStopSending(streamId, code))
   }
 
-  onStreamDrained(): void {}
+  onStreamDrained(streamId: number): void {
+    this.#waitingStreams.delete(streamId)
+  }
 
   onDatagram(data: Uint8Array): void {
     const payload = this.h3.parseDatagram(data)
@@ -174,6 +179,7 @@ export class H3Transport implements QuicHandler {
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
     this.#packetStreams.clear()
+    this.#waitingStreams.clear()
     runAll([
       ...carriers.map(carrier => () => carrier.handler.onAborted(reason.code, connectionEnded(reason))),
       () => this.#owner.onClosed(reason),
@@ -208,6 +214,23 @@ export class H3Transport implements QuicHandler {
 
   forget(carrier: H3Carrier): void {
     this.#carriers.delete(carrier.streamId)
+  }
+
+  /** Sends a packet on a stream of its own. `prefix`: what a datagram of the tunnel begins with. */
+  sendPacketStream(carrier: H3Carrier, prefix: Uint8Array, packet: Uint8Array): void {
+    const streamId = this.h3.openExtensionStream(PACKET_STREAM_TYPE)
+    this.h3.sendRaw(streamId, concat(prefix, packet), true)
+    this.flush()
+    if (this.quic.streamBuffered(streamId) > 0) this.#waitingStreams.set(streamId, carrier)
+  }
+
+  /** Gives up the packets of a tunnel that still wait on streams of their own. */
+  purgePacketStreams(carrier: H3Carrier): void {
+    for (const [streamId, owner] of this.#waitingStreams) {
+      if (owner !== carrier) continue
+      this.#waitingStreams.delete(streamId)
+      this.h3.resetStream(streamId, H3ErrorCode.H3_REQUEST_CANCELLED)
+    }
   }
 
   // -- events --------------------------------------------------------------------------------------------------
@@ -371,14 +394,14 @@ export class H3Carrier implements Carrier {
     this.#open = false
     // What the path takes now may still go ahead of the end.
     this.#transport.quic.transmit()
-    this.#purgeDatagrams()
+    this.#purgePackets()
     this.#transport.h3.sendData(this.streamId, new Uint8Array(0), true)
     this.#transport.flush()
   }
 
   abort(code: number): void {
     this.#open = false
-    this.#purgeDatagrams()
+    this.#purgePackets()
     this.#transport.forget(this)
     this.#transport.h3.resetStream(this.streamId, code)
     this.#transport.flush()
@@ -400,23 +423,22 @@ export class H3Carrier implements Carrier {
 
   /**
    * "HTTP/3 Datagrams MUST NOT be sent unless the corresponding stream's send side is open" (RFC 9297 §2.1): what still
-   * waits when it closes will not leave any more.
+   * waits when it closes will not leave any more. Packets on streams of their own end with the tunnel, too.
    */
-  #purgeDatagrams(): void {
+  #purgePackets(): void {
     this.#transport.quic.purgeDatagrams(this.#quarterStreamId)
+    this.#transport.purgePacketStreams(this)
   }
 
   #sendOnStream(packet: Uint8Array): SendResult {
     if (packet.length > STREAM_MTU) return 'too-large'
     if (!this.writable) return 'dropped'
-    const { h3 } = this.#transport
     if (this.encapsulation === 'single-stream') {
-      h3.sendData(this.streamId, encodeDatagramCapsule(packet))
+      this.#transport.h3.sendData(this.streamId, encodeDatagramCapsule(packet))
+      this.#transport.flush()
     } else {
-      const streamId = h3.openExtensionStream(PACKET_STREAM_TYPE)
-      h3.sendRaw(streamId, concat(this.#prefix, packet), true)
+      this.#transport.sendPacketStream(this, this.#prefix, packet)
     }
-    this.#transport.flush()
     return 'sent'
   }
 }

@@ -85,6 +85,12 @@ const RUNAWAY_LONGEST_PAUSE_MS = 1000
 /** How many connection ids of ours the peer has at a time: the one in use, and two to spare. */
 const CONNECTION_IDS = 3
 
+/**
+ * Unidirectional streams of ours that have ended and whose data the peer has not acknowledged. quiche keeps some 4 KiB for
+ * each, however little it holds, and how many there are would else be up to the peer, who grants them.
+ */
+const MAX_UNACKNOWLEDGED_STREAMS = 256
+
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
 
@@ -150,6 +156,10 @@ export class QuicheConnection implements QuicConnection {
   #datagramsQueued = 0
   #streamsOpened = 0
   readonly #nextStreamIds = [0, 1, 2, 3]
+  /** Unidirectional, ended, and as far as we know not acknowledged. */
+  readonly #unacknowledged = new Set<number>()
+  /** What arrived since they were last looked through may have acknowledged some of them. */
+  #mayBeAcknowledged = false
   #packetsArrived = false
   /** The peer has sent something that could be decrypted. */
   #heard = false
@@ -199,10 +209,21 @@ export class QuicheConnection implements QuicConnection {
   }
 
   canOpenStream(kind: 'bidi' | 'uni'): boolean {
-    return this.#ask(
-      false,
-      native => (kind === 'bidi' ? native.peerStreamsLeftBidi() : native.peerStreamsLeftUni()) > 0,
-    )
+    return this.#ask(false, native => {
+      if (kind === 'bidi') return native.peerStreamsLeftBidi() > 0
+      return native.peerStreamsLeftUni() > 0 && this.#hasRoomForStream()
+    })
+  }
+
+  #hasRoomForStream(): boolean {
+    if (this.#unacknowledged.size < MAX_UNACKNOWLEDGED_STREAMS) return true
+    if (!this.#mayBeAcknowledged) return false
+    this.#mayBeAcknowledged = false
+    for (const streamId of this.#unacknowledged) {
+      // Also true of one that quiche has forgotten, which it does when all of it was acknowledged.
+      if (this.#native.streamFinished(streamId)) this.#unacknowledged.delete(streamId)
+    }
+    return this.#unacknowledged.size < MAX_UNACKNOWLEDGED_STREAMS
   }
 
   get bidiStreamsLeft(): number {
@@ -212,6 +233,7 @@ export class QuicheConnection implements QuicConnection {
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
     if (this.closed) return
     this.#countStream(streamId)
+    if (fin && (streamId & 2) !== 0) this.#unacknowledged.add(streamId)
     this.#pathMtu?.onStreamData(data.length, performance.now())
     const pending = this.#pending.get(streamId)
     if (pending !== undefined) {
@@ -351,6 +373,7 @@ export class QuicheConnection implements QuicConnection {
       this.#recvInfo = { from: { host: fromHost, port: fromPort }, to: this.#recvInfo.to }
     }
     this.#packetsArrived = true
+    this.#mayBeAcknowledged = true
     try {
       this.#native.recv(packet, this.#recvInfo)
     } catch (error) {

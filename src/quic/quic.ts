@@ -122,7 +122,10 @@ export interface QuicConnection {
   /** Set by the application. A server that is full closes connections which are not in use, the oldest first, for new ones. */
   inUse: boolean
 
-  /** Whether the peer's limits allow one more stream of ours now. */
+  /**
+   * Whether the peer's limits allow one more stream of ours now, and ours too: of unidirectional streams, only so many may be
+   * unacknowledged at a time.
+   */
   canOpenStream(kind: 'bidi' | 'uni'): boolean
   /** How many more bidirectional streams of ours they allow now. */
   readonly bidiStreamsLeft: number

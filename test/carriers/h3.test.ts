@@ -150,6 +150,24 @@ describe('the carrier on HTTP/3', () => {
     expect(heard).to.deep.equal([])
   })
 
+  for (const [how, what] of [
+    ['end', 'ends'],
+    ['abort', 'is aborted'],
+  ] as const) {
+    it(`AT-13 gives up the packet streams of a tunnel that ${what}, as far as they still wait`, () => {
+      const { quic, carrier, transport } = openCarrier('stream-per-packet')
+      quic.buffered = 1000
+      for (let i = 0; i < 4; i++) expect(carrier.sendPacket(Uint8Array.of(0x45, i))).to.equal('sent')
+      const [drained, stopped, ...waiting] = new Set(quic.sent.map(({ streamId }) => streamId))
+      transport.onStreamDrained(drained)
+      transport.onStopSending(stopped, 268)
+      quic.commands.length = 0
+      carrier[how](268)
+      const resets = quic.commands.filter(command => command.startsWith('reset') && command !== 'reset 4 268')
+      expect(resets).to.deep.equal(waiting.map(id => `reset ${id} 268`))
+    })
+  }
+
   it('CIP-11 ends in good order in both directions', () => {
     const { quic, heard, carrier, transport } = openCarrier()
     carrier.end()
