@@ -107,7 +107,7 @@ out=$(cd -- "$out" && pwd)
 
 # --- a place to work, gone when we are -----------------------------------------------------------------------------
 
-work=$(mktemp -d "$out/.new.XXXXXX") || fail "$out cannot be written to; choose another directory with --out"
+work=$(mktemp -d "$out/.new.XXXXXX" 2>/dev/null) || fail "$out cannot be written to; choose another directory with --out"
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP

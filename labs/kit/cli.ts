@@ -7,7 +7,7 @@ import { CommanderError } from 'commander'
 import { ANSWERS_FILE, AnswerFileError, writeAnswer } from './answers.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
 import { cleanUpEverything, endCleanly } from './cleanup.ts'
-import { ensureExercises, exerciseFolder, resetExercises, startingFiles } from './exercises.ts'
+import { ExercisesError, ensureExercises, exerciseFolder, resetExercises, startingFiles } from './exercises.ts'
 import { labsJson, tasksJson } from './json.ts'
 import { nextTask } from './pages.ts'
 import {
@@ -185,7 +185,7 @@ try {
   } else if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 2
-  } else if (error instanceof AnswerFileError) {
+  } else if (error instanceof AnswerFileError || error instanceof ExercisesError) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1
   } else throw error

@@ -4,7 +4,13 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { explain } from '../../src/cli/run-command.ts'
 import type { Lab } from './types.ts'
+
+/** The exercises cannot be written: one sentence says where and what to do. */
+export class ExercisesError extends Error {
+  override name = 'ExercisesError'
+}
 
 /** Where a lab's exercise files are under `root`. */
 export function exerciseFolder(root: string, lab: Pick<Lab, 'id'>): string {
@@ -59,6 +65,14 @@ export function resetExercises(
 
 function copyStartingFile(root: string, lab: Pick<Lab, 'id'>, file: string): void {
   const target = join(exerciseFolder(root, lab), file)
-  mkdirSync(dirname(target), { recursive: true })
-  copyFileSync(join(startFolder(root, lab), file), target)
+  try {
+    mkdirSync(dirname(target), { recursive: true })
+    copyFileSync(join(startFolder(root, lab), file), target)
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException
+    const why = ['EACCES', 'EPERM', 'EROFS'].includes(code)
+      ? `${target} cannot be written (${code}), and your work would be there; clone the repository into a folder of your own, and open the lab in that clone`
+      : explain(cause)
+    throw new ExercisesError(why, { cause })
+  }
 }

@@ -107,7 +107,6 @@ async function pingAll(client: MasqueClient): Promise<void> {
   if (answered === 0) process.exitCode = 1
 }
 
-/** `before`: what the tunnel was before it was lost. */
 /** It came, after all; but nobody waited for it any more. */
 function showLate(target: IpAddress, seq: number, rttMs: number): void {
   print(
@@ -116,6 +115,7 @@ function showLate(target: IpAddress, seq: number, rttMs: number): void {
   )
 }
 
+/** `before`: what the tunnel was before it was lost. */
 function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
   const assigned = info.assigned.map(String)
   const sameAddresses = before && assigned.join() === before.assigned.map(String).join()

@@ -106,12 +106,13 @@ export function netemCommand(
     .command('convert')
     .description('a list of times and throughputs (CSV or JSON) as a trace of delivery opportunities')
     .argument('[file]', 'two columns, or [[time, throughput], ...]; without it, standard input')
-    .option('--time-unit <unit>', 'of the first column: s, ms, us, min', timeUnit, 1000)
-    .option(
-      '--rate-unit <unit>',
-      'of the second one: Mbit, kbit, bit, MBps, ... (bps: bytes per second)',
-      rateUnit,
-      1e6,
+    .addOption(
+      new Option('--time-unit <unit>', 'of the first column: s, ms, us, min').argParser(timeUnit).default(1000, 's'),
+    )
+    .addOption(
+      new Option('--rate-unit <unit>', 'of the second one: Mbit, kbit, bit, MBps, ... (bps: bytes per second)')
+        .argParser(rateUnit)
+        .default(1e6, 'Mbit'),
     )
     .option('-o, --out <file>', 'write it there')
     .option('--force', 'replace a file that is there', false)
@@ -129,8 +130,16 @@ export function netemCommand(
     .description('changes a link that `run` has started in another terminal, at once; without a value: what it does')
     .argument('[link]', 'its id or an address where clients send to; without it, the only one that runs')
     .option('--profile <name>', 'another profile: one of the shipped ones, or a file')
-    .addOption(new Option('--direction <which>', 'where').choices(['up', 'down', 'both']).default('both'))
-    .addOption(new Option('--attachment <which>', 'where').choices(['first', 'second', 'both']).default('both'))
+    .addOption(
+      new Option('--direction <which>', 'of packets to the server, from it, or both')
+        .choices(['up', 'down', 'both'])
+        .default('both'),
+    )
+    .addOption(
+      new Option('--attachment <which>', 'of the client, where the profile has two')
+        .choices(['first', 'second', 'both'])
+        .default('both'),
+    )
     .addHelpText(
       'after',
       '\nExample: npm run netem -- set --delay 50ms --loss 2%\n--rate none and --trace none take the bottleneck away.',

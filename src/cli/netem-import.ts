@@ -52,7 +52,7 @@ export function convertThroughput(file: string | undefined, units: Units, option
     const mean = bitrate(Number(((times.length * 12_000_000) / lengthMs).toPrecision(3)))
     options.tell(
       wrap(
-        `${samples.length} samples, ${seconds(lengthMs)}, ${times.length} opportunities: ${mean} in the mean`,
+        `${samples.length} samples, ${seconds(lengthMs)}, ${times.length} ${times.length === 1 ? 'opportunity' : 'opportunities'}: ${mean} in the mean`,
         options.width,
       ),
     )

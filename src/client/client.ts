@@ -239,7 +239,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#linkCheck?.stop()
     this.host.setAddresses([])
     this.#inbox.fail(error)
-    this.#log.warn({ err: { kind: error.kind, message: error.message } }, 'tunnel is down')
+    this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
     this.emit('down', error)
     if (this.config.reconnect.enabled) this.#scheduleReconnect(1, error)
   }
@@ -276,7 +276,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     if (this.#closing) return
     const error = errorFromFailure(failure, 'the proxy')
     if (error.kind === 'internal') this.#log.error({ err: error.cause }, 'internal error')
-    else this.#log.warn({ attempt, err: { kind: error.kind, message: error.message } }, 'attempt failed')
+    else this.#log.warn({ attempt, kind: error.kind, reason: error.message }, 'attempt failed')
     this.emit('attemptFailed', error, attempt)
     this.#scheduleReconnect(attempt + 1, error)
   }

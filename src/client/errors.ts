@@ -69,7 +69,8 @@ export class ClientError extends Error {
 export function errorFromClose(reason: QuicCloseReason, remote: string): ClientError {
   const tlsAlert = reason.application ? undefined : cryptoErrorAlert(reason.code)
   if (tlsAlert !== undefined) {
-    const detail = reason.reason === '' ? '' : `: ${reason.reason}`
+    const about = reason.reason || (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
+    const detail = about === undefined ? '' : `: ${about}`
     const alert = `${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`
     if (tlsAlert.code === NO_APPLICATION_PROTOCOL) {
       const what = `the server at ${remote} does not speak HTTP/3 (ALPN "h3"): it is no CONNECT-IP proxy`
@@ -85,6 +86,19 @@ export function errorFromClose(reason: QuicCloseReason, remote: string): ClientE
     )
   }
   return new ClientError('refused', `connection to ${remote} closed ${describeClose(reason)}`)
+}
+
+/** What it means when our TLS library ends the handshake with this alert. */
+const WE_REFUSE: Readonly<Record<number, string>> = {
+  42: 'its certificate names another host than proxy.template or tls.server_name, or is not valid yet',
+  45: 'its certificate has expired',
+  48: 'its certificate was not signed by a CA that we know (tls.ca)',
+}
+
+/** What it means when the proxy does. */
+const THEY_REFUSE: Readonly<Record<number, string>> = {
+  45: 'our certificate (tls.certificate) has expired',
+  48: 'our certificate (tls.certificate) was not signed by a CA that it knows',
 }
 
 function whoseTlsFault({ source }: QuicCloseReason, alert: TlsAlert, remote: string): string {

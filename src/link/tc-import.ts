@@ -40,7 +40,7 @@ export function importTc(text: string, options: ImportOptions = {}): ImportedPro
   const devices = [...new Set(nodes.map(({ device }) => device))]
   if (devices.length === 0) {
     throw new TcImportError(
-      'there is no queueing discipline in it, expected a command such as "tc qdisc add dev eth0 root netem delay 100ms"',
+      'there is no queueing discipline in it that impairs a link, expected a command such as "tc qdisc add dev eth0 root netem delay 100ms"',
     )
   }
   const tables = new Map<string, Keys>()

@@ -462,7 +462,9 @@ describe('the client', () => {
 
     it('when the certificate names another host: tls', async () => {
       const client = await newClient(await startServer(), { tls: { serverName: 'proxy.example.org' } })
-      expect(await failure(client.connect(), ClientError)).to.include({ kind: 'tls' })
+      const error = await failure(client.connect(), ClientError)
+      expect(error).to.include({ kind: 'tls' })
+      expect(error.message).to.match(/we do not trust the proxy: its certificate names another host/)
     })
 
     it('when a name cannot be resolved: network', async () => {

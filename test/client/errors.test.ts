@@ -10,7 +10,11 @@ const close = (changes: Partial<QuicCloseReason>): ClientError =>
 describe('client errors', () => {
   it('name the TLS alert, and who did not trust whom', () => {
     const ours = close({ source: 'local', code: 0x130 })
-    expect(ours).to.include({ kind: 'tls', message: 'we do not trust the proxy (TLS alert unknown_ca, 48)' })
+    expect(ours).to.include({
+      kind: 'tls',
+      message:
+        'we do not trust the proxy: its certificate was not signed by a CA that we know (tls.ca) (TLS alert unknown_ca, 48)',
+    })
     const theirs = close({ code: 0x174, reason: 'no certificate' })
     expect(theirs.message).to.equal('the proxy does not trust us: no certificate (TLS alert certificate_required, 116)')
     expect(theirs.tlsAlert).to.deep.equal({ code: 116, name: 'certificate_required' })

@@ -190,6 +190,7 @@ tc filter add dev eth0 protocol ip parent 1: u32 match ip dst 10.0.0.1 flowid 1:
 
   const wrong: [string, RegExp][] = [
     ['', /no queueing discipline/],
+    ['tc qdisc add dev eth0 root fq_codel', /^there is no queueing discipline in it that impairs a link/],
     ['hello', /line 1: found "hello", expected a command such as/],
     ['tc qdisc add dev eth0 root', /line 1: found no queueing discipline/],
     ['tc qdisc add root netem delay 1ms', /line 1: found no device/],

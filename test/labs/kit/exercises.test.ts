@@ -1,8 +1,23 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { ensureExercises, exerciseFolder, resetExercises, startFolder } from '../../../labs/kit/exercises.ts'
+import {
+  ExercisesError,
+  ensureExercises,
+  exerciseFolder,
+  resetExercises,
+  startFolder,
+} from '../../../labs/kit/exercises.ts'
 import { type Watcher, watchFiles } from '../../../labs/kit/watch.ts'
 
 const lab = { id: 'lab-99-sample' } as const
@@ -26,6 +41,38 @@ describe('exercise files', () => {
     rmSync(path('deep/two.ts'))
     expect(ensureExercises(root, lab)).to.deep.equal(['deep/two.ts'])
     expect(read('one.ts')).to.equal('my work')
+  })
+
+  it('that cannot be written are one sentence, which says what to do', function () {
+    const message = () => {
+      try {
+        ensureExercises(root, lab)
+      } catch (error) {
+        if (error instanceof ExercisesError) return error.message
+        throw error
+      }
+      return undefined
+    }
+    writeFileSync(exerciseFolder(root, lab), 'a file where the folder would be')
+    expect(message())
+      .to.match(/exercises.*; .* move it away, or choose another name$/)
+      .and.not.include('\n')
+    rmSync(exerciseFolder(root, lab))
+
+    if (process.getuid === undefined) this.skip()
+    chmodSync(join(root, 'labs', lab.id), 0o555)
+    chmodSync(root, 0o755)
+    // Root may write everywhere, and is somebody else for a moment.
+    const isRoot = process.getuid() === 0
+    if (isRoot) process.seteuid!(65_534)
+    try {
+      expect(message())
+        .to.match(/two\.ts cannot be written \(EACCES\), .*; clone the repository into a folder of your own/)
+        .and.not.include('\n')
+    } finally {
+      if (isRoot) process.seteuid!(0)
+      chmodSync(join(root, 'labs', lab.id), 0o755)
+    }
   })
 
   it('are reset with a backup, and left alone when there is nothing to reset', () => {
