@@ -101,6 +101,7 @@ export class Session implements H3Owner {
   #assigned: AssignedAddress[] | undefined
   #routes: IpAddressRange[] | undefined
   #settingsCame = false
+  #goingAway = false
   #dns: DnsConfiguration[] = []
   #nat64Prefixes: IpPrefix[] = []
   #accepted = false
@@ -263,6 +264,9 @@ export class Session implements H3Owner {
   }
 
   onGoaway(): void {
+    // It may come again and again, each time with a lower id (RFC 9114 §5.2).
+    if (this.#goingAway) return
+    this.#goingAway = true
     this.#log.info('the proxy is shutting down (GOAWAY)')
   }
 

@@ -1,6 +1,7 @@
 /** The log: one JSON object a line on standard error, so that standard output stays free for results. */
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { LogLevel } from '../config/sections.ts'
+import { printableJson } from '../text/printable.ts'
 import { standardErrorLines } from './line-writer.ts'
 
 export type { Logger } from 'pino'
@@ -21,7 +22,7 @@ export interface LoggerOptions {
 
 /**
  * A pino logger. Secrets are replaced in the finished line: by the names of the keys they are under, and, for those that slipped into
- * a text, by the word "Bearer" in front of them.
+ * a text, by the word "Bearer" in front of them. Control characters, which JSON leaves as they are from U+007F on, are escaped.
  *
  * Lines are written synchronously: a program that ends, for whatever reason, has written its last words. There is no worker thread.
  * Nobody waits for the reader, either: see `LineWriter`.
@@ -34,12 +35,12 @@ export function createLogger({ level, to = standardErrorLines() }: LoggerOptions
       timestamp: pino.stdTimeFunctions.isoTime,
       // "info", not 30: the line is read by people, too.
       formatters: { level: label => ({ level: label }) },
-      hooks: { streamWrite: redact },
+      hooks: { streamWrite: finished },
     },
     to,
   )
 }
 
-function redact(line: string): string {
-  return line.replace(SECRET_KEY, `"$1":"${REDACTED}"`).replace(BEARER, `$1${REDACTED}`)
+function finished(line: string): string {
+  return printableJson(line).replace(SECRET_KEY, `"$1":"${REDACTED}"`).replace(BEARER, `$1${REDACTED}`)
 }

@@ -8,6 +8,7 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
 import { runAll } from '../net/run-all.ts'
+import { printable } from '../text/printable.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
 import { PathMtuProbes } from './path-mtu-probe.ts'
 import type {
@@ -698,7 +699,7 @@ export class QuicheConnection implements QuicConnection {
       source,
       application: error.isApp,
       code: error.errorCode,
-      reason: new TextDecoder().decode(error.reason),
+      reason: printable(new TextDecoder().decode(error.reason)),
     })
     if (this.#localClose !== undefined) this.#report(this.#localClose)
     else if (peer !== null) this.#report(toReason('peer', peer))

@@ -7,10 +7,12 @@ import { decodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { CapsuleParser, CapsuleType } from '../../src/connect-ip/capsule.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
 import { PingError } from '../../src/hosts/userspace/pinger.ts'
+import { encodeVarintFrame, FrameType } from '../../src/http3/frames.ts'
 import { icmpEchoReplyTo } from '../../src/ip/icmp.ts'
 import { icmpv6EchoReplyTo } from '../../src/ip/icmpv6.ts'
 import { describePacket, validatePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { createLogger } from '../../src/log/logger.ts'
 import { ping as echoRequest, packet, TCP, UDP } from '../connect-ip/packets.ts'
 import { bytes, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, startHostileProxy } from '../support/hostile-peer.ts'
@@ -220,5 +222,25 @@ describe('a client with a hostile proxy', () => {
     const { dropped } = client.session?.tunnel?.counters ?? { dropped: {} }
     expect(dropped).to.deep.include({ malformed: 7, 'no-route': 1, 'unknown-context': 3 })
     expect(client.connected).to.equal(true)
+  })
+
+  it('shows what a proxy says when it closes the connection, and lets it command no terminal', async () => {
+    const { address } = await startHostileProxy({
+      onConnection: peer => peer.quic.close(0x107, 'go\x1b[2J away\x9b5m \u202e'),
+    })
+    const error = await failure((await newClient({ address })).connect(), ClientError)
+    expect(error.message).to.match(/go\?\[2J away\?5m \?/)
+    expect(error.message).to.match(/^\P{C}*$/u)
+  })
+
+  it('says once that the proxy is shutting down, however often it hears that', async () => {
+    const { address, peers } = await proxy()
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', to: { write: line => void lines.push(line) } })
+    const { client } = await connectClient({ address }, {}, { logger })
+    const goaways = Array.from({ length: 500 }, () => encodeVarintFrame(FrameType.GOAWAY, 4))
+    peers[0].send(3, bytes(...goaways))
+    await ping(client, '10.0.0.1')
+    expect(lines.filter(line => line.includes('GOAWAY'))).to.have.length(1)
   })
 })

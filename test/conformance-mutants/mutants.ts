@@ -285,7 +285,7 @@ export const MUTANTS: readonly Mutant[] = [
     row: 'CIP-18',
     file: 'server/masque-handler.ts',
     why: 'any number of capsules is kept before the answer',
-    find: 'const fits = ahead.bytes + data.length <= MAX_CAPSULES_AHEAD',
+    find: 'const fits = ahead.capsules.length + data.length <= MAX_CAPSULES_AHEAD',
     replace: 'const fits = true',
   },
   {

@@ -50,6 +50,14 @@ describe('the log', () => {
     }
   })
 
+  it('lets nobody command the terminal that it is read on', () => {
+    const { lines, log } = logTo()
+    const text = 'a\x1b[2J \x7f \x9b2J \u202e \u2028 \u{e0001} b \u00e9 \u65e5'
+    log.info({ path: text }, text)
+    expect(lines[0]).to.match(/^[^\p{C}\p{Zl}\p{Zp}]*\n$/u)
+    expect(JSON.parse(lines[0])).to.include({ path: text, msg: text })
+  })
+
   it('may speak of bearer tokens', () => {
     const { lines, log } = logTo()
     log.info('a bearer token is required')
