@@ -334,7 +334,7 @@ export const MUTANTS: readonly Mutant[] = [
     row: 'CIP-25',
     file: 'server/masque-handler.ts',
     why: 'capsules before the response are lost',
-    find: 'for (const chunk of ahead.chunks) tunnel.onCapsuleBytes(chunk)',
+    find: 'tunnel.onCapsuleBytes(ahead.capsules.finish())',
     replace: '',
   },
   {
