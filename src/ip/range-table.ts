@@ -36,7 +36,7 @@ export class RangeTable<T> {
   /** Gives the holder every part of the range that is free, as long as that makes at most `room` new entries. */
   claim(range: AddressRange, holder: T, room = Number.POSITIVE_INFINITY): void {
     const before = this.countOf(holder)
-    for (const part of this.#freePartsOf(range)) {
+    for (const part of this.freePartsOf(range)) {
       if (this.countOf(holder) - before >= room) return
       this.#insert(part, holder)
     }
@@ -68,7 +68,8 @@ export class RangeTable<T> {
     return compareBytes(start, 0, bytes, offset, start.length) <= 0 ? entry.holder : undefined
   }
 
-  #freePartsOf(range: AddressRange): AddressRange[] {
+  /** What of the range nobody holds, in order. */
+  freePartsOf(range: AddressRange): AddressRange[] {
     const held = this.#held[range.version]
     const taken: AddressRange[] = []
     for (let i = firstEndingAtOrAfter(held, range.start.bytes, 0); i < held.length; i++) {

@@ -51,7 +51,7 @@ export class ClientNetworks<T> {
     let released = this.#table.release(tunnel, offered)
     // Offers that change may leave more and more pieces between those of others: then this one begins anew.
     if (this.#table.countOf(tunnel) > this.#limits.perIdentity) released = this.#table.release(tunnel)
-    for (const range of offered) this.#claim(range, tunnel, owner)
+    this.#claim(offered, tunnel, owner)
     this.#passOn(released, tunnel)
   }
 
@@ -89,20 +89,23 @@ export class ClientNetworks<T> {
   }
 
   /** One range may fall into many pieces, between those of others: they have the same bounds. */
-  #claim(range: AddressRange, tunnel: T, owner: string | undefined): void {
+  #claim(ranges: readonly AddressRange[], tunnel: T, owner: string | undefined): void {
     const { perIdentity, inAll } = this.#limits
     const held = this.#sumFor(tunnel, owner, other => this.#table.countOf(other))
-    this.#table.claim(range, tunnel, Math.min(perIdentity - held, inAll - this.#table.size))
+    const most = this.#table.countOf(tunnel) + Math.min(perIdentity - held, inAll - this.#table.size)
+    for (const range of ranges) this.#table.claim(range, tunnel, most - this.#table.countOf(tunnel))
   }
 
-  /** To those that have offered it too. */
+  /** To those that have offered it too. The next one gets what is still free after the one before: often nothing. */
   #passOn(released: readonly AddressRange[], whoLetGo: T): void {
-    if (released.length === 0) return
+    let free = released
     for (const [tunnel, { owner, ranges }] of this.#offers) {
+      if (free.length === 0) return
       if (tunnel === whoLetGo) continue
-      for (const range of ranges) {
-        for (const part of intersections(released, range)) this.#claim(part, tunnel, owner)
-      }
+      const wanted = ranges.flatMap(range => intersections(free, range))
+      if (wanted.length === 0) continue
+      this.#claim(wanted, tunnel, owner)
+      free = free.flatMap(range => this.#table.freePartsOf(range))
     }
   }
 

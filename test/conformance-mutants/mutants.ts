@@ -460,7 +460,7 @@ export const MUTANTS: readonly Mutant[] = [
     row: 'CIP-05',
     file: 'server/masque-handler.ts',
     why: 'the answer does not wait for the name',
-    find: "return target.kind === 'name' ? this.#context.resolve(target.name, owner) : []",
+    find: "return target.kind === 'name' ? this.#context.resolve(target.name, pending.owner) : []",
     replace: "return target.kind === 'name' ? [] : []",
   },
   {
