@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { DecodeError } from '../bytes/errors.ts'
 import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
 import { choice, choices, flag, hostAndPort, integer, table, text } from '../config/fields.ts'
+import { ipv6RoomProblems } from '../config/ipv6-room.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   allowExposedKey,
@@ -214,7 +215,7 @@ function withoutUriEncoding(target: string): string {
 }
 
 /** What the schema cannot say: the URI template's own rules, and keys that do not make sense together. */
-function findProblems({ proxy, tls, auth, reconnect }: ClientConfig): KeyProblem[] {
+function findProblems({ proxy, tls, auth, tunnel, quic, reconnect }: ClientConfig): KeyProblem[] {
   const problems: KeyProblem[] = []
   // CIP-01: a client with a wrong template refuses its configuration and sends nothing.
   const template = attempt('proxy.template', () => parseUriTemplate(proxy.template), problems)
@@ -226,6 +227,16 @@ function findProblems({ proxy, tls, auth, reconnect }: ClientConfig): KeyProblem
   if (auth.token !== undefined && auth.tokenFile !== undefined) {
     problems.push({ key: 'auth.token_file', message: 'given beside auth.token; expected one of the two' })
   }
+  problems.push(
+    ...ipv6RoomProblems({
+      maxUdpPayload: quic.maxUdpPayload,
+      linkProbe: tunnel.linkProbe,
+      // In a scope of IPv4 addresses there are no others.
+      ipv6: tunnel.requestAddresses.includes('ipv6') && !/^[\d.]+(\/\d+)?$/.test(proxy.target),
+      datagrams: tunnel.encapsulation === 'datagram',
+      otherwise: 'tunnel.request_addresses = ["ipv4"], another tunnel.encapsulation, or tunnel.link_probe = "off"',
+    }),
+  )
   if (reconnect.maxDelayMs < reconnect.initialDelayMs) {
     const message = `found ${reconnect.maxDelayMs}; expected at least reconnect.initial_delay_ms, which is ${reconnect.initialDelayMs}`
     problems.push({ key: 'reconnect.max_delay_ms', message })

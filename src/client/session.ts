@@ -14,7 +14,7 @@ import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
-import { narrowLink } from '../hosts/ipv6-link-check.ts'
+import { hintAtNarrowLink, narrowLink } from '../hosts/ipv6-link-check.ts'
 import type { H3Event, H3Settings, Header } from '../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpVersion } from '../ip/address.ts'
@@ -317,7 +317,9 @@ export class Session implements H3Owner {
     },
 
     onClosed: reason => {
-      const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel has ended: ${reason.reason}`
+      const hasIpv6 = this.info.assigned.some(prefix => prefix.version === 6)
+      const hint = reason.clean || reason.abortedByUs ? '' : hintAtNarrowLink(this.#carrier, hasIpv6)
+      const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel has ended: ${reason.reason}${hint}`
       // What we ended ourselves would end the same way the next time: the other side is at fault.
       this.#fail(new ClientError(reason.abortedByUs ? 'protocol' : 'tunnel', message))
       this.#onEnded?.()

@@ -59,7 +59,7 @@ export const quicSection = table({
     .default(1400)
     .describe(
       'Largest UDP payload that is tried, in bytes; from 1200 upwards the path is probed for what it carries (RFC 8899). An IPv6 ' +
-        'tunnel needs about 1320, for packets of 1280 bytes and what goes around them.',
+        'tunnel needs 1314, for packets of 1280 bytes and what goes around them.',
     ),
   datagram_queue: integer(1, 65_536, 'a number of datagrams')
     .default(1024)

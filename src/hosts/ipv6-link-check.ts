@@ -89,6 +89,17 @@ export class Ipv6LinkCheck {
   }
 }
 
+/**
+ * A peer that ends the tunnel for this rule has only an error code to say so (RFC 9000 §19.4). What can be seen from here, to
+ * stand behind that: nothing, unless the tunnel carries IPv6 and its MTU is too small here, too.
+ */
+export function hintAtNarrowLink(carrier: Ipv6LinkCheckOptions['carrier'] | undefined, hasIpv6: boolean): string {
+  if (carrier === undefined || !hasIpv6 || carrier.encapsulation !== 'datagram') return ''
+  if (carrier.mtu >= IPV6_MINIMUM_MTU) return ''
+  const known = carrier.mtuSettled ? 'its MTU was' : 'its MTU was, as far as it was known,'
+  return `; ${known} ${carrier.mtu} bytes, and a tunnel that carries IPv6 has to have ${IPV6_MINIMUM_MTU} (RFC 9484 §7.2)`
+}
+
 /** What the end of a tunnel that is too narrow for IPv6 is called. */
 export function narrowLink(why: string): string {
   return `the tunnel does not carry ${IPV6_MINIMUM_MTU} bytes: ${why}`

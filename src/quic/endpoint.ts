@@ -14,6 +14,7 @@ import { isIP, isIPv6 } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { type Header, type Config as NativeConfig, quiche } from '@matrixai/quic/native/index.js'
 import { bindUdp, connectUdp } from '../net/udp-socket.ts'
+import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import { type ConnectionHost, QuicheConnection } from './engine.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicConnection, QuicHandler, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
@@ -21,8 +22,6 @@ import { RetryTokens } from './retry-token.ts'
 import { setDontFragment } from './udp/dont-fragment.ts'
 import { Zones } from './zones.ts'
 
-/** Ours are always this long, so that a short header's connection id can be found (RFC 9000 §5.2). */
-const CONNECTION_ID_LENGTH = 8
 /** RFC 9000 §14.1: an Initial arrives in a datagram of at least so many bytes. */
 const MIN_INITIAL_DATAGRAM = 1200
 /** RFC 9000 §8.1: what may be sent to an address that has not been validated, as a multiple of what came from there. */

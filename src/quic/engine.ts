@@ -9,6 +9,7 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
 import { runAll } from '../net/run-all.ts'
 import { printable } from '../text/printable.ts'
+import { aroundDatagram } from './datagram-room.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
 import { PathMtuProbes } from './path-mtu-probe.ts'
 import type {
@@ -94,11 +95,6 @@ const MAX_UNACKNOWLEDGED_STREAMS = 256
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 5
-
-/** What is around a DATAGRAM frame besides the connection id: first byte, the longest packet number, tag. */
-const SHORT_HEADER_AND_TAG = 1 + 4 + 16
-/** Type, and a length of two bytes. */
-const DATAGRAM_FRAME_HEADER = 3
 
 /** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
 const BAD_CERTIFICATE = 0x100 + 42
@@ -576,7 +572,7 @@ export class QuicheConnection implements QuicConnection {
   /** quiche reckons with the largest payload that is tried; what the path is known to carry may be less. */
   #updateMaxDatagramLength(): void {
     const byPeer = this.#native.dgramMaxWritableLen() ?? 0
-    const around = SHORT_HEADER_AND_TAG + this.#native.destinationId().length + DATAGRAM_FRAME_HEADER
+    const around = aroundDatagram(this.#native.destinationId().length)
     const length = Math.max(0, Math.min(byPeer, this.#udpPayload - around))
     // quiche holds up all behind a datagram that does not fit.
     if (length < this.#maxDatagramLength) this.#native.dgramPurgeOutgoing(waiting => waiting.length > length)

@@ -1,4 +1,5 @@
 /** The server's configuration: a TOML file, checked by the schema below, which also documents every key. */
+
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
@@ -17,6 +18,7 @@ import {
   tables,
   text,
 } from '../config/fields.ts'
+import { ipv6RoomProblems } from '../config/ipv6-room.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   allowExposedKey,
@@ -378,7 +380,18 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...clientRouteProblems(config),
     ...dnsProblems(config),
     ...authProblems(config),
+    ...linkProblems(config),
   ]
+}
+
+function linkProblems({ quic, tunnel, pool }: ServerConfig): KeyProblem[] {
+  return ipv6RoomProblems({
+    maxUdpPayload: quic.maxUdpPayload,
+    linkProbe: tunnel.linkProbe,
+    ipv6: pool.ipv6 !== undefined,
+    datagrams: tunnel.encapsulations.includes('datagram'),
+    otherwise: 'no pool.ipv6, tunnel.encapsulations without "datagram", or tunnel.link_probe = "off"',
+  })
 }
 
 function templateProblems({ tunnel }: ServerConfig): KeyProblem[] {

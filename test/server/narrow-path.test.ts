@@ -1,10 +1,20 @@
 import { expect } from 'chai'
 import type { ClientError } from '../../src/client/errors.ts'
-import { closeLoopback, newClient, ping, startServer, until } from '../support/loopback.ts'
+import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
+import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
+import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
+import { IpPrefix } from '../../src/ip/prefix.ts'
+import { MasqueServer } from '../../src/server/server.ts'
+import { OK } from '../http3/conversation.ts'
+import { closeHostilePeers, HostileClient, startHostileProxy } from '../support/hostile-peer.ts'
+import { closeLoopback, connectClient, newClient, ping, startServer, until } from '../support/loopback.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 describe('a path on which large packets are lost', () => {
-  afterEach(closeLoopback)
+  afterEach(async () => {
+    await closeLoopback()
+    await closeHostilePeers()
+  })
 
   // The probe's patience is seven seconds and more, so all of this happens at the same time.
   it('CIP-33 ends the tunnel, whichever end looks, and is tolerated where neither does', async function () {
@@ -25,7 +35,9 @@ describe('a path on which large packets are lost', () => {
       run('off', 'auto'),
       run('off', 'off'),
     ])
-    expect((await proxyLooks.down).message).to.match(/the peer reset/)
+    expect((await proxyLooks.down).message).to.match(
+      /the peer reset .*; its MTU was.* bytes, and .* IPv6 has to have 1280/,
+    )
     expect((await clientLooks.down).message).to.match(/does not carry 1280 bytes: its MTU is 1266/)
     await until(() => proxyLooks.server.status().tunnels === 0 && clientLooks.server.status().tunnels === 0)
     expect(
@@ -36,5 +48,52 @@ describe('a path on which large packets are lost', () => {
     ).to.match(/does not carry 1280 bytes/)
     await nobodyLooks.client.connect()
     await ping(nobodyLooks.client, 'fd00:90::1')
+  })
+
+  it('CIP-33 ends a tunnel of IPv4 when IPv6 comes to it later: the client’s end', async () => {
+    const v4 = { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') }
+    const v6 = { requestId: 0n, prefix: IpPrefix.parse('fd00::2') }
+    const { address, peers } = await startHostileProxy({
+      onRequest(peer, streamId) {
+        peer.h3.respond(streamId, OK)
+        peer.h3.sendData(streamId, encodeAddressAssign([v4]))
+        peer.h3.sendData(streamId, encodeRouteAdvertisement([]))
+        peer.flush()
+      },
+    })
+    const relay = await openRelay(address, 1250)
+    const { client } = await connectClient(
+      { address },
+      { proxy: { address: relay.local }, tunnel: { requestAddresses: ['ipv4'] } },
+    )
+    await until(() => client.session?.tunnel?.carrier.mtuSettled)
+    expect(client.connected).to.equal(true)
+    const down = new Promise<ClientError>(resolve => client.once('down', resolve))
+    peers[0].h3.sendData(0, encodeAddressAssign([v4, v6]))
+    peers[0].flush()
+    expect((await down).message).to.match(/does not carry 1280 bytes: its MTU is 1216/)
+  })
+
+  it('CIP-33 ends a tunnel of IPv4 when IPv6 comes to it later: the proxy’s end', async () => {
+    const pool = { ipv4: IpPrefix.parse('10.89.0.0/24'), ipv6: IpPrefix.parse('fd00:89::/126') }
+    // A search with one step, so that it is over when it has a result. No configuration allows this with IPv6.
+    const quic = { maxUdpPayload: 1250 }
+    const allowed = await startServer({ pool, quic, tunnel: { linkProbe: 'off' } })
+    const server = await MasqueServer.start({
+      ...allowed.config,
+      tunnel: { ...allowed.config.tunnel, linkProbe: 'require' },
+    })
+    const total = server.status().pools[1].total
+    const onStream = { encapsulation: 'single-stream' } as const
+    const others = await Promise.all(Array.from({ length: total }, () => connectClient(server, { tunnel: onStream })))
+    const peer = await HostileClient.connect(server)
+    const { streamId } = await peer.openTunnel()
+    await until(() => server.clients().some(({ mtu }) => mtu === 1216))
+    expect(peer.recorder.resets.size).to.equal(0)
+    await others[0].client.close()
+    await until(() => server.status().pools[1].used < total)
+    peer.sendData(streamId, encodeAddressRequest([{ requestId: 1n, prefix: IpPrefix.parse('::/128') }]))
+    expect(await peer.streamError(streamId)).to.equal('H3_REQUEST_CANCELLED')
+    await server.close()
   })
 })
