@@ -61,10 +61,7 @@ async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> 
   client.on('attemptFailed', (error, attempt) =>
     print({ event: 'attempt-failed', attempt, reason: error.message }, `failed      ${error.message}`),
   )
-  const lost = new Promise<never>((_, reject) => {
-    client.on('gaveUp', reject)
-    if (!client.config.reconnect.enabled) client.on('down', reject)
-  })
+  const lost = new Promise<never>((_, reject) => onLost(client, reject))
   if (!options.json) console.log('Ctrl-C ends the tunnel.')
   let last = first
   client.on('up', info => {
@@ -74,8 +71,18 @@ async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> 
   await Promise.race([stopped, lost])
 }
 
+/** There is no tunnel, and there will be none. */
+function onLost(client: MasqueClient, listener: (error: Error) => void): void {
+  client.on('gaveUp', listener)
+  if (!client.config.reconnect.enabled) client.on('down', listener)
+}
+
 async function pingAll(client: MasqueClient): Promise<void> {
   const gone = readerGone()
+  let lost: Error | undefined
+  onLost(client, error => {
+    lost = error
+  })
   let answered = 0
   for (const target of options.ping) {
     for (let i = 1; i <= options.count; i++) {
@@ -95,6 +102,7 @@ async function pingAll(client: MasqueClient): Promise<void> {
           `${reply.bytes} bytes from ${reply.from}: seq ${i}  ${hops} ${reply.hopCount}  ${reply.rttMs.toFixed(3)} ms`,
         )
       } catch (error) {
+        if (lost !== undefined) throw lost
         if (!(error instanceof PingError)) throw error
         print(
           { event: 'no-pong', target: String(target), seq: i, kind: error.kind, reason: error.message },

@@ -14,7 +14,7 @@ import { quicSettings } from '../config/sections.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { Ipv6LinkCheck } from '../hosts/ipv6-link-check.ts'
 import { ALL_NODES } from '../hosts/link-probe.ts'
-import type { PingOptions, PingResult } from '../hosts/userspace/pinger.ts'
+import { PingError, type PingOptions, type PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
@@ -122,8 +122,18 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
     this.#linkCheck = this.#watchLink(session)
-    this.#linkCheck?.check()
+    // It may end the tunnel at once. Whoever waits for this attempt listens for that from the moment it succeeds.
+    setImmediate(() => this.#checkLink(session))
     return info
+  }
+
+  #checkLink(session: Session): void {
+    if (session !== this.#session || !session.open) return
+    try {
+      this.#linkCheck?.check()
+    } catch (error) {
+      session.failed(error)
+    }
   }
 
   /** What the tunnel is now. Throws ClientError when there is none. */
@@ -137,8 +147,10 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   /** Pings through the tunnel. Rejects with PingError (see hosts/userspace/pinger.ts). */
-  ping(target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
-    return this.host.ping(typeof target === 'string' ? IpAddress.parse(target) : target, options)
+  async ping(target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
+    const address = typeof target === 'string' ? IpAddress.parse(target) : target
+    if (!this.connected) throw new PingError('closed', address, 'there is no tunnel at the moment')
+    return this.host.ping(address, options)
   }
 
   /** Sends an IP packet as it is. Throws ClientError when there is no tunnel. */

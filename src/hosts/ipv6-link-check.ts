@@ -48,7 +48,9 @@ export class Ipv6LinkCheck {
     // On streams every size fits.
     if (this.#stopped || policy === 'off' || address === undefined || carrier.encapsulation !== 'datagram') return
     if (!carrier.mtuSettled) return this.#wait(address)
-    if (carrier.mtu < IPV6_MINIMUM_MTU) return abort(`its MTU is ${carrier.mtu}, found by probing the path`)
+    if (carrier.mtu < IPV6_MINIMUM_MTU) {
+      return abort(`its MTU is ${carrier.mtu}, because of the path or of quic.max_udp_payload at one of its ends`)
+    }
     this.#probe(address)
   }
 

@@ -37,7 +37,7 @@ function command(args: string[], onOutput?: (stdout: string, interrupt: () => vo
   })
 }
 
-/** Grants every tunnel, and answers pings after 100 ms. */
+/** Grants every tunnel, and answers pings after 500 ms: a client that is told to wait for 50 may be slow itself. */
 function startSlowProxy(): Promise<HostileProxy> {
   return startHostileProxy({
     onConnection: peer => {
@@ -45,7 +45,7 @@ function startSlowProxy(): Promise<HostileProxy> {
       peer.recorder.onDatagramArrived = datagram => {
         const request = datagram.subarray(2)
         if (request[0] >> 4 !== 4) return
-        setTimeout(() => peer.quic.sendDatagram(Uint8Array.of(0, 0, ...icmpEchoReplyTo(request))), 100)
+        setTimeout(() => peer.quic.sendDatagram(Uint8Array.of(0, 0, ...icmpEchoReplyTo(request))), 500)
       }
     },
     onRequest: (peer, streamId) => {
@@ -75,8 +75,8 @@ describe('the commands', function () {
     const proxy = await startServer()
     const gone = await startServer()
     await gone.close()
-    const client = (name: string, port: number): string =>
-      file(name, `proxy.address = "127.0.0.1:${port}"\ntls.ca = "${files.ca}"\nlog.level = "silent"\n`)
+    const client = (name: string, port: number, more = ''): string =>
+      file(name, `proxy.address = "127.0.0.1:${port}"\ntls.ca = "${files.ca}"\nlog.level = "silent"\n${more}`)
     const server = (name: string, port: number): string => {
       const tls = `[tls]\ncertificate = "${files.server}"\nkey = "${files.serverKey}"\n`
       return file(name, `listen.port = ${port}\napi.enabled = false\npool.ipv4 = "10.89.0.0/24"\n${tls}`)
@@ -88,6 +88,9 @@ describe('the commands', function () {
     const slow = await startSlowProxy()
     const patience = ['--ping', '10.0.0.1', '--count', '2', '--timeout', '50', '--interval', '1000', '--json']
     started.late = command(['client', '-c', client('late.toml', slow.address.port), ...patience])
+    const narrow = client('narrow.toml', proxy.address.port, 'quic.max_udp_payload = 1200\n')
+    started.narrow = command(['client', '-c', narrow])
+    started.narrowPing = command(['client', '-c', narrow, '--ping', '10.90.0.1'])
     started.server = command(['server', '-c', server('free.toml', 0)], (text, interrupt) => {
       if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
     })
@@ -161,6 +164,17 @@ describe('the commands', function () {
     expect(lines[1].reason).to.equal('ping 10.0.0.1: no reply within 50 ms')
     expect(lines[2].rttMs).to.be.greaterThan(50)
     expect(status).to.equal(1)
+  })
+
+  it('CIP-33 client whose tunnel is too narrow for IPv6 says why it has ended, with status 1', async () => {
+    for (const { status, stdout, stderr } of await Promise.all([started.narrow, started.narrowPing])) {
+      expect(stderr).to.match(/the tunnel does not carry 1280 bytes: its MTU is 1166, because of .*max_udp_payload/)
+      expect(stderr.trim()).not.to.include('\n')
+      expect(stdout)
+        .to.match(/^MTU {9}1166 bytes$/m)
+        .and.not.to.match(/address to send from/)
+      expect(status).to.equal(1)
+    }
   })
 
   it('server runs until it is interrupted, and then ends with status 0', async () => {

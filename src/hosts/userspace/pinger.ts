@@ -36,7 +36,7 @@ export interface PingResult {
  *   mismatch    a reply came, with other data than was sent
  *   no-source   the host has no address of the target's IP version
  *   too-large   the request would not fit into an IP packet
- *   closed      the host was closed while waiting
+ *   closed      the host was closed, or its tunnel is down
  */
 export type PingFailure = 'timeout' | 'icmp' | 'mismatch' | 'no-source' | 'too-large' | 'closed'
 
