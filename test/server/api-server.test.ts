@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { ApiError, type ApiServer, startApiServer } from '../../src/server/api-server.ts'
 import { ServerMetrics } from '../../src/server/metrics.ts'
 import { FakeApiSource } from './fake-api-source.ts'
@@ -96,6 +97,54 @@ describe('REST API', () => {
     for (const name of new Set(names([source.currentStatus, source.currentClients, source.log]))) {
       expect(openapi, name).to.match(new RegExp(`\\b${name}:`))
     }
+  })
+
+  it('answers every request as docs/openapi.yaml says, whatever its method, query and Host', async () => {
+    const openapi = readFileSync(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8')
+    const [, paths] = /^paths:\n([\s\S]*?)^components:/m.exec(openapi)!
+    const documented = new Map(
+      paths
+        .split(/^ {2}(?=\/)/m)
+        .slice(1)
+        .map(part => [
+          /^\S+(?=:)/.exec(part)![0],
+          [...part.matchAll(/^ {8}'(\d+)':/gm)].map(match => Number(match[1])),
+        ]),
+    )
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const word = fc.oneof(
+      fc.string({ maxLength: 8 }),
+      fc.constantFrom('limit', '0', '1', '1000', '1001', '-1', '1e3', '../..'),
+    )
+    const query = fc
+      .array(fc.tuple(fc.oneof(fc.constant('limit'), word), word), { maxLength: 3 })
+      .map(pairs => pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&'))
+    const asked = fc.record({
+      path: fc.constantFrom(...documented.keys()),
+      query,
+      method: fc.constantFrom('GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'),
+      host: fc.constantFrom(
+        undefined,
+        undefined,
+        'localhost',
+        '127.0.0.1:1',
+        '[::1]',
+        'evil.example',
+        ' ',
+        '127.0.0.1.evil.example',
+      ),
+    })
+    await fc.assert(
+      fc.asyncProperty(asked, async ({ path, query, method, host }) => {
+        const { status } = await call(query === '' ? path : `${path}?${query}`, { method, host, agent })
+        expect(status).to.be.oneOf(documented.get(path)!)
+        const isOurs = host === undefined || /^(localhost|127\.0\.0\.1:1|\[::1\])$/.test(host)
+        if (!isOurs) expect(status).to.equal(403)
+        else expect(status === 405).to.equal(method !== 'GET' && method !== 'HEAD')
+      }),
+      { seed: 9110, numRuns: 200 },
+    )
+    agent.destroy()
   })
 
   it('answers in JSON what is not there, and what may only be read', async () => {

@@ -609,6 +609,22 @@ describe('a proxy with a hostile client', () => {
     })
   }
 
+  it('that asks for hundreds of tunnels and takes each request back at once leaves nothing behind', async () => {
+    const peer = await connect()
+    for (let i = 0; i < 400; i++) {
+      await until(() => peer.quic.bidiStreamsLeft > 0)
+      const streamId = peer.h3.request(CONNECT_IP)
+      peer.flush()
+      // Some before, some after the proxy has seen the request.
+      if (i % 3 === 0) await new Promise(setImmediate)
+      peer.quic.streamReset(streamId, 0x10c)
+      peer.quic.streamStopSending(streamId, 0x10c)
+    }
+    await until(() => server.status().tunnels === 1)
+    const { status } = await peer.openTunnel()
+    expect(status).to.equal('200')
+  })
+
   describe('that has agreed on a stream for each packet keeps its tunnel in spite of', () => {
     const streamPerPacket = connectIp({}, [[ENCAPSULATION_HEADER, 'datagram, stream-per-packet']])
     const cases: [title: string, hurt: (peer: HostileClient) => void][] = [

@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import fc from 'fast-check'
+import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
 import { decodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
@@ -351,5 +353,79 @@ describe('the proxy’s handler of one connection', () => {
       expect(budgets.capsulesAhead.total).to.equal(bytes)
       expect(held).to.be.lessThan(500 * KIB)
     })
+  })
+
+  it('answers or resets every request, however odd its header section is, and no bug shows', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary-ascii', maxLength: 20 }),
+      fc.uint8Array({ maxLength: 20 }).map(octets => Buffer.from(octets).toString('latin1')),
+    )
+    const value = fc.oneof(
+      text,
+      fc.constantFrom(
+        '',
+        '*',
+        '?1',
+        '?0',
+        '?1;a=b',
+        'connect-ip',
+        'connect-udp',
+        'CONNECT',
+        'GET',
+        'https',
+        'localhost',
+      ),
+      fc.constantFrom(
+        '[::1]:443',
+        '%',
+        '%zz',
+        '%00',
+        'datagram',
+        'datagram, stream-per-packet',
+        'Bearer x',
+        '0'.repeat(300),
+      ),
+      fc
+        .tuple(
+          fc.constantFrom('*', '10.0.0.1', '%3A%3A', 'fd00%3A%3A%2F64', 'a.example', '%ff', '10.0.0.0%2F33', ''),
+          text,
+        )
+        .map(([target, protocol]) => `/.well-known/masque/ip/${target}/${protocol}/`),
+    )
+    const names = [
+      ...CONNECT_IP.map(([name]) => name),
+      'host',
+      'content-length',
+      'te',
+      ENCAPSULATION_HEADER,
+      'X',
+      'cookie',
+    ]
+    const change = fc.tuple(fc.constantFrom(...names), value, fc.constantFrom('replace', 'add', 'remove'))
+    const request = fc.array(change, { maxLength: 3 }).map(changes => {
+      let headers: Header[] = CONNECT_IP
+      for (const [name, changed, how] of changes) {
+        if (how !== 'add') headers = headers.filter(header => header[0] !== name)
+        if (how !== 'remove') headers = [...headers, [name, changed]]
+      }
+      return headers
+    })
+    let peer = proxy()
+    let streamId = 0
+    await fc.assert(
+      fc.asyncProperty(request, async headers => {
+        peer.transport.onStreamData(streamId, headersFrame(headers), false)
+        await settle()
+        expect(peer.internalErrors).to.deep.equal([])
+        const answers = peer.quic.sent.filter(sent => sent.streamId === streamId).length
+        const resets = peer.quic.commands.filter(command => command.startsWith(`reset ${streamId} `)).length
+        expect(answers + resets).to.be.greaterThan(0)
+        peer.transport.onStreamReset(streamId, 0x10c)
+        expect([peer.tunnels.size, peer.pools[4].used, peer.transport.h3.openRequests]).to.deep.equal([0, 0, 0])
+        streamId += 4
+        if (peer.transport.h3.closed) peer = proxy()
+      }),
+      { seed: 9484, numRuns: 300 },
+    )
   })
 })
