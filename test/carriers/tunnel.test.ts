@@ -22,7 +22,7 @@ const request = (...ids: number[]) =>
 const carry = (from: string, to: string) => encodeDatagramCapsule(packet(from, to))
 
 /** What happens at a client's tunnel when the capsule stream comes in these pieces, in order, in words. */
-function story(pieces: readonly Uint8Array[]): string[] {
+function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => void = () => {}): string[] {
   const heard: string[] = []
   const carrier: Carrier = {
     protocol: 'h3',
@@ -45,7 +45,10 @@ function story(pieces: readonly Uint8Array[]): string[] {
     openCarrier: () => carrier,
     owner: {
       onPacket: received => heard.push(`packet ${describePacket(received)}`),
-      onAddressesAssigned: list => heard.push(`assigned ${list.map(({ prefix }) => prefix).join()}`),
+      onAddressesAssigned: list => {
+        heard.push(`assigned ${list.map(({ prefix }) => prefix).join()}`)
+        onAssigned(tunnel)
+      },
       onAddressesRequested: list => heard.push(`requested ${list.map(({ requestId }) => requestId).join()}`),
       onRoutesAdvertised: list => heard.push(`routes ${list.map(describeRoute).join()}`),
       onMtu: () => heard.push('mtu'),
@@ -104,6 +107,12 @@ describe('a tunnel and the order of its capsules', () => {
       'closed',
     ])
     expect(heard).to.deep.equal(story([...stream].map(byte => Uint8Array.of(byte))))
+  })
+
+  it('CIP-36 is over with the capsule for which the tunnel was ended, whatever came with it', () => {
+    const stream = bytes(assign('10.0.0.2'), advertise('192.0.2.0/24'), request(1))
+    const heard = story([stream], tunnel => tunnel.abort(0x10c, 'we do not like it'))
+    expect(heard.map(text => text.split(' ')[0]).slice(0, -1)).to.deep.equal(['assigned', 'abort', 'closed'])
   })
 
   it('CIP-36 is the same however the bytes are cut into reads', () => {

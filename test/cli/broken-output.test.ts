@@ -73,7 +73,7 @@ describe('a command whose output goes nowhere', function () {
     return { child, address: { host: '127.0.0.1', port }, api, output: () => text }
   }
 
-  async function answersPings(proxy: Proxy): Promise<void> {
+  async function answersPings(proxy: Pick<Proxy, 'address'>): Promise<void> {
     const { client } = await connectClient(proxy)
     await ping(client, '10.89.0.1')
     await client.close()
@@ -102,6 +102,21 @@ describe('a command whose output goes nowhere', function () {
     await answersPings(proxy)
     proxy.child.kill('SIGTERM')
     expect(await ended(proxy.child)).to.equal(0)
+  })
+
+  it('AT-09 serves on when what it prints cannot be written, and ends in order', async function () {
+    if (!existsSync(FULL)) this.skip()
+    const child = start(process.execPath, [RUN, 'server', '-c', configuration], ['ignore', full(), 'pipe'])
+    let log = ''
+    child.stderr!.on('data', data => {
+      log += data
+    })
+    await until(() => /proxy is listening.*\n/.test(log) || child.exitCode !== null)
+    const port = Number(/"port":(\d+)/.exec(log)?.[1])
+    await answersPings({ address: { host: '127.0.0.1', port } })
+    child.kill('SIGTERM')
+    expect(await ended(child)).to.equal(0)
+    expect(log).to.not.match(/cannot be written/)
   })
 
   it('AT-21 ends in order, with a GOAWAY, when its terminal is closed', async () => {

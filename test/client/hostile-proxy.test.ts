@@ -5,6 +5,9 @@ import { ClientError } from '../../src/client/errors.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { decodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { CapsuleParser, CapsuleType } from '../../src/connect-ip/capsule.ts'
+import { describeDns, encodeDnsAssign } from '../../src/connect-ip/dns/dns-assign.ts'
+import { encodePref64 } from '../../src/connect-ip/dns/pref64.ts'
+import { NO_PARAMETERS } from '../../src/connect-ip/dns/service-parameters.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
 import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { encodeVarintFrame, FrameType } from '../../src/http3/frames.ts'
@@ -16,7 +19,7 @@ import { createLogger } from '../../src/log/logger.ts'
 import { ping as echoRequest, packet, TCP, UDP } from '../connect-ip/packets.ts'
 import { bytes, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, startHostileProxy } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, failure, newClient, ping, pingFailure } from '../support/loopback.ts'
+import { closeLoopback, connectClient, failure, newClient, ping, pingFailure, until } from '../support/loopback.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -242,5 +245,24 @@ describe('a client with a hostile proxy', () => {
     peers[0].send(3, bytes(...goaways))
     await ping(client, '10.0.0.1')
     expect(lines.filter(line => line.includes('GOAWAY'))).to.have.length(1)
+  })
+
+  it('CIP-40 whose DNS configuration and NAT64 prefixes change: each list takes the place of the one before', async () => {
+    const { address, peers } = await proxy()
+    const { client } = await connectClient({ address })
+    /** Up to a list of routes, by whose length the client is known to have heard it all. */
+    const tell = async (nameserver: string, prefix: string, routes: number) => {
+      const addresses = [IpPrefix.parse(nameserver).address]
+      const server = { priority: 1, addresses, authenticationName: '', parameters: NO_PARAMETERS }
+      const dns = encodeDnsAssign([{ nameservers: [server], internalDomains: ['corp.example'], searchDomains: [] }])
+      const list = Array.from({ length: routes }, (_, i) => IpPrefix.parse(`10.${2 * i}.0.0/16`).toRange())
+      const end = encodeRouteAdvertisement(list.map(range => ({ range, protocol: 0 })))
+      peers[0].h3.sendData(0, bytes(dns, encodePref64([IpPrefix.parse(prefix)]), end))
+      peers[0].flush()
+      await until(() => client.info.routes.length === routes)
+      return [...client.info.dns.map(describeDns), ...client.info.nat64Prefixes.map(String)]
+    }
+    expect(await tell('10.0.0.53', '64:ff9b::/96', 3)).to.deep.equal(['10.0.0.53 for corp.example', '64:ff9b::/96'])
+    expect(await tell('10.0.0.54', '2001:db8::/64', 4)).to.deep.equal(['10.0.0.54 for corp.example', '2001:db8::/64'])
   })
 })

@@ -200,6 +200,12 @@ describe('connect-ip/request', () => {
     )
   })
 
+  it('CIP-06 CIP-08 has capsule-protocol when it is "yes", and not otherwise (RFC 9297 §3.4)', () => {
+    expect(buildAcceptHeaders()).to.deep.include(['capsule-protocol', '?1'])
+    const no = buildRejectHeaders(RequestRejected.because('dns_error', 'no such name'), 'proxy.example')
+    expect(no.map(([name]) => name)).to.not.include('capsule-protocol')
+  })
+
   it('CIP-08 takes 2xx for success', () => {
     expect(checkResponse(buildAcceptHeaders())).to.deep.equal({ kind: 'accepted', status: 200 })
     expect(checkResponse([[':status', '299']])).to.deep.equal({ kind: 'accepted', status: 299 })

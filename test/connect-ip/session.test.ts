@@ -168,6 +168,20 @@ describe('connect-ip/session', () => {
       expect(proxy.peerAddresses).to.have.length(0)
     })
 
+    it('CIP-12 lets no packet pass, in either direction, from an address that was taken away', () => {
+      const client = session('client')
+      const proxy = session('proxy')
+      receive(client, proxy.advertiseRoutes(routesOf('192.0.2.0/24')))
+      const mayPass = () => [
+        client.checkOutbound(packet('10.0.0.2', '192.0.2.7'), false)?.reason,
+        proxy.checkInbound(packet('10.0.0.2', '192.0.2.7'))?.reason,
+      ]
+      receive(client, proxy.assignAddresses([assigned('10.0.0.2/32')]))
+      expect(mayPass()).to.deep.equal([undefined, undefined])
+      receive(client, proxy.assignAddresses([]))
+      expect(mayPass()).to.deep.equal(['source-policy', 'source-policy'])
+    })
+
     it('CIP-12 replaces the full list each time, and empties it', () => {
       const client = session('client')
       const proxy = session('proxy')

@@ -1,33 +1,15 @@
 import { expect } from 'chai'
 import { readRows, TABLE } from './conformance-table.ts'
-import { brokenLinks, filesBelow, read } from './repository.ts'
+import { brokenLinks } from './repository.ts'
+import { idsInTitles, REQUIREMENT } from './titles.ts'
 
 /** Rows that cannot have a test yet, because nothing of them is built. */
 const WITHOUT_TEST = ['CIP-10']
 const NOT_BUILT = 'later: carrier not built yet'
 
-const ID = /\b(?:CIP|H3|Q)-\d+\b/g
-
-/**
- * The ids in the titles of tests and suites that run: `it.skip` shows nothing. By file, as a path from the root. The programs
- * of foreign peers have their cases as data: any text that begins with an id is the name of one.
- */
-function idsInTitles(): Map<string, Set<string>> {
-  const title = /\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
-  const caseName = /(['"])((?:(?:CIP|H3|Q)-\d+ )+)/g
-  const suites = [...filesBelow('test', ['.test.ts', '.test.tsx']), ...filesBelow('interop', ['.interop.ts'])]
-  const programs = filesBelow('interop', ['.py', '.java'])
-  const idsOf = (file: string, pattern: RegExp) =>
-    new Set([...read(file).matchAll(pattern)].flatMap(match => match[2].match(ID) ?? []))
-  return new Map([
-    ...suites.map(file => [file, idsOf(file, title)] as const),
-    ...programs.map(file => [file, idsOf(file, caseName)] as const),
-  ])
-}
-
 describe('docs/conformance.md', () => {
   const rows = readRows()
-  const byFile = idsInTitles()
+  const byFile = idsInTitles(REQUIREMENT)
 
   it('has each requirement of RFC 9484, HTTP/3 and QUIC in one row, in order', () => {
     const ids = rows.map(row => row.id)

@@ -48,6 +48,14 @@ describe('HTTP Datagrams (RFC 9297 §2.1)', () => {
     expect(server.receiveDatagram(hex('00'))).to.deep.equal({ streamId: 0, payload: NOTHING })
   })
 
+  it('CIP-21 of several tunnels are each delivered to their own', () => {
+    const server = proxy()
+    for (const streamId of [4, 16]) server.receiveStream(streamId, headersFrame(CONNECT_IP), false)
+    for (const streamId of [16, 4, 0, 16]) {
+      expect(server.receiveDatagram(datagram(streamId, 7))).to.deep.equal({ streamId, payload: hex('07') })
+    }
+  })
+
   it('CIP-21 reach a client that has no response yet, and one that has', () => {
     const client = readyClient()
     expect(client.datagramsEnabled).to.equal(true)

@@ -197,6 +197,11 @@ describe('Extended CONNECT (RFC 9220, RFC 8441)', () => {
     expect(request(having(CONNECT_IP, ':protocol', ''))).to.contain(':protocol')
   })
 
+  it('CIP-06 is malformed with a Host field in the place of :authority, which would do for other requests', () => {
+    expect(request([...without(CONNECT_IP, ':authority'), ['host', 'proxy.example']])).to.contain(':authority')
+    expect(request([...without(GET, ':authority'), ['host', 'proxy.example']])).to.equal('')
+  })
+
   it('CIP-06 :protocol is malformed with another method', () => {
     expect(request(having(CONNECT_IP, ':method', 'GET'))).to.contain('only with CONNECT')
   })

@@ -84,7 +84,7 @@ describe('Request streams (RFC 9114 §4.1)', () => {
     expect(serverHears(bytes(message, frame(0x21)), true)).to.deep.equal([])
   })
 
-  it('H3-03 a tunnel carries DATA frames only: HEADERS is H3_FRAME_UNEXPECTED', () => {
+  it('CIP-09 H3-03 a tunnel carries DATA frames only: HEADERS is H3_FRAME_UNEXPECTED', () => {
     const request = bytes(headersFrame(CONNECT_IP), DATA)
     expect(serverHears(bytes(request, TRAILERS))).to.deep.equal(['connection H3_FRAME_UNEXPECTED'])
     const response = bytes(headersFrame(OK), TRAILERS)

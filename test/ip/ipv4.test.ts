@@ -94,7 +94,7 @@ describe('IPv4 header', () => {
     expect(validateIpv4(packet)).to.equal('IPv4 header checksum wrong')
   })
 
-  it('refuses other versions and impossible header lengths', () => {
+  it('CIP-30 refuses other versions and impossible header lengths', () => {
     const packet = encodeIpv4(example, new Uint8Array(4))
     packet[0] = 0x65
     expect(validateIpv4(packet)).to.equal('IPv4 version field is not 4')

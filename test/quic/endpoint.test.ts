@@ -333,7 +333,7 @@ describe('QUIC endpoint', () => {
       expect(server.endpoint.counters.rejected.version).to.equal(1)
     })
 
-    it('get no answer when they are too short to be worth one', async () => {
+    it('AT-12 get no answer when they are too short to be worth one', async () => {
       const server = await listen()
       const answers = await sendRaw(server.endpoint.local.port, [
         longHeader(0x1a2a3a4a, 1199),

@@ -8,9 +8,9 @@ import { failure, until } from '../support/loopback.ts'
 import { pretendArrival, sendFromPortZero } from '../support/odd-senders.ts'
 import { closeAll, connect, type Listening, listen } from '../support/quic-peer.ts'
 
-/** A Version Negotiation packet (RFC 9000 §17.2.1), padded to the size of an Initial. */
+/** A Version Negotiation packet (RFC 9000 §17.2.1), as large as an Initial: a header of 23 bytes and a list of 295 versions. */
 function versionNegotiation(): Uint8Array {
-  const packet = new Uint8Array(1200)
+  const packet = new Uint8Array(23 + 4 * 295)
   packet[0] = 0xc0
   packet[5] = 8
   packet[14] = 8
@@ -87,6 +87,19 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     const chain = Buffer.concat(Array(20).fill(tls.certificateChain))
     const server = await listen({ tls: { ...tls, certificateChain: chain } })
     await stillServes(server)
+  })
+
+  it('AT-12 an address that has answered may be sent any amount', async () => {
+    const server = await listen()
+    const client = await connect(server)
+    await client.recorder.until(() => client.recorder.established)
+    client.connection.streamSend(0, Uint8Array.of(1), true)
+    const { connection, recorder } = server.accepted[0]
+    await recorder.until(() => recorder.streams.get(0)?.fin)
+    connection.streamSend(0, new Uint8Array(100_000), true)
+    await client.recorder.until(() => client.recorder.streams.get(0)?.fin || server.endpoint.counters.withheld > 0)
+    expect(server.endpoint.counters.withheld).to.equal(0)
+    client.connection.close(0x100, '')
   })
 
   it('AT-12 no answer without a connection is larger than what it answers', async () => {

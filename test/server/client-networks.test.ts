@@ -78,6 +78,26 @@ describe('networks behind clients', () => {
     expect(table.size).to.equal(0)
   })
 
+  it('AT-04 what goes beyond the budget of all is not remembered either', () => {
+    const table = new ClientNetworks<string>({ perTunnel: 8, perIdentity: 8, inAll: 8 })
+    for (const name of ['a', 'b']) table.offer(name, undefined, oddRanges(0, 8))
+    table.withdraw('a')
+    expect(table.size).to.equal(0)
+  })
+
+  it('AT-04 a wide network between the many of others has no more pieces than there is room for', () => {
+    const single = (tunnel: number) => networks(...Array.from({ length: 8 }, (_, i) => `10.0.${tunnel}.${2 * i}`))
+    for (const [perIdentity, inAll] of [
+      [8, 1000],
+      [1000, 88],
+    ]) {
+      const table = new ClientNetworks<string>({ perTunnel: 8, perIdentity, inAll })
+      for (let i = 0; i < 10; i++) table.offer(`${i}`, undefined, single(i))
+      table.offer('wide', undefined, networks('10.0.0.0/16'))
+      expect(table.heldBy('wide')).to.have.length(8)
+    }
+  })
+
   it('AT-04 two that cut each other’s networks to pieces, again and again, get no more entries than their budgets', () => {
     const table = new ClientNetworks<string>({ perTunnel: 8, perIdentity: 20, inAll: 1000 })
     const all = networks('10.0.0.0/16')

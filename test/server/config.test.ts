@@ -334,6 +334,10 @@ describe('configuration schemas', () => {
       ])
     }
     expect(parse(withRoutes('192.168.0.0/16', 'fd00:91::/32')).tunnel.clientRoutes.length).to.equal(2)
+    const both = POOL.replace(' }', ', ipv6 = "fd00:89::/64" }')
+    expect(problems(withRoutes('fd00:89::/72').replace(POOL, both))).to.deep.equal([
+      'tunnel.client_routes[0]: found fd00:89::/72, which overlaps pool.ipv6 (fd00:89::/64); expected networks that are behind clients only',
+    ])
   })
 
   it('CIP-14 refuses more routes than one capsule holds, counted as they will be sent', () => {

@@ -1,9 +1,10 @@
 import { expect } from 'chai'
-import { encodeCapsule } from '../../src/connect-ip/capsule.ts'
-import { describeDns } from '../../src/connect-ip/dns/dns-assign.ts'
+import { CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
+import { DNS_ASSIGN, describeDns } from '../../src/connect-ip/dns/dns-assign.ts'
 import { encodePref64, PREF64 } from '../../src/connect-ip/dns/pref64.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { parseServerConfig } from '../../src/server/config.ts'
+import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
 
 const CONFIG = `
@@ -30,7 +31,10 @@ prefixes = ["64:ff9b::/96"]
 const { dns, nat64 } = parseServerConfig(CONFIG, { file: 'server.toml' })
 
 describe('DNS and NAT64 configuration through a tunnel', () => {
-  afterEach(closeLoopback)
+  afterEach(async () => {
+    await closeHostilePeers()
+    await closeLoopback()
+  })
 
   it('CIP-40 comes to the client with the tunnel, and is told in words', async () => {
     const { info } = await connectClient(await startServer({ dns, nat64 }))
@@ -39,6 +43,18 @@ describe('DNS and NAT64 configuration through a tunnel', () => {
       'dns.example (h3, dot) for all names',
     ])
     expect(info.nat64Prefixes.map(String)).to.deep.equal(['64:ff9b::/96'])
+  })
+
+  it('CIP-40 comes behind the routes, so that no query leaves outside of the tunnel', async () => {
+    const peer = await HostileClient.connect(await startServer({ dns, nat64 }))
+    const parser = new CapsuleParser({}, [DNS_ASSIGN, PREF64])
+    const types: bigint[] = []
+    peer.onEvent = event => {
+      if (event.type === 'data') for (const { type } of parser.push(event.data)) types.push(type)
+    }
+    await peer.openTunnel()
+    await until(() => types.includes(PREF64))
+    expect(types).to.deep.equal([CapsuleType.ADDRESS_ASSIGN, CapsuleType.ROUTE_ADVERTISEMENT, DNS_ASSIGN, PREF64])
   })
 
   it('CIP-40 is ignored by a client that does not accept it', async () => {

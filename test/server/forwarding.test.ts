@@ -95,6 +95,18 @@ describe('packets that may not pass', () => {
     expect((await ping(a.client, addressOf(b.info, 4), { hopCount: 2 })).hopCount).to.equal(63)
   })
 
+  it('CIP-29 a packet that a client forwards loses a hop there, and needs one; a packet of its own does not', async () => {
+    const { client, info } = await connectClient(await startServer())
+    const own = String(addressOf(info, 4))
+    const [forwarded, lastHop] = [5, 1].map(hops => packet(own, '10.90.0.1', { hops }))
+    expect(client.forwardPacket(forwarded)).to.equal(undefined)
+    expect(forwarded[8]).to.equal(4)
+    const timeExceeded = 11
+    expect(client.forwardPacket(lastHop)?.[20]).to.equal(timeExceeded)
+    const reply = client.ping('10.90.0.1', { hopCount: 1 })
+    expect((await reply).hopCount).to.equal(63)
+  })
+
   it('CIP-34 never end the tunnel, and are counted', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
@@ -237,6 +249,15 @@ describe('packets that may not pass', () => {
       expect(server.status()).to.include({ tunnels: 0, tunnelsTotal: 1 })
       expect(server.clients()).to.deep.equal([])
       expect(server.status().pools.map(pool => pool.used)).to.deep.equal([0, 0])
+    })
+
+    it('CIP-33 the proxy ends it for a client that asks for nothing, too', async () => {
+      const server = await startServer({ quic: { maxUdpPayload: 1200 } })
+      const peer = await HostileClient.connect(server)
+      const streamId = peer.h3.request(CONNECT_IP)
+      peer.flush()
+      expect(await peer.streamError(streamId)).to.equal('H3_REQUEST_CANCELLED')
+      await until(() => server.status().tunnels === 0)
     })
 
     it('CIP-33 nobody minds where the probe is off, or where packets travel on streams, or without IPv6', async () => {

@@ -21,13 +21,15 @@ describe('connections that nobody uses', () => {
 
   it('AT-10 a connection with a tunnel stays, and gets the same time again when its last tunnel has ended', async () => {
     const server = await startServer({ limits: { tunnelTimeoutMs: 300 } })
-    const { client } = await connectClient(server)
+    const peer = await HostileClient.connect(server, { quic: { keepAliveMs: 20 } })
+    const { streamId } = await peer.openTunnel()
     await new Promise(resolve => setTimeout(resolve, 400))
-    await ping(client, '10.90.0.1')
-    const down = new Promise(resolve => client.once('down', resolve))
-    client.session?.tunnel?.end()
-    await down
-    await until(() => server.status().connections === 0)
+    expect(peer.recorder.closed).to.equal(undefined)
+    // Unlike a client of ours, this one does not close the connection with its tunnel.
+    peer.sendData(streamId, new Uint8Array(0), true)
+    await until(() => server.status().tunnels === 0)
+    await peer.recorder.until(() => peer.recorder.closed)
+    expect(peer.recorder.closed?.reason).to.match(/there was no tunnel for 0\.3 s/)
   })
 
   it('AT-10 a newcomer finds room where an address is full of connections that are not in use', async () => {

@@ -20,6 +20,9 @@ describe('where a proxy listens', () => {
   it('AT-18 is refused in one sentence when the system does not let anybody listen there', async () => {
     const elsewhere = await failure(startServer({ listen: { host: '192.0.2.1', port: 0 } }), ListenError)
     expect(elsewhere.message).to.equal('UDP 192.0.2.1:0 is not an address of this machine: choose another listen.host')
+    // A link-local address without the link that it is on.
+    const nowhere = await failure(startServer({ listen: { host: 'fe80::1', port: 0 } }), ListenError)
+    expect(nowhere.message).to.match(/^UDP \[fe80::1\]:0 cannot be listened on: bind EINVAL/)
     const taken = await startServer()
     const error = await failure(startServer({ listen: taken.address }), ListenError)
     expect(error.message).to.match(/^UDP 127\.0\.0\.1:\d+ is already in use: stop the other server/)

@@ -78,6 +78,11 @@ describe('the names of a proxy', () => {
     expect(own(plain, strangers)).to.deep.equal([])
   })
 
+  it('H3-09 the common name is none, not even where there is no other (RFC 9525 §6.1)', async () => {
+    const { clients } = await testCertificates()
+    expect(own(readFileSync(clients.client.certificate), ['client'])).to.deep.equal([])
+  })
+
   it('H3-09 a wildcard stands for one whole label', () => {
     const names = ['a.example.org', 'A.Example.ORG:443', 'a.b.example.org', 'example.org', '.example.org', '192.0.2.7']
     expect(own(wildcard, names)).to.deep.equal(['a.example.org', 'A.Example.ORG:443', '192.0.2.7'])
