@@ -1,8 +1,8 @@
 /**
- * `npm run test:conformance-mutants`: does each row of docs/conformance.md have a test that would notice?
+ * `npm run test:conformance-mutants`: does each row of docs/conformance.md, and each attack, have a test that would notice?
  *
  * For each entry of mutants.ts, one line of the code that meets a row is changed in a scratch copy of the repository, and the tests whose
- * titles name that row are run there. At least one must fail. Arguments: ids of rows (all without).
+ * titles name that row are run there. At least one must fail, and none when nothing is changed. Arguments: ids of rows (all without).
  * The last line of output is `N passed, N failed`.
  */
 import { spawn } from 'node:child_process'
@@ -12,6 +12,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { Command } from 'commander'
+import { transform } from 'esbuild'
+import { filesBelow } from '../docs/repository.ts'
 import { ATTACK, idsInTitles, REQUIREMENT } from '../docs/titles.ts'
 import { type Mutant, mutate } from './mutant.ts'
 import { MUTANTS } from './mutants.ts'
@@ -31,7 +33,7 @@ interface Outcome {
 }
 
 const program = new Command('npm run test:conformance-mutants --')
-  .description('Does each row of docs/conformance.md have a test that would notice?')
+  .description('Does each row of docs/conformance.md, and each attack, have a test that would notice?')
   .argument('[row...]', 'ids of rows, CIP-14 for instance; all of them unless said otherwise')
   .parse()
 process.exitCode = await main(program.args)
@@ -44,7 +46,7 @@ async function main(wanted: readonly string[]): Promise<number> {
     )
     return 1
   }
-  const scratches = Array.from({ length: AT_A_TIME }, () => makeScratch())
+  const scratches = await Promise.all(Array.from({ length: AT_A_TIME }, () => makeScratch()))
   const stop = () => {
     for (const scratch of scratches) rmSync(scratch, { recursive: true, force: true })
   }
@@ -56,11 +58,19 @@ async function main(wanted: readonly string[]): Promise<number> {
   let failed = 0
   const work = mutants.values()
   const tests = testFiles()
+  /** By row: what its tests say before anything is changed. */
+  const before = new Map<string, Promise<Outcome>>()
   try {
     await Promise.all(
       scratches.map(async scratch => {
         for (const mutant of work) {
-          const verdict = await tryMutant(scratch, mutant, tests.get(mutant.row) ?? [])
+          const files = tests.get(mutant.row) ?? []
+          if (!before.has(mutant.row)) before.set(mutant.row, runTests(scratch, files, mutant.row))
+          const unchanged = await before.get(mutant.row)
+          const verdict =
+            unchanged?.noticed === false
+              ? await tryMutant(scratch, mutant, files)
+              : `the tests of the row fail as it is, too:\n${unchanged?.output}`
           if (verdict === undefined) passed++
           else failed++
           console.log(describe(mutant, verdict))
@@ -74,11 +84,23 @@ async function main(wanted: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-function makeScratch(): string {
+async function makeScratch(): Promise<string> {
   const scratch = mkdtempSync(join(tmpdir(), 'masque-conformance-'))
   for (const name of COPIED) cpSync(join(ROOT, name), join(scratch, name), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(scratch, 'node_modules'), 'dir')
+  const files = ['src', 'test', 'labs'].flatMap(folder => filesBelow(folder, ['.ts', '.tsx']))
+  await Promise.all(
+    files.map(async file =>
+      writeFileSync(join(scratch, file), await translate(file, readFileSync(join(ROOT, file), 'utf8'))),
+    ),
+  )
   return scratch
+}
+
+/** TypeScript to JavaScript. */
+async function translate(file: string, text: string): Promise<string> {
+  const { code } = await transform(text, { loader: file.endsWith('x') ? 'tsx' : 'ts', format: 'esm', target: 'esnext' })
+  return code
 }
 
 /** Test files by the id that a title in them names; `interop/` runs elsewhere. */
@@ -95,9 +117,11 @@ function testFiles(): Map<string, string[]> {
 /** Undefined when the row's tests notice; otherwise what is wrong. */
 async function tryMutant(scratch: string, mutant: Mutant, tests: readonly string[]): Promise<string | undefined> {
   if (tests.length === 0) return 'no test under test/ names the row'
+  const original = readFileSync(join(ROOT, 'src', mutant.file), 'utf8')
   const file = join(scratch, 'src', mutant.file)
-  const original = readFileSync(file, 'utf8')
-  writeFileSync(file, mutate(original, mutant))
+  const inScratch = readFileSync(file, 'utf8')
+  const mutated = mutate(original, mutant)
+  writeFileSync(file, /\.tsx?$/.test(file) ? await translate(file, mutated) : mutated)
   try {
     // The unit test of the same file mostly notices, and takes a fraction of the time that the others take to be loaded.
     const near = tests.filter(test => test === `test/${mutant.file.replace(/\.ts$/, '.test.ts')}`)
@@ -109,14 +133,12 @@ async function tryMutant(scratch: string, mutant: Mutant, tests: readonly string
     }
     return `not noticed by ${tests.join(', ')}`
   } finally {
-    writeFileSync(file, original)
+    writeFileSync(file, inScratch)
   }
 }
 
 async function runTests(folder: string, tests: readonly string[], id: string): Promise<Outcome> {
-  // `--bail`: one test that fails is enough. `--exit`: a mutant may leave a socket open.
-  const mocha = ['node_modules/mocha/bin/mocha.js', '--import=tsx', '--timeout=20000', '--bail', '--exit', '--grep', id]
-  const child = spawn(process.execPath, [...mocha, ...tests], {
+  const child = spawn(process.execPath, ['test/conformance-mutants/tests-of-a-row.mjs', id, ...tests], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },

@@ -1,0 +1,19 @@
+/**
+ * Runs the tests of one row, in a scratch copy whose TypeScript has been translated already: node tests-of-a-row.mjs ID FILE...
+ * Translating everything anew for each of some four hundred mutants would take most of the time.
+ */
+import { register } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import Mocha from 'mocha'
+
+register('./translated.mjs', import.meta.url)
+
+const [id, ...files] = process.argv.slice(2)
+// `bail`: one test that fails is enough.
+const mocha = new Mocha({ timeout: 20_000, bail: true, grep: id, reporter: 'spec', color: false })
+// Makes `describe` and `it` global. Mocha would load the files by `require`, which asks no hooks.
+mocha.suite.emit('pre-require', globalThis, '', mocha)
+for (const file of files) await import(pathToFileURL(resolve(file)).href)
+// A mutant may leave a socket open.
+mocha.run(failures => process.exit(failures === 0 ? 0 : 1))
