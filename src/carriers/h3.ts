@@ -175,6 +175,10 @@ export class H3Transport implements QuicHandler {
     return streamId
   }
 
+  ignoredBytes(length: number): { streamId: number; data: Uint8Array } | undefined {
+    return this.h3?.ignoredFrame(length)
+  }
+
   onClosed(reason: QuicCloseReason): void {
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()

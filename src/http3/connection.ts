@@ -377,6 +377,12 @@ export class H3Connection {
     return streamId
   }
 
+  /** A frame that the peer ignores, on the control stream (RFC 9114 §7.2.8), with a payload of so many bytes; undefined: too early. */
+  ignoredFrame(length: number): { streamId: number; data: Uint8Array } | undefined {
+    if (this.#controlStreamId < 0 || this.#closed) return undefined
+    return { streamId: this.#controlStreamId, data: encodeFrame(reservedId(0), new Uint8Array(length)) }
+  }
+
   /** Sends bytes on an extension stream. They are referenced, not copied. */
   sendRaw(streamId: number, data: Uint8Array, fin: boolean): void {
     this.#send(streamId, data, fin)

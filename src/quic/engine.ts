@@ -11,7 +11,7 @@ import { runAll } from '../net/run-all.ts'
 import { printable } from '../text/printable.ts'
 import { aroundDatagram } from './datagram-room.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
-import { PathMtuProbes } from './path-mtu-probe.ts'
+import { PathMtuProbes, type ProbeContent } from './path-mtu-probe.ts'
 import type {
   DatagramResult,
   QuicCloseReason,
@@ -467,7 +467,7 @@ export class QuicheConnection implements QuicConnection {
     this.established = true
     const max = Math.min(this.#maxUdpPayload, this.#native.maxSendUdpPayloadSize())
     const search = new PathMtuSearch({ max, now: performance.now() })
-    this.#pathMtu = new PathMtuProbes(this.#native, search, () => this.#openProbeStream())
+    this.#pathMtu = new PathMtuProbes(this.#native, search, length => this.#probeContent(length))
     this.#updateMaxDatagramLength()
     // Asking for the statistics is slow; they are needed only where datagrams were not negotiated as we expect.
     this.#peerMaxDatagramFrameSize =
@@ -548,8 +548,24 @@ export class QuicheConnection implements QuicConnection {
     return this.#pathMtu?.search.size ?? BASE_UDP_PAYLOAD
   }
 
-  #openProbeStream(): number | undefined {
-    return this.canOpenStream('uni') ? this.handler.openProbeStream?.() : undefined
+  #probeContent(length: number): ProbeContent | undefined {
+    if (this.canOpenStream('uni')) {
+      const streamId = this.handler.openProbeStream?.()
+      return streamId === undefined ? undefined : { streamId, data: new Uint8Array(length), ends: true }
+    }
+    const ignored = this.handler.ignoredBytes?.(length)
+    // A part of them would be taken for something else.
+    if (ignored === undefined || !this.#takesWhole(ignored.streamId, ignored.data.length)) return undefined
+    return { ...ignored, ends: false }
+  }
+
+  #takesWhole(streamId: number, length: number): boolean {
+    try {
+      return this.#native.streamCapacity(streamId) >= length
+    } catch {
+      // Not opened yet, stopped, or over.
+      return false
+    }
   }
 
   /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */

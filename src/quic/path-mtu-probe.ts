@@ -9,6 +9,17 @@
  *   the stream's data was sent again after a loss           the probe was lost, and something after it arrived
  *   neither, for long                                       the path carries nothing now: no information
  *
+ * A peer may grant no stream for this. Then the probe is full of bytes that are ignored on a stream that stays open, and so is
+ * never forgotten. What tells of it is quiche's timer: while anything is under way that has to be acknowledged, it rings
+ * after a few round trips; when there is nothing, only at the idle timeout. So:
+ *
+ *   nothing is under way, and nothing was lost or sent again     the probe was acknowledged
+ *
+ * When packets that were taken for lost are acknowledged after all, quiche 0.18 reckons with less under way than there is. So
+ * such a probe waits until nothing was lost for some round trips.
+ *
+ * A tunnel that is never quiet learns nothing in this way, and tries again.
+ *
  * What does not fit into the probe any more, a few bytes, leaves in a small packet behind it. Its acknowledgement is what
  * shows the loss of the probe, a round trip later.
  */
@@ -43,8 +54,24 @@ const SMALL_PACKET = 300
 /** A probe's stream may still be reported when the probe is over; of so many one remembers whose they were. */
 const REMEMBERED_STREAMS = 16
 
+/** With a timer that rings later than this, in ms and in round trips, nothing is under way: a first probe timeout is earlier. */
+const NOTHING_UNDER_WAY_MS = 2000
+const NOTHING_UNDER_WAY_ROUND_TRIPS = 20
+
+/** How long after a loss its late acknowledgement may come, in ms and in round trips. */
+const LATE_MS = 20
+const LATE_ROUND_TRIPS = 4
+
+/** What a probe is made of. `ends`: the stream is the probe's own, and ends with it. */
+export interface ProbeContent {
+  readonly streamId: number
+  readonly data: Uint8Array
+  readonly ends: boolean
+}
+
 interface Probe {
   readonly streamId: number
+  readonly ends: boolean
   readonly size: number
   readonly sentAt: number
   /** When nothing is to be expected any more. */
@@ -52,25 +79,29 @@ interface Probe {
   /** The connection's counters when it was sent. */
   readonly retransmitted: number
   readonly lost: number
+  readonly retrans: number
 }
 
 export class PathMtuProbes {
   readonly search: PathMtuSearch
   readonly #native: NativeConnection
-  readonly #openStream: () => number | undefined
+  readonly #content: (length: number) => ProbeContent | undefined
   #probe: Probe | undefined
   /** Streams whose end does not interest the application. */
   readonly #streams = new Set<number>()
   #lastBulkAt = Number.NEGATIVE_INFINITY
+  /** How many packets were lost when that was last looked at, and when it was first seen. */
+  #lost = 0
+  #lastLossAt = Number.NEGATIVE_INFINITY
   #nextLook = 0
   /** The connection's counters at the last look. */
   #seen = { lost: 0, lostBytes: 0, sent: 0, sentBytes: 0, waiting: false }
 
-  /** `openStream`: a new stream that the peer ignores; undefined when there can be none now. */
-  constructor(native: NativeConnection, search: PathMtuSearch, openStream: () => number | undefined) {
+  /** `content`: at least so many bytes that the peer ignores; undefined when there can be none now. */
+  constructor(native: NativeConnection, search: PathMtuSearch, content: (length: number) => ProbeContent | undefined) {
     this.#native = native
     this.search = search
-    this.#openStream = openStream
+    this.#content = content
   }
 
   /** When `send` or `judge` wants to be called, in ms; undefined: not because of time. */
@@ -97,23 +128,30 @@ export class PathMtuProbes {
     if (this.#probe !== undefined) return null
     const size = this.search.nextProbe(now)
     if (size === undefined) return null
-    const streamId = this.#openStream()
-    if (streamId === undefined) {
+    const content = this.#content(size)
+    if (content === undefined) {
       this.search.onProbeVoid(now)
       return null
     }
-    this.#remember(streamId)
-    const { streamRetransBytes, lost } = this.#native.stats()
-    const written = this.#native.streamSend(streamId, new Uint8Array(size), true)
-    const sent = written === size ? this.#native.send(buffer.subarray(0, size)) : null
+    const { streamId, data, ends } = content
+    const { streamRetransBytes, lost, retrans } = this.#native.stats()
+    this.#noteLoss(lost, now)
+    const quietAt = this.#lastLossAt + Math.max(LATE_MS, LATE_ROUND_TRIPS * this.#roundTripMs())
+    if (!ends && now < quietAt) {
+      this.search.postpone(quietAt)
+      return null
+    }
+    if (ends) this.#remember(streamId)
+    const written = this.#native.streamSend(streamId, data, ends)
+    const sent = written === data.length ? this.#native.send(buffer.subarray(0, size)) : null
     if (sent === null || sent[0] !== size) {
       // Flow control or congestion left no room. What is kept of the stream must not leave in a smaller packet.
-      this.#end(streamId)
+      if (ends) this.#end(streamId)
       this.search.onProbeVoid(now)
       return sent
     }
     const deadline = now + Math.max(PATIENCE_MS, PATIENCE_ROUND_TRIPS * this.#roundTripMs())
-    this.#probe = { streamId, size, sentAt: now, deadline, retransmitted: streamRetransBytes, lost }
+    this.#probe = { streamId, ends, size, sentAt: now, deadline, retransmitted: streamRetransBytes, lost, retrans }
     return sent
   }
 
@@ -125,8 +163,9 @@ export class PathMtuProbes {
     const probe = this.#probe
     if (probe === undefined) return this.#lookForBlackHole(now, waiting)
     const stats = this.#native.stats()
+    this.#noteLoss(stats.lost, now)
     const resent = stats.streamRetransBytes - probe.retransmitted
-    const arrived = this.#isOver(probe.streamId)
+    const arrived = probe.ends ? this.#isOver(probe.streamId) : this.#isAllAcknowledged(probe, stats)
     const before = this.search.size
     const settledBefore = this.search.settled
     if (arrived && resent === 0) this.search.onProbeAcked(now)
@@ -136,7 +175,7 @@ export class PathMtuProbes {
     } else if (arrived || now >= probe.deadline) this.search.onProbeVoid(now)
     else return false
     this.#probe = undefined
-    this.#end(probe.streamId)
+    if (probe.ends) this.#end(probe.streamId)
     // That a probe was lost is no suspicion.
     this.#see(stats, waiting)
     return this.search.size !== before || this.search.settled !== settledBefore
@@ -175,6 +214,18 @@ export class PathMtuProbes {
     } catch {
       return true
     }
+  }
+
+  #noteLoss(lost: number, now: number): void {
+    if (lost !== this.#lost) this.#lastLossAt = now
+    this.#lost = lost
+  }
+
+  /** All packets since the probe were acknowledged, and so was it: nothing was lost, sent again, or is still under way. */
+  #isAllAcknowledged(probe: Probe, { lost, retrans }: ReturnType<NativeConnection['stats']>): boolean {
+    if (lost !== probe.lost || retrans !== probe.retrans) return false
+    const far = Math.max(NOTHING_UNDER_WAY_MS, NOTHING_UNDER_WAY_ROUND_TRIPS * this.#roundTripMs())
+    return (this.#native.timeout() ?? 0) > far
   }
 
   /** No other stream had much under way, so that what was sent again was the probe's. */

@@ -115,6 +115,11 @@ export class PathMtuSearch {
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
   }
 
+  /** The probe that is due can only be sent later, in ms. */
+  postpone(until: number): void {
+    this.#dueAt = until
+  }
+
   /** Packets larger than the base were lost, or the path has changed: is this a black hole (RFC 8899 §4.3)? */
   suspect(now: number): void {
     if (this.#state !== 'complete' || this.#size === this.#base) return

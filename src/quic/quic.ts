@@ -94,6 +94,11 @@ export interface QuicHandler {
    * id, after perhaps sending what its content has to begin with. Without this the path's MTU is not searched for.
    */
   openProbeStream?(): number | undefined
+  /**
+   * Where the peer grants no stream for that: `length` bytes or a few more that its application ignores, for a stream that is
+   * open. They are sent whole, right now, or not at all.
+   */
+  ignoredBytes?(length: number): { streamId: number; data: Uint8Array } | undefined
   /** The last call; nothing else follows. */
   onClosed(reason: QuicCloseReason): void
 }

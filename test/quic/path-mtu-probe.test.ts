@@ -69,7 +69,28 @@ describe('the path MTU of a connection', () => {
     await Promise.all([fallBack(1), fallBack(50)])
   })
 
-  it('Q-01 stays at 1200 bytes towards a peer that grants no stream for a probe', async () => {
+  for (const largest of [1200, 1313, 65_535]) {
+    it(`Q-01 is found on a stream that stays open, where the peer grants none for probes: ${largest}`, async () => {
+      const server = await listen({ settings: { maxStreamsUni: 0 } })
+      const relay = await openRelay(server.endpoint.local, largest)
+      const { connection, recorder } = await connect(server, { remote: relay.local })
+      recorder.ignoredBytes = length => ({ streamId: 0, data: new Uint8Array(length + 3).fill(7) })
+      await recorder.until(() => recorder.established)
+      connection.streamSend(0, Uint8Array.of(7), false)
+      await recorder.until(() => connection.pathMtuSettled)
+      expect(connection.maxDatagramLength).to.equal(Math.min(largest, 1400) - AROUND)
+      // Whatever was lost on the way, the stream goes on.
+      connection.streamSend(0, Uint8Array.of(8), true)
+      const { streams } = server.accepted[0].recorder
+      await server.accepted[0].recorder.until(() => streams.get(0)?.fin)
+      const bytes = [...(streams.get(0)?.bytes ?? [])]
+      expect(bytes.lastIndexOf(7)).to.equal(bytes.indexOf(8) - 1)
+      expect(bytes.length).to.equal(bytes.indexOf(8) + 1)
+      connection.close(0x100, '')
+    })
+  }
+
+  it('Q-01 stays at 1200 bytes towards a peer that takes nothing for a probe', async () => {
     const server = await listen({ settings: { maxStreamsUni: 0 } })
     const { connection, recorder } = await connect(server)
     recorder.openProbeStream = () => {

@@ -1,3 +1,4 @@
+import { type Connection, quiche } from '@matrixai/quic/native/index.js'
 import { expect } from 'chai'
 import type { ClientError } from '../../src/client/errors.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
@@ -48,6 +49,23 @@ describe('a path on which large packets are lost', () => {
     ).to.match(/does not carry 1280 bytes/)
     await nobodyLooks.client.connect()
     await ping(nobodyLooks.client, 'fd00:90::1')
+  })
+
+  it('Q-01 CIP-33 has its MTU found where the peer grants no streams beyond those that HTTP/3 needs', async () => {
+    // quiche, at the other end, would grant another one for each that is over.
+    const connection = (quiche.Connection as unknown as { prototype: Connection }).prototype
+    const { peerStreamsLeftUni } = connection
+    connection.peerStreamsLeftUni = () => 0
+    try {
+      const server = await startServer()
+      const relay = await openRelay(server.address, 1320)
+      const { client } = await connectClient(server, { proxy: { address: relay.local } })
+      await until(() => client.info.mtu === 1286 && server.clients()[0].mtu === 1286)
+      await ping(client, 'fd00:90::1', { size: 1280 - 40 - 8 })
+      await until(() => server.clients()[0].linkProbe === 'ok')
+    } finally {
+      connection.peerStreamsLeftUni = peerStreamsLeftUni
+    }
   })
 
   it('CIP-33 ends a tunnel of IPv4 when IPv6 comes to it later: the client’s end', async () => {

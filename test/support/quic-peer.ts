@@ -20,6 +20,8 @@ export class Recorder implements QuicHandler {
   onDatagramArrived: ((data: Uint8Array) => void) | undefined
   /** Makes the connection search for the path's MTU, on streams that the other end has to ignore. */
   openProbeStream: (() => number) | undefined
+  /** As that, on a stream that is open already. */
+  ignoredBytes: QuicHandler['ignoredBytes']
   onData: ((streamId: number, data: Uint8Array, fin: boolean) => void) | undefined
   #waiting: { condition: () => unknown; resolve: () => void }[] = []
 
