@@ -7,12 +7,30 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { testCertificates } from './certificates.ts'
 
 export const SERVER_ADDRESS = '10.199.2.1'
 
 const CHILD = fileURLToPath(new URL('./narrow-network-child.ts', import.meta.url))
+/** Inside of the repository, so that a script there finds the packages. */
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
+
+let bundle: string | undefined
+
+/** The children as one script: each of them starts in a fraction of the time that its sources, file by file, would take. */
+function bundledChild(): string {
+  if (bundle !== undefined) return bundle
+  mkdirSync(CACHE, { recursive: true })
+  const folder = mkdtempSync(`${CACHE}narrow-network-`)
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const outfile = `${folder}/child.mjs`
+  buildSync({ entryPoints: [CHILD], outfile, bundle: true, format: 'esm', platform: 'node', packages: 'external' })
+  bundle = outfile
+  return bundle
+}
 
 /** Prefix of a command whose namespaces are its own. */
 const UNSHARE = ['unshare', '-U', '-r', '-n', '-m', '-p', '-f', '--kill-child']
@@ -71,7 +89,7 @@ export async function runInNarrowNetwork(options: {
   families: ('ipv4' | 'ipv6')[]
   packets: number[]
 }): Promise<NarrowNetworkReport> {
-  const node = `${process.execPath} --import=tsx ${CHILD}`
+  const node = `${process.execPath} ${bundledChild()}`
   const script = `${PRELUDE}
     MTU=${options.mtu}${options.kind === 'router' ? ROUTERS : BRIDGE}
     exec 3> >(exec ip netns exec server ${node} server ${options.families.join(',')})
