@@ -171,6 +171,15 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     connection.close(0x100, '')
   })
 
+  it('while 64 handshakes are unfinished, who comes next has to prove its address', async () => {
+    const { local, counters } = (await listen({ retry: 'auto' })).endpoint
+    for (let port = 1001; port <= 1065; port++) {
+      const from = { host: '127.0.0.1', port }
+      pretendArrival(loneInitial(from, local), from, local.port)
+    }
+    expect(counters).to.include({ accepted: 64, retried: 1, faults: 0 })
+  })
+
   it('AT-21 a Version Negotiation packet is not answered with another', async () => {
     const server = await listen()
     const { socket, heard } = await open()

@@ -1,0 +1,92 @@
+import { expect } from 'chai'
+import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
+import { DEFAULT_CAPSULE_LIMITS } from '../../src/connect-ip/capsule.ts'
+import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/connection.ts'
+import { maxEncodedLength } from '../../src/http3/qpack/decoder.ts'
+import { NAT_IDLE_MS, NAT_MAX_MAPPINGS } from '../../src/link/nat-table.ts'
+import { DELAY_LIMIT_PACKETS } from '../../src/link/profile.ts'
+import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
+import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
+import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
+import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
+import { CLIENT_NETWORK_LIMITS } from '../../src/server/client-networks.ts'
+import { defaultServerConfig } from '../../src/server/config.ts'
+import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
+import { read } from './repository.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const quic = DEFAULT_QUIC_SETTINGS
+const { limits } = defaultServerConfig({ tls: { certificate: '', key: '' } })
+const grouped = (number: number): string => String(number).replace(/(?=\d{3}$)/, ' ')
+
+/** By the beginning of a row of the table: how its second cell has to begin. */
+const EXPECTED: [row: string, bound: string][] = [
+  [
+    'QUIC connections; from one address',
+    `\`limits.max_connections\` ${limits.maxConnections}; \`limits.max_connections_per_address\` ${limits.maxConnectionsPerAddress}`,
+  ],
+  ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],
+  ['a connection on which nothing arrives', `\`quic.idle_timeout_ms\` ${quic.idleTimeoutMs / 1000} s`],
+  ['streams open at once', `${quic.maxStreamsBidi} bidirectional, ${quic.maxStreamsUni} unidirectional`],
+  [
+    'unread stream data',
+    `${quic.streamWindow / KIB} KiB; ${quic.connectionWindow / KIB} KiB; both growing to ${quic.maxConnectionWindow / KIB} KiB`,
+  ],
+  ['QUIC datagrams that wait', `\`quic.datagram_queue\` ${quic.datagramQueue}`],
+  ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
+  [
+    'field section, as decoded',
+    `${DEFAULT_MAX_FIELD_SECTION_SIZE / KIB} KiB; ${grouped(maxEncodedLength(DEFAULT_MAX_FIELD_SECTION_SIZE))} bytes;`,
+  ],
+  [
+    'datagrams held for a stream that is not known yet',
+    `${DEFAULT_LIMITS.maxHeldDatagrams}, and ${DEFAULT_LIMITS.maxHeldDatagramBytes / KIB} KiB`,
+  ],
+  [
+    'control capsule; DATAGRAM capsule',
+    `${DEFAULT_CAPSULE_LIMITS.maxControlLength / KIB} KiB; 64 KiB and a context id`,
+  ],
+  ['entries of one capsule', `${DEFAULT_MAX_ENTRIES}`],
+  [
+    'networks behind clients',
+    `${CLIENT_NETWORK_LIMITS.perTunnel}; ${CLIENT_NETWORK_LIMITS.perIdentity}; ${CLIENT_NETWORK_LIMITS.inAll} ranges`,
+  ],
+  [
+    'requests that wait for an answer',
+    `${BUDGET_LIMITS.pendingRequests.each}; ${BUDGET_LIMITS.pendingRequests.inAll};`,
+  ],
+  [
+    'capsules sent ahead of the answer',
+    `64 KiB; ${BUDGET_LIMITS.capsulesAhead.each / KIB} KiB; ${BUDGET_LIMITS.capsulesAhead.inAll / MIB} MiB`,
+  ],
+  [
+    'identities whose last addresses are remembered',
+    `${ADDRESS_MEMORY_LIMITS.identities}; ${ADDRESS_MEMORY_LIMITS.addressesEach}`,
+  ],
+  ['looking up a name', `5 s; ${LOOKUP_LIMITS.each}; ${LOOKUP_LIMITS.inAll}`],
+  [
+    'datagrams on the emulator’s link',
+    `${grouped(DELAY_LIMIT_PACKETS)}; ${NAT_MAX_MAPPINGS}; ${NAT_IDLE_MS / 60_000} min`,
+  ],
+  [
+    'log lines that peers cause',
+    `${LINES.all.perSecond} a second, bursts of ${LINES.all.burst}; ${LINES.address.perSecond}, ${LINES.address.burst}; ` +
+      `${LINES.connection.perSecond}, ${LINES.connection.burst}; ${MAX_TEXT} characters`,
+  ],
+]
+
+describe('the bounds in docs/security.md', () => {
+  const rows = read('docs/security.md')
+    .split('\n')
+    .filter(line => line.startsWith('| '))
+    .map(line => line.split('|').map(cell => cell.trim().replaceAll("'", '’')))
+
+  for (const [name, bound] of EXPECTED) {
+    it(`are those of the program: ${name}`, () => {
+      const found = rows.filter(([, what]) => what.startsWith(name)).map(([, , value]) => value)
+      expect(found).to.have.length(1)
+      expect(found[0].slice(0, bound.length)).to.equal(bound)
+    })
+  }
+})
