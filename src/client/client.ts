@@ -128,9 +128,8 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   #checkLink(session: Session): void {
-    if (session !== this.#session || !session.open) return
     try {
-      this.#linkCheck?.check()
+      if (session === this.#session && session.open) this.#linkCheck?.check()
     } catch (error) {
       session.failed(error)
     }
