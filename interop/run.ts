@@ -20,6 +20,7 @@ const TEST_TIMEOUT_MS = 20_000
 const LINGER_MS = 5000
 
 const options = new Command('npm run test:interop --')
+  .description('Lets our client and our proxy speak with implementations that no one here wrote.')
   .option('--write', 'write docs/interop.md')
   .option('--only <peer>', `try one peer only: ${PEERS.map(({ name }) => name).join(', ')}`)
   .option('--grep <text>', 'run the cases whose titles contain it')

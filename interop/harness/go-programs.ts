@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { scratchFolder } from '../../test/support/scratch.ts'
 import { lastWord, Unavailable } from './skip.ts'
 import { runTool } from './tool.ts'
 
@@ -74,7 +74,7 @@ export interface Certificates {
 
 /** Writes certificates into a new temporary directory; `clientName` is the common name in the client's. */
 export async function makeCertificates(clientName: string): Promise<Certificates> {
-  const directory = await mkdtemp(join(tmpdir(), 'masque-interop-'))
+  const directory = scratchFolder('masque-interop-')
   await promisify(execFile)(goProgram('certificates'), ['-out', directory, '-client', clientName])
   const pair = (name: string) => ({
     certificate: join(directory, `${name}.pem`),

@@ -3,9 +3,9 @@
 import { LinkEmulator } from './emulator.ts'
 import type { ChildAnswer, ChildOrder } from './emulator-process.ts'
 
-// Ctrl-C in a terminal goes to every process; the parent decides, because it still wants the counters.
-process.on('SIGINT', () => {})
-process.on('SIGHUP', () => {})
+// Ctrl-C in a terminal goes to every process, as does what a supervisor sends to a whole group; the parent decides, because it
+// still wants the counters.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
 // The parent has gone, however that came about: nothing may stay behind.
 process.on('disconnect', () => process.exit(0))
 

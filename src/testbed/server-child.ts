@@ -120,7 +120,8 @@ async function answer(request: Request): Promise<void> {
 
 process.on('message', message => void answer(message as Request))
 process.on('disconnect', () => process.exit(0))
-// Ctrl-C reaches every process of the terminal's group. It is for the parent to say what ends, and in which order.
-process.on('SIGINT', () => {})
+// Ctrl-C and the closing of a terminal reach every process of its group, and so does what a supervisor sends. It is for the parent to
+// say what ends, and in which order.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
 // Ready.
 process.send?.({ id: 0, result: null } satisfies Answer)

@@ -6,8 +6,7 @@
  * The last line of output is `N passed, N failed`.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
@@ -15,6 +14,7 @@ import { Command } from 'commander'
 import { transform } from 'esbuild'
 import { filesBelow } from '../docs/repository.ts'
 import { ATTACK, idsInTitles, REQUIREMENT } from '../docs/titles.ts'
+import { ended, scratchFolder } from '../support/scratch.ts'
 import { type Mutant, mutate } from './mutant.ts'
 import { MUTANTS } from './mutants.ts'
 
@@ -47,45 +47,34 @@ async function main(wanted: readonly string[]): Promise<number> {
     return 1
   }
   const scratches = await Promise.all(Array.from({ length: AT_A_TIME }, () => makeScratch()))
-  const stop = () => {
-    for (const scratch of scratches) rmSync(scratch, { recursive: true, force: true })
-  }
-  process.once('SIGINT', () => {
-    stop()
-    process.exit(130)
-  })
   let passed = 0
   let failed = 0
   const work = mutants.values()
   const tests = testFiles()
   /** By row: what its tests say before anything is changed. */
   const before = new Map<string, Promise<Outcome>>()
-  try {
-    await Promise.all(
-      scratches.map(async scratch => {
-        for (const mutant of work) {
-          const files = tests.get(mutant.row) ?? []
-          if (!before.has(mutant.row)) before.set(mutant.row, runTests(scratch, files, mutant.row))
-          const unchanged = await before.get(mutant.row)
-          const verdict =
-            unchanged?.noticed === false
-              ? await tryMutant(scratch, mutant, files)
-              : `the tests of the row fail as it is, too:\n${unchanged?.output}`
-          if (verdict === undefined) passed++
-          else failed++
-          console.log(describe(mutant, verdict))
-        }
-      }),
-    )
-  } finally {
-    stop()
-  }
+  await Promise.all(
+    scratches.map(async scratch => {
+      for (const mutant of work) {
+        const files = tests.get(mutant.row) ?? []
+        if (!before.has(mutant.row)) before.set(mutant.row, runTests(scratch, files, mutant.row))
+        const unchanged = await before.get(mutant.row)
+        const verdict =
+          unchanged?.noticed === false
+            ? await tryMutant(scratch, mutant, files)
+            : `the tests of the row fail as it is, too:\n${unchanged?.output}`
+        if (verdict === undefined) passed++
+        else failed++
+        console.log(describe(mutant, verdict))
+      }
+    }),
+  )
   console.log(`\n${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
 
 async function makeScratch(): Promise<string> {
-  const scratch = mkdtempSync(join(tmpdir(), 'masque-conformance-'))
+  const scratch = scratchFolder('masque-conformance-')
   for (const name of COPIED) cpSync(join(ROOT, name), join(scratch, name), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(scratch, 'node_modules'), 'dir')
   const files = ['src', 'test', 'labs'].flatMap(folder => filesBelow(folder, ['.ts', '.tsx']))
@@ -146,9 +135,7 @@ async function runTests(folder: string, tests: readonly string[], id: string): P
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))
   const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
-  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(resolve =>
-    child.once('close', (...ended) => resolve(ended)),
-  )
+  const [status, signal] = await ended(child)
   clearTimeout(timer)
   const ran = /^ +\d+ (?:passing|failing)/m.test(output)
   // A process that ended in the middle, or did not end at all, has noticed too.

@@ -280,6 +280,13 @@ describe('the link emulator', () => {
       expect(await link.counters().catch(error => error.name)).to.equal('EmulatorError')
     })
 
+    it('leaves it to its parent what ends it, and still has the counters when a signal went to the whole group', async () => {
+      const link = await startEmulatorProcess({ profile: profileOf(), seed: '1', to: { host: '127.0.0.1', port: 1 } })
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(link.pid ?? 0, signal)
+      expect((await link.counters()).up[0]).to.include({ offered: 0 })
+      await link.close()
+    })
+
     it('passes on why it cannot start, and says so when it dies', async () => {
       const taken = await open()
       const options = { profile: profileOf(), seed: '1', to: { host: '127.0.0.1', port: 1 } }

@@ -2,11 +2,11 @@
 // supported. Downloads them from the package registry, into a temporary folder.
 // The last line of output is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { ended, scratchFolder } from '../support/scratch.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const VERSIONS = ['20', '22', '24', '25', '26']
@@ -57,15 +57,11 @@ const { only } = new Command('npm run test:nodes --')
   .parse()
   .opts<{ only?: string }>()
 
-const folder = mkdtempSync(join(tmpdir(), 'masque-nodes-'))
+const folder = scratchFolder('masque-nodes-')
 let passed = 0
 let failed = 0
 let skipped = 0
-try {
-  for (const version of VERSIONS) if (only === undefined || only === version) await tryVersion(version)
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+for (const version of VERSIONS) if (only === undefined || only === version) await tryVersion(version)
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 process.exitCode = failed > 0 ? 1 : 0
 
@@ -125,6 +121,6 @@ function run(file: string, args: string[], timeout: number): Promise<{ status: n
       })
     }
     child.on('error', error => resolve({ status: null, output: error.message }))
-    child.on('close', status => resolve({ status, output }))
+    ended(child).then(([status]) => resolve({ status, output }))
   })
 }
