@@ -17,6 +17,18 @@ describe('a path on which large packets are lost', () => {
     await closeHostilePeers()
   })
 
+  it('CIP-33 ends a tunnel for whoever begins to listen when it is up', async () => {
+    const server = await startServer({ tunnel: { linkProbe: 'off' } })
+    const client = await newClient(server)
+    // Which a configuration refuses to say: as on a path that carries no more, without the search for that.
+    client.config.quic.maxUdpPayload = 1250
+    await client.connect()
+    const down = await new Promise<ClientError>(resolve => client.once('down', resolve))
+    expect(down.message).to.match(/its MTU is 12[0-9]{2}, because of the path or of quic\.max_udp_payload/)
+    const failure = await client.ping('10.90.0.1').catch(error => error)
+    expect(failure.message).to.equal('ping 10.90.0.1: there is no tunnel at the moment')
+  })
+
   // The probe's patience is seven seconds and more, so all of this happens at the same time.
   it('CIP-33 ends the tunnel, whichever end looks, and is tolerated where neither does', async function () {
     this.timeout(40_000)
