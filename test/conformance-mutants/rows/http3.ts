@@ -66,13 +66,6 @@ export const HTTP3_MUTANTS: readonly Mutant[] = [
     replace: 'if (false as boolean) {',
   },
   {
-    row: 'H3-01',
-    file: 'http3/connection.ts',
-    why: 'a server may open bidirectional streams',
-    find: '    if (!isClientInitiated(streamId)) {\n',
-    replace: '    if (false as boolean) {\n',
-  },
-  {
     row: 'H3-02',
     file: 'http3/settings.ts',
     why: 'settings of HTTP/2 pass',
