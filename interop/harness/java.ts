@@ -43,7 +43,9 @@ export async function prepareJava(peer: string): Promise<void> {
   }
   const sources = join(folder(peer), 'src', 'peer')
   const files = readdirSync(sources).map(name => join(sources, name))
-  const args = ['-d', join(cacheFolder(peer), 'classes'), '-cp', join(libraries, '*'), '--release', `${OLDEST_JAVA}`]
+  // Whatever the locale is, the sources are UTF-8.
+  const args = ['-encoding', 'UTF-8', '-d', join(cacheFolder(peer), 'classes'), '-cp', join(libraries, '*')]
+  args.push('--release', `${OLDEST_JAVA}`)
   const compiled = await runTool('javac', [...args, ...files], { timeoutMs: COMPILE_TIMEOUT_MS })
   if (compiled.status !== 0) throw new Error(`javac:\n${compiled.output.trimEnd()}`)
 }
@@ -58,6 +60,8 @@ export function javaProgram(peer: string): CaseProgram {
     args: [
       '-XX:+UseSerialGC',
       '-Djava.net.preferIPv4Stack=true',
+      '-Dfile.encoding=UTF-8',
+      '-Dstdout.encoding=UTF-8',
       '-cp',
       `${classes}${delimiter}${libraries}`,
       'peer.Main',
