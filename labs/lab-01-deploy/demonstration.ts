@@ -6,7 +6,7 @@ import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
-import type { DemonstrationContext, DemonstrationResult } from '../kit/types.ts'
+import type { DemonstrationContext, DemonstrationResult } from '../kit/lab/types.ts'
 import type { Traffic } from './ui.tsx'
 
 const LIBRARY = { 4: '10.90.1.7', 6: 'fd00:90:1::7' } as const

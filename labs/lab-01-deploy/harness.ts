@@ -20,8 +20,8 @@ import { IpAddress } from '../../src/ip/address.ts'
 import { loadServerConfig, type ServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import type { ClientInfo, ServerStatus } from '../../src/server/status.ts'
-import { CheckFailure } from '../kit/engine.ts'
-import type { CheckContext, Feedback, Live } from '../kit/types.ts'
+import type { CheckContext, Feedback, Live } from '../kit/lab/types.ts'
+import { CheckFailure } from '../kit/run/engine.ts'
 import type { Topology, Traffic } from './ui.tsx'
 
 /** What task 2 asks for. */

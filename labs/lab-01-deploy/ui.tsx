@@ -1,7 +1,7 @@
 /** The panel of lab 1: the topology, of which the parts appear as they come up, with counters that run. */
 import { Box } from 'ink'
-import type { Line, Span, Style } from '../kit/text.ts'
-import type { PanelProps, PhaseState } from '../kit/types.ts'
+import type { Line, Span, Style } from '../kit/lab/text.ts'
+import type { PanelProps, PhaseState } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 
 /** Packets and bytes inside of the tunnel, as the proxy counts them. */

@@ -5,7 +5,7 @@
  * inputs generated from the student's seed: a mistake is found there, within a second or two. What is measured live then shows that
  * the model is one of the real thing; these verdicts are about ratios and counts that a busy machine does not change.
  */
-import type { Check } from '../kit/types.ts'
+import type { Check } from '../kit/lab/types.ts'
 
 export const checkHandshake: Check = async context => (await import('./checks/handshake.ts')).checkHandshake(context)
 export const checkOverhead: Check = async context => (await import('./checks/overhead.ts')).checkOverhead(context)

@@ -1,5 +1,5 @@
 /** Lab 2 as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import { checksOf, defineLab } from '../kit/declare.ts'
+import { checksOf, defineLab } from '../kit/lab/declare.ts'
 
 const check = checksOf(() => import('./harness.ts'))
 const HANDOUT = 'labs/lab-02-performance/README.md'

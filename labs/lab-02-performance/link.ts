@@ -2,7 +2,7 @@
 import { LinkEmulator } from '../../src/link/emulator.ts'
 import { CLEAN, type Impairment, type Profile } from '../../src/link/profile.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 export interface LinkOptions {
   /** Of the link alone, both directions together, in ms. */

@@ -14,7 +14,7 @@ import type { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicConnection, type SocketAddress } from '../../src/quic/quic.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 import type { LabServer } from './tunnel.ts'
 
 /** What `send-packet.ts` may ask for. */

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 /** Prometheus itself allows no less; the first scrape comes within this time. */
 const SCRAPE_EVERY_S = 1

@@ -1,7 +1,7 @@
 /** Between a client and a server: passes every UDP datagram on, and writes down how long its payload was. */
 import { createSocket, type Socket } from 'node:dgram'
 import type { SocketAddress } from '../../src/quic/quic.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 export class Recorder {
   readonly #inside: Socket

@@ -12,7 +12,7 @@ import { IpPrefix } from '../../src/ip/prefix.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 type Scope = Pick<CheckContext, 'scratch' | 'defer'>
 

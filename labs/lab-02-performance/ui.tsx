@@ -3,8 +3,8 @@
  * the first one shown is the last one that was made, where the check stopped.
  */
 import { Box } from 'ink'
-import type { Line } from '../kit/text.ts'
-import type { Panel, PanelProps } from '../kit/types.ts'
+import type { Line } from '../kit/lab/text.ts'
+import type { Panel, PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 import { CHARTS_KEY, type Chart, chartLines } from './chart.ts'
 

@@ -14,8 +14,8 @@
  *
  * A letter says the same as the colour of a field, and a mark the same as green and red.
  */
-import type { Line, Span, Style } from '../kit/text.ts'
-import type { Live } from '../kit/types.ts'
+import type { Line, Span, Style } from '../kit/lab/text.ts'
+import type { Live } from '../kit/lab/types.ts'
 import type { Marks } from '../kit/ui/theme.ts'
 import { hex } from './checks/format.ts'
 

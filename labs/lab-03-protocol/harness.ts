@@ -5,7 +5,7 @@
  * from the student's seed, then what a hostile peer would send. The student's functions run in a process of their own
  * (`context.student`); `src/` is the reference that their results are compared with.
  */
-import type { Check } from '../kit/types.ts'
+import type { Check } from '../kit/lab/types.ts'
 
 export const checkVarint: Check = async context => (await import('./checks/varint.ts')).checkVarint(context)
 export const checkCapsules: Check = async context => (await import('./checks/capsules.ts')).checkCapsules(context)

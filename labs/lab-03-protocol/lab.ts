@@ -1,5 +1,5 @@
 /** Lab 3 as data. The checks are in harness.ts. */
-import type { Lab } from '../kit/types.ts'
+import type { Lab } from '../kit/lab/types.ts'
 import * as harness from './harness.ts'
 
 export const lab: Lab = {

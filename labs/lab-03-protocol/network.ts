@@ -19,8 +19,8 @@ import {
 } from '../../src/quic/quic.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
-import type { Seeded } from '../kit/seeded.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { Seeded } from '../kit/check/seeded.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 /** The name in the certificate; the authority of the request. */
 export const AUTHORITY = 'localhost'

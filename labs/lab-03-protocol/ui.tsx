@@ -3,8 +3,8 @@
  * `]` go through the messages of the check; the first one shown is the last one that was looked at, where the check stopped.
  */
 import { Box, Text, type TextProps } from 'ink'
-import type { Line } from '../kit/text.ts'
-import type { Panel, PanelProps } from '../kit/types.ts'
+import type { Line } from '../kit/lab/text.ts'
+import type { Panel, PanelProps } from '../kit/lab/types.ts'
 import { useTheme } from '../kit/ui/frame.tsx'
 import { type ByteView, byteViewLines, type FieldSpan, MESSAGES_KEY, plainLines } from './byte-view.ts'
 

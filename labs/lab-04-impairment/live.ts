@@ -2,7 +2,7 @@
 import { CLEAN, type Impairment, type Profile } from '../../src/link/profile.ts'
 import { type PingRecord, pingTrain } from '../../src/measure/ping-train.ts'
 import { Testbed, type TestbedOptions } from '../../src/testbed/testbed.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 export interface LinkChange {
   up?: Partial<Impairment>

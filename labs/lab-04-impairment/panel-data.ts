@@ -1,5 +1,5 @@
 /** What the checks show, by key, and the panel draws. */
-import type { Live } from '../kit/types.ts'
+import type { Live } from '../kit/lab/types.ts'
 
 /** The link, with what it does now. */
 export interface LinkPicture {

@@ -8,7 +8,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { LinkEmulator } from '../../src/link/emulator.ts'
 import { CLEAN, type Profile } from '../../src/link/profile.ts'
-import type { CheckContext } from '../kit/types.ts'
+import type { CheckContext } from '../kit/lab/types.ts'
 
 /** Datagrams that are under way at once: far fewer than any socket buffer holds. */
 const GROUP = 64

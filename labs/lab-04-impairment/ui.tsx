@@ -3,9 +3,9 @@
  * without CoDel. Each part appears when a check has shown something for it.
  */
 import { Box } from 'ink'
-import { formatNumber } from '../kit/measurements.ts'
-import type { Line, Span } from '../kit/text.ts'
-import type { Panel, PanelProps } from '../kit/types.ts'
+import { formatNumber } from '../kit/check/measurements.ts'
+import type { Line, Span } from '../kit/lab/text.ts'
+import type { Panel, PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 import {
   DELAYS_KEY,

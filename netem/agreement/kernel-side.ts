@@ -16,7 +16,7 @@ import type { PlayerOrder } from './player.ts'
 
 const PORT = 4433
 // From the top of the repository, so that it is found from the bundle, too (see bundle.ts).
-const SOCKET_SCRIPT = fileURLToPath(new URL('../../netem/agreement/socket-in-namespace.mjs', import.meta.url))
+const SOCKET_SCRIPT = fileURLToPath(new URL('./socket-in-namespace.mjs', import.meta.url))
 
 /** `player`: the command that starts player.ts. `progress` gets a line for each step. */
 export async function measureKernel(

@@ -1,6 +1,6 @@
 /** What holds for the tasks of every lab. */
 import { expect } from 'chai'
-import type { Lab, Task } from '../../labs/kit/types.ts'
+import type { Lab, Task } from '../../labs/kit/lab/types.ts'
 import { type Mutant, mutantsOf, Scratch, said } from './grade-lab.ts'
 
 export interface TaskExpectations {

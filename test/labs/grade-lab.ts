@@ -2,10 +2,10 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type RunOptions, runCheck, type TaskResult } from '../../labs/kit/engine.ts'
-import { exerciseFolder, startFolder } from '../../labs/kit/exercises.ts'
-import { findTask, ROOT } from '../../labs/kit/registry.ts'
-import type { Lab } from '../../labs/kit/types.ts'
+import { exerciseFolder, startFolder } from '../../labs/kit/lab/exercises.ts'
+import { findTask, ROOT } from '../../labs/kit/lab/registry.ts'
+import type { Lab } from '../../labs/kit/lab/types.ts'
+import { type RunOptions, runCheck, type TaskResult } from '../../labs/kit/run/engine.ts'
 
 export interface Mutant {
   name: string

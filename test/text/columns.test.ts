@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { lineColumns, wrap } from '../../labs/kit/text.ts'
+import { lineColumns, wrap } from '../../labs/kit/lab/text.ts'
 import { columns, cutAt, padEnd } from '../../src/text/columns.ts'
 
 describe('text in columns', () => {

@@ -9,9 +9,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { parse } from 'smol-toml'
-import { ANSWERS_FILE } from '../answers.ts'
-import { exerciseFolder } from '../exercises.ts'
-import type { Feedback, Lab, Task } from '../types.ts'
+import { ANSWERS_FILE } from '../check/answers.ts'
+import { exerciseFolder } from '../lab/exercises.ts'
+import type { Feedback, Lab, Task } from '../lab/types.ts'
 
 /** Keys whose values are paths of files that are read. */
 const READ = new Set(['certificate', 'key', 'client_ca', 'ca', 'token_file', 'trace'])

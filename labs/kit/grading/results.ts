@@ -3,7 +3,7 @@
  * machine it ran on and however the work was split. So no times (unless they are asked for), no ports, no paths.
  */
 import { tmpdir } from 'node:os'
-import type { Feedback, Lab } from '../types.ts'
+import type { Feedback, Lab } from '../lab/types.ts'
 
 export const FORMAT = 'masque-lab grading'
 export const VERSION = 1

@@ -1,8 +1,8 @@
 /** What is to be graded: the reference, the starting files and the mutants of each lab, or each student's submission. */
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startFolder } from '../exercises.ts'
-import type { Lab, Task } from '../types.ts'
+import { startFolder } from '../lab/exercises.ts'
+import type { Lab, Task } from '../lab/types.ts'
 import type { Kind } from './results.ts'
 import { collect, type Files, filesOf, fingerprint } from './submission.ts'
 

@@ -15,9 +15,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ANSWERS_FILE } from '../answers.ts'
-import { exerciseFolder, startFolder, startingFiles } from '../exercises.ts'
-import type { Lab } from '../types.ts'
+import { ANSWERS_FILE } from '../check/answers.ts'
+import { exerciseFolder, startFolder, startingFiles } from '../lab/exercises.ts'
+import type { Lab } from '../lab/types.ts'
 
 const MAX_FILE_BYTES = 128 * 1024
 const MAX_CONFIG_BYTES = 64 * 1024

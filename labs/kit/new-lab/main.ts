@@ -1,4 +1,4 @@
-import { ROOT } from '../registry.ts'
+import { ROOT } from '../lab/registry.ts'
 import { makeNewLab } from './make.ts'
 
 const USAGE = `usage: npm run new-lab -- NUMBER TOPIC

@@ -72,7 +72,7 @@ function answers(host: string): string {
 
 function labFile(id: string, number: number, title: string): string {
   return `/** Lab ${number} as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import { checksOf, defineLab } from '../kit/declare.ts'
+import { checksOf, defineLab } from '../kit/lab/declare.ts'
 
 const check = checksOf(() => import('./harness.ts'))
 
@@ -123,8 +123,8 @@ export const lab = defineLab({
 
 function harnessFile(number: number): string {
   return `/** The checks of lab ${number}: do this, expect that. */
-import type { CheckContext, Feedback } from '../kit/types.ts'
-import { Seeded } from '../kit/seeded.ts'
+import type { CheckContext, Feedback } from '../kit/lab/types.ts'
+import { Seeded } from '../kit/check/seeded.ts'
 
 const HIDDEN = 20
 
@@ -190,8 +190,8 @@ export async function checkPing(context: CheckContext): Promise<Feedback> {
 function uiFile(number: number): string {
   return `/** The panel of lab ${number}: the packet that the check is looking at. */
 import { Box } from 'ink'
-import type { Line } from '../kit/text.ts'
-import type { PanelProps } from '../kit/types.ts'
+import type { Line } from '../kit/lab/text.ts'
+import type { PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 
 /** What the harness shows under the key \`case\`. */
@@ -294,7 +294,7 @@ function test(id: string, number: number): string {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { runCheck, runChecks } from '../../../labs/kit/engine.ts'
+import { runCheck, runChecks } from '../../../labs/kit/run/engine.ts'
 import { lab } from '../../../labs/${id}/lab.ts'
 
 const TOP = join(import.meta.dirname, '..', '..', '..')

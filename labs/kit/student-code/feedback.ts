@@ -1,5 +1,5 @@
 /** A `StudentError` in words for the student, in the form of a check's feedback. */
-import type { Otherwise } from '../types.ts'
+import type { Otherwise } from '../lab/types.ts'
 import type { StudentError } from './types.ts'
 
 /** The beginning of the output that is repeated in feedback. */

@@ -2,7 +2,7 @@
 import { Box, Text, useStdout } from 'ink'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import { columns } from '../../../src/text/columns.ts'
-import { bodyWidth, type Line, lineColumns, type Span } from '../text.ts'
+import { bodyWidth, type Line, lineColumns, type Span } from '../lab/text.ts'
 import { type Theme, themeFor } from './theme.ts'
 
 export const ThemeContext = createContext<Theme>(themeFor())

@@ -1,7 +1,7 @@
 /** All keys, and what the marks mean. */
 import { Box } from 'ink'
-import { STATE_WORDS } from '../pages.ts'
-import { type Line, wrap } from '../text.ts'
+import { type Line, wrap } from '../lab/text.ts'
+import { STATE_WORDS } from '../plain/pages.ts'
 import { bodyColumns, Lines, type Size } from './frame.tsx'
 import type { Theme } from './theme.ts'
 

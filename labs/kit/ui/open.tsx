@@ -1,9 +1,9 @@
 /** Opens the UI on the terminal's alternate screen, and gives the terminal back as it was. */
 import { render } from 'ink'
-import { leaveScreen, suspendable } from '../screen.ts'
 import { App, type AppProps } from './app.tsx'
 import { keyByKey } from './key-reader.ts'
 import { drawnByRows } from './row-writer.ts'
+import { leaveScreen, suspendable } from './screen.ts'
 
 export async function openLab(props: AppProps): Promise<number> {
   const { stdout, writer } = drawnByRows(process.stdout)

@@ -1,7 +1,7 @@
 /** The lab's own panel inside of the kit's screens. */
 import { Box, Text } from 'ink'
 import { Component, type ReactNode, useEffect, useState } from 'react'
-import type { Lab, Panel, PanelProps, Task } from '../types.ts'
+import type { Lab, Panel, PanelProps, Task } from '../lab/types.ts'
 
 /** The panel of a task or of its lab, once it has been loaded. */
 export function usePanel(lab: Lab, task: Task | undefined): Panel | undefined {

@@ -1,10 +1,10 @@
 /** The list of tasks with their states, and below it what the lab is for. */
 import { Box } from 'ink'
 import { columns, padEnd } from '../../../src/text/columns.ts'
-import { STATE_WORDS, stateOf } from '../pages.ts'
-import type { LabProgress } from '../progress.ts'
-import { type Line, type Style, wrap } from '../text.ts'
-import type { Lab } from '../types.ts'
+import { type Line, type Style, wrap } from '../lab/text.ts'
+import type { Lab } from '../lab/types.ts'
+import { STATE_WORDS, stateOf } from '../plain/pages.ts'
+import type { LabProgress } from '../run/progress.ts'
 import { bodyColumns, bodyRows, Lines, type Size, useTheme } from './frame.tsx'
 
 export interface TaskListBodyProps {

@@ -3,8 +3,8 @@
  * set there are no colours; bold, dim and reverse stay, as https://no-color.org has it.
  */
 import type { TextProps } from 'ink'
-import type { Line, Style } from '../text.ts'
-import type { PhaseState } from '../types.ts'
+import type { Line, Style } from '../lab/text.ts'
+import type { PhaseState } from '../lab/types.ts'
 
 export interface Marks {
   solved: string

@@ -9,9 +9,9 @@
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
 import { acceptPercentile, acceptRate } from '../../../src/measure/acceptance.ts'
-import type { Cleanup } from '../../kit/cleanup.ts'
-import { openImpairedLink, projectCommand } from '../../kit/impaired-link.ts'
-import { type Expect, netemScript, type ScriptOptions } from '../../kit/netem-script.ts'
+import type { Cleanup } from '../../kit/check/cleanup.ts'
+import { openImpairedLink, projectCommand } from '../../kit/check/impaired-link.ts'
+import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'
 import { expectedPings } from './expected.ts'
 
 /** Pings to each of the two addresses. */

@@ -1,5 +1,5 @@
 /** Questions with choices: the right letter, and the idea behind each wrong one. */
-import type { CheckContext, Reading } from '../../kit/types.ts'
+import type { CheckContext, Reading } from '../../kit/lab/types.ts'
 
 /** Fails the check unless this question is answered with `right`. `wrong`: what to say about each other letter. */
 export function expectChoice(

@@ -1,5 +1,5 @@
 /** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { expectChoice } from './answers.ts'
 
 interface Explained {

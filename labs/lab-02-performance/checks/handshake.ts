@@ -1,8 +1,8 @@
 /** Task 1: round trips until there is a tunnel. The student predicts, the link delays, and both are looked at side by side. */
 import type { LinkEmulator } from '../../../src/link/emulator.ts'
-import { fail, resultOf } from '../../kit/calls.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { fail, resultOf } from '../../kit/check/calls.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
 import { linkProfile, startLink } from '../link.ts'
 import { type LabServer, startServer } from '../tunnel.ts'

@@ -1,8 +1,8 @@
 /** Task 6: histogram_quantile. Known vectors, hidden ones, the lab's own server, and Prometheus itself where there is one. */
-import { type Call, expectCalls, type Misconception } from '../../kit/calls.ts'
-import { ROUNDING, same } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
+import { ROUNDING, same } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
 import { numberText, Prometheus, prometheusVersion, type Sample, serveMetrics } from '../prometheus.ts'
 import { startServer } from '../tunnel.ts'

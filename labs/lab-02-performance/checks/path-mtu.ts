@@ -1,9 +1,9 @@
 /** Task 5: the MTU of the tunnel, and a search for that of the path, in virtual time. */
-import { type Call, expectCalls, fail, resultOf } from '../../kit/calls.ts'
-import { format } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
+import { type Call, expectCalls, fail, resultOf } from '../../kit/check/calls.ts'
+import { format } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/types.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
 import { startServer } from '../tunnel.ts'
 

@@ -1,9 +1,9 @@
 /** Task 4: the pump, in virtual time: seeded arrivals, stated costs, and what comes of them. */
-import { fail, resultOf } from '../../kit/calls.ts'
-import { format } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
+import { fail, resultOf } from '../../kit/check/calls.ts'
+import { format } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/types.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
 
 const FILE = 'pump.ts'

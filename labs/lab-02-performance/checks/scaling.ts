@@ -1,9 +1,9 @@
 /** Task 7: scaling. Laws, hidden curves with outliers, and clients on a link whose bottleneck is known. */
 import type { MasqueClient } from '../../../src/client/client.ts'
 import type { IpAddress } from '../../../src/ip/address.ts'
-import { type Call, expectCalls, type Misconception } from '../../kit/calls.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
 import { LINK_OVERHEAD, linkProfile, startLink } from '../link.ts'
 import { startServer } from '../tunnel.ts'

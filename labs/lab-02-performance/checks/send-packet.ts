@@ -1,8 +1,8 @@
 /** Task 3: SendPacket. First byte by byte, then on real connections over a link that loses, beside the article's version. */
-import { fail, resultOf } from '../../kit/calls.ts'
-import { format, same } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { fail, resultOf } from '../../kit/check/calls.ts'
+import { format, same } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
 import { startLink } from '../link.ts'
 import { articleActions, Peer, type SendAction } from '../peer.ts'

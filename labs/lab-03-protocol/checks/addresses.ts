@@ -1,6 +1,6 @@
 /** Task 3: ADDRESS_ASSIGN and ADDRESS_REQUEST. */
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import type { ReadField } from '../byte-view.ts'
 import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
 import { addressText } from './format.ts'

@@ -2,9 +2,10 @@
  * How the checks of this lab read: a group of calls with what they have to return. The calls of a group go to the
  * student's process in one round trip. The first one whose outcome is not the expected one ends the check.
  */
-import { CheckFailure } from '../../kit/engine.ts'
+
+import type { CheckContext, Reading } from '../../kit/lab/types.ts'
+import { CheckFailure } from '../../kit/run/engine.ts'
 import type { Outcome, StudentError } from '../../kit/student-code/student-code.ts'
-import type { CheckContext, Reading } from '../../kit/types.ts'
 import { type ReadField, showMessage } from '../byte-view.ts'
 import { format, hex, same } from './format.ts'
 

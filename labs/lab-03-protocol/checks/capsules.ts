@@ -1,8 +1,8 @@
 /** Task 2: the incremental capsule parser. */
 
-import { Seeded } from '../../kit/seeded.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import type { Outcome, StudentObject } from '../../kit/student-code/student-code.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
 import { type ReadField, showMessage } from '../byte-view.ts'
 import { briefly, describeOutcome, expectCalls, explainOutcome, isMalformed } from './calls.ts'
 import { format, same } from './format.ts'

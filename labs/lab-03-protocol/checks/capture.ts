@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorName, H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import type { IpAddress } from '../../../src/ip/address.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { type Facts, type Recording, record } from '../recorder.ts'
 import { askTshark } from '../tshark.ts'
 

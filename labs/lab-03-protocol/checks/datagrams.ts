@@ -1,6 +1,6 @@
 /** Task 6: HTTP Datagrams with quarter stream id and context id. */
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
 import { encoded } from './varint.ts'
 

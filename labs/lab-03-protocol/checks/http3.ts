@@ -1,8 +1,8 @@
 /** Task 5: SETTINGS, and the header section of an Extended CONNECT request. */
 import { encodeFieldSection } from '../../../src/http3/qpack/encoder.ts'
 import { STATIC_TABLE } from '../../../src/http3/qpack/static-table.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import type { ReadField } from '../byte-view.ts'
 import { type Call, type CallGroup, describeOutcome, expectCalls, REJECTED } from './calls.ts'
 import { format, fromHex, same } from './format.ts'

@@ -1,8 +1,8 @@
 /** Task 8: the walk along IPv6 extension headers. */
 import { IpAddress } from '../../../src/ip/address.ts'
 import { encodeIpv6, ipv6IsLaterFragment, upperLayer } from '../../../src/ip/ipv6.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import type { ReadField } from '../byte-view.ts'
 import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
 

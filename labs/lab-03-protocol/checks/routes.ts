@@ -1,7 +1,7 @@
 /** Task 4: ROUTE_ADVERTISEMENT. */
 import { IpAddress } from '../../../src/ip/address.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import type { ReadField } from '../byte-view.ts'
 import { type Call, expectCalls, REJECTED } from './calls.ts'
 import { addressText } from './format.ts'

@@ -1,8 +1,8 @@
 /** Task 1: variable-length integers. */
 
 import { decodeVarint, encodeVarint, varintLength } from '../../../src/bytes/varint.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback } from '../../kit/types.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
 import { fromHex } from './format.ts'
 

@@ -10,9 +10,9 @@
 import { fileURLToPath } from 'node:url'
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import { acceptRate } from '../../../src/measure/acceptance.ts'
-import type { Cleanup } from '../../kit/cleanup.ts'
-import { type ImpairedLink, openImpairedLink } from '../../kit/impaired-link.ts'
-import { type Expect, netemScript, type ScriptOptions } from '../../kit/netem-script.ts'
+import type { Cleanup } from '../../kit/check/cleanup.ts'
+import { type ImpairedLink, openImpairedLink } from '../../kit/check/impaired-link.ts'
+import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'
 import type { Echoes } from './echoes.ts'
 
 const COUNT = 600

@@ -6,8 +6,8 @@
  */
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
-import { formatNumber } from '../../kit/format.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { formatNumber } from '../../kit/check/format.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'

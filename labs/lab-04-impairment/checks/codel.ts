@@ -3,11 +3,11 @@
  * what becomes of it; then in a closed loop with a sender that fills its window, against a plain queue.
  */
 
-import { describeOutcome, expectCalls } from '../../kit/calls.ts'
-import { format, formatNumber, percent, ROUNDING, same } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
+import { describeOutcome, expectCalls } from '../../kit/check/calls.ts'
+import { format, formatNumber, percent, ROUNDING, same } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/student-code.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
 import { type BottleneckResult, PlainQueue, type Queue, runBottleneck } from '../bottleneck.ts'
 import {
   CoDel,

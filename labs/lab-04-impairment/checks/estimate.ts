@@ -8,10 +8,10 @@
  * runs, and always or never with one seed.
  */
 
-import { type Call, expectCalls, fail, type Misconception, recognise, valuesOf } from '../../kit/calls.ts'
-import { format, formatNumber, percent } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { type Call, expectCalls, fail, type Misconception, recognise, valuesOf } from '../../kit/check/calls.ts'
+import { format, formatNumber, percent } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { recordTrace } from '../record-trace.ts'
 
 const FILE = 'estimate.ts'

@@ -9,10 +9,10 @@
  */
 import { clopperPearson } from '../../../src/measure/intervals.ts'
 import type { PingRecord } from '../../../src/measure/ping-train.ts'
-import { type Call, expectCalls, type Misconception, valuesOf } from '../../kit/calls.ts'
-import { formatNumber, percent } from '../../kit/format.ts'
-import { Seeded } from '../../kit/seeded.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/types.ts'
+import { type Call, expectCalls, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { formatNumber, percent } from '../../kit/check/format.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { linkWith, meanOf, pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 

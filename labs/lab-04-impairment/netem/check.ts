@@ -11,9 +11,9 @@ import { fileURLToPath } from 'node:url'
 import { loadProfile } from '../../../src/link/load-profile.ts'
 import type { Profile } from '../../../src/link/profile.ts'
 import { clopperPearson } from '../../../src/measure/intervals.ts'
-import type { Cleanup } from '../../kit/cleanup.ts'
-import { openImpairedLink } from '../../kit/impaired-link.ts'
-import { type Expect, netemScript, type ScriptOptions } from '../../kit/netem-script.ts'
+import type { Cleanup } from '../../kit/check/cleanup.ts'
+import { openImpairedLink } from '../../kit/check/impaired-link.ts'
+import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'
 import type { Pings } from './pings.ts'
 
 const COUNT = 3000

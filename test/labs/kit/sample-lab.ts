@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Check, Lab, Task } from '../../../labs/kit/types.ts'
+import type { Check, Lab, Task } from '../../../labs/kit/lab/types.ts'
 
 export const passing: Check = async () => ({ passed: true, expected: 'the sky', found: 'the sky', read: ['RFC 1149'] })
 

@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { runCheck, runChecks, type TaskResult } from '../../../labs/kit/engine.ts'
-import { ROOT } from '../../../labs/kit/registry.ts'
+import { ROOT } from '../../../labs/kit/lab/registry.ts'
+import { runCheck, runChecks, type TaskResult } from '../../../labs/kit/run/engine.ts'
 import { lab } from '../../../labs/lab-01-deploy/lab.ts'
 
 describe('lab 1, checked as it is graded', () => {

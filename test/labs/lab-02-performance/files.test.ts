@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { startFolder } from '../../../labs/kit/exercises.ts'
-import { ROOT } from '../../../labs/kit/registry.ts'
+import { startFolder } from '../../../labs/kit/lab/exercises.ts'
+import { ROOT } from '../../../labs/kit/lab/registry.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import { solutionFolder } from '../grade-lab.ts'
 

@@ -1,8 +1,8 @@
 /** The panel of lab 2: charts of predictions beside measurements. */
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
-import { plainText } from '../../../labs/kit/text.ts'
-import type { PanelProps } from '../../../labs/kit/types.ts'
+import { plainText } from '../../../labs/kit/lab/text.ts'
+import type { PanelProps } from '../../../labs/kit/lab/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { runCheck } from '../../../labs/kit/engine.ts'
+import { runCheck } from '../../../labs/kit/run/engine.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { encodePcapng } from '../../../labs/lab-03-protocol/pcapng.ts'
 import { record } from '../../../labs/lab-03-protocol/recorder.ts'

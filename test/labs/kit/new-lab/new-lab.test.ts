@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { ROOT } from '../../../../labs/kit/lab/registry.ts'
 import { makeNewLab } from '../../../../labs/kit/new-lab/make.ts'
-import { ROOT } from '../../../../labs/kit/registry.ts'
 
 describe('npm run new-lab', () => {
   let root: string

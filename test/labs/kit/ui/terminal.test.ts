@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { ROOT } from '../../../../labs/kit/registry.ts'
+import { ROOT } from '../../../../labs/kit/lab/registry.ts'
 import { makeTestCertificates } from '../../../../src/cert/make-certificates.ts'
 
 /** A terminal of its own: tmux runs without one, and tells what is on the screen. */

@@ -1,0 +1,231 @@
+/**
+ * What a lab is: data plus checks.
+ *
+ * `lab.ts` of a lab declares one `Lab`. Nothing here runs anything; the engine does that with what is declared.
+ */
+import type { ReactNode } from 'react'
+import type { StudentCode } from '../student-code/student-code.ts'
+import type { Marks } from '../ui/theme.ts'
+import type { Line } from './text.ts'
+
+export type { Marks } from '../ui/theme.ts'
+
+/** Markdown, of which the kit renders headings, paragraphs, lists, quotes, code blocks, `code`, **bold** and _emphasis_. */
+export type Markdown = string
+
+/** Where to read on: an RFC section, a file of this repository, a chapter of the handout. */
+export type Reading = string
+
+export interface Lab {
+  /** The folder under `labs/`, and the key of this lab in the student's progress. */
+  id: `lab-${string}`
+  /** What the student types: `npm run lab -- 1`. */
+  number: number
+  title: string
+  /** One sentence for the list of labs. */
+  summary: string
+  objectives: readonly string[]
+  prerequisites: readonly string[]
+  /** How long a student needs, in minutes. */
+  minutes: number
+  demonstration?: Demonstration
+  tasks: readonly Task[]
+  /** The lab's own picture of what is happening (`ui.tsx`), drawn above the brief of every task and the demonstration. */
+  panel?: () => Promise<Panel>
+  reading: readonly Reading[]
+}
+
+/**
+ * What a student does in a task, and so what it is graded by. `coding`: writes functions, which the check calls. `config`:
+ * completes a configuration. `question`: answers. `live`: runs something that the check looks at while it runs.
+ */
+export type TaskKind = 'coding' | 'config' | 'question' | 'live'
+
+export interface Task {
+  /** Short and stable: it is typed after `--task`, and is the key in the progress file and in `answers.toml`. */
+  id: string
+  title: string
+  kind: TaskKind
+  points: number
+  brief: Markdown
+  /** From a nudge to nearly the solution; shown one at a time. */
+  hints: readonly Markdown[]
+  /** What the student edits, relative to the lab's `exercises/`. */
+  files: readonly string[]
+  /** What the student answers in words; kept in `exercises/answers.toml` under the task's id. */
+  questions: readonly Question[]
+  reading: readonly Reading[]
+  /** A check that takes longer has failed, in milliseconds. Default 40 000. */
+  timeoutMs?: number
+  /** Whether known-wrong solutions are kept in `mutants/<task>/` and have to be rejected. Default: for `coding` tasks. */
+  mutants?: boolean
+  /** A picture of this task's own, instead of the lab's. */
+  panel?: () => Promise<Panel>
+  check: Check
+}
+
+export interface Question {
+  id: string
+  prompt: string
+  /** An example of the form of the answer, never the answer. */
+  placeholder?: string
+  /** When there are choices, the student answers with the letter. */
+  choices?: Readonly<Record<string, string>>
+}
+
+/**
+ * Says whether a task is solved: it returns feedback at its end, or fails an expectation on its way.
+ * Everything it opens is handed to `context.defer`, so that it is closed however the check ends.
+ */
+export type Check = (context: CheckContext) => Promise<Feedback>
+
+/** What a check has to tell. `passed` with `found` is worth as much as failed: it says what was measured. */
+export interface Feedback {
+  passed: boolean
+  expected: string
+  found: string
+  /** The idea behind the mistake, when the check recognises it. */
+  misconception?: string
+  read: readonly Reading[]
+  /** Something of the platform's own has failed: this says nothing about the student's work. */
+  broken?: true
+}
+
+/** What is said when an expectation is not met. */
+export type Otherwise = Omit<Feedback, 'passed' | 'read'> & { read?: readonly Reading[] }
+
+/**
+ * `live`: the student sits in front of it, and what a task asks to be started is expected to run.
+ * `unattended`: grading; the check plays the student's part itself, from the exercise files alone.
+ */
+export type CheckMode = 'live' | 'unattended'
+
+export interface CheckContext extends Live {
+  /** The repository, or a scratch copy of it that is being graded. */
+  readonly root: string
+  /** The lab's exercise folder under `root`. */
+  readonly exercises: string
+  readonly mode: CheckMode
+  /** Differs from student to student: hidden inputs are generated from it, and are the same at every run. */
+  readonly seed: string
+  /** The student's TypeScript, which runs in a process of its own. Started at the first call, closed at the end. */
+  readonly student: StudentCode
+  /** What the student answered to this task's questions; an unanswered one is `''`. */
+  readonly answers: Readonly<Record<string, string>>
+  /** Aborted when the time is up or the student leaves. */
+  readonly signal: AbortSignal
+  /** A temporary directory, made at the first call and removed at the end. */
+  scratch(): Promise<string>
+  /** Something to be undone at the end; last in, first out. */
+  defer(undo: () => unknown): void
+  /** Do this: one step, named in the student's words. An error inside it fails the check with the step's name. */
+  do<T>(text: string, action: () => T | Promise<T>): Promise<T>
+  /** Expect that: the check ends here unless `holds`. */
+  expect(text: string, holds: unknown, otherwise: Otherwise | (() => Otherwise)): asserts holds
+}
+
+/**
+ * What a check or a demonstration tells while it runs. The terminal UI draws it as it comes, plain mode prints it at the
+ * end. All values have to survive a structured clone: they pass from one process to another.
+ */
+export interface Live {
+  /** One measurement of a series: shown as a sparkline with percentiles. */
+  measure(series: string, value: number, unit?: string): void
+  /** A measured value beside what is expected: shown as bars. Either end of the expected range may be open. */
+  compare(name: string, measured: number, expected: { min?: number; max?: number }, unit?: string): void
+  /** How far something has come that takes longer than a second. */
+  progress(done: number, total: number, text?: string): void
+  /** Anything for the lab's own panel, by key; the latest value counts. */
+  show(key: string, value: unknown): void
+}
+
+export interface LiveSeries {
+  name: string
+  unit: string
+  /** The most recent values, oldest first. */
+  values: readonly number[]
+  /** How many there were in all. */
+  count: number
+}
+
+export interface LiveComparison {
+  name: string
+  unit: string
+  measured: number
+  expected: { min?: number; max?: number }
+}
+
+/** Everything that has been told so far. */
+export interface LiveState {
+  series: readonly LiveSeries[]
+  comparisons: readonly LiveComparison[]
+  progress?: { done: number; total: number; text: string }
+  shown: Readonly<Record<string, unknown>>
+}
+
+/** What a lab's own panel is given to draw from. */
+export interface PanelProps {
+  /** Undefined: the demonstration is on. */
+  task: Task | undefined
+  /** Of the demonstration; empty in a task. */
+  phases: readonly Phase[]
+  live: LiveState
+  /** Whether the check or the demonstration is running now. */
+  running: boolean
+  /** Of the check that ran last, if one did. */
+  passed: boolean | undefined
+  /** Which of the panel's steps the student looks at, from 0; moved by the keys `[` and `]`. */
+  step: number
+  /** Columns and rows that it may fill. */
+  width: number
+  rows: number
+  marks: Marks
+}
+
+/**
+ * A picture of the lab's own: an Ink component that can also say what it shows as lines of text, one for each row that
+ * it draws. Plain mode prints the lines, and the kit reserves as many rows. No lines: there is nothing to show yet.
+ */
+export interface Panel {
+  (props: PanelProps): ReactNode
+  lines(props: PanelProps): readonly Line[]
+  /** How many steps there are to look at one by one. Without it, `step` is always 0. */
+  steps?(props: PanelProps): number
+}
+
+/** The live demonstration a lab begins with. */
+export interface Demonstration {
+  title: string
+  /** What it shows, in one or two sentences. */
+  about: string
+  phases: readonly { id: string; title: string }[]
+  run(context: DemonstrationContext): Promise<DemonstrationResult>
+}
+
+export interface DemonstrationContext extends Live {
+  readonly signal: AbortSignal
+  scratch(): Promise<string>
+  defer(undo: () => unknown): void
+  /** Marks a phase as begun. */
+  begin(phase: string): void
+  /**
+   * Marks it as done. `detail`: what was found; `ms`: how long it took when that was measured more closely than here,
+   * `null` when the phase has no duration of its own.
+   */
+  done(phase: string, detail?: string, ms?: number | null): void
+}
+
+export interface DemonstrationResult {
+  /** Closing sentences: what was just seen. */
+  summary: readonly string[]
+}
+
+export type PhaseState = 'waiting' | 'running' | 'done' | 'failed'
+
+export interface Phase {
+  id: string
+  title: string
+  state: PhaseState
+  detail?: string
+  ms?: number
+}

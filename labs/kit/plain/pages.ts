@@ -1,0 +1,125 @@
+/**
+ * What there is to read about a task, a check or a lab, as lines. The terminal UI and plain mode both show these.
+ */
+
+import { columns } from '../../../src/text/columns.ts'
+import { layoutMarkdown } from '../lab/markdown.ts'
+import { type Line, type Span, wrap } from '../lab/text.ts'
+import type { Lab, Question, Task } from '../lab/types.ts'
+import type { Step, TaskResult } from '../run/engine.ts'
+import type { LabProgress, TaskProgress } from '../run/progress.ts'
+
+/** State in a word: it is what the marks and colours beside it mean. */
+export const STATE_WORDS = { open: 'open', attempted: 'tried', solved: 'solved' } as const
+
+const LABEL_COLUMNS = 10
+
+export function stateOf(progress: Readonly<LabProgress>, task: Task): TaskProgress['state'] {
+  return progress[task.id]?.state ?? 'open'
+}
+
+export function solvedCount(lab: Lab, progress: Readonly<LabProgress>): number {
+  return lab.tasks.filter(task => stateOf(progress, task) === 'solved').length
+}
+
+/** The task to go on with: the first that is not solved. */
+export function nextTask(lab: Lab, progress: Readonly<LabProgress>): Task | undefined {
+  return lab.tasks.find(task => stateOf(progress, task) !== 'solved')
+}
+
+/** The brief, and which files and readings belong to it. */
+export function briefLines(lab: Lab, task: Task, width: number): Line[] {
+  const lines = layoutMarkdown(task.brief, width)
+  if (task.files.length > 0) {
+    lines.push([])
+    for (const [index, file] of task.files.entries()) {
+      lines.push(
+        ...labelled(index === 0 ? 'Edit' : '', [{ text: `labs/${lab.id}/exercises/${file}`, style: 'code' }], width),
+      )
+    }
+  }
+  if (task.files.length === 0) lines.push([])
+  lines.push(...readingLines(task.reading, width))
+  return lines
+}
+
+export function readingLines(read: readonly string[], width: number): Line[] {
+  return read.flatMap((text, index) => labelled(index === 0 ? 'Read' : '', [{ text }], width))
+}
+
+/** One hint; `number` counts from 1. */
+export function hintLines(task: Task, number: number, width: number): Line[] {
+  return [
+    [{ text: `Hint ${number} of ${task.hints.length}`, style: 'accent' }],
+    ...layoutMarkdown(task.hints[number - 1] ?? '', width - 2).map(line => [{ text: '  ' }, ...line]),
+  ]
+}
+
+/** The questions with the answers given so far. */
+export function questionLines(task: Task, answers: Readonly<Record<string, string>>, width: number): Line[] {
+  const lines: Line[] = []
+  for (const [index, question] of task.questions.entries()) {
+    if (index > 0) lines.push([])
+    lines.push(...questionText(question, width))
+    const answer = answers[question.id] ?? ''
+    lines.push([
+      { text: '   ' },
+      answer === '' ? { text: '(no answer yet)', style: 'muted' } : { text: `Your answer: ${answer}`, style: 'strong' },
+    ])
+  }
+  return lines
+}
+
+export function questionText(question: Question, width: number): Line[] {
+  const lines = wrap([{ text: question.prompt }], width, [{ text: '?  ', style: 'accent' }], [{ text: '   ' }])
+  for (const [letter, text] of Object.entries(question.choices ?? {})) {
+    lines.push(...wrap([{ text }], width, [{ text: `   ${letter}) ` }], [{ text: '      ' }]))
+  }
+  return lines
+}
+
+/** What a check found. `marks`: for terminals; plain mode has words only. */
+export function feedbackLines(result: TaskResult, width: number, marks: { good: string; bad: string }): Line[] {
+  const { feedback } = result
+  const verdict: Span = feedback.passed
+    ? { text: `${marks.good}Solved`, style: 'good' }
+    : { text: `${marks.bad}${result.feedback.broken ? 'Could not be checked' : 'Not yet'}`, style: 'bad' }
+  const lines: Line[] = [[verdict, { text: `  (checked in ${formatMs(result.ms)})`, style: 'muted' }]]
+  const failed = result.steps.find(step => step.state === 'failed')
+  if (failed) lines.push(...labelled('Step', [{ text: failed.text }], width))
+  lines.push(...labelled('Expected', [{ text: feedback.expected }], width))
+  lines.push(...labelled('Found', [{ text: feedback.found }], width))
+  if (feedback.misconception) lines.push(...labelled('Why', [{ text: feedback.misconception, style: 'strong' }], width))
+  lines.push(...readingLines(feedback.read, width))
+  return lines
+}
+
+export function stepLines(steps: readonly Step[], width: number, marks: Record<Step['state'], string>): Line[] {
+  const styles = { done: 'good', failed: 'bad', running: 'accent' } as const
+  return steps.flatMap(step =>
+    wrap(
+      [{ text: step.text }],
+      width,
+      [{ text: marks[step.state], style: styles[step.state] }],
+      [{ text: ' '.repeat(columns(marks[step.state])) }],
+    ),
+  )
+}
+
+/** `Label     text`, the text aligned under itself. */
+export function labelled(label: string, spans: readonly Span[], width: number): Line[] {
+  return wrap(
+    spans,
+    width,
+    [{ text: label.padEnd(LABEL_COLUMNS), style: 'muted' }],
+    [{ text: ' '.repeat(LABEL_COLUMNS) }],
+  )
+}
+
+/** A duration for reading: two digits that mean something below 10 ms, none above 100 ms, seconds from 1 s on. */
+export function formatMs(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(2)} ms`
+  if (ms < 100) return `${ms.toFixed(1)} ms`
+  if (ms < 1000) return `${ms.toFixed(0)} ms`
+  return `${(ms / 1000).toFixed(1)} s`
+}

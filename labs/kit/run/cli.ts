@@ -1,0 +1,193 @@
+/**
+ * `npm run lab`: opens a lab, in the terminal UI where there is a terminal and as plain text elsewhere.
+ *
+ * React and Ink are loaded only when the UI is opened: they take half a second, and plain output does not need them.
+ */
+import { CommanderError } from 'commander'
+import { ANSWERS_FILE, AnswerFileError, writeAnswer } from '../check/answers.ts'
+import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
+import { ExercisesError, ensureExercises, exerciseFolder, resetExercises, startingFiles } from '../lab/exercises.ts'
+import { findLab, findTask, loadLabs, ROOT } from '../lab/registry.ts'
+import type { Lab, Task } from '../lab/types.ts'
+import { labsJson, tasksJson } from '../plain/json.ts'
+import { nextTask } from '../plain/pages.ts'
+import {
+  type PlainOptions,
+  print,
+  printChecks,
+  printHint,
+  printLab,
+  printLabs,
+  printSolution,
+  printTask,
+  printTasks,
+  watchTask,
+} from '../plain/plain.ts'
+import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from '../ui/screen.ts'
+import { type Options, parseArguments, wantsUi } from './arguments.ts'
+import { ProgressStore } from './progress.ts'
+
+/** A wrong way of calling the command: one clear sentence, exit status 2. */
+class UsageError extends Error {}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const { lab: name, options } = parseArguments(argv)
+  const store = new ProgressStore()
+  const stop = new AbortController()
+  const plain: PlainOptions = {
+    root: ROOT,
+    store,
+    signal: stop.signal,
+    json: options.json ?? false,
+    out: {
+      write: text => void process.stdout.write(text),
+      width: Math.min(88, Math.max(40, (process.stdout.columns ?? 80) - 1)),
+    },
+  }
+  endCleanly(stop)
+  const labs = await loadLabs()
+  try {
+    if (name === undefined) {
+      const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch'] as const).find(
+        option => options[option] !== undefined,
+      )
+      if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0]!.number} --${needsLab}`)
+      for (const lab of labs) ensureExercises(ROOT, lab)
+      if (plain.json) printJson(labsJson(labs, store), plain)
+      else printLabs(labs, plain)
+      return 0
+    }
+    const lab = findLab(labs, name)
+    if (!lab) {
+      const known = labs.map(candidate => `${candidate.number} (${candidate.id})`).join(', ')
+      throw new UsageError(
+        `there is no lab '${name}': ${known} can be opened, for example npm run lab -- ${labs[0]!.number}`,
+      )
+    }
+    return await runLab(lab, options, plain)
+  } finally {
+    if (store.warning) process.stderr.write(`note: ${store.warning}\n`)
+  }
+}
+
+async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
+  const task = options.task === undefined ? undefined : knownTask(lab, options.task)
+  const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!
+  ensureExercises(plain.root, lab)
+  if (options.reset !== undefined) {
+    reset(lab, options.reset === true ? task : knownTask(lab, options.reset), plain)
+    return 0
+  }
+  if (options.solution !== undefined) return printSolution(lab, knownTask(lab, options.solution), plain) ? 0 : 1
+  if (options.answer) {
+    if (!task) throw new UsageError(`which task is it the answer to? --task ${taskIds(lab)}`)
+    recordAnswers(lab, task, options.answer)
+    return (await printChecks(lab, [task], 'live', plain)) ? 0 : 1
+  }
+  if (options.hint) {
+    printHint(lab, next(), plain)
+    return 0
+  }
+  if (options.check) {
+    if (task) return (await printChecks(lab, [task], 'live', plain)) ? 0 : 1
+    return (await printChecks(lab, lab.tasks, 'unattended', plain)) ? 0 : 1
+  }
+  if (options.json) {
+    printJson(tasksJson(lab, plain.store), plain)
+    return 0
+  }
+  if (options.list) {
+    print(plain.out, `Lab ${lab.number}: ${lab.title}`, '')
+    printTasks(lab, plain)
+    return 0
+  }
+  if (wantsUi(options) && terminalIsFit(process)) {
+    // React's development build is several times slower.
+    process.env.NODE_ENV ??= 'production'
+    const { openLabInTerminal } = await import('./open-ui.tsx')
+    return await openLabInTerminal(lab, task, options)
+  }
+  if (wantsUi(options) && process.stdout.isTTY) noteSize()
+  if (options.watch) return await watchTask(lab, next(), plain)
+  if (task) {
+    printTask(lab, task, plain)
+    return 0
+  }
+  return await printLab(lab, plain)
+}
+
+function printJson(value: object, { out }: PlainOptions): void {
+  out.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+function noteSize(): void {
+  const { columns, rows } = process.stdout
+  if (columns >= MIN_COLUMNS && rows >= MIN_ROWS) return
+  process.stderr.write(
+    `note: the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
+  )
+}
+
+function taskIds(lab: Lab): string {
+  return lab.tasks.map(task => task.id).join(' | ')
+}
+
+function knownTask(lab: Lab, name: string): Task {
+  const task = findTask(lab, name)
+  if (!task)
+    throw new UsageError(`lab ${lab.number} has no task '${name}': ${taskIds(lab)}, or 1 to ${lab.tasks.length}`)
+  return task
+}
+
+/** The files of one task, or all. The answers are in one file for all tasks: of one task, only its own are cleared. */
+function reset(lab: Lab, task: Task | undefined, { root, out }: PlainOptions): void {
+  const starting = startingFiles(root, lab)
+  const files = task ? starting.filter(file => task.files.includes(file) && file !== ANSWERS_FILE) : starting
+  const done = resetExercises(root, lab, files)
+  for (const { file, backup } of done) {
+    print(
+      out,
+      `labs/${lab.id}/exercises/${file} is as it was handed out${backup ? `; yours is kept as ${backup}` : ''}`,
+    )
+  }
+  for (const question of task?.questions ?? []) {
+    writeAnswer(exerciseFolder(root, lab), task!.id, question.id, '')
+    print(out, `the answer to ${task!.id}.${question.id} is cleared`)
+  }
+  if (done.length === 0 && !task?.questions.length) print(out, 'Nothing to do: the files are as they were handed out.')
+}
+
+/** `--answer 63` answers the questions in their order, `--answer host=63` the one that is named. */
+function recordAnswers(lab: Lab, task: Task, answers: readonly string[]): void {
+  if (task.questions.length === 0) throw new UsageError(`task '${task.id}' asks no question; --check checks it`)
+  const exercises = exerciseFolder(ROOT, lab)
+  const inOrder = [...task.questions]
+  for (const answer of answers) {
+    const [key = '', ...rest] = answer.split('=')
+    const named = rest.length > 0 ? task.questions.find(question => question.id === key.trim()) : undefined
+    const question = named ?? inOrder[0]
+    if (!question)
+      throw new UsageError(
+        `task '${task.id}' asks ${task.questions.length} question(s), and one more answer was given: ${answer}`,
+      )
+    inOrder.splice(inOrder.indexOf(question), inOrder.includes(question) ? 1 : 0)
+    writeAnswer(exercises, task.id, question.id, named ? rest.join('=').trim() : answer.trim())
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0)
+      process.stderr.write(`${error.message.replace(/^error: /, '')}; npm run lab -- --help shows what there is\n`)
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 2
+  } else if (error instanceof AnswerFileError || error instanceof ExercisesError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  } else throw error
+}
+await cleanUpEverything()

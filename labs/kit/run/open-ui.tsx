@@ -1,0 +1,51 @@
+/**
+ * The short way to the terminal UI: bundle.mjs makes one file of this module and the labs' data. Whatever is not a matter
+ * of the UI is left to cli.ts.
+ */
+
+import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
+import { ensureExercises } from '../lab/exercises.ts'
+import { findLab, findTask, ROOT } from '../lab/registry.ts'
+import type { Lab, Task } from '../lab/types.ts'
+import { openLab } from '../ui/open.tsx'
+import { enterScreen, terminalIsFit } from '../ui/screen.ts'
+import { type Options, parseArguments, wantsUi } from './arguments.ts'
+import { ProgressStore } from './progress.ts'
+import { WorkerRunner } from './worker-runner.ts'
+
+/** Returns the exit status, or undefined when the arguments or the terminal ask for something else than the UI. */
+export async function openUi(argv: readonly string[], loadLabs: () => Promise<Lab[]>): Promise<number | undefined> {
+  if (!terminalIsFit(process)) return undefined
+  let lab: Lab | undefined
+  let task: Task | undefined
+  let options: Options
+  try {
+    const parsed = parseArguments(argv)
+    options = parsed.options
+    if (parsed.lab === undefined || !wantsUi(options)) return undefined
+    lab = findLab(await loadLabs(), parsed.lab)
+    task = lab && options.task !== undefined ? findTask(lab, options.task) : undefined
+  } catch {
+    return undefined
+  }
+  if (!lab || (options.task !== undefined && !task)) return undefined
+  return await openLabInTerminal(lab, task, options)
+}
+
+export async function openLabInTerminal(lab: Lab, task: Task | undefined, options: Options): Promise<number> {
+  enterScreen(`Lab ${lab.number}  ${lab.title}`)
+  endCleanly(new AbortController())
+  ensureExercises(ROOT, lab)
+  const store = new ProgressStore()
+  const status = await openLab({
+    lab,
+    root: ROOT,
+    store,
+    runner: new WorkerRunner(),
+    watch: options.watch ?? false,
+    ...(task ? { task } : {}),
+  })
+  if (store.warning) process.stderr.write(`note: ${store.warning}\n`)
+  await cleanUpEverything()
+  return status
+}

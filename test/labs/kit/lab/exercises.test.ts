@@ -1,0 +1,132 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import {
+  ExercisesError,
+  ensureExercises,
+  exerciseFolder,
+  resetExercises,
+  startFolder,
+} from '../../../../labs/kit/lab/exercises.ts'
+import { type Watcher, watchFiles } from '../../../../labs/kit/run/watch.ts'
+
+const lab = { id: 'lab-99-sample' } as const
+
+describe('exercise files', () => {
+  let root: string
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'masque-exercises-test-'))
+    mkdirSync(join(startFolder(root, lab), 'deep'), { recursive: true })
+    writeFileSync(join(startFolder(root, lab), 'one.ts'), 'start one')
+    writeFileSync(join(startFolder(root, lab), 'deep', 'two.ts'), 'start two')
+  })
+  afterEach(() => rmSync(root, { recursive: true, force: true }))
+  const path = (file: string) => join(exerciseFolder(root, lab), file)
+  const read = (file: string) => readFileSync(path(file), 'utf8')
+
+  it('are copied from the starting files at first, and never written over after that', () => {
+    expect(ensureExercises(root, lab)).to.deep.equal(['deep/two.ts', 'one.ts'])
+    writeFileSync(path('one.ts'), 'my work')
+    expect(ensureExercises(root, lab)).to.deep.equal([])
+    rmSync(path('deep/two.ts'))
+    expect(ensureExercises(root, lab)).to.deep.equal(['deep/two.ts'])
+    expect(read('one.ts')).to.equal('my work')
+  })
+
+  it('that cannot be written are one sentence, which says what to do', function () {
+    const message = () => {
+      try {
+        ensureExercises(root, lab)
+      } catch (error) {
+        if (error instanceof ExercisesError) return error.message
+        throw error
+      }
+      return undefined
+    }
+    writeFileSync(exerciseFolder(root, lab), 'a file where the folder would be')
+    expect(message())
+      .to.match(/exercises.*; .* move it away, or choose another name$/)
+      .and.not.include('\n')
+    rmSync(exerciseFolder(root, lab))
+
+    if (process.getuid === undefined) this.skip()
+    chmodSync(join(root, 'labs', lab.id), 0o555)
+    chmodSync(root, 0o755)
+    // Root may write everywhere, and is somebody else for a moment.
+    const isRoot = process.getuid() === 0
+    if (isRoot) process.seteuid!(65_534)
+    try {
+      expect(message())
+        .to.match(/two\.ts cannot be written \(EACCES\), .*; clone the repository into a folder of your own/)
+        .and.not.include('\n')
+    } finally {
+      if (isRoot) process.seteuid!(0)
+      chmodSync(join(root, 'labs', lab.id), 0o755)
+    }
+  })
+
+  it('are reset with a backup, and left alone when there is nothing to reset', () => {
+    ensureExercises(root, lab)
+    writeFileSync(path('one.ts'), 'my work')
+    const now = new Date('2026-03-01T10:00:00.000Z')
+    const backup = 'one.ts.bak-2026-03-01T10-00-00-000Z'
+    expect(resetExercises(root, lab, ['one.ts', 'deep/two.ts'], now)).to.deep.equal([{ file: 'one.ts', backup }])
+    expect(read('one.ts')).to.equal('start one')
+    expect(read(backup)).to.equal('my work')
+    expect(readdirSync(path('deep'))).to.deep.equal(['two.ts'])
+  })
+
+  it('are put back when they have been deleted', () => {
+    expect(resetExercises(root, lab, ['one.ts'])).to.deep.equal([{ file: 'one.ts', backup: undefined }])
+    expect(existsSync(path('one.ts'))).to.equal(true)
+  })
+
+  describe('being watched', () => {
+    let watcher: Watcher | undefined
+    let saved: string[][]
+    beforeEach(() => {
+      saved = []
+      ensureExercises(root, lab)
+      watcher = watchFiles(exerciseFolder(root, lab), ['one.ts', 'new.ts'], files => saved.push(files), 5)
+    })
+    afterEach(() => watcher?.stop())
+    const until = async (count: number) => {
+      for (let turn = 0; turn < 1000 && saved.length < count; turn++)
+        await new Promise(resolve => setTimeout(resolve, 5))
+      expect(saved).to.have.length(count)
+    }
+
+    it('tell of each save, also of one by renaming, of a new file and of a deleted one', async () => {
+      writeFileSync(path('one.ts'), 'first save')
+      await until(1)
+      const { renameSync } = await import('node:fs')
+      writeFileSync(path('one.ts~'), 'second save')
+      renameSync(path('one.ts~'), path('one.ts'))
+      await until(2)
+      writeFileSync(path('new.ts'), 'new')
+      await until(3)
+      rmSync(path('new.ts'))
+      await until(4)
+      expect(saved).to.deep.equal([['one.ts'], ['one.ts'], ['new.ts'], ['new.ts']])
+    })
+
+    it('tell nothing of a save that changes nothing, of what the program has written itself, and of other files', async () => {
+      writeFileSync(path('one.ts'), 'start one')
+      writeFileSync(path('other.ts'), 'other')
+      writeFileSync(path('new.ts'), 'written by the program')
+      watcher!.acknowledge()
+      await new Promise(resolve => setTimeout(resolve, 60))
+      expect(saved).to.deep.equal([])
+    })
+  })
+})
