@@ -1,8 +1,8 @@
 /** How a tunnel ended, in words for logs and for people: who ended it, with which code, and why. */
 
 import { errorName } from '../http3/error-codes.ts'
-import { describeClose } from '../quic/close-reason.ts'
 import type { QuicCloseReason } from '../quic/quic.ts'
+import { describeClose } from './close-reason.ts'
 
 /** `the peer reset the request stream: H3_REQUEST_CANCELLED`. */
 export function resetByPeer(code: number): string {

@@ -1,7 +1,7 @@
 /** Why a client could not connect, or is no longer connected. */
 
+import { describeClose } from '../carriers/close-reason.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { describeClose } from '../quic/close-reason.ts'
 import type { QuicCloseReason } from '../quic/quic.ts'
 import { cryptoErrorAlert, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
 import { TlsConfigError } from '../server/tls-config.ts'

@@ -6,6 +6,7 @@
  */
 
 import type { Logger } from 'pino'
+import { describeClose } from '../carriers/close-reason.ts'
 import { headerValue } from '../carriers/h3.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
@@ -23,7 +24,6 @@ import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
 import { formatAddress, resolveHost } from '../net/udp-socket.ts'
-import { describeClose } from '../quic/close-reason.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicCloseReason, QuicConnection, QuicSettings } from '../quic/quic.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
+import { describeClose } from '../../src/carriers/close-reason.ts'
 import { ClientError } from '../../src/client/errors.ts'
-import { describeClose } from '../../src/quic/close-reason.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
 import { sendClientHello } from '../support/client-hello.ts'
 import { closeLoopback, failure, newClient, startServer, until } from '../support/loopback.ts'
