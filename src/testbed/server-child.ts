@@ -1,8 +1,4 @@
-/**
- * The process that a testbed's server lives in: the proxy, and behind it the library, a host to measure against.
- *
- * It does what its parent asks, and ends with it: when the parent dies, however it dies, the IPC channel closes.
- */
+/** The process that a testbed's server lives in: the proxy, and behind it the library, a host to measure against. */
 
 import { FlowSource } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
@@ -10,27 +6,15 @@ import { IpAddress } from '../ip/address.ts'
 import { createLogger } from '../log/logger.ts'
 import { GreedySink } from '../measure/greedy-sink.ts'
 import { RequestResponder } from '../measure/request-responder.ts'
+import { serveParent } from '../process/serve-parent.ts'
 import { defaultServerConfig } from '../server/config.ts'
 import { MasqueServer } from '../server/server.ts'
-import {
-  type Answer,
-  type DownwardFlow,
-  LIBRARY,
-  type Request,
-  type RequestName,
-  type ServerRequests,
-} from './orders.ts'
+import { type DownwardFlow, LIBRARY, type ServerOrder, TestbedError } from './orders.ts'
 
 let server: MasqueServer | undefined
 
-type Handlers = {
-  [N in RequestName]: (
-    given: ServerRequests[N]['arguments'],
-  ) => ServerRequests[N]['result'] | Promise<ServerRequests[N]['result']>
-}
-
-const handlers: Handlers = {
-  async start(order) {
+const orders = {
+  async start(order: ServerOrder) {
     const { overrides } = order
     const config = defaultServerConfig({
       tls: { certificate: order.certificate, key: order.key },
@@ -53,32 +37,28 @@ const handlers: Handlers = {
     new RequestResponder(library())
     return { ...server.address, apiUrl: server.apiUrl }
   },
-  sink({ flowId, sent }) {
+  /** `sent`: how many packets the source made, so that losses at the very end count (see FlowSink.lost). */
+  sink({ flowId, sent }: { flowId: number; sent: number | undefined }) {
     const sink = library().flowSink(flowId)
-    if (sink === undefined) throw new Error(`the library has no room for flow ${flowId}: forget another one first`)
+    if (sink === undefined)
+      throw new TestbedError(`the library has no room for flow ${flowId}: forget another one first`)
     return sink.summary(sent)
   },
-  forgetFlow({ flowId }) {
-    library().forgetFlow(flowId)
-    return null
-  },
-  sendFlow: sendFlow,
+  forgetFlow: (flowId: number) => library().forgetFlow(flowId),
+  sendFlow,
   status: () => running().status(),
   clients: () => running().clients(),
   metrics: () => running().metrics.text(),
+  /** CPU time of the process since its start in ms, and its resident memory in bytes. */
   resources() {
     const { user, system } = process.cpuUsage()
     return { cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() }
   },
-  async close() {
-    await server?.close()
-    server = undefined
-    return null
-  },
 }
+export type ServerOrders = typeof orders
 
 function running(): MasqueServer {
-  if (server === undefined) throw new Error('the server is not running')
+  if (server === undefined) throw new TestbedError('the server is not running')
   return server
 }
 
@@ -104,24 +84,8 @@ async function sendFlow(flow: DownwardFlow): Promise<{ sent: number }> {
   return { sent: packets.sent }
 }
 
-async function answer(request: Request): Promise<void> {
-  let reply: Answer
-  try {
-    const handle = handlers[request.name] as (given: unknown) => unknown
-    reply = { id: request.id, result: await handle(request.arguments) }
-  } catch (error) {
-    reply = { id: request.id, error: (error as Error).message }
-  }
-  const sent = (): void => {
-    if (request.name === 'close') process.exit(0)
-  }
-  if (process.connected) process.send?.(reply, undefined, undefined, sent)
-}
-
-process.on('message', message => void answer(message as Request))
-process.on('disconnect', () => process.exit(0))
-// Ctrl-C and the closing of a terminal reach every process of its group, and so does what a supervisor sends. It is for the parent to
-// say what ends, and in which order.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
-// Ready.
-process.send?.({ id: 0, result: null } satisfies Answer)
+serveParent(orders, async () => {
+  const closing = server?.close()
+  server = undefined
+  await closing
+})

@@ -28,13 +28,11 @@ import { EmulatorHandle } from '../link/emulator-process.ts'
 import { loadProfile } from '../link/load-profile.ts'
 import type { Profile } from '../link/profile.ts'
 import { createLogger } from '../log/logger.ts'
+import { Child } from '../process/child.ts'
 import { isRunning } from '../process/is-running.ts'
 import type { ClientInfo, ServerStatus } from '../server/status.ts'
-import { type DownwardFlow, LIBRARY, type TestbedServerOverrides } from './orders.ts'
-import { ServerProcess, TestbedError } from './server-process.ts'
-
-export type { DownwardFlow, TestbedServerOverrides } from './orders.ts'
-export { TestbedError } from './server-process.ts'
+import { type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
+import type { ServerOrders } from './server-child.ts'
 
 export interface TestbedOptions {
   /** The link: a profile, or the name or file of one. */
@@ -74,7 +72,7 @@ export class Testbed {
   #failure: unknown
   #certifying: Promise<TestCertificates> | undefined
   #certificates!: TestCertificates
-  #server: ServerProcess | undefined
+  #server: Child<ServerOrders> | undefined
   #link: EmulatorHandle | undefined
   #profile: Profile
   #serverAddress!: { host: string; port: number }
@@ -128,13 +126,16 @@ export class Testbed {
     const link = new EmulatorHandle()
     this.#link = link
     link.once('died', error => this.#die(error))
-    const server = new ServerProcess()
+    const server = new Child<ServerOrders>(new URL('./server-child.ts', import.meta.url), {
+      name: "the testbed's server process",
+      error: TestbedError,
+      onDeath: error => this.#die(error),
+    })
     this.#server = server
-    server.onDeath = error => this.#die(error)
     this.#certifying = makeTestCertificates(this.#directory)
-    const [certificates] = await Promise.all([this.#certifying, server.ready()])
+    const certificates = await this.#certifying
     this.#certificates = certificates
-    const { apiUrl, ...address } = await server.request('start', {
+    const { apiUrl, ...address } = await server.ask('start', {
       certificate: certificates.server,
       key: certificates.serverKey,
       congestionControl: options.congestionControl ?? 'cubic',
@@ -233,35 +234,35 @@ export class Testbed {
 
   /** What the library has seen of a flow. `sent`: see FlowSink.lost. */
   sink(flowId: number, sent?: number): Promise<FlowSummary> {
-    return this.#ask().request('sink', { flowId, sent })
+    return this.#proxy().ask('sink', { flowId, sent })
   }
 
   /** Makes the library forget a flow, so that its id can be used again. */
   async forgetFlow(flowId: number): Promise<void> {
-    await this.#ask().request('forgetFlow', { flowId })
+    await this.#proxy().ask('forgetFlow', flowId)
   }
 
   /** Sends a flow from the library down to a client; resolves when the last packet was sent. */
   sendFlow(flow: DownwardFlow): Promise<{ sent: number }> {
-    return this.#ask().request('sendFlow', flow)
+    return this.#proxy().ask('sendFlow', flow)
   }
 
   serverStatus(): Promise<ServerStatus> {
-    return this.#ask().request('status', null)
+    return this.#proxy().ask('status')
   }
 
   serverClients(): Promise<ClientInfo[]> {
-    return this.#ask().request('clients', null)
+    return this.#proxy().ask('clients')
   }
 
   /** The server's Prometheus metrics. */
   metricsText(): Promise<string> {
-    return this.#ask().request('metrics', null)
+    return this.#proxy().ask('metrics')
   }
 
   /** CPU time of the server's process since its start in ms, and its resident memory in bytes. */
   serverResources(): Promise<{ cpuMs: number; rssBytes: number }> {
-    return this.#ask().request('resources', null)
+    return this.#proxy().ask('resources')
   }
 
   /**
@@ -297,7 +298,7 @@ export class Testbed {
     await link?.close()
   }
 
-  #ask(): ServerProcess {
+  #proxy(): Child<ServerOrders> {
     if (this.#server === undefined) throw new TestbedError('the testbed was not started')
     return this.#server
   }

@@ -5,22 +5,15 @@ import { runOnTestbed, withParameters } from '../../src/experiment/run-cell.ts'
 import type { RunContext } from '../../src/experiment/runner.ts'
 import { plannedRuns } from '../../src/experiment/runner.ts'
 import { loadProfile } from '../../src/link/load-profile.ts'
-import { Testbed, TestbedError } from '../../src/testbed/testbed.ts'
+import { isRunning } from '../../src/process/is-running.ts'
+import { TestbedError } from '../../src/testbed/orders.ts'
+import { Testbed } from '../../src/testbed/testbed.ts'
 import { sampleDefinition } from '../experiment/sample-experiment.ts'
 import { failure, until } from '../support/loopback.ts'
 
 /** Directories of testbeds of this process that are still there. */
 function leftBehind(): string[] {
   return readdirSync(tmpdir()).filter(name => name.startsWith(`masque-testbed-${process.pid}-`))
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 describe('a testbed', () => {

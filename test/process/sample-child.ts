@@ -1,0 +1,38 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import type { Call } from '../../src/process/child.ts'
+import { serveParent } from '../../src/process/serve-parent.ts'
+
+class SampleError extends Error {
+  override name = 'SampleError'
+}
+
+const orders = {
+  double: (given: number) => given * 2,
+  same: (given: unknown) => given,
+  where: () => ({ pid: process.pid, argument: process.argv[2] }),
+  refuse() {
+    throw new SampleError('it will not do that')
+  },
+  fail() {
+    throw new TypeError('a bug')
+  },
+  async countUntilStopped(_: null, { report, signal }: Call<number>) {
+    for (let count = 1; !signal.aborted; count++) {
+      report(count)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    return 'stopped'
+  },
+  die(status: number) {
+    console.error('first line\nfamous last words')
+    process.exit(status)
+  },
+  never: () => new Promise<void>(() => {}),
+  stuck() {
+    for (;;) if (existsSync('/nowhere')) break
+  },
+}
+export type SampleOrders = typeof orders
+
+const [, , , note] = process.argv
+serveParent(orders, () => note !== undefined && writeFileSync(note, 'tidied up'))
