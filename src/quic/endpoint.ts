@@ -15,12 +15,12 @@ import { rootCertificates } from 'node:tls'
 import { type Header, type Config as NativeConfig, quiche } from '@matrixai/quic/native/index.js'
 import { bindUdp, connectUdp } from '../net/udp-socket.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
-import { type ConnectionHost, QuicheConnection } from './engine.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicConnection, QuicHandler, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
+import { type ConnectionHost, QuicheConnection } from './quiche/quiche-connection.ts'
+import { Zones } from './quiche/zones.ts'
 import { RetryTokens } from './retry-token.ts'
 import { setDontFragment } from './udp/dont-fragment.ts'
-import { Zones } from './zones.ts'
 
 /** RFC 9000 §14.1: an Initial arrives in a datagram of at least so many bytes. */
 const MIN_INITIAL_DATAGRAM = 1200

@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:dgram'
 import { readdirSync } from 'node:fs'
 import { quiche } from '@matrixai/quic/native/index.js'
-import { QuicheConnection } from '../../src/quic/engine.ts'
+import { QuicheConnection } from '../../src/quic/quiche/quiche-connection.ts'
 
 const SRC = new URL('../../src/', import.meta.url)
 

@@ -473,7 +473,7 @@ export const HTTP3_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'H3-09',
-    file: 'quic/engine.ts',
+    file: 'quic/quiche/quiche-connection.ts',
     why: 'the IP address in the certificate is not looked at',
     find: 'if (this.#expectedIp !== undefined && !certificateNamesIp(this.#peerCertificate, this.#expectedIp)) {',
     replace: 'if (false as boolean) {',

@@ -11,7 +11,7 @@
  *   +----------+--------------------------+----------------------------+
  */
 
-import { IpAddress } from '../ip/address.ts'
+import { IpAddress } from '../../ip/address.ts'
 
 export class Zones {
   /** A zone's number is its place in here, counted from 1. There are as many as this machine has interfaces. */

@@ -7,11 +7,10 @@
 
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche, type RecvInfo } from '@matrixai/quic/native/index.js'
-import { runAll } from '../net/run-all.ts'
-import { printable } from '../text/printable.ts'
-import { aroundDatagram } from './datagram-room.ts'
-import { BASE_UDP_PAYLOAD, PathMtuSearch } from './path-mtu.ts'
-import { PathMtuProbes, type ProbeContent } from './path-mtu-probe.ts'
+import { runAll } from '../../net/run-all.ts'
+import { printable } from '../../text/printable.ts'
+import { aroundDatagram } from '../datagram-room.ts'
+import { BASE_UDP_PAYLOAD, PathMtuSearch } from '../path-mtu.ts'
 import type {
   DatagramResult,
   QuicCloseReason,
@@ -20,7 +19,8 @@ import type {
   QuicPath,
   QuicStats,
   SocketAddress,
-} from './quic.ts'
+} from '../quic.ts'
+import { PathMtuProbes, type ProbeContent } from './path-mtu-probe.ts'
 
 /** What a connection needs from the endpoint it lives on. */
 export interface ConnectionHost {

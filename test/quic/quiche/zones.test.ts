@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { Zones } from '../../src/quic/zones.ts'
+import { Zones } from '../../../src/quic/quiche/zones.ts'
 
 describe('zones of IPv6 link-local addresses', () => {
   it('AT-02 become part of the address and come out again, each its own', () => {

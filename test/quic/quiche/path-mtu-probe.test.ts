@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import type { QuicSettings } from '../../src/quic/quic.ts'
-import { closeAll, connect, listen } from '../support/quic-peer.ts'
-import { openRelay, type Relay } from '../support/udp-relay.ts'
+import type { QuicSettings } from '../../../src/quic/quic.ts'
+import { closeAll, connect, listen } from '../../support/quic-peer.ts'
+import { openRelay, type Relay } from '../../support/udp-relay.ts'
 
 /** What a DATAGRAM's payload has around it in a QUIC packet, with our connection ids of 8 bytes. */
 const AROUND = 32

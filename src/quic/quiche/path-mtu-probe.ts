@@ -26,7 +26,7 @@
 
 import type { Connection as NativeConnection, SendInfo } from '@matrixai/quic/native/index.js'
 import { quiche } from '@matrixai/quic/native/index.js'
-import { BASE_UDP_PAYLOAD, type PathMtuSearch } from './path-mtu.ts'
+import { BASE_UDP_PAYLOAD, type PathMtuSearch } from '../path-mtu.ts'
 
 /** Reserved streams may end with this code (RFC 9114 §6.2.3). */
 const H3_NO_ERROR = 0x100
