@@ -1,10 +1,10 @@
-/** Lab 1 as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import { checksOf, defineLab } from '../kit/lab/declare.ts'
+/** Lab 1 as data. The check of each task is in `checks/`, under its name. */
+import { defineLab } from '../kit/lab/declare.ts'
 
-const check = checksOf(() => import('./harness.ts'))
 const ROUTING = 'RFC 9484 §7.2 Routing Operation'
 
 export const lab = defineLab({
+  at: import.meta.url,
   id: 'lab-01-deploy',
   number: 1,
   title: 'Deploy a CONNECT-IP tunnel',
@@ -79,7 +79,6 @@ export const lab = defineLab({
         'The certificate of the authority: with its public key the client verifies the signature on `server.pem`.',
       ],
       reading: ['cert/README.md', 'labs/lab-01-deploy/README.md, "Who trusts whom"'],
-      check: check('checkCertificates'),
     },
     {
       id: 'config',
@@ -116,7 +115,6 @@ export const lab = defineLab({
         'RFC 9484 §8.1 Remote Access VPN',
         'RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule',
       ],
-      check: check('checkConfig'),
     },
     {
       id: 'server',
@@ -153,7 +151,6 @@ export const lab = defineLab({
         'A /26 has 64 addresses. The first and the last of an IPv4 prefix are special; and the proxy needs one for itself.',
       ],
       reading: ['src/ip/address-pool.ts', 'src/server/api-server.ts'],
-      check: check('checkServer'),
     },
     {
       id: 'address',
@@ -206,7 +203,6 @@ export const lab = defineLab({
         'RFC 9484 §4.7.1 ADDRESS_ASSIGN Capsule',
         'src/connect-ip/address-assign.ts',
       ],
-      check: check('checkAddress'),
     },
     {
       id: 'ping',
@@ -252,7 +248,6 @@ export const lab = defineLab({
         'And the last sentence of that paragraph: it does not apply to packets that the endpoint makes itself. Which of the two answers is forwarded, which is made by the endpoint?',
       ],
       reading: [ROUTING, 'labs/lab-01-deploy/README.md, "The way of a packet"'],
-      check: check('checkPing'),
     },
     {
       id: 'trust',
@@ -295,7 +290,6 @@ export const lab = defineLab({
         'To mend it, compare `tls.ca` with the one in `client.toml`. `insecure = true` is not mending.',
       ],
       reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
-      check: check('checkTrust'),
     },
   ],
 })

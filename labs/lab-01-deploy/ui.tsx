@@ -10,7 +10,7 @@ export interface Traffic {
   toClient: { packets: number; bytes: number }
 }
 
-/** What the harness and the demonstration show, by key. */
+/** What the checks and the demonstration show, by key. */
 export interface Topology {
   server: 'up'
   client: 'connecting' | 'connected' | 'refused'

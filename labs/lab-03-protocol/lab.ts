@@ -1,8 +1,14 @@
-/** Lab 3 as data. The checks are in harness.ts. */
-import type { Lab } from '../kit/lab/types.ts'
-import * as harness from './harness.ts'
+/**
+ * Lab 3 as data. The check of each task is in `checks/`, under its name.
+ *
+ * All coding tasks go the same way. Known vectors come first (those of the RFC, where it has some), then inputs generated
+ * from the student's seed, then what a hostile peer would send. The student's functions run in a process of their own
+ * (`context.student`); `src/` is the reference that their results are compared with.
+ */
+import { defineLab } from '../kit/lab/declare.ts'
 
-export const lab: Lab = {
+export const lab = defineLab({
+  at: import.meta.url,
   id: 'lab-03-protocol',
   number: 3,
   title: 'Take the protocol apart',
@@ -41,14 +47,12 @@ export const lab: Lab = {
 
         A varint whose end has not arrived yet is no error: \`decodeVarint\` returns \`undefined\`. The next task needs that.
       `,
-      questions: [],
       hints: [
         'The length is a power of two, and the two bits are its exponent: `1 << (first >> 6)`.',
         'Put a number together from the left: `value = (value << 8n) | BigInt(byte)`. Begin with the lower six bits of the first byte.',
         'To write, take bytes off the right: `Number(rest & 0xffn)`, then `rest >>= 8n`, from the last byte to the first. Set the two upper bits at the end.',
       ],
       reading: ['RFC 9000 §16 Variable-Length Integer Encoding', 'RFC 9000 §A.1', 'src/bytes/varint.ts, afterwards'],
-      check: harness.checkVarint,
     },
     {
       id: 'capsules',
@@ -72,7 +76,6 @@ export const lab: Lab = {
         - refuses known capsules above a limit as soon as their length is known;
         - says at the end of the stream whether it ended inside a capsule.
       `,
-      questions: [],
       hints: [
         'Begin simple: keep what is incomplete, put new bytes behind it, and try again from its beginning. That is correct for everything but the unknown types.',
         'For an unknown type, remember how many bytes of the value are still to be skipped (a bigint: it may be 2^62 - 1), and forget the bytes.',
@@ -80,7 +83,6 @@ export const lab: Lab = {
         'The parser is inside a capsule when bytes are kept, or when bytes remain to be skipped.',
       ],
       reading: ['RFC 9297 §3.2', 'RFC 9297 §3.3 Error Handling', 'src/connect-ip/capsule.ts, afterwards'],
-      check: harness.checkCapsules,
     },
     {
       id: 'addresses',
@@ -103,7 +105,6 @@ export const lab: Lab = {
         capsules is half of the work. The other half is to **refuse the malformed**: what a parser lets through, the code behind
         it believes. The comments list the rules.
       `,
-      questions: [],
       hints: [
         'Read one entry at an offset, and return it with the offset behind it. Call that until the offset is the end of the value.',
         'Before each field: is it all there? For a Request ID, `decodeVarint` says so by `undefined`.',
@@ -111,7 +112,6 @@ export const lab: Lab = {
         'An ADDRESS_REQUEST is an ADDRESS_ASSIGN with three more rules: decode it as one, then check them.',
       ],
       reading: ['RFC 9484 §4.7.1', 'RFC 9484 §4.7.2', 'src/connect-ip/address-entry.ts, afterwards'],
-      check: harness.checkAddresses,
     },
     {
       id: 'routes',
@@ -132,7 +132,6 @@ export const lab: Lab = {
 
         In \`routes.ts\`, write \`compareAddresses\`, \`encodeRoutes\`, \`decodeRoutes\` and \`mayForward\`.
       `,
-      questions: [],
       hints: [
         'Compare byte by byte from the left. The first two bytes that differ decide; no need for larger numbers, nor for signs.',
         'One function that compares two routes (version, then protocol, then start) sorts when encoding and checks the order when decoding.',
@@ -140,7 +139,6 @@ export const lab: Lab = {
         'An address is inside a range when neither the start is above it nor the end below it.',
       ],
       reading: ['RFC 9484 §4.7.3', 'src/connect-ip/route-advertisement.ts, afterwards'],
-      check: harness.checkRoutes,
     },
     {
       id: 'http3',
@@ -167,7 +165,6 @@ export const lab: Lab = {
         In \`http3.ts\`, write frames, SETTINGS, QPACK's integers, \`encodeHeaders\` and \`decodeHeaders\`. The static table and a
         Huffman decoder are given.
       `,
-      questions: [],
       hints: [
         'Write and check the functions in the order of the file: each check of the task goes one function further.',
         'The first bits of a line say its form. `0xc0 | index` for a whole entry, `0x50 | index` for the name of one, `0x20 | length` for a name in full: as long as the number fits its prefix; `encodeInteger` takes care of that.',
@@ -182,7 +179,6 @@ export const lab: Lab = {
         'RFC 9484 §4.4',
         'src/http3/qpack/, afterwards',
       ],
-      check: harness.checkHttp3,
     },
     {
       id: 'datagrams',
@@ -202,14 +198,12 @@ export const lab: Lab = {
 
         In \`datagrams.ts\`, write \`encodeDatagram\`, \`decodeDatagram\` and \`packetFor\`.
       `,
-      questions: [],
       hints: [
         'A datagram is not a stream: it comes as a whole or not at all. So one that ends too early is malformed, not incomplete.',
         'Requests are on streams 0, 4, 8 …; any other id in `encodeDatagram` is a mistake of the caller.',
         'Unknown context ids are how the protocol will grow. They are dropped, without an error.',
       ],
       reading: ['RFC 9297 §2.1', 'RFC 9484 §6', 'src/http3/datagram.ts, src/connect-ip/context.ts, afterwards'],
-      check: harness.checkDatagrams,
     },
     {
       id: 'ipv4',
@@ -229,7 +223,6 @@ export const lab: Lab = {
 
         In \`ipv4.ts\`, write \`internetChecksum\`, \`updateChecksum\`, \`checkIpv4\` and \`decrementTtl\`.
       `,
-      questions: [],
       hints: [
         "One's complement addition: add as usual, then, while there is anything above bit 15, add that to the lower 16 bits.",
         'The complement of 16 bits is `~word & 0xffff`: `~` alone gives 32 bits and a sign.',
@@ -237,7 +230,6 @@ export const lab: Lab = {
         'Over a header with its correct checksum in it, `internetChecksum` is 0. How many bytes the header has says IHL.',
       ],
       reading: ['RFC 791 §3.1', 'RFC 1071', 'RFC 1624', 'src/ip/checksum.ts, src/ip/ipv4.ts, afterwards'],
-      check: harness.checkIpv4,
     },
     {
       id: 'ipv6',
@@ -258,7 +250,6 @@ export const lab: Lab = {
 
         In \`ipv6.ts\`, write \`upperLayer\`. Each length in the chain is a claim by whoever sent the packet.
       `,
-      questions: [],
       hints: [
         'Two variables are enough: what comes next, and where. Go on while what comes next is an extension header.',
         'Three lengths: `(n + 1) * 8` for most, 8 for Fragment, `(n + 2) * 4` for AH.',
@@ -266,7 +257,6 @@ export const lab: Lab = {
         'Fragment Offset is the upper 13 bits of bytes 2 and 3 of the Fragment header.',
       ],
       reading: ['RFC 8200 §4', 'RFC 9484 §4.8', 'src/ip/ipv6.ts, afterwards'],
-      check: harness.checkIpv6,
     },
     {
       id: 'too-big',
@@ -284,7 +274,6 @@ export const lab: Lab = {
         In \`too-big.ts\`, write \`packetTooBig\`. It returns a whole IP packet. You have the checksum from task 7 and the extension
         headers from task 8.
       `,
-      questions: [],
       hints: [
         'Build the ICMP message first, with 0 for its checksum; then the checksum; then the IP header before it.',
         'The pseudo header needs no place in the packet: put it before the message for the calculation only.',
@@ -292,7 +281,6 @@ export const lab: Lab = {
         'The type of an ICMP message is its first byte: at IHL * 4 in IPv4, at `upperLayer(packet).offset` in IPv6.',
       ],
       reading: ['RFC 4443 §2.4, §3.2', 'RFC 1191 §4', 'RFC 1812 §4.3.2', 'src/ip/icmp-error.ts, afterwards'],
-      check: harness.checkTooBig,
     },
     {
       id: 'live',
@@ -326,7 +314,6 @@ export const lab: Lab = {
 
         At the end another client pings you, and your \`answer\` replies.
       `,
-      questions: [],
       hints: [
         'Each method is a few lines that call what you have: `request` is `encodeFrame(FrameType.HEADERS, encodeHeaders(connectIpRequest(…)))`.',
         '`receive` is the capsule parser once more: keep what is incomplete, and cut off one frame after the other. Keep one `CapsuleParser` for all DATA frames.',
@@ -334,7 +321,6 @@ export const lab: Lab = {
         'To answer, copy the message, set its type to 0 and its checksum to 0, then calculate the checksum.',
       ],
       reading: ['RFC 9484 §4', 'RFC 9114 §7.1', 'RFC 792', 'src/client/session.ts, src/carriers/h3.ts, afterwards'],
-      check: harness.checkLive,
     },
     {
       id: 'capture',
@@ -390,7 +376,6 @@ export const lab: Lab = {
         'RFC 9000 §19 Frame Types and Formats',
         'RFC 9221 §4 Datagram Frame Types',
       ],
-      check: harness.checkCapture,
     },
   ],
-}
+})

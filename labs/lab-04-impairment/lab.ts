@@ -1,10 +1,10 @@
-/** Lab 4 as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import { checksOf, defineLab } from '../kit/lab/declare.ts'
+/** Lab 4 as data. The check of each task is in `checks/`, under its name. */
+import { defineLab } from '../kit/lab/declare.ts'
 
-const check = checksOf(() => import('./harness.ts'))
 const HANDOUT = 'labs/lab-04-impairment/README.md'
 
 export const lab = defineLab({
+  at: import.meta.url,
   id: 'lab-04-impairment',
   number: 4,
   title: 'Break the network on purpose',
@@ -58,7 +58,6 @@ export const lab = defineLab({
         'src/measure/intervals.ts, afterwards',
       ],
       timeoutMs: 60_000,
-      check: check('checkEstimate'),
     },
     {
       id: 'sweep',
@@ -93,7 +92,6 @@ export const lab = defineLab({
         `${HANDOUT}, "Nobody waits, or everybody"`,
       ],
       timeoutMs: 120_000,
-      check: check('checkSweep'),
     },
     {
       id: 'metrics',
@@ -122,7 +120,6 @@ export const lab = defineLab({
         'The packet that the extent goes back to is the first in the order of arrival with a higher number: `findIndex`.',
       ],
       reading: ['RFC 3550 §6.4.1', 'RFC 4737 §3, §4', 'src/measure/reorder.ts, src/measure/statistics.ts, afterwards'],
-      check: check('checkMetrics'),
     },
     {
       id: 'bloat',
@@ -155,7 +152,6 @@ export const lab = defineLab({
         'Gettys and Nichols, "Bufferbloat: Dark Buffers in the Internet"',
       ],
       timeoutMs: 120_000,
-      check: check('checkBloat'),
     },
     {
       id: 'codel',
@@ -186,7 +182,6 @@ export const lab = defineLab({
       ],
       reading: ['RFC 8289 §4 and §5', `${HANDOUT}, "CoDel"`],
       timeoutMs: 60_000,
-      check: check('checkCoDel'),
     },
     {
       id: 'outage',
@@ -220,7 +215,6 @@ export const lab = defineLab({
       ],
       reading: ['RFC 9000 §10.1 Idle Timeout', 'RFC 9002 §6.2 Probe Timeout', `${HANDOUT}, "When the network is gone"`],
       timeoutMs: 120_000,
-      check: check('checkOutage'),
     },
     {
       id: 'address',
@@ -293,7 +287,6 @@ export const lab = defineLab({
       ],
       reading: ['RFC 9000 §5.1 Connection ID', 'RFC 9000 §9 Connection Migration', `${HANDOUT}, "Another address"`],
       timeoutMs: 120_000,
-      check: check('checkAddress'),
     },
     {
       id: 'mobile',
@@ -320,7 +313,6 @@ export const lab = defineLab({
       ],
       reading: ['docs/netem.md', `${HANDOUT}, "A report"`],
       timeoutMs: 120_000,
-      check: check('checkMobile'),
     },
   ],
 })

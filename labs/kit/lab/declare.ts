@@ -1,8 +1,7 @@
 /**
  * How a lab is declared, so that what is forgotten or misspelt is an error of the compiler, and not of the lesson.
  *
- *     const check = checksOf(() => import('./harness.ts'))
- *     export const lab = defineLab({ id: 'lab-05-my-topic', number: 5, …, tasks: [{ …, check: check('checkFirst') }] })
+ *     export const lab = defineLab({ at: import.meta.url, id: 'lab-05-my-topic', number: 5, …, tasks: [{ id: 'hops', … }] })
  */
 import type { Check, Demonstration, Lab, Markdown, Panel, Question, Reading, Task } from './types.ts'
 
@@ -23,7 +22,8 @@ interface TaskBasics {
   /** Are there known-wrong solutions? Default: of coding tasks. False: it cannot be solved wrongly in a way worth keeping. */
   mutants?: boolean
   panel?: () => Promise<Panel>
-  check: Check
+  /** Default: the function `check` of `checks/<id>.ts`, beside the declaration. */
+  check?: Check
 }
 
 /** A coding task has code to be written, a configuration task a file to be completed, a question a question. */
@@ -48,6 +48,8 @@ type DistinctIds<Tasks extends readonly { id: string }[], Seen extends string = 
   : unknown
 
 export interface LabDeclaration<Number extends number, Tasks extends NonEmpty<TaskDeclaration>> {
+  /** `import.meta.url` of the file that declares it. */
+  at: string
   id: LabId<NoInfer<Number>>
   number: Number
   title: string
@@ -62,10 +64,13 @@ export interface LabDeclaration<Number extends number, Tasks extends NonEmpty<Ta
 }
 
 /** The lab, as the kit takes it. Throws for what types cannot say. */
-export function defineLab<const Number extends number, const Tasks extends NonEmpty<TaskDeclaration>>(
-  declaration: LabDeclaration<Number, Tasks>,
-): Lab {
-  const tasks = (declaration.tasks as readonly TaskDeclaration[]).map((task): Task => ({ questions: [], ...task }))
+export function defineLab<const Number extends number, const Tasks extends NonEmpty<TaskDeclaration>>({
+  at,
+  ...declaration
+}: LabDeclaration<Number, Tasks>): Lab {
+  const tasks = (declaration.tasks as readonly TaskDeclaration[]).map(
+    (task): Task => ({ questions: [], check: checkIn(at, task.id), ...task }),
+  )
   for (const task of tasks) {
     const where = `${declaration.id}, task '${task.id}'`
     if (!/^[a-z][a-z0-9-]*$/.test(task.id))
@@ -77,12 +82,13 @@ export function defineLab<const Number extends number, const Tasks extends NonEm
   return { ...declaration, tasks }
 }
 
-type CheckNames<Harness> = { [Name in keyof Harness]: Harness[Name] extends Check ? Name : never }[keyof Harness]
-
 /**
- * The checks of a harness by name. The harness is loaded when the first of them runs: a lab's declaration is also read where
- * only its texts are of interest, and there it has to be quick.
+ * Loaded when it runs for the first time: a lab's declaration is also read where only its texts are of interest, and there it has to be
+ * quick.
  */
-export function checksOf<Harness>(load: () => Promise<Harness>): (name: CheckNames<Harness>) => Check {
-  return name => async context => await ((await load())[name] as Check)(context)
+function checkIn(at: string, id: string): Check {
+  return async context => {
+    const module: { check: Check } = await import(new URL(`checks/${id}.ts`, at).href)
+    return await module.check(context)
+  }
 }

@@ -10,7 +10,8 @@ export function newLabFiles(number: number, topic: string): Record<string, strin
   const lab = `labs/${id}`
   return {
     [`${lab}/lab.ts`]: labFile(id, number, title),
-    [`${lab}/harness.ts`]: harnessFile(number),
+    [`${lab}/checks/hops.ts`]: hopsCheck(),
+    [`${lab}/checks/ping.ts`]: pingCheck(),
     [`${lab}/ui.tsx`]: uiFile(number),
     [`${lab}/README.md`]: readme(id, number, title),
     [`${lab}/start/hops.ts`]: exercise(
@@ -71,12 +72,11 @@ function answers(host: string): string {
 }
 
 function labFile(id: string, number: number, title: string): string {
-  return `/** Lab ${number} as data. The checks are in harness.ts, which is loaded when the first of them runs. */
-import { checksOf, defineLab } from '../kit/lab/declare.ts'
-
-const check = checksOf(() => import('./harness.ts'))
+  return `/** Lab ${number} as data. The check of each task is in \`checks/\`, under its name. */
+import { defineLab } from '../kit/lab/declare.ts'
 
 export const lab = defineLab({
+  at: import.meta.url,
   id: '${id}',
   number: ${number},
   title: '${title}',
@@ -100,7 +100,6 @@ export const lab = defineLab({
       \`,
       hints: ['How many routers does a packet pass that is for a host on the same link?', 'It cannot become negative.'],
       reading: ['RFC 791 §3.2, Time to Live'],
-      check: check('checkHops'),
     },
     {
       id: 'ping',
@@ -114,75 +113,91 @@ export const lab = defineLab({
       questions: [{ id: 'ttl', prompt: 'With which TTL does it arrive?', placeholder: 'a number' }],
       hints: ['A tunnel has two ends, and only at one of them the packet is forwarded.'],
       reading: ['RFC 9484 §7.2 Routing Operation'],
-      check: check('checkPing'),
     },
   ],
 })
 `
 }
 
-function harnessFile(number: number): string {
-  return `/** The checks of lab ${number}: do this, expect that. */
-import type { CheckContext, Feedback } from '../kit/lab/types.ts'
-import { Seeded } from '../kit/check/seeded.ts'
+function hopsCheck(): string {
+  return `/** Task 1: hops. */
+import { Seeded } from '../../kit/check/seeded.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
+
+const READ = ['RFC 791 §3.2, Time to Live']
+
+// Cases ----------------------------------------------------------------------------------------------------------------
 
 const HIDDEN = 20
 
-export async function checkHops(context: CheckContext): Promise<Feedback> {
-  // Known cases first; then hidden ones, which differ from student to student; then the hostile ones.
-  const random = new Seeded(context.seed)
-  const cases: [ttl: number, routers: number][] = [
-    [64, 0],
-    [64, 1],
-    [255, 3],
-  ]
-  for (let i = 0; i < HIDDEN; i++) cases.push([random.int(20, 255), random.int(0, 19)])
-  cases.push([1, 1], [3, 200])
+/** Known ones first; then hidden ones, which differ from student to student; then the hostile ones. */
+function casesFor(seed: string): [ttl: number, routers: number][] {
+  const random = new Seeded(seed)
+  const hidden = random.list(HIDDEN, (): [number, number] => [random.int(20, 255), random.int(0, 19)])
+  return [[64, 0], [64, 1], [255, 3], ...hidden, [1, 1], [3, 200]]
+}
 
+// Reference ------------------------------------------------------------------------------------------------------------
+
+const reference = (ttl: number, routers: number): number => Math.max(0, ttl - routers)
+
+/** The usual mistakes, by what they look like from outside. */
+function misconception(ttl: number, routers: number, found: number): string | undefined {
+  if (found < 0) return 'A packet whose TTL is used up is dropped: the number never goes below zero.'
+  if (found === ttl - routers - 1) return 'The sender is no router: it takes nothing from the TTL of its own packet.'
+  if (found === 64 - routers) return 'Count from the TTL that is given. 64 is only what many systems begin with.'
+  if (found === ttl - routers + 1 || found === ttl) return 'Take one for every router on the way, for the first and the last as well.'
+  return undefined
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const cases = casesFor(context.seed)
   const results = await context.do('call ttlAfter for known and hidden packets', () =>
     context.student.batch<number>('hops.ts', 'ttlAfter', cases),
   )
   for (const [index, [ttl, routers]] of cases.entries()) {
     const result = results[index]!
     if (!result.ok) throw result.error
-    const expected = Math.max(0, ttl - routers)
+    const expected = reference(ttl, routers)
+    const why = misconception(ttl, routers, result.value)
     context.show('case', { ttl, routers, found: result.value, expected })
     context.progress(index + 1, cases.length)
     context.expect(\`TTL \${ttl} after \${routers} routers\`, result.value === expected, {
       expected: \`ttlAfter(\${ttl}, \${routers}) to return \${expected}\`,
       found: String(result.value),
-      misconception: misconception(ttl, routers, result.value),
-      read: ['RFC 791 §3.2, Time to Live'],
+      ...(why === undefined ? {} : { misconception: why }),
+      read: READ,
     })
   }
   return {
     passed: true,
     expected: 'one less for every router, and never below zero',
     found: \`\${cases.length} of \${cases.length} packets right\`,
-    read: ['RFC 791 §3.2, Time to Live'],
+    read: READ,
   }
 }
-
-/** The usual mistakes, by what they look like from outside. */
-function misconception(ttl: number, routers: number, found: number): string {
-  if (found < 0) return 'A packet whose TTL is used up is dropped: the number never goes below zero.'
-  if (found === ttl - routers - 1) return 'The sender is no router: it takes nothing from the TTL of its own packet.'
-  if (found === 64 - routers) return 'Count from the TTL that is given. 64 is only what many systems begin with.'
-  return 'Take one for every router on the way, for the first and the last as well.'
+`
 }
 
-export async function checkPing(context: CheckContext): Promise<Feedback> {
-  const ttl = Number(context.answers.ttl || Number.NaN)
-  const read = ['RFC 9484 §7.2 Routing Operation']
-  context.compare('TTL', ttl, { min: 63, max: 63 })
-  context.expect('your prediction', ttl === 63, {
-    expected: 'the TTL that the answer has at the client',
-    found: context.answers.ttl === '' ? 'no answer yet' : \`the answer \${context.answers.ttl}\`,
-    ...(ttl === 64 ? { misconception: 'The proxy forwards the packet from one link to another, as a router does.' } : {}),
-    ...(ttl === 62 ? { misconception: 'The client end is where the packet arrives; nothing is forwarded there.' } : {}),
-    read,
+function pingCheck(): string {
+  return `/** Task 2: ping. */
+import { expectNumber } from '../../kit/check/questions.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
+
+const READ = ['RFC 9484 §7.2 Routing Operation']
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const ttl = expectNumber(context, 'ttl', {
+    right: 63,
+    wrong: {
+      62: 'The client end is where the packet arrives; nothing is forwarded there.',
+      64: 'The proxy forwards the packet from one link to another, as a router does.',
+    },
+    read: READ,
   })
-  return { passed: true, expected: 'TTL 63', found: 'your answer, 63', read }
+  return { passed: true, expected: 'TTL 63', found: \`your answer, \${ttl}\`, read: READ }
 }
 `
 }
@@ -194,7 +209,7 @@ import type { Line } from '../kit/lab/text.ts'
 import type { PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 
-/** What the harness shows under the key \`case\`. */
+/** What the check shows under the key \`case\`. */
 interface Case {
   ttl: number
   routers: number

@@ -139,7 +139,7 @@ function asWritten(root) {
       // Only used with React's development tools, and not installed.
       build.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
       build.onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'export default {}' }))
-      // A lab's harness and demonstration are loaded by the worker. Its panel is part of the UI.
+      // A lab's checks and demonstration are loaded by the worker. Its panel is part of the UI.
       build.onResolve({ filter: /^\.\.?\// }, ({ path, kind, importer }) => {
         const [top, lab] = relative(root, importer).split(sep)
         if (kind !== 'dynamic-import' || top !== 'labs' || lab === 'kit' || path.endsWith('.tsx')) return undefined

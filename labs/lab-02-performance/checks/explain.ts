@@ -94,7 +94,7 @@ const ANSWERS: readonly Explained[] = [
   },
 ]
 
-export async function checkExplain(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   for (const { question, right, wrong, read } of ANSWERS) expectChoice(context, question, right, wrong, read)
   return {
     passed: true,

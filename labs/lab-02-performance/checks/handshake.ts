@@ -29,7 +29,7 @@ const PATIENCE_MS = 10_000
 type Phase = 'handshake' | 'session' | 'first answer'
 const PHASES: readonly Phase[] = ['handshake', 'session', 'first answer']
 
-export async function checkHandshake(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'handshake')
   const rtts = [JUDGED_RTT_MS, random.int(24, 30) * 10, random.int(2, 6) * 10]
   const predictions = await predict(context, rtts)

@@ -22,7 +22,7 @@ export interface Bucket {
   count: number
 }
 
-export async function checkHistogram(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'histogram')
   await expectVectors(context, random)
   await expectIncreases(context, random)

@@ -37,7 +37,7 @@ interface QuicPacket {
   packetNumberLength: number
 }
 
-export async function checkOverhead(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'overhead')
   await expectVarints(context, random)
   await expectOverheads(context, random)

@@ -30,7 +30,7 @@ interface SearchOptions {
   probeTimeoutMs: number
 }
 
-export async function checkPathMtu(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'path-mtu')
   await expectTunnelMtu(context, random)
   await expectSearches(context, random)

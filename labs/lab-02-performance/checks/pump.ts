@@ -37,7 +37,7 @@ interface Scenario {
   leastShare?: number
 }
 
-export async function checkPump(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'pump')
   const all = scenarios(random)
   let packets = 0

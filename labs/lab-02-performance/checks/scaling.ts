@@ -22,7 +22,7 @@ interface Point {
   latencyMs: number
 }
 
-export async function checkScaling(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'scaling')
   await expectLaws(context, random)
   await expectKnees(context, random)

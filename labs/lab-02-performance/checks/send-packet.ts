@@ -19,7 +19,7 @@ const READ: Reading[] = [
 const MOST_WAITING = 65_536
 const STREAM_MTU = 1500
 
-export async function checkSendPacket(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'send-packet')
   // Another way than datagrams is worth a try: then let the link say what it is worth.
   const way = await wayOf(context, random)

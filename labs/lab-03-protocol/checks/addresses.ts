@@ -40,7 +40,7 @@ const DECODE_MISCONCEPTIONS: readonly Misconception[] = [
   },
 ]
 
-export async function checkAddresses(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'addresses')
   const entry = (version: 4 | 6, requestId = random.bigintBetween(1n, 1n << 40n)): AddressEntry => {
     const { address, length } = random.prefix(version)

@@ -19,7 +19,7 @@ export interface Capsule {
   value: Uint8Array
 }
 
-export async function checkCapsules(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'capsules')
   const known = (length: number): Capsule => ({ type: BigInt(random.int(0, 3)), value: random.bytes(length) })
   const unknownType = (): bigint =>

@@ -16,7 +16,7 @@ const HANDOUT = 'labs/lab-03-protocol/README.md, "Reading the capture"'
 /** The name in the reference solution. */
 const REFERENCE_NAME = 'reference'
 
-export async function checkCapture(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const { answers } = context
   const given = answers.name ?? ''
   context.expect('the name is your own', given !== REFERENCE_NAME || /^(reference|start|mutant)\b/.test(context.seed), {

@@ -13,7 +13,7 @@ const READ = [
 
 const QUARTER = 'What is written is the stream id divided by four, not the stream id: read it times four.'
 
-export async function checkDatagrams(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'datagrams')
   const packet = () => random.bytes(random.int(20, 60))
   const streams = [

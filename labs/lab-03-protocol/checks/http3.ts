@@ -27,7 +27,7 @@ const FORMS = {
   plain: 'Without Huffman code the H bit, directly before the length, is 0.',
 } as const
 
-export async function checkHttp3(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'http3')
   await expectFrames(context, random)
   await expectSettings(context, random)

@@ -52,7 +52,7 @@ const CHECKSUM_MISCONCEPTIONS: readonly Misconception[] = [
   },
 ]
 
-export async function checkIpv4(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'ipv4')
   const packet = (options: { ttl?: number; words?: number; payload?: number } = {}): Uint8Array =>
     ipv4Packet(random, options)

@@ -74,7 +74,7 @@ const MISCONCEPTIONS: readonly Misconception[] = [
     ),
 ]
 
-export async function checkIpv6(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'ipv6')
   const upper = () => random.pick([6, 17, 58])
   const extension = (type: number): Extension => ({

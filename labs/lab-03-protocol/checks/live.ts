@@ -36,7 +36,7 @@ type TunnelEvent =
   | { type: 'addresses'; addresses: AddressEntry[] }
   | { type: 'routes'; routes: Route[] }
 
-export async function checkLive(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'live')
   await expectPings(context, random)
   await expectFrames(context, random)

@@ -22,7 +22,7 @@ const DISJOINT =
   'Of one version and protocol, each range has to begin after the one before has ended: the end belongs to the range, so one address in both is too much.'
 const CUT = 'The value of the capsule ends inside a range. Is there enough left before you read?'
 
-export async function checkRoutes(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'routes')
 
   const pairs = [

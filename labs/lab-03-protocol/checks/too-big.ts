@@ -127,7 +127,7 @@ const PARTS_V6: readonly Part[] = [
   },
 ]
 
-export async function checkTooBig(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'too-big')
   const [own4, own6] = [random.address(4), random.address(6)]
   const mtus = [1280, random.int(1281, 1499), 1400]

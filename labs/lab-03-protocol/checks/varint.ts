@@ -83,7 +83,7 @@ const ENCODE_MISCONCEPTIONS: readonly Misconception[] = [
   },
 ]
 
-export async function checkVarint(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'varint')
   const seeded = (bits: number) => random.bigintBetween(1n << BigInt(bits - 1), (1n << BigInt(bits)) - 1n)
   const hidden = [

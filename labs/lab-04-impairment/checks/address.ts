@@ -46,7 +46,7 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
   },
 }
 
-export async function checkAddress(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   for (const [question, { right, wrong }] of Object.entries(CHOICES)) {
     const given = (context.answers[question] ?? '').toLowerCase()
     context.expect(`your answer to "${question}"`, given === right, {

@@ -35,7 +35,7 @@ interface Bottleneck {
   limit: { packets: number } | { bytes: number }
 }
 
-export async function checkBloat(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'bloat')
   await expectFormulas(context, random)
   return await expectMeasurement(context)

@@ -42,7 +42,7 @@ interface Scenario {
   because: string
 }
 
-export async function checkCoDel(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'codel')
   await expectControlLaw(context, random)
   for (const scenario of scenarios(random)) await expectScenario(context, scenario)

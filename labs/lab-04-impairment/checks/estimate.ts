@@ -32,7 +32,7 @@ interface Model {
   oneMinusH: number
 }
 
-export async function checkEstimate(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'estimate')
   const coverage = await expectCoverage(context, random)
   await expectIntervals(context, random)

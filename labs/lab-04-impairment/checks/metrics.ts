@@ -38,7 +38,7 @@ interface Flow {
   arrivals: Arrival[]
 }
 
-export async function checkMetrics(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'metrics')
   const flows = makeFlows(context.seed, random)
   const copies =

@@ -35,7 +35,7 @@ interface Report {
   words: { explanation: string }
 }
 
-export async function checkMobile(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const report = await context.do(`read ${FILE}`, () => readReport(context.exercises))
   const profile = await context.do('find its profile', () => profileOf(report, context.exercises))
   expectSense(context, report, profile)

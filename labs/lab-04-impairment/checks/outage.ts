@@ -35,7 +35,7 @@ const MAX_ACK_DELAY_MS = 25
 const BEFORE_MS = 1500
 const INTO_OUTAGE_MS = 100
 
-export async function checkOutage(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'outage')
   await expectFormulas(context, random)
   const config = await expectConfig(context)

@@ -41,7 +41,7 @@ interface Prediction {
   meanDelayMs: number
 }
 
-export async function checkSweep(context: CheckContext): Promise<Feedback> {
+export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'sweep')
   const flows = makeFlows(random)
   await expectFormulas(context, flows)

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { checksOf, defineLab, type TaskDeclaration } from '../../../../labs/kit/lab/declare.ts'
+import { defineLab, type TaskDeclaration } from '../../../../labs/kit/lab/declare.ts'
+import type { CheckContext } from '../../../../labs/kit/lab/types.ts'
 import { passing } from '../sample-lab.ts'
 
 // Every `@ts-expect-error` below is checked by `npm run typecheck`: without a compile error, it is one itself.
@@ -16,6 +17,7 @@ describe('the declaration of a lab', () => {
     check: passing,
   } as const satisfies TaskDeclaration
   const basics = {
+    at: import.meta.url,
     title: 'A lab',
     summary: 'For tests.',
     objectives: ['test'],
@@ -66,13 +68,23 @@ describe('the declaration of a lab', () => {
     refused(() => defineLab({ ...basics, id: 'lab-09-test', number: 9, tasks: [asking] }))
   })
 
-  it('does not compile with the name of a check that the harness does not have', () => {
-    const check = checksOf(async () => ({ checkFirst: passing, helper: 1 }))
-    expect(check('checkFirst')).to.be.a('function')
-    // @ts-expect-error no such check
-    refused(() => check('checkSecond'))
-    // @ts-expect-error not a check
-    refused(() => check('helper'))
+  it('finds the check of a task under its name beside the declaration, when it is to run', async () => {
+    const { check: _check, ...named } = task
+    const at = new URL('../../../../labs/lab-02-performance/lab.ts', import.meta.url).href
+    const [explain, nothing] = defineLab({
+      ...basics,
+      at,
+      id: 'lab-09-test',
+      number: 9,
+      tasks: [
+        { ...named, id: 'explain' },
+        { ...named, id: 'none' },
+      ],
+    }).tasks
+    const feedback = await explain!.check({ answers: {}, expect: () => {} } as unknown as CheckContext)
+    expect(feedback.expected).to.match(/explanations/)
+    const error = await nothing!.check({} as CheckContext).catch(error => error as Error)
+    expect(error).to.be.instanceOf(Error).and.have.property('message').that.includes('checks/none.ts')
   })
 
   it('says which task asks questions without a file for the answers', () => {

@@ -18,7 +18,8 @@ describe('npm run new-lab', () => {
     for (const file of files) expect(existsSync(join(root, file)), file).to.equal(true)
     expect(files).to.include.members([
       'labs/lab-05-my-topic/lab.ts',
-      'labs/lab-05-my-topic/harness.ts',
+      'labs/lab-05-my-topic/checks/hops.ts',
+      'labs/lab-05-my-topic/checks/ping.ts',
       'labs/lab-05-my-topic/ui.tsx',
       'labs/lab-05-my-topic/README.md',
       'labs/lab-05-my-topic/start/hops.ts',
@@ -40,7 +41,7 @@ describe('npm run new-lab', () => {
       JSON.stringify({
         extends: join(ROOT, 'tsconfig.json'),
         compilerOptions: { preserveSymlinks: true },
-        include: ['labs/lab-05-my-topic/*', 'solutions', 'test'],
+        include: ['labs/lab-05-my-topic/*', 'labs/lab-05-my-topic/checks/*', 'solutions', 'test'],
         exclude: [],
       }),
     )
