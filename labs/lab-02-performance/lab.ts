@@ -50,7 +50,7 @@ export const lab = defineLab({
         'Who sends first once the handshake is complete? The client may not send its request before it has the SETTINGS of the server.',
         'The ADDRESS_REQUEST goes right behind the request. Its answer comes right behind the response.',
       ],
-      reading: ['RFC 9000 §7, §8.1.2', 'RFC 9001 §4.1.1, §4.1.2', 'RFC 9220 §3', 'src/client/session.ts'],
+      reading: ['RFC 9000 §7, §8.1.2', 'RFC 9001 §4.1.1, §4.1.2', 'RFC 9220 §3', 'src/client/client-tunnel.ts'],
       timeoutMs: 120_000,
     },
     {
@@ -73,7 +73,7 @@ export const lab = defineLab({
         '0x4d51 is more than 14 bits.',
         'Single stream, from the inside: Context ID and packet are the value of the capsule. Type, length and value of the capsule are the payload of the DATA frame.',
       ],
-      reading: ['RFC 9000 §16, §17.3.1, §19.8', 'RFC 9221 §4', 'RFC 9297 §2.1, §3.2', 'src/carriers/h3.ts'],
+      reading: ['RFC 9000 §16, §17.3.1, §19.8', 'RFC 9221 §4', 'RFC 9297 §2.1, §3.2', 'src/carriers/h3/transport.ts'],
       timeoutMs: 60_000,
     },
     {
@@ -99,7 +99,12 @@ export const lab = defineLab({
         'The MTU is what a datagram holds, less these two.',
         'Without datagrams: `[0, ...varint(packet.length + 1), 0, ...packet]` is the capsule. The DATA frame around it is built the same way, without a Context ID.',
       ],
-      reading: ['RFC 9221 §5', 'RFC 9297 §2.1, §3.5', 'RFC 9000 §2.2', 'src/carriers/h3.ts, `H3Carrier`, afterwards'],
+      reading: [
+        'RFC 9221 §5',
+        'RFC 9297 §2.1, §3.5',
+        'RFC 9000 §2.2',
+        'src/carriers/h3/transport.ts, `H3Carrier`, afterwards',
+      ],
       timeoutMs: 120_000,
     },
     {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { type H3Carrier, type H3Owner, H3Transport, PACKET_STREAM_TYPE } from '../../src/carriers/h3.ts'
+import { type H3Carrier, type H3Owner, H3Transport, PACKET_STREAM_TYPE } from '../../src/carriers/h3/transport.ts'
 import { Tunnel, type TunnelOwner } from '../../src/carriers/tunnel.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
 import { parseScope } from '../../src/connect-ip/scope.ts'

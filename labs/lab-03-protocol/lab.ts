@@ -320,7 +320,12 @@ export const lab = defineLab({
         'An ICMP message begins behind the IP header: at `(packet[0] & 15) * 4`.',
         'To answer, copy the message, set its type to 0 and its checksum to 0, then calculate the checksum.',
       ],
-      reading: ['RFC 9484 §4', 'RFC 9114 §7.1', 'RFC 792', 'src/client/session.ts, src/carriers/h3.ts, afterwards'],
+      reading: [
+        'RFC 9484 §4',
+        'RFC 9114 §7.1',
+        'RFC 792',
+        'src/client/client-tunnel.ts, src/carriers/h3/transport.ts, afterwards',
+      ],
     },
     {
       id: 'capture',

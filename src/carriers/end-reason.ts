@@ -2,7 +2,7 @@
 
 import { errorName } from '../http3/error-codes.ts'
 import type { QuicCloseReason } from '../quic/quic.ts'
-import { describeClose } from './close-reason.ts'
+import { describeClose } from './h3/close-reason.ts'
 
 /** `the peer reset the request stream: H3_REQUEST_CANCELLED`. */
 export function resetByPeer(code: number): string {

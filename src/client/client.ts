@@ -9,25 +9,25 @@
 
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { Ipv6LinkCheck } from '../carriers/ipv6-link-check.ts'
+import { ALL_NODES } from '../carriers/link-probe.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import { Ipv6LinkCheck } from '../hosts/ipv6-link-check.ts'
-import { ALL_NODES } from '../hosts/link-probe.ts'
 import { PingError, type PingOptions, type PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
+import { Session, type SessionTimeouts, type TunnelInfo } from './client-tunnel.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 import { PacketInbox } from './packet-inbox.ts'
 import { type ResolveHost, resolveProxy } from './proxy-address.ts'
-import { Session, type SessionTimeouts, type TunnelInfo } from './session.ts'
 
+export type { TunnelInfo } from './client-tunnel.ts'
 export { ClientError } from './errors.ts'
-export type { TunnelInfo } from './session.ts'
 
 export interface ClientEvents {
   /** The tunnel is up: the first time, and after each reconnect. */

@@ -1,10 +1,10 @@
 /** Why a client could not connect, or is no longer connected. */
 
-import { describeClose } from '../carriers/close-reason.ts'
+import { describeClose } from '../carriers/h3/close-reason.ts'
 import { ConfigError } from '../config/config-error.ts'
+import { TlsConfigError } from '../config/tls-config.ts'
 import type { QuicCloseReason } from '../quic/quic.ts'
 import { cryptoErrorAlert, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
-import { TlsConfigError } from '../server/tls-config.ts'
 
 /**
  *   config    the configuration cannot work; nothing was sent

@@ -12,10 +12,10 @@
 
 import { parseItem } from 'structured-headers'
 import { DecodeError } from '../bytes/errors.ts'
+import { PROXY_ERROR_STATUS, type ProxyError, type ProxyStatusDetails, proxyStatus } from '../http/proxy-status.ts'
 import type { Header } from '../http3/qpack/encoder.ts'
 import { IpProtocol } from '../ip/protocol.ts'
 import { ConnectIpError, MalformedRequest } from './errors.ts'
-import { PROXY_ERROR_STATUS, type ProxyError, type ProxyStatusDetails, proxyStatus } from './proxy-status.ts'
 import { parseScope, type Scope } from './scope.ts'
 import { type ExpandedTemplate, matchPath, type PathTemplate } from './uri-template.ts'
 

@@ -11,13 +11,13 @@
  *   request, respond, sendData ──────────► takeOutput ──► QUIC
  */
 import { decodeSmallVarint, encodeVarint, varintLength, varintLengthFromFirstByte } from '../bytes/varint.ts'
+import { checkRequest, checkResponse } from '../http/request.ts'
 import { encodeQuarterStreamId, HeldDatagrams, isQuarterStreamIdTooLarge } from './datagram.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error, PeerFieldSectionLimit } from './errors.ts'
 import type { H3Event, H3Output } from './events.ts'
 import { encodeFrame, encodeFrameHeader, encodeVarintFrame, FrameType } from './frames.ts'
 import { greasePayload, reservedId } from './grease.ts'
-import { checkRequest, checkResponse } from './headers.ts'
 import { encodeFieldSection, fieldSectionSize, type Header } from './qpack/encoder.ts'
 import { RequestStream, type RequestStreamOwner } from './request-stream.ts'
 import { encodeSettings, type H3Settings, INITIAL_SETTINGS } from './settings.ts'

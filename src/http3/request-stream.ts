@@ -4,6 +4,8 @@
  * A message is HEADERS, then any number of DATA, then perhaps HEADERS again (trailers). A server reads a request
  * and writes responses: any number of interim ones (1xx), then the final one. A client does the opposite.
  */
+
+import { checkRequest, checkResponse, checkTrailers, type RequestHead } from '../http/request.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error } from './errors.ts'
 import type { H3Event } from './events.ts'
@@ -15,7 +17,6 @@ import {
   frameName,
   isHttp2OnlyFrame,
 } from './frames.ts'
-import { checkRequest, checkResponse, checkTrailers, type RequestHead } from './headers.ts'
 import { decodeFieldSection, fieldSectionTooLarge, maxEncodedLength } from './qpack/decoder.ts'
 import type { Header } from './qpack/encoder.ts'
 

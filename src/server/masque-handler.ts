@@ -6,7 +6,7 @@
 
 import { Writer } from '../bytes/writer.ts'
 import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
-import { type H3Owner, H3Transport, headerValue } from '../carriers/h3.ts'
+import { type H3Owner, H3Transport, headerValue } from '../carriers/h3/transport.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import { MalformedRequest } from '../connect-ip/errors.ts'

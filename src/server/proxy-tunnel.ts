@@ -1,6 +1,8 @@
 /** One client's tunnel as the proxy sees it: its addresses, its routes, and its end. */
 
 import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
+import { Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
+import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../carriers/link-probe.ts'
 import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
@@ -12,8 +14,6 @@ import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
-import { Ipv6LinkCheck, narrowLink } from '../hosts/ipv6-link-check.ts'
-import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../hosts/link-probe.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'

@@ -6,14 +6,15 @@
  */
 
 import type { Logger } from 'pino'
-import { describeClose } from '../carriers/close-reason.ts'
-import { headerValue } from '../carriers/h3.ts'
+import { describeClose } from '../carriers/h3/close-reason.ts'
+import { headerValue } from '../carriers/h3/transport.ts'
+import type { ProbeTiming } from '../carriers/link-probe.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
+import { loadTlsConfig, type TlsConfig } from '../config/tls-config.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
-import type { ProbeTiming } from '../hosts/link-probe.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { Header } from '../http3/connection.ts'
 import type { IpAddress } from '../ip/address.ts'
@@ -40,7 +41,6 @@ import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
-import { loadTlsConfig, type TlsConfig } from './tls-config.ts'
 
 const CONNECTION_LOG_LENGTH = 200
 /** How long clients get to end their tunnels after a GOAWAY. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import { ClientError, type ClientErrorKind, errorFromClose, errorFromFailure } from '../../src/client/errors.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { TlsConfigError } from '../../src/config/tls-config.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
-import { TlsConfigError } from '../../src/server/tls-config.ts'
 
 const close = (changes: Partial<QuicCloseReason>): ClientError =>
   errorFromClose({ source: 'peer', application: false, code: 0, reason: '', ...changes }, '127.0.0.1:4433')

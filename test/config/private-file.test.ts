@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { readToken } from '../../src/client/token.ts'
 import { describeExposure, folderKeepsModes, GROUP_AND_OTHERS, OTHERS } from '../../src/config/private-file.ts'
-import { loadTlsConfig, TlsConfigError } from '../../src/server/tls-config.ts'
+import { loadTlsConfig, TlsConfigError } from '../../src/config/tls-config.ts'
 import { testCertificates } from '../support/certificates.ts'
 
 describe('a file that only its owner may read', () => {

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { parseList } from 'structured-headers'
 import { DecodeError } from '../../src/bytes/errors.ts'
 import { ConnectIpError, MalformedRequest } from '../../src/connect-ip/errors.ts'
-import { proxyStatus } from '../../src/connect-ip/proxy-status.ts'
 import {
   buildAcceptHeaders,
   buildRejectHeaders,
@@ -20,6 +19,7 @@ import {
   parsePathTemplate,
   parseUriTemplate,
 } from '../../src/connect-ip/uri-template.ts'
+import { proxyStatus } from '../../src/http/proxy-status.ts'
 import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 
 const served = parsePathTemplate(DEFAULT_PATH_TEMPLATE)

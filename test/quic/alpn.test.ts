@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { describeClose } from '../../src/carriers/close-reason.ts'
+import { describeClose } from '../../src/carriers/h3/close-reason.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
 import { sendClientHello } from '../support/client-hello.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { headerValue } from '../../src/carriers/h3.ts'
+import { headerValue } from '../../src/carriers/h3/transport.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
 import { H3Connection, type H3Event } from '../../src/http3/connection.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'

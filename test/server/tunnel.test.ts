@@ -1,7 +1,7 @@
 import { expect } from 'chai'
+import { ALL_NODES } from '../../src/carriers/link-probe.ts'
 import { ENCAPSULATIONS } from '../../src/config/sections.ts'
 import { describeRoute } from '../../src/connect-ip/route-advertisement.ts'
-import { ALL_NODES } from '../../src/hosts/link-probe.ts'
 import { FlowSource } from '../../src/hosts/userspace/flow.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'

@@ -1,8 +1,8 @@
 /** A proxy and clients on loopback, in this process, with clean-up. */
 
 import { type ClientOptions, MasqueClient } from '../../src/client/client.ts'
+import type { TunnelInfo } from '../../src/client/client-tunnel.ts'
 import { type ClientConfigOverrides, defaultClientConfig } from '../../src/client/config.ts'
-import type { TunnelInfo } from '../../src/client/session.ts'
 import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
 import { PingError, type PingOptions, type PingResult } from '../../src/hosts/userspace/pinger.ts'
 import type { IpAddress, IpVersion } from '../../src/ip/address.ts'

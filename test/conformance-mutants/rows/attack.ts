@@ -370,7 +370,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-13',
-    file: 'carriers/h3.ts',
+    file: 'carriers/h3/transport.ts',
     why: 'packet streams wait on when their tunnel has ended',
     find: '    this.#transport.purgePacketStreams(this)\n',
     replace: '',

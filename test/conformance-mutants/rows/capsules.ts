@@ -96,7 +96,7 @@ export const CAPSULE_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-13',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client leaves requests unanswered',
     find: 'if (session !== undefined) this.#carrier?.sendCapsules(session.answerAddressRequests(requests, () => undefined))',
     replace: 'if (session !== undefined) session.answerAddressRequests(requests, () => undefined)',
@@ -328,14 +328,14 @@ export const CAPSULE_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-19',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not ask',
     find: 'if (addressRequest !== undefined) {',
     replace: 'if (false as boolean) {',
   },
   {
     row: 'CIP-19',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not wait for the answer',
     find: 'const answered = this.#awaited.size === 0',
     replace: 'const answered = true as boolean',
@@ -349,14 +349,14 @@ export const CAPSULE_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-19',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not ask for addresses',
     find: 'this.#carrier?.sendCapsules(addressRequest.bytes)',
     replace: '',
   },
   {
     row: 'CIP-19',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not wait for the answers to its requests',
     find: 'const answered = this.#awaited.size === 0',
     replace: 'const answered = true',

@@ -4,7 +4,7 @@ import type { Mutant } from '../mutant.ts'
 export const DATAGRAM_MUTANTS: readonly Mutant[] = [
   {
     row: 'CIP-21',
-    file: 'carriers/h3.ts',
+    file: 'carriers/h3/transport.ts',
     why: 'packets are sent without a context id',
     find: 'this.#prefix = concat(this.#quarterStreamId, CONTEXT_ID_ZERO)',
     replace: 'this.#prefix = this.#quarterStreamId',
@@ -74,7 +74,7 @@ export const DATAGRAM_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-23',
-    file: 'client/session.ts',
+    file: 'client/client-tunnel.ts',
     why: 'a client sends QUIC datagrams that the proxy does not take',
     find: "wanted === 'datagram' && !settings.h3Datagram ? 'single-stream' : wanted",
     replace: 'wanted',
@@ -158,7 +158,7 @@ export const DATAGRAM_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-25',
-    file: 'carriers/h3.ts',
+    file: 'carriers/h3/transport.ts',
     why: 'a packet ahead of the answer ends the connection',
     find: 'if (carrier !== undefined) this.#deliver(carrier, payload)',
     replace:

@@ -67,7 +67,7 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'Q-02',
-    file: 'carriers/close-reason.ts',
+    file: 'carriers/h3/close-reason.ts',
     why: 'nobody says what the alert is about',
     find: "const why = alert.code === NO_APPLICATION_PROTOCOL ? ': no application protocol (ALPN) in common' : ''",
     replace: "const why = alert.code === -NO_APPLICATION_PROTOCOL ? ': no application protocol (ALPN) in common' : ''",

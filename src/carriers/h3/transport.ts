@@ -5,22 +5,22 @@
  * QUIC DATAGRAM. Its way in: QUIC DATAGRAM → `H3Transport.onDatagram` → the carrier of that stream → its handler.
  */
 
-import { decodeSmallVarint, varintLengthFromFirstByte } from '../bytes/varint.ts'
-import { encodeDatagramCapsule } from '../connect-ip/datagram-capsule.ts'
-import { H3Connection, type H3Event, type Header } from '../http3/connection.ts'
-import { H3ErrorCode } from '../http3/error-codes.ts'
-import { PeerFieldSectionLimit } from '../http3/errors.ts'
-import type { H3Settings } from '../http3/settings.ts'
-import { runAll } from '../net/run-all.ts'
+import { decodeSmallVarint, varintLengthFromFirstByte } from '../../bytes/varint.ts'
+import { encodeDatagramCapsule } from '../../connect-ip/datagram-capsule.ts'
+import { H3Connection, type H3Event, type Header } from '../../http3/connection.ts'
+import { H3ErrorCode } from '../../http3/error-codes.ts'
+import { PeerFieldSectionLimit } from '../../http3/errors.ts'
+import type { H3Settings } from '../../http3/settings.ts'
+import { runAll } from '../../net/run-all.ts'
 import {
   DEFAULT_QUIC_SETTINGS,
   type QuicCloseReason,
   type QuicConnection,
   type QuicHandler,
   type SocketAddress,
-} from '../quic/quic.ts'
-import type { Carrier, CarrierHandler, Encapsulation, SendResult } from './carrier.ts'
-import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from './end-reason.ts'
+} from '../../quic/quic.ts'
+import type { Carrier, CarrierHandler, Encapsulation, SendResult } from '../carrier.ts'
+import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from '../end-reason.ts'
 
 /**
  * The private unidirectional stream type of `stream-per-packet`. HTTP/3 sets no range aside for experiments: this value is

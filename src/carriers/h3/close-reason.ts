@@ -1,8 +1,8 @@
 /** The end of a connection in words, for logs and for people. */
 
-import { errorName } from '../http3/error-codes.ts'
-import type { QuicCloseReason } from '../quic/quic.ts'
-import { cryptoErrorAlert, NO_APPLICATION_PROTOCOL } from '../quic/tls-alerts.ts'
+import { errorName } from '../../http3/error-codes.ts'
+import type { QuicCloseReason } from '../../quic/quic.ts'
+import { cryptoErrorAlert, NO_APPLICATION_PROTOCOL } from '../../quic/tls-alerts.ts'
 
 /** For example `by the peer: TLS alert unknown_ca (48)`, `by us: H3_NO_ERROR`, `timeout: nothing was heard …`. */
 export function describeClose(reason: QuicCloseReason): string {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { ALL_NODES, PROBE_DATA_LENGTH, probeLink } from '../../src/hosts/link-probe.ts'
+import { ALL_NODES, PROBE_DATA_LENGTH, probeLink } from '../../src/carriers/link-probe.ts'
 import type { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 
 /** A host whose pings are answered as `answers` says; nothing else of a host is used by a probe. */

@@ -4,9 +4,9 @@
  *
  * Every violation is a stream error H3_MESSAGE_ERROR (RFC 9114 §4.1.2): the request ends, the connection goes on.
  */
-import { H3ErrorCode } from './error-codes.ts'
-import { H3Error } from './errors.ts'
-import type { Header } from './qpack/encoder.ts'
+import { H3ErrorCode } from '../http3/error-codes.ts'
+import { H3Error } from '../http3/errors.ts'
+import type { Header } from '../http3/qpack/encoder.ts'
 
 /** What the HTTP/3 layer needs to know of a request. */
 export interface RequestHead {

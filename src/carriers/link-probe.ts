@@ -3,8 +3,8 @@
  * bytes of data (40 + 8 + 1232 = 1280), and tear the tunnel down when there is no answer.
  */
 
+import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
-import type { UserspaceHost } from './userspace/userspace-host.ts'
 
 /** All nodes on the link: for an endpoint that knows no address of its peer. */
 export const ALL_NODES = IpAddress.parse('ff02::1')

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { checkRequest, checkResponse, checkTrailers } from '../../src/http/request.ts'
 import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { H3Error } from '../../src/http3/errors.ts'
-import { checkRequest, checkResponse, checkTrailers } from '../../src/http3/headers.ts'
 import type { Header } from '../../src/http3/qpack/encoder.ts'
-import { CONNECT_IP, GET, OK } from './conversation.ts'
+import { CONNECT_IP, GET, OK } from '../http3/conversation.ts'
 
 const connectIp = checkRequest(CONNECT_IP, true)
 const get = checkRequest(GET, true)

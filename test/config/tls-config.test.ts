@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
-import { loadClientTlsConfig, loadTlsConfig, TlsConfigError } from '../../src/server/tls-config.ts'
+import { loadClientTlsConfig, loadTlsConfig, TlsConfigError } from '../../src/config/tls-config.ts'
 
 const DAY_MS = 86_400_000
 

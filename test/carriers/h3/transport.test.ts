@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import type { CarrierHandler, Encapsulation } from '../../src/carriers/carrier.ts'
-import { type H3Carrier, H3Transport, headerValue, PACKET_STREAM_TYPE } from '../../src/carriers/h3.ts'
-import type { H3Event } from '../../src/http3/connection.ts'
-import { PeerFieldSectionLimit } from '../../src/http3/errors.ts'
+import type { CarrierHandler, Encapsulation } from '../../../src/carriers/carrier.ts'
+import { type H3Carrier, H3Transport, headerValue, PACKET_STREAM_TYPE } from '../../../src/carriers/h3/transport.ts'
+import type { H3Event } from '../../../src/http3/connection.ts'
+import { PeerFieldSectionLimit } from '../../../src/http3/errors.ts'
 import {
   bytes,
   CONNECT_IP,
@@ -13,8 +13,8 @@ import {
   OK,
   toHex,
   varint,
-} from '../http3/conversation.ts'
-import { FakeQuic } from '../support/fake-quic.ts'
+} from '../../http3/conversation.ts'
+import { FakeQuic } from '../../support/fake-quic.ts'
 
 /** The server's end of an HTTP/3 connection with one request on stream 4, and its carrier. */
 function openCarrier(encapsulation: Encapsulation = 'datagram') {

@@ -5,8 +5,8 @@
  * Every problem here is one sentence with the file, what is wrong with it and what to do.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { describeExposure, OTHERS } from '../config/private-file.ts'
-import { readRegularFile, UnsuitableFileError } from '../config/read-file.ts'
+import { describeExposure, OTHERS } from './private-file.ts'
+import { readRegularFile, UnsuitableFileError } from './read-file.ts'
 
 /** A certificate or key that cannot be used. */
 export class TlsConfigError extends Error {

@@ -3,12 +3,12 @@
  * address and whenever the tunnel's MTU changes, since either may come late.
  */
 
-import type { Carrier } from '../carriers/carrier.ts'
 import type { LinkProbe } from '../config/sections.ts'
+import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
+import type { Carrier } from './carrier.ts'
 import { type LinkProbeResult, type ProbeTiming, probeLink } from './link-probe.ts'
-import type { UserspaceHost } from './userspace/userspace-host.ts'
 
 /** How long the search for the path's MTU may take before the link is probed as it is, in ms. */
 const MTU_PATIENCE_MS = 10_000
