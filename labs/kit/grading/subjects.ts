@@ -46,7 +46,8 @@ export function solutionSubjects(
   for (const lab of labs) {
     const wanted = filesOf(root, lab)
     const folder = join(root, 'solutions', lab.id)
-    const reference = (): Files => (existsSync(folder) ? collect(folder, wanted) : { files: new Map(), notes: [] })
+    const reference = (): Files =>
+      existsSync(folder) ? collect(folder, wanted, true) : { files: new Map(), notes: [] }
     if (!existsSync(folder)) problems.push({ lab, problem: `there is no solutions/${lab.id}` })
     for (let run = 0; run < repeat; run++) {
       subjects.push({
@@ -80,7 +81,7 @@ export function solutionSubjects(
         problems.push({ lab, problem: `mutants/${task.id}: ${names.length} mutants; expected at least ${MIN_MUTANTS}` })
       }
       for (const name of names) {
-        const { files } = collect(join(known, task.id, name), wanted)
+        const { files } = collect(join(known, task.id, name), wanted, true)
         const expects = expectedWords(files)
         if (expects === undefined) {
           const header = "expected a first line '// mutant: what is wrong; expect: words of the feedback'"
@@ -201,7 +202,7 @@ function commonFingerprints(root: string, lab: Lab, wanted: ReadonlySet<string>)
   const common = new Set<string>()
   for (const folder of [startFolder(root, lab), join(root, 'solutions', lab.id)]) {
     if (!existsSync(folder)) continue
-    for (const [file, content] of collect(folder, wanted).files) common.add(`${file} ${fingerprint(content)}`)
+    for (const [file, content] of collect(folder, wanted, true).files) common.add(`${file} ${fingerprint(content)}`)
   }
   return common
 }

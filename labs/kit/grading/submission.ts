@@ -38,8 +38,11 @@ export function filesOf(root: string, lab: Lab): Set<string> {
   return new Set([...startingFiles(root, lab), ...lab.tasks.flatMap(task => task.files), ANSWERS_FILE])
 }
 
-/** Reads a submission's files: those of the lab, and TypeScript that the student added beside them. */
-export function collect(folder: string, wanted: ReadonlySet<string>): Files {
+/**
+ * Reads a submission's files: those of the lab, and TypeScript that the student added beside them. A file with a second name may be
+ * anybody's, of whom it is a copy: it is left out, unless the folder is `ours`.
+ */
+export function collect(folder: string, wanted: ReadonlySet<string>, ours = false): Files {
   const files = new Map<string, Buffer>()
   const notes: string[] = []
   let entries = 0
@@ -66,15 +69,17 @@ export function collect(folder: string, wanted: ReadonlySet<string>): Files {
           ? 'gone'
           : info.isSymbolicLink()
             ? 'a symbolic link'
-            : info.isFile()
-              ? ''
-              : 'not an ordinary file'
+            : !info.isFile()
+              ? 'not an ordinary file'
+              : info.nlink > 1 && !ours
+                ? 'the same file is somewhere else, too (a hard link)'
+                : ''
       const limit = path.endsWith('.toml') ? MAX_CONFIG_BYTES : MAX_FILE_BYTES
       if (leftOut !== '') notes.push(`${path} was left out: ${leftOut}`)
       else if (info!.size > limit) notes.push(`${path} was left out: ${info!.size} bytes, at most ${limit} are read`)
       else if (total + info!.size > MAX_TOTAL_BYTES) notes.push(`${path} was left out: the submission is too large`)
       else {
-        const content = readOrdinary(join(folder, path))
+        const content = readOrdinary(join(folder, path), ours)
         total += content.length
         files.set(path, content)
       }
@@ -85,10 +90,11 @@ export function collect(folder: string, wanted: ReadonlySet<string>): Files {
 }
 
 /** Reads a file that has just been seen to be an ordinary one, and looks again at what was opened. */
-function readOrdinary(path: string): Buffer {
+function readOrdinary(path: string, ours: boolean): Buffer {
   const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   try {
-    if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not an ordinary file`)
+    const info = fstatSync(descriptor)
+    if (!info.isFile() || (info.nlink > 1 && !ours)) throw new Error(`${path} is not an ordinary file`)
     return readFileSync(descriptor)
   } finally {
     closeSync(descriptor)

@@ -208,6 +208,7 @@ function lazyStudent(open: () => Promise<StudentCode>): StudentCode {
   return {
     call: async (...args) => await (await code()).call(...args),
     batch: async (...args) => await (await code()).batch(...args),
+    alone: async (...args) => await (await code()).alone(...args),
     create: async (...args) => await (await code()).create(...args),
     close: async () => await (await opened)?.close(),
   }

@@ -72,7 +72,7 @@ export async function buildStudentFile(folder: string, file: string): Promise<Bu
       logLevel: 'silent',
       legalComments: 'none',
       // A tsconfig.json among the student's files could name others.
-      tsconfigRaw: '{ "compilerOptions": { "target": "es2022" } }',
+      tsconfigRaw: '{ "compilerOptions": { "target": "es2022", "alwaysStrict": true } }',
       plugins: [submittedFiles(folder, sources)],
     })
   } catch (error) {

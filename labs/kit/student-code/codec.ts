@@ -81,13 +81,37 @@ export function toWire(value: unknown, path = 'the value', above: readonly objec
   if (object instanceof Set) return ['s', ...[...object].map(item => toWire(item, path, inside))]
   if (object instanceof Date) return ['d', Number.isNaN(object.getTime()) ? null : object.getTime()]
   if (object instanceof Promise) throw new NotCloneable(`${path} is a Promise: is an await missing?`)
-  const entries = Object.entries(object)
+  const entries = [...Object.entries(object), ...gettersOf(object, path, inside)]
   if (object instanceof Error) entries.unshift(['name', object.name], ['message', object.message])
   return ['o', ...entries.map(([key, item]) => [key, toWire(item, `${path}.${key}`, inside)])]
 }
 
-/** The other way; throws `TypeError` for what `toWire` cannot have written. */
-export function fromWire(wire: unknown, depth = 0): unknown {
+/** What a class computes counts as much as its fields. A getter that cannot be read or copied is left out. */
+function gettersOf(object: object, path: string, above: readonly object[]): [string, unknown][] {
+  const found: [string, unknown][] = []
+  for (let at = Object.getPrototypeOf(object); at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [key, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (!get || key === '__proto__' || Object.hasOwn(object, key) || found.some(([other]) => other === key)) continue
+      try {
+        const value: unknown = Reflect.apply(get, object, [])
+        toWire(value, path, above)
+        found.push([key, value])
+      } catch {
+        // Not a part of the result that anybody could look at.
+      }
+    }
+  }
+  return found
+}
+
+/** How many bytes of something else stand before and behind what `around` puts into the middle of a buffer. */
+const SURROUNDINGS = 8
+
+/**
+ * The other way; throws `TypeError` for what `toWire` cannot have written. `around`: bytes are a part of a larger buffer, as what
+ * comes from a socket may be, so that code which reads from the beginning of that buffer is found out.
+ */
+export function fromWire(wire: unknown, around = false, depth = 0): unknown {
   if (wire === null || typeof wire !== 'object') {
     if (typeof wire === 'string' || typeof wire === 'boolean' || typeof wire === 'number' || wire === null) return wire
     throw new TypeError('not a value')
@@ -101,7 +125,7 @@ export function fromWire(wire: unknown, depth = 0): unknown {
   }
   const pair = (item: unknown): readonly [unknown, unknown] => {
     if (!Array.isArray(item) || item.length !== 2) throw new TypeError('not a value')
-    return [item[0], fromWire(item[1], depth + 1)]
+    return [item[0], fromWire(item[1], around, depth + 1)]
   }
   switch (tag) {
     case 'u':
@@ -119,21 +143,23 @@ export function fromWire(wire: unknown, depth = 0): unknown {
       const bytes = Uint8Array.from(Buffer.from(text(1), 'base64'))
       if (!Object.hasOwn(VIEWS, name)) throw new TypeError('not a value')
       const View = VIEWS[name as keyof typeof VIEWS]
-      if (View === Uint8Array) return bytes
       if (bytes.length % View.BYTES_PER_ELEMENT !== 0) throw new TypeError('not a value')
-      return new View(bytes.buffer)
+      if (!around) return new View(bytes.buffer)
+      const larger = new Uint8Array(bytes.length + 2 * SURROUNDINGS).fill(0xa5)
+      larger.set(bytes, SURROUNDINGS)
+      return new View(larger.buffer, SURROUNDINGS, bytes.length / View.BYTES_PER_ELEMENT)
     }
     case 'a': {
       const array = new Array<unknown>(rest.length)
       rest.forEach((item, i) => {
-        if (!isHole(item)) array[i] = fromWire(item, depth + 1)
+        if (!isHole(item)) array[i] = fromWire(item, around, depth + 1)
       })
       return array
     }
     case 'm':
-      return new Map(rest.map(pair).map(([key, value]) => [fromWire(key, depth + 1), value]))
+      return new Map(rest.map(pair).map(([key, value]) => [fromWire(key, around, depth + 1), value]))
     case 's':
-      return new Set(rest.map(item => fromWire(item, depth + 1)))
+      return new Set(rest.map(item => fromWire(item, around, depth + 1)))
     case 'd':
       if (rest[0] !== null && typeof rest[0] !== 'number') throw new TypeError('not a value')
       return new Date(rest[0] ?? Number.NaN)

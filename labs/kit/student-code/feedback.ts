@@ -2,6 +2,9 @@
 import type { Otherwise } from '../lab/types.ts'
 import type { StudentError } from './types.ts'
 
+const CALLERS =
+  'What a function is given belongs to its caller, who may go on using it. Change a copy: `bytes.slice()`, `[...list]`, `{ ...object }`.'
+
 /** The beginning of the output that is repeated in feedback. */
 const SHOWN_OUTPUT = 300
 
@@ -27,7 +30,22 @@ export function feedbackOf(error: StudentError): Otherwise {
         found,
         misconception: 'Only what is marked with `export`, under exactly this name, can be called from outside.',
       }
+    case 'changed-input':
+      return {
+        expected: `${during} to leave its arguments as they are`,
+        found,
+        misconception: CALLERS,
+      }
+    case 'changed-output':
+      return {
+        expected: `${during} to return something new each time`,
+        found,
+        misconception:
+          'Is one array or object kept outside of the function, and returned by every call? Who asks twice then finds the second result in place of the first.',
+      }
     case 'threw':
+      if (/read only property|object is not extensible|Cannot delete property/.test(error.message))
+        return { expected: `${during} to leave its arguments as they are`, found, misconception: CALLERS }
       return { expected: `${during} to return a result`, found }
     case 'timeout':
       return {

@@ -142,11 +142,20 @@ function describe(error: unknown, kind: string): WireError {
       kind: outOfMemory ? 'memory' : kind,
       message: String(error.message).slice(0, 4000),
       errorName: String(error.constructor?.name ?? error.name).slice(0, 200),
+      classes: classesOf(error),
       ...(frame ? { at: [frame[1]!, Number(frame[2]), Number(frame[3])] } : {}),
     }
   } catch {
     return { kind, message: 'an error that cannot be shown' }
   }
+}
+
+function classesOf(error: Error): string[] {
+  const names: string[] = []
+  for (let at = Object.getPrototypeOf(error); at && names.length < 8; at = Object.getPrototypeOf(at)) {
+    names.push(String(at.constructor?.name).slice(0, 200))
+  }
+  return names
 }
 
 function reply(id: number, value: unknown, name: string): void {
@@ -173,14 +182,69 @@ function exported(file: string, name: string): unknown {
   return Object.hasOwn(exports, name) ? exports[name] : undefined
 }
 
-async function callEach(id: number, name: string, argLists: unknown[], target: unknown, self: unknown): Promise<void> {
+async function callEach(
+  id: number,
+  name: string,
+  argLists: unknown[],
+  target: unknown,
+  { self, whole = false }: { self?: object; whole?: boolean | undefined } = {},
+): Promise<void> {
   for (const wire of argLists) {
-    const args = fromWire(wire) as unknown[]
+    const args = (wire as unknown[]).slice(1).map(one => frozen(fromWire(one, !whole)))
     try {
-      reply(id, await Reflect.apply(target as () => unknown, self, args), name)
+      const value = await Reflect.apply(target as () => unknown, self, args)
+      const error = changedArgument(wire as unknown[], args) ?? changedOutput(value, name, self)
+      if (error) send({ id, error })
+      else reply(id, value, name)
     } catch (error) {
       send({ id, error: describe(error, 'threw') })
     }
+  }
+}
+
+/** Arrays and objects that are handed over cannot be changed: whoever tries it is told the line. Bytes cannot be frozen. */
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  for (const item of Object.values(value)) frozen(item)
+  return Object.freeze(value)
+}
+
+const sameOnWire = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+
+/** `wire`: as they were before the call. */
+function changedArgument(wire: readonly unknown[], args: readonly unknown[]): WireError | undefined {
+  const at = args.findIndex((arg, index) => typeof arg === 'object' && !sameOnWire(toWire(arg), wire[index + 1]))
+  if (at < 0) return undefined
+  const [before, after] = [fromWire(wire[at + 1]), args[at]]
+  const byte = before instanceof Uint8Array ? before.findIndex((one, i) => one !== (after as Uint8Array)[i]) : -1
+  const where =
+    byte < 0 ? '' : `; its byte ${byte} was ${(before as Uint8Array)[byte]} and is ${(after as Uint8Array)[byte]} now`
+  return { kind: 'changed-input', message: `argument ${at + 1} is not what it was before the call${where}` }
+}
+
+/** What was returned last, to be looked at once more after later calls. */
+const outputs: { name: string; value: object; wire: string }[] = []
+const OUTPUTS_KEPT = 8
+const LONGEST_KEPT = 64 * 1024
+
+function changedOutput(value: unknown, name: string, self: object | undefined): WireError | undefined {
+  const changed = outputs.filter(one => JSON.stringify(toWire(one.value)) !== one.wire)
+  for (const one of changed) outputs.splice(outputs.indexOf(one), 1)
+  if (typeof value === 'object' && value !== null && value !== self) remember(value, name)
+  if (changed.length === 0) return undefined
+  return {
+    kind: 'changed-output',
+    message: `this call changed what an earlier call of ${changed[0]!.name} had returned`,
+  }
+}
+
+function remember(value: object, name: string): void {
+  try {
+    const wire = JSON.stringify(toWire(value))
+    if (wire.length <= LONGEST_KEPT) outputs.push({ name, value, wire })
+    if (outputs.length > OUTPUTS_KEPT) outputs.shift()
+  } catch {
+    // It cannot be copied: `reply` says why.
   }
 }
 
@@ -201,7 +265,7 @@ async function obey(request: Request): Promise<void> {
         send({ id, error: missing(request.name, Object.keys(loaded.get(request.file) ?? {})), all: true })
         return
       }
-      await callEach(id, `${request.name}()`, request.argLists, target, undefined)
+      await callEach(id, `${request.name}()`, request.argLists, target, { whole: request.whole })
       return
     }
     case 'create': {
@@ -226,7 +290,7 @@ async function obey(request: Request): Promise<void> {
         send({ id, error: missing(request.name, names), all: true })
         return
       }
-      await callEach(id, `${request.name}()`, request.argLists, target, self)
+      await callEach(id, `${request.name}()`, request.argLists, target, { self: self as object })
       return
     }
     case 'get':

@@ -3,8 +3,8 @@
 export type Request =
   /** Evaluate the code of a file. It stays loaded. */
   | { id: number; op: 'load'; file: string; code: string }
-  /** Call an exported function of a loaded file once for each list of arguments. */
-  | { id: number; op: 'call'; file: string; name: string; argLists: unknown[] }
+  /** Call an exported function of a loaded file once for each list of arguments. `whole`: bytes fill their buffers. */
+  | { id: number; op: 'call'; file: string; name: string; argLists: unknown[]; whole?: boolean }
   /** Construct an exported class, and keep the object under a number. */
   | { id: number; op: 'create'; file: string; name: string; object: number; args: unknown }
   | { id: number; op: 'method'; object: number; name: string; argLists: unknown[] }
@@ -21,6 +21,8 @@ export interface WireError {
   kind: string
   message: string
   errorName?: string
+  /** Its class and those above that. */
+  classes?: string[]
   /** Line and column in the code that was loaded, both from 1. */
   at?: [file: string, line: number, column: number]
 }

@@ -327,11 +327,12 @@ export class Sandbox {
 
 function isWireError(value: unknown): value is WireError {
   if (typeof value !== 'object' || value === null) return false
-  const { kind, message, errorName, at } = value as Record<string, unknown>
+  const { kind, message, errorName, classes, at } = value as Record<string, unknown>
   return (
     typeof kind === 'string' &&
     typeof message === 'string' &&
     (errorName === undefined || typeof errorName === 'string') &&
+    (classes === undefined || (Array.isArray(classes) && classes.every(one => typeof one === 'string'))) &&
     (at === undefined || (Array.isArray(at) && at.length === 3 && typeof at[0] === 'string'))
   )
 }

@@ -41,6 +41,7 @@ class SandboxedCode implements StudentCode {
   #files = new Map<string, Promise<BuiltFile>>()
   #loading = new Map<string, Promise<void>>()
   #objects = 0
+  #others = new Set<SandboxedCode>()
   #closed = false
 
   constructor(folder: string, limits: Partial<Limits>) {
@@ -58,6 +59,19 @@ class SandboxedCode implements StudentCode {
     await this.#load(file)
     const ask: Ask = { op: 'call', file, name, argLists: argLists.map(args => toWire([...args])) }
     return await this.#each<T>(ask, argLists.length, file, `${name}()`)
+  }
+
+  async alone<T>(file: string, name: string, args: readonly unknown[], whole: boolean): Promise<Outcome<T>> {
+    const other = new SandboxedCode(this.#folder, this.#limits)
+    this.#others.add(other)
+    try {
+      await other.#load(file)
+      const ask: Ask = { op: 'call', file, name, argLists: [toWire([...args])], whole }
+      return (await other.#each<T>(ask, 1, file, `${name}()`))[0]!
+    } finally {
+      await other.close()
+      this.#others.delete(other)
+    }
   }
 
   async create(file: string, className: string, ...args: unknown[]): Promise<StudentObject> {
@@ -88,6 +102,7 @@ class SandboxedCode implements StudentCode {
 
   async close(): Promise<void> {
     this.#closed = true
+    for (const other of this.#others) void other.close()
     await this.#sandbox?.then(
       sandbox => sandbox.close(),
       () => {},
@@ -149,6 +164,7 @@ class SandboxedCode implements StudentCode {
     const kind: StudentErrorKind = STUDENT_ERROR_KINDS.find(known => known === wire.kind) ?? 'threw'
     const details: StudentErrorDetails = { file, during: what, ...(await this.#position(wire)), ...printed(sandbox) }
     if (wire.errorName !== undefined) details.errorName = wire.errorName
+    if (wire.classes !== undefined) details.classes = wire.classes
     if (kind === 'missing-export') return new StudentError(kind, missingExport(wire.message, what), details)
     return new StudentError(kind, wire.message, details)
   }

@@ -7,8 +7,11 @@
  */
 
 /**
+ * What is handed over belongs to the caller: objects and arrays are frozen, bytes are a part of a larger buffer and compared with what
+ * they were when the call has returned, and what was returned is looked at again after later calls.
+ *
  * Arguments and results are copied: numbers, strings, booleans, bigint, null, undefined, Uint8Array and the other typed
- * arrays, arrays, plain objects, Map, Set, Date. An instance of a class arrives as a plain object with its fields.
+ * arrays, arrays, plain objects, Map, Set, Date. An instance of a class arrives as a plain object with its fields and getters.
  */
 export interface StudentCode {
   /** Calls an exported function; `file` is relative to the exercise folder. Rejects with `StudentError`. */
@@ -19,6 +22,11 @@ export interface StudentCode {
    * Rejects with `StudentError` only when there is no such function.
    */
   batch<T = unknown>(file: string, name: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]>
+  /**
+   * One call in a process of its own, before which there was none. `whole`: byte arrays fill their buffers there, which they do
+   * not elsewhere. Both find out why a call went wrong; no verdict is made of them.
+   */
+  alone<T = unknown>(file: string, name: string, args: readonly unknown[], whole: boolean): Promise<Outcome<T>>
   /** Constructs an exported class. */
   create(file: string, className: string, ...args: unknown[]): Promise<StudentObject>
   /** Ends the child process. */
@@ -58,6 +66,10 @@ export const STUDENT_ERROR_KINDS = [
   'exited',
   /** It printed more than it may. */
   'output',
+  /** It changed what it was given. */
+  'changed-input',
+  /** It changed what an earlier call had returned. */
+  'changed-output',
   /** What it returned cannot be copied: a function, a symbol, a cycle, too much. */
   'not-cloneable',
 ] as const
@@ -74,6 +86,8 @@ export interface StudentErrorDetails {
   source?: string
   /** The class of what the student's code threw, such as `RangeError`. */
   errorName?: string
+  /** That class and those above it. */
+  classes?: readonly string[]
   /** What was being done: `decodeVarint()`. */
   during?: string
   /** The beginning of what the student's code printed. */
@@ -99,6 +113,7 @@ export class StudentError extends Error {
   declare readonly column?: number
   declare readonly source?: string
   declare readonly errorName?: string
+  declare readonly classes?: readonly string[]
   declare readonly during?: string
   declare readonly output?: string
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -167,16 +167,19 @@ describe('grading submissions', () => {
     mkdirSync(join(submitted.path, 'linked-folder'))
     symlinkSync(join(ROOT, 'solutions', 'lab-03-protocol'), join(submitted.path, 'linked-folder', 'lab-03-protocol'))
     symlinkSync(join(submitted.path, 'deep'), join(submitted.path, 'linked-student'))
+    const twice = submitted.handIn('twice', 'lab-03-protocol')
+    linkSync(join(twice, 'varint.ts'), join(submitted.path, 'varint.ts'))
     const odd = submitted.handIn('odd\\..\\..\nname', 'lab-03-protocol')
     writeFileSync(join(odd, '..\\..\\..\\escape.ts'), 'x')
 
     const results = await gradeLab(lab(3, ['varint']))
     expect(of(results, 'link').notes).to.include('varint.ts was left out: a symbolic link')
+    expect(of(results, 'twice').notes.join()).to.match(/varint\.ts was left out: .*a hard link/)
     expect(of(results, 'pipe').notes).to.include('varint.ts was left out: not an ordinary file')
     expect(of(results, 'huge').notes.join()).to.match(/varint\.ts was left out: 3000000000 bytes/)
     expect(of(results, 'deep').notes.join()).to.match(/too deep/)
     expect(of(results, 'many').notes.join()).to.match(/more than 2000 files/)
-    for (const name of ['link', 'pipe', 'huge']) expect(passed(of(results, name)), name).to.deep.equal([])
+    for (const name of ['link', 'pipe', 'huge', 'twice']) expect(passed(of(results, name)), name).to.deep.equal([])
     for (const name of ['deep', 'many', 'odd\\..\\..\nname'])
       expect(passed(of(results, name)), name).to.deep.equal(['varint'])
     expect(of(results, 'linked-folder').notes).to.deep.equal(['nothing was handed in'])
