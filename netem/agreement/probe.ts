@@ -9,7 +9,7 @@
  */
 import type { Socket } from 'node:dgram'
 import { DIRECTIONS, type Direction } from '../../src/link/profile.ts'
-import type { SocketAddress } from '../../src/net/udp-socket.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 
 /** The two ends. Where the client sends to may change on the way (a handover). */
 export interface ProbeSockets {

@@ -11,7 +11,7 @@ import { loadProfile } from '../link/load-profile.ts'
 import { type Attachment, DIRECTIONS, type Direction, type Impairment, type Profile } from '../link/profile.ts'
 import { kernelDrops } from '../link/socket-drops.ts'
 import { bindUdp, EmulatorError } from '../link/udp-socket.ts'
-import type { SocketAddress } from '../net/udp-socket.ts'
+import type { SocketAddress } from '../net/udp.ts'
 
 /** Datagrams of one flow through one direction. */
 export interface Flow {

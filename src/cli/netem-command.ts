@@ -6,7 +6,7 @@ import { IMPAIRMENT_KEYS, loadProfile, profileNames } from '../link/load-profile
 import type { Direction } from '../link/profile.ts'
 import { bitsPerSecond, timeMs } from '../link/tc-units.ts'
 import { EmulatorError } from '../link/udp-socket.ts'
-import type { SocketAddress } from '../net/udp-socket.ts'
+import type { SocketAddress } from '../net/udp.ts'
 import { runKernel } from './netem-backend.ts'
 import { checkProfiles } from './netem-check.ts'
 import { convertThroughput, importProfile } from './netem-import.ts'

@@ -3,7 +3,7 @@
 import type { EmulatorCounters } from '../link/emulator.ts'
 import { type EmulatorHandle, startEmulatorProcess } from '../link/emulator-process.ts'
 import type { Profile } from '../link/profile.ts'
-import { formatAddress, type SocketAddress } from '../net/udp-socket.ts'
+import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import { type ControlOrder, type ControlResult, ControlServer } from './netem-control.ts'
 import { counterLine, counterTable } from './netem-counters.ts'
 import { changeOf } from './netem-set.ts'

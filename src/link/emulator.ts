@@ -17,7 +17,7 @@
 import type { Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { DelayHistogram } from '../hosts/userspace/delay-histogram.ts'
-import { connectUdp, formatAddress, type SocketAddress } from '../net/udp-socket.ts'
+import { connectUdp, formatAddress, type SocketAddress } from '../net/udp.ts'
 import { type LinkCounters, LinkDirection } from './link-direction.ts'
 import { type Mapping, NatTable } from './nat-table.ts'
 import { reachesItself } from './own-address.ts'

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { IpAddress } from '../ip/address.ts'
-import type { SocketAddress } from '../net/udp-socket.ts'
+import type { SocketAddress } from '../net/udp.ts'
 
 /**
  * Whether what is sent to `to` comes back to the socket at `own`: then a datagram would go round for ever. `own` is where a

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
-import type { SocketAddress } from '../net/udp-socket.ts'
+import type { SocketAddress } from '../net/udp.ts'
 
 /**
  * Datagrams that the kernel threw away because the receive buffer of a local UDP socket was full: the reader was too

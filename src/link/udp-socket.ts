@@ -1,8 +1,8 @@
-/** The emulator's sockets: those of net/udp-socket.ts, with failures in sentences. */
+/** The emulator's sockets: those of net/udp.ts, with failures in sentences. */
 
 import type { Socket } from 'node:dgram'
-import * as udp from '../net/udp-socket.ts'
-import { formatAddress, type SocketAddress } from '../net/udp-socket.ts'
+import * as udp from '../net/udp.ts'
+import { formatAddress, type SocketAddress } from '../net/udp.ts'
 
 /** The emulator cannot do what it was asked to. The message is for people. */
 export class EmulatorError extends Error {

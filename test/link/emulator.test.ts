@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { type EmulatorOptions, LinkEmulator } from '../../src/link/emulator.ts'
 import { startEmulatorProcess } from '../../src/link/emulator-process.ts'
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../src/link/profile.ts'
-import type { SocketAddress } from '../../src/net/udp-socket.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 import { sendFromPortZero } from '../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import type { Socket } from 'node:dgram'
-import type { SocketAddress } from '../../src/net/udp-socket.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 
 /**
  * Sends a datagram with source port 0 to a UDP port of 127.0.0.1. With the right to do so (and python3, because Node has no

@@ -505,7 +505,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-20',
-    file: 'net/udp-socket.ts',
+    file: 'net/udp.ts',
     why: 'that the system does not let anybody send is not noticed',
     find: '(error === undefined ? resolve() : reject(error))',
     replace: '(error === undefined ? resolve() : resolve())',

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { bindUdp } from '../../../src/net/udp-socket.ts'
+import { bindUdp } from '../../../src/net/udp.ts'
 import { setDontFragment } from '../../../src/quic/udp/dont-fragment.ts'
 
 describe("Don't Fragment", () => {
