@@ -1,10 +1,14 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { ROOT } from '../../../labs/kit/lab/registry.ts'
 import { runCheck, runChecks, type TaskResult } from '../../../labs/kit/run/engine.ts'
 import { lab } from '../../../labs/lab-01-deploy/lab.ts'
+import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
+import { loadServerConfig } from '../../../src/server/config.ts'
+import { MasqueServer } from '../../../src/server/server.ts'
 
 describe('lab 1, checked as it is graded', () => {
   let root: string
@@ -221,6 +225,61 @@ describe('lab 1, checked as it is graded', () => {
     }
   })
 
+  /** Routes with which a ping of the library works, and which are not those of the task. */
+  const routes: [title: string, change: (text: string) => string, says: RegExp][] = [
+    [
+      'everything',
+      text => text.replace('"10.90.1.0/24"', '"0.0.0.0/0"').replace('[[routes]]\nprefix = "10.89.1.0/26"\n', ''),
+      /one to 0\.0\.0\.0\/0/,
+    ],
+    ['the library alone', text => text.replace('"10.90.1.0/24"', '"10.90.1.7/32"'), /one to 10\.90\.1\.7\/32/],
+    ['a wider network', text => text.replace('"fd00:90:1::/64"', '"fd00:90::/32"'), /one to fd00:90::\/32/],
+    ['not each other', text => text.replace('[[routes]]\nprefix = "10.89.1.0/26"', ''), /no route to 10\.89\.1\.0\/26/],
+    ['one more', text => `${text}\n[[routes]]\nprefix = "192.168.0.0/16"\n`, /one to 192\.168\.0\.0\/16/],
+    [
+      'ICMP only',
+      text => text.replace('"10.90.1.0/24"', '"10.90.1.0/24"\nprotocol = 1'),
+      /10\.90\.1\.0\/24, protocol 1/,
+    ],
+  ]
+  for (const [title, change, says] of routes) {
+    it(`config: takes the routes of the task and no others: ${title}`, async () => {
+      solve()
+      edit('server.toml', change)
+      const { passed, feedback } = await check('config')
+      expect(passed).to.equal(false)
+      expect(feedback.found).to.match(says)
+    })
+  }
+
+  it('trust: says what is wrong with a code whose last byte is decimal', async () => {
+    solve()
+    edit('answers.toml', text => text.replace('0x130', '0x148'))
+    expect((await check('trust')).feedback.misconception).to.match(/decimal in RFC 8446/)
+  })
+
+  it('server: is not solved by the server of somebody else, on the ports of the starting file', async () => {
+    solve()
+    const ports = await Promise.all([freePort(), freePort()])
+    edit('server.toml', text => text.replace('4433', String(ports[0])).replace('8080', String(ports[1])))
+    await makeTestCertificates(join(root, 'cert', 'out'))
+    const { tls, ...config } = loadServerConfig(join(exercises(), 'server.toml'))
+    const live = async () => {
+      const task = lab.tasks.find(candidate => candidate.id === 'server')!
+      return await runCheck(lab, task, { root, mode: 'live' })
+    }
+    const own = await MasqueServer.start({ ...config, tls, log: { level: 'silent' } })
+    const mine = await live().finally(() => own.close())
+    expect(mine.passed, JSON.stringify(mine.feedback)).to.equal(true)
+
+    const { server: certificate, serverKey: key } = await makeTestCertificates(join(root, 'another-user'))
+    const others = await MasqueServer.start({ ...config, tls: { certificate, key }, log: { level: 'silent' } })
+    const { passed, feedback } = await live().finally(() => others.close())
+    expect(passed).to.equal(false)
+    expect(feedback.found).to.match(/not signed by your authority/)
+    expect(feedback.misconception).to.match(/somebody else/)
+  })
+
   it('says which line of the answers cannot be read', async () => {
     edit('answers.toml', text => text.replace('[ping]', '[ping'))
     const { passed, feedback } = await check('ping')
@@ -230,14 +289,7 @@ describe('lab 1, checked as it is graded', () => {
 
   it('tells a student who has not started the server to do so', async () => {
     solve()
-    // A port on which nothing listens: the one that was free a moment ago.
-    const { createServer } = await import('node:net')
-    const port = await new Promise<number>(resolve => {
-      const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as { port: number }
-        server.close(() => resolve(port))
-      })
-    })
+    const port = await freePort()
     edit('server.toml', text => text.replace('port = 8080', `port = ${port}`))
     const task = lab.tasks.find(candidate => candidate.id === 'server')!
     const { passed, feedback } = await runCheck(lab, task, { root, mode: 'live' })
@@ -247,3 +299,13 @@ describe('lab 1, checked as it is graded', () => {
       .and.to.match(/npm run server/)
   })
 })
+
+/** A port on which nothing listens: it was free a moment ago. */
+async function freePort(): Promise<number> {
+  return await new Promise<number>(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,57 @@
+import { expect } from 'chai'
+import { expectChoice, expectNumber, letterIn, numberIn } from '../../../../labs/kit/check/questions.ts'
+import type { CheckContext, Otherwise } from '../../../../labs/kit/lab/types.ts'
+
+/** What the check says to this answer; `undefined`: it is right. */
+function judged(answer: string, judge: (context: CheckContext) => void): Otherwise | undefined {
+  let said: Otherwise | undefined
+  const context = {
+    answers: { one: answer },
+    expect(_: string, holds: unknown, otherwise: Otherwise) {
+      if (!holds) said = otherwise
+    },
+  }
+  judge(context as unknown as CheckContext)
+  return said
+}
+const choice = (answer: string) =>
+  judged(answer, context => expectChoice(context, 'one', { right: 'b', wrong: { a: 'why not a', c: '' }, read: [] }))
+const number = (answer: string) =>
+  judged(
+    answer,
+    context =>
+      void expectNumber(context, 'one', { right: 61, wrong: { 64: 'why not 64' }, units: ['addresses'], read: [] }),
+  )
+
+describe('labs/kit: questions', () => {
+  it('takes a letter in any form in which it is one letter, and nothing else', () => {
+    for (const answer of ['b', 'B', ' b) ', '(b)', 'b: because it is so'])
+      expect(letterIn(answer), answer).to.equal('b')
+    for (const answer of ['bz', 'The proxy', 'b or c', '']) expect(letterIn(answer), answer).to.not.have.length(1)
+  })
+
+  it('takes a number in any form in which it is one, and says what it does not understand', () => {
+    for (const answer of ['61', '61.0', '0x3d', ' 61 addresses', '61 Addresses'])
+      expect(numberIn(answer, ['addresses']), answer).to.deep.equal({ value: 61 })
+    expect(numberIn('one').value).to.equal(1)
+    expect(numberIn('4,064').value).to.equal(4064)
+    expect(numberIn('61 apples', ['addresses']).problem).to.equal('"apples" is no unit of this number')
+    expect(numberIn('1.2.3').problem).to.equal('a number is asked for')
+    expect(numberIn('').problem).to.equal('a number is asked for')
+  })
+
+  it('says why a wrong letter is wrong, and which letters there are where it is none', () => {
+    expect(choice('B)')).to.equal(undefined)
+    expect(choice('a')).to.include({ found: 'the answer "a"', misconception: 'why not a' })
+    expect(choice('The proxy')).to.include({ found: 'the answer "The proxy"; the answers are a, b, c' })
+    expect(choice('cz')?.found).to.equal('the answer "cz"; the answers are a, b, c')
+    expect(choice('')?.found).to.equal('no answer yet to "one"')
+  })
+
+  it('says why a wrong number is wrong, and nothing where nobody knows', () => {
+    expect(number('61 addresses')).to.equal(undefined)
+    expect(number('64')?.misconception).to.equal('why not 64')
+    expect(number('60')).to.not.have.property('misconception')
+    expect(number('61 apples')?.found).to.equal('the answer "61 apples"; "apples" is no unit of this number')
+  })
+})
