@@ -75,7 +75,7 @@ export const lab = defineLab({
       ],
       hints: [
         'In the handshake the server sends its own certificate. What does the client need to judge it?',
-        'Of the five files, which ones hold a private key? Those are never given to anybody.',
+        'Which of the files hold a private key? Those are never given to anybody.',
         'The certificate of the authority: with its public key the client verifies the signature on `server.pem`.',
       ],
       reading: ['cert/README.md', 'labs/lab-01-deploy/README.md, "Who trusts whom"'],

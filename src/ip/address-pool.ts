@@ -18,8 +18,8 @@ export class AddressPool {
   readonly leaseLength: number
   /** The proxy's own address inside the pool. */
   readonly gateway: IpAddress
-  /** How many leases there can be at once. Rounded above 2^53. */
-  readonly total: number
+  /** How many leases there can be at once: 2^80 in a /48, so a bigint. */
+  readonly total: bigint
 
   // The pool is a row of blocks, each one possible lease, known by their indexes. bigint: a /48 has 2^80 addresses.
   readonly #blockBits: bigint
@@ -54,7 +54,7 @@ export class AddressPool {
     this.#reserved = new Set(
       reserved.filter(address => prefix.contains(address)).map(address => this.#blockOf(address)),
     )
-    this.total = Number(this.#blockCount - BigInt(this.#reserved.size))
+    this.total = this.#blockCount - BigInt(this.#reserved.size)
   }
 
   /** How many leases are out. */

@@ -92,7 +92,7 @@ export class ServerMetrics {
     for (const pool of status.pools) {
       const family = `ipv${pool.family}`
       gauges.poolUsed.set({ family }, pool.used)
-      gauges.poolTotal.set({ family }, pool.total)
+      gauges.poolTotal.set({ family }, Number(pool.total))
     }
     const quic = [...connections.values()]
     gauges.congestionWindow.set(quic.reduce((sum, { cwnd }) => sum + cwnd, 0))

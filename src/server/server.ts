@@ -414,12 +414,17 @@ export class MasqueServer {
     const pools: ServerStatus['pools'] = []
     const add = (family: 4 | 6, prefix: IpPrefix | undefined): void => {
       const pool = this.#pools[family]
-      if (pool !== undefined) pools.push({ family, prefix: String(prefix), used: pool.used, total: pool.total })
+      if (pool !== undefined) pools.push({ family, prefix: String(prefix), used: pool.used, total: exact(pool.total) })
     }
     add(4, this.config.pool.ipv4)
     add(6, this.config.pool.ipv6)
     return pools
   }
+}
+
+/** JSON's numbers lose digits beyond 2^53: those are given as text. */
+function exact(count: bigint): number | string {
+  return count <= Number.MAX_SAFE_INTEGER ? Number(count) : String(count)
 }
 
 /** Thrown when the server cannot listen: says where, and what to do. */

@@ -8,7 +8,8 @@ export interface ServerStatus {
   tunnels: number
   /** Since the start. */
   tunnelsTotal: number
-  pools: { family: 4 | 6; prefix: string; used: number; total: number }[]
+  /** `total`: the leases that there can be at once; as text beyond 2^53, where a number would lose digits. */
+  pools: { family: 4 | 6; prefix: string; used: number; total: number | string }[]
   packets: { fromClients: number; toClients: number; dropped: Record<string, number> }
   bytes: { fromClients: number; toClients: number }
   handshakes: { accepted: number; rejected: number; retried: number }

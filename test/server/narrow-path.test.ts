@@ -113,7 +113,7 @@ describe('a path on which large packets are lost', () => {
       ...allowed.config,
       tunnel: { ...allowed.config.tunnel, linkProbe: 'require' },
     })
-    const total = server.status().pools[1].total
+    const total = Number(server.status().pools[1].total)
     const onStream = { encapsulation: 'single-stream' } as const
     const others = await Promise.all(Array.from({ length: total }, () => connectClient(server, { tunnel: onStream })))
     const peer = await HostileClient.connect(server)

@@ -29,6 +29,12 @@ describe('the pools of a proxy', () => {
     expect(server.status().pools).to.deep.equal([{ family: 4, prefix: '10.89.0.0/30', used: 1, total: 1 }])
   })
 
+  it('say how many addresses they have to the last digit, as text where a number would lose some', async () => {
+    const pool = { ipv4: IpPrefix.parse('10.89.0.0/30'), ipv6: IpPrefix.parse('fd00:89::/64') }
+    const { pools } = (await startServer({ pool, hosts: [] })).status()
+    expect(pools.map(({ total }) => total)).to.deep.equal([1, String(2n ** 64n - 2n)])
+  })
+
   it('CIP-11 get an address back when its tunnel ends, and lease it again', async () => {
     const server = await startServer(SMALL)
     for (let i = 0; i < 3; i++) {
