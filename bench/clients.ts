@@ -9,7 +9,7 @@ import { MasqueClient } from '../src/client/client.ts'
 import { defaultClientConfig } from '../src/client/config.ts'
 import { defaultTemplate } from '../src/connect-ip/uri-template.ts'
 import { createLogger } from '../src/log/logger.ts'
-import { percentile } from '../src/measure/statistics.ts'
+import { percentile } from '../src/stats/statistics.ts'
 import { type PeerReport, startPeer } from './child.ts'
 
 export interface ClientsBenchResult {

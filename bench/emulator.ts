@@ -10,9 +10,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { EmulatorCounters } from '../src/link/emulator.ts'
-import { startEmulatorProcess } from '../src/link/emulator-process.ts'
-import { CLEAN, type Impairment, type Profile } from '../src/link/profile.ts'
+import type { EmulatorCounters } from '../src/link/emulator/emulator.ts'
+import { startEmulatorProcess } from '../src/link/emulator/emulator-process.ts'
+import { CLEAN, type Impairment, type Profile } from '../src/link/profile/profile.ts'
 
 export interface ProbeOrder {
   packetsPerSecond: number

@@ -9,7 +9,7 @@ import { MasqueClient } from '../src/client/client.ts'
 import { defaultClientConfig } from '../src/client/config.ts'
 import { defaultTemplate } from '../src/connect-ip/uri-template.ts'
 import { createLogger } from '../src/log/logger.ts'
-import { percentile } from '../src/measure/statistics.ts'
+import { percentile } from '../src/stats/statistics.ts'
 import { type PeerOrder, startPeer } from './child.ts'
 
 /** The first handshakes of a process measure V8's compiler: they are made, and reported as `cold`, but not counted. */

@@ -1,6 +1,6 @@
 /** The links of this lab's measurements: symmetric, each with one or two properties, so that it is clear what a result is due to. */
-import { LinkEmulator } from '../../src/link/emulator.ts'
-import { CLEAN, type Impairment, type Profile } from '../../src/link/profile.ts'
+import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
+import { CLEAN, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 

@@ -3,7 +3,7 @@
  * but before that they wait in the same queue as everybody's packets.
  */
 import { createSocket } from 'node:dgram'
-import { UDP_WIRE_OVERHEAD } from '../../src/link/link-direction.ts'
+import { UDP_WIRE_OVERHEAD } from '../../src/link/model/link-direction.ts'
 
 export interface CrossTrafficOptions {
   to: { host: string; port: number }

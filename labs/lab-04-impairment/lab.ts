@@ -55,7 +55,7 @@ export const lab = defineLab({
       reading: [
         `${HANDOUT}, "An estimate is an interval"`,
         'man tc-netem: loss gemodel',
-        'src/measure/intervals.ts, afterwards',
+        'src/stats/intervals.ts, afterwards',
       ],
       timeoutMs: 60_000,
     },
@@ -119,7 +119,7 @@ export const lab = defineLab({
         'One variable is enough to find reordered packets: one more than the highest number so far.',
         'The packet that the extent goes back to is the first in the order of arrival with a higher number: `findIndex`.',
       ],
-      reading: ['RFC 3550 §6.4.1', 'RFC 4737 §3, §4', 'src/measure/reorder.ts, src/measure/statistics.ts, afterwards'],
+      reading: ['RFC 3550 §6.4.1', 'RFC 4737 §3, §4', 'src/stats/reorder.ts, src/stats/statistics.ts, afterwards'],
     },
     {
       id: 'bloat',

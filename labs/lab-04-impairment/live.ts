@@ -1,6 +1,6 @@
 /** What the live checks have in common: a testbed that is closed with the check, profiles with a few changes, pings. */
-import { CLEAN, type Impairment, type Profile } from '../../src/link/profile.ts'
-import { type PingRecord, pingTrain } from '../../src/measure/ping-train.ts'
+import { CLEAN, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
+import { type PingRecord, pingTrain } from '../../src/probes/ping-train.ts'
 import { Testbed, type TestbedOptions } from '../../src/testbed/testbed.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 

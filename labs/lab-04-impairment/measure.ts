@@ -6,9 +6,9 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Profile } from '../../src/link/profile.ts'
-import { runPacedFlow } from '../../src/measure/paced-flow.ts'
-import { pingTrain } from '../../src/measure/ping-train.ts'
+import type { Profile } from '../../src/link/profile/profile.ts'
+import { runPacedFlow } from '../../src/probes/paced-flow.ts'
+import { pingTrain } from '../../src/probes/ping-train.ts'
 import { Testbed } from '../../src/testbed/testbed.ts'
 import { percentileOf } from './live.ts'
 

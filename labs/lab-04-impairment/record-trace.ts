@@ -6,8 +6,8 @@
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { LinkEmulator } from '../../src/link/emulator.ts'
-import { CLEAN, type Profile } from '../../src/link/profile.ts'
+import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
+import { CLEAN, type Profile } from '../../src/link/profile/profile.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 /** Datagrams that are under way at once: far fewer than any socket buffer holds. */

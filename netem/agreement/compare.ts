@@ -1,12 +1,12 @@
 /**
  * Do two measurements of the same plan agree? One verdict for each property of each direction of each case. Sans-IO.
  *
- * Everything random is compared by a two-sample test (src/measure/two-sample.ts) with one false-alarm rate, `falseAlarm`; what
+ * Everything random is compared by a two-sample test (src/stats/two-sample.ts) with one false-alarm rate, `falseAlarm`; what
  * is not random (a rate, a full queue) by a tolerance. Times are compared after the backend's own median delay, as measured
  * on the profile `clean`, has been taken off, and with a tolerance for the spread that is left there (`Noise`).
  */
 
-import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile.ts'
+import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import {
   type Agreement,
   batchMeans,
@@ -16,7 +16,7 @@ import {
   compareProportions,
   effectiveSize,
   normalCritical,
-} from '../../src/measure/two-sample.ts'
+} from '../../src/stats/two-sample.ts'
 import type { Case, CaseRun } from './cases.ts'
 import { type Figures, figures, heldUpShare, lengthCounts, overloadFigures, windowRates } from './figures.ts'
 import type { Measurement, Plan, RunResult } from './measurement.ts'

@@ -1,9 +1,9 @@
 /** Measures the emulator: in a process of its own, on the loopback interface. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator-process.ts'
-import type { Profile } from '../../src/link/profile.ts'
-import { steppedProfile } from '../../src/link/tc.ts'
+import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator/emulator-process.ts'
+import { steppedProfile } from '../../src/link/kernel/tc.ts'
+import type { Profile } from '../../src/link/profile/profile.ts'
 import { type Backend, type Measurement, measure, type Plan } from './measurement.ts'
 
 /** Longer than any run. */

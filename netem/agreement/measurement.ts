@@ -1,6 +1,6 @@
 /** What a backend gives back: the same form from both. */
-import type { Direction, Profile } from '../../src/link/profile.ts'
-import { timelineEndMs } from '../../src/link/timeline.ts'
+import type { Direction, Profile } from '../../src/link/profile/profile.ts'
+import { timelineEndMs } from '../../src/link/profile/timeline.ts'
 import type { Case, CaseRun } from './cases.ts'
 import { type ProbeRun, type ProbeSockets, probe, type Trails } from './probe.ts'
 

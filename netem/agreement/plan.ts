@@ -1,6 +1,6 @@
 /** The plan of a measurement, made in the same way wherever it is measured. */
-import { loadProfile } from '../../src/link/load-profile.ts'
-import type { Profile } from '../../src/link/profile.ts'
+import { loadProfile } from '../../src/link/profile/load-profile.ts'
+import type { Profile } from '../../src/link/profile/profile.ts'
 import { casesOf } from './cases.ts'
 import type { Plan } from './measurement.ts'
 

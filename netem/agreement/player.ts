@@ -1,6 +1,6 @@
 /** Sets and plays profiles on the kernel backend, on order of kernel-side.ts; ends when that does. */
-import { KernelLink, topology } from '../../src/link/kernel-link.ts'
-import type { Profile } from '../../src/link/profile.ts'
+import { KernelLink, topology } from '../../src/link/kernel/kernel-link.ts'
+import type { Profile } from '../../src/link/profile/profile.ts'
 
 export type PlayerOrder =
   /** Done when the link is in place. A trace begins, and goes on until the next order. */

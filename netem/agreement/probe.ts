@@ -8,7 +8,7 @@
  * comparisons of times; whether a packet arrived counts always.
  */
 import type { Socket } from 'node:dgram'
-import { DIRECTIONS, type Direction } from '../../src/link/profile.ts'
+import { DIRECTIONS, type Direction } from '../../src/link/profile/profile.ts'
 import type { SocketAddress } from '../../src/net/udp.ts'
 
 /** The two ends. Where the client sends to may change on the way (a handover). */

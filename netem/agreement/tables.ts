@@ -1,10 +1,10 @@
 /** The tables and timelines of both backends, compared without a packet. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { distributionTable } from '../../src/link/distribution.ts'
-import { DISTRIBUTIONS, type Impairment, type Profile } from '../../src/link/profile.ts'
-import { kernelSteps } from '../../src/link/tc.ts'
-import { impairmentAt, timelineEndMs } from '../../src/link/timeline.ts'
+import { kernelSteps } from '../../src/link/kernel/tc.ts'
+import { distributionTable } from '../../src/link/model/distribution.ts'
+import { DISTRIBUTIONS, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
+import { impairmentAt, timelineEndMs } from '../../src/link/profile/timeline.ts'
 import type { Row } from './compare.ts'
 
 /** Where distributions put iproute2's tables. */

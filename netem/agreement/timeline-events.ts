@@ -1,5 +1,5 @@
 /** What a probe sees of a timeline: where nothing passed, and when the client's address changed. Sans-IO. */
-import type { Direction, Profile } from '../../src/link/profile.ts'
+import type { Direction, Profile } from '../../src/link/profile/profile.ts'
 import { figures } from './figures.ts'
 import type { Trail } from './probe.ts'
 

@@ -7,7 +7,7 @@
  * nothing for a while. Each millisecond the rate fills an account; for every 1500 bytes in it there is one line.
  */
 import { writeFileSync } from 'node:fs'
-import { Random } from '../../src/link/random.ts'
+import { Random } from '../../src/link/model/random.ts'
 
 interface Cell {
   file: string

@@ -12,7 +12,7 @@ import { cellName, durationText, LiveView, progressLines, runText } from '../exp
 import { runOnTestbed } from '../experiment/run-cell.ts'
 import { type Progress, plannedRuns } from '../experiment/runner.ts'
 import { resultsDirectory, runSession } from '../experiment/session.ts'
-import { loadProfile } from '../link/load-profile.ts'
+import { loadProfile } from '../link/profile/load-profile.ts'
 import { interrupted, runCommand } from './run-command.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

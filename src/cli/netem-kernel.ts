@@ -1,7 +1,7 @@
 /** What netem/apply.sh and netem/clear.sh start. */
 
 import { CommanderError } from 'commander'
-import { kernelCommand, kernelExitStatus } from './netem-kernel-command.ts'
+import { kernelCommand, kernelExitStatus } from './netem/kernel-command.ts'
 import { explain } from './run-command.ts'
 
 // `apply.sh … --dry-run | head` is no failure.

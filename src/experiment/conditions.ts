@@ -1,6 +1,6 @@
 /** What is recorded beside every probe: what the link really did, how exact it was, and how busy the server was. */
 
-import type { EmulatorCounters } from '../link/emulator.ts'
+import type { EmulatorCounters } from '../link/emulator/emulator.ts'
 import type { Testbed } from '../testbed/testbed.ts'
 import type { Measure, Measurements } from './measure.ts'
 

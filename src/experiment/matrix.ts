@@ -1,6 +1,6 @@
 /** From lists of values to runs, in an order that keeps time out of the result. */
 
-import { Random } from '../link/random.ts'
+import { Random } from '../link/model/random.ts'
 import type { Parameters, ParameterValue } from './parameters.ts'
 
 /** One combination of parameters. */

@@ -1,8 +1,8 @@
 /** One run for real: a testbed with the cell's parameters, the probes on it, and the link's own counters beside them. */
 
 import type { CongestionControl, Encapsulation } from '../config/sections.ts'
-import type { Impairment, Profile } from '../link/profile.ts'
-import { pingTrain } from '../measure/ping-train.ts'
+import type { Impairment, Profile } from '../link/profile/profile.ts'
+import { pingTrain } from '../probes/ping-train.ts'
 import { Testbed } from '../testbed/testbed.ts'
 import { ConditionsRecorder } from './conditions.ts'
 import { type ExperimentDefinition, profilePath } from './definition.ts'

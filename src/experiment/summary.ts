@@ -1,7 +1,7 @@
 /** From runs to what can be said about a cell: medians over the seeds, with intervals. */
 
-import { Random } from '../link/random.ts'
-import { bootstrapPercentile } from '../measure/bootstrap.ts'
+import { Random } from '../link/model/random.ts'
+import { bootstrapPercentile } from '../stats/bootstrap.ts'
 import type { Cell } from './matrix.ts'
 import type { RunLine } from './results-file.ts'
 

@@ -13,7 +13,7 @@ const NEEDS: Record<string, RegExp | undefined> = {
   experiment: /a file is missing/,
   'new-lab': /a number and a topic are expected/,
 }
-/** Has subcommands, which test/cli/netem.test.ts tries. */
+/** Has subcommands, which test/cli/netem/netem.test.ts tries. */
 const ELSEWHERE = ['netem']
 
 interface Ended {

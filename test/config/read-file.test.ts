@@ -8,7 +8,7 @@ import { readToken } from '../../src/client/token.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { readRegularFile, UnsuitableFileError } from '../../src/config/read-file.ts'
 import { loadClientTlsConfig, loadTlsConfig, TlsConfigError } from '../../src/config/tls-config.ts'
-import { loadProfile } from '../../src/link/load-profile.ts'
+import { loadProfile } from '../../src/link/profile/load-profile.ts'
 import { loadServerConfig } from '../../src/server/config.ts'
 
 const HEAD = 'title = "T"\nabout = "A"\nsource = "S"\n'

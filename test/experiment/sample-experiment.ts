@@ -3,7 +3,7 @@
 import { ConfigError } from '../../src/config/config-error.ts'
 import { type ExperimentDefinition, parseExperiment } from '../../src/experiment/definition.ts'
 import type { RunResult } from '../../src/experiment/measure.ts'
-import { CLEAN, type Profile } from '../../src/link/profile.ts'
+import { CLEAN, type Profile } from '../../src/link/profile/profile.ts'
 
 export const SAMPLE = `
 title = "Sample"

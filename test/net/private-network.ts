@@ -4,8 +4,8 @@
  */
 
 import { createSocket } from 'node:dgram'
-import { LinkEmulator } from '../../src/link/emulator.ts'
-import { CLEAN } from '../../src/link/profile.ts'
+import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
+import { CLEAN } from '../../src/link/profile/profile.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { clientTls } from '../support/certificates.ts'

@@ -5,9 +5,9 @@ import { figures, lengthCounts, overloadFigures } from '../../netem/agreement/fi
 import type { Measurement, Plan, RunResult } from '../../netem/agreement/measurement.ts'
 import { type Load, Mark, type Trail } from '../../netem/agreement/probe.ts'
 import { timelineEvents } from '../../netem/agreement/timeline-events.ts'
-import { LinkDirection } from '../../src/link/link-direction.ts'
-import { loadProfile } from '../../src/link/load-profile.ts'
-import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile.ts'
+import { LinkDirection } from '../../src/link/model/link-direction.ts'
+import { loadProfile } from '../../src/link/profile/load-profile.ts'
+import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 
 /** As in test:netem: of each single comparison. */
 const FALSE_ALARM = 1e-7

@@ -18,8 +18,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { explainTc, KernelBackendError, KernelStatus } from '../../src/link/kernel-link.ts'
-import { KERNEL_SERVER } from '../../src/link/kernel-topology.ts'
+import { explainTc, KernelBackendError, KernelStatus } from '../../src/link/kernel/kernel-link.ts'
+import { KERNEL_SERVER } from '../../src/link/kernel/kernel-topology.ts'
 
 const folder = fileURLToPath(new URL('../../netem/', import.meta.url))
 /** Of this test alone, so that nobody's own session is touched. */

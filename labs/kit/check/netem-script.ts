@@ -1,8 +1,8 @@
 /** What the scripts in the labs' `netem/` folders have in common: their options, one line for each expectation, their end. */
 import { Command, Option } from 'commander'
 import { explain, interrupted } from '../../../src/cli/run-command.ts'
-import type { Backend } from '../../../src/link/kernel-link.ts'
-import { KernelBackendError } from '../../../src/link/kernel-link.ts'
+import type { Backend } from '../../../src/link/kernel/kernel-link.ts'
+import { KernelBackendError } from '../../../src/link/kernel/kernel-link.ts'
 import { Cleanup } from './cleanup.ts'
 
 export interface ScriptOptions {

@@ -4,7 +4,7 @@
  * A check makes its inputs with `new Seeded(context.seed)`, so that each student meets inputs of their own, and meets
  * them again after every attempt to mend what is wrong with them.
  */
-import { Random } from '../../../src/link/random.ts'
+import { Random } from '../../../src/link/model/random.ts'
 
 export class Seeded extends Random {
   /** `lowest` to `highest`, both included. At most 2^32 different ones. */

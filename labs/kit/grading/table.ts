@@ -1,6 +1,6 @@
 /** Results for the terminal. */
 
-import { rateAtMost } from '../../../src/measure/intervals.ts'
+import { rateAtMost } from '../../../src/stats/intervals.ts'
 import { columns, padEnd } from '../../../src/text/columns.ts'
 import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
 

@@ -6,9 +6,9 @@
  * The proxy and the client are the programs of `npm run server` and `npm run client`. What to expect is computed from the
  * profile (expected.ts); each expectation that is a matter of chance fails a correct tunnel once in 10 000 runs at most.
  */
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import type { Profile } from '../../../src/link/profile.ts'
-import { acceptPercentile, acceptRate } from '../../../src/measure/acceptance.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import type { Profile } from '../../../src/link/profile/profile.ts'
+import { acceptPercentile, acceptRate } from '../../../src/stats/acceptance.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
 import { openImpairedLink, projectCommand } from '../../kit/check/impaired-link.ts'
 import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'

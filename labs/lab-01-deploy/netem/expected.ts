@@ -1,7 +1,7 @@
 /** What a link does to pings, computed: both directions of it in virtual time, without sockets. */
-import { LinkDirection } from '../../../src/link/link-direction.ts'
-import type { Profile } from '../../../src/link/profile.ts'
-import { percentile } from '../../../src/measure/statistics.ts'
+import { LinkDirection } from '../../../src/link/model/link-direction.ts'
+import type { Profile } from '../../../src/link/profile/profile.ts'
+import { percentile } from '../../../src/stats/statistics.ts'
 
 /** A ping in a QUIC packet: 84 bytes of IPv4 and ICMP, and about 40 of QUIC, HTTP Datagram and AEAD tag. */
 const PAYLOAD_BYTES = 124

@@ -1,5 +1,5 @@
 /** Task 1: round trips until there is a tunnel. The student predicts, the link delays, and both are looked at side by side. */
-import type { LinkEmulator } from '../../../src/link/emulator.ts'
+import type { LinkEmulator } from '../../../src/link/emulator/emulator.ts'
 import { fail, resultOf } from '../../kit/check/calls.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'

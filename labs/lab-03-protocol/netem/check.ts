@@ -8,8 +8,8 @@
  * implementation once in 10 000 runs at most.
  */
 import { fileURLToPath } from 'node:url'
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import { acceptRate } from '../../../src/measure/acceptance.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { acceptRate } from '../../../src/stats/acceptance.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
 import { type ImpairedLink, openImpairedLink } from '../../kit/check/impaired-link.ts'
 import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'

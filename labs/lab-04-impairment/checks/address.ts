@@ -4,8 +4,8 @@
  * What the live part decides on: that the session survives the rebinding, and that after the handover traffic flows again by a new
  * session. Times are shown, not judged: the idle timeout makes up most of them.
  */
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import type { Profile } from '../../../src/link/profile.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'

@@ -5,8 +5,8 @@
  * a matter of rate and limit (2.1 s), and a busy machine adds some tens of milliseconds to it, where 15 % are allowed. The median of
  * 40 pings is outside of that only if half of them are.
  */
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import type { Profile, Rate } from '../../../src/link/profile.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import type { Profile, Rate } from '../../../src/link/profile/profile.ts'
 import type { Testbed } from '../../../src/testbed/testbed.ts'
 import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'

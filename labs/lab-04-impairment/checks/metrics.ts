@@ -1,12 +1,12 @@
 /**
  * Task 3: jitter and reordering. First small sequences whose values can be found by hand, then flows that go over a simulated
- * link (src/link) with jitter, reordering, duplicates and loss. The expected values are those of src/measure.
+ * link (src/link) with jitter, reordering, duplicates and loss. The expected values are those of src/stats.
  */
 
-import { LinkDirection } from '../../../src/link/link-direction.ts'
-import { CLEAN, type Impairment } from '../../../src/link/profile.ts'
-import { ReorderMeter } from '../../../src/measure/reorder.ts'
-import { interarrivalJitter } from '../../../src/measure/statistics.ts'
+import { LinkDirection } from '../../../src/link/model/link-direction.ts'
+import { CLEAN, type Impairment } from '../../../src/link/profile/profile.ts'
+import { ReorderMeter } from '../../../src/stats/reorder.ts'
+import { interarrivalJitter } from '../../../src/stats/statistics.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'

@@ -7,8 +7,9 @@
  * the same moment, so that pauses of a busy machine are in both. At 5 % loss a third of the packets is held up; less than 3 % of
  * 400 would take fewer than three losses where 20 are expected: 1e-6.
  */
-import { clopperPearson } from '../../../src/measure/intervals.ts'
-import type { PingRecord } from '../../../src/measure/ping-train.ts'
+
+import type { PingRecord } from '../../../src/probes/ping-train.ts'
+import { clopperPearson } from '../../../src/stats/intervals.ts'
 import { type Call, expectCalls, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'

@@ -8,9 +8,9 @@
  * once in 10 000 runs at most.
  */
 import { fileURLToPath } from 'node:url'
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import type { Profile } from '../../../src/link/profile.ts'
-import { clopperPearson } from '../../../src/measure/intervals.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import type { Profile } from '../../../src/link/profile/profile.ts'
+import { clopperPearson } from '../../../src/stats/intervals.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
 import { openImpairedLink } from '../../kit/check/impaired-link.ts'
 import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'

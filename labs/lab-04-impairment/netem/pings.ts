@@ -5,7 +5,7 @@
 import { MasqueClient } from '../../../src/client/client.ts'
 import { loadClientConfig } from '../../../src/client/config.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
-import { type PingRecord, pingTrain } from '../../../src/measure/ping-train.ts'
+import { type PingRecord, pingTrain } from '../../../src/probes/ping-train.ts'
 
 export interface Pings {
   /** In order of sending. */

@@ -11,7 +11,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-01',
-    file: 'link/emulator.ts',
+    file: 'link/emulator/emulator.ts',
     why: 'the emulator takes a datagram from port 0',
     find: '    if (port === 0) {\n      this.#outside.stray++',
     replace: '    if (port < 0) {\n      this.#outside.stray++',
@@ -512,7 +512,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-20',
-    file: 'link/emulator.ts',
+    file: 'link/emulator/emulator.ts',
     why: 'the emulator does not count what could not be sent',
     find: '      this.#unsent(upstream.waiting.splice(0).length, error as Error)\n',
     replace: '      void error\n',
@@ -561,14 +561,14 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-21',
-    file: 'link/own-address.ts',
+    file: 'link/emulator/own-address.ts',
     why: 'an emulator may lead to itself',
     find: '  if (own.port !== to.port) return false\n',
     replace: '  if (own.port !== to.port || own.port > 0) return false\n',
   },
   {
     row: 'AT-21',
-    file: 'link/own-address.ts',
+    file: 'link/emulator/own-address.ts',
     why: 'any address stands for no address here',
     find: "const targets = isUnspecified(there) ? ['127.0.0.1', '::1'] : [there]",
     replace: 'const targets = [there]',

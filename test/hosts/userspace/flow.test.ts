@@ -12,7 +12,7 @@ import { IpAddress } from '../../../src/ip/address.ts'
 import { internetChecksum, pseudoHeaderSum } from '../../../src/ip/checksum.ts'
 import { validateIpv4 } from '../../../src/ip/ipv4.ts'
 import { validateIpv6 } from '../../../src/ip/ipv6.ts'
-import { interarrivalJitter } from '../../../src/measure/statistics.ts'
+import { interarrivalJitter } from '../../../src/stats/statistics.ts'
 
 const v4: FlowOptions = { source: IpAddress.parse('10.0.0.1'), destination: IpAddress.parse('10.0.0.2'), flowId: 7 }
 const v6: FlowOptions = {

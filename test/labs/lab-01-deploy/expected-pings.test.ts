@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { expectedPings } from '../../../labs/lab-01-deploy/netem/expected.ts'
-import { loadProfile } from '../../../src/link/load-profile.ts'
-import { CLEAN, type Profile } from '../../../src/link/profile.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { CLEAN, type Profile } from '../../../src/link/profile/profile.ts'
 
 const both = (changes: Partial<Profile['up']>): Profile => ({
   ...loadProfile('clean'),

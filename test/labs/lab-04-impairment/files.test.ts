@@ -6,7 +6,7 @@ import { startFolder } from '../../../labs/kit/lab/exercises.ts'
 import { ROOT } from '../../../labs/kit/lab/registry.ts'
 import { lab } from '../../../labs/lab-04-impairment/lab.ts'
 import { wilson } from '../../../solutions/lab-04-impairment/estimate.ts'
-import { wilson as reference } from '../../../src/measure/intervals.ts'
+import { wilson as reference } from '../../../src/stats/intervals.ts'
 import { solutionFolder } from '../grade-lab.ts'
 
 const START = startFolder(ROOT, lab)
@@ -48,7 +48,7 @@ describe('labs/lab-04-impairment: files', () => {
     }
   })
 
-  it('has the interval of src/measure as its solution', () => {
+  it('has the interval of src/stats as its solution', () => {
     for (const [lost, sent] of [
       [0, 50],
       [3, 200],
