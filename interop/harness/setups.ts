@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { defaultServerConfig, type ServerConfigOverrides } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import type { ServerConfigOverrides } from '../../src/server/config.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { ourCertificates } from './certificates.ts'
 
 export const TOKEN = 'a-token-for-the-interop-tests-only'
@@ -24,14 +25,5 @@ const SETUPS: Record<string, ServerConfigOverrides> = {
 export async function startProxy(setup: unknown): Promise<MasqueServer> {
   const overrides = SETUPS[String(setup ?? 'default')]
   if (overrides === undefined) throw new Error(`no setup '${setup}': one of ${Object.keys(SETUPS).join(', ')}`)
-  const certificates = await ourCertificates()
-  return MasqueServer.start(
-    defaultServerConfig({
-      ...overrides,
-      tls: { certificate: certificates.server, key: certificates.serverKey },
-      tunnel: { linkProbe: 'off', ...overrides.tunnel },
-      api: { enabled: false },
-      log: { level: 'silent' },
-    }),
-  )
+  return startTestProxy(await ourCertificates(), { ...overrides, tunnel: { linkProbe: 'off', ...overrides.tunnel } })
 }

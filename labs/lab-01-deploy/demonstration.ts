@@ -1,11 +1,9 @@
 /** The live demonstration of lab 1: the shortest way from nothing to a ping through a CONNECT-IP tunnel. */
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
-import { MasqueClient } from '../../src/client/client.ts'
-import { defaultClientConfig } from '../../src/client/config.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import type { DemonstrationContext, DemonstrationResult } from '../kit/lab/types.ts'
 import type { Traffic } from './ui.tsx'
 
@@ -19,28 +17,16 @@ export async function demonstrate(context: DemonstrationContext): Promise<Demons
   context.done('certificates', 'an authority and a server, ECDSA P-256')
 
   context.begin('server')
-  const server = await MasqueServer.start(
-    defaultServerConfig({
-      tls: { certificate: certificates.server, key: certificates.serverKey },
-      pool: { ipv4: IpPrefix.parse('10.89.1.0/26'), ipv6: IpPrefix.parse('fd00:89:1::/64') },
-      hosts: [{ name: 'library', ipv4: IpAddress.parse(LIBRARY[4]), ipv6: IpAddress.parse(LIBRARY[6]) }],
-      api: { enabled: false },
-      log: { level: 'silent' },
-    }),
-  )
+  const server = await startTestProxy(certificates, {
+    pool: { ipv4: IpPrefix.parse('10.89.1.0/26'), ipv6: IpPrefix.parse('fd00:89:1::/64') },
+    hosts: [{ name: 'library', ipv4: IpAddress.parse(LIBRARY[4]), ipv6: IpAddress.parse(LIBRARY[6]) }],
+  })
   context.defer(() => server.close())
   const { host, port } = server.address
   context.done('server', `listens on ${host}, UDP port ${port}`)
 
   const newClient = (): MasqueClient => {
-    const client = new MasqueClient(
-      defaultClientConfig({
-        proxy: { address: { host, port } },
-        tls: { ca: certificates.ca },
-        reconnect: { enabled: false },
-        log: { level: 'silent' },
-      }),
-    )
+    const client = newTestClient(certificates, server.address)
     context.defer(() => client.close())
     return client
   }

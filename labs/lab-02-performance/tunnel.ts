@@ -4,14 +4,12 @@
  */
 import { join } from 'node:path'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
-import { MasqueClient } from '../../src/client/client.ts'
-import { type ClientConfigOverrides, defaultClientConfig } from '../../src/client/config.ts'
-import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
+import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 type Scope = Pick<CheckContext, 'scratch' | 'defer'>
@@ -32,18 +30,14 @@ let folders = 0
 export async function startServer(scope: Scope, options: { api?: boolean; retry?: 'always' } = {}): Promise<LabServer> {
   const certificates = await makeTestCertificates(join(await scope.scratch(), `cert-${++folders}`), { clientNames: [] })
   const library = IpAddress.parse('10.90.1.7')
-  const server = await MasqueServer.start(
-    defaultServerConfig({
-      tls: { certificate: certificates.server, key: certificates.serverKey },
-      pool: { ipv4: IpPrefix.parse('10.89.1.0/24') },
-      hosts: [{ name: 'library', ipv4: library }],
-      api: { enabled: options.api === true, host: '127.0.0.1', port: 0 },
-      limits: { retry: options.retry ?? 'never' },
-      // Payloads of this size are refused by nothing on loopback; each client says what it sends itself.
-      quic: { maxUdpPayload: 1500 },
-      log: { level: 'silent' },
-    }),
-  )
+  const server = await startTestProxy(certificates, {
+    pool: { ipv4: IpPrefix.parse('10.89.1.0/24') },
+    hosts: [{ name: 'library', ipv4: library }],
+    api: { enabled: options.api === true, host: '127.0.0.1', port: 0 },
+    limits: { retry: options.retry ?? 'never' },
+    // Payloads of this size are refused by nothing on loopback; each client says what it sends itself.
+    quic: { maxUdpPayload: 1500 },
+  })
   scope.defer(() => server.close())
   return {
     address: server.address,
@@ -51,16 +45,8 @@ export async function startServer(scope: Scope, options: { api?: boolean; retry?
     certificates,
     library,
     async connect(overrides = {}, by = server.address) {
-      const client = new MasqueClient(
-        defaultClientConfig({
-          ...overrides,
-          proxy: { template: defaultTemplate('localhost', by.port), address: by, ...overrides.proxy },
-          tls: { ca: certificates.ca, ...overrides.tls },
-          tunnel: { requestAddresses: ['ipv4'], linkProbe: 'off', ...overrides.tunnel },
-          reconnect: { enabled: false },
-          log: { level: 'silent' },
-        }),
-      )
+      const tunnel = { requestAddresses: ['ipv4' as const], linkProbe: 'off' as const, ...overrides.tunnel }
+      const client = newTestClient(certificates, by, { ...overrides, tunnel })
       scope.defer(() => client.close())
       await client.connect()
       return client

@@ -17,8 +17,7 @@ import {
   type QuicConnection,
   type QuicHandler,
 } from '../../src/quic/quic.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import type { Seeded } from '../kit/check/seeded.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
@@ -40,16 +39,11 @@ export async function startNetwork(context: Pick<CheckContext, 'scratch' | 'defe
   const pool = IpPrefix.parse(`10.${net}.${random.int(0, 199)}.0/24`)
   const library = IpAddress.parse(`10.${net}.200.${random.int(1, 254)}`)
   const certificates = await makeTestCertificates(join(await context.scratch(), 'cert'), { clientNames: [] })
-  const server = await MasqueServer.start(
-    defaultServerConfig({
-      tls: { certificate: certificates.server, key: certificates.serverKey },
-      pool: { ipv4: pool },
-      hosts: [{ name: 'library', ipv4: library }],
-      tunnel: { clientToClient: true },
-      api: { enabled: false },
-      log: { level: 'silent' },
-    }),
-  )
+  const server = await startTestProxy(certificates, {
+    pool: { ipv4: pool },
+    hosts: [{ name: 'library', ipv4: library }],
+    tunnel: { clientToClient: true },
+  })
   context.defer(() => server.close())
   return { ...server.address, certificates, pool, library }
 }

@@ -11,13 +11,11 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
 import { ClientError, MasqueClient, type TunnelInfo } from '../client/client.ts'
-import { type ClientConfig, defaultClientConfig, loadClientConfig } from '../client/config.ts'
-import { defaultTemplate } from '../connect-ip/uri-template.ts'
+import { loadClientConfig } from '../client/config.ts'
 import { IpAddress } from '../ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../ip/icmp.ts'
-import { createLogger } from '../log/logger.ts'
-import { defaultServerConfig } from '../server/config.ts'
-import { MasqueServer } from '../server/server.ts'
+import type { MasqueServer } from '../server/server.ts'
+import { newTestClient, startTestProxy } from '../testbed/proxy-and-client.ts'
 import { explain, runCommand } from './run-command.ts'
 
 const DATA_LENGTH = 512
@@ -40,40 +38,28 @@ await runCommand(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'masque-functional-'))
   let server: MasqueServer | undefined
   try {
-    let config: ClientConfig
-    if (options.config === undefined) {
-      const own = await startOwnProxy(directory)
-      server = own.server
-      config = own.config
-    } else config = loadClientConfig(options.config)
-    await runChecklist(config)
+    let client: MasqueClient
+    if (options.config === undefined) ({ server, client } = await startOwnProxy(directory))
+    else {
+      const config = loadClientConfig(options.config)
+      client = new MasqueClient({ ...config, reconnect: { ...config.reconnect, enabled: false } })
+    }
+    await runChecklist(client)
   } finally {
     await server?.close()
     await rm(directory, { recursive: true, force: true })
   }
 })
 
-async function startOwnProxy(directory: string): Promise<{ server: MasqueServer; config: ClientConfig }> {
+async function startOwnProxy(directory: string): Promise<{ server: MasqueServer; client: MasqueClient }> {
   const certificates = await makeTestCertificates(directory)
-  const logger = createLogger({ level: 'error' })
-  const server = await MasqueServer.start(
-    defaultServerConfig({
-      tls: { certificate: certificates.server, key: certificates.serverKey },
-      api: { enabled: false },
-    }),
-    { logger },
-  )
-  const config = defaultClientConfig({
-    proxy: { template: defaultTemplate('localhost', server.address.port) },
-    tls: { ca: certificates.ca },
-    log: { level: 'error' },
-  })
-  return { server, config }
+  const log = { level: 'error' } as const
+  const server = await startTestProxy(certificates, { log })
+  return { server, client: newTestClient(certificates, server.address, { log }) }
 }
 
 /** The checks are one story: after the first that fails, the rest would only repeat it. */
-async function runChecklist(config: ClientConfig): Promise<void> {
-  const client = new MasqueClient({ ...config, reconnect: { ...config.reconnect, enabled: false } })
+async function runChecklist(client: MasqueClient): Promise<void> {
   let passed = 0
   const check = async <T>(title: string, step: () => Promise<T> | T, detail?: (value: T) => string): Promise<T> => {
     try {

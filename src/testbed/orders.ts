@@ -1,5 +1,6 @@
 /** What a testbed says to the server's process. */
 
+import type { TestCertificates } from '../cert/make-certificates.ts'
 import type { CongestionControl, Encapsulation, LinkProbe } from '../config/sections.ts'
 import type { ServerConfig } from '../server/config.ts'
 
@@ -22,8 +23,7 @@ export interface TestbedServerOverrides {
 }
 
 export interface ServerOrder {
-  certificate: string
-  key: string
+  certificates: Pick<TestCertificates, 'server' | 'serverKey'>
   congestionControl: CongestionControl
   maxUdpPayload: number
   idleTimeoutMs: number

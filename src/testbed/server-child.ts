@@ -3,21 +3,19 @@
 import { FlowSource } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
-import { createLogger } from '../log/logger.ts'
 import { GreedySink } from '../probes/greedy-sink.ts'
 import { RequestResponder } from '../probes/request-responder.ts'
 import { serveParent } from '../process/serve-parent.ts'
-import { defaultServerConfig } from '../server/config.ts'
-import { MasqueServer } from '../server/server.ts'
+import type { MasqueServer } from '../server/server.ts'
 import { type DownwardFlow, LIBRARY, type ServerOrder, TestbedError } from './orders.ts'
+import { startTestProxy } from './proxy-and-client.ts'
 
 let server: MasqueServer | undefined
 
 const orders = {
   async start(order: ServerOrder) {
     const { overrides } = order
-    const config = defaultServerConfig({
-      tls: { certificate: order.certificate, key: order.key },
+    server = await startTestProxy(order.certificates, {
       hosts: [{ name: LIBRARY.name, ipv4: IpAddress.parse(LIBRARY.ipv4), ipv6: IpAddress.parse(LIBRARY.ipv6) }],
       // The proxy's own pings would be among the packets that are counted, and on a link that loses all of them
       // (an outage) they would end the tunnel.
@@ -32,7 +30,6 @@ const orders = {
       api: { enabled: false, ...overrides.api },
       log: { level: 'error', ...overrides.log },
     })
-    server = await MasqueServer.start(config, { logger: createLogger({ level: config.log.level }) })
     new GreedySink(library())
     new RequestResponder(library())
     return { ...server.address, apiUrl: server.apiUrl }

@@ -18,20 +18,19 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeTestCertificates, type TestCertificates } from '../cert/make-certificates.ts'
-import { MasqueClient, type TunnelInfo } from '../client/client.ts'
-import { type ClientConfigOverrides, defaultClientConfig } from '../client/config.ts'
+import type { MasqueClient, TunnelInfo } from '../client/client.ts'
+import type { ClientConfigOverrides } from '../client/config.ts'
 import type { CongestionControl, Encapsulation } from '../config/sections.ts'
-import { defaultTemplate } from '../connect-ip/uri-template.ts'
 import type { FlowSummary } from '../hosts/userspace/flow.ts'
 import { IpAddress } from '../ip/address.ts'
 import { EmulatorHandle } from '../link/emulator/emulator-process.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
 import type { Profile } from '../link/profile/profile.ts'
-import { createLogger } from '../log/logger.ts'
 import { Child } from '../process/child.ts'
 import { isRunning } from '../process/is-running.ts'
 import type { ClientInfo, ServerStatus } from '../server/status.ts'
 import { type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
+import { newTestClient } from './proxy-and-client.ts'
 import type { ServerOrders } from './server-child.ts'
 
 export interface TestbedOptions {
@@ -136,8 +135,7 @@ export class Testbed {
     const certificates = await this.#certifying
     this.#certificates = certificates
     const { apiUrl, ...address } = await server.ask('start', {
-      certificate: certificates.server,
-      key: certificates.serverKey,
+      certificates,
       congestionControl: options.congestionControl ?? 'cubic',
       maxUdpPayload: options.maxUdpPayload ?? 1400,
       idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
@@ -197,17 +195,10 @@ export class Testbed {
   addClient(overrides: ClientConfigOverrides = {}): MasqueClient {
     if (this.#closed !== undefined) throw new TestbedError('the testbed is closed: it takes no more clients')
     const { encapsulation, congestionControl, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
-    const { host, port } = this.link.address
-    const config = defaultClientConfig({
-      ...general,
-      ...overrides,
-      proxy: {
-        template: defaultTemplate('localhost', port),
-        address: { host, port },
-        ...general.proxy,
-        ...overrides.proxy,
-      },
-      tls: { ca: this.#certificates.ca, ...general.tls, ...overrides.tls },
+    const client = newTestClient(this.#certificates, this.link.address, {
+      auth: { ...general.auth, ...overrides.auth },
+      proxy: { ...general.proxy, ...overrides.proxy },
+      tls: { ...general.tls, ...overrides.tls },
       tunnel: { encapsulation: encapsulation ?? 'datagram', linkProbe: 'off', ...general.tunnel, ...overrides.tunnel },
       quic: {
         congestionControl: congestionControl ?? 'cubic',
@@ -216,11 +207,10 @@ export class Testbed {
         ...general.quic,
         ...overrides.quic,
       },
-      // A tunnel that dies and comes back would be two measurements in one; who wants that asks for it.
-      reconnect: { enabled: false, ...general.reconnect, ...overrides.reconnect },
+      // It is off: a tunnel that dies and comes back would be two measurements in one; who wants that asks for it.
+      reconnect: { ...general.reconnect, ...overrides.reconnect },
       log: { level: 'silent', ...general.log, ...overrides.log },
     })
-    const client = new MasqueClient(config, { logger: createLogger({ level: config.log.level }) })
     this.#clients.push(client)
     return client
   }

@@ -1,47 +1,38 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { DEFAULT_QUIC_SETTINGS, type SocketAddress } from '../../src/quic/quic.ts'
+import { Child } from '../../src/process/child.ts'
+import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { testCertificates } from '../support/certificates.ts'
+import type { MemoryOrders } from '../support/memory-child.ts'
 import { sendOneBytePieces } from '../support/one-byte-pieces.ts'
 import { connect } from '../support/quic-peer.ts'
 
-const CHILD = fileURLToPath(new URL('../support/memory-child.ts', import.meta.url))
+const CHILD = new URL('../support/memory-child.ts', import.meta.url)
 const MIB = 1 << 20
 
 describe('the memory that one connection can take', () => {
-  let child: ChildProcess
+  let child: Child<MemoryOrders>
   let directory: string
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'masque-test-memory-'))
   })
-  afterEach(() => {
-    child.kill('SIGKILL')
+  afterEach(async () => {
+    await child.close()
     rmSync(directory, { recursive: true, force: true })
   })
 
-  const ask = async <T>(): Promise<T> => {
-    const answer = new Promise<T>(resolve => child.once('message', message => resolve(message as T)))
-    child.send('rss')
-    return answer
-  }
-
   it('AT-03 stays small without credentials, whatever pieces its streams arrive in', async () => {
-    const env = { ...process.env, MEMORY_CERTIFICATES: JSON.stringify(await testCertificates()) }
-    child = fork(CHILD, { execArgv: ['--import=tsx'], env })
-    const { address } = await new Promise<{ address: SocketAddress }>(resolve =>
-      child.once('message', message => resolve(message as { address: SocketAddress })),
-    )
+    child = new Child<MemoryOrders>(CHILD, { name: 'the proxy' })
+    const address = await child.ask('start', await testCertificates())
     const keyLog = join(directory, 'keys.log')
     const client = await connect({ endpoint: { local: address } } as never, { settings: { keyLog } })
     await client.recorder.until(() => client.recorder.established)
     const ready = async () => {
       for (;;) {
-        const answer = await ask<{ rss: number; connectionId?: string }>()
+        const answer = await child.ask('memory')
         // Our handshake is over a little before the proxy's.
         if (answer.connectionId !== undefined) return { rss: answer.rss, connectionId: answer.connectionId }
       }
@@ -56,7 +47,7 @@ describe('the memory that one connection can take', () => {
       streams,
       window: streamWindow,
     })
-    const after = await ask<{ rss: number }>()
+    const after = await child.ask('memory')
     const grown = after.rss - before.rss
     if (process.env.SHOW_MEMORY) console.log(`${packets} packets, ${(grown / MIB).toFixed(1)} MiB more`)
     // The connection is still there: what was sent was within the limits, and so is being remembered.

@@ -6,26 +6,17 @@ import { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { clientTls, testCertificates } from '../support/certificates.ts'
 import { Recorder } from '../support/quic-peer.ts'
 
 describe('a client that sends packets before the response', () => {
   it('CIP-25 loses them at most: the tunnel comes up, and later packets are answered', async () => {
-    const files = await testCertificates()
     let answerName!: (addresses: IpAddress[]) => void
     const resolved = new Promise<IpAddress[]>(resolve => {
       answerName = resolve
     })
-    const server = await MasqueServer.start(
-      defaultServerConfig({
-        tls: { certificate: files.server, key: files.serverKey },
-        api: { enabled: false },
-        log: { level: 'silent' },
-      }),
-      { resolveName: () => resolved },
-    )
+    const server = await startTestProxy(await testCertificates(), {}, { resolveName: () => resolved })
     try {
       const recorder = new Recorder()
       const quic = await QuicEndpoint.connect({

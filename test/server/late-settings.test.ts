@@ -5,21 +5,13 @@ import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
 import { H3Connection, type H3Event } from '../../src/http3/connection.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { clientTls, testCertificates } from '../support/certificates.ts'
 import { Recorder } from '../support/quic-peer.ts'
 
 describe('a client whose request overtakes its SETTINGS', () => {
   it('CIP-07 gets its answer, and its packets as datagrams, when the SETTINGS are there', async () => {
-    const files = await testCertificates()
-    const server = await MasqueServer.start(
-      defaultServerConfig({
-        tls: { certificate: files.server, key: files.serverKey },
-        api: { enabled: false },
-        log: { level: 'silent' },
-      }),
-    )
+    const server = await startTestProxy(await testCertificates())
     try {
       const recorder = new Recorder()
       const quic = await QuicEndpoint.connect({

@@ -1,13 +1,13 @@
-/** A proxy and clients on loopback, in this process, with clean-up. */
+/** The proxy and the clients of testbed/proxy-and-client.ts with the certificates of the test run, closed after each test. */
 
-import { type ClientOptions, MasqueClient } from '../../src/client/client.ts'
+import type { ClientOptions, MasqueClient } from '../../src/client/client.ts'
 import type { TunnelInfo } from '../../src/client/client-tunnel.ts'
-import { type ClientConfigOverrides, defaultClientConfig } from '../../src/client/config.ts'
-import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
+import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { PingError, type PingOptions, type PingResult } from '../../src/hosts/userspace/pinger.ts'
 import type { IpAddress, IpVersion } from '../../src/ip/address.ts'
-import { defaultServerConfig, type ServerConfigOverrides } from '../../src/server/config.ts'
-import { MasqueServer, type ServerOptions } from '../../src/server/server.ts'
+import type { ServerConfigOverrides } from '../../src/server/config.ts'
+import type { MasqueServer, ServerOptions } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { testCertificates } from './certificates.ts'
 
 /** A ping on loopback takes a millisecond; on a machine that is busy with other things it may take long. */
@@ -21,14 +21,9 @@ export async function startServer(
   overrides: ServerConfigOverrides = {},
   options: ServerOptions = {},
 ): Promise<MasqueServer> {
-  const files = await testCertificates()
-  const config = defaultServerConfig({
-    api: { enabled: false },
-    log: { level: 'silent' },
-    ...overrides,
-    tls: { certificate: files.server, key: files.serverKey, clientCa: files.ca, ...overrides.tls },
-  })
-  const server = await MasqueServer.start(config, options)
+  const certificates = await testCertificates()
+  const tls = { clientCa: certificates.ca, ...overrides.tls }
+  const server = await startTestProxy(certificates, { ...overrides, tls }, options)
   servers.push(server)
   return server
 }
@@ -39,16 +34,7 @@ export async function newClient(
   overrides: ClientConfigOverrides = {},
   options: ClientOptions = {},
 ): Promise<MasqueClient> {
-  const files = await testCertificates()
-  const { host, port } = server.address
-  const config = defaultClientConfig({
-    log: { level: 'silent' },
-    ...overrides,
-    proxy: { template: defaultTemplate('localhost', port), address: { host, port }, ...overrides.proxy },
-    tls: { ca: files.ca, ...overrides.tls },
-    reconnect: { enabled: false, ...overrides.reconnect },
-  })
-  const client = new MasqueClient(config, options)
+  const client = newTestClient(await testCertificates(), server.address, overrides, options)
   clients.push(client)
   return client
 }

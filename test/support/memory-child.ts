@@ -1,20 +1,19 @@
 /** A proxy in a process of its own, which tells its memory when it is asked. */
 
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { serveParent } from '../../src/process/serve-parent.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 
-const files = JSON.parse(process.env.MEMORY_CERTIFICATES as string) as { server: string; serverKey: string; ca: string }
-const server = await MasqueServer.start(
-  defaultServerConfig({
-    tls: { certificate: files.server, key: files.serverKey, clientCa: files.ca },
-    api: { enabled: false },
-    log: { level: 'silent' },
-  }),
-)
-process.on('message', () => {
-  // The name of a connection is its connection id.
-  const connectionId = server.connectionLog().at(-1)?.id
-  process.send?.({ rss: process.memoryUsage.rss(), connectionId })
-})
-process.on('disconnect', () => process.exit())
-process.send?.({ address: server.address })
+let server: MasqueServer | undefined
+
+const orders = {
+  async start(certificates: Parameters<typeof startTestProxy>[0]) {
+    server = await startTestProxy(certificates)
+    return server.address
+  },
+  /** Resident bytes, and the id of the connection that came last; there is none before its handshake is over. */
+  memory: () => ({ rss: process.memoryUsage.rss(), connectionId: server?.connectionLog().at(-1)?.id }),
+}
+export type MemoryOrders = typeof orders
+
+serveParent(orders)

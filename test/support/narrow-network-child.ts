@@ -1,11 +1,8 @@
 /** The client and the server of narrow-network.ts, each a process in its own namespace. */
 
-import { MasqueClient } from '../../src/client/client.ts'
-import { defaultClientConfig } from '../../src/client/config.ts'
 import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { defaultServerConfig } from '../../src/server/config.ts'
-import { MasqueServer } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { SERVER_ADDRESS } from './narrow-network.ts'
 
 const [role, families, packets = ''] = process.argv.slice(2)
@@ -18,27 +15,14 @@ async function runServer(): Promise<void> {
     ...(has('ipv4') && { ipv4: IpPrefix.parse('10.89.0.0/24') }),
     ...(has('ipv6') && { ipv6: IpPrefix.parse('fd00:89::/64') }),
   }
-  const config = defaultServerConfig({
-    listen: { host: SERVER_ADDRESS, port: PORT },
-    tls: { certificate: files.server, key: files.serverKey, clientCa: files.ca },
-    pool,
-    hosts: [],
-    api: { enabled: false },
-    log: { level: 'silent' },
-  })
-  const server = await MasqueServer.start(config)
+  const server = await startTestProxy(files, { listen: { host: SERVER_ADDRESS, port: PORT }, pool, hosts: [] })
   // Whoever started it holds the other end of the pipe.
   process.stdin.resume().once('end', () => void server.close())
 }
 
 async function runClient(): Promise<void> {
-  const config = defaultClientConfig({
-    proxy: { address: { host: SERVER_ADDRESS, port: PORT } },
-    tls: { ca: files.ca },
-    reconnect: { enabled: false },
-    log: { level: 'silent' },
-  })
-  let client = new MasqueClient(config)
+  const newClient = () => newTestClient(files, { host: SERVER_ADDRESS, port: PORT })
+  let client = newClient()
   let down: string | undefined
   for (;;) {
     client.on('down', error => {
@@ -55,7 +39,7 @@ async function runClient(): Promise<void> {
         break
       }
       if (!/nobody listens|no answer|no tunnel after/.test(message)) throw error
-      client = new MasqueClient(config)
+      client = newClient()
       await new Promise(resolve => setTimeout(resolve, 100))
     }
   }

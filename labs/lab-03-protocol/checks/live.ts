@@ -4,11 +4,10 @@
  * The proxy at the other end is ours, on loopback. The QUIC connection belongs to this check; every byte on the streams
  * and in the datagrams of the tunnel is written and read by the student's code, in its own process.
  */
-import { MasqueClient } from '../../../src/client/client.ts'
-import { defaultClientConfig } from '../../../src/client/config.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { describePacket, packetVersion } from '../../../src/ip/packet.ts'
+import { newTestClient } from '../../../src/testbed/proxy-and-client.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { Outcome, StudentObject } from '../../kit/student-code/student-code.ts'
@@ -372,16 +371,8 @@ class Tunnel {
 
   /** Another client, of ours, pings the student's end of the tunnel. */
   async bePinged(own: IpAddress): Promise<void> {
-    const { host, port, certificates } = this.#network
     await this.#context.do(`another client pings ${own}, which is you`, async () => {
-      const client = new MasqueClient(
-        defaultClientConfig({
-          proxy: { address: { host, port } },
-          tls: { ca: certificates.ca },
-          reconnect: { enabled: false },
-          log: { level: 'silent' },
-        }),
-      )
+      const client = newTestClient(this.#network.certificates, this.#network)
       this.#context.defer(() => client.close())
       await client.connect()
       let answered: boolean | undefined
