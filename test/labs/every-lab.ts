@@ -1,7 +1,8 @@
 /** What holds for the tasks of every lab. */
 import { expect } from 'chai'
+import type { Mutant } from '../../labs/kit/grading/mutants.ts'
 import type { Lab, Task } from '../../labs/kit/lab/types.ts'
-import { type Mutant, mutantsOf, Scratch, said } from './grade-lab.ts'
+import { Scratch, said } from './grade-lab.ts'
 
 export interface TaskExpectations {
   /** Whether the solution is tried here: not where that takes long. */
@@ -9,12 +10,14 @@ export interface TaskExpectations {
   /** What the starting file is told about itself; undefined where it is not unfinished. */
   unfinished(task: Task): RegExp | undefined
   minMutants: number
+  /** By task; of `loadMutants`. */
+  catalogues: ReadonlyMap<string, readonly Mutant[]>
   /** The mutants that are tried here. With ALL_MUTANTS set, all are, as with `npm run check-solutions`. */
   sample(mutants: readonly Mutant[], task: Task): readonly Mutant[]
 }
 
 /** One group of tests for each task: solution, starting file, mutants. */
-export function testTasks(lab: Lab, { solved, unfinished, minMutants, sample }: TaskExpectations): void {
+export function testTasks(lab: Lab, { solved, unfinished, minMutants, catalogues, sample }: TaskExpectations): void {
   const scratch = new Scratch(lab)
   after(() => scratch.remove())
 
@@ -36,18 +39,18 @@ export function testTasks(lab: Lab, { solved, unfinished, minMutants, sample }: 
         if (told) expect(result.feedback.found).to.match(told)
       })
 
-      const mutants = mutantsOf(lab, task.id)
+      const mutants = catalogues.get(task.id) ?? []
       it(`has at least ${minMutants} mutants`, () => {
         expect(mutants).to.have.length.of.at.least(minMutants)
       })
 
       for (const mutant of process.env.ALL_MUTANTS ? mutants : sample(mutants, task)) {
-        it(`rejects the mutant ${mutant.name}, and says: ${mutant.expect}`, async () => {
+        it(`rejects the mutant ${mutant.id}, and says: ${mutant.says}`, async () => {
           scratch.solve(mutant)
           const result = await scratch.check(task.id)
           expect(result.passed).to.equal(false)
-          expect(mutant.expect).to.not.equal('')
-          expect(plain(said(result))).to.include(plain(mutant.expect))
+          expect(mutant.says).to.not.equal('')
+          expect(plain(said(result))).to.include(plain(mutant.says))
           expect(result.feedback.read).to.not.deep.equal([])
         })
       }

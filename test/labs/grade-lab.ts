@@ -1,34 +1,15 @@
 /** Checks of a lab on a scratch copy: starting files, with solutions over them, with a mutant over those. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Mutant, mutated } from '../../labs/kit/grading/mutants.ts'
 import { exerciseFolder, startFolder } from '../../labs/kit/lab/exercises.ts'
 import { findTask, ROOT } from '../../labs/kit/lab/registry.ts'
 import type { Lab } from '../../labs/kit/lab/types.ts'
 import { type RunOptions, runCheck, type TaskResult } from '../../labs/kit/run/engine.ts'
 
-export interface Mutant {
-  name: string
-  folder: string
-  /** Words that the feedback has to contain. */
-  expect: string
-}
-
 export function solutionFolder(lab: Lab): string {
   return join(ROOT, 'solutions', lab.id)
-}
-
-export function mutantsOf(lab: Lab, task: string): Mutant[] {
-  const folder = join(ROOT, 'labs', lab.id, 'mutants', task)
-  if (!existsSync(folder)) return []
-  return readdirSync(folder)
-    .sort()
-    .map(name => {
-      const own = join(folder, name)
-      const text = readFileSync(join(own, readdirSync(own)[0]!), 'utf8')
-      const header = /^(?:\/\/|#) mutant: .+?; expect: (.+)$/m.exec(text)
-      return { name, folder: own, expect: header?.[1]?.trim() ?? '' }
-    })
 }
 
 export class Scratch {
@@ -48,12 +29,13 @@ export class Scratch {
     cpSync(startFolder(ROOT, this.#lab), this.exercises, { recursive: true })
   }
 
-  /** The solutions over the starting files, and over them a mutant. */
+  /** The solutions over the starting files, or what a mutant makes of them. */
   solve(mutant?: Mutant): void {
     this.begin()
-    for (const folder of [solutionFolder(this.#lab), ...(mutant ? [mutant.folder] : [])]) {
-      cpSync(folder, this.exercises, { recursive: true })
-    }
+    cpSync(solutionFolder(this.#lab), this.exercises, { recursive: true })
+    if (!mutant) return
+    const file = join(this.exercises, mutant.file)
+    writeFileSync(file, mutated(mutant, readFileSync(file, 'utf8')))
   }
 
   async check(id: string, changes: { mode?: RunOptions['mode']; seed?: string } = {}): Promise<TaskResult> {

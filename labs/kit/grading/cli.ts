@@ -96,7 +96,7 @@ async function check(options: Options): Promise<number> {
     const known = labs.flatMap(lab => lab.tasks.map(task => task.id))
     const unknown = options.task?.find(id => !known.includes(id))
     if (unknown !== undefined) throw new UsageError(`there is no task '${unknown}'; there is ${known.join(', ')}`)
-    const own = solutionSubjects(ROOT, labs, options.repeat, options.task)
+    const own = await solutionSubjects(ROOT, labs, options.repeat, options.task)
     subjects = own.subjects.filter(
       subject => subject.tasks.length > 0 && (options.only?.includes(subject.kind) ?? true),
     )

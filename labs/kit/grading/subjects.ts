@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startFolder } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
+import { loadMutants, mutated } from './mutants.ts'
 import type { Kind } from './results.ts'
 import { collect, type Files, filesOf, fingerprint } from './submission.ts'
 
@@ -34,12 +35,12 @@ export interface SolutionSubjects {
  * `repeat`: how often the reference solution is run, each time with another seed. `only`: the ids of the tasks that are
  * wanted; without it, all are.
  */
-export function solutionSubjects(
+export async function solutionSubjects(
   root: string,
   labs: readonly Lab[],
   repeat = 1,
   only?: readonly string[],
-): SolutionSubjects {
+): Promise<SolutionSubjects> {
   const wantedTasks = (lab: Lab) => lab.tasks.filter(task => only?.includes(task.id) ?? true)
   const subjects: Subject[] = []
   const problems: SolutionSubjects['problems'] = []
@@ -69,48 +70,40 @@ export function solutionSubjects(
     }
     subjects.push(start)
 
-    const known = join(root, 'labs', lab.id, 'mutants')
-    for (const name of foldersIn(known)) {
+    const catalogues = await loadMutants(root, lab)
+    const solution = reference().files
+    for (const name of catalogues.keys()) {
       if (!lab.tasks.some(task => task.id === name))
-        problems.push({ lab, problem: `mutants/${name}: there is no such task` })
+        problems.push({ lab, problem: `mutants/${name}.ts: there is no such task` })
     }
     for (const task of wantedTasks(lab)) {
-      const names = foldersIn(join(known, task.id))
+      const mutants = catalogues.get(task.id) ?? []
       const needed = task.mutants ?? task.kind === 'coding'
-      if (needed && names.length < MIN_MUTANTS) {
-        problems.push({ lab, problem: `mutants/${task.id}: ${names.length} mutants; expected at least ${MIN_MUTANTS}` })
+      if (needed && mutants.length < MIN_MUTANTS) {
+        const problem = `mutants/${task.id}.ts: ${mutants.length} mutants; expected at least ${MIN_MUTANTS}`
+        problems.push({ lab, problem })
       }
-      for (const name of names) {
-        const { files } = collect(join(known, task.id, name), wanted, true)
-        const expects = expectedWords(files)
-        if (expects === undefined) {
-          const header = "expected a first line '// mutant: what is wrong; expect: words of the feedback'"
-          problems.push({ lab, problem: `mutants/${task.id}/${name}: ${header}` })
+      for (const mutant of mutants) {
+        const files = new Map(solution)
+        try {
+          files.set(mutant.file, Buffer.from(mutated(mutant, solution.get(mutant.file)?.toString('utf8') ?? '')))
+        } catch (error) {
+          problems.push({ lab, problem: `mutants/${task.id}.ts: ${(error as Error).message}` })
           continue
         }
         subjects.push({
           kind: 'mutant',
-          name: `${task.id}/${name}`,
+          name: `${task.id}/${mutant.id}`,
           lab,
-          seed: `mutant-${name}`,
+          seed: `mutant-${mutant.id}`,
           tasks: [task],
-          layers: () => ({ files: [reference().files, files], notes: [] }),
-          expects,
+          layers: () => ({ files: [files], notes: [] }),
+          expects: mutant.says,
         })
       }
     }
   }
   return { subjects, problems }
-}
-
-/** From the first line of one of a mutant's files: `// mutant: what is wrong; expect: words`. */
-function expectedWords(files: ReadonlyMap<string, Buffer>): string | undefined {
-  for (const content of files.values()) {
-    const [line = ''] = content.toString('utf8').split('\n', 1)
-    const found = /^(?:\/\/|#)\s*mutant:.*?;\s*expect:\s*(\S.*)$/.exec(line)
-    if (found) return found[1]!.trim()
-  }
-  return undefined
 }
 
 export class SubmissionsError extends Error {}

@@ -20,44 +20,43 @@ export function newLabFiles(number: number, topic: string): Record<string, strin
     [`${lab}/start/answers.toml`]: answers(''),
     [`solutions/${id}/hops.ts`]: exercise('  return Math.max(0, ttl - routers)'),
     [`solutions/${id}/answers.toml`]: answers('63'),
-    ...Object.fromEntries(
-      MUTANTS.map(({ name, wrong, expect, body }) => [
-        `${lab}/mutants/hops/${name}/hops.ts`,
-        `// mutant: ${wrong}; expect: ${expect}\n${exercise(body)}`,
-      ]),
-    ),
+    [`${lab}/mutants/hops.ts`]: MUTANTS,
     [`${lab}/netem/delay.sh`]: netem(id),
     [`test/labs/${id}/solution.test.ts`]: test(id, number),
   }
 }
 
-const MUTANTS = [
-  { name: 'below-zero', wrong: 'goes below zero', expect: 'dropped', body: '  return ttl - routers' },
-  {
-    name: 'one-too-few',
-    wrong: 'the last router is forgotten',
-    expect: 'every router',
-    body: '  return Math.max(0, ttl - Math.max(0, routers - 1))',
+const MUTANTS = `/** Wrong solutions of \`hops\`: what the student believes, what the feedback has to say, and how the solution looks then. */
+import { mutants } from '../../kit/grading/mutants.ts'
+
+export default mutants('hops.ts', {
+  'below-zero': {
+    misconception: 'goes below zero',
+    says: 'dropped',
+    edits: [['Math.max(0, ttl - routers)', 'ttl - routers']],
   },
-  {
-    name: 'one-too-many',
-    wrong: 'the sender counts as a router',
-    expect: 'sender',
-    body: '  return Math.max(0, ttl - routers - 1)',
+  'one-too-few': {
+    misconception: 'the last router is forgotten',
+    says: 'every router',
+    edits: [['ttl - routers', 'ttl - Math.max(0, routers - 1)']],
   },
-  {
-    name: 'no-decrement',
-    wrong: 'nothing is taken',
-    expect: 'every router',
-    body: '  return Math.max(ttl, routers * 0)',
+  'one-too-many': {
+    misconception: 'the sender counts as a router',
+    says: 'sender',
+    edits: [['ttl - routers', 'ttl - routers - 1']],
   },
-  {
-    name: 'always-from-64',
-    wrong: 'every packet begins with 64',
-    expect: 'the TTL that is given',
-    body: '  return Math.max(0, (ttl, 64) - routers)',
+  'no-decrement': {
+    misconception: 'nothing is taken',
+    says: 'every router',
+    edits: [['Math.max(0, ttl - routers)', 'ttl']],
   },
-]
+  'always-from-64': {
+    misconception: 'every packet begins with 64',
+    says: 'the TTL that is given',
+    edits: [['ttl - routers', '64 - routers']],
+  },
+})
+`
 
 function exercise(body: string): string {
   return `/** The TTL of a packet after it has passed \`routers\` routers; 0 when it was dropped on the way. */
@@ -305,20 +304,21 @@ awk -v measured="$average" -v least="$((2 * delay))" 'BEGIN { exit !(measured >=
 }
 
 function test(id: string, number: number): string {
-  return `import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+  return `import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { runCheck, runChecks } from '../../../labs/kit/run/engine.ts'
+import { mutated } from '../../../labs/kit/grading/mutants.ts'
 import { lab } from '../../../labs/${id}/lab.ts'
+import hops from '../../../labs/${id}/mutants/hops.ts'
 
 const TOP = join(import.meta.dirname, '..', '..', '..')
-const MUTANTS = join(TOP, 'labs', lab.id, 'mutants')
 
 describe('lab ${number}, checked as it is graded', () => {
   let root: string
-  const overlay = (folder: string) =>
-    cpSync(folder, join(root, 'labs', lab.id, 'exercises'), { recursive: true })
+  const exercises = () => join(root, 'labs', lab.id, 'exercises')
+  const overlay = (folder: string) => cpSync(folder, exercises(), { recursive: true })
   const options = () => ({ root, mode: 'unattended' as const, seed: 'test' })
 
   beforeEach(() => {
@@ -338,18 +338,15 @@ describe('lab ${number}, checked as it is graded', () => {
     expect(results.filter(result => result.passed).map(result => result.task)).to.deep.equal([])
   })
 
-  for (const task of lab.tasks.filter(candidate => existsSync(join(MUTANTS, candidate.id)))) {
-    for (const mutant of readdirSync(join(MUTANTS, task.id))) {
-      it(\`\${task.id}: rejects \${mutant}, with feedback that fits\`, async () => {
-        const folder = join(MUTANTS, task.id, mutant)
-        overlay(join(TOP, 'solutions', lab.id))
-        overlay(folder)
-        const { passed, feedback } = await runCheck(lab, task, options())
-        expect(passed).to.equal(false)
-        const [head = ''] = readFileSync(join(folder, task.files[0]!), 'utf8').split('\\n')
-        expect(JSON.stringify(feedback)).to.include(head.split('; expect: ')[1])
-      })
-    }
+  for (const mutant of hops) {
+    it(\`hops: rejects \${mutant.id}, with feedback that fits\`, async () => {
+      overlay(join(TOP, 'solutions', lab.id))
+      const file = join(exercises(), mutant.file)
+      writeFileSync(file, mutated(mutant, readFileSync(file, 'utf8')))
+      const { passed, feedback } = await runCheck(lab, lab.tasks[0]!, options())
+      expect(passed).to.equal(false)
+      expect(JSON.stringify(feedback)).to.include(mutant.says)
+    })
   }
 })
 `

@@ -6,9 +6,10 @@ import type { PanelProps } from '../../../labs/kit/lab/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
+import pump from '../../../labs/lab-02-performance/mutants/pump.ts'
 import { Charts } from '../../../labs/lab-02-performance/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
-import { mutantsOf, Scratch } from '../grade-lab.ts'
+import { Scratch } from '../grade-lab.ts'
 
 const HANDSHAKE: Chart = {
   title: 'Handshake',
@@ -114,8 +115,7 @@ describe('labs/lab-02-performance: the panel', () => {
   it('gets its charts from the checks: what is beyond its limit is marked', async () => {
     const scratch = new Scratch(lab)
     try {
-      const mutant = mutantsOf(lab, 'pump').find(({ name }) => name === 'no-budget')!
-      scratch.solve(mutant)
+      scratch.solve(pump.find(({ id }) => id === 'no-budget'))
       const { live } = await scratch.check('pump')
       expect(Charts.lines(props([], { live })).map(plainText).join('\n')).to.match(/^packets in a turn .* x$/m)
     } finally {

@@ -5,9 +5,10 @@ import type { PanelProps } from '../../../labs/kit/lab/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { type ByteView, MESSAGES_KEY, showMessage } from '../../../labs/lab-03-protocol/byte-view.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
+import datagrams from '../../../labs/lab-03-protocol/mutants/datagrams.ts'
 import { Bytes } from '../../../labs/lab-03-protocol/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
-import { mutantsOf, Scratch } from '../grade-lab.ts'
+import { Scratch } from '../grade-lab.ts'
 
 const ADDRESS = {
   title: 'decodeAddressAssign: one IPv4 address',
@@ -105,8 +106,7 @@ describe('labs/lab-03-protocol: the panel', () => {
   it('gets its messages from the checks: the misread field is marked', async () => {
     const scratch = new Scratch(lab)
     try {
-      const mutant = mutantsOf(lab, 'datagrams').find(candidate => candidate.name === 'quarter-not-multiplied')!
-      scratch.solve(mutant)
+      scratch.solve(datagrams.find(({ id }) => id === 'quarter-not-multiplied'))
       const { live } = await scratch.check('datagrams')
       const lines = Bytes.lines(props([], { live })).map(plainText)
       expect(lines.find(line => line.includes('Quarter Stream ID'))).to.match(/stream \d+ +stream \d+ +x$/)

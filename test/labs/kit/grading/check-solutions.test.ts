@@ -172,7 +172,7 @@ describe('what check-solutions insists on', () => {
   })
 
   it('is that each coding task has five mutants, each with words to look for', async () => {
-    const { subjects, problems } = solutionSubjects(ROOT, await loadLabs(), 3)
+    const { subjects, problems } = await solutionSubjects(ROOT, await loadLabs(), 3)
     expect(problems.map(({ problem }) => problem)).to.deep.equal([])
     expect(subjects.filter(({ kind }) => kind === 'mutant').every(({ expects }) => expects)).to.equal(true)
     const references = subjects.filter(({ kind }) => kind === 'reference')

@@ -1,0 +1,101 @@
+/** Wrong solutions of `live`. */
+import { mutants } from '../../kit/grading/mutants.ts'
+
+export default mutants('endpoint.ts', {
+  'answers-everything': {
+    misconception: 'every ICMP message is answered',
+    says: 'answered in turn, for ever',
+    edits: [['request[0] !== ECHO_REQUEST || internetChecksum(request)', 'internetChecksum(request)']],
+  },
+  'capsule-without-frame': {
+    misconception: 'the capsule is not put into a DATA frame',
+    says: 'From outside in',
+    edits: [
+      [
+        'encodeFrame(FrameType.DATA, encodeCapsule(CapsuleType.ADDRESS_REQUEST, encodeAddresses([entry])))',
+        'encodeCapsule(CapsuleType.ADDRESS_REQUEST, encodeAddresses([entry]))',
+      ],
+    ],
+  },
+  'checksum-over-checksum': {
+    misconception: 'the checksum is calculated with the old one in its place',
+    says: 'with 0 in their own place',
+    edits: [['write16(message, 2, 0)', '']],
+  },
+  'frames-forgotten': {
+    misconception: 'an incomplete frame is forgotten',
+    says: 'Keep an incomplete frame',
+    edits: [['this.#kept = rest.slice()', '']],
+  },
+  'header-given-out': {
+    misconception: 'what is given out is the packet without its first byte',
+    says: 'from its first to its last byte',
+    edits: [['return packetFor(this.streamId, datagram)', 'return packetFor(this.streamId, datagram)?.subarray(1)']],
+  },
+  'identifier-forgotten': {
+    misconception: 'the answer has no identifier and no sequence number',
+    says: 'by them the sender knows its own',
+    edits: [
+      [
+        'reply[0] = ECHO_REPLY',
+        `reply[0] = ECHO_REPLY
+        reply.fill(0, 4, 8)`,
+      ],
+    ],
+  },
+  'no-length-of-prefix': {
+    misconception: 'the request asks for a prefix of 0 bits',
+    says: 'prefix length 32',
+    edits: [['address.length * 8', '0']],
+  },
+  'not-exchanged': {
+    misconception: 'the answer goes where the request went',
+    says: 'exchanged',
+    edits: [['(16, 20), packet.subarray(12, 16)', '(12, 16), packet.subarray(16, 20)']],
+  },
+  'old-checksum': {
+    misconception: 'the answer keeps the checksum of the request',
+    says: 'There are two checksums',
+    edits: [
+      [
+        `write16(message, 2, 0)
+        write16(message, 2, internetChecksum(message))`,
+        'if (message[0] === ECHO_REQUEST) write16(message, 2, internetChecksum(message))',
+      ],
+    ],
+  },
+  'parser-per-frame': {
+    misconception: 'each DATA frame gets a CapsuleParser of its own',
+    says: 'one and the same CapsuleParser',
+    edits: [
+      ['readonly #capsules = new CapsuleParser()', ''],
+      ['this.#capsules', 'new CapsuleParser()'],
+    ],
+  },
+  'type-kept': {
+    misconception: 'the answer is an echo request',
+    says: 'its reply type 0',
+    edits: [['reply[0] = ECHO_REPLY', '']],
+  },
+  'unknown-frames': {
+    misconception: 'a frame of an unknown type is an error',
+    says: 'skip unknown types',
+    edits: [
+      [
+        `    return this.#capsules.push(payload).flatMap(receiveCapsule)
+          default:
+            return []
+        }`,
+        `    return this.#capsules.push(payload).flatMap(receiveCapsule)
+          default:
+            throw new MalformedError(\`frame type \${type}\`)
+        }`,
+      ],
+    ],
+  },
+  'wrong-context': {
+    misconception: 'packets are sent with another Context ID',
+    says: 'Context ID 0',
+    edits: [['return encodeDatagram(this.streamId, 0n, packet)', 'return encodeDatagram(this.streamId, 2n, packet)']],
+  },
+})
