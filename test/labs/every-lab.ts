@@ -52,6 +52,7 @@ export function testTasks(lab: Lab, { solved, unfinished, minMutants, catalogues
           expect(mutant.says).to.not.equal('')
           expect(plain(said(result))).to.include(plain(mutant.says))
           expect(result.feedback.read).to.not.deep.equal([])
+          expect(result.feedback.found).to.not.include(scratch.root)
         })
       }
     })

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { ROOT } from '../../../labs/kit/lab/registry.ts'
-import { runCheck, runChecks, type TaskResult } from '../../../labs/kit/run/engine.ts'
+import { runCheck, type TaskResult } from '../../../labs/kit/run/engine.ts'
 import { lab } from '../../../labs/lab-01-deploy/lab.ts'
 import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import { loadServerConfig } from '../../../src/server/config.ts'
 import { MasqueServer } from '../../../src/server/server.ts'
 
-describe('lab 1, checked as it is graded', () => {
+describe('labs/lab-01-deploy: answers and mistakes', () => {
   let root: string
   const exercises = () => join(root, 'labs', lab.id, 'exercises')
   const edit = (file: string, change: (text: string) => string) => {
@@ -31,63 +31,14 @@ describe('lab 1, checked as it is graded', () => {
 
   const solve = () => cpSync(join(ROOT, 'solutions', lab.id), exercises(), { recursive: true })
 
-  it('passes the reference solution in every task', async () => {
-    solve()
-    const results = await runChecks(lab, lab.tasks, { root, mode: 'unattended' })
-    const failures = results.filter(result => !result.passed)
-    expect(failures, JSON.stringify(failures, null, 2)).to.deep.equal([])
-    expect(results).to.have.length(lab.tasks.length)
-  })
-
-  it('fails the starting files in every task', async () => {
-    const results = await runChecks(lab, lab.tasks, { root, mode: 'unattended' })
-    expect(results.filter(result => result.passed).map(result => result.task)).to.deep.equal([])
-    expect(results).to.have.length(lab.tasks.length)
-  })
-
-  /** A mistake made in the reference solution, and words that the feedback must have. */
+  /** Mistakes beside those of the mutants, and what the feedback says about them, places included. */
   const mistakes: { task: string; title: string; file: string; change: (text: string) => string; says: RegExp }[] = [
     {
-      task: 'certificates',
-      title: 'trusts with the private key of the authority',
-      file: 'answers.toml',
-      change: text => text.replace('"ca.pem"', '"ca-key.pem"'),
-      says: /signs certificates/,
-    },
-    {
-      task: 'certificates',
-      title: 'trusts with the certificate of the server',
-      file: 'answers.toml',
-      change: text => text.replace('"ca.pem"', '"cert/out/server.pem"'),
-      says: /renewal/,
-    },
-    {
       task: 'config',
-      title: 'takes paths as relative to the working directory',
-      file: 'server.toml',
-      change: text => text.replace('../../../cert/out/server.pem', 'cert/out/server.pem'),
-      says: /relative to the configuration file/,
-    },
-    {
-      task: 'config',
-      title: 'uses the key of another certificate',
-      file: 'server.toml',
-      change: text => text.replace('server-key.pem', 'client-key.pem'),
-      says: /key/,
-    },
-    {
-      task: 'config',
-      title: 'leaves IPv6 out of the pool',
+      title: 'leaves IPv6 out of the pool and its own network out of the routes',
       file: 'server.toml',
       change: text => text.replace(/^ipv6 = "fd00:89.*$/m, '').replace(/\[\[routes\]\]\nprefix = "fd00:89.*$/m, ''),
       says: /families are independent/,
-    },
-    {
-      task: 'config',
-      title: 'leaves the network of the library out of the routes',
-      file: 'server.toml',
-      change: text => text.replace('[[routes]]\nprefix = "10.90.1.0/24"', ''),
-      says: /route has been advertised/,
     },
     {
       task: 'config',
@@ -98,7 +49,7 @@ describe('lab 1, checked as it is graded', () => {
     },
     {
       task: 'config',
-      title: 'is not TOML any more',
+      title: 'writes what is not TOML',
       file: 'server.toml',
       change: text => text.replace('[pool]', '[pool'),
       says: /server\.toml:\d+:\d+/,
@@ -112,100 +63,26 @@ describe('lab 1, checked as it is graded', () => {
     },
     {
       task: 'server',
-      title: 'counts all addresses of the prefix',
-      file: 'answers.toml',
-      change: text => text.replace('"61"', '"64"'),
-      says: /not all can be leased/,
-    },
-    {
-      task: 'server',
-      title: 'forgets that the proxy has an address too',
+      title: 'gives a number that is wrong without quotes',
       file: 'answers.toml',
       change: text => text.replace('"61"', '62'),
       says: /One more is in use/,
     },
     {
-      task: 'address',
-      title: 'keeps the narrow scope',
-      file: 'client.toml',
-      change: text => text.replace('target = "*"', 'target = "10.90.1.0/24"'),
-      says: /keeps to that scope/,
-    },
-    {
-      task: 'address',
-      title: 'believes in DHCP',
-      file: 'answers.toml',
-      change: text => text.replace('"b"', '"c"'),
-      says: /No DHCP/,
-    },
-    {
-      task: 'address',
-      title: 'takes the prefix length for a number of addresses',
-      file: 'answers.toml',
-      change: text => text.replace('sources = "1"', 'sources = "32"'),
-      says: /length of the prefix in bits/,
-    },
-    {
-      task: 'ping',
-      title: 'expects no decrement at all',
-      file: 'answers.toml',
-      change: text => text.replace('"63"', '"64"'),
-      says: /forwarding costs one hop/,
-    },
-    {
-      task: 'ping',
-      title: 'expects a decrement at both ends of the tunnel',
-      file: 'answers.toml',
-      change: text => text.replace('"63"', '"62"'),
-      says: /not on decapsulation/,
-    },
-    {
-      task: 'ping',
-      title: 'expects the proxy to decrement its own packets',
-      file: 'answers.toml',
-      change: text => text.replace('gateway = "64"', 'gateway = "63"'),
-      says: /makes this answer itself/,
-    },
-    {
       task: 'trust',
-      title: 'names a neighbouring alert',
+      title: 'writes the name of another alert in words',
       file: 'answers.toml',
       change: text => text.replace('unknown_ca', 'bad certificate'),
       says: /corrupt/,
-    },
-    {
-      task: 'trust',
-      title: 'gives the number of the alert without the base',
-      file: 'answers.toml',
-      change: text => text.replace('0x130', '0x30'),
-      says: /one space of codes/,
-    },
-    {
-      task: 'trust',
-      title: 'turns verification off instead of mending it',
-      file: 'client-trust.toml',
-      change: text => text.replace('../../../cert/out/ca.pem"', '../../../cert/other/ca.pem"\ninsecure = true'),
-      says: /anybody on the path/,
-    },
-    {
-      task: 'trust',
-      title: 'still trusts the other authority',
-      file: 'client-trust.toml',
-      change: text => text.replace('cert/out/ca.pem', 'cert/other/ca.pem'),
-      says: /cert\/other\/ca\.pem/,
     },
   ]
   for (const { task, title, file, change, says } of mistakes) {
     it(`${task}: tells what is wrong when a student ${title}`, async () => {
       solve()
-      const before = readFileSync(join(exercises(), file), 'utf8')
       edit(file, change)
-      expect(readFileSync(join(exercises(), file), 'utf8')).to.not.equal(before)
       const { passed, feedback } = await check(task)
       expect(passed, JSON.stringify(feedback)).to.equal(false)
       expect(`${feedback.expected}\n${feedback.found}\n${feedback.misconception ?? ''}`).to.match(says)
-      expect(feedback.read).to.not.deep.equal([])
-      expect(feedback.found).to.not.include(root)
     })
   }
 
