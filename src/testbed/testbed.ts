@@ -275,17 +275,10 @@ export class Testbed {
     // One that cannot be closed must not keep the others open.
     await Promise.allSettled(this.#clients.map(client => client.close()))
     // The certificates may just be being written into the directory that is to go.
-    await Promise.allSettled([this.#closeLink(), this.#server?.close(), this.#certifying])
+    await Promise.allSettled([this.#link?.close(), this.#server?.close(), this.#certifying])
     process.off('exit', this.#removeDirectory)
     this.#removeDirectory()
     this.#die(new TestbedError('the testbed was closed'))
-  }
-
-  async #closeLink(): Promise<void> {
-    const link = this.#link
-    // While it still loads its code it would not listen, and has nothing yet to end in good order.
-    if (link?.address.port === 0 && link.pid !== undefined && isRunning(link.pid)) process.kill(link.pid, 'SIGKILL')
-    await link?.close()
   }
 
   #proxy(): Child<ServerOrders> {

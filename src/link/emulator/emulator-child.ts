@@ -1,46 +1,42 @@
-/** The emulator's own process: does what emulator-process.ts asks, and ends with the process that asks. */
+/** The emulator's own process: does what emulator-process.ts asks. */
 
-import { LinkEmulator } from './emulator.ts'
-import type { ChildAnswer, ChildOrder } from './emulator-process.ts'
+import type { Call } from '../../process/child.ts'
+import { serveParent } from '../../process/serve-parent.ts'
+import type { Profile } from '../profile/profile.ts'
+import { type EmulatorEvents, type EmulatorOptions, LinkEmulator } from './emulator.ts'
+import { EmulatorError } from './udp-socket.ts'
 
-// Ctrl-C in a terminal goes to every process, as does what a supervisor sends to a whole group; the parent decides, because it
-// still wants the counters.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
-// The parent has gone, however that came about: nothing may stay behind.
-process.on('disconnect', () => process.exit(0))
+export type EmulatorEvent = {
+  [N in keyof EmulatorEvents]: { name: N; detail: EmulatorEvents[N][0] }
+}[keyof EmulatorEvents]
 
 let emulator: LinkEmulator | undefined
+let tell: Call<EmulatorEvent>['report'] = () => {}
 
-process.on('message', (order: ChildOrder) => {
-  obey(order).then(
-    result => answer({ kind: 'result', id: order.id, result }, () => order.method === 'close' && process.disconnect()),
-    (error: Error) => answer({ kind: 'error', id: order.id, name: error.name, message: error.message }),
-  )
-})
-
-async function obey(order: ChildOrder): Promise<unknown> {
-  if (order.method === 'start') {
-    emulator = await LinkEmulator.start(order.options)
-    for (const event of ['address-change', 'phase', 'stall', 'fault'] as const) {
-      emulator.on(event, (detail: unknown) => answer({ kind: 'event', event, detail }))
+const orders = {
+  /** Reports what the emulator tells, from its start on; that is all that is ever said to this order. */
+  events(_: null, { report }: Call<EmulatorEvent>) {
+    tell = report
+    return new Promise<never>(() => {})
+  },
+  async start(options: EmulatorOptions) {
+    const started = await LinkEmulator.start(options)
+    for (const name of ['address-change', 'phase', 'stall', 'fault'] as const) {
+      started.on(name, (detail: unknown) => tell({ name, detail } as EmulatorEvent))
     }
-    return { address: emulator.address, secondAddress: emulator.secondAddress }
-  }
-  switch (order.method) {
-    case 'counters':
-      return emulator?.counters()
-    case 'beginTimeline':
-      return emulator?.beginTimeline()
-    case 'setProfile':
-      return emulator?.setProfile(order.profile)
-    case 'forgetTiming':
-      return emulator?.forgetTiming()
-    case 'close':
-      return emulator?.close()
-  }
+    emulator = started
+    return { address: started.address, secondAddress: started.secondAddress }
+  },
+  counters: () => running().counters(),
+  beginTimeline: () => running().beginTimeline(),
+  setProfile: (profile: Profile) => running().setProfile(profile),
+  forgetTiming: () => running().forgetTiming(),
+}
+export type EmulatorOrders = typeof orders
+
+function running(): LinkEmulator {
+  if (emulator === undefined) throw new EmulatorError('the link emulator was not started')
+  return emulator
 }
 
-function answer(message: ChildAnswer, sent: () => void = () => {}): void {
-  // The channel may have closed in the meantime; then there is nobody to tell.
-  if (process.connected) process.send?.(message, undefined, undefined, sent)
-}
+serveParent(orders, () => emulator?.close())
