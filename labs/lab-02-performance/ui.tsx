@@ -1,6 +1,6 @@
 /**
  * The panel of lab 2: what was predicted beside what was measured. The keys `[` and `]` go through the charts of the check;
- * the first one shown is the last one that was made, where the check stopped.
+ * the last one is where the check stopped, and is shown first.
  */
 import { Box } from 'ink'
 import type { Line } from '../kit/lab/text.ts'
@@ -17,8 +17,8 @@ function charts(props: PanelProps): readonly Chart[] {
 }
 
 function lines(props: PanelProps): Line[] {
-  const all = [...charts(props)].reverse()
-  const step = Math.min(props.step, all.length - 1)
+  const all = charts(props)
+  const { step } = props
   const chart = all[step]
   if (chart === undefined) return []
   const position = all.length > 1 ? `${step + 1} of ${all.length}` : ''

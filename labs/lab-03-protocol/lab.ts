@@ -35,10 +35,10 @@ export const lab = defineLab({
         say how long it is.
 
         \`\`\`
-        25                        00 100101                          37
-        7b bd                     01 111011 10111101                 15293
-        9d 7f 3e 7d               10 011101 01111111 ...             494878333
-        c2 19 7c 5e ff 14 e8 8c   11 000010 00011001 ...             151288809941952652
+        25                        00 100101                    37
+        7b bd                     01 111011 10111101           15293
+        9d 7f 3e 7d               10 011101 01111111 ...       494878333
+        c2 19 7c 5e ff 14 e8 8c   11 000010 00011001 ...       151288809941952652
         \`\`\`
 
         In \`varint.ts\`, write \`varintLength\`, \`encodeVarint\` and \`decodeVarint\`. The comments there say what each takes and
@@ -124,10 +124,10 @@ export const lab = defineLab({
         for one IP protocol or for all of them. The list has to be **in order**:
 
         \`\`\`
-        IPv4   any protocol   10.0.0.0  - 10.0.0.255
-        IPv4   any protocol   10.0.1.0  - 10.0.1.9       begins after the one before has ended
-        IPv4   UDP            10.0.0.0  - 10.0.0.99      another protocol: begins anew
-        IPv6   any protocol   fd00::    - fd00::ff       IPv6 after IPv4
+        IPv4   any    10.0.0.0 - 10.0.0.255
+        IPv4   any    10.0.1.0 - 10.0.1.9      begins after the one before has ended
+        IPv4   UDP    10.0.0.0 - 10.0.0.99     another protocol: begins anew
+        IPv6   any    fd00::   - fd00::ff      IPv6 after IPv4
         \`\`\`
 
         In \`routes.ts\`, write \`compareAddresses\`, \`encodeRoutes\`, \`decodeRoutes\` and \`mayForward\`.

@@ -1,6 +1,6 @@
 /**
  * The panel of lab 3: a message byte by byte, with the reference's reading and the student's side by side. The keys `[` and
- * `]` go through the messages of the check; the first one shown is the last one that was looked at, where the check stopped.
+ * `]` go through the messages of the check; the last one is where the check stopped, and is shown first.
  */
 import { Box, Text, type TextProps } from 'ink'
 import type { Line } from '../kit/lab/text.ts'
@@ -20,10 +20,10 @@ function messages(props: PanelProps): readonly ByteView[] {
 }
 
 function viewLines(props: PanelProps): FieldSpan[][] {
-  const views = [...messages(props)].reverse()
-  const view = views[Math.min(props.step, views.length - 1)]
+  const views = messages(props)
+  const view = views[props.step]
   if (view === undefined) return []
-  const position = views.length > 1 ? `${Math.min(props.step, views.length - 1) + 1} of ${views.length}` : ''
+  const position = views.length > 1 ? `${props.step + 1} of ${views.length}` : ''
   const { width, marks } = props
   return byteViewLines(view, { width, marks, position, rows: Math.min(props.rows, MOST_ROWS) })
 }

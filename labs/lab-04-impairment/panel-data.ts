@@ -36,14 +36,21 @@ export interface Delays {
 
 export const LINK_KEY = 'link'
 export const PREDICTIONS_KEY = 'predictions'
+export const TITLES_KEY = 'titles'
 export const DELAYS_KEY = 'delays'
 
 export function showLink(live: Pick<Live, 'show'>, link: LinkPicture): void {
   live.show(LINK_KEY, link)
 }
 
-export function showPredictions(live: Pick<Live, 'show'>, rows: readonly PredictionRow[]): void {
+/** `titles`: of the two columns of numbers. */
+export function showPredictions(
+  live: Pick<Live, 'show'>,
+  rows: readonly PredictionRow[],
+  titles: readonly [string, string] = ['predicted', 'measured'],
+): void {
   live.show(PREDICTIONS_KEY, rows)
+  live.show(TITLES_KEY, titles)
 }
 
 export function showDelays(live: Pick<Live, 'show'>, delays: Delays): void {

@@ -14,6 +14,7 @@ import {
   type LinkPicture,
   PREDICTIONS_KEY,
   type PredictionRow,
+  TITLES_KEY,
 } from './panel-data.ts'
 
 /** A panel with more rows than this would leave no room for the brief. */
@@ -25,10 +26,11 @@ function lines(props: PanelProps): Line[] {
   const { shown } = props.live
   const link = shown[LINK_KEY] as LinkPicture | undefined
   const rows = shown[PREDICTIONS_KEY] as PredictionRow[] | undefined
+  const titles = (shown[TITLES_KEY] ?? []) as string[]
   const delays = shown[DELAYS_KEY] as Delays | undefined
   const all = [
     ...(link ? linkLines(link, props) : []),
-    ...(rows ? predictionLines(rows, props) : []),
+    ...(rows ? predictionLines(rows, titles, props) : []),
     ...(delays ? delayLines(delays, props) : []),
   ]
   return all.slice(0, Math.min(props.rows, MOST_ROWS)).map(line => cut(line, props.width))
@@ -91,7 +93,7 @@ function queueLine({ packets, limit }: { packets: number; limit: number }, marks
     { text: '  queue ', style: 'muted' },
     { text: marks.barFull.repeat(filled), style: filled > columns / 2 ? 'bad' : 'accent' },
     { text: marks.barEmpty.repeat(columns - filled), style: 'muted' },
-    { text: ` ${packets} packets on the link; the queue holds about ${limit}` },
+    { text: ` ${packets} packets, about ${limit} fit` },
   ]
 }
 
@@ -99,7 +101,11 @@ function queueLine({ packets, limit }: { packets: number; limit: number }, marks
  *                                         predicted   measured
  *     5 % loss, datagrams: arrive            95 %       94.5 %   91.8 to 96.5
  */
-function predictionLines(rows: readonly PredictionRow[], { width, rows: most }: PanelProps): Line[] {
+function predictionLines(
+  rows: readonly PredictionRow[],
+  titles: readonly string[],
+  { width, rows: most }: PanelProps,
+): Line[] {
   const longest = Math.max(...rows.map(({ name }) => name.length))
   const name = Math.max(12, Math.min(longest, width - 2 * NUMBER_COLUMNS - 2))
   const room = width - name - 2 * NUMBER_COLUMNS
@@ -110,7 +116,7 @@ function predictionLines(rows: readonly PredictionRow[], { width, rows: most }: 
   return [
     [
       {
-        text: `${' '.repeat(name)}${'predicted'.padStart(NUMBER_COLUMNS)}${'measured'.padStart(NUMBER_COLUMNS)}`,
+        text: ' '.repeat(name) + titles.map(title => title.padStart(NUMBER_COLUMNS)).join(''),
         style: 'muted',
       },
     ],

@@ -2,7 +2,7 @@
  * The little Markdown that briefs are written in: headings, paragraphs, lists, block quotes, fenced code, and inline
  * `code`, **bold** and _emphasis_. One-way: text in, wrapped lines out.
  */
-import { columns } from '../../../src/text/columns.ts'
+import { columns, cutAt } from '../../../src/text/columns.ts'
 import { type Line, type Span, type Style, wrap } from './text.ts'
 
 export type Block =
@@ -113,15 +113,27 @@ export function layoutMarkdown(text: string, width: number): Line[] {
 
 const CODE_INDENT = 4
 
-function layoutCode(code: string, width: number, left: number): Line[] {
-  const indent = left + code.length - code.trimStart().length
-  if (left + code.length <= width) return [[{ text: ' '.repeat(left) }, { text: code, style: 'code' }]]
-  return wrap(
-    [{ text: code, style: 'code' }],
-    width,
-    [{ text: ' '.repeat(indent) }],
-    [{ text: ' '.repeat(indent + 4) }],
-  )
+/**
+ * A line of code or of a figure, its blanks as they are. One that is too wide goes on in the next line, indented further, from the
+ * last blank on if there is one in its second half.
+ */
+export function layoutCode(code: string, width: number, left: number): Line[] {
+  const indent = code.length - code.trimStart().length
+  const lines: Line[] = []
+  let rest = code
+  for (let before = left; ; before = Math.min(left + indent + 4, Math.floor(width / 2))) {
+    const [fits, tooMuch] = cutAt(rest, Math.max(1, width - before))
+    const blank = fits.trimEnd().lastIndexOf(' ')
+    const head = tooMuch !== '' && blank > fits.length / 2 ? fits.slice(0, blank) : fits
+    lines.push([{ text: ' '.repeat(before) }, { text: head, style: 'code' }])
+    if (tooMuch === '' || head === '') return lines
+    rest = rest.slice(head.length).trimStart()
+  }
+}
+
+/** How wide the widest line of code, or of a figure, is. */
+export function codeColumns(text: string): number {
+  return Math.max(0, ...parseMarkdown(text).flatMap(block => (block.type === 'code' ? block.lines.map(columns) : [])))
 }
 
 /** Takes away the indentation that all lines share, so that a brief can be indented like the code around it. */

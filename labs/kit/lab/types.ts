@@ -174,7 +174,7 @@ export interface PanelProps {
   running: boolean
   /** Of the check that ran last, if one did. */
   passed: boolean | undefined
-  /** Which of the panel's steps the student looks at, from 0; moved by the keys `[` and `]`. */
+  /** Which of the panel's steps the student looks at, from 0 on. At first the last one; `[` goes back, `]` on. */
   step: number
   /** Columns and rows that it may fill. */
   width: number

@@ -27,6 +27,44 @@ export function nextTask(lab: Lab, progress: Readonly<LabProgress>): Task | unde
   return lab.tasks.find(task => stateOf(progress, task) !== 'solved')
 }
 
+/** The end of a lab, when all of its tasks are solved: what has been reached, at what cost, and how to go on. */
+export function closingLines(
+  lab: Lab,
+  progress: Readonly<LabProgress>,
+  following: Lab | undefined,
+  width: number,
+): Line[] {
+  const points = lab.tasks.reduce((sum, task) => sum + task.points, 0)
+  const all = Object.values(progress)
+  const hints = all.reduce((sum, task) => sum + task.hints, 0)
+  const seen = all.filter(task => task.solutionShown).length
+  const count = (number: number, one: string, many: string) => `${number} ${number === 1 ? one : many}`
+  return [
+    [{ text: `Lab ${lab.number} is solved: ${lab.tasks.length} tasks, ${points} points.`, style: 'good' }],
+    ...wrap(
+      [
+        {
+          text: `On the way you looked at ${count(hints, 'hint', 'hints')} and ${count(seen, 'solution', 'solutions')}.`,
+        },
+      ],
+      width,
+    ),
+    [],
+    [{ text: 'You can now', style: 'muted' }],
+    ...lab.objectives.flatMap(objective => wrap([{ text: objective }], width, [{ text: '- ' }], [{ text: '  ' }])),
+    [],
+    ...labelled('Hand in', [{ text: `labs/${lab.id}/exercises`, style: 'code' }], width),
+    ...(following
+      ? labelled(
+          'Next',
+          [{ text: `npm run lab -- ${following.number}`, style: 'code' }, { text: `  ${following.title}` }],
+          width,
+        )
+      : []),
+    ...readingLines(lab.reading, width),
+  ]
+}
+
 /** The brief, and which files and readings belong to it. */
 export function briefLines(lab: Lab, task: Task, width: number): Line[] {
   const lines = layoutMarkdown(task.brief, width)
@@ -78,15 +116,28 @@ export function questionText(question: Question, width: number): Line[] {
   return lines
 }
 
-/** What a check found. `marks`: for terminals; plain mode has words only. */
-export function feedbackLines(result: TaskResult, width: number, marks: { good: string; bad: string }): Line[] {
+export interface VerdictOptions {
+  /** For terminals; plain mode has words only. */
+  good: string
+  bad: string
+  /** An earlier check has passed: the task stays solved, whatever is in the files now. */
+  solvedBefore: boolean
+}
+
+/** What a check found. */
+export function feedbackLines(result: TaskResult, width: number, { good, bad, solvedBefore }: VerdictOptions): Line[] {
   const { feedback } = result
+  const failed = feedback.broken
+    ? 'Could not be checked'
+    : solvedBefore
+      ? 'Does not pass any more; the task stays solved'
+      : 'Not yet'
   const verdict: Span = feedback.passed
-    ? { text: `${marks.good}Solved`, style: 'good' }
-    : { text: `${marks.bad}${result.feedback.broken ? 'Could not be checked' : 'Not yet'}`, style: 'bad' }
+    ? { text: `${good}Solved`, style: 'good' }
+    : { text: `${bad}${failed}`, style: 'bad' }
   const lines: Line[] = [[verdict, { text: `  (checked in ${formatMs(result.ms)})`, style: 'muted' }]]
-  const failed = result.steps.find(step => step.state === 'failed')
-  if (failed) lines.push(...labelled('Step', [{ text: failed.text }], width))
+  const step = result.steps.find(step => step.state === 'failed')
+  if (step) lines.push(...labelled('Step', [{ text: step.text }], width))
   lines.push(...labelled('Expected', [{ text: feedback.expected }], width))
   lines.push(...labelled('Found', [{ text: feedback.found }], width))
   if (feedback.misconception) lines.push(...labelled('Why', [{ text: feedback.misconception, style: 'strong' }], width))

@@ -7,7 +7,7 @@ import { readAnswers } from '../check/answers.ts'
 import { liveText } from '../check/measurements.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
 import { type Line, plainText, wrap } from '../lab/text.ts'
-import type { CheckMode, Lab, Panel, PhaseState, Task } from '../lab/types.ts'
+import type { CheckMode, Lab, Panel, PanelProps, PhaseState, Task } from '../lab/types.ts'
 import { runDemonstration } from '../run/demonstrate.ts'
 import { runChecks, type TaskResult } from '../run/engine.ts'
 import type { ProgressStore } from '../run/progress.ts'
@@ -177,12 +177,13 @@ export function printHint(lab: Lab, task: Task, { store, out }: PlainOptions): v
   else print(out, `${task.hints.length - shown} more: run the same command again.`)
 }
 
-/** Checks tasks one after the other. Returns whether all of them passed. */
+/** Checks tasks one after the other. Returns whether all of them passed. `asked`: by the student, not by a save. */
 export async function printChecks(
   lab: Lab,
   tasks: readonly Task[],
   mode: CheckMode,
   { root, store, out, signal, json = false }: PlainOptions,
+  asked = true,
 ): Promise<boolean> {
   // The picture of what was looked at belongs to one task; for a whole lab it would bury the results.
   const panel = tasks.length === 1 && !json ? await (tasks[0]?.panel ?? lab.panel)?.() : undefined
@@ -192,9 +193,9 @@ export async function printChecks(
     ...(signal ? { signal } : {}),
     onEvent(event) {
       if (event.type !== 'finished') return
-      if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed)
+      if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed, asked)
       if (json) return
-      printResult(lab, event.task, event.result, out)
+      printResult(lab, event.task, event.result, { root, store, out })
       if (panel) printPanel(panel, event.task, event.result, out)
     },
   })
@@ -204,9 +205,10 @@ export async function printChecks(
   return passed === tasks.length
 }
 
-function printResult(lab: Lab, task: Task, result: TaskResult, out: PlainOutput): void {
+function printResult(lab: Lab, task: Task, result: TaskResult, { store, out }: PlainOptions): void {
+  const solvedBefore = stateOf(store.lab(lab.id), task) === 'solved'
   print(out, `Task ${lab.tasks.indexOf(task) + 1}, ${task.id}: ${task.title}`)
-  const lines = feedbackLines(result, out.width - 2, { good: '', bad: '' })
+  const lines = feedbackLines(result, out.width - 2, { good: '', bad: '', solvedBefore })
   print(out, ...lines.map(line => [{ text: '  ' }, ...line]))
   const measured = liveText(result.live)
   if (measured.length > 0) print(out, ...measured.flatMap(text => wrap([{ text }], out.width, [{ text: '  ' }])))
@@ -215,7 +217,7 @@ function printResult(lab: Lab, task: Task, result: TaskResult, out: PlainOutput)
 
 /** The lab's own picture, as it stands at the end of the check. */
 function printPanel(panel: Panel, task: Task, result: TaskResult, out: PlainOutput): void {
-  const lines = panel.lines({
+  const props: PanelProps = {
     task,
     phases: [],
     live: result.live,
@@ -225,7 +227,8 @@ function printPanel(panel: Panel, task: Task, result: TaskResult, out: PlainOutp
     width: out.width,
     rows: PANEL_ROWS,
     marks: ASCII,
-  })
+  }
+  const lines = panel.lines({ ...props, step: (panel.steps?.(props) ?? 1) - 1 })
   if (lines.length > 0) print(out, ...lines, '')
 }
 
@@ -240,15 +243,18 @@ export function printSolution(lab: Lab, task: Task, { root, store, out }: PlainO
     return false
   }
   store.recordSolutionShown(lab.id, task.id)
-  print(out, ...solutionLines(root, lab, task))
+  print(
+    out,
+    ...solutionLines(root, lab, task).map(line => (line[0]?.style === 'code' ? [{ text: '  ' }, ...line] : line)),
+  )
   return true
 }
 
 /** Checks the task at once, and again whenever one of its files is saved; until it is stopped. */
 export async function watchTask(lab: Lab, task: Task, options: PlainOptions): Promise<number> {
   const { root, out, signal } = options
-  const check = async () => {
-    const passed = await printChecks(lab, [task], 'live', options)
+  const check = async (asked: boolean) => {
+    const passed = await printChecks(lab, [task], 'live', options, asked)
     if (signal?.aborted || options.json) return
     const next = lab.tasks[lab.tasks.indexOf(task) + 1]
     if (passed && next) print(out, `Next:  npm run lab -- ${lab.number} --task ${next.id} --watch`, '')
@@ -268,8 +274,9 @@ export async function watchTask(lab: Lab, task: Task, options: PlainOptions): Pr
       })
       continue
     }
+    const asked = done === 0
     done = wanted
-    await check()
+    await check(asked)
   }
   watcher.stop()
   return 0

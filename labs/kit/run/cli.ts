@@ -64,13 +64,13 @@ async function main(argv: readonly string[]): Promise<number> {
         `there is no lab '${name}': ${known} can be opened, for example npm run lab -- ${labs[0]!.number}`,
       )
     }
-    return await runLab(lab, options, plain)
+    return await runLab(labs, lab, options, plain)
   } finally {
     if (store.warning) process.stderr.write(`note: ${store.warning}\n`)
   }
 }
 
-async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
+async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
   const task = options.task === undefined ? undefined : knownTask(lab, options.task)
   const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!
   ensureExercises(plain.root, lab)
@@ -105,26 +105,30 @@ async function runLab(lab: Lab, options: Options, plain: PlainOptions): Promise<
     // React's development build is several times slower.
     process.env.NODE_ENV ??= 'production'
     const { openLabInTerminal } = await import('./open-ui.tsx')
-    return await openLabInTerminal(lab, task, options)
+    return await openLabInTerminal(labs, lab, task, options)
   }
-  if (wantsUi(options) && process.stdout.isTTY) noteSize()
-  if (options.watch) return await watchTask(lab, next(), plain)
-  if (task) {
-    printTask(lab, task, plain)
-    return 0
+  if (options.watch) {
+    noteSize()
+    return await watchTask(lab, next(), plain)
   }
-  return await printLab(lab, plain)
+  let status = 0
+  if (task) printTask(lab, task, plain)
+  else status = await printLab(lab, plain)
+  // At the end: what comes first has left such a small window before anybody has read it.
+  noteSize()
+  return status
 }
 
 function printJson(value: object, { out }: PlainOptions): void {
   out.write(`${JSON.stringify(value, null, 2)}\n`)
 }
 
+/** Why there is text where there could be a full-screen view. */
 function noteSize(): void {
-  const { columns, rows } = process.stdout
-  if (columns >= MIN_COLUMNS && rows >= MIN_ROWS) return
+  const { columns, rows, isTTY } = process.stdout
+  if (!isTTY || (columns >= MIN_COLUMNS && rows >= MIN_ROWS)) return
   process.stderr.write(
-    `note: the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
+    `note: this is text because the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
   )
 }
 

@@ -16,6 +16,7 @@ import { WorkerRunner } from './worker-runner.ts'
 /** Returns the exit status, or undefined when the arguments or the terminal ask for something else than the UI. */
 export async function openUi(argv: readonly string[], loadLabs: () => Promise<Lab[]>): Promise<number | undefined> {
   if (!terminalIsFit(process)) return undefined
+  let labs: Lab[]
   let lab: Lab | undefined
   let task: Task | undefined
   let options: Options
@@ -23,16 +24,23 @@ export async function openUi(argv: readonly string[], loadLabs: () => Promise<La
     const parsed = parseArguments(argv)
     options = parsed.options
     if (parsed.lab === undefined || !wantsUi(options)) return undefined
-    lab = findLab(await loadLabs(), parsed.lab)
+    labs = await loadLabs()
+    lab = findLab(labs, parsed.lab)
     task = lab && options.task !== undefined ? findTask(lab, options.task) : undefined
   } catch {
     return undefined
   }
   if (!lab || (options.task !== undefined && !task)) return undefined
-  return await openLabInTerminal(lab, task, options)
+  return await openLabInTerminal(labs, lab, task, options)
 }
 
-export async function openLabInTerminal(lab: Lab, task: Task | undefined, options: Options): Promise<number> {
+export async function openLabInTerminal(
+  labs: readonly Lab[],
+  lab: Lab,
+  task: Task | undefined,
+  options: Options,
+): Promise<number> {
+  const following = labs[labs.indexOf(lab) + 1]
   enterScreen(`Lab ${lab.number}  ${lab.title}`)
   endCleanly(new AbortController())
   ensureExercises(ROOT, lab)
@@ -44,6 +52,7 @@ export async function openLabInTerminal(lab: Lab, task: Task | undefined, option
     runner: new WorkerRunner(),
     watch: options.watch ?? false,
     ...(task ? { task } : {}),
+    ...(following ? { following } : {}),
   })
   if (store.warning) process.stderr.write(`note: ${store.warning}\n`)
   await cleanUpEverything()

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 
 export interface TaskProgress {
   state: 'open' | 'attempted' | 'solved'
-  /** Checks that were run and failed, before the first success. */
+  /** Checks that the student asked for and that failed, before the first success. */
   attempts: number
   /** How many of the task's hints have been shown. */
   hints: number
@@ -18,7 +18,8 @@ export interface TaskProgress {
   solvedAt?: string
 }
 
-const UNTOUCHED: TaskProgress = { state: 'open', attempts: 0, hints: 0, solutionShown: false }
+/** Of a task that nobody has looked at. */
+export const UNTOUCHED: TaskProgress = { state: 'open', attempts: 0, hints: 0, solutionShown: false }
 
 export type LabProgress = Record<string, TaskProgress>
 
@@ -89,12 +90,15 @@ export class ProgressStore {
     return this.lab(lab)[task] ?? UNTOUCHED
   }
 
-  /** A check has been run. A task once solved stays solved: the student may break things on purpose afterwards. */
-  recordCheck(lab: string, task: string, passed: boolean): void {
+  /**
+   * A check has been run. A task once solved stays solved: the student may break things on purpose afterwards. `asked`: by the
+   * student; a failure that a save has brought about is no try.
+   */
+  recordCheck(lab: string, task: string, passed: boolean, asked = true): void {
     this.#update(lab, task, old => {
       if (old.state === 'solved') return old
       if (passed) return { ...old, state: 'solved', solvedAt: this.#now().toISOString() }
-      return { ...old, state: 'attempted', attempts: old.attempts + 1 }
+      return { ...old, state: 'attempted', attempts: old.attempts + (asked ? 1 : 0) }
     })
   }
 

@@ -29,12 +29,13 @@ export function solutionFiles(root: string, lab: Lab, task: Task): SolutionFile[
   })
 }
 
+/** Lines of code are as long as they are: whoever shows them breaks them. */
 export function solutionLines(root: string, lab: Lab, task: Task): Line[] {
   return solutionFiles(root, lab, task).flatMap((file): Line[] => [
     [{ text: `Solution  ${file.path}`, style: 'accent' }],
     ...(file.text === undefined
-      ? [[{ text: '  is not part of this copy of the labs; ask your instructor' }]]
-      : file.text.split('\n').map((text): Line => [{ text: `  ${text}`, style: 'code' }])),
+      ? [[{ text: 'is not part of this copy of the labs; ask your instructor' }]]
+      : file.text.split('\n').map((text): Line => [{ text, style: 'code' }])),
     [],
   ])
 }

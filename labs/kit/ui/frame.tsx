@@ -2,16 +2,12 @@
 import { Box, Text, useStdout } from 'ink'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import { columns } from '../../../src/text/columns.ts'
-import { bodyWidth, type Line, lineColumns, type Span } from '../lab/text.ts'
+import { type Line, lineColumns, type Span } from '../lab/text.ts'
+import { bodyColumns, bodyRows, type FooterKey, footerSpans, headerSpans, type Size, SPARE_ROWS } from './geometry.ts'
 import { type Theme, themeFor } from './theme.ts'
 
 export const ThemeContext = createContext<Theme>(themeFor())
 export const useTheme = (): Theme => useContext(ThemeContext)
-
-export interface Size {
-  columns: number
-  rows: number
-}
 
 /** The terminal's size, kept up to date. */
 export function useSize(): Size {
@@ -39,26 +35,13 @@ export function useTicks(active: boolean, everyMs = 150): number {
   return tick
 }
 
-/** Header, rule, body, rule, keys. */
-const FRAME_ROWS = 4
-/** Ink writes a newline after the last row; were that row the terminal's last, the screen would scroll. */
-const SPARE_ROWS = 1
-
-export function bodyRows(size: Size): number {
-  return Math.max(1, size.rows - FRAME_ROWS - SPARE_ROWS)
-}
-
-export function bodyColumns(size: Size): number {
-  return bodyWidth(size.columns)
-}
-
 export interface FrameProps {
   title: string
-  /** Right-hand side of the header. */
-  right?: readonly Span[]
+  /** Right-hand side of the header, in parts: where there is little room, the first ones are left out. */
+  right?: readonly (readonly Span[])[]
   /** Right-hand end of the lower rule, for instance how much more there is to scroll. */
   note?: string
-  keys: readonly (readonly [key: string, action: string])[]
+  keys: readonly FooterKey[]
   size: Size
   children: ReactNode
 }
@@ -67,20 +50,15 @@ export function Frame({ title, right = [], note, keys, size, children }: FramePr
   const theme = useTheme()
   const width = bodyColumns(size)
   const noteText = note ? ` ${note} ` : ''
-  const wide = keys.reduce((sum, [key, action]) => sum + columns(`${key} ${action}`) + 3, -3)
-  const gap: Span = { text: wide <= width ? '   ' : '  ' }
-  const footer: Span[] = keys.flatMap(([key, action], index) => [
-    ...(index > 0 ? [gap] : []),
-    { text: key, style: 'accent' as const },
-    { text: ` ${action}` },
-  ])
   return (
     <Box flexDirection="column" height={size.rows - SPARE_ROWS} paddingX={1}>
-      <Box justifyContent="space-between" height={1} flexShrink={0}>
+      <Box justifyContent="space-between" columnGap={2} height={1} flexShrink={0}>
         <Text bold wrap="truncate">
           {title}
         </Text>
-        <SpanText spans={right} />
+        <Box flexShrink={0}>
+          <SpanText spans={headerSpans(right, title, width)} />
+        </Box>
       </Box>
       <Box height={1} flexShrink={0}>
         <Text dimColor>{theme.marks.rule.repeat(width)}</Text>
@@ -94,7 +72,7 @@ export function Frame({ title, right = [], note, keys, size, children }: FramePr
           {noteText}
         </Text>
       </Box>
-      <SpanText spans={footer} />
+      <SpanText spans={footerSpans(keys, width)} />
     </Box>
   )
 }
@@ -127,18 +105,6 @@ export function Lines({ lines }: { lines: readonly Line[] }) {
   )
 }
 
-/** How far a window of `rows` may be scrolled over `total` lines. */
-export function maxScroll(total: number, rows: number): number {
-  return Math.max(0, total - rows)
-}
-
-export function scrollNote(theme: Theme, offset: number, total: number, rows: number): string | undefined {
-  const max = maxScroll(total, rows)
-  if (max === 0) return undefined
-  const arrows = `${offset > 0 ? theme.marks.up : ' '}${offset < max ? theme.marks.down : ' '}`
-  return `${arrows} lines ${offset + 1}-${Math.min(total, offset + rows)} of ${total}`
-}
-
 /** `━━━━────` with as many parts filled as there are done. */
 export function barSpans(theme: Theme, done: number, total: number, width: number): Span[] {
   const filled = total === 0 ? 0 : Math.round((done / total) * width)
@@ -148,7 +114,7 @@ export function barSpans(theme: Theme, done: number, total: number, width: numbe
   ]
 }
 
-/** The same, and in words. */
-export function progressSpans(theme: Theme, done: number, total: number, width: number): Span[] {
-  return [...barSpans(theme, done, total, width), { text: ` ${done} of ${total} solved` }]
+/** The same, and in words: two parts of a header. */
+export function progressSpans(theme: Theme, done: number, total: number, width: number): Span[][] {
+  return [barSpans(theme, done, total, width), [{ text: ` ${done} of ${total} solved` }]]
 }

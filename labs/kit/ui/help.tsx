@@ -2,23 +2,25 @@
 import { Box } from 'ink'
 import { type Line, wrap } from '../lab/text.ts'
 import { STATE_WORDS } from '../plain/pages.ts'
-import { bodyColumns, Lines, type Size } from './frame.tsx'
+import { Lines } from './frame.tsx'
+import { bodyColumns, type Size } from './geometry.ts'
 import type { Theme } from './theme.ts'
 
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ['j k, arrows', 'move in the list, scroll in a task; space and page keys: by more'],
+  ['j k, arrows', 'move in the list, scroll in a task; space and page keys by more, home and end'],
   ['enter', 'open what is selected, save an answer'],
   ['esc, b', 'back; stops a check that is running'],
   ['c', 'check the task'],
   ['w', 'check it at each save of its files, or no longer'],
   ['a', 'answer the questions of the task'],
   ['h', 'one more hint'],
-  ['s', 'the solution, once solved or tried three times'],
+  ['s', 'the solution, once solved or after three checks that failed'],
   ['R', 'the starting files of the task again; yours are kept beside them'],
   ['n', 'the next task'],
   ['v', "the lab's picture: as needed, whole screen, off"],
-  ['[ ]', "step by step through the lab's picture"],
+  ['[ ]', "a step back or on in the lab's picture"],
   ['d, r', 'the demonstration; run it again'],
+  ['e', 'the end, once everything is solved'],
   ['q, Ctrl-C', 'quit; nothing keeps running'],
 ]
 

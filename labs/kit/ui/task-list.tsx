@@ -5,7 +5,8 @@ import { type Line, type Style, wrap } from '../lab/text.ts'
 import type { Lab } from '../lab/types.ts'
 import { STATE_WORDS, stateOf } from '../plain/pages.ts'
 import type { LabProgress } from '../run/progress.ts'
-import { bodyColumns, bodyRows, Lines, type Size, useTheme } from './frame.tsx'
+import { Lines, useTheme } from './frame.tsx'
+import { bodyColumns, bodyRows, type Size } from './geometry.ts'
 
 export interface TaskListBodyProps {
   lab: Lab
@@ -28,7 +29,7 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
       { text: here ? `${theme.marks.pointer} ` : '  ', style: 'accent' },
       { text: `${theme.marks[state]} `, style: STATE_STYLES[state] },
       {
-        text: `${String(index + 1).padStart(numberColumns)}  ${padEnd(task.title, titleColumns + 3)}`,
+        text: `${String(index + 1).padStart(numberColumns)}  ${padEnd(task.title, titleColumns + 2)}`,
         style: here ? 'strong' : undefined,
       },
       { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },

@@ -136,6 +136,9 @@ function showCall(context: CheckContext, group: CallGroup, call: Call | undefine
     const student = field.path
       ? studentReading(field, outcome)
       : studentWriting(bytes, at - length, text, call, outcome)
+    // A message that has to be refused: what is in its fields is not what was asked for.
+    const refused = call.returns === REJECTED && isMalformed(outcome)
+    if (refused) return { name, length, reference: text || 'MalformedError', student: text ? '' : student }
     return { name, length, reference: text, student }
   })
   showMessage(context, { title: `${group.name}: ${call.about}`, bytes: view.bytes, fields })

@@ -26,6 +26,7 @@ const READ: Reading[] = ['labs/lab-04-impairment/README.md, "A report"', 'docs/n
 const FEWEST_PINGS = 200
 const LEAST_WORDS = 200
 const BURSTS = 8
+const TITLES = ['reported', 'fresh'] as const
 
 interface Report {
   profile: string
@@ -45,7 +46,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     { name: 'loss of pings', predicted: (100 * report.loss.lost) / report.loss.sent, unit: '%' },
     { name: 'goodput', predicted: report.goodput.received_kbit, unit: 'kbit/s' },
   ]
-  showPredictions(context, rows)
+  showPredictions(context, rows, TITLES)
   showLink(context, {
     profile: profile.name,
     delayMs: { up: profile.up.delayMs, down: profile.down.delayMs },
@@ -68,7 +69,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     fresh.goodput.receivedKbit,
   ]
   for (const [i, row] of rows.entries()) row.measured = measured[i]!
-  showPredictions(context, rows)
+  showPredictions(context, rows, TITLES)
   expectFresh(context, report, fresh)
   return {
     passed: true,

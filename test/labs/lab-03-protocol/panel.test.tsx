@@ -92,15 +92,31 @@ describe('labs/lab-03-protocol: the panel', () => {
     expect(lines.map(plainText).join('\n')).to.include('field 17')
   })
 
-  it('begins with the message at which the check stopped, and goes back step by step', () => {
+  it('goes step by step through the messages, in the order in which the check had them', () => {
     const messages = shown({ ...ADDRESS, title: 'first' }, { ...ADDRESS, title: 'second' })
     expect(Bytes.steps?.(props(messages))).to.equal(2)
-    expect(plainText(Bytes.lines(props(messages))[0]!)).to.match(/^second +1 of 2$/)
-    expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0]!)).to.match(/^first +2 of 2$/)
+    expect(plainText(Bytes.lines(props(messages))[0]!)).to.match(/^first +1 of 2$/)
+    expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0]!)).to.match(/^second +2 of 2$/)
   })
 
   it('shows nothing before a check has run', () => {
     expect(Bytes.lines(props([]))).to.deep.equal([])
+  })
+
+  it('marks nothing as wrong in a message that is rightly refused', async () => {
+    const scratch = new Scratch(lab)
+    try {
+      scratch.solve()
+      const { passed, live } = await scratch.check('ipv4')
+      expect(passed).to.equal(true)
+      const steps = Array.from({ length: Bytes.steps?.(props([], { live })) ?? 1 }, (_, step) => step)
+      const lines = steps.flatMap(step => Bytes.lines(props([], { live, step })).map(plainText)).join('\n')
+      expect(lines)
+        .to.match(/no whole header.*MalformedError +MalformedError +\+/)
+        .and.not.match(/ x$/m)
+    } finally {
+      scratch.remove()
+    }
   })
 
   it('gets its messages from the checks: the misread field is marked', async () => {

@@ -60,6 +60,17 @@ describe('labs/lab-04-impairment: the panel', () => {
     expect(lines[2]).to.match(/9\.67 ms +\.\.\.$/)
   })
 
+  it('names the two columns after what is in them', () => {
+    const lines = text(props(live => showPredictions(live, ROWS, ['reported', 'fresh'])))
+    expect(lines[0]).to.match(/reported +fresh$/)
+  })
+
+  it('says how full the queue is within 80 columns', () => {
+    const queue = { packets: 12345, limit: 12345 }
+    const lines = text(props(live => showLink(live, { ...LINK, queue })))
+    expect(lines[2]).to.match(/12345 packets, about 12345 fit$/)
+  })
+
   it('keeps within the columns and rows that it is given, and draws with Ink what its lines say', () => {
     for (const [width, rows] of [
       [78, 20],

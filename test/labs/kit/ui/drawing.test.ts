@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { draftOf, edited } from '../../../../labs/kit/ui/answer-input.tsx'
+import { draftOf, edited } from '../../../../labs/kit/ui/draft.ts'
 import { keyByKey } from '../../../../labs/kit/ui/key-reader.ts'
 import { RowWriter } from '../../../../labs/kit/ui/row-writer.ts'
 

@@ -225,6 +225,12 @@ describe('the terminal UI in a real terminal', function () {
     expect(coloured.screen('-e')).to.match(/\u001B\[[0-9;]*36m/)
   })
 
+  it('says why there is text where the window is too small for more', async () => {
+    const ui = open('1 --task ping', 58, 17)
+    const screen = await ui.shows('ended with 0')
+    expect(screen.replace(/\s+/g, ' ')).to.include('this is text because the terminal has 58 columns and 17 rows')
+  })
+
   it('writes text from top to bottom where the terminal is dumb', async () => {
     const ui = open('1 --task ping', 80, 24, 'TERM=dumb')
     await ui.shows('ended with 0')

@@ -1,0 +1,59 @@
+/** The keys at the bottom of a screen. The first ones count most: what does not fit into the width is left out, and `?` shows it. */
+
+import { UNTOUCHED } from '../run/progress.ts'
+import { attemptsToGo } from '../run/solution.ts'
+import type { FooterKey } from './geometry.ts'
+import { allSolved } from './reduce.ts'
+import { type State, taskOf } from './state.ts'
+
+const HELP: FooterKey = ['?', 'keys']
+const QUIT: FooterKey = ['q', 'quit']
+
+export function keysOf(state: State, hasPicture: boolean): FooterKey[] {
+  if (state.help) return [['any key', 'back']]
+  const end: FooterKey[] = allSolved(state) ? [[state.screen === 'task' ? 'enter' : 'e', 'the end']] : []
+  switch (state.screen) {
+    case 'demonstration':
+      if (!state.demonstration.outcome) return [['enter', 'skip to the tasks'], HELP, QUIT]
+      return [['enter', 'to the tasks'], ['r', 'run it again'], HELP, QUIT]
+    case 'tasks':
+      return [
+        ['j/k', 'move'],
+        ['enter', 'open'],
+        ...end,
+        ...(state.lab.demonstration ? [['d', 'demonstration'] as const] : []),
+        HELP,
+        QUIT,
+      ]
+    case 'task':
+      return taskKeys(state, end, hasPicture)
+    case 'end':
+      return [['enter', 'to the tasks'], HELP, QUIT]
+  }
+}
+
+function taskKeys(state: State, end: readonly FooterKey[], hasPicture: boolean): FooterKey[] {
+  const task = taskOf(state)
+  const progress = state.progress[task.id] ?? UNTOUCHED
+  if (state.task.question !== undefined) {
+    return [
+      ['enter', 'save the answer'],
+      ['esc', 'leave it'],
+    ]
+  }
+  if (state.task.running) return [['esc', 'stop the check'], ['j/k', 'scroll'], QUIT]
+  const hintsLeft = task.hints.length - progress.hints
+  return [
+    ['c', 'check'],
+    ...(task.questions.length > 0 ? [['a', 'answer'] as const] : []),
+    ...(hintsLeft > 0 ? [['h', `hint (${hintsLeft} left)`] as const] : []),
+    ['j/k', 'scroll'],
+    ...end,
+    ...(state.selected < state.lab.tasks.length - 1 ? [['n', 'next'] as const] : []),
+    HELP,
+    QUIT,
+    ['esc', 'back'],
+    ...(attemptsToGo(progress) === 0 ? [['s', 'solution'] as const] : []),
+    ...(hasPicture ? [['v', 'picture'] as const, ['[ ]', 'its steps'] as const] : []),
+  ]
+}

@@ -1,0 +1,229 @@
+/** Which keys do what, and what happens when something has happened: from one state to the next, and nothing else. */
+import { ANSWERS_FILE } from '../check/answers.ts'
+import type { Task } from '../lab/types.ts'
+import { solvedCount } from '../plain/pages.ts'
+import { NOTHING_YET } from '../run/live.ts'
+import { UNTOUCHED } from '../run/progress.ts'
+import { attemptsToGo } from '../run/solution.ts'
+import { draftOf, edited } from './draft.ts'
+import {
+  demonstrationOf,
+  type Effect,
+  type Event,
+  NEW_TASK,
+  type State,
+  type TaskState,
+  taskOf,
+  watching,
+} from './state.ts'
+
+export type Next = readonly [State, readonly Effect[]]
+type KeyEvent = Extract<Event, { type: 'key' }>
+
+export function reduce(state: State, event: Event): Next {
+  switch (event.type) {
+    case 'key':
+      return pressed(state, event)
+    case 'phases':
+      return demonstration(state, { phases: event.phases })
+    case 'demonstration live':
+      return demonstration(state, { live: event.live })
+    case 'demonstrated':
+      return demonstration(state, { outcome: event.outcome })
+    case 'steps':
+    case 'live': {
+      const { running } = state.task
+      return running ? on(state, { running: { ...running, ...withoutType(event) } }) : [state, []]
+    }
+    case 'checked': {
+      const results = { ...state.results, [event.result.task]: event.result }
+      return on({ ...state, results }, { running: undefined, follow: true })
+    }
+    case 'answers':
+      return on(state, { answers: event.answers, notice: undefined })
+    case 'notice':
+      return on(state, { notice: event.text, follow: true })
+    case 'saved':
+      return saved(state, event.files)
+    case 'solution':
+      return on(state, { solution: event.lines, latest: 'solution', follow: true })
+    case 'progress':
+      return [{ ...state, progress: event.progress }, []]
+  }
+}
+
+function withoutType<E extends { type: string }>({ type, ...rest }: E): Omit<E, 'type'> {
+  return rest
+}
+
+function on(state: State, changes: Partial<TaskState>, ...effects: Effect[]): Next {
+  return [{ ...state, task: { ...state.task, ...changes } }, effects]
+}
+
+function demonstration(state: State, changes: Partial<State['demonstration']>): Next {
+  return [{ ...state, demonstration: { ...state.demonstration, ...changes } }, []]
+}
+
+function saved(state: State, files: readonly string[]): Next {
+  const task = taskOf(state)
+  if (state.screen !== 'task') return [state, []]
+  if (watching(state) && state.task.question === undefined && task.files.some(file => files.includes(file)))
+    return check(state, false)
+  return files.includes(ANSWERS_FILE) ? [state, [{ do: 'read answers', task }]] : [state, []]
+}
+
+function check(state: State, asked: boolean): Next {
+  const task = taskOf(state)
+  return on(
+    state,
+    { running: { steps: [], live: NOTHING_YET }, latest: 'check', follow: true, step: undefined },
+    { do: 'read answers', task },
+    { do: 'check', task, asked },
+  )
+}
+
+export function allSolved({ lab, progress }: State): boolean {
+  return solvedCount(lab, progress) === lab.tasks.length
+}
+
+/** Files of the task that can be put back; the answers of all tasks are in one file. */
+export function resettable(task: Task): readonly string[] {
+  return task.files.filter(file => file !== ANSWERS_FILE)
+}
+
+function pressed(state: State, event: KeyEvent): Next {
+  const { input } = event
+  const onTask = state.screen === 'task' && !state.help
+  if (onTask && state.task.question !== undefined) return answering(state, event)
+  if (onTask && state.task.confirming) {
+    const effects: Effect[] = /^y$/i.test(input) ? [{ do: 'put the starting files back', task: taskOf(state) }] : []
+    return on(state, { confirming: false }, ...effects)
+  }
+  if (input === 'q') return [state, [{ do: 'quit' }]]
+  if (state.help) return [{ ...state, help: false }, []]
+  if (input === '?') return [{ ...state, help: true }, []]
+  switch (state.screen) {
+    case 'demonstration':
+      return onDemonstration(state, event)
+    case 'tasks':
+      return onTasks(state, event)
+    case 'task':
+      return onTaskScreen(state, event)
+    case 'end':
+      return event.key.return || event.key.escape || input === 'b' ? [{ ...state, screen: 'tasks' }, []] : [state, []]
+  }
+}
+
+function onDemonstration(state: State, { input, key }: KeyEvent): Next {
+  if (key.return || key.escape) return [{ ...state, screen: 'tasks' }, [{ do: 'stop the demonstration' }]]
+  return input === 'r' ? demonstrate(state) : [state, []]
+}
+
+function demonstrate(state: State): Next {
+  const { phases, live, outcome } = demonstrationOf(state.lab)
+  return [{ ...state, screen: 'demonstration', demonstration: { phases, live, outcome } }, [{ do: 'demonstrate' }]]
+}
+
+function onTasks(state: State, { input, key }: KeyEvent): Next {
+  if (isDown(input, key)) return [{ ...state, selected: Math.min(state.lab.tasks.length - 1, state.selected + 1) }, []]
+  if (isUp(input, key)) return [{ ...state, selected: Math.max(0, state.selected - 1) }, []]
+  if (key.return) return openTask(state, state.selected)
+  if (input === 'd' && state.lab.demonstration) return demonstrate(state)
+  if (input === 'e' && allSolved(state)) return [{ ...state, screen: 'end' }, []]
+  return [state, []]
+}
+
+const isDown = (input: string, key: KeyEvent['key']) => key.downArrow || input === 'j'
+const isUp = (input: string, key: KeyEvent['key']) => key.upArrow || input === 'k'
+
+/** Another task begins at its top, without anything of the one before. */
+function openTask(state: State, selected: number): Next {
+  const next: State = { ...state, screen: 'task', selected, task: NEW_TASK }
+  return [next, [{ do: 'read answers', task: taskOf(next) }]]
+}
+
+const PICTURES: readonly State['picture'][] = ['auto', 'full', 'off']
+
+function onTaskScreen(state: State, event: KeyEvent): Next {
+  const { input, key, view } = event
+  const task = taskOf(state)
+  const { running } = state.task
+  const progress = state.progress[task.id] ?? UNTOUCHED
+  const scroll = (by: number) =>
+    on(state, {
+      scrolled: view.limits.map((limit, column) => Math.max(0, Math.min(limit, (view.offsets[column] ?? 0) + by))),
+      follow: false,
+    })
+  const moveStep = (by: number) => {
+    const last = Math.max(0, view.steps - 1)
+    const step = Math.max(0, Math.min(last, (state.task.step ?? last) + by))
+    return on(state, { step: step === last ? undefined : step })
+  }
+  if (isDown(input, key)) return scroll(1)
+  if (isUp(input, key)) return scroll(-1)
+  if (key.pageDown || input === ' ') return scroll(8)
+  if (key.pageUp) return scroll(-8)
+  if (key.home) return scroll(-Infinity)
+  if (key.end) return scroll(Infinity)
+  if (key.escape || input === 'b') {
+    if (running) return on(state, { running: undefined }, { do: 'stop the check' })
+    return [{ ...state, screen: 'tasks' }, []]
+  }
+  switch (input) {
+    case 'v':
+      return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length]! }, []]
+    case '[':
+      return moveStep(-1)
+    case ']':
+      return moveStep(1)
+    case 'w':
+      return [{ ...state, watch: !watching(state) }, []]
+    case 'h':
+      if (progress.hints >= task.hints.length) return [state, []]
+      return on(state, { latest: 'hint', follow: true }, { do: 'reveal a hint', task })
+    case 's': {
+      const toGo = attemptsToGo(progress)
+      if (toGo === 0) return [state, [{ do: 'show the solution', task }]]
+      const more = toGo === 1 ? 'one more check that fails' : `${toGo} more checks that fail`
+      return on(state, {
+        notice: `The solution can be seen once the task is solved, or after ${more} (c; a save does not count).`,
+        follow: true,
+      })
+    }
+  }
+  if (running) {
+    const busy = 'ncaR'.includes(input) && input !== ''
+    return busy ? on(state, { notice: 'A check is running: esc stops it.', follow: true }) : [state, []]
+  }
+  switch (input) {
+    case 'c':
+      return check(state, true)
+    case 'a':
+      return ask(state, 0)
+    case 'R':
+      return on(state, { confirming: resettable(task).length > 0 })
+    case 'n':
+      if (state.selected < state.lab.tasks.length - 1) return openTask(state, state.selected + 1)
+      return allSolved(state) ? [{ ...state, screen: 'end' }, []] : [state, []]
+  }
+  return key.return && allSolved(state) ? [{ ...state, screen: 'end' }, []] : [state, []]
+}
+
+function ask(state: State, number: number, ...effects: Effect[]): Next {
+  const question = taskOf(state).questions[number]
+  const draft = draftOf(question ? (state.task.answers[question.id] ?? '') : '')
+  return on(state, { question: question && number, draft }, ...effects)
+}
+
+/** A key while a question is being answered. */
+function answering(state: State, { input, key }: KeyEvent): Next {
+  const { question: number = 0, draft } = state.task
+  if (key.escape) return on(state, { question: undefined })
+  if (!key.return) return on(state, { draft: edited(draft, input, key) })
+  const task = taskOf(state)
+  const question = task.questions[number]!.id
+  const text = draft.text.trim()
+  const answers = text === '' ? state.task.answers : { ...state.task.answers, [question]: text }
+  const written = { ...state, task: { ...state.task, answers, latest: 'answer' as const, follow: true } }
+  return ask(written, number + 1, ...(text === '' ? [] : [{ do: 'write answer' as const, task, question, text }]))
+}
