@@ -1,7 +1,8 @@
 /** One JavaScript file of what runs inside User Mode Linux, where translating TypeScript takes the better part of a minute. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build, type Plugin } from 'esbuild'
 
 /** Writes inside.mjs into the folder, and returns its path. */
 export async function bundleInside(folder: string): Promise<string> {
@@ -14,8 +15,18 @@ export async function bundleInside(folder: string): Promise<string> {
     format: 'esm',
     target: 'node20',
     logLevel: 'error',
-    // Files beside the sources are found by `../../netem/…`: two folders below the top of the repository, wherever the bundle is.
-    define: { 'import.meta.url': JSON.stringify(import.meta.url) },
+    plugins: [asWritten],
   })
   return outfile
+}
+
+/** Wherever the bundle is, files beside the sources are found as the sources say. */
+const asWritten: Plugin = {
+  name: 'as-written',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
+      loader: 'ts',
+    }))
+  },
 }

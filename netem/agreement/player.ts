@@ -1,42 +1,44 @@
 /** Sets and plays profiles on the kernel backend, on order of kernel-side.ts; ends when that does. */
 import { KernelLink, topology } from '../../src/link/kernel/kernel-link.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
-
-export type PlayerOrder =
-  /** Done when the link is in place. A trace begins, and goes on until the next order. */
-  | { order: 'set'; link: Profile }
-  /** Done when the timeline has begun. */
-  | { order: 'play'; profile: Profile }
+import { serveParent } from '../../src/process/serve-parent.ts'
 
 let link: KernelLink | undefined
 let stop = new AbortController()
 let playing: Promise<void> = Promise.resolve()
 let moved = false
 
-/** Answers orders from the parent process: 'done', or what went wrong. */
+const orders = {
+  /** Done when the link is in place. A trace begins, and goes on until the next order. */
+  async set(profile: Profile) {
+    const on = await cleared()
+    if (profile.up.trace || profile.down.trace) await begin(on, profile)
+    else await on.apply(profile)
+  },
+  /** Done when the timeline has begun. */
+  async play(profile: Profile) {
+    const on = await cleared()
+    moved = profile.second !== undefined
+    await begin(on, profile)
+  },
+}
+export type PlayerOrders = typeof orders
+
+/** Answers orders from the parent process. */
 export function servePlayer(): void {
-  process.on('message', message => {
-    void obey(message as PlayerOrder).then(
-      () => process.send?.('done'),
-      error => process.send?.(error instanceof Error ? error.message : String(error)),
-    )
-  })
-  process.on('disconnect', () => process.exit())
+  serveParent(orders)
 }
 
-async function obey(order: PlayerOrder): Promise<void> {
+/** The link, with nothing on it, and the client where it was in the beginning. */
+async function cleared(): Promise<KernelLink> {
   link ??= KernelLink.open()
   stop.abort()
   await playing
   stop = new AbortController()
   if (moved) topology('handover', '0')
-  moved = order.order === 'play' && order.profile.second !== undefined
+  moved = false
   link.clear()
-  if (order.order === 'play' || order.link.up.trace || order.link.down.trace) {
-    await begin(link, order.order === 'play' ? order.profile : order.link)
-  } else {
-    await link.apply(order.link)
-  }
+  return link
 }
 
 /** Resolves when the first step of each direction is with the kernel. */

@@ -18,8 +18,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** How long a child has to end in good order; then it is killed. */
 export const CLOSE_TIMEOUT_MS = 4_000
-/** Starting takes half a second on an idle machine; this is for one that is busy with other things. */
-const START_TIMEOUT_MS = 30_000
+/** Starting takes half a second on an idle machine; this is for one that is busy, or emulated. */
+const START_TIMEOUT_MS = 60_000
 /** From the end of the process to the end of its output, which a grandchild may hold open. */
 const OUTPUT_TIMEOUT_MS = 500
 /** How much of what it said last is kept for the error message. */
