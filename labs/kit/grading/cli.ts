@@ -11,7 +11,14 @@ import { grade } from './grade.ts'
 import { toJunit } from './junit.ts'
 import { FORMAT, inOrder, mergeReports, parseReport, type Report, ReportError, summarise, VERSION } from './results.ts'
 import { studentReports } from './student-report.ts'
-import { type Subject, SubmissionsError, shardOf, solutionSubjects, submissionSubjects } from './subjects.ts'
+import {
+  mutationSubjects,
+  type Subject,
+  SubmissionsError,
+  shardOf,
+  solutionSubjects,
+  submissionSubjects,
+} from './subjects.ts'
 import { shown, solutionsTable, submissionsTable } from './table.ts'
 
 interface OutputOptions {
@@ -30,6 +37,7 @@ interface Options extends OutputOptions {
   only?: Subject['kind'][]
   task?: string[]
   times?: boolean
+  mutate?: boolean
 }
 
 class UsageError extends Error {}
@@ -53,6 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--repeat <n>', 'run the reference solutions n times, each time with other hidden inputs', whole, 1)
     .option('--only <kind...>', 'reference, start or mutant', kind)
     .option('--task <id...>', 'only these tasks')
+    .option('--mutate', 'instead, change the reference solutions at every place where that is possible; all must fail')
     .option('--times', 'write into the results how long each check took')
     .action(async (options: Options) => {
       status = await check(options)
@@ -87,8 +96,8 @@ async function check(options: Options): Promise<number> {
   let subjects: Subject[]
   let problems: string[] = []
   if (options.submissions !== undefined) {
-    if (options.repeat !== 1 || options.only || options.task) {
-      throw new UsageError('--repeat, --only and --task are not for submissions')
+    if (options.repeat !== 1 || options.only || options.task || options.mutate) {
+      throw new UsageError('--repeat, --only, --task and --mutate are not for submissions')
     }
     subjects = submissionSubjects(ROOT, resolve(options.submissions), labs, options.lab !== undefined)
   } else {
@@ -96,7 +105,12 @@ async function check(options: Options): Promise<number> {
     const known = labs.flatMap(lab => lab.tasks.map(task => task.id))
     const unknown = options.task?.find(id => !known.includes(id))
     if (unknown !== undefined) throw new UsageError(`there is no task '${unknown}'; there is ${known.join(', ')}`)
-    const own = await solutionSubjects(ROOT, labs, options.repeat, options.task)
+    if (options.mutate && (options.repeat !== 1 || options.only)) {
+      throw new UsageError('--repeat and --only are not for --mutate')
+    }
+    const own = options.mutate
+      ? await mutationSubjects(ROOT, labs, options.task)
+      : await solutionSubjects(ROOT, labs, options.repeat, options.task)
     subjects = own.subjects.filter(
       subject => subject.tasks.length > 0 && (options.only?.includes(subject.kind) ?? true),
     )

@@ -32,10 +32,27 @@ export function mutants(file: string, entries: Readonly<Record<string, Entry>>):
   return Object.entries(entries).map(([id, entry]) => ({ file, ...entry, id }))
 }
 
+/**
+ * Mutations (mutations.ts) that change nothing which can be observed: by file and by the reason, the lines in which something
+ * changes, before and after. A lab keeps them in `labs/<lab>/mutants/equivalent.ts`.
+ */
+export type Equivalents = Readonly<Record<string, Readonly<Record<string, readonly Edit[]>>>>
+
+const EQUIVALENTS = 'equivalent.ts'
+
+export async function loadEquivalents(root: string, lab: Pick<Lab, 'id'>): Promise<Equivalents> {
+  const file = join(root, 'labs', lab.id, 'mutants', EQUIVALENTS)
+  if (!existsSync(file)) return {}
+  const { default: equivalents }: { default: Equivalents } = await import(pathToFileURL(file).href)
+  return equivalents
+}
+
 /** The catalogues of a lab, by task. */
 export async function loadMutants(root: string, lab: Pick<Lab, 'id'>): Promise<Map<string, readonly Mutant[]>> {
   const folder = join(root, 'labs', lab.id, 'mutants')
-  const files = existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.ts')) : []
+  const files = existsSync(folder)
+    ? readdirSync(folder).filter(name => name.endsWith('.ts') && name !== EQUIVALENTS)
+    : []
   const catalogues = new Map<string, readonly Mutant[]>()
   for (const file of files.sort()) {
     const { default: catalogue }: { default: readonly Mutant[] } = await import(pathToFileURL(join(folder, file)).href)

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startFolder } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
-import { loadMutants, mutated } from './mutants.ts'
+import { loadEquivalents, loadMutants, mutated } from './mutants.ts'
 import type { Kind } from './results.ts'
 import { collect, type Files, filesOf, fingerprint } from './submission.ts'
 
@@ -99,6 +99,46 @@ export async function solutionSubjects(
           tasks: [task],
           layers: () => ({ files: [files], notes: [] }),
           expects: mutant.says,
+        })
+      }
+    }
+  }
+  return { subjects, problems }
+}
+
+/** One subject for each mutation of the reference solutions, but for those that are known to change nothing. */
+export async function mutationSubjects(
+  root: string,
+  labs: readonly Lab[],
+  only?: readonly string[],
+): Promise<SolutionSubjects> {
+  // The parser is for those who write labs: grading does without.
+  const { mutationsOf } = await import('./mutations.ts')
+  const subjects: Subject[] = []
+  const problems: SolutionSubjects['problems'] = []
+  for (const lab of labs) {
+    const equivalents = await loadEquivalents(root, lab)
+    const solution = collect(join(root, 'solutions', lab.id), filesOf(root, lab), true).files
+    const tasks = lab.tasks.filter(task => only?.includes(task.id) ?? true)
+    const taskOf = new Map(tasks.flatMap(task => task.files.map(file => [file, task] as const)))
+    const programs = [...taskOf.keys()].filter(file => file.endsWith('.ts') && solution.has(file))
+    const mutations = mutationsOf(new Map(programs.map(file => [file, solution.get(file)!.toString('utf8')])))
+    for (const [file, ofFile] of mutations) {
+      const equivalent = Object.values(equivalents[file] ?? {}).flat()
+      for (const [before, after] of equivalent) {
+        if (ofFile.some(mutation => mutation.before === before && mutation.after === after)) continue
+        problems.push({ lab, problem: `mutants/equivalent.ts: no mutation of ${file} makes '${after}' of '${before}'` })
+      }
+      const task = taskOf.get(file)!
+      for (const { line, column, before, after, text } of ofFile) {
+        if (equivalent.some(known => known[0] === before && known[1] === after)) continue
+        subjects.push({
+          kind: 'mutant',
+          name: `${file}:${line}:${column} ${before} → ${after}`,
+          lab,
+          seed: `mutation-${file}:${line}:${column}`,
+          tasks: [task],
+          layers: () => ({ files: [new Map([...solution, [file, Buffer.from(text)]])], notes: [] }),
         })
       }
     }
