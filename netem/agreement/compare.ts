@@ -7,6 +7,7 @@
  */
 
 import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
+import { normalQuantile } from '../../src/stats/distributions.ts'
 import {
   type Agreement,
   batchMeans,
@@ -15,7 +16,6 @@ import {
   compareMeans,
   compareProportions,
   effectiveSize,
-  normalCritical,
 } from '../../src/stats/two-sample.ts'
 import type { Case, CaseRun } from './cases.ts'
 import { type Figures, figures, heldUpShare, lengthCounts, overloadFigures, windowRates } from './figures.ts'
@@ -198,7 +198,7 @@ function compareQuantiles(
   falseAlarm: number,
   tolerance: number,
 ): Agreement {
-  const z = normalCritical(falseAlarm / (4 * fractions.length))
+  const z = normalQuantile(falseAlarm / (4 * fractions.length))
   const half = (sorted: Float64Array, fraction: number, size: number) => {
     const around = z * Math.sqrt((fraction * (1 - fraction)) / size) + 1 / size
     return (quantile(sorted, fraction + around) - quantile(sorted, fraction - around)) / 2

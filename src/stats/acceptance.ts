@@ -8,17 +8,8 @@
  */
 
 import { mean, sampleSkewness, sampleStandardDeviation } from 'simple-statistics'
-import {
-  binomialAtLeast,
-  binomialAtMost,
-  type Interval,
-  normalQuantile,
-  percentileInterval,
-  percentileSampleSize,
-  rateAtLeast,
-  rateAtMost,
-  studentQuantile,
-} from './intervals.ts'
+import { binomialAtLeast, binomialAtMost, normalQuantile, studentQuantile } from './distributions.ts'
+import { type Interval, percentileInterval, percentileSampleSize, rateAtLeast, rateAtMost } from './intervals.ts'
 import { percentile } from './statistics.ts'
 
 /** How often a check refuses what is as it should be, at most: once in 10 000 runs. */

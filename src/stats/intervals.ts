@@ -6,95 +6,12 @@
  * use when.
  */
 
-import { gammaln } from 'simple-statistics'
+import { binomialAtLeast, binomialAtMost, bisect, normalQuantile } from './distributions.ts'
 
 /** All values from `low` to `high`. With too little evidence, `low` may be -Infinity and `high` Infinity. */
 export interface Interval {
   low: number
   high: number
-}
-
-/**
- * The probability that a standard normal variable exceeds `z`. To 12 digits also far out in the tail, where 1 minus
- * the usual approximations of the error function has no digit left.
- */
-export function normalTail(z: number): number {
-  if (z < 0) return 1 - normalTail(-z)
-  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)
-  if (z < 3) {
-    // Φ(z) - 1/2 = φ(z) · (z + z³/3 + z⁵/(3·5) + …)   (Abramowitz and Stegun, 26.2.11)
-    let term = z
-    let sum = z
-    for (let k = 3; term > sum * 1e-17; k += 2) {
-      term *= (z * z) / k
-      sum += term
-    }
-    return 0.5 - density * sum
-  }
-  // φ(z) / (z + 1/(z + 2/(z + 3/(z + …))))   (26.2.14), from the inside out
-  let fraction = z
-  for (let k = 120; k >= 1; k--) fraction = z + k / fraction
-  return density / fraction
-}
-
-/** The z that a standard normal variable exceeds with probability `tail`: 1.96 for 0.025, 3.72 for 1e-4. 0 < tail < 1. */
-export function normalQuantile(tail: number): number {
-  if (!(tail > 0 && tail < 1)) throw new RangeError(`normal quantile for a tail of ${tail}; expected between 0 and 1`)
-  if (tail > 0.5) return -normalQuantile(1 - tail)
-  return bisect(0, 40, z => normalTail(z) > tail)
-}
-
-/**
- * The regularised incomplete beta function I_x(a, b), by its continued fraction (Abramowitz and Stegun, 26.5.8),
- * evaluated as Lentz does. Tails of the binomial and of Student's distribution are special cases. a, b > 0.
- */
-export function regularisedBeta(x: number, a: number, b: number): number {
-  if (x <= 0) return 0
-  if (x >= 1) return 1
-  // The fraction converges fast on this side of the mean; on the other, the symmetry I_x(a,b) = 1 - I_{1-x}(b,a) helps.
-  if (x > (a + 1) / (a + b + 2)) return 1 - regularisedBeta(1 - x, b, a)
-  const front = Math.exp(gammaln(a + b) - gammaln(a) - gammaln(b) + a * Math.log(x) + b * Math.log1p(-x)) / a
-  let c = 1
-  let d = 1 / notZero(1 - ((a + b) * x) / (a + 1))
-  let fraction = d
-  for (let m = 1; m <= 100_000; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
-    d = 1 / notZero(1 + even * d)
-    c = notZero(1 + even / c)
-    fraction *= c * d
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))
-    d = 1 / notZero(1 + odd * d)
-    c = notZero(1 + odd / c)
-    const step = c * d
-    fraction *= step
-    if (Math.abs(step - 1) < 1e-15) break
-  }
-  return Math.min(1, front * fraction)
-}
-
-/** P[X ≥ k] for X ~ Binomial(n, p). k and n need not be whole (see `effectiveSampleSize` in acceptance.ts). */
-export function binomialAtLeast(k: number, n: number, p: number): number {
-  if (k <= 0) return 1
-  if (k > n) return 0
-  return regularisedBeta(p, k, n - k + 1)
-}
-
-/** P[X ≤ k] for X ~ Binomial(n, p). */
-export function binomialAtMost(k: number, n: number, p: number): number {
-  if (k < 0) return 0
-  if (k >= n) return 1
-  return regularisedBeta(1 - p, n - k, k + 1)
-}
-
-/** P[|T| > t] for Student's t with this many degrees of freedom. */
-export function studentTwoTails(t: number, degreesOfFreedom: number): number {
-  return regularisedBeta(degreesOfFreedom / (degreesOfFreedom + t * t), degreesOfFreedom / 2, 0.5)
-}
-
-/** The t that Student's t exceeds with probability `tail`, 0 < tail < 0.5. */
-export function studentQuantile(tail: number, degreesOfFreedom: number): number {
-  if (!(tail > 0 && tail < 0.5)) throw new RangeError(`Student quantile for a tail of ${tail}; expected 0 to 0.5`)
-  return bisect(0, 1e6, t => studentTwoTails(t, degreesOfFreedom) / 2 > tail)
 }
 
 /**
@@ -182,17 +99,6 @@ export function percentileSampleSize(fraction: number, tail: number, side: 'low'
   return side === 'low' ? forLow : side === 'high' ? forHigh : Math.max(forLow, forHigh)
 }
 
-/** Where `isBelow` turns from true to false, to the last bit that matters. */
-function bisect(low: number, high: number, isBelow: (x: number) => boolean): number {
-  for (let i = 0; i < 100; i++) {
-    const middle = (low + high) / 2
-    if (middle === low || middle === high) break
-    if (isBelow(middle)) low = middle
-    else high = middle
-  }
-  return (low + high) / 2
-}
-
 /** The first whole number from `low` to `high` for which `holds` (false … false true … true); `high` when there is none. */
 export function firstWhole(low: number, high: number, holds: (x: number) => boolean): number {
   while (low < high) {
@@ -201,11 +107,6 @@ export function firstWhole(low: number, high: number, holds: (x: number) => bool
     else low = middle + 1
   }
   return low
-}
-
-/** Lentz's method divides by what may happen to be 0. */
-function notZero(value: number): number {
-  return Math.abs(value) < 1e-300 ? 1e-300 : value
 }
 
 function checkCounts(successes: number, n: number): void {

@@ -7,72 +7,14 @@
  * usual approximations are at their worst.
  */
 
+import { chiSquareTail, logChoose, normalQuantile, studentQuantile } from './distributions.ts'
+
 /** The outcome of a comparison. `difference` and `bound` have the unit of what was compared. */
 export interface Agreement {
   agrees: boolean
   difference: number
   /** The largest difference that still counts as agreement. */
   bound: number
-}
-
-/**
- * Upper tail of the standard normal distribution: P(Z > z). Relative error below 1e-12 for z ≥ 0.
- *
- * By Taylor's series in the middle, and by Laplace's continued fraction where the tail is thin.
- */
-export function normalTail(z: number): number {
-  if (z < 0) return 1 - normalTail(-z)
-  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)
-  if (z < 3) {
-    // Φ(z) - ½ = φ(z) · (z + z³/3 + z⁵/(3·5) + …)
-    let term = z
-    let total = z
-    for (let k = 3; term > total * 1e-17; k += 2) total += term *= (z * z) / k
-    return 0.5 - density * total
-  }
-  let fraction = z
-  for (let k = 120; k >= 1; k--) fraction = z + k / fraction
-  return density / fraction
-}
-
-/** The z that a standard normal variable exceeds with this probability: the inverse of `normalTail`. 0 < tail < 1. */
-export function normalCritical(tail: number): number {
-  if (!(tail > 0 && tail < 1))
-    throw new RangeError(`a tail probability of ${tail}; expected more than 0 and less than 1`)
-  return bisect(-40, 40, z => normalTail(z) <= tail)
-}
-
-/**
- * Upper tail of the chi-square distribution: P(X > statistic) with this many degrees of freedom.
- *
- * The regularised incomplete gamma function Q(df/2, x/2): its series for small x, Lentz's continued fraction for large x.
- */
-export function chiSquareTail(statistic: number, degreesOfFreedom: number): number {
-  if (!(degreesOfFreedom > 0)) throw new RangeError(`${degreesOfFreedom} degrees of freedom; expected more than 0`)
-  if (statistic <= 0) return 1
-  const a = degreesOfFreedom / 2
-  const x = statistic / 2
-  const front = Math.exp(a * Math.log(x) - x - logGamma(a))
-  if (x < a + 1) {
-    let term = 1 / a
-    let total = term
-    for (let n = 1; term > total * 1e-17; n++) total += term *= x / (a + n)
-    return 1 - front * total
-  }
-  const tiny = 1e-300
-  let b = x + 1 - a
-  let c = 1 / tiny
-  let d = 1 / b
-  let h = d
-  for (let n = 1; n < 10_000; n++) {
-    const an = -n * (n - a)
-    b += 2
-    d = 1 / guard(an * d + b, tiny)
-    c = guard(b + an / c, tiny)
-    h *= d * c
-    if (Math.abs(d * c - 1) < 1e-15) break
-  }
-  return front * h
 }
 
 /**
@@ -115,7 +57,7 @@ export function compareProportions(
 ): Agreement {
   if (a === 0 || b === 0) throw new RangeError('a proportion of no tries')
   const pooled = (successesA + successesB) / (a + b)
-  const bound = normalCritical(falseAlarm / 2) * Math.sqrt(pooled * (1 - pooled) * (1 / a + 1 / b))
+  const bound = normalQuantile(falseAlarm / 2) * Math.sqrt(pooled * (1 - pooled) * (1 / a + 1 / b))
   const agrees = fisherExact(successesA, a, successesB, b) >= falseAlarm
   return { agrees, difference: Math.abs(successesA / a - successesB / b), bound }
 }
@@ -123,31 +65,17 @@ export function compareProportions(
 /**
  * Are two means the same (Welch's t-test)? The values must be independent: for a series whose neighbours depend on each
  * other, give the means of batches long enough to forget (`batchMeans`). `tolerance` is a difference that does not count.
- *
- * The critical value of Student's t is Cornish and Fisher's expansion of it, good to 1 % from 20 degrees of freedom on
- * down to tails of 1e-8.
  */
 export function compareMeans(a: readonly number[], b: readonly number[], falseAlarm: number, tolerance = 0): Agreement {
   const [meanA, errorA] = meanAndSquaredError(a)
   const [meanB, errorB] = meanAndSquaredError(b)
   const squared = errorA + errorB
-  // Welch–Satterthwaite
-  const freedom = squared === 0 ? 1e9 : squared ** 2 / (errorA ** 2 / (a.length - 1) + errorB ** 2 / (b.length - 1))
   const difference = Math.abs(meanA - meanB)
-  const bound = tolerance + studentCritical(falseAlarm / 2, freedom) * Math.sqrt(squared)
+  if (squared === 0) return { agrees: difference <= tolerance, difference, bound: tolerance }
+  // Welch–Satterthwaite
+  const freedom = squared ** 2 / (errorA ** 2 / (a.length - 1) + errorB ** 2 / (b.length - 1))
+  const bound = tolerance + studentQuantile(falseAlarm / 2, freedom) * Math.sqrt(squared)
   return { agrees: difference <= bound, difference, bound }
-}
-
-/** The t that Student's distribution exceeds with this (small) probability. */
-export function studentCritical(tail: number, degreesOfFreedom: number): number {
-  const z = normalCritical(tail)
-  const n = degreesOfFreedom
-  return (
-    z +
-    (z ** 3 + z) / (4 * n) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * n ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * n ** 3)
-  )
 }
 
 /** The means of `batches` runs of neighbours of equal length; what is left over at the end is left out. */
@@ -275,34 +203,4 @@ function meanAndSquaredError(values: readonly number[]): [number, number] {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
   return [mean, squares / (values.length - 1) / values.length]
-}
-
-function logChoose(n: number, k: number): number {
-  return logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1)
-}
-
-// ln Γ(x) for x > 0: Stirling's series, after stepping up to where it is exact to double precision.
-function logGamma(x: number): number {
-  let shift = 0
-  let y = x
-  while (y < 10) shift += Math.log(y++)
-  const square = 1 / (y * y)
-  const series = 1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square / 1188)))
-  return (y - 0.5) * Math.log(y) - y + Math.log(2 * Math.PI) / 2 + series / y - shift
-}
-
-// The least x (to double precision) at which `reached` holds; it holds from some x on.
-function bisect(from: number, to: number, reached: (x: number) => boolean): number {
-  let low = from
-  let high = to
-  for (let i = 0; i < 200; i++) {
-    const middle = (low + high) / 2
-    if (reached(middle)) high = middle
-    else low = middle
-  }
-  return high
-}
-
-function guard(value: number, tiny: number): number {
-  return Math.abs(value) < tiny ? tiny : value
 }

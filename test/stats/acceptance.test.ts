@@ -8,7 +8,8 @@ import {
   type Expected,
   sampleSizeForRate,
 } from '../../src/stats/acceptance.ts'
-import { binomialAtLeast, binomialAtMost, clopperPearson } from '../../src/stats/intervals.ts'
+import { binomialAtLeast, binomialAtMost } from '../../src/stats/distributions.ts'
+import { clopperPearson } from '../../src/stats/intervals.ts'
 
 const count = (n: number, make: (i: number) => number) => Array.from({ length: n }, (_, i) => make(i))
 const exponential = (random: Random, mean: number) => -mean * Math.log(1 - random.float())

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { countDistribution, likelyCounts, sumDistribution } from '../../src/stats/count-distribution.ts'
-import { binomialAtLeast } from '../../src/stats/intervals.ts'
+import { binomialAtLeast } from '../../src/stats/distributions.ts'
 
 const moments = (distribution: Float64Array) => {
   const mean = distribution.reduce((sum, p, k) => sum + p * k, 0)

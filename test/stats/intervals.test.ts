@@ -2,16 +2,10 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { Random } from '../../src/link/model/random.ts'
 import {
-  binomialAtLeast,
-  binomialAtMost,
   clopperPearson,
-  normalQuantile,
-  normalTail,
   percentileInterval,
   percentileRanks,
   percentileSampleSize,
-  regularisedBeta,
-  studentQuantile,
   wilson,
 } from '../../src/stats/intervals.ts'
 
@@ -26,53 +20,6 @@ function binomialExactly(k: number, n: number, p: number): number {
   for (let i = 0; i < k; i++) probability *= ((n - i) / (k - i)) * p
   return probability * (1 - p) ** (n - k)
 }
-
-describe('normalQuantile', () => {
-  it('has the values of the tables', () => {
-    expect(normalQuantile(0.025)).to.be.closeTo(1.959963984540054, 1e-12)
-    expect(normalQuantile(0.005)).to.be.closeTo(2.5758293035489, 1e-12)
-    expect(normalQuantile(1e-4)).to.be.closeTo(3.719016485455709, 1e-10)
-    expect(normalQuantile(1e-9)).to.be.closeTo(5.997807015008182, 1e-10)
-    expect(normalQuantile(0.5)).to.be.closeTo(0, 1e-12)
-    expect(normalQuantile(0.975)).to.be.closeTo(-1.959963984540054, 1e-10)
-  })
-
-  it('is the inverse of the tail, which has no step between its two formulas', () => {
-    expect(normalTail(3)).to.be.closeTo(normalTail(3 - 1e-9), 1e-11)
-    for (const tail of [1e-12, 1e-6, 0.01, 0.3]) expect(normalTail(normalQuantile(tail)) / tail).to.be.closeTo(1, 1e-9)
-  })
-})
-
-describe('regularisedBeta', () => {
-  it('sums up to the tails of the binomial', () => {
-    for (const n of [1, 2, 7, 30]) {
-      for (const p of [0.01, 0.3, 0.5, 0.99]) {
-        let atMost = 0
-        for (let k = 0; k <= n; k++) {
-          expect(binomialAtLeast(k, n, p)).to.be.closeTo(1 - atMost, 1e-12)
-          atMost += binomialExactly(k, n, p)
-          expect(binomialAtMost(k, n, p)).to.be.closeTo(atMost, 1e-12)
-        }
-      }
-    }
-  })
-
-  it('is x for a = b = 1, and 0 and 1 at the ends', () => {
-    for (const x of [0, 0.2, 0.7, 1]) expect(regularisedBeta(x, 1, 1)).to.be.closeTo(x, 1e-14)
-  })
-
-  it('copes with a million trials', () => {
-    expect(binomialAtLeast(500_000, 1_000_000, 0.5)).to.be.closeTo(0.5 + 0.5 * 7.978843e-4, 1e-7)
-  })
-})
-
-describe('studentQuantile', () => {
-  it('has the values of the tables', () => {
-    expect(studentQuantile(0.025, 10)).to.be.closeTo(2.228139, 1e-6)
-    expect(studentQuantile(0.0005, 30)).to.be.closeTo(3.645959, 1e-6)
-    expect(studentQuantile(0.025, 1)).to.be.closeTo(12.7062, 1e-4)
-  })
-})
 
 describe('wilson', () => {
   // Found apart from this program, by bisection of the score test's inequality itself. On how good such intervals are:

@@ -15,7 +15,8 @@
 
 import { mean, sampleStandardDeviation, sampleVariance } from 'simple-statistics'
 import { acceptRate } from '../../stats/acceptance.ts'
-import { firstWhole, studentQuantile } from '../../stats/intervals.ts'
+import { studentQuantile } from '../../stats/distributions.ts'
+import { firstWhole } from '../../stats/intervals.ts'
 import { percentile } from '../../stats/statistics.ts'
 import { BATCH_MS } from '../emulator/precise-timer.ts'
 import { UDP_WIRE_OVERHEAD } from '../model/link-direction.ts'

@@ -3,7 +3,7 @@ import { expectedLoss, lossProcess } from '../../../src/link/model/loss.ts'
 import { fewestPacketsToSeeLoss, lossCountDistribution, lossCountRange } from '../../../src/link/model/loss-count.ts'
 import { Random } from '../../../src/link/model/random.ts'
 import type { LossModel } from '../../../src/link/profile/profile.ts'
-import { binomialAtLeast, binomialAtMost } from '../../../src/stats/intervals.ts'
+import { binomialAtLeast, binomialAtMost } from '../../../src/stats/distributions.ts'
 
 const models: LossModel[] = [
   { model: 'random', rate: 0.03, correlation: 0 },
