@@ -6,15 +6,12 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { type Connection, quiche, type SendInfo } from '@matrixai/quic/native/index.js'
-import { type PeerOrder, reportEvery } from './child.ts'
+import { bindUdp, connectUdp } from '../src/net/udp.ts'
+import type { Peer, PeerOrder } from './child.ts'
 
-const lookup = ((address: string, _options: unknown, done: (error: null, address: string, family: number) => void) =>
-  done(null, address, 4)) as never
-
-export function runCeilingPeer(order: PeerOrder): void {
+export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
   const server = order.role === 'receiver'
   const config = quiche.Config.withBoringSslCtx(
     !server,
@@ -32,7 +29,9 @@ export function runCeilingPeer(order: PeerOrder): void {
   config.enablePacing(false)
   config.enableDgram(true, order.datagramQueue, order.datagramQueue)
 
-  const socket = createSocket({ type: 'udp4', lookup })
+  // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
+  const socket = await bindUdp({ host: '127.0.0.1', port: 0 })
+  const local = { host: '127.0.0.1', port: socket.address().port }
   let connection: Connection | undefined
   let out = new Uint8Array(order.maxUdpPayload)
   const inbox = new Uint8Array(65536)
@@ -69,7 +68,7 @@ export function runCeilingPeer(order: PeerOrder): void {
     setImmediate(turn)
   }
 
-  const timer = setInterval(() => {
+  setInterval(() => {
     if (connection?.timeout() === 0) connection.onTimeout()
     schedule()
   }, 5)
@@ -77,7 +76,6 @@ export function runCeilingPeer(order: PeerOrder): void {
   let recvInfo: Parameters<Connection['recv']>[1] | undefined
   socket.on('message', (packet, from) => {
     if (recvInfo === undefined) {
-      const local = { host: '127.0.0.1', port: socket.address().port }
       recvInfo = { from: { host: from.address, port: from.port }, to: local }
       connection ??= quiche.Connection.accept(randomBytes(8), undefined, local, recvInfo.from, config)
     }
@@ -85,28 +83,11 @@ export function runCeilingPeer(order: PeerOrder): void {
     schedule()
   })
 
-  // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
-  socket.on('error', () => {})
-  socket.bind(0, '127.0.0.1', () => {
-    try {
-      socket.setRecvBufferSize(4 << 20)
-      socket.setSendBufferSize(4 << 20)
-    } catch {}
-    const local = { host: '127.0.0.1', port: socket.address().port }
-    if (server) process.send?.({ type: 'listening', port: local.port })
-    else {
-      const remote = { host: '127.0.0.1', port: order.port as number }
-      connection = quiche.Connection.connect('localhost', randomBytes(8), local, remote, config)
-      socket.connect(remote.port, remote.host, schedule)
-    }
-  })
-
-  reportEvery(
-    order.reportMs,
-    () => ({ sent, received }),
-    () => {
-      clearInterval(timer)
-      socket.close()
-    },
-  )
+  if (!server) {
+    const remote = { host: '127.0.0.1', port: order.port as number }
+    connection = quiche.Connection.connect('localhost', randomBytes(8), local, remote, config)
+    await connectUdp(socket, remote)
+    schedule()
+  }
+  return { port: local.port, count: () => ({ sent, received }) }
 }

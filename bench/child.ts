@@ -1,9 +1,9 @@
-/** The two processes of a throughput benchmark: what the parent orders, and how a child reports. */
+/** The two processes of a throughput benchmark: what they are told, and how they are started. */
 
-import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
+import { Child } from '../src/process/child.ts'
 import type { CongestionControl } from '../src/quic/quic.ts'
+import type { PeerOrders } from './peer.ts'
 
 export interface PeerOrder {
   kind: 'ceiling' | 'tunnel'
@@ -17,56 +17,31 @@ export interface PeerOrder {
   datagramQueue: number
   congestionControl: CongestionControl
   encapsulation: 'datagram' | 'stream-per-packet' | 'single-stream'
-  reportMs: number
 }
 
-/** Counters since the child began. */
-export interface PeerReport {
-  type: 'report'
-  atMs: number
-  sent: number
-  received: number
-  cpuUs: number
-  rssBytes: number
+/** What runs in a child; it ends with its process. */
+export interface Peer {
+  /** Of the receiver. */
+  port: number
+  /** Packets since the beginning. */
+  count(): { sent: number; received: number }
 }
 
-/** Sends the counters to the parent again and again; `stop` is called when the parent says so or goes away. */
-export function reportEvery(
-  intervalMs: number,
-  read: () => { sent: number; received: number },
-  stop: () => void,
-): void {
-  const send = (): void => {
-    const cpu = process.cpuUsage()
-    process.send?.({
-      type: 'report',
-      atMs: performance.now(),
-      cpuUs: cpu.user + cpu.system,
-      rssBytes: process.memoryUsage.rss(),
-      ...read(),
-    } satisfies PeerReport)
+/** A proxy that counts packets for its host, with the settings that are no part of a benchmark's question. */
+export function proxyOrder(certificates: TestCertificates): PeerOrder {
+  return {
+    kind: 'tunnel',
+    role: 'receiver',
+    certificates,
+    datagramLength: 1200,
+    maxUdpPayload: 1400,
+    datagramQueue: 512,
+    congestionControl: 'cubic',
+    encapsulation: 'datagram',
   }
-  const timer = setInterval(send, intervalMs)
-  const end = (): void => {
-    clearInterval(timer)
-    stop()
-    if (process.connected) process.disconnect()
-  }
-  process.on('message', message => {
-    if (message === 'stop') end()
-  })
-  process.on('disconnect', () => process.exit(0))
 }
 
-/** Starts one child; `onMessage` gets everything it says. */
-export function startPeer(
-  order: PeerOrder,
-  onMessage: (message: PeerReport | { type: 'listening'; port: number }) => void,
-): ChildProcess {
-  const child = fork(fileURLToPath(new URL('./peer.ts', import.meta.url)), [JSON.stringify(order)], {
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  child.on('message', message => onMessage(message as PeerReport))
-  return child
+/** Whoever starts it closes it, also when `start` fails. */
+export function newPeer({ kind, role }: Pick<PeerOrder, 'kind' | 'role'>): Child<PeerOrders> {
+  return new Child<PeerOrders>(new URL('./peer.ts', import.meta.url), { name: `the ${kind} ${role}` })
 }

@@ -5,12 +5,10 @@
  */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
-import { MasqueClient } from '../src/client/client.ts'
-import { defaultClientConfig } from '../src/client/config.ts'
-import { defaultTemplate } from '../src/connect-ip/uri-template.ts'
-import { createLogger } from '../src/log/logger.ts'
+import type { MasqueClient } from '../src/client/client.ts'
 import { percentile } from '../src/stats/statistics.ts'
-import { type PeerReport, startPeer } from './child.ts'
+import { newTestClient } from '../src/testbed/proxy-and-client.ts'
+import { newPeer, proxyOrder } from './child.ts'
 
 export interface ClientsBenchResult {
   clients: number
@@ -29,43 +27,17 @@ export async function benchClients(options: {
   intervalMs: number
   onProgress?: (text: string) => void
 }): Promise<ClientsBenchResult> {
-  let rss = 0
-  let child: ReturnType<typeof startPeer> | undefined
-  const logger = createLogger({ level: 'error' })
+  const { certificates } = options
+  const proxy = newPeer(proxyOrder(certificates))
   const clients: MasqueClient[] = []
+  let rss = 0
+  const timer = setInterval(async () => {
+    const counters = await proxy.ask('counters').catch(() => undefined)
+    rss = Math.max(rss, counters?.rssBytes ?? 0)
+  }, 200)
   try {
-    const port = await new Promise<number>((resolve, reject) => {
-      child = startPeer(
-        {
-          kind: 'tunnel',
-          role: 'receiver',
-          certificates: options.certificates,
-          datagramLength: 1200,
-          maxUdpPayload: 1400,
-          datagramQueue: 512,
-          congestionControl: 'cubic',
-          encapsulation: 'datagram',
-          reportMs: 200,
-        },
-        message => {
-          if (message.type === 'listening') resolve(message.port)
-          else rss = Math.max(rss, (message as PeerReport).rssBytes)
-        },
-      )
-      child.once('exit', code => reject(new Error(`the proxy ended early with status ${code}`)))
-    })
-    for (let i = 0; i < options.clients; i++) {
-      clients.push(
-        new MasqueClient(
-          defaultClientConfig({
-            proxy: { template: defaultTemplate('localhost', port) },
-            tls: { ca: options.certificates.ca },
-            reconnect: { enabled: false },
-          }),
-          { logger },
-        ),
-      )
-    }
+    const port = await proxy.ask('start', proxyOrder(certificates))
+    for (let i = 0; i < options.clients; i++) clients.push(newTestClient(certificates, { host: '127.0.0.1', port }))
     await Promise.all(clients.map(client => client.connect()))
     options.onProgress?.(`${clients.length} clients connected`)
     const rtts: number[] = []
@@ -97,8 +69,8 @@ export async function benchClients(options: {
     }
   } finally {
     await Promise.all(clients.map(client => client.close()))
-    child?.removeAllListeners('exit')
-    child?.kill()
+    clearInterval(timer)
+    await proxy.close()
   }
 }
 

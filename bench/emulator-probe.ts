@@ -1,7 +1,9 @@
 /** The probe of `bench emulator`: sends datagrams at a rate, through the emulator and around it, and receives them again. */
 
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { DelayHistogram } from '../src/hosts/userspace/delay-histogram.ts'
+import { bindUdp } from '../src/net/udp.ts'
+import { serveParent } from '../src/process/serve-parent.ts'
 import type { Percentiles, ProbeOrder, ProbeResult } from './emulator.ts'
 
 /** One in so many goes around the emulator. */
@@ -13,15 +15,19 @@ const SLEEP_MS = 0.3
 const MOST_FOR_SLEEPING = 50_000
 const never = new Int32Array(new SharedArrayBuffer(4))
 
-const order = JSON.parse(process.argv[2]) as ProbeOrder
-process.on('disconnect', () => process.exit(0))
-
 const port = (socket: Socket): number => socket.address().port
+const open = (): Promise<Socket> => bindUdp({ host: '127.0.0.1', port: 0 })
 const [receiver, direct, sender] = await Promise.all([open(), open(), open()])
-process.send?.({ port: port(receiver) })
-process.once('message', (emulatorPort: number) => run(emulatorPort))
 
-function run(emulatorPort: number): void {
+const orders = {
+  /** Where it receives. */
+  port: () => port(receiver),
+  run: (order: ProbeOrder) => new Promise<ProbeResult>(resolve => run(order, resolve)),
+}
+export type ProbeOrders = typeof orders
+serveParent(orders)
+
+function run(order: ProbeOrder, done: (result: ProbeResult) => void): void {
   const histograms = { through: new DelayHistogram(), direct: new DelayHistogram() }
   const max = { through: 0, direct: 0 }
   let sent = 0
@@ -57,7 +63,7 @@ function run(emulatorPort: number): void {
       const sentMs = performance.now()
       payload.writeDoubleLE(sentMs, 0)
       if (sentMs >= warm && sentMs < end) sent++
-      sender.send(payload, emulatorPort, '127.0.0.1')
+      sender.send(payload, order.emulatorPort, '127.0.0.1')
       if (next % DIRECT_EVERY === 0) sender.send(payload, port(direct), '127.0.0.1')
       // The system has taken the datagram, as good as always. If not, the buffer must not be written to again.
       if (sender.getSendQueueCount() > 0) break
@@ -74,30 +80,12 @@ function run(emulatorPort: number): void {
       p99: (histograms[name].percentile(0.99) ?? 0) / 1000,
       max: max[name],
     })
-    const result: ProbeResult = {
+    done({
       sent,
       received,
       receivedPerSecond: received / order.seconds,
       through: percentiles('through'),
       direct: percentiles('direct'),
-    }
-    process.send?.(result)
+    })
   }
-}
-
-function open(): Promise<Socket> {
-  const socket = createSocket({
-    type: 'udp4',
-    lookup: ((host: string, _options: unknown, done: (error: null, address: string, family: number) => void) =>
-      done(null, host, 4)) as never,
-  })
-  return new Promise(resolve =>
-    socket.bind(0, '127.0.0.1', () => {
-      try {
-        socket.setRecvBufferSize(4 << 20)
-        socket.setSendBufferSize(4 << 20)
-      } catch {}
-      resolve(socket)
-    }),
-  )
 }

@@ -6,15 +6,16 @@
  * around it, straight from socket to socket in the same process and the same seconds, shows what the sockets alone cost.
  */
 
-import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { EmulatorCounters } from '../src/link/emulator/emulator.ts'
 import { startEmulatorProcess } from '../src/link/emulator/emulator-process.ts'
 import { CLEAN, type Impairment, type Profile } from '../src/link/profile/profile.ts'
+import { Child } from '../src/process/child.ts'
+import type { ProbeOrders } from './emulator-probe.ts'
 
 export interface ProbeOrder {
+  emulatorPort: number
   packetsPerSecond: number
   seconds: number
   payloadBytes: number
@@ -89,15 +90,12 @@ export async function benchEmulator(options: {
 
 async function measure(
   impairment: Impairment,
-  order: ProbeOrder,
+  order: Omit<ProbeOrder, 'emulatorPort'>,
 ): Promise<Pick<EmulatorBenchRow, 'probe' | 'counters' | 'perCpuSecond'>> {
-  const child = fork(fileURLToPath(new URL('./emulator-probe.ts', import.meta.url)), [JSON.stringify(order)], {
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  const child = new Child<ProbeOrders>(new URL('./emulator-probe.ts', import.meta.url), { name: 'the probe' })
   let link: Awaited<ReturnType<typeof startEmulatorProcess>> | undefined
   try {
-    const { port } = (await answer(child)) as { port: number }
+    const port = await child.ask('port')
     const profile: Profile = {
       name: 'bench',
       title: '',
@@ -109,25 +107,19 @@ async function measure(
     }
     link = await startEmulatorProcess({ profile, seed: '1', to: { host: '127.0.0.1', port } })
     const cpuBefore = cpuSeconds(link.pid)
-    child.send(link.address.port)
-    await sleep(WARM_UP_MS)
-    await link.forgetTiming()
-    const probe = (await answer(child)) as ProbeResult
+    const { port: emulatorPort } = link.address
+    const [probe] = await Promise.all([
+      child.ask('run', { ...order, emulatorPort }),
+      sleep(WARM_UP_MS).then(() => link?.forgetTiming()),
+    ])
     const cpuAfter = cpuSeconds(link.pid)
     const counters = await link.counters()
     const used = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore
     return { probe, counters, perCpuSecond: used === undefined ? undefined : counters.up[0].delivered / used }
   } finally {
-    child.kill()
+    await child.close()
     await link?.close()
   }
-}
-
-function answer(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', status => reject(new Error(`the probe ended early with status ${status}`)))
-  })
 }
 
 /** User and system time of a process; /proc/PID/stat counts in hundredths of a second. */

@@ -5,12 +5,9 @@
  */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
-import { MasqueClient } from '../src/client/client.ts'
-import { defaultClientConfig } from '../src/client/config.ts'
-import { defaultTemplate } from '../src/connect-ip/uri-template.ts'
-import { createLogger } from '../src/log/logger.ts'
 import { percentile } from '../src/stats/statistics.ts'
-import { type PeerOrder, startPeer } from './child.ts'
+import { newTestClient } from '../src/testbed/proxy-and-client.ts'
+import { newPeer, proxyOrder } from './child.ts'
 
 /** The first handshakes of a process measure V8's compiler: they are made, and reported as `cold`, but not counted. */
 const WARM_UP = 500
@@ -36,38 +33,15 @@ export async function benchHandshake(options: {
   runs: number
   onProgress?: (done: number) => unknown
 }): Promise<HandshakeBenchResult> {
-  const order: PeerOrder = {
-    kind: 'tunnel',
-    role: 'receiver',
-    certificates: options.certificates,
-    datagramLength: 1200,
-    maxUdpPayload: 1400,
-    datagramQueue: 512,
-    congestionControl: 'cubic',
-    encapsulation: 'datagram',
-    reportMs: 60_000,
-  }
   const quic: number[] = []
   const session: number[] = []
   let cold: HandshakeBenchResult['cold'] | undefined
-  const logger = createLogger({ level: 'error' })
-  let child: ReturnType<typeof startPeer> | undefined
+  const { certificates } = options
+  const proxy = newPeer(proxyOrder(certificates))
   try {
-    const port = await new Promise<number>((resolve, reject) => {
-      child = startPeer(order, message => {
-        if (message.type === 'listening') resolve(message.port)
-      })
-      child.once('exit', code => reject(new Error(`the proxy ended early with status ${code}`)))
-    })
+    const port = await proxy.ask('start', proxyOrder(certificates))
     for (let run = -WARM_UP; run < options.runs; run++) {
-      const client = new MasqueClient(
-        defaultClientConfig({
-          proxy: { template: defaultTemplate('localhost', port) },
-          tls: { ca: options.certificates.ca },
-          reconnect: { enabled: false },
-        }),
-        { logger },
-      )
+      const client = newTestClient(certificates, { host: '127.0.0.1', port })
       const info = await client.connect()
       cold ??= { quic: info.handshakeMs, session: info.sessionMs }
       if (run >= 0) {
@@ -78,8 +52,7 @@ export async function benchHandshake(options: {
       await client.close()
     }
   } finally {
-    child?.removeAllListeners('exit')
-    child?.kill()
+    await proxy.close()
   }
   return {
     runs: options.runs,

@@ -1,8 +1,29 @@
-/** Entry of a benchmark's child process: does what the order on the command line says. */
-import { runCeilingPeer } from './ceiling.ts'
-import type { PeerOrder } from './child.ts'
-import { runTunnelPeer } from './tunnel-peer.ts'
+/** A benchmark's child process: one end of what is measured, and its counters. */
+import { serveParent } from '../src/process/serve-parent.ts'
+import { startCeilingPeer } from './ceiling.ts'
+import type { Peer, PeerOrder } from './child.ts'
+import { startTunnelPeer } from './tunnel-peer.ts'
 
-const order = JSON.parse(process.argv[2]) as PeerOrder
-if (order.kind === 'ceiling') runCeilingPeer(order)
-else await runTunnelPeer(order)
+let peer: Peer | undefined
+
+const orders = {
+  /** The port on which the receiver listens. */
+  async start(order: PeerOrder): Promise<number> {
+    peer = await (order.kind === 'ceiling' ? startCeilingPeer(order) : startTunnelPeer(order))
+    return peer.port
+  },
+  counters() {
+    const cpu = process.cpuUsage()
+    return {
+      atMs: performance.now(),
+      ...(peer?.count() ?? { sent: 0, received: 0 }),
+      cpuUs: cpu.user + cpu.system,
+      rssBytes: process.memoryUsage.rss(),
+    }
+  },
+}
+export type PeerOrders = typeof orders
+/** Counters since the child began. */
+export type PeerReport = ReturnType<PeerOrders['counters']>
+
+serveParent(orders)

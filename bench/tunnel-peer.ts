@@ -1,58 +1,37 @@
 /** One end of the measured tunnel: the proxy with a host that counts, or the client with a host that sends. */
 
-import { MasqueClient } from '../src/client/client.ts'
-import { defaultClientConfig } from '../src/client/config.ts'
-import { defaultTemplate } from '../src/connect-ip/uri-template.ts'
 import { FlowSource } from '../src/hosts/userspace/flow.ts'
 import { IpAddress } from '../src/ip/address.ts'
-import { createLogger } from '../src/log/logger.ts'
-import { defaultServerConfig } from '../src/server/config.ts'
-import { MasqueServer } from '../src/server/server.ts'
-import { type PeerOrder, reportEvery } from './child.ts'
+import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
+import type { Peer, PeerOrder } from './child.ts'
 
 /** The host behind the proxy that the packets are for. */
 const SINK = IpAddress.parse('10.90.0.1')
 const FLOW_ID = 1
 
-export function runTunnelPeer(order: PeerOrder): Promise<void> {
-  return order.role === 'receiver' ? runProxy(order) : runClient(order)
+export function startTunnelPeer(order: PeerOrder): Promise<Peer> {
+  return order.role === 'receiver' ? startProxy(order) : startClient(order)
 }
 
-const quicOptions = (order: PeerOrder) => ({
-  congestionControl: order.congestionControl,
-  maxUdpPayload: order.maxUdpPayload,
-  datagramQueue: order.datagramQueue,
+const options = ({ congestionControl, maxUdpPayload, datagramQueue }: PeerOrder) => ({
+  quic: { congestionControl, maxUdpPayload, datagramQueue },
+  log: { level: 'error' as const },
 })
 
-async function runProxy(order: PeerOrder): Promise<void> {
-  const server = await MasqueServer.start(
-    defaultServerConfig({
-      tls: { certificate: order.certificates.server, key: order.certificates.serverKey },
-      hosts: [{ name: 'sink', ipv4: SINK }],
-      api: { enabled: false },
-      quic: quicOptions(order),
-    }),
-    { logger: createLogger({ level: 'error' }) },
-  )
+async function startProxy(order: PeerOrder): Promise<Peer> {
+  const hosts = [{ name: 'sink', ipv4: SINK }]
+  const server = await startTestProxy(order.certificates, { ...options(order), hosts })
   const sink = server.host('sink')?.flowSink(FLOW_ID)
-  process.send?.({ type: 'listening', port: server.address.port })
-  reportEvery(
-    order.reportMs,
-    () => ({ sent: 0, received: sink?.received ?? 0 }),
-    () => server.close(),
-  )
+  return { port: server.address.port, count: () => ({ sent: 0, received: sink?.received ?? 0 }) }
 }
 
-async function runClient(order: PeerOrder): Promise<void> {
-  const client = new MasqueClient(
-    defaultClientConfig({
-      proxy: { template: defaultTemplate('localhost', order.port as number) },
-      tls: { ca: order.certificates.ca },
-      tunnel: { encapsulation: order.encapsulation },
-      quic: quicOptions(order),
-      reconnect: { enabled: false },
-    }),
-    { logger: createLogger({ level: 'error' }) },
+async function startClient(order: PeerOrder): Promise<Peer> {
+  const port = order.port as number
+  const { encapsulation } = order
+  const client = newTestClient(
+    order.certificates,
+    { host: '127.0.0.1', port },
+    { ...options(order), tunnel: { encapsulation } },
   )
   const info = await client.connect()
   const source = new FlowSource({
@@ -61,19 +40,10 @@ async function runClient(order: PeerOrder): Promise<void> {
     flowId: FLOW_ID,
     packetLength: order.datagramLength,
   })
-  let running = true
   const pump = (): void => {
-    if (!running) return
     while (client.writable) client.sendPacket(source.next(performance.now() * 1000))
     setImmediate(pump)
   }
   pump()
-  reportEvery(
-    order.reportMs,
-    () => ({ sent: source.sent, received: 0 }),
-    () => {
-      running = false
-      client.close()
-    },
-  )
+  return { port, count: () => ({ sent: source.sent, received: 0 }) }
 }

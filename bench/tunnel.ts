@@ -6,14 +6,17 @@
  * something about this program; the absolute numbers say more about the machine.
  */
 
-import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
-import { type PeerOrder, type PeerReport, startPeer } from './child.ts'
+import { newPeer, type PeerOrder, proxyOrder } from './child.ts'
+import type { PeerReport } from './peer.ts'
 
 const PACKET_LENGTH = 1200
 /** Quarter stream id and context id, a byte each, go before the packet. */
 const DATAGRAM_LENGTH = PACKET_LENGTH + 2
+/** From the first packet on. */
 const WARM_UP_MS = 2_000
+const POLL_MS = 100
 
 export interface TunnelBenchOptions {
   certificates: TestCertificates
@@ -73,87 +76,50 @@ export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBe
   }
 }
 
-/** One measurement: starts both processes, lets them warm up, and compares two of their reports. */
+/** One measurement: starts both processes, lets them warm up, and compares their counters at its beginning and its end. */
 export async function measureFlow(kind: PeerOrder['kind'], options: TunnelBenchOptions): Promise<FlowResult> {
-  const base: Omit<PeerOrder, 'role'> = {
-    kind,
-    certificates: options.certificates,
-    datagramLength: kind === 'ceiling' ? DATAGRAM_LENGTH : PACKET_LENGTH,
-    maxUdpPayload: 1400,
-    datagramQueue: 512,
-    congestionControl: options.congestionControl,
-    encapsulation: options.encapsulation,
-    reportMs: 100,
-  }
-  const children: ChildProcess[] = []
+  const packetLength = kind === 'ceiling' ? DATAGRAM_LENGTH : PACKET_LENGTH
+  const { certificates, congestionControl, encapsulation } = options
+  const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation }
+  const receiver = newPeer({ kind, role: 'receiver' })
+  const sender = newPeer({ kind, role: 'sender' })
+  const counters = async () => ({ sender: await sender.ask('counters'), receiver: await receiver.ask('counters') })
   try {
-    const reports: Record<PeerOrder['role'], PeerReport[]> = { sender: [], receiver: [] }
-    await new Promise<void>((resolve, reject) => {
-      const begin = (role: PeerOrder['role'], port?: number): void => {
-        const child = startPeer({ ...base, role, port }, message => {
-          if (message.type === 'report') reports[role].push(message)
-          else begin('sender', message.port)
-          if (role === 'receiver' && enough(reports.receiver, options.seconds)) resolve()
-        })
-        child.once('exit', code => reject(new Error(`the ${kind} ${role} ended early with status ${code}`)))
-        children.push(child)
-      }
-      begin('receiver')
-    })
-    return compare(reports.sender, reports.receiver, kind === 'ceiling' ? DATAGRAM_LENGTH : PACKET_LENGTH)
+    const port = await receiver.ask('start', order)
+    await sender.ask('start', { ...order, role: 'sender', port })
+    while ((await counters()).receiver.received === 0) await sleep(POLL_MS)
+    await sleep(WARM_UP_MS)
+    const from = await counters()
+    await sleep(options.seconds * 1000)
+    return compare(from, await counters(), packetLength)
   } finally {
-    await Promise.all(children.map(stop))
+    await Promise.all([sender.close(), receiver.close()])
   }
 }
 
-/** From the first packet on: warm-up, then the measurement. */
-function enough(reports: PeerReport[], seconds: number): boolean {
-  const first = reports.find(report => report.received > 0)
-  const last = reports[reports.length - 1]
-  return first !== undefined && last.atMs - first.atMs >= WARM_UP_MS + seconds * 1000
-}
+type Counters = Record<PeerOrder['role'], PeerReport>
 
-function compare(sender: PeerReport[], receiver: PeerReport[], packetLength: number): FlowResult {
-  const started = (receiver.find(report => report.received > 0) as PeerReport).atMs
-  const from = receiver.find(report => report.atMs >= started + WARM_UP_MS) as PeerReport
-  const to = receiver[receiver.length - 1]
-  // Clocks of two processes: reports are matched by how long ago they came, which is good to one report interval.
-  const senderTo = sender[sender.length - 1]
-  const senderFrom = sender.reduce((best, report) =>
-    Math.abs(senderTo.atMs - report.atMs - (to.atMs - from.atMs)) <
-    Math.abs(senderTo.atMs - best.atMs - (to.atMs - from.atMs))
-      ? report
-      : best,
-  )
-  const seconds = (to.atMs - from.atMs) / 1000
-  const pps = (to.received - from.received) / seconds
-  const cpu = (a: PeerReport, b: PeerReport): number => (b.cpuUs - a.cpuUs) / 1000 / (b.atMs - a.atMs)
+function compare(from: Counters, to: Counters, packetLength: number): FlowResult {
+  const elapsedMs = (role: PeerOrder['role']): number => to[role].atMs - from[role].atMs
+  const pps = (to.receiver.received - from.receiver.received) / (elapsedMs('receiver') / 1000)
+  const cpu = (role: PeerOrder['role']): number => (to[role].cpuUs - from[role].cpuUs) / 1000 / elapsedMs(role)
+  const grown = (role: PeerOrder['role']): number => to[role].rssBytes - from[role].rssBytes
   return {
     pps,
     mbps: (pps * packetLength * 8) / 1e6,
     // All that was ever sent against all that ever arrived, less what may still wait in the queue.
-    loss: Math.max(0, 1 - (to.received + 512) / Math.max(1, senderTo.sent)),
-    cpu: { sender: cpu(senderFrom, senderTo), receiver: cpu(from, to) },
+    loss: Math.max(0, 1 - (to.receiver.received + 512) / Math.max(1, to.sender.sent)),
+    cpu: { sender: cpu('sender'), receiver: cpu('receiver') },
     rssMb: {
-      sender: senderTo.rssBytes / 1e6,
-      receiver: to.rssBytes / 1e6,
-      growth: (senderTo.rssBytes - senderFrom.rssBytes + to.rssBytes - from.rssBytes) / 1e6,
+      sender: to.sender.rssBytes / 1e6,
+      receiver: to.receiver.rssBytes / 1e6,
+      growth: (grown('sender') + grown('receiver')) / 1e6,
     },
   }
 }
 
 function perCpuSecond(result: FlowResult): number {
   return result.pps / (result.cpu.sender + result.cpu.receiver)
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.removeAllListeners('exit')
-  const ended = new Promise(resolve => child.once('exit', resolve))
-  if (child.connected) child.send('stop')
-  const timer = setTimeout(() => child.kill('SIGKILL'), 3_000)
-  await ended
-  clearTimeout(timer)
 }
 
 function median(values: number[]): number {
