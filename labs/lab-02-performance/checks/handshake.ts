@@ -1,6 +1,7 @@
 /** Task 1: round trips until there is a tunnel. The student predicts, the link delays, and both are looked at side by side. */
 import type { LinkEmulator } from '../../../src/link/emulator/emulator.ts'
 import { fail, resultOf } from '../../kit/check/calls.ts'
+import { format } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
@@ -28,10 +29,75 @@ const PATIENCE_MS = 10_000
 
 type Phase = 'handshake' | 'session' | 'first answer'
 const PHASES: readonly Phase[] = ['handshake', 'session', 'first answer']
+type Times = Record<Phase, number>
+
+/** One link, and what the student predicts for it. */
+interface Line {
+  rttMs: number
+  retry: boolean
+  predicted: Times
+}
+
+const named = ({ rttMs, retry }: Pick<Line, 'rttMs' | 'retry'>): string => `${rttMs} ms${retry ? ', Retry' : ''}`
+
+// Cases ----------------------------------------------------------------------------------------------------------------
+
+/** The first of them decides; the last is too near to the time that computing takes for a verdict, but worth a look. */
+const roundTripTimes = (random: Seeded): number[] => [JUDGED_RTT_MS, random.int(24, 30) * 10, random.int(2, 6) * 10]
+const LEAST_JUDGED_MS = 100
+
+const PACKETS_ARE_SHARED =
+  'QUIC has no handshake of the transport before that of TLS: both are in the same packets. And the client is done when it has the answer of the server; it need not hear that its Finished has arrived.'
+
+/** What somebody thinks who predicts so many round trips, without and with a Retry. */
+const WRONG_TRIPS: Record<Phase, Record<'plain' | 'retry', Readonly<Record<number, string>>>> = {
+  handshake: {
+    plain: {
+      0: 'Only a connection that has been there before can send before the first answer (0-RTT).',
+      2: PACKETS_ARE_SHARED,
+    },
+    retry: {
+      1: 'A Retry is one more exchange: the client has to begin again, with the token.',
+      3: PACKETS_ARE_SHARED,
+    },
+  },
+  session: both({
+    1: "The client has to wait twice: for the server's SETTINGS, which come only after its Finished has arrived there, and then for the answer to the request. The ADDRESS_REQUEST goes along with the request.",
+    3: 'The ADDRESS_REQUEST goes along with the request, and its answer with the response: that costs no round trip of its own.',
+  }),
+  'first answer': {
+    plain: { 3: 'After handshake and session, a ping needs a round trip like any other.' },
+    retry: { 4: 'After handshake and session, a ping needs a round trip like any other, also after a Retry.' },
+  },
+}
+
+function both<T>(one: T): { plain: T; retry: T } {
+  return { plain: one, retry: one }
+}
+
+function misconception(phase: Phase, retry: boolean, trips: number): string | undefined {
+  if (Math.abs((trips % 1) - 0.5) < 0.05)
+    return 'Who waits for an answer waits for a whole round trip: times at the client are whole multiples of it.'
+  return WRONG_TRIPS[phase][retry ? 'retry' : 'plain'][Math.round(trips)]
+}
+
+// Reference ------------------------------------------------------------------------------------------------------------
+
+const reference = (rttMs: number, retry: boolean): Times => ({
+  handshake: (retry ? 2 : 1) * rttMs,
+  session: 2 * rttMs,
+  'first answer': (retry ? 5 : 4) * rttMs,
+})
+
+/** Whether the measurement can agree with what is predicted for this link. */
+const isRight = ({ predicted, rttMs, retry }: Line): boolean =>
+  PHASES.every(phase => near(reference(rttMs, retry)[phase], predicted[phase], rttMs))
+
+// Judgement ------------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'handshake')
-  const rtts = [JUDGED_RTT_MS, random.int(24, 30) * 10, random.int(2, 6) * 10]
+  const rtts = roundTripTimes(random)
   const predictions = await predict(context, rtts)
   const servers = await context.do(
     'start two proxies, one of which asks every client to prove its address',
@@ -42,38 +108,40 @@ export async function check(context: CheckContext): Promise<Feedback> {
   )
   const charts = new Map<string, ChartRow[]>()
   let done = 0
-  for (const retry of [false, true]) {
+  const links = await Promise.all(
+    [servers.plain, servers.careful].map(server =>
+      startLink(context, { to: server.address, seed: context.seed, link: { rttMs: rtts[0] } }),
+    ),
+  )
+  const lines = [false, true].flatMap(retry =>
+    rtts.map((rttMs): Line => ({ rttMs, retry, predicted: predictions.get(key(rttMs, retry))! })),
+  )
+  // What is decided by one measurement is measured first, once.
+  lines.sort((a, b) => Number(isRight(a)) - Number(isRight(b)))
+  for (const line of lines) {
+    const { rttMs, retry, predicted } = line
+    const judged = rttMs >= LEAST_JUDGED_MS
     const server = retry ? servers.careful : servers.plain
-    const link = await startLink(context, { to: server.address, seed: context.seed, link: { rttMs: rtts[0] } })
-    for (const [index, rttMs] of rtts.entries()) {
-      // Too near to the time that computing takes for a verdict, but worth a look.
-      const judged = rttMs >= 100
-      await context.do(`connect at a round-trip time of ${rttMs} ms${retry ? ', with a Retry' : ''}`, async () => {
-        link.setProfile(linkProfile({ rttMs }))
-        const predicted = predictions.get(key(rttMs, retry))!
-        const measured = await measure(context, { server, link, rttMs, predicted, judged })
-        for (const phase of PHASES) {
-          const title = `Until the ${phase}${phase === 'first answer' ? '' : ' is complete'}`
-          const rows = charts.get(title) ?? []
-          charts.set(title, rows)
-          const good = judged ? near(measured[phase], predicted[phase], rttMs) : undefined
-          rows.push({
-            label: `RTT ${rttMs} ms${retry ? ', Retry' : ''}`,
-            predicted: predicted[phase],
-            measured: measured[phase],
-            ...(good === undefined ? {} : { good }),
-          })
-          showChart(context, { title, unit: 'ms', rows: [...rows] })
-        }
-        if (judged)
-          for (const phase of PHASES) expectNear(context, phase, rttMs, retry, predicted[phase], measured[phase])
+    const link = links[Number(retry)]
+    const measured = await context.do(`connect at a round-trip time of ${named(line)}`, async () => {
+      link.setProfile(linkProfile({ rttMs }))
+      return await measure(context, line, server, link)
+    })
+    for (const phase of PHASES) {
+      const title = `Until the ${phase}${phase === 'first answer' ? '' : ' is complete'}`
+      const rows = charts.get(title) ?? []
+      charts.set(title, rows)
+      const good = judged ? near(measured[phase], predicted[phase], rttMs) : undefined
+      rows.push({
+        label: `RTT ${named(line)}`,
+        predicted: predicted[phase],
+        measured: measured[phase],
+        ...(good === undefined ? {} : { good }),
       })
-      context.progress(
-        ++done,
-        2 * rtts.length,
-        `links measured${index === rtts.length - 1 ? '' : ', each with several clients'}`,
-      )
+      showChart(context, { title, unit: 'ms', rows: [...rows] })
     }
+    if (judged) for (const phase of PHASES) expectNear(context, phase, line, measured[phase])
+    context.progress(++done, lines.length, 'links measured, each with several clients')
   }
   expectWholeRoundTrips(context, predictions)
   return {
@@ -85,20 +153,30 @@ export async function check(context: CheckContext): Promise<Feedback> {
   }
 }
 
-type Times = Record<Phase, number>
-
 const key = (rttMs: number, retry: boolean): string => `${rttMs} ${retry}`
 
 async function predict(context: CheckContext, rtts: readonly number[]): Promise<Map<string, Times>> {
   const cases = [...rtts, 1000].flatMap(rttMs => [false, true].map(retry => ({ rttMs, retry })))
   const ask = async (name: string, args: (one: { rttMs: number; retry: boolean }) => unknown[]) => {
-    const outcomes = await context.do(`ask ${name} for a prediction`, () =>
-      context.student.batch<number>(FILE, name, cases.map(args)),
-    )
-    return outcomes.map((outcome, index) => {
-      const value = resultOf(outcome, `${name}(${args(cases[index]).join(', ')}) to return a time in ms`, READ)
-      if (typeof value === 'number' && Number.isFinite(value)) return value
-      return fail({ expected: `${name}() to return a time in ms`, found: String(value), read: READ })
+    return await context.do(`ask ${name} for a prediction`, async () => {
+      const outcomes = await context.student.batch<number>(FILE, name, cases.map(args))
+      return outcomes.map((outcome, index) => {
+        const expected = `${name}(${args(cases[index]).join(', ')}) to return a time in ms`
+        const value: unknown = resultOf(outcome, expected, READ)
+        if (typeof value === 'number' && Number.isFinite(value)) return value
+        const promise = String(value).includes('[object Promise]')
+        return fail({
+          expected,
+          found: format(value),
+          ...(promise
+            ? {
+                misconception:
+                  'An async function returns a promise, which is no number yet: add with `await`, or without `async`.',
+              }
+            : {}),
+          read: READ,
+        })
+      })
     })
   }
   const handshake = await ask('handshakeMs', ({ rttMs, retry }) => [rttMs, retry])
@@ -112,16 +190,12 @@ async function predict(context: CheckContext, rtts: readonly number[]): Promise<
   )
 }
 
-interface Measurement {
-  server: LabServer
-  link: LinkEmulator
-  rttMs: number
-  predicted: Times
-  judged: boolean
-}
-
-/** The best of some runs: more of them while one is further above the prediction than a round trip can explain. */
-async function measure(context: CheckContext, { server, link, rttMs, predicted, judged }: Measurement): Promise<Times> {
+/**
+ * The best of some runs: more of them while one is further above the prediction than a round trip can explain. A prediction that is
+ * wrong in any case needs one.
+ */
+async function measure(context: CheckContext, line: Line, server: LabServer, link: LinkEmulator): Promise<Times> {
+  const { rttMs, predicted } = line
   const best = { handshake: Infinity, session: Infinity, ping: Infinity }
   for (let run = 1; ; run++) {
     const client = await server.connect({}, link.address)
@@ -132,11 +206,9 @@ async function measure(context: CheckContext, { server, link, rttMs, predicted, 
     best.ping = Math.min(best.ping, ping.rttMs)
     const { handshake, session } = best
     const times: Times = { handshake, session, 'first answer': handshake + session + best.ping }
-    if (run < RUNS) continue
     const late = PHASES.some(phase => times[phase] > predicted[phase] + TOLERANCE * rttMs)
-    // What is below the prediction already will not come nearer to it.
-    const early = PHASES.some(phase => times[phase] < predicted[phase] - TOLERANCE * rttMs)
-    if (run === MOST_RUNS || !judged || early || !late) return times
+    const enough = run === MOST_RUNS || (run >= RUNS && (!late || rttMs < LEAST_JUDGED_MS))
+    if (enough || !isRight(line)) return times
     context.signal.throwIfAborted()
   }
 }
@@ -145,76 +217,34 @@ function near(measured: number, predicted: number, rttMs: number): boolean {
   return Math.abs(measured - predicted) <= TOLERANCE * rttMs
 }
 
-function expectNear(
-  context: CheckContext,
-  phase: Phase,
-  rttMs: number,
-  retry: boolean,
-  predicted: number,
-  measured: number,
-): void {
-  const trips = Math.round(measured / rttMs)
-  const guess = predicted / rttMs
-  context.expect(
-    `your prediction of the ${phase} at ${rttMs} ms${retry ? ', with a Retry' : ''}`,
-    near(measured, predicted, rttMs),
-    () => ({
-      expected: `what was measured: ${measured.toFixed(0)} ms at a round-trip time of ${rttMs} ms${retry ? ', with a Retry' : ''}, about ${trips} round trips`,
-      found: `your prediction ${predicted.toFixed(0)} ms, ${Number(guess.toFixed(2))} round trips`,
-      ...explain(phase, retry, guess, trips),
-      read: READ,
-    }),
-  )
+function expectNear(context: CheckContext, phase: Phase, line: Line, measured: number): void {
+  const { rttMs, retry, predicted } = line
+  const guess = predicted[phase] / rttMs
+  const why = misconception(phase, retry, guess)
+  context.expect(`your prediction of the ${phase} at ${named(line)}`, near(measured, predicted[phase], rttMs), {
+    expected: `what was measured: ${measured.toFixed(0)} ms at a round-trip time of ${named(line)}, about ${roundTrips(Math.round(measured / rttMs))}`,
+    found: `your prediction ${predicted[phase].toFixed(0)} ms, ${roundTrips(Number(guess.toFixed(2)))}`,
+    ...(why === undefined ? {} : { misconception: why }),
+    read: READ,
+  })
 }
 
-function explain(phase: Phase, retry: boolean, guess: number, trips: number): { misconception?: string } {
-  if (Math.abs(guess - Math.round(guess)) > 0.05) {
-    return {
-      misconception:
-        'Who waits for an answer waits for a whole round trip: times at the client are whole multiples of it.',
-    }
-  }
-  if (phase === 'handshake') {
-    if (retry && guess < trips)
-      return { misconception: 'A Retry is one more exchange: the client has to begin again, with the token.' }
-    if (guess < 1)
-      return { misconception: 'Only a connection that has been there before can send before the first answer (0-RTT).' }
-    return {
-      misconception:
-        'QUIC has no handshake of the transport before that of TLS: both are in the same packets. And the client is done when it has the answer of the server; it need not hear that its Finished has arrived.',
-    }
-  }
-  if (phase === 'session') {
-    return {
-      misconception:
-        guess < trips
-          ? "The client has to wait twice: for the server's SETTINGS, which come only after its Finished has arrived there, and then for the answer to the request. The ADDRESS_REQUEST goes along with the request."
-          : 'The ADDRESS_REQUEST goes along with the request, and its answer with the response: that costs no round trip of its own.',
-    }
-  }
-  return {
-    misconception:
-      'The first answer comes after handshake and session, and then a ping needs a round trip like any other.',
-  }
+function roundTrips(count: number): string {
+  return `${count} round ${count === 1 ? 'trip' : 'trips'}`
 }
 
 /** Also where computing would hide it: a prediction of round trips is proportional to the round-trip time. */
 function expectWholeRoundTrips(context: CheckContext, predictions: ReadonlyMap<string, Times>): void {
   for (const [name, times] of predictions) {
-    const rttMs = Number.parseFloat(name)
-    const retry = name.endsWith('true')
-    const exact = { handshake: retry ? 2 : 1, session: 2, 'first answer': retry ? 5 : 4 }
-    const wrong = PHASES.find(phase => Math.abs(times[phase] - exact[phase] * rttMs) > 1e-6)
-    context.expect(
-      `a formula that holds at ${rttMs} ms as well${retry ? ', with a Retry' : ''}`,
-      wrong === undefined,
-      () => ({
-        expected: `round trips and nothing else: ${exact[wrong!] * rttMs} ms until the ${wrong} at a round-trip time of ${rttMs} ms`,
-        found: `${times[wrong!]} ms`,
-        misconception:
-          'What computing takes does not grow with the distance, and is another on every machine: a formula of round trips leaves it out. And it holds for every round-trip time.',
-        read: READ,
-      }),
-    )
+    const line = { rttMs: Number.parseFloat(name), retry: name.endsWith('true') }
+    const exact = reference(line.rttMs, line.retry)
+    const wrong = PHASES.find(phase => Math.abs(times[phase] - exact[phase]) > 1e-6)
+    context.expect(`a formula that holds at ${named(line)} as well`, wrong === undefined, () => ({
+      expected: `round trips and nothing else: ${exact[wrong!]} ms until the ${wrong} at a round-trip time of ${named(line)}`,
+      found: `${times[wrong!]} ms`,
+      misconception:
+        'What computing takes does not grow with the distance, and is another on every machine: a formula of round trips leaves it out. And it holds for every round-trip time.',
+      read: READ,
+    }))
   }
 }
