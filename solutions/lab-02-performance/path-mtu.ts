@@ -33,19 +33,27 @@ export class PathMtuSearch {
   readonly #options: SearchOptions
   /** The largest size that is known to pass. */
   #confirmed: number
-  /** The largest size that may still pass. */
-  #ceiling: number
+  /** Sizes whose probes brought no answer. One that is acknowledged after all is not among them any more. */
+  #givenUp: number[] = []
+  /** Nothing above it passes, a router says. */
+  #limit = Infinity
+  /** Sizes that were sent since the search began. An answer to any other is about the path before a black hole. */
+  readonly #tried = new Set<number>()
   /** The size that is being tried, how often it was sent, and when last. */
   #probe: { size: number; sent: number; sentAtMs: number } | undefined
 
   constructor(options: SearchOptions) {
     this.#options = options
     this.#confirmed = options.base
-    this.#ceiling = options.max
   }
 
   get confirmed(): number {
     return this.#confirmed
+  }
+
+  /** The largest size that may still pass. */
+  get #ceiling(): number {
+    return Math.min(this.#options.max, this.#limit, ...this.#givenUp.map(size => size - 1))
   }
 
   next(nowMs: number): SearchAction {
@@ -55,7 +63,7 @@ export class PathMtuSearch {
       const untilMs = probe.sentAtMs + probeTimeoutMs
       if (nowMs < untilMs) return { type: 'wait', untilMs }
       if (probe.sent < maxProbes) return this.#send(probe.size, probe.sent + 1, nowMs)
-      this.#ceiling = Math.min(this.#ceiling, probe.size - 1)
+      this.#givenUp.push(probe.size)
       this.#probe = undefined
     }
     if (this.#ceiling - this.#confirmed < granularity) return { type: 'done' }
@@ -63,26 +71,31 @@ export class PathMtuSearch {
   }
 
   acknowledged(size: number): void {
-    // Also when it comes late: whatever arrived is small enough.
+    if (!this.#tried.has(size)) return
+    // Also when it comes late: whatever arrived is small enough, and what was concluded from its silence is wrong.
     this.#confirmed = Math.max(this.#confirmed, size)
-    this.#ceiling = Math.max(this.#ceiling, this.#confirmed)
+    this.#givenUp = this.#givenUp.filter(other => other > this.#confirmed)
+    if (this.#limit < this.#confirmed) this.#limit = Infinity
     if (this.#probe !== undefined && this.#probe.size <= this.#confirmed) this.#probe = undefined
   }
 
   packetTooBig(largest: number): void {
     // Anybody may have sent it: believed only where it can be true, and then only as a reason not to try more.
     if (this.#probe === undefined || largest < this.#confirmed || largest >= this.#probe.size) return
-    this.#ceiling = Math.min(this.#ceiling, largest)
+    this.#limit = largest
     this.#probe = undefined
   }
 
   blackHole(): void {
     this.#confirmed = this.#options.base
-    this.#ceiling = this.#options.max
+    this.#givenUp = []
+    this.#limit = Infinity
+    this.#tried.clear()
     this.#probe = undefined
   }
 
   #send(size: number, sent: number, nowMs: number): SearchAction {
+    this.#tried.add(size)
     this.#probe = { size, sent, sentAtMs: nowMs }
     return { type: 'probe', size }
   }

@@ -145,8 +145,8 @@ interface Path {
   tooBig?: (size: number, confirmed: number) => number | undefined
   /** At the end of the search, the path is another one. */
   laterSize?: number
-  /** Where a size may have been given up wrongly through no fault of the machine's: the end is not judged. */
-  anyEnd?: boolean
+  /** After that change, an answer comes to the largest probe before it. */
+  lateAnswer?: boolean
 }
 
 interface Probe {
@@ -197,9 +197,19 @@ async function expectSearches(context: CheckContext, random: Seeded): Promise<vo
   )
   await search(
     'an answer that comes when its size has been given up already',
-    { size: 1460, rttMs: 60, fate: probe => (probe === 0 ? { lateMs: 340 } : 'arrives'), anyEnd: true },
+    { size: 1460, rttMs: 60, fate: probe => (probe === 0 ? { lateMs: 340 } : 'arrives') },
     { maxProbes: 1 },
-    'An answer that comes late is an answer: whatever arrived is small enough, whichever probe is on its way now.',
+    LATE,
+  )
+  await search(
+    'a path on which every answer comes after its size was given up',
+    {
+      size: 1472,
+      rttMs: 60,
+      fate: () => ({ lateMs: 1000 }),
+    },
+    {},
+    LATE,
   )
   const router = size()
   await search('routers that say what passes', { size: router, rttMs: 40, tooBig: () => router })
@@ -225,6 +235,12 @@ async function expectSearches(context: CheckContext, random: Seeded): Promise<vo
     {},
     'After a black hole nothing of what was known is true any more: back to base at once, and all is to be searched again.',
   )
+  await search(
+    'a path that becomes narrower while answers are on their way',
+    { size: 1460, rttMs: 40, laterSize: 1210, lateAnswer: true },
+    {},
+    'An answer to a size that was not sent since the black hole is about the old path.',
+  )
 }
 
 /** Events of the path, in virtual time, against the student's machine. */
@@ -247,6 +263,8 @@ class Simulation {
   /** The probe that is on its way: neither acknowledged, nor too old, nor disproved by a router. */
   #outstanding: number | undefined
   #outstandingUntilMs = -1
+  /** Sizes that were acknowledged when another one was on its way. */
+  readonly #belated = new Set<number>()
   /** A message Packet Too Big came that cannot be true. */
   #misled = false
   /** What a router has said that could be true: nothing above it needs to be tried. */
@@ -272,10 +290,14 @@ class Simulation {
       await this.#untilDone()
       if (laterSize === undefined) return
       this.#size = laterSize
-      this.#events.length = 0
+      const before = this.#acknowledged
       await this.#tell('blackHole', [])
       this.#acknowledged = base
       await this.#expectConfirmed('after a black hole')
+      if (this.#path.lateAnswer) {
+        await this.#tell('acknowledged', [before])
+        await this.#expectConfirmed(`after an answer to the ${before} bytes that were sent before the black hole`)
+      }
       this.#probes.length = 0
       this.#outstanding = undefined
       this.#limit = Infinity
@@ -288,7 +310,12 @@ class Simulation {
   async #untilDone(): Promise<void> {
     for (let step = 0; step < MOST_STEPS; step++) {
       const action = await this.#next()
-      if (action?.type === 'done') return await this.#judge()
+      if (action?.type === 'done' && this.#events.length === 0) return await this.#judge()
+      // Answers are still on their way: one of them may open the search again.
+      if (action?.type === 'done') {
+        await this.#pass(Infinity)
+        continue
+      }
       if (action?.type === 'probe' && Number.isInteger(action.size)) {
         this.#send(action.size as number)
         // A probe was sent: what next? It has to be a wait, for this probe.
@@ -356,7 +383,8 @@ class Simulation {
       )
     }
     const sizes = new Set(this.#probes.map(probe => probe.size)).size
-    const enough = Math.ceil(Math.log2((max - base) / granularity + 1)) + 3
+    // A size that was given up and arrives after all was settled twice.
+    const enough = Math.ceil(Math.log2((max - base) / granularity + 1)) + 3 + this.#belated.size
     if (sizes > enough) {
       this.#wrong(
         `a search that settles ${max - base} bytes with at most ${enough} different sizes`,
@@ -390,7 +418,9 @@ class Simulation {
     this.#nowMs = Math.max(this.#nowMs, event.atMs)
     await this.#tell(event.method, [event.size])
     if (event.method === 'acknowledged') {
+      if (event.size > this.#acknowledged && this.#outstanding !== event.size) this.#belated.add(event.size)
       this.#acknowledged = Math.max(this.#acknowledged, event.size)
+      if (this.#limit < this.#acknowledged) this.#limit = Infinity
       if ((this.#outstanding ?? Infinity) <= event.size) this.#outstanding = undefined
     } else if (this.#believable(event.size)) {
       this.#limit = event.size
@@ -439,7 +469,6 @@ class Simulation {
     await this.#expectConfirmed('at the end')
     const { granularity } = this.#options
     const found = this.#acknowledged
-    if (this.#path.anyEnd) return
     if (this.#size - found < granularity) return
     this.#wrong(
       `a path that carries ${this.#size} bytes to be found to within ${granularity} bytes`,
@@ -475,4 +504,6 @@ class Simulation {
   }
 }
 
+const LATE =
+  'An answer that comes late is an answer: whatever arrived is small enough, whichever probe is on its way now, and nothing is left of what was concluded from its silence.'
 const ONE_AT_A_TIME = 'There is never more than one probe on its way: else nobody knows which one a loss was about.'

@@ -12,9 +12,9 @@ export default mutants('path-mtu.ts', {
     says: 'only that is known to pass',
     edits: [
       [
-        'this.#ceiling = Math.min(this.#ceiling, largest)',
-        `this.#ceiling = Math.min(this.#ceiling, largest)
-        this.#confirmed = this.#ceiling`,
+        'this.#limit = largest',
+        `this.#limit = largest
+        this.#confirmed = largest`,
       ],
     ],
   },
@@ -23,7 +23,7 @@ export default mutants('path-mtu.ts', {
     says: 'saves the probes above it',
     edits: [
       [
-        `this.#ceiling = Math.min(this.#ceiling, largest)
+        `this.#limit = largest
         this.#probe = undefined`,
         '',
       ],
@@ -40,10 +40,23 @@ export default mutants('path-mtu.ts', {
       ],
     ],
   },
+  'late-answers-leave-the-ceiling': {
+    misconception: 'a late answer raises what is confirmed, and what its silence had ruled out stays ruled out',
+    says: 'nothing is left of what was concluded from its silence',
+    edits: [
+      ['...this.#givenUp.map(size => size - 1)', '...this.#givenUp.map(size => Math.max(size - 1, this.#confirmed))'],
+      ['this.#givenUp = this.#givenUp.filter(other => other > this.#confirmed)', ''],
+    ],
+  },
   'never-gives-up': {
     misconception: 'a size is tried for ever',
     says: 'has to be given up',
     edits: [['probe.sent < maxProbes', 'probe.sent > 0']],
+  },
+  'old-answers-count': {
+    misconception: 'an answer that was on its way when the path changed counts for the new path',
+    says: 'about the old path',
+    edits: [['this.#tried.clear()', '']],
   },
   'one-loss-is-enough': {
     misconception: 'a size is given up after one lost probe',
@@ -61,8 +74,9 @@ export default mutants('path-mtu.ts', {
     edits: [
       [
         `this.#confirmed = this.#options.base
-        this.#ceiling = this.#options.max`,
-        'this.#ceiling = this.#confirmed - 1',
+        this.#givenUp = []
+        this.#limit = Infinity`,
+        'this.#limit = this.#confirmed - 1',
       ],
     ],
   },

@@ -73,7 +73,11 @@ export class PathMtuSearch {
     throw new Error('TODO: next')
   }
 
-  /** A probe of this size has arrived at the other end. It need not be the last one that was sent. */
+  /**
+   * A probe of this size has arrived at the other end. It need not be the last one that was sent, and its size may have been given up
+   * meanwhile: then nothing is left of what was concluded from its silence. A size that was not sent since the last black hole is an
+   * answer about the old path: it counts for nothing.
+   */
   acknowledged(size: number): void {
     throw new Error('TODO: acknowledged')
   }
