@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Connection, quiche, type SendInfo } from '@matrixai/quic/native/index.js'
-import { bindUdp, connectUdp } from '../src/net/udp.ts'
+import { bindUdp, connectUdp, LOOPBACK } from '../src/net/udp.ts'
 import type { Peer, PeerOrder } from './child.ts'
 
 export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
@@ -30,7 +30,7 @@ export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
   config.enableDgram(true, order.datagramQueue, order.datagramQueue)
 
   // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
-  const socket = await bindUdp({ host: '127.0.0.1', port: 0 })
+  const socket = await bindUdp(LOOPBACK)
   const local = { host: '127.0.0.1', port: socket.address().port }
   let connection: Connection | undefined
   let out = new Uint8Array(order.maxUdpPayload)

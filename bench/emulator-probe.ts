@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:dgram'
 import { DelayHistogram } from '../src/hosts/userspace/delay-histogram.ts'
-import { bindUdp } from '../src/net/udp.ts'
+import { bindUdp, LOOPBACK } from '../src/net/udp.ts'
 import { serveParent } from '../src/process/serve-parent.ts'
 import type { Percentiles, ProbeOrder, ProbeResult } from './emulator.ts'
 
@@ -16,7 +16,7 @@ const MOST_FOR_SLEEPING = 50_000
 const never = new Int32Array(new SharedArrayBuffer(4))
 
 const port = (socket: Socket): number => socket.address().port
-const open = (): Promise<Socket> => bindUdp({ host: '127.0.0.1', port: 0 })
+const open = (): Promise<Socket> => bindUdp(LOOPBACK)
 const [receiver, direct, sender] = await Promise.all([open(), open(), open()])
 
 const orders = {

@@ -1,44 +1,29 @@
 /** Between a client and a server: passes every UDP datagram on, and writes down how long its payload was. */
-import { createSocket, type Socket } from 'node:dgram'
 import type { SocketAddress } from '../../src/quic/quic.ts'
+import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 export class Recorder {
-  readonly #inside: Socket
-  readonly #outside: Socket
-  #client: SocketAddress | undefined
+  readonly address: SocketAddress
   /** UDP payloads from the client since the last `take`, in bytes. */
   #fromClient: number[] = []
   #wake: () => void = () => {}
 
   static async start(scope: Pick<CheckContext, 'defer'>, server: SocketAddress): Promise<Recorder> {
-    const recorder = new Recorder(server)
-    for (const socket of [recorder.#inside, recorder.#outside]) {
-      await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+    const relay = await UdpRelay.open(server)
+    scope.defer(() => relay.close())
+    return new Recorder(relay)
+  }
+
+  private constructor(relay: UdpRelay) {
+    this.address = relay.address
+    relay.passes = ({ length }, from) => {
+      if (from === 'client') {
+        this.#fromClient.push(length)
+        this.#wake()
+      }
+      return true
     }
-    scope.defer(() => {
-      recorder.#inside.close()
-      recorder.#outside.close()
-    })
-    return recorder
-  }
-
-  private constructor(server: SocketAddress) {
-    this.#inside = createSocket('udp4')
-    this.#outside = createSocket('udp4')
-    this.#inside.on('message', (payload, from) => {
-      this.#client = { host: from.address, port: from.port }
-      this.#fromClient.push(payload.length)
-      this.#outside.send(payload, server.port, server.host)
-      this.#wake()
-    })
-    this.#outside.on('message', payload => {
-      if (this.#client !== undefined) this.#inside.send(payload, this.#client.port, this.#client.host)
-    })
-  }
-
-  get address(): SocketAddress {
-    return { host: '127.0.0.1', port: this.#inside.address().port }
   }
 
   /** The first payload from the client of at least so many bytes, after `send` was called. */

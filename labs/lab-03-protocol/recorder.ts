@@ -6,7 +6,6 @@
  *
  * The file has addresses that are kept for documentation, and the port by which Wireshark knows QUIC.
  */
-import { createSocket, type Socket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeSettings } from '../../src/http3/settings.ts'
@@ -15,6 +14,7 @@ import { icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { encodeIpv4 } from '../../src/ip/ipv4.ts'
 import { IpProtocol } from '../../src/ip/protocol.ts'
 import { encodeUdp } from '../../src/ip/udp.ts'
+import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { Seeded } from '../kit/check/seeded.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 import { encodeAddresses } from './checks/addresses.ts'
@@ -79,11 +79,12 @@ export async function record(
   const plan = planFor(name)
   const { random } = plan
   const network = await startNetwork(context, random)
-  const relay = await Relay.start(network)
+  const relay = await UdpRelay.open(network)
+  const packets = new Packets(relay)
   context.defer(() => relay.close())
   const keyLogFile = join(await context.scratch(), `session-${performance.now()}.keys`)
   const wire = await Wire.connect(
-    { host: '127.0.0.1', port: relay.port, certificates: network.certificates },
+    { ...relay.address, certificates: network.certificates },
     { keyLog: keyLogFile, signal: context.signal },
   )
   context.defer(() => wire.close(0x100))
@@ -132,7 +133,7 @@ export async function record(
   }
   session.close(plan.errorCode)
   await wire.closed()
-  await relay.settled()
+  await packets.settled()
 
   const keyLog = readFileSync(keyLogFile, 'utf8')
   return {
@@ -147,7 +148,7 @@ export async function record(
       datagramsReceived: session.datagramsReceived,
       errorCode: plan.errorCode,
     },
-    pcapng: encodePcapng(relay.packets, keyLog),
+    pcapng: encodePcapng(packets.all, keyLog),
     keyLog,
     text: session.text(name),
   }
@@ -228,35 +229,16 @@ class RecordedSession {
   }
 }
 
-/** Passes UDP packets on, and keeps a copy of each with the time. */
-class Relay {
-  readonly packets: CapturedPacket[] = []
-  readonly #inside: Socket
-  readonly #outside: Socket
-  #client: { address: string; port: number } | undefined
+/** Keeps a copy, with the time, of every UDP packet that a relay passes on. */
+class Packets {
+  readonly all: CapturedPacket[] = []
   #lastAt = 0
 
-  private constructor(inside: Socket, outside: Socket, server: { host: string; port: number }) {
-    this.#inside = inside
-    this.#outside = outside
-    inside.on('message', (payload, from) => {
-      this.#client = from
-      this.#keep(CLIENT, PROXY, payload)
-      outside.send(payload, server.port, server.host)
-    })
-    outside.on('message', payload => {
-      this.#keep(PROXY, CLIENT, payload)
-      if (this.#client) inside.send(payload, this.#client.port, this.#client.address)
-    })
-  }
-
-  static async start(server: { host: string; port: number }): Promise<Relay> {
-    const [inside, outside] = await Promise.all([bound(), bound()])
-    return new Relay(inside, outside, server)
-  }
-
-  get port(): number {
-    return this.#inside.address().port
+  constructor(relay: UdpRelay) {
+    relay.passes = (payload, from) => {
+      this.#keep(from === 'client' ? CLIENT : PROXY, from === 'client' ? PROXY : CLIENT, payload)
+      return true
+    }
   }
 
   /** Resolves when no packet has passed for a moment: the last one has been kept then. */
@@ -265,27 +247,13 @@ class Relay {
     while (performance.now() - this.#lastAt < 20)
   }
 
-  close(): void {
-    this.#inside.close()
-    this.#outside.close()
-  }
-
   #keep(from: typeof CLIENT | typeof PROXY, to: typeof CLIENT | typeof PROXY, payload: Uint8Array): void {
     this.#lastAt = performance.now()
     const [source, destination] = [IpAddress.parse(from.host), IpAddress.parse(to.host)]
     const udp = encodeUdp({ source, sourcePort: from.port, destination, destinationPort: to.port }, payload)
     const bytes = encodeIpv4({ source, destination, protocol: IpProtocol.UDP, ttl: 64 }, udp)
-    this.packets.push({ at: performance.timeOrigin + this.#lastAt, bytes })
+    this.all.push({ at: performance.timeOrigin + this.#lastAt, bytes })
   }
-}
-
-async function bound(): Promise<Socket> {
-  const socket = createSocket('udp4')
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject)
-    socket.bind(0, '127.0.0.1', resolve)
-  })
-  return socket
 }
 
 /** The address in the first ADDRESS_ASSIGN capsule with an entry for request 1; our proxy sends one frame a capsule or more. */

@@ -4,10 +4,10 @@
  * The emulator runs in this process, and a group of datagrams is sent only when the one before has arrived or is counted as lost.
  * So no socket buffer ever overflows, however busy the machine is: what is missing was lost by the link and by nothing else.
  */
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket } from 'node:dgram'
 import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
 import { CLEAN, type Profile } from '../../src/link/profile/profile.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 /** Datagrams that are under way at once: far fewer than any socket buffer holds. */
@@ -74,10 +74,8 @@ function profileOf({ p, r, oneMinusH }: GilbertElliott): Profile {
 }
 
 async function boundSocket(context: Pick<CheckContext, 'defer'>): Promise<Socket> {
-  const socket = createSocket('udp4')
+  const socket = await bindUdp(LOOPBACK)
   context.defer(() => socket.close())
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
   return socket
 }
 

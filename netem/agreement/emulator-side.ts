@@ -1,9 +1,9 @@
 /** Measures the emulator: in a process of its own, on the loopback interface. */
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket } from 'node:dgram'
 import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator/emulator-process.ts'
 import { steppedProfile } from '../../src/link/kernel/tc.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { type Backend, type Measurement, measure, type Plan } from './measurement.ts'
 
 /** Longer than any run. */
@@ -66,9 +66,7 @@ export async function measureEmulator(
 }
 
 async function openSocket(all: Socket[]): Promise<Socket> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 8 * 1024 * 1024 })
+  const socket = await bindUdp(LOOPBACK)
   all.push(socket)
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
   return socket
 }

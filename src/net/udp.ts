@@ -16,6 +16,9 @@ export interface SocketAddress {
   readonly port: number
 }
 
+/** Any free port of this machine's loopback interface. */
+export const LOOPBACK: SocketAddress = { host: '127.0.0.1', port: 0 }
+
 /**
  * A burst waits in the kernel instead of being dropped there. The system may grant less: Linux at most
  * net.core.rmem_max, 208 KiB unless changed, which holds 180 datagrams of 1200 bytes.

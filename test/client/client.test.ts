@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +14,7 @@ import { errorName } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { describePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
@@ -475,8 +475,7 @@ describe('the client', () => {
     })
 
     it('when nothing comes back: timeout', async () => {
-      const hole = createSocket('udp4')
-      await new Promise<void>(resolve => hole.bind(0, '127.0.0.1', resolve))
+      const hole = await bindUdp(LOOPBACK)
       try {
         const address = { host: '127.0.0.1', port: hole.address().port }
         const client = await newClient({ address }, { quic: { idleTimeoutMs: 100 } })
@@ -495,8 +494,7 @@ describe('the client', () => {
       await failure(client.connect(), ClientError)
 
       // Somebody who never answers, so that the client is still connecting, however busy the machine.
-      const silent = createSocket('udp4')
-      await new Promise<void>(resolve => silent.bind(0, '127.0.0.1', resolve))
+      const silent = await bindUdp(LOOPBACK)
       const heard = new Promise(resolve => silent.once('message', resolve))
       const other = await newClient({ address: { host: '127.0.0.1', port: silent.address().port } })
       const connecting = failure(other.connect(), ClientError)
@@ -512,8 +510,7 @@ describe('the client', () => {
     if (process.platform !== 'linux') this.skip()
     const server = await startServer()
     const { port } = server.address
-    const silent = createSocket('udp4')
-    await new Promise<void>(resolve => silent.bind(port, '127.0.0.2', resolve))
+    const silent = await bindUdp({ host: '127.0.0.2', port })
     try {
       const client = await newClient(
         server,

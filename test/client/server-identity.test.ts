@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { makeTestCertificates, type TestCertificates } from '../../src/cert/make
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import { defaultTemplate } from '../../src/connect-ip/uri-template.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { initialText } from '../support/client-hello.ts'
 import { closeLoopback, failure, newClient, startServer } from '../support/loopback.ts'
 
@@ -54,8 +54,7 @@ describe('whom the certificate of a proxy must be for', () => {
   })
 
   it('H3-09 is sent in the handshake when it is a name, and never when it is an address', async () => {
-    const socket = createSocket('udp4')
-    await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
+    const socket = await bindUdp(LOOPBACK)
     try {
       for (const [host, sent] of [
         ['proxy.example.org', true],

@@ -3,9 +3,9 @@
  * one JSON object; `private-network.test.ts` starts it and judges.
  */
 
-import { createSocket } from 'node:dgram'
 import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
 import { CLEAN } from '../../src/link/profile/profile.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { clientTls } from '../support/certificates.ts'
@@ -32,7 +32,7 @@ async function connectNowhere(): Promise<string> {
 async function linkToNowhere() {
   const profile = { name: '', title: '', about: '', source: '', up: CLEAN, down: CLEAN, timeline: [] }
   const link = await LinkEmulator.start({ profile, seed: '1', to: NOWHERE })
-  const client = createSocket('udp4')
+  const client = await bindUdp(LOOPBACK)
   for (let i = 1; i <= 3; i++) {
     client.send('x', link.address.port, link.address.host)
     while (link.counters().outside.unsent < i) await new Promise(setImmediate)

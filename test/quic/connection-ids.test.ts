@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { quiche } from '@matrixai/quic/native/index.js'
 import { expect } from 'chai'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { closeAll, listen } from '../support/quic-peer.ts'
 
@@ -16,8 +15,7 @@ async function bareClient(to: { host: string; port: number }) {
   config.setInitialMaxData(100_000)
   config.setInitialMaxStreamsUni(3)
   config.setActiveConnectionIdLimit(8)
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
+  const socket = await bindUdp(LOOPBACK)
   const local = { host: '127.0.0.1', port: socket.address().port }
   const native = quiche.Connection.connect('localhost', randomBytes(8), local, to, config)
   const buffer = new Uint8Array(1500)

@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { clientTls } from '../support/certificates.ts'
 import { closeAll, connect, listen } from '../support/quic-peer.ts'
@@ -304,10 +304,9 @@ describe('QUIC endpoint', () => {
 
   describe('hostile packets', () => {
     const sendRaw = async (port: number, packets: Uint8Array[]): Promise<Buffer[]> => {
-      const socket = createSocket('udp4')
+      const socket = await bindUdp(LOOPBACK)
       const answers: Buffer[] = []
       socket.on('message', message => answers.push(message))
-      await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
       for (const packet of packets) {
         await new Promise<void>(resolve => socket.send(packet, port, '127.0.0.1', () => resolve()))
       }

@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { expect } from 'chai'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { clientTls, serverTls } from '../support/certificates.ts'
@@ -25,9 +26,8 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
   })
 
   const open = async (): Promise<{ socket: Socket; heard: () => number }> => {
-    const socket = createSocket('udp4')
+    const socket = await bindUdp(LOOPBACK)
     sockets.push(socket)
-    await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve))
     let bytes = 0
     socket.on('message', message => {
       bytes += message.length

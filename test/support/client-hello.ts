@@ -4,7 +4,7 @@
  */
 
 import { createCipheriv, createDecipheriv, createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
+import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
 
 /** RFC 9001 §5.2. */
@@ -22,7 +22,7 @@ export async function sendClientHello(to: SocketAddress, options: { alpn?: strin
   const dcid = randomBytes(8)
   const scid = randomBytes(8)
   const secret = hmac(INITIAL_SALT, dcid)
-  const socket = createSocket('udp4')
+  const socket = await bindUdp(LOOPBACK)
   const answer = new Promise<number>(resolve => {
     socket.on('message', packet => resolve(closeCode(open(packet, keysFor(secret, 'server in')))))
   })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -18,6 +18,7 @@ import {
 import { changeOf, changeRunningLink } from '../../../src/cli/netem/set.ts'
 import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { bindUdp, LOOPBACK } from '../../../src/net/udp.ts'
 
 const run = fileURLToPath(new URL('../../../src/cli/run.mjs', import.meta.url))
 const values = (given: Record<string, string>, more: Partial<ControlOrder> = {}): ControlOrder =>
@@ -176,15 +177,14 @@ describe('npm run netem -- set', function () {
   this.timeout(60_000)
 
   it('changes a link that runs, at once', async () => {
-    const echo = createSocket('udp4')
-    echo.on('message', (payload, from) => echo.send(payload, from.port, from.address)).bind(0, '127.0.0.1')
-    await once(echo, 'listening')
+    const echo = await bindUdp(LOOPBACK)
+    echo.on('message', (payload, from) => echo.send(payload, from.port, from.address))
     const child = spawn(
       process.execPath,
       [run, 'netem', 'run', 'clean', '--to', `127.0.0.1:${echo.address().port}`, '--json', '--duration', '40'],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
-    const client = createSocket('udp4')
+    const client = await bindUdp(LOOPBACK)
     try {
       let said = ''
       child.stdout.setEncoding('utf8').on('data', (text: string) => {

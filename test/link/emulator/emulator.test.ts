@@ -1,10 +1,10 @@
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect } from 'chai'
 import { type EmulatorOptions, LinkEmulator } from '../../../src/link/emulator/emulator.ts'
 import { startEmulatorProcess } from '../../../src/link/emulator/emulator-process.ts'
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../../src/link/profile/profile.ts'
-import type { SocketAddress } from '../../../src/net/udp.ts'
+import { bindUdp, LOOPBACK, type SocketAddress } from '../../../src/net/udp.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {
@@ -18,18 +18,22 @@ describe('the link emulator', () => {
     for (const undo of cleanup.splice(0).reverse()) await undo()
   })
 
-  const open = async (host = '127.0.0.1'): Promise<Socket> => {
-    const socket = createSocket('udp4')
-    socket.bind(0, host)
-    await once(socket, 'listening')
+  const open = async (address = LOOPBACK): Promise<Socket> => {
+    const socket = await bindUdp(address)
     cleanup.push(() => socket.close())
     return socket
   }
   const portOf = (socket: Socket): number => socket.address().port
+  const freePort = async (): Promise<number> => {
+    const reserved = await bindUdp(LOOPBACK)
+    const port = portOf(reserved)
+    await new Promise<void>(resolve => reserved.close(resolve))
+    return port
+  }
 
   /** Sends each datagram back, and remembers who sent. */
-  const echo = async (): Promise<{ port: number; sources: string[] }> => {
-    const socket = await open()
+  const echo = async (port = 0): Promise<{ port: number; sources: string[] }> => {
+    const socket = await open({ ...LOOPBACK, port })
     const sources: string[] = []
     socket.on('message', (payload, from) => {
       sources.push(`${from.address}:${from.port}`)
@@ -107,20 +111,12 @@ describe('the link emulator', () => {
   })
 
   it('survives a server that is not there yet', async () => {
-    const reserved = createSocket('udp4')
-    reserved.bind(0, '127.0.0.1')
-    await once(reserved, 'listening')
-    const port = portOf(reserved)
-    await new Promise<void>(resolve => reserved.close(resolve))
+    const port = await freePort()
     const link = await start({ port })
     const client = await open()
     client.send('to nobody', link.address.port, link.address.host)
     while (link.counters().up[0].delivered < 1) await new Promise(setImmediate)
-    const server = createSocket('udp4')
-    server.on('message', (payload, from) => server.send(payload, from.port, from.address))
-    server.bind(port, '127.0.0.1')
-    await once(server, 'listening')
-    cleanup.push(() => server.close())
+    await echo(port)
     // The first may be lost to the pending "connection refused".
     const answered = once(client, 'message')
     const again = setInterval(() => client.send('here', link.address.port, link.address.host), 5)
@@ -215,10 +211,7 @@ describe('the link emulator', () => {
   })
 
   it('AT-21 refuses to lead to itself', async () => {
-    const free = createSocket('udp4')
-    await new Promise<void>(resolve => free.bind(0, '127.0.0.1', resolve))
-    const port = portOf(free)
-    await new Promise<void>(resolve => free.close(resolve))
+    const port = await freePort()
     for (const [listen, to] of [
       ['127.0.0.1', '127.0.0.1'],
       ['0.0.0.0', '127.0.0.1'],
