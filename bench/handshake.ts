@@ -5,7 +5,7 @@
  */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
-import { percentile } from '../src/stats/statistics.ts'
+import { ascending, percentile } from '../src/stats/statistics.ts'
 import { newTestClient } from '../src/testbed/proxy-and-client.ts'
 import { newPeer, proxyOrder } from './child.ts'
 
@@ -63,6 +63,6 @@ export async function benchHandshake(options: {
 }
 
 function percentiles(values: number[]): Percentiles {
-  const sorted = values.toSorted((a, b) => a - b)
+  const sorted = ascending(values)
   return { p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) }
 }

@@ -8,6 +8,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
+import { median } from '../src/stats/statistics.ts'
 import { newPeer, type PeerOrder, proxyOrder } from './child.ts'
 import type { PeerReport } from './peer.ts'
 
@@ -120,12 +121,6 @@ function compare(from: Counters, to: Counters, packetLength: number): FlowResult
 
 function perCpuSecond(result: FlowResult): number {
   return result.pps / (result.cpu.sender + result.cpu.receiver)
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 /** The result with the median rate, whole, rather than a mixture of several. */

@@ -1,8 +1,10 @@
 /** The live demonstration of lab 1: the shortest way from nothing to a ping through a CONNECT-IP tunnel. */
+
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { median } from '../../src/stats/statistics.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import type { DemonstrationContext, DemonstrationResult } from '../kit/lab/types.ts'
 import type { Traffic } from './ui.tsx'
@@ -68,8 +70,4 @@ export async function demonstrate(context: DemonstrationContext): Promise<Demons
       'In the tasks you build this yourself, and take it apart.',
     ],
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 }

@@ -9,8 +9,8 @@ import { pathToFileURL } from 'node:url'
 import type { Profile } from '../../src/link/profile/profile.ts'
 import { runPacedFlow } from '../../src/probes/paced-flow.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
+import { percentileOf } from '../../src/stats/statistics.ts'
 import { Testbed } from '../../src/testbed/testbed.ts'
-import { percentileOf } from './live.ts'
 
 export const SECONDS = 15
 const PING_EVERY_MS = 50

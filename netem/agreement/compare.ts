@@ -8,6 +8,7 @@
 
 import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { normalQuantile } from '../../src/stats/distributions.ts'
+import { percentile } from '../../src/stats/statistics.ts'
 import {
   type Agreement,
   batchMeans,
@@ -379,7 +380,7 @@ function count(flags: Uint8Array): number {
 }
 
 function quantile(sorted: Float64Array, fraction: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(fraction * (sorted.length - 1))))]
+  return percentile(sorted, Math.min(1, Math.max(0, fraction)))
 }
 
 function spread(sorted: Float64Array): string {

@@ -2,6 +2,7 @@
 
 import { Random } from '../link/model/random.ts'
 import { bootstrapPercentile } from '../stats/bootstrap.ts'
+import { median } from '../stats/statistics.ts'
 import type { Cell } from './matrix.ts'
 import type { RunLine } from './results-file.ts'
 
@@ -53,17 +54,9 @@ export function summariseCells(cells: readonly Cell[], lines: Iterable<RunLine>)
 
 /** The same values and name give the same interval. */
 export function cellValue(values: readonly number[], name: string): CellValue {
-  const sorted = values.toSorted((a, b) => a - b)
-  const median = middleOf(sorted)
-  if (values.length < BOOTSTRAP_RUNS) {
-    return { median, low: sorted[0], high: sorted[sorted.length - 1], runs: values.length }
-  }
-  const { low, high } = bootstrapPercentile(values, 0.5, CONFIDENCE, new Random(name, 'bootstrap'))
-  return { median, low, high, runs: values.length }
-}
-
-/** The ordinary median: of an even number of values, half-way between the two in the middle. */
-function middleOf(sorted: readonly number[]): number {
-  const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+  const { low, high } =
+    values.length < BOOTSTRAP_RUNS
+      ? { low: Math.min(...values), high: Math.max(...values) }
+      : bootstrapPercentile(values, 0.5, CONFIDENCE, new Random(name, 'bootstrap'))
+  return { median: median(values), low, high, runs: values.length }
 }

@@ -10,7 +10,7 @@
 import { mean, sampleSkewness, sampleStandardDeviation } from 'simple-statistics'
 import { binomialAtLeast, binomialAtMost, normalQuantile, studentQuantile } from './distributions.ts'
 import { type Interval, percentileInterval, percentileSampleSize, rateAtLeast, rateAtMost } from './intervals.ts'
-import { percentile } from './statistics.ts'
+import { ascending, percentile } from './statistics.ts'
 
 /** How often a check refuses what is as it should be, at most: once in 10 000 runs. */
 export const DEFAULT_FALSE_ALARM = 1e-4
@@ -335,10 +335,6 @@ function bounded({ low, high }: Interval, { min, max }: Expected): Expected {
     min: max !== undefined && Number.isFinite(low) ? low : undefined,
     max: min !== undefined && Number.isFinite(high) ? high : undefined,
   }
-}
-
-function ascending(values: readonly number[]): number[] {
-  return Float64Array.from(values).sort() as unknown as number[]
 }
 
 /** Nothing over nothing says nothing. */

@@ -1,6 +1,6 @@
 import { mean } from 'simple-statistics'
 import type { Interval } from './intervals.ts'
-import { percentile } from './statistics.ts'
+import { ascending, percentile } from './statistics.ts'
 
 /** Where random numbers come from, each from 0 (included) to 1 (excluded): src/link/model/random.ts, with a seed. */
 export interface RandomSource {
@@ -37,7 +37,7 @@ export function bootstrap(
     for (let j = 0; j < sample.length; j++) sample[j] = values[Math.floor(random.float() * values.length)]
     results[i] = statistic(sample)
   }
-  const sorted = results.sort() as unknown as number[]
+  const sorted = results.sort()
   return {
     estimate: statistic(Float64Array.from(values)),
     low: percentile(sorted, (1 - confidence) / 2),
@@ -55,7 +55,7 @@ export function bootstrapPercentile(
 ): Estimate {
   if (values.length === 0) throw new RangeError('bootstrap of no measurements; expected at least one')
   // Sorted first, a resample is known by how often each rank was drawn: no sorting a resample.
-  const sorted = Float64Array.from(values).sort()
+  const sorted = ascending(values)
   const counts = new Uint32Array(sorted.length)
   const rank = Math.max(1, Math.ceil(fraction * sorted.length - 1e-9))
   const ranks = Array.from({ length: sorted.length }, (_, i) => i)
@@ -73,7 +73,7 @@ export function bootstrapPercentile(
     random,
     resamples,
   )
-  return { estimate: percentile(sorted as unknown as number[], fraction), low, high }
+  return { estimate: percentile(sorted, fraction), low, high }
 }
 
 /** `bootstrap` of the mean. */

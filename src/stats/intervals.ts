@@ -73,7 +73,7 @@ export function rateAtMost(successes: number, n: number, tail: number): number {
  *
  * `sorted` ascending; `fraction` between 0 and 1, both excluded. With too few measurements an end is infinite.
  */
-export function percentileInterval(sorted: readonly number[], fraction: number, tail: number): Interval {
+export function percentileInterval(sorted: ArrayLike<number>, fraction: number, tail: number): Interval {
   const ranks = percentileRanks(sorted.length, fraction, tail)
   return {
     low: ranks.low === 0 ? -Infinity : sorted[ranks.low - 1],

@@ -1,4 +1,4 @@
-import { max, mean, min, sampleStandardDeviation } from 'simple-statistics'
+import { max, mean, min, median as sampleMedian, sampleStandardDeviation } from 'simple-statistics'
 
 /** What a row of measurements comes down to. Every figure has the unit of the measurements. */
 export interface Summary {
@@ -22,7 +22,7 @@ export interface Summary {
  *
  * `sorted` ascending and not empty, `fraction` from 0 (the minimum) to 1 (the maximum); otherwise RangeError.
  */
-export function percentile(sorted: readonly number[], fraction: number): number {
+export function percentile(sorted: ArrayLike<number>, fraction: number): number {
   if (sorted.length === 0) throw new RangeError('percentile of no measurements; expected at least one')
   if (!(fraction >= 0 && fraction <= 1)) throw new RangeError(`percentile at fraction ${fraction}; expected 0 to 1`)
   // Floating point makes 0.07 × 100 slightly more than 7; without the tolerance that would be rank 8.
@@ -30,10 +30,25 @@ export function percentile(sorted: readonly number[], fraction: number): number 
   return sorted[Math.max(rank, 1) - 1]
 }
 
+/** The same of measurements in any order; NaN when there are none. */
+export function percentileOf(values: readonly number[], fraction: number): number {
+  return values.length === 0 ? Number.NaN : percentile(ascending(values), fraction)
+}
+
+/** The ordinary median: of an even number of values, half-way between the two in the middle. NaN when there are none. */
+export function median(values: readonly number[]): number {
+  return values.length === 0 ? Number.NaN : sampleMedian(values as number[])
+}
+
+/** A sorted copy. */
+export function ascending(values: ArrayLike<number>): Float64Array {
+  return Float64Array.from(values).sort()
+}
+
 /** Minimum, percentiles, maximum, mean and deviation; undefined when there is nothing to summarise. */
 export function summarise(values: readonly number[]): Summary | undefined {
   if (values.length === 0) return undefined
-  const sorted = Float64Array.from(values).sort() as unknown as number[]
+  const sorted = ascending(values)
   return {
     count: values.length,
     min: sorted[0],

@@ -1,6 +1,13 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { histogram, interarrivalJitter, percentile, summarise } from '../../src/stats/statistics.ts'
+import {
+  histogram,
+  interarrivalJitter,
+  median,
+  percentile,
+  percentileOf,
+  summarise,
+} from '../../src/stats/statistics.ts'
 
 const measurements = fc.array(fc.double({ min: -1e9, max: 1e9, noNaN: true }), { minLength: 1, maxLength: 300 })
 
@@ -38,6 +45,23 @@ describe('percentile', () => {
       }),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('percentileOf', () => {
+  it('takes measurements in any order, by nearest rank, and leaves them so', () => {
+    const values = [5, 1, 4, 2, 3]
+    expect([0, 0.5, 0.95, 1].map(fraction => percentileOf(values, fraction))).to.deep.equal([1, 3, 5, 5])
+    expect(values).to.deep.equal([5, 1, 4, 2, 3])
+    expect(percentileOf([], 0.5)).to.be.NaN
+  })
+})
+
+describe('median', () => {
+  it('is the measurement in the middle, or half-way between the two there', () => {
+    expect(median([5, 1, 10])).to.equal(5)
+    expect(median([10, 1, 5, 2])).to.equal(3.5)
+    expect(median([])).to.be.NaN
   })
 })
 

@@ -2,16 +2,11 @@
  * Measurements as pictures of characters: a sparkline with percentiles for a series, two bars for a value beside what is
  * expected of it. `liveText` says the same in words.
  */
+import { percentileOf } from '../../../src/stats/statistics.ts'
 import type { Line, Span, Style } from '../lab/text.ts'
 import type { LiveComparison, LiveSeries, LiveState, Marks } from '../lab/types.ts'
 
 const BAR_MAX_COLUMNS = 40
-
-/** Nearest rank: the smallest value with at least `percent` of all values at or below it. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN
-}
 
 /** Three digits that mean something, and no exponent. */
 export function formatNumber(value: number): string {
@@ -63,7 +58,9 @@ export function progressLine(progress: NonNullable<LiveState['progress']>, width
 function seriesLines({ name, unit, values, count }: LiveSeries, width: number, marks: Marks): Line[] {
   const last = values.at(-1)
   if (last === undefined) return []
-  const numbers = [50, 95, 99].map(percent => `p${percent} ${formatNumber(percentile(values, percent))}`).join('  ')
+  const numbers = [50, 95, 99]
+    .map(percent => `p${percent} ${formatNumber(percentileOf(values, percent / 100))}`)
+    .join('  ')
   const label = `${name}  `
   return [
     [
@@ -127,7 +124,7 @@ export function liveText(live: LiveState): string[] {
     ...live.series
       .filter(({ values }) => values.length > 0)
       .map(({ name, unit, values, count }) => {
-        const [p50, p95, p99] = [50, 95, 99].map(percent => formatNumber(percentile(values, percent)))
+        const [p50, p95, p99] = [50, 95, 99].map(percent => formatNumber(percentileOf(values, percent / 100)))
         const range = `${formatNumber(Math.min(...values))} to ${formatNumber(Math.max(...values))}`
         return `Measured ${name}: ${count} ${count === 1 ? 'value' : 'values'}, ${range}${unit && ` ${unit}`}, median ${p50}, 95th percentile ${p95}, 99th ${p99}.`
       }),

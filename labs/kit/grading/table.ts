@@ -1,6 +1,7 @@
 /** Results for the terminal. */
 
 import { rateAtMost } from '../../../src/stats/intervals.ts'
+import { median } from '../../../src/stats/statistics.ts'
 import { columns, padEnd } from '../../../src/text/columns.ts'
 import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
 
@@ -102,13 +103,10 @@ function marks(lab: LabSummary, result: Result): string {
 }
 
 function statistics(lab: LabSummary, results: readonly Result[]): string {
-  const points = results.map(result => result.points).sort((a, b) => a - b)
-  const middle = points.length / 2
-  const median = points.length % 2 === 1 ? points[Math.floor(middle)]! : (points[middle - 1]! + points[middle]!) / 2
   const solved = lab.tasks.map(
     ({ id }) => results.filter(({ tasks }) => tasks.find(({ task }) => task === id)?.passed).length,
   )
-  return `${results.length} submissions; median ${median}; solved by: ${solved.map((n, i) => `task ${i + 1} ${n}`).join(', ')}`
+  return `${results.length} submissions; median ${median(results.map(result => result.points))}; solved by: ${solved.map((n, i) => `task ${i + 1} ${n}`).join(', ')}`
 }
 
 /** The whole is in the result file. */

@@ -1,6 +1,8 @@
 /** Task 7: scaling. Laws, hidden curves with outliers, and clients on a link whose bottleneck is known. */
+
 import type { MasqueClient } from '../../../src/client/client.ts'
 import type { IpAddress } from '../../../src/ip/address.ts'
+import { median } from '../../../src/stats/statistics.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -143,11 +145,6 @@ function usl(clients: number, lambda: number, sigma: number, kappa: number): Poi
   return { clients, throughput, latencyMs: (clients * 1000) / throughput }
 }
 
-const median = (values: readonly number[]) => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
-}
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** The best number of clients, by whatever somebody takes for the best. */

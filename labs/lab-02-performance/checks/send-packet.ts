@@ -1,4 +1,5 @@
 /** Task 3: SendPacket. First byte by byte, then on real connections over a link that loses, beside the article's version. */
+import { percentileOf } from '../../../src/stats/statistics.ts'
 import { fail, resultOf } from '../../kit/check/calls.ts'
 import { format, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
@@ -356,16 +357,15 @@ function evaluate(peer: Peer, all: readonly Peer[], packets: number, bytes: numb
     const fastest = Math.min(...all.map(other => delay(other, i)).filter(Number.isFinite))
     return delay(peer, i) > fastest + LATE_MS
   }).length
-  const delays = answered.map(i => delay(peer, i)).sort((a, b) => a - b)
-  const rank = (fraction: number) => delays[Math.max(0, Math.ceil(fraction * delays.length) - 1)] ?? Number.NaN
+  const delays = answered.map(i => delay(peer, i))
   return {
     lateCount,
     late: lateCount / packets,
     answered: answered.length / packets,
-    p50: rank(0.5),
-    p95: rank(0.95),
-    p99: rank(0.99),
-    max: delays.at(-1) ?? Number.NaN,
+    p50: percentileOf(delays, 0.5),
+    p95: percentileOf(delays, 0.95),
+    p99: percentileOf(delays, 0.99),
+    max: percentileOf(delays, 1),
     bytes: bytes / packets,
   }
 }

@@ -4,9 +4,11 @@
  * The proxy at the other end is ours, on loopback. The QUIC connection belongs to this check; every byte on the streams
  * and in the datagrams of the tunnel is written and read by the student's code, in its own process.
  */
+
 import { IpAddress } from '../../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { describePacket, packetVersion } from '../../../src/ip/packet.ts'
+import { median } from '../../../src/stats/statistics.ts'
 import { newTestClient } from '../../../src/testbed/proxy-and-client.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -540,8 +542,4 @@ function showPacket(context: CheckContext, title: string, reference: Uint8Array,
             : describeOutcome(outcome),
     })),
   })
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 }

@@ -5,15 +5,17 @@
  * a matter of rate and limit (2.1 s), and a busy machine adds some tens of milliseconds to it, where 15 % are allowed. The median of
  * 40 pings is outside of that only if half of them are.
  */
+
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile, Rate } from '../../../src/link/profile/profile.ts'
+import { percentileOf } from '../../../src/stats/statistics.ts'
 import type { Testbed } from '../../../src/testbed/testbed.ts'
 import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { CrossTraffic } from '../cross-traffic.ts'
-import { percentileOf, pings, startTestbed } from '../live.ts'
+import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 
 const FILE = 'bloat.ts'

@@ -3,6 +3,7 @@
  * what becomes of it; then in a closed loop with a sender that fills its window, against a plain queue.
  */
 
+import { median } from '../../../src/stats/statistics.ts'
 import { describeOutcome, expectCalls } from '../../kit/check/calls.ts'
 import { format, formatNumber, percent, ROUNDING, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
@@ -322,9 +323,6 @@ function series({ sojourns }: BottleneckResult): number[] {
 }
 
 function delays({ sojourns }: BottleneckResult): { median: number } {
-  return { median: median(sojourns.filter(({ atMs }) => atMs >= SETTLED_MS).map(({ ms }) => ms)) }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+  const settled = sojourns.filter(({ atMs }) => atMs >= SETTLED_MS).map(({ ms }) => ms)
+  return { median: settled.length === 0 ? 0 : median(settled) }
 }

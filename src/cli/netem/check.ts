@@ -27,7 +27,7 @@ import {
 } from '../../link/profile/profile.ts'
 import { impairmentAt } from '../../link/profile/timeline.ts'
 import { DEFAULT_FALSE_ALARM } from '../../stats/acceptance.ts'
-import { percentile } from '../../stats/statistics.ts'
+import { ascending, percentile } from '../../stats/statistics.ts'
 import { bitrate, clip, percent, seconds, wrap } from './show.ts'
 
 export interface CheckOptions {
@@ -232,7 +232,7 @@ class Output {
   /** What the control run found, which is part of the limits of every delay. */
   lateness(control: Record<Direction, ControlDatagram[]>): void {
     if (this.#options.json) return
-    const all = [...control.up, ...control.down].map(({ lateMs }) => lateMs).sort((a, b) => a - b)
+    const all = ascending([...control.up, ...control.down].map(({ lateMs }) => lateMs))
     if (all.length === 0) return
     const [p10, p50, p99] = [0.1, 0.5, 0.99].map(fraction => percentile(all, fraction).toFixed(2))
     this.#print(

@@ -5,6 +5,7 @@
  * colour (Okabe and Ito's, which colour-blind people can tell apart), so a black and white print loses nothing.
  */
 
+import { percentile } from '../../stats/statistics.ts'
 import { type Axis, formatNumber, linearAxis, logAxis } from './axis.ts'
 import { type BarFigure, type CdfFigure, cdfSteps, type Figure, type LineFigure } from './figure.ts'
 
@@ -270,7 +271,7 @@ function describe(figure: Figure): string {
     }
     const values = (each.values as readonly number[]).toSorted((a, b) => a - b)
     if (values.length === 0) return `${each.name}: no values`
-    const median = values[Math.floor((values.length - 1) / 2)]
+    const median = percentile(values, 0.5)
     return `${each.name}: ${values.length} values, median ${formatNumber(median)}, largest ${formatNumber(values[values.length - 1])}`
   })
   return [head, ...series].join(' | ')

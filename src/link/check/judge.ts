@@ -17,7 +17,7 @@ import { mean, sampleStandardDeviation, sampleVariance } from 'simple-statistics
 import { acceptRate } from '../../stats/acceptance.ts'
 import { studentQuantile } from '../../stats/distributions.ts'
 import { firstWhole } from '../../stats/intervals.ts'
-import { percentile } from '../../stats/statistics.ts'
+import { ascending, percentile } from '../../stats/statistics.ts'
 import { BATCH_MS } from '../emulator/precise-timer.ts'
 import { UDP_WIRE_OVERHEAD } from '../model/link-direction.ts'
 import type { Direction, Impairment } from '../profile/profile.ts'
@@ -205,10 +205,6 @@ function judgeDelay(
     sampleSize: got.delays.length,
     ...(machineMs > TOO_BUSY_MS && { note: `this machine is too busy: it adds ${machineMs.toFixed(0)} ms or more` }),
   }
-}
-
-function ascending(values: ArrayLike<number>): number[] {
-  return Float64Array.from(values).sort() as unknown as number[]
 }
 
 /** Where one more value of the same kind lies, if such values are normal (percentiles of many measurements nearly are). */

@@ -3,7 +3,6 @@ import {
   formatNumber,
   liveLines,
   liveText,
-  percentile,
   sparkline,
   withinExpected,
 } from '../../../../labs/kit/check/measurements.ts'
@@ -20,12 +19,6 @@ describe('measurements', () => {
     fill(reporter)
     return reporter.finish()
   }
-
-  it('takes percentiles by nearest rank', () => {
-    const values = [5, 1, 4, 2, 3]
-    expect([0, 50, 95, 100].map(percent => percentile(values, percent))).to.deep.equal([1, 3, 5, 5])
-    expect(percentile([], 50)).to.be.NaN
-  })
 
   it('draws the most recent values, from zero to the highest', () => {
     expect(sparkline([9, 0, 4, 8], 3, [' ', '-', '#'])).to.equal(' -#')
