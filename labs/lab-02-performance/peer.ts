@@ -3,8 +3,10 @@
  * Everything that comes back is counted here.
  */
 import { readFileSync } from 'node:fs'
-import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { type H3Carrier, type H3Owner, H3Transport, PACKET_STREAM_TYPE } from '../../src/carriers/h3/transport.ts'
+import { type Carrier, type CarrierHandler, ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
+import { H3ClientConnection } from '../../src/carriers/h3/client-connection.ts'
+import { PACKET_STREAM_TYPE } from '../../src/carriers/h3/packet-streams.ts'
+import type { HttpClientHandler } from '../../src/carriers/http-connection.ts'
 import { Tunnel, type TunnelOwner } from '../../src/carriers/tunnel.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
 import { parseScope } from '../../src/connect-ip/scope.ts'
@@ -13,7 +15,7 @@ import { defaultTemplate, expandTemplate, parseUriTemplate } from '../../src/con
 import type { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
-import { DEFAULT_QUIC_SETTINGS, type QuicConnection, type SocketAddress } from '../../src/quic/quic.ts'
+import { DEFAULT_QUIC_SETTINGS, type SocketAddress } from '../../src/quic/quic.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 import type { LabServer } from './tunnel.ts'
 
@@ -28,11 +30,10 @@ export type SendAction =
 const PATIENCE_MS = 10_000
 const IDENTIFIER = 0x4c32
 
-export class Peer implements H3Owner {
+export class Peer implements HttpClientHandler {
   readonly #library: IpAddress
-  #quic!: QuicConnection
-  #transport!: H3Transport
-  #carrier: H3Carrier | undefined
+  #connection!: H3ClientConnection
+  requestStream = 0
   #own: IpAddress | undefined
   #failure: Error | undefined
   #wake: () => void = () => {}
@@ -48,14 +49,14 @@ export class Peer implements H3Owner {
 
   static async connect(scope: Pick<CheckContext, 'defer'>, server: LabServer, by: SocketAddress): Promise<Peer> {
     const peer = new Peer(server.library)
-    peer.#quic = await QuicEndpoint.connect({
+    const quic = await QuicEndpoint.connect({
       remote: by,
       serverName: 'localhost',
       tls: { ca: readFileSync(server.certificates.ca) },
       settings: DEFAULT_QUIC_SETTINGS,
     })
-    peer.#transport = new H3Transport(peer.#quic, peer)
-    peer.#quic.handler = peer.#transport
+    peer.#connection = new H3ClientConnection(quic)
+    peer.#connection.handler = peer
     scope.defer(() => peer.close())
     const deadline = performance.now() + PATIENCE_MS
     while (peer.#own === undefined) {
@@ -70,17 +71,13 @@ export class Peer implements H3Owner {
     this.#library = library
   }
 
-  get requestStream(): number {
-    return this.#carrier?.streamId ?? 0
-  }
-
   /** UDP payloads, in bytes. */
   get bytesSent(): number {
-    return this.#quic.stats().bytesSent
+    return this.#connection.quic.stats().bytesSent
   }
 
   get maxDatagramLength(): number {
-    return this.#quic.maxDatagramLength
+    return this.#connection.quic.maxDatagramLength
   }
 
   /** A ping of the library; its answer is found by its number. */
@@ -100,60 +97,58 @@ export class Peer implements H3Owner {
   flush(): void {
     while (this.#waiting.length > 0) {
       const [action] = this.#waiting
-      if (action.type === 'open-stream' && !this.#quic.canOpenStream('uni')) return
+      if (action.type === 'open-stream' && !this.#connection.quic.canOpenStream('uni')) return
       this.#waiting.shift()
       this.#do(action)
     }
   }
 
   close(): void {
-    if (!this.#quic.closed) this.#quic.close(0x100, '')
+    if (!this.#connection.closed) this.#connection.close('')
   }
 
   #do(action: SendAction): void {
     switch (action.type) {
       case 'open-stream':
-        this.#streams.set(action.stream, this.#transport.h3.openExtensionStream(action.streamType))
+        this.#streams.set(action.stream, this.#connection.h3.openExtensionStream(action.streamType))
         break
       case 'write': {
         const id = action.stream === 'request' ? this.requestStream : this.#streams.get(action.stream)
         if (id === undefined) throw new Error(`a write on stream ${action.stream}, which was not opened before`)
-        if (action.stream === 'request') this.#quic.streamSend(id, action.data, action.fin)
-        else this.#transport.h3.sendRaw(id, action.data, action.fin)
+        if (action.stream === 'request') this.#connection.quic.streamSend(id, action.data, action.fin)
+        else this.#connection.h3.sendRaw(id, action.data, action.fin)
         if (action.fin && action.stream !== 'request') this.#streams.delete(action.stream)
         break
       }
       case 'datagram':
-        this.#quic.sendDatagram(action.data)
+        this.#connection.quic.sendDatagram(action.data)
         break
     }
-    this.#transport.flush()
+    this.#connection.flush()
   }
 
-  // -- H3Owner ---------------------------------------------------------------------------------------------------------
+  // -- HttpClientHandler -----------------------------------------------------------------------------------------------
 
   onReady(): void {}
 
-  onSettings(): void {
+  onCapabilities(): void {
     const scope = { target: '*', ipproto: '*' }
     const session = new ConnectIpSession({ role: 'client', now: () => performance.now(), scope: parseScope(scope) })
     const template = parseUriTemplate(defaultTemplate('localhost', 4433))
     // The proxy answers in datagrams, and also takes the streams of those who have not changed sendPacket() yet.
     const agreed = [ENCAPSULATION_HEADER, 'datagram, stream-per-packet'] as const
-    const streamId = this.#transport.h3.request(buildRequestHeaders(expandTemplate(template, scope), [agreed]))
-    new Tunnel({
-      session,
-      openCarrier: handler => (this.#carrier = this.#transport.openCarrier(streamId, 'datagram', handler)),
-      owner: this.#owner,
-    })
-    this.#carrier?.sendCapsules(session.requestAddresses([{ version: 4 }]).bytes)
-    this.#transport.flush()
+    const stream = this.#connection.request(buildRequestHeaders(expandTemplate(template, scope), [agreed]))
+    if (stream === undefined) return
+    this.requestStream = stream.id
+    const openCarrier = (handler: CarrierHandler): Carrier => stream.openCarrier(['datagram'], handler)
+    const { carrier } = new Tunnel({ session, openCarrier, owner: this.#owner })
+    carrier.sendCapsules(session.requestAddresses([{ version: 4 }]).bytes)
   }
 
-  onEvent(): void {}
-  onGoaway(): void {}
+  onResponse(): void {}
+  onGoAway(): void {}
 
-  onStreamFailed(_streamId: number, error: unknown): void {
+  onRequestFailed(_streamId: number, error: unknown): void {
     this.#fail(`the tunnel has failed: ${error}`)
   }
 

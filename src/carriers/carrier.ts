@@ -4,6 +4,7 @@
  * One carrier is one tunnel: one request stream and the datagrams that belong to it.
  */
 
+import type { AbortReason } from '../http/errors.ts'
 import type { SocketAddress } from '../quic/quic.ts'
 
 /**
@@ -35,8 +36,16 @@ export interface CarrierHandler {
   onMtu(): void
   /** The peer has ended its half of the request stream. */
   onEnd(): void
-  /** The request stream or the connection below it is gone; `reason` says who ended it and why. The last call. */
-  onAborted(code: number, reason: string): void
+  /** The request stream or the connection below it is gone. The last call. */
+  onAborted(end: CarrierEnd): void
+}
+
+/** How a carrier ended that was not closed by both ends. */
+export interface CarrierEnd {
+  /** The peer, or the connection, had nothing to complain about. */
+  readonly orderly: boolean
+  /** Who ended it and why; see end-reason.ts. */
+  readonly reason: string
 }
 
 export interface Carrier {
@@ -55,6 +64,6 @@ export interface Carrier {
   readonly writable: boolean
   /** Ends our half of the request stream in good order. */
   end(): void
-  /** Ends both halves with an HTTP/3 error code. */
-  abort(code: number): void
+  /** Ends both halves at once; returns the name of the error code that the peer sees. */
+  abort(reason: AbortReason): string
 }

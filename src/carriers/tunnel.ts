@@ -11,10 +11,10 @@ import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
-import { H3ErrorCode } from '../http3/error-codes.ts'
+import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import type { Carrier, CarrierHandler } from './carrier.ts'
+import type { Carrier, CarrierEnd, CarrierHandler } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
 
 export interface TunnelOwner {
@@ -39,8 +39,6 @@ export interface TunnelCloseReason {
   readonly clean: boolean
   /** We ended it, because the peer broke a rule or the link will not do. */
   readonly abortedByUs?: boolean
-  /** HTTP/3 error code when it was not. */
-  readonly code?: number
   /** Who ended it, and why; see end-reason.ts. */
   readonly reason: string
 }
@@ -118,10 +116,10 @@ export class Tunnel implements CarrierHandler {
     this.carrier.end()
   }
 
-  abort(code: number, reason: string): void {
+  abort(reason: AbortReason, why: string): void {
     if (this.#closed) return
-    this.carrier.abort(code)
-    this.#close({ clean: false, abortedByUs: true, code, reason: resetByUs(code, reason) })
+    const code = this.carrier.abort(reason)
+    this.#close({ clean: false, abortedByUs: true, reason: resetByUs(code, why) })
   }
 
   // -- CarrierHandler ------------------------------------------------------------------------------------------
@@ -185,10 +183,10 @@ export class Tunnel implements CarrierHandler {
     })
   }
 
-  onAborted(code: number, reason: string): void {
+  onAborted({ orderly, reason }: CarrierEnd): void {
     // Where we have closed the tunnel, a peer that then closes the connection has nothing to complain about.
-    const clean = this.#endedBecause !== undefined && code === H3ErrorCode.H3_NO_ERROR
-    this.#close(clean ? { clean, reason: closedTunnel('us', this.#endedBecause) } : { clean, code, reason })
+    const clean = this.#endedBecause !== undefined && orderly
+    this.#close({ clean, reason: clean ? closedTunnel('us', this.#endedBecause) : reason })
   }
 
   // ------------------------------------------------------------------------------------------------------------
@@ -199,7 +197,7 @@ export class Tunnel implements CarrierHandler {
       receive()
     } catch (error) {
       if (!(error instanceof ConnectIpError)) throw error
-      this.abort(error.code, error.message)
+      this.abort(error.abortReason, error.message)
     }
   }
 

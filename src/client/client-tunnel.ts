@@ -1,27 +1,30 @@
-/** One attempt of a client: from the first QUIC packet to the end of the tunnel. */
+/** One client's tunnel as the client sees it: from the first packet to the proxy to the end of the tunnel. */
 
 import type { Logger } from 'pino'
-import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
-import { type H3Carrier, type H3Owner, H3Transport, headerValue } from '../carriers/h3/transport.ts'
+import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
+import type {
+  Capabilities,
+  CloseReason,
+  Connect,
+  HttpClientConnection,
+  HttpClientHandler,
+  TunnelStream,
+} from '../carriers/http-connection.ts'
 import { hintAtNarrowLink, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
-import { quicSettings } from '../config/sections.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { DNS_EXTENSION } from '../connect-ip/dns/extension.ts'
-import { ConnectIpError } from '../connect-ip/errors.ts'
-import { buildRequestHeaders, checkResponse } from '../connect-ip/request.ts'
+import { buildRequestHeaders, isAccepted } from '../connect-ip/request.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
-import type { H3Event, H3Settings, Header } from '../http3/connection.ts'
-import { errorName, H3ErrorCode } from '../http3/error-codes.ts'
+import { type Header, headerValue } from '../http/header.ts'
 import type { IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import { QuicEndpoint } from '../quic/endpoint.ts'
-import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
+import type { QuicConnection } from '../quic/quic.ts'
 import type { ClientConfig } from './config.ts'
 import { addressText, Dial } from './dial.ts'
 import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
@@ -29,14 +32,14 @@ import type { ProxyAddress } from './proxy-address.ts'
 import { readToken } from './token.ts'
 
 /** How long an attempt may take, in ms. */
-export interface SessionTimeouts {
+export interface TunnelTimeouts {
   /** The whole of it: handshake, answer, addresses. */
   readonly connectMs: number
   /** Once there is an address: how long to wait for routes, and for answers to further requests for addresses. */
   readonly graceMs: number
 }
 
-export const DEFAULT_SESSION_TIMEOUTS: SessionTimeouts = { connectMs: 10_000, graceMs: 2000 }
+export const DEFAULT_TUNNEL_TIMEOUTS: TunnelTimeouts = { connectMs: 10_000, graceMs: 2000 }
 
 /** How long the tunnel's MTU may be searched for before the tunnel is up with what is known, in ms. */
 const MTU_PATIENCE_MS = 1000
@@ -54,7 +57,7 @@ export interface TunnelInfo {
   readonly nat64Prefixes: IpPrefix[]
   /** The largest IP packet that fits the tunnel, in bytes. */
   readonly mtu: number
-  /** From the first packet to the end of the QUIC handshake, in ms. */
+  /** From the first packet to the end of the handshake, in ms. */
   readonly handshakeMs: number
   /** From there until addresses and routes were there, in ms. */
   readonly sessionMs: number
@@ -63,12 +66,14 @@ export interface TunnelInfo {
   readonly remote: string
 }
 
-export interface SessionOptions {
+export interface ClientTunnelOptions {
   config: ClientConfig
   proxy: ProxyAddress
   log: Logger
-  resumption?: Uint8Array
-  timeouts?: SessionTimeouts
+  /** The version of HTTP. */
+  connect: Connect
+  resumptionTicket?: Uint8Array
+  timeouts?: TunnelTimeouts
   onPacket(packet: Uint8Array): void
   onChanged(info: TunnelInfo): void
   /** The tunnel had been up, and is no longer. */
@@ -82,16 +87,15 @@ interface Prepared {
   readonly addressRequest: { requestIds: bigint[]; bytes: Uint8Array } | undefined
 }
 
-export class Session implements H3Owner {
+export class ClientTunnel implements HttpClientHandler {
   tunnel: Tunnel | undefined
-  readonly #options: SessionOptions
+  readonly #options: ClientTunnelOptions
   readonly #log: Logger
   /** All addresses that are tried, then the one that answered. */
   #remoteText: string
   #dial: Dial | undefined
-  #quic: QuicConnection | undefined
-  #transport: H3Transport | undefined
-  #carrier: H3Carrier | undefined
+  #connection: HttpClientConnection | undefined
+  #carrier: Carrier | undefined
   #prepared: Prepared | undefined
   #establishedAt = 0
   #sessionMs = 0
@@ -100,7 +104,6 @@ export class Session implements H3Owner {
   #awaited = new Set<bigint>()
   #assigned: AssignedAddress[] | undefined
   #routes: IpAddressRange[] | undefined
-  #settingsCame = false
   #goingAway = false
   #dns: DnsConfiguration[] = []
   #nat64Prefixes: IpPrefix[] = []
@@ -113,9 +116,10 @@ export class Session implements H3Owner {
   #ended = false
   #settle: { resolve: (info: TunnelInfo) => void; reject: (error: ClientError) => void } | undefined
   #onEnded: (() => void) | undefined
-  #session: Uint8Array | undefined
+  /** Kept when the connection is over. */
+  #ticket: Uint8Array | undefined
 
-  constructor(options: SessionOptions) {
+  constructor(options: ClientTunnelOptions) {
     this.#options = options
     this.#log = options.log
     this.#remoteText = options.proxy.addresses.map(addressText).join(', ')
@@ -131,12 +135,12 @@ export class Session implements H3Owner {
 
   /** The QUIC connection below, once there is one: for statistics. */
   get quic(): QuicConnection | undefined {
-    return this.#quic
+    return this.#connection?.quic
   }
 
-  /** The TLS ticket with which the next connection can resume this session. */
-  get resumption(): Uint8Array | undefined {
-    return this.#session ?? this.#quic?.session
+  /** With which the next connection can resume TLS. */
+  get resumptionTicket(): Uint8Array | undefined {
+    return this.#ticket ?? this.#connection?.resumptionTicket
   }
 
   get info(): TunnelInfo {
@@ -149,7 +153,7 @@ export class Session implements H3Owner {
       handshakeMs: this.#handshakeMs,
       sessionMs: this.#sessionMs,
       encapsulation: this.#carrier?.encapsulation ?? this.#options.config.tunnel.encapsulation,
-      resumed: this.#quic?.resumed ?? false,
+      resumed: this.#connection?.resumed ?? false,
       remote: this.#remoteText,
     }
   }
@@ -170,22 +174,20 @@ export class Session implements H3Owner {
       this.#dial = new Dial({
         addresses: proxy.addresses,
         connect: remote =>
-          QuicEndpoint.connect({
+          this.#options.connect({
             remote,
             serverName: proxy.serverName,
             tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
             insecure: config.tls.insecure,
-            session: this.#options.resumption,
-            settings: quicSettings(config.quic),
+            resumptionTicket: this.#options.resumptionTicket,
             onError: error => this.#log.error({ err: error }, 'internal error'),
             debug: message => this.#log.debug(message),
             onWarning: sentence => this.#log.warn(sentence),
           }),
-        onConnected: quic => {
-          this.#quic = quic
-          this.#remoteText = addressText(quic.remote)
-          this.#transport = new H3Transport(quic, this)
-          return this.#transport
+        onConnected: connection => {
+          this.#connection = connection
+          this.#remoteText = addressText(connection.remote)
+          return this
         },
         onFailed: error => this.#fail(error),
         onError: error => this.#log.error({ err: error }, 'internal error'),
@@ -200,26 +202,27 @@ export class Session implements H3Owner {
   /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */
   async close(): Promise<void> {
     if (!this.#up) this.#fail(new ClientError('tunnel', 'the client was closed while it was connecting'))
-    if (this.#quic === undefined) await Promise.race([this.#dial?.cancel(), delay(CLOSE_TIMEOUT_MS)])
-    if (this.#quic === undefined || this.#quic.closed) return
+    if (this.#connection === undefined) await Promise.race([this.#dial?.cancel(), delay(CLOSE_TIMEOUT_MS)])
+    const connection = this.#connection
+    if (connection === undefined || connection.closed) return
     const ended = new Promise<void>(resolve => {
       this.#onEnded = resolve
     })
-    this.#session = this.#quic.session
+    this.#ticket = connection.resumptionTicket
     const wasUp = this.open
     this.#ended = true
     clearTimeout(this.#graceTimer)
     if (wasUp) {
       // RFC 9114 §5.2: no request will follow, and no push is wanted.
-      this.#transport?.h3.goaway()
+      connection.goAway()
       this.tunnel?.end()
       await Promise.race([ended, delay(CLOSE_TIMEOUT_MS)])
     }
     const closed = new Promise<void>(resolve => {
       this.#onEnded = resolve
     })
-    this.#quic.close(H3ErrorCode.H3_NO_ERROR, '')
-    if (!this.#quic.closed) await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
+    connection.close('')
+    if (!connection.closed) await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
   }
 
   /** Something of ours has failed where nobody waits for the outcome: this attempt, or this tunnel, ends. */
@@ -232,50 +235,53 @@ export class Session implements H3Owner {
   /** The tunnel cannot carry IPv6, so it ends (RFC 9484 §7.2). */
   abortNarrowLink(why: string): void {
     if (!this.open) return
-    this.tunnel?.abort(H3ErrorCode.H3_REQUEST_CANCELLED, narrowLink(why))
+    this.tunnel?.abort('cancelled', narrowLink(why))
   }
 
-  // -- H3Owner -------------------------------------------------------------------------------------------------
+  // -- HttpClientHandler ---------------------------------------------------------------------------------------
 
   onReady(): void {
     this.#establishedAt = performance.now()
-    this.#handshakeMs = this.#quic?.handshakeMs ?? 0
+    this.#handshakeMs = this.#connection?.handshakeMs ?? 0
   }
 
   /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */
-  onSettings(settings: H3Settings): void {
-    this.#settingsCame = true
-    if (!settings.enableConnectProtocol) {
-      this.#fail(new ClientError('protocol', 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'))
-      return
-    }
-    this.#request(settings)
+  onCapabilities(capabilities: Capabilities): void {
+    if (capabilities.tunnels) return this.#request(capabilities)
+    this.#fail(new ClientError('protocol', 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'))
   }
 
-  onEvent(event: H3Event): void {
-    switch (event.type) {
-      case 'response':
-        return this.#onResponse(event.headers)
-      case 'stream-error':
-        return this.#fail(new ClientError('protocol', `${errorName(event.code)}: ${event.reason}`))
-      case 'reset':
-        return this.#fail(new ClientError('refused', `the proxy reset the request: ${errorName(event.code)}`))
+  onResponse(headers: readonly Header[]): void {
+    const status = Number(headerValue(headers, ':status'))
+    if (!isAccepted(status)) {
+      this.#carrier?.abort('cancelled')
+      const proxyStatus = headerValue(headers, 'proxy-status')
+      const why = proxyStatus === undefined ? '' : ` (${proxyStatus})`
+      const message = `the proxy refused the tunnel with status ${status}${hintFor(status)}${why}`
+      return this.#fail(new ClientError('http', message, { status }))
     }
+    const wanted = this.#carrier?.encapsulation
+    if (wanted === 'stream-per-packet' && headerValue(headers, ENCAPSULATION_HEADER) !== wanted) {
+      this.#carrier?.abort('cancelled')
+      return this.#fail(new ClientError('protocol', `the proxy does not know the encapsulation "${wanted}"`))
+    }
+    this.#accepted = true
+    this.#progress()
   }
 
-  onGoaway(): void {
+  onGoAway(): void {
     // It may come again and again, each time with a lower id (RFC 9114 §5.2).
     if (this.#goingAway) return
     this.#goingAway = true
     this.#log.info('the proxy is shutting down (GOAWAY)')
   }
 
-  onStreamFailed(_streamId: number, error: unknown): void {
+  onRequestFailed(_id: number, error: unknown): void {
     this.#log.error({ err: error }, 'internal error')
     this.#fail(new ClientError('internal', 'internal error: the tunnel has ended', { cause: error }))
   }
 
-  onClosed(reason: QuicCloseReason): void {
+  onClosed(reason: CloseReason): void {
     this.#fail(errorFromClose(reason, this.#remoteText))
     this.#onEnded?.()
   }
@@ -349,66 +355,41 @@ export class Session implements H3Owner {
     }
   }
 
-  #request(settings: H3Settings): void {
-    const transport = this.#transport as H3Transport
+  #request({ encapsulations }: Capabilities): void {
+    const connection = this.#connection as HttpClientConnection
     const { headers, session, addressRequest } = this.#prepared as Prepared
     const wanted = this.#options.config.tunnel.encapsulation
     // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
-    const encapsulation = wanted === 'datagram' && !settings.h3Datagram ? 'single-stream' : wanted
+    const encapsulation = encapsulations.includes(wanted) ? wanted : 'single-stream'
     if (encapsulation !== 'datagram') headers.push([ENCAPSULATION_HEADER, encapsulation])
 
-    let streamId: number
+    let stream: TunnelStream | undefined
     try {
-      streamId = transport.h3.request(headers)
+      stream = connection.request(headers)
     } catch (error) {
-      // Closed by what came with the SETTINGS: `onClosed` follows and knows why.
-      if (transport.h3.closed) return
       // A GOAWAY right behind its SETTINGS, or a limit on headers that is too low for ours.
       const why = (error as Error).message
       return this.#fail(
-        transport.h3.draining
+        connection.draining
           ? new ClientError('refused', `the proxy is shutting down: ${why}`)
           : new ClientError('protocol', `the proxy takes no request of ours: ${why}`),
       )
     }
+    // Closed by what came with the SETTINGS: `onClosed` follows and knows why.
+    if (stream === undefined) return
+    const { openCarrier } = stream
     this.tunnel = new Tunnel({
       session,
       openCarrier: handler => {
-        this.#carrier = transport.openCarrier(streamId, encapsulation, handler)
+        this.#carrier = openCarrier([encapsulation], handler)
         return this.#carrier
       },
       owner: this.#tunnelOwner,
     })
-    if (addressRequest !== undefined) {
-      // Sent at once behind the request: a round trip less than waiting for the answer.
-      this.#awaited = new Set(addressRequest.requestIds)
-      this.#carrier?.sendCapsules(addressRequest.bytes)
-    }
-    transport.flush()
-  }
-
-  #onResponse(headers: readonly Header[]): void {
-    try {
-      const verdict = checkResponse(headers)
-      if (verdict.kind === 'interim') return
-      if (verdict.kind === 'rejected') {
-        this.#carrier?.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
-        const why = verdict.proxyStatus === undefined ? '' : ` (${verdict.proxyStatus})`
-        const message = `the proxy refused the tunnel with status ${verdict.status}${hintFor(verdict.status)}${why}`
-        return this.#fail(new ClientError('http', message, { status: verdict.status }))
-      }
-    } catch (error) {
-      if (!(error instanceof ConnectIpError)) throw error
-      this.#carrier?.abort(error.code)
-      return this.#fail(new ClientError('protocol', error.message))
-    }
-    const wanted = this.#carrier?.encapsulation
-    if (wanted === 'stream-per-packet' && headerValue(headers, ENCAPSULATION_HEADER) !== wanted) {
-      this.#carrier?.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
-      return this.#fail(new ClientError('protocol', `the proxy does not know the encapsulation "${wanted}"`))
-    }
-    this.#accepted = true
-    this.#progress()
+    if (addressRequest === undefined) return
+    // Sent at once behind the request: a round trip less than waiting for the answer.
+    this.#awaited = new Set(addressRequest.requestIds)
+    this.#carrier?.sendCapsules(addressRequest.bytes)
   }
 
   /**
@@ -451,8 +432,8 @@ export class Session implements H3Owner {
   /** What an attempt waits for, and of whom. */
   #whatIsMissing(): string {
     const proxy = `the proxy at ${this.#remoteText}`
-    if (this.#quic === undefined) return `no answer from ${this.#remoteText}`
-    if (!this.#settingsCame) return `${proxy} has sent no SETTINGS`
+    if (this.#connection === undefined) return `no answer from ${this.#remoteText}`
+    if (this.#connection.capabilities === undefined) return `${proxy} has sent no SETTINGS`
     if (!this.#accepted) return `${proxy} has not answered the request`
     const requests = this.#awaited.size
     const missing = [
@@ -464,8 +445,8 @@ export class Session implements H3Owner {
     return `${proxy} ${missing.filter(part => part !== false).join(', and ')}`
   }
 
-  get #timeouts(): SessionTimeouts {
-    return this.#options.timeouts ?? DEFAULT_SESSION_TIMEOUTS
+  get #timeouts(): TunnelTimeouts {
+    return this.#options.timeouts ?? DEFAULT_TUNNEL_TIMEOUTS
   }
 
   /** The attempt, or the tunnel, is over. */
@@ -474,8 +455,8 @@ export class Session implements H3Owner {
     this.#ended = true
     clearTimeout(this.#graceTimer)
     clearTimeout(this.#mtuTimer)
-    this.#session = this.#quic?.session
-    this.#quic?.close(H3ErrorCode.H3_NO_ERROR, '')
+    this.#ticket = this.#connection?.resumptionTicket
+    this.#connection?.close('')
     void this.#dial?.cancel()
     if (this.#up) this.#options.onLost(error)
     else this.#settle?.reject(error)

@@ -9,6 +9,8 @@
 
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
+import type { Connect } from '../carriers/http-connection.ts'
 import { Ipv6LinkCheck } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES } from '../carriers/link-probe.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
@@ -20,7 +22,7 @@ import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
-import { Session, type SessionTimeouts, type TunnelInfo } from './client-tunnel.ts'
+import { ClientTunnel, type TunnelInfo, type TunnelTimeouts } from './client-tunnel.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 import { PacketInbox } from './packet-inbox.ts'
@@ -51,7 +53,9 @@ export interface ClientOptions {
   /** For tests: instead of the system's resolver. */
   resolve?: ResolveHost
   /** For tests. */
-  timeouts?: SessionTimeouts
+  timeouts?: TunnelTimeouts
+  /** The version of HTTP; default HTTP/3. */
+  connect?: Connect
 }
 
 export class MasqueClient extends EventEmitter<ClientEvents> {
@@ -61,14 +65,15 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   readonly #log: Logger
   readonly #random: () => number
   readonly #resolve: ResolveHost | undefined
-  readonly #timeouts: SessionTimeouts | undefined
-  #session: Session | undefined
-  #resumption: Uint8Array | undefined
+  readonly #timeouts: TunnelTimeouts | undefined
+  readonly #connectHttp: Connect
+  #clientTunnel: ClientTunnel | undefined
+  #resumptionTicket: Uint8Array | undefined
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
-  /** Of the session that is up. */
+  /** Of the tunnel that is up. */
   #linkCheck: Ipv6LinkCheck | undefined
 
   constructor(config: ClientConfig, options: ClientOptions = {}) {
@@ -78,13 +83,14 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#random = options.random ?? Math.random
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
+    this.#connectHttp = options.connect ?? connectByHttp3(quicSettings(config.quic))
     this.host.send = packet => this.#send(packet)
   }
 
   /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */
   connect(): Promise<TunnelInfo> {
     if (this.#closing) return Promise.reject(new ClientError('config', 'the client was closed: make a new one'))
-    if (this.#session?.open) return Promise.resolve(this.#session.info)
+    if (this.#clientTunnel?.open) return Promise.resolve(this.#clientTunnel.info)
     // Whoever asks while an attempt is under way gets its result, not a second tunnel.
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined
@@ -94,14 +100,15 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
 
   async #connect(): Promise<TunnelInfo> {
     // Once: a key log that cannot be written any more must not keep a tunnel from coming back.
-    if (this.#session === undefined) checkKeyLogOf(this.config)
+    if (this.#clientTunnel === undefined) checkKeyLogOf(this.config)
     const proxy = await resolveProxy(this.config, this.#resolve)
     if (this.#closing) throw new ClientError('tunnel', 'the client was closed while it was connecting')
-    const session = new Session({
+    const clientTunnel = new ClientTunnel({
       config: this.config,
       proxy,
       log: this.#log,
-      resumption: this.#resumption,
+      connect: this.#connectHttp,
+      resumptionTicket: this.#resumptionTicket,
       timeouts: this.#timeouts,
       onPacket: packet => {
         this.#inbox.receive(packet)
@@ -112,37 +119,37 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
         this.emit('changed', info)
         this.#linkCheck?.check()
       },
-      onLost: error => this.#lost(session, error),
+      onLost: error => this.#lost(clientTunnel, error),
     })
-    this.#session = session
-    await session.connect()
+    this.#clientTunnel = clientTunnel
+    await clientTunnel.connect()
     // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
-    const { info } = session
+    const { info } = clientTunnel
     this.#takeAddresses(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
-    this.#linkCheck = this.#watchLink(session)
+    this.#linkCheck = this.#watchLink(clientTunnel)
     // It may end the tunnel at once. Whoever waits for this attempt listens for that from the moment it succeeds.
-    setImmediate(() => this.#checkLink(session))
+    setImmediate(() => this.#checkLink(clientTunnel))
     return info
   }
 
-  #checkLink(session: Session): void {
+  #checkLink(clientTunnel: ClientTunnel): void {
     try {
-      if (session === this.#session && session.open) this.#linkCheck?.check()
+      if (clientTunnel === this.#clientTunnel && clientTunnel.open) this.#linkCheck?.check()
     } catch (error) {
-      session.failed(error)
+      clientTunnel.failed(error)
     }
   }
 
   /** What the tunnel is now. Throws ClientError when there is none. */
   get info(): TunnelInfo {
-    if (!this.#session?.open) throw new ClientError('tunnel', 'there is no tunnel: call connect() first')
-    return this.#session.info
+    if (!this.#clientTunnel?.open) throw new ClientError('tunnel', 'there is no tunnel: call connect() first')
+    return this.#clientTunnel.info
   }
 
   get connected(): boolean {
-    return this.#session?.open === true
+    return this.#clientTunnel?.open === true
   }
 
   /** Pings through the tunnel. Rejects with PingError (see hosts/userspace/pinger.ts). */
@@ -154,7 +161,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
 
   /** Sends an IP packet as it is. Throws ClientError when there is no tunnel. */
   sendPacket(packet: Uint8Array): void {
-    if (!this.#session?.open) throw new ClientError('tunnel', 'the tunnel is closed: the packet was not sent')
+    if (!this.#clientTunnel?.open) throw new ClientError('tunnel', 'the tunnel is closed: the packet was not sent')
     this.#send(packet)
   }
 
@@ -163,7 +170,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
    * nobody waits for are kept, up to a bound. Rejects with ClientError when the tunnel is closed, or ends meanwhile.
    */
   readPacket(): Promise<Uint8Array> {
-    if (!this.#session?.open) {
+    if (!this.#clientTunnel?.open) {
       return Promise.reject(new ClientError('tunnel', 'the tunnel is closed: there is nothing to read'))
     }
     return this.#inbox.next()
@@ -190,20 +197,20 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   #openTunnel(): Tunnel {
-    if (!this.#session?.open || this.#session.tunnel === undefined) {
+    if (!this.#clientTunnel?.open || this.#clientTunnel.tunnel === undefined) {
       throw new ClientError('tunnel', 'there is no tunnel: call connect() first')
     }
-    return this.#session.tunnel
+    return this.#clientTunnel.tunnel
   }
 
   /** Whether the tunnel takes one more packet now without dropping it. */
   get writable(): boolean {
-    return this.#session?.writable === true
+    return this.#clientTunnel?.writable === true
   }
 
-  /** The running session, for measurements that look below the client. */
-  get session(): Session | undefined {
-    return this.#session
+  /** The tunnel, for measurements that look below the client. */
+  get tunnel(): ClientTunnel | undefined {
+    return this.#clientTunnel
   }
 
   /** Ends the tunnel in good order and stops reconnecting. Idempotent. */
@@ -212,7 +219,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.#linkCheck?.stop()
     clearTimeout(this.#retryTimer)
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
-    await this.#session?.close()
+    await this.#clientTunnel?.close()
     this.host.close()
   }
 
@@ -220,22 +227,22 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
 
   #send(packet: Uint8Array): void {
     // Packets made here are not forwarded: their hop count stays (RFC 9484 §7.2).
-    const drop = this.#session?.tunnel?.sendPacket(packet, false)
+    const drop = this.#clientTunnel?.tunnel?.sendPacket(packet, false)
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
   }
 
   /** We need not know an address of the proxy's: all nodes of the link are pinged. */
-  #watchLink(session: Session): Ipv6LinkCheck | undefined {
-    const { tunnel } = session
+  #watchLink(clientTunnel: ClientTunnel): Ipv6LinkCheck | undefined {
+    const { tunnel } = clientTunnel
     if (tunnel === undefined) return undefined
     return new Ipv6LinkCheck({
       policy: this.config.tunnel.linkProbe,
       carrier: tunnel.carrier,
-      address: () => session.info.assigned.find(prefix => prefix.version === 6)?.address,
+      address: () => clientTunnel.info.assigned.find(prefix => prefix.version === 6)?.address,
       ends: () => ({ host: this.host, target: ALL_NODES }),
       heard: () => tunnel.counters.packetsReceived,
-      abort: why => session.abortNarrowLink(why),
-      onError: error => session.failed(error),
+      abort: why => clientTunnel.abortNarrowLink(why),
+      onError: error => clientTunnel.failed(error),
     })
   }
 
@@ -244,9 +251,9 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     this.host.setAddresses(info.assigned.map(prefix => prefix.address))
   }
 
-  #lost(session: Session, error: ClientError): void {
-    if (session !== this.#session || this.#closing) return
-    this.#resumption = session.resumption ?? this.#resumption
+  #lost(clientTunnel: ClientTunnel, error: ClientError): void {
+    if (clientTunnel !== this.#clientTunnel || this.#closing) return
+    this.#resumptionTicket = clientTunnel.resumptionTicket ?? this.#resumptionTicket
     this.#linkCheck?.stop()
     this.host.setAddresses([])
     this.#inbox.fail(error)

@@ -1,11 +1,11 @@
 /**
- * A QUIC connection to a proxy that has several addresses, some of which may lead nowhere. RFC 8305 §5: an attempt begins a
+ * A connection to a proxy that has several addresses, some of which may lead nowhere. RFC 8305 §5: an attempt begins a
  * moment after the one before it, or at once when that has failed; the first handshake that is done wins, and the others
  * are given up.
  */
 
-import { H3ErrorCode } from '../http3/error-codes.ts'
-import type { QuicConnection, QuicHandler, SocketAddress } from '../quic/quic.ts'
+import type { HttpClientConnection, HttpClientHandler } from '../carriers/http-connection.ts'
+import type { SocketAddress } from '../quic/quic.ts'
 import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
 
 /** RFC 8305 §8, Connection Attempt Delay, in ms. */
@@ -14,9 +14,9 @@ const ATTEMPT_DELAY_MS = 250
 export interface DialOptions {
   readonly addresses: readonly SocketAddress[]
   /** Starts a handshake. Nothing is reported on the connection before the caller's turn is over. */
-  connect(remote: SocketAddress): Promise<QuicConnection>
-  /** A handshake is done; what is returned hears the rest, beginning with `onEstablished`. */
-  onConnected(connection: QuicConnection): QuicHandler
+  connect(remote: SocketAddress): Promise<HttpClientConnection>
+  /** A handshake is done; what is returned hears the rest, beginning with `onReady`. */
+  onConnected(connection: HttpClientConnection): HttpClientHandler
   /** All attempts have failed. */
   onFailed(error: ClientError): void
   /** A bug of ours. */
@@ -27,7 +27,7 @@ export interface DialOptions {
 export class Dial {
   readonly #options: DialOptions
   /** Handshakes under way, and what to call when one has ended. */
-  readonly #running = new Map<QuicConnection, () => void>()
+  readonly #running = new Map<HttpClientConnection, () => void>()
   readonly #failures: ClientError[] = []
   #next = 0
   #pending = 0
@@ -54,17 +54,17 @@ export class Dial {
     const ended = [...this.#running.keys()].map(
       connection => new Promise<void>(resolve => this.#running.set(connection, resolve)),
     )
-    for (const connection of this.#running.keys()) connection.close(H3ErrorCode.H3_NO_ERROR, '')
+    for (const connection of this.#running.keys()) connection.close('')
     return Promise.all(ended)
   }
 
   async #attempt(remote: SocketAddress): Promise<void> {
     const connection = await this.#options.connect(remote)
-    if (this.#over) return connection.close(H3ErrorCode.H3_NO_ERROR, '')
+    if (this.#over) return connection.close('')
     this.#running.set(connection, () => {})
     connection.handler = {
       ...NOTHING,
-      onEstablished: () => this.#won(connection),
+      onReady: () => this.#won(connection),
       onClosed: reason => {
         const ended = this.#running.get(connection)
         this.#running.delete(connection)
@@ -74,12 +74,12 @@ export class Dial {
     }
   }
 
-  #won(connection: QuicConnection): void {
+  #won(connection: HttpClientConnection): void {
     if (this.#over) return
     this.#running.delete(connection)
     this.cancel().catch(error => this.#options.onError(error))
     connection.handler = this.#options.onConnected(connection)
-    connection.handler.onEstablished()
+    connection.handler.onReady()
   }
 
   #failed(error: ClientError): void {
@@ -107,11 +107,9 @@ export function addressText({ host, port }: SocketAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-const NOTHING: Omit<QuicHandler, 'onEstablished' | 'onClosed'> = {
-  onStreamData() {},
-  onStreamReset() {},
-  onStopSending() {},
-  onStreamDrained() {},
-  onDatagram() {},
-  onMaxDatagramLength() {},
+const NOTHING: Omit<HttpClientHandler, 'onReady' | 'onClosed'> = {
+  onCapabilities() {},
+  onResponse() {},
+  onRequestFailed() {},
+  onGoAway() {},
 }

@@ -1,10 +1,9 @@
 /** Why a client could not connect, or is no longer connected. */
 
-import { describeClose } from '../carriers/h3/close-reason.ts'
+import type { CloseReason } from '../carriers/http-connection.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { TlsConfigError } from '../config/tls-config.ts'
-import type { QuicCloseReason } from '../quic/quic.ts'
-import { cryptoErrorAlert, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
+import { isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
 
 /**
  *   config    the configuration cannot work; nothing was sent
@@ -65,27 +64,27 @@ export class ClientError extends Error {
   }
 }
 
-/** What the end of a QUIC connection means to the client. `remote` is where it went, for the message. */
-export function errorFromClose(reason: QuicCloseReason, remote: string): ClientError {
-  const tlsAlert = reason.application ? undefined : cryptoErrorAlert(reason.code)
+/** What the end of a connection means to the client. `remote` is where it went, for the message. */
+export function errorFromClose(reason: CloseReason, remote: string): ClientError {
+  const { tlsAlert } = reason
   if (tlsAlert !== undefined) {
     const about = reason.reason || (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
     const detail = about === undefined ? '' : `: ${about}`
     const alert = `${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`
     if (tlsAlert.code === NO_APPLICATION_PROTOCOL) {
-      const what = `the server at ${remote} does not speak HTTP/3 (ALPN "h3"): it is no CONNECT-IP proxy`
+      const what = `the server at ${remote} does not speak ${reason.protocol}: it is no CONNECT-IP proxy`
       return new ClientError('protocol', what + alert, { tlsAlert })
     }
     return new ClientError('tls', whoseTlsFault(reason, tlsAlert, remote) + alert, { tlsAlert })
   }
   if (reason.source === 'timeout') return new ClientError('timeout', `no answer from ${remote}`)
-  if (reason.source === 'local' && !reason.application) {
+  if (reason.network) {
     return new ClientError(
       'network',
       describeUnreachable(/\bE[A-Z]{3,}\b/.exec(reason.reason)?.[0], reason.reason, remote),
     )
   }
-  return new ClientError('refused', `connection to ${remote} closed ${describeClose(reason)}`)
+  return new ClientError('refused', `connection to ${remote} closed ${reason.text}`)
 }
 
 /** What it means when our TLS library ends the handshake with this alert. */
@@ -101,7 +100,7 @@ const THEY_REFUSE: Readonly<Record<number, string>> = {
   48: 'our certificate (tls.certificate) was not signed by a CA that it knows',
 }
 
-function whoseTlsFault({ source }: QuicCloseReason, alert: TlsAlert, remote: string): string {
+function whoseTlsFault({ source }: CloseReason, alert: TlsAlert, remote: string): string {
   if (isAboutTrust(alert)) return source === 'local' ? 'we do not trust the proxy' : 'the proxy does not trust us'
   return `the TLS handshake with ${remote} was ended by ${source === 'local' ? 'us' : 'the proxy'}`
 }

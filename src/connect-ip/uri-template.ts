@@ -13,7 +13,7 @@
 
 import { parseTemplate } from 'url-template'
 import { DecodeError } from '../bytes/errors.ts'
-import { MalformedRequest } from './errors.ts'
+import { MalformedMessage } from '../http/errors.ts'
 import { parseScope, type ScopeVariables } from './scope.ts'
 
 /** The default where only the proxy's host and port are configured (RFC 9484 §3). */
@@ -109,7 +109,7 @@ export function expandTemplate(
 
 /**
  * The values of the variables in the path and query of a request, percent-decoded; undefined when the path is not one of
- * this template's. Throws MalformedRequest when the path fits but a value is not correctly encoded or is empty.
+ * this template's. Throws MalformedMessage when the path fits but a value is not correctly encoded or is empty.
  */
 export function matchPath(template: PathTemplate, path: string): { target?: string; ipproto?: string } | undefined {
   const raw = matcherOf(template)(path)
@@ -218,7 +218,7 @@ function buildMatcher(template: PathTemplate): Matcher {
       const equals = parameter.indexOf('=')
       const name = equals === -1 ? parameter : parameter.slice(0, equals)
       if (query.has(name) && given.has(name)) {
-        throw new MalformedRequest(`the query has "${name}" twice; expected it once`)
+        throw new MalformedMessage(`the query has "${name}" twice; expected it once`)
       }
       given.set(name, equals === -1 ? '' : parameter.slice(equals + 1))
     }
@@ -354,14 +354,14 @@ function refuseUnnamedQueryVariables(template: PathTemplate, parts: readonly Tem
  * itself is what the reg-name of RFC 3986 §3.2.2 allows.
  */
 function decodeValue(name: string, raw: string): string {
-  if (raw === '') throw new MalformedRequest(`${name} is empty; expected a value, or "*" for any`)
+  if (raw === '') throw new MalformedMessage(`${name} is empty; expected a value, or "*" for any`)
   if (!/^(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+$/.test(raw)) {
-    throw new MalformedRequest(`${name} is not correctly encoded; expected %3A for ":" and %2F for "/"`)
+    throw new MalformedMessage(`${name} is not correctly encoded; expected %3A for ":" and %2F for "/"`)
   }
   try {
     return decodeURIComponent(raw)
   } catch {
     // Percent-encoded bytes that are not UTF-8.
-    throw new MalformedRequest(`${name} is not percent-encoded UTF-8`)
+    throw new MalformedMessage(`${name} is not percent-encoded UTF-8`)
   }
 }

@@ -11,21 +11,23 @@
  *   request, respond, sendData ──────────► takeOutput ──► QUIC
  */
 import { decodeSmallVarint, encodeVarint, varintLength, varintLengthFromFirstByte } from '../bytes/varint.ts'
-import { checkRequest, checkResponse } from '../http/request.ts'
+import { PeerFieldSectionLimit } from '../http/errors.ts'
+import type { Header } from '../http/header.ts'
+import { checkRequest } from '../http/request.ts'
+import { checkResponse } from '../http/response.ts'
 import { encodeQuarterStreamId, HeldDatagrams, isQuarterStreamIdTooLarge } from './datagram.ts'
 import { H3ErrorCode } from './error-codes.ts'
-import { H3Error, PeerFieldSectionLimit } from './errors.ts'
+import { H3Error } from './errors.ts'
 import type { H3Event, H3Output } from './events.ts'
 import { encodeFrame, encodeFrameHeader, encodeVarintFrame, FrameType } from './frames.ts'
 import { greasePayload, reservedId } from './grease.ts'
-import { encodeFieldSection, fieldSectionSize, type Header } from './qpack/encoder.ts'
+import { encodeFieldSection, fieldSectionSize } from './qpack/encoder.ts'
 import { RequestStream, type RequestStreamOwner } from './request-stream.ts'
 import { encodeSettings, type H3Settings, INITIAL_SETTINGS } from './settings.ts'
 import { isClientInitiated, isUnidirectional, SeenStreams, tooManyStreams } from './stream-ids.ts'
 import { PeerUniStreams, StreamType } from './unidirectional-streams.ts'
 
 export type { H3Event, H3Output } from './events.ts'
-export type { Header } from './qpack/encoder.ts'
 export type { H3Settings } from './settings.ts'
 
 /** Everything that a peer could make us remember is bounded by these. */

@@ -18,15 +18,3 @@ export class H3Error extends DecodeError {
     this.scope = scope
   }
 }
-
-/**
- * A header section of ours is larger than the peer's SETTINGS_MAX_FIELD_SECTION_SIZE, so it SHOULD NOT be sent, and was
- * not (RFC 9114 §4.2.2). Nobody broke a rule: that one message cannot be sent, and everything else can.
- */
-export class PeerFieldSectionLimit extends Error {
-  override name = 'PeerFieldSectionLimit'
-
-  constructor(size: number, limit: number) {
-    super(`the headers have ${size} bytes, the peer takes at most ${limit} (SETTINGS_MAX_FIELD_SECTION_SIZE)`)
-  }
-}

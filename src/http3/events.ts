@@ -1,5 +1,5 @@
 /** What an HTTP/3 connection tells its owner, and what it wants done on QUIC. */
-import type { Header } from './qpack/encoder.ts'
+import type { Header } from '../http/header.ts'
 import type { H3Settings } from './settings.ts'
 
 /**

@@ -5,7 +5,10 @@
  * and writes responses: any number of interim ones (1xx), then the final one. A client does the opposite.
  */
 
-import { checkRequest, checkResponse, checkTrailers, type RequestHead } from '../http/request.ts'
+import { MalformedMessage } from '../http/errors.ts'
+import { checkTrailers, type Header } from '../http/header.ts'
+import { checkRequest, type RequestHead } from '../http/request.ts'
+import { checkResponse } from '../http/response.ts'
 import { H3ErrorCode } from './error-codes.ts'
 import { H3Error } from './errors.ts'
 import type { H3Event } from './events.ts'
@@ -18,7 +21,6 @@ import {
   isHttp2OnlyFrame,
 } from './frames.ts'
 import { decodeFieldSection, fieldSectionTooLarge, maxEncodedLength } from './qpack/decoder.ts'
-import type { Header } from './qpack/encoder.ts'
 
 /** What a request stream needs from its connection. */
 export interface RequestStreamOwner {
@@ -99,15 +101,25 @@ export class RequestStream implements FrameHandler {
 
   frameCollected(_type: number, payload: Uint8Array): void {
     const headers = decodeFieldSection(payload, this.#owner.maxFieldSectionSize)
+    try {
+      this.#receiveHeaders(headers)
+    } catch (error) {
+      // RFC 9114 §4.1.2: the request ends, the connection goes on.
+      if (!(error instanceof MalformedMessage)) throw error
+      throw new H3Error(H3ErrorCode.H3_MESSAGE_ERROR, `malformed message: ${error.message}`, 'stream')
+    }
+  }
+
+  framePassed(bytes: Uint8Array): void {
+    this.#owner.emit({ type: 'data', streamId: this.id, data: bytes, fin: false })
+  }
+
+  #receiveHeaders(headers: Header[]): void {
     if (this.receiving === 'content') {
       checkTrailers(headers)
       this.receiving = 'trailers'
     } else if (this.#owner.role === 'server') this.#receiveRequest(headers)
     else this.#receiveResponse(headers)
-  }
-
-  framePassed(bytes: Uint8Array): void {
-    this.#owner.emit({ type: 'data', streamId: this.id, data: bytes, fin: false })
   }
 
   #receiveRequest(headers: Header[]): void {

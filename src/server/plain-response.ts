@@ -6,7 +6,7 @@
  * instead (Allow), where there is a page, and 404 where there is none.
  */
 
-import type { Header } from '../http3/qpack/encoder.ts'
+import type { Header } from '../http/header.ts'
 
 export interface PlainResponse {
   readonly headers: Header[]

@@ -15,7 +15,6 @@ import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
-import { H3ErrorCode } from '../http3/error-codes.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
 import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
@@ -124,7 +123,7 @@ export class ProxyTunnel implements TunnelOwner {
       onResult: result => {
         this.linkProbe = result
       },
-      abort: why => this.tunnel.abort(H3ErrorCode.H3_REQUEST_CANCELLED, narrowLink(why)),
+      abort: why => this.tunnel.abort('cancelled', narrowLink(why)),
       onError: options.onError,
     })
   }

@@ -6,8 +6,8 @@
  */
 
 import type { Logger } from 'pino'
-import { describeClose } from '../carriers/h3/close-reason.ts'
-import { headerValue } from '../carriers/h3/transport.ts'
+import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
+import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
@@ -16,7 +16,7 @@ import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
-import type { Header } from '../http3/connection.ts'
+import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
@@ -27,7 +27,7 @@ import { createLogger } from '../log/logger.ts'
 import { formatAddress, resolveHost } from '../net/udp.ts'
 import { QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
-import type { QuicCloseReason, QuicConnection, QuicSettings } from '../quic/quic.ts'
+import type { QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -64,7 +64,7 @@ export interface ServerOptions {
 interface LogRecord {
   readonly at: number
   readonly event: ConnectionLogEntry['event']
-  readonly quic: Pick<QuicConnection, 'id' | 'remote'>
+  readonly connection: Pick<HttpServerConnection, 'id' | 'remote'>
   readonly identity: string | undefined
   readonly detail: string | readonly IpAddress[]
 }
@@ -166,10 +166,11 @@ export class MasqueServer {
       tunnelsOf: identity => this.#tunnelsByIdentity.get(identity) ?? 0,
       tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
-      connected: quic => this.#logConnection('connected', quic, undefined, quic.resumed ? 'TLS session resumed' : ''),
-      rejected: (quic, identity, reason) => {
+      connected: connection =>
+        this.#logConnection('connected', connection, undefined, connection.resumed ? 'TLS session resumed' : ''),
+      rejected: (connection, reason) => {
         this.metrics.countError('request_rejected')
-        this.#logConnection('rejected', quic, identity, reason)
+        this.#logConnection('rejected', connection, undefined, reason)
       },
       connectionClosed: (handler, reason) => this.#connectionClosed(handler, reason),
       internalError: error => this.#internalError(error),
@@ -233,14 +234,15 @@ export class MasqueServer {
   }
 
   clients(): ClientInfo[] {
-    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, quic }) => {
+    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection }) => {
       const { counters, carrier } = proxyTunnel.tunnel
-      const stats = quic.stats()
-      const path = quic.paths().find(candidate => candidate.active)
+      const { quic, remote } = connection
+      const stats = quic?.stats()
+      const path = quic?.paths().find(candidate => candidate.active)
       return {
         id,
         identity,
-        remote: `${quic.remote.host}:${quic.remote.port}`,
+        remote: `${remote.host}:${remote.port}`,
         connectedAt: connectedAt.toISOString(),
         addresses: proxyTunnel.addresses.map(String),
         routes: proxyTunnel.advertised.map(describeRoute),
@@ -257,11 +259,11 @@ export class MasqueServer {
         quic: {
           rttMs: path?.rttMs ?? 0,
           cwnd: path?.cwnd ?? 0,
-          lost: stats.packetsLost,
-          sent: stats.packetsSent,
-          received: stats.packetsReceived,
-          streamsOpened: stats.streamsOpened,
-          datagramsDropped: stats.datagramsDropped,
+          lost: stats?.packetsLost ?? 0,
+          sent: stats?.packetsSent ?? 0,
+          received: stats?.packetsReceived ?? 0,
+          streamsOpened: stats?.streamsOpened ?? 0,
+          datagramsDropped: stats?.datagramsDropped ?? 0,
         },
       }
     })
@@ -269,11 +271,11 @@ export class MasqueServer {
 
   /** What has happened to connections lately, newest first. */
   connectionLog(): ConnectionLogEntry[] {
-    return this.#connectionLog.toReversed().map(({ at, quic, event, identity, detail }) => ({
+    return this.#connectionLog.toReversed().map(({ at, connection, event, identity, detail }) => ({
       at: new Date(at).toISOString(),
       event,
-      id: quic.id,
-      remote: `${quic.remote.host}:${quic.remote.port}`,
+      id: connection.id,
+      remote: `${connection.remote.host}:${connection.remote.port}`,
       identity,
       detail: String(detail),
     }))
@@ -330,9 +332,9 @@ export class MasqueServer {
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
       onConnection: quic => {
-        const handler = new MasqueHandler(quic, this.#context)
-        this.#handlers.add(handler)
-        return handler.transport
+        const connection = new H3ServerConnection(quic)
+        this.#handlers.add(new MasqueHandler(connection, this.#context))
+        return connection
       },
       onError: error => this.#internalError(error),
       onWarning: sentence => this.#log.warn(sentence),
@@ -364,7 +366,7 @@ export class MasqueServer {
     this.#tunnelsTotal++
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
-    this.#logConnection('tunnel-opened', tunnel.quic, tunnel.identity, tunnel.proxyTunnel.addresses)
+    this.#logConnection('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
   }
 
   #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {
@@ -377,7 +379,7 @@ export class MasqueServer {
     this.#past.bytesTo += counters.bytesSent
     addCounts(this.#past.dropped, counters.dropped)
     if (!reason.clean) this.metrics.countError('tunnel_aborted')
-    this.#logConnection('tunnel-closed', tunnel.quic, tunnel.identity, reason.reason)
+    this.#logConnection('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)
   }
 
   #countTunnel(identity: string, by: number): void {
@@ -386,13 +388,11 @@ export class MasqueServer {
     else this.#tunnelsByIdentity.delete(identity)
   }
 
-  #connectionClosed(handler: MasqueHandler, reason: QuicCloseReason): void {
+  #connectionClosed(handler: MasqueHandler, { source, orderly, text }: CloseReason): void {
     this.#handlers.delete(handler)
-    const { quic } = handler.transport
-    const text = describeClose(reason)
-    if (reason.source !== 'local' && !isOrderly(reason)) this.metrics.countError('connection')
+    if (source !== 'local' && !orderly) this.metrics.countError('connection')
     handler.log.info({}, `closed: ${text}`)
-    this.#logConnection('closed', quic, undefined, text)
+    this.#logConnection('closed', handler.connection, undefined, text)
   }
 
   #internalError(error: unknown): void {
@@ -402,11 +402,11 @@ export class MasqueServer {
 
   #logConnection(
     event: ConnectionLogEntry['event'],
-    quic: QuicConnection,
+    { id, remote }: HttpServerConnection,
     identity: string | undefined,
     detail: string | readonly IpAddress[],
   ): void {
-    this.#connectionLog.push({ at: Date.now(), event, quic: { id: quic.id, remote: quic.remote }, identity, detail })
+    this.#connectionLog.push({ at: Date.now(), event, connection: { id, remote }, identity, detail })
     if (this.#connectionLog.length > CONNECTION_LOG_LENGTH) this.#connectionLog.shift()
   }
 
@@ -448,10 +448,6 @@ function listenError(error: NodeJS.ErrnoException, listen: { host: string; port:
       // What the system says is not a bug of ours.
       return error.syscall === undefined ? error : new ListenError(`${where} cannot be listened on: ${error.message}`)
   }
-}
-
-function isOrderly(reason: QuicCloseReason): boolean {
-  return reason.application && reason.code === 0x100
 }
 
 function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {

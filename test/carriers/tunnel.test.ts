@@ -38,7 +38,10 @@ function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => vo
       return 'sent'
     },
     end: () => heard.push('end'),
-    abort: code => heard.push(`abort ${code}`),
+    abort: reason => {
+      heard.push(`abort ${reason}`)
+      return reason
+    },
   }
   const tunnel = new Tunnel({
     session: new ConnectIpSession({ role: 'client', now: () => 0 }),
@@ -52,7 +55,7 @@ function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => vo
       onAddressesRequested: list => heard.push(`requested ${list.map(({ requestId }) => requestId).join()}`),
       onRoutesAdvertised: list => heard.push(`routes ${list.map(describeRoute).join()}`),
       onMtu: () => heard.push('mtu'),
-      onClosed: reason => heard.push(`closed ${reason.code}`),
+      onClosed: ({ reason }) => heard.push(`closed ${reason}`),
     },
   })
   for (const piece of pieces) {
@@ -111,7 +114,7 @@ describe('a tunnel and the order of its capsules', () => {
 
   it('CIP-36 is over with the capsule for which the tunnel was ended, whatever came with it', () => {
     const stream = bytes(assign('10.0.0.2'), advertise('192.0.2.0/24'), request(1))
-    const heard = story([stream], tunnel => tunnel.abort(0x10c, 'we do not like it'))
+    const heard = story([stream], tunnel => tunnel.abort('cancelled', 'we do not like it'))
     expect(heard.map(text => text.split(' ')[0]).slice(0, -1)).to.deep.equal(['assigned', 'abort', 'closed'])
   })
 

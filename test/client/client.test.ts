@@ -435,7 +435,7 @@ describe('the client', () => {
     for (const piece of pieces()) expect(piece.length).to.be.at.most(info.mtu)
     // The same with DF = 1 is answered, not sent.
     client.sendPacket(packet('10.0.0.2', '10.0.0.1', { size: 3000 }))
-    expect(client.session?.tunnel?.counters).to.deep.include({ dropped: { 'too-big': 1 } })
+    expect(client.tunnel?.tunnel?.counters).to.deep.include({ dropped: { 'too-big': 1 } })
   })
 
   describe('cannot connect', () => {

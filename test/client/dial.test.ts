@@ -1,9 +1,10 @@
 import { expect } from 'chai'
+import { H3ClientConnection } from '../../src/carriers/h3/client-connection.ts'
+import type { HttpClientHandler } from '../../src/carriers/http-connection.ts'
 import { Dial, type DialOptions } from '../../src/client/dial.ts'
 import type { ClientError } from '../../src/client/errors.ts'
 import type { QuicCloseReason, SocketAddress } from '../../src/quic/quic.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
-import { Recorder } from '../support/quic-peer.ts'
 
 const at = (host: string): SocketAddress => ({ host, port: 443 })
 const TIMEOUT: QuicCloseReason = { source: 'timeout', application: false, code: 0, reason: '' }
@@ -12,7 +13,15 @@ const NEVER_MS = 1 << 30
 
 /** Dials these addresses; the test decides what becomes of each handshake. */
 function dialing(hosts: string[], overrides: Partial<DialOptions> = {}) {
-  const recorder = new Recorder()
+  let established = 0
+  const handler: HttpClientHandler = {
+    onReady: () => established++,
+    onCapabilities() {},
+    onResponse() {},
+    onRequestFailed() {},
+    onGoAway() {},
+    onClosed() {},
+  }
   const tried: string[] = []
   const quics: FakeQuic[] = []
   const errors: unknown[] = []
@@ -27,11 +36,11 @@ function dialing(hosts: string[], overrides: Partial<DialOptions> = {}) {
       tried.push(remote.host)
       const quic = new FakeQuic('client')
       quics.push(quic)
-      return quic
+      return new H3ClientConnection(quic)
     },
-    onConnected: quic => {
-      connected.push(quic)
-      return recorder
+    onConnected: connection => {
+      connected.push(connection.quic)
+      return handler
     },
     onFailed: fail,
     onError: error => errors.push(error),
@@ -39,7 +48,7 @@ function dialing(hosts: string[], overrides: Partial<DialOptions> = {}) {
     ...overrides,
   })
   dial.start()
-  return { dial, recorder, tried, quics, errors, connected, failed }
+  return { dial, established: () => established, tried, quics, errors, connected, failed }
 }
 
 /** What can happen without anybody's doing has happened. */
@@ -76,12 +85,12 @@ describe('dialling a proxy with several addresses', () => {
   })
 
   it('goes on with the handshake that is done first, and gives the others up', async () => {
-    const { tried, quics, connected, recorder } = begin(['192.0.2.1', '192.0.2.2', '192.0.2.3'], { delayMs: 1 })
+    const { tried, quics, connected, established } = begin(['192.0.2.1', '192.0.2.2', '192.0.2.3'], { delayMs: 1 })
     while (tried.length < 2) await new Promise(resolve => setTimeout(resolve, 1))
     await settled()
     quics[1].handler.onEstablished()
     expect(connected).to.deep.equal([quics[1]])
-    expect(recorder.established).to.equal(true)
+    expect(established()).to.equal(1)
     expect(quics[0].commands).to.deep.equal(['close 256'])
     expect(quics[1].commands).to.deep.equal([])
     quics[0].handler.onEstablished()
@@ -111,13 +120,13 @@ describe('dialling a proxy with several addresses', () => {
 
   it('starts nothing more once it is cancelled, and closes what comes late', async () => {
     const quic = new FakeQuic('client')
-    let connect: (quic: FakeQuic) => void = () => {}
-    const connecting = new Promise<FakeQuic>(resolve => {
+    let connect: (connection: H3ClientConnection) => void = () => {}
+    const connecting = new Promise<H3ClientConnection>(resolve => {
       connect = resolve
     })
     const { dial, connected } = begin(['192.0.2.1', '192.0.2.2'], { connect: () => connecting })
     await dial.cancel()
-    connect(quic)
+    connect(new H3ClientConnection(quic))
     await settled()
     expect(quic.commands).to.deep.equal(['close 256'])
     expect(connected).to.deep.equal([])

@@ -1,11 +1,12 @@
 import { expect } from 'chai'
+import { closeReason } from '../../src/carriers/h3/close-reason.ts'
 import { ClientError, type ClientErrorKind, errorFromClose, errorFromFailure } from '../../src/client/errors.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { TlsConfigError } from '../../src/config/tls-config.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
 
 const close = (changes: Partial<QuicCloseReason>): ClientError =>
-  errorFromClose({ source: 'peer', application: false, code: 0, reason: '', ...changes }, '127.0.0.1:4433')
+  errorFromClose(closeReason({ source: 'peer', application: false, code: 0, reason: '', ...changes }), '127.0.0.1:4433')
 
 describe('client errors', () => {
   it('name the TLS alert, and who did not trust whom', () => {
@@ -76,7 +77,7 @@ describe('client errors', () => {
       expect(error).to.include({ kind: 'network', retryable: true, cause: failure })
       expect(error.message).to.match(expected).and.not.include('\n')
       const later = errorFromClose(
-        { source: 'local', application: false, code: 2, reason: `connect ${code}` },
+        closeReason({ source: 'local', application: false, code: 2, reason: `connect ${code}` }),
         '192.0.2.1:443',
       )
       expect(later).to.include({ kind: 'network', message: error.message })

@@ -178,7 +178,7 @@ describe('a client with a hostile proxy', () => {
     send(peers[0], packet('192.0.2.1', '10.0.0.2', { protocol: TCP }))
     send(peers[0], packet('192.0.2.1', '10.0.0.2'))
     expect(describePacket(await next)).to.match(/^IPv4 192\.0\.2\.1 → 10\.0\.0\.2 UDP/)
-    expect(client.session?.tunnel?.counters.dropped).to.deep.include({ prohibited: 4 })
+    expect(client.tunnel?.tunnel?.counters.dropped).to.deep.include({ prohibited: 4 })
   })
 
   it('CIP-32 tells its host how large a packet may be, with the tunnel’s own MTU', async () => {
@@ -222,7 +222,7 @@ describe('a client with a hostile proxy', () => {
     // Contexts that nobody has registered, and one that is cut off.
     for (const context of [hex('00 02 45'), hex('00 4041'), hex('00 c0')]) peer.quic.sendDatagram(context)
     await ping(client, '192.0.2.1')
-    const { dropped } = client.session?.tunnel?.counters ?? { dropped: {} }
+    const { dropped } = client.tunnel?.tunnel?.counters ?? { dropped: {} }
     expect(dropped).to.deep.include({ malformed: 7, 'no-route': 1, 'unknown-context': 3 })
     expect(client.connected).to.equal(true)
   })

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { decodeAddressAssign, encodeAddressAssign, isRefusal, refusal } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressEntries } from '../../src/connect-ip/address-entry.ts'
 import { ConnectIpError } from '../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { bytes, entry } from './arbitraries.ts'
 import { capsuleValue } from './capsule-value.ts'
@@ -50,7 +49,7 @@ describe('connect-ip/address-assign', () => {
     for (let length = 1; length < one.length; length++) {
       expect(() => decodeAddressAssign(one.subarray(0, length)), `${length} bytes`)
         .to.throw(ConnectIpError)
-        .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+        .with.property('abortReason', 'malformed')
     }
   })
 
@@ -81,7 +80,7 @@ describe('connect-ip/address-assign', () => {
     )
     expect(() => decodeAddressAssign(value, 10))
       .to.throw(ConnectIpError)
-      .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+      .with.property('abortReason', 'excessive-load')
     expect(decodeAddressAssign(value, 11)).to.have.length(11)
   })
 

@@ -7,7 +7,6 @@ import {
   type RequestedAddress,
 } from '../../src/connect-ip/address-request.ts'
 import { ConnectIpError } from '../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { bytes, entry } from './arbitraries.ts'
 
@@ -39,7 +38,7 @@ describe('connect-ip/address-request', () => {
   it('CIP-13 aborts when nothing is requested', () => {
     expect(() => decodeAddressRequest(new Uint8Array(0)))
       .to.throw(ConnectIpError, 'one or more')
-      .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+      .with.property('abortReason', 'malformed')
   })
 
   it('CIP-13 never sends a request for nothing', () => {

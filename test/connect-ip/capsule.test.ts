@@ -6,7 +6,6 @@ import { Writer } from '../../src/bytes/writer.ts'
 import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
 import { encodeDatagramCapsule } from '../../src/connect-ip/datagram-capsule.ts'
 import { ConnectIpError } from '../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { bytes } from './arbitraries.ts'
 
 const { DATAGRAM, ADDRESS_ASSIGN, ADDRESS_REQUEST, ROUTE_ADVERTISEMENT } = CapsuleType
@@ -131,7 +130,7 @@ describe('connect-ip/capsule', () => {
         push(parser, whole.subarray(0, length))
         expect(() => parser.end(), `after ${length} bytes`)
           .to.throw(ConnectIpError, /inside a capsule/)
-          .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+          .with.property('abortReason', 'malformed')
       }
     }
   })
@@ -141,7 +140,7 @@ describe('connect-ip/capsule', () => {
       for (const length of [65_537n, 1n << 32n, (1n << 62n) - 1n]) {
         expect(() => push(new CapsuleParser(), header(type, length)))
           .to.throw(ConnectIpError, /at most 65536/)
-          .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+          .with.property('abortReason', 'excessive-load')
       }
     }
   })

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import { ContextIds } from '../../src/connect-ip/context.ts'
 import { ConnectIpError } from '../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 
 describe('connect-ip/context', () => {
   it('CIP-22 allocates even ids as a client and odd ones as a proxy, never one twice', () => {
@@ -44,6 +43,6 @@ describe('connect-ip/context', () => {
     for (const id of [2n, 4n, 6n]) ids.registerPeer(id)
     expect(() => ids.registerPeer(8n))
       .to.throw(ConnectIpError)
-      .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+      .with.property('abortReason', 'excessive-load')
   })
 })

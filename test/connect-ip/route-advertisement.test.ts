@@ -10,7 +10,6 @@ import {
   routeListProblem,
 } from '../../src/connect-ip/route-advertisement.ts'
 import { normaliseRoutes } from '../../src/connect-ip/routes.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { AddressRange } from '../../src/ip/range.ts'
 import { bytes, unorderedRoutes } from './arbitraries.ts'
@@ -32,7 +31,7 @@ function rawValue(routes: readonly IpAddressRange[]): Uint8Array {
 function expectAbort(routes: readonly IpAddressRange[], message: RegExp): void {
   expect(() => decodeRouteAdvertisement(rawValue(routes)))
     .to.throw(ConnectIpError, message)
-    .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+    .with.property('abortReason', 'malformed')
   expect(() => encodeRouteAdvertisement(routes), 'and never sends it').to.throw(RangeError, message)
 }
 
@@ -153,6 +152,6 @@ describe('connect-ip/route-advertisement', () => {
     const routes = Array.from({ length: 5 }, (_, i) => route(`10.0.${i}.0`, `10.0.${i}.9`))
     expect(() => decodeRouteAdvertisement(rawValue(routes), 4))
       .to.throw(ConnectIpError)
-      .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+      .with.property('abortReason', 'excessive-load')
   })
 })

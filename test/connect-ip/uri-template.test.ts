@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { DecodeError } from '../../src/bytes/errors.ts'
-import { MalformedRequest } from '../../src/connect-ip/errors.ts'
 import { scopeVariables } from '../../src/connect-ip/scope.ts'
 import {
   DEFAULT_PATH_TEMPLATE,
@@ -12,6 +11,7 @@ import {
   parseUriTemplate,
   TemplateError,
 } from '../../src/connect-ip/uri-template.ts'
+import { MalformedMessage } from '../../src/http/errors.ts'
 import { prefix } from './arbitraries.ts'
 
 /** The four examples of RFC 9484 §3. */
@@ -244,30 +244,30 @@ describe('connect-ip/uri-template', () => {
 
   it('CIP-04 finds empty values malformed', () => {
     expect(() => matchPath(parsePathTemplate(DEFAULT_PATH_TEMPLATE), '/.well-known/masque/ip//17/')).to.throw(
-      MalformedRequest,
+      MalformedMessage,
     )
-    expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target=')).to.throw(MalformedRequest, 'empty')
-    expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target')).to.throw(MalformedRequest, 'empty')
+    expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target=')).to.throw(MalformedMessage, 'empty')
+    expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target')).to.throw(MalformedMessage, 'empty')
   })
 
   it('CIP-04 finds a variable that is there twice malformed', () => {
     expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target=a&target=b')).to.throw(
-      MalformedRequest,
+      MalformedMessage,
       'twice',
     )
   })
 
   it('CIP-04 finds colons and slashes that are not encoded malformed', () => {
-    expect(() => matchPath(parsePathTemplate('/{target}/'), '/2001:db8::1/')).to.throw(MalformedRequest, '%3A')
+    expect(() => matchPath(parsePathTemplate('/{target}/'), '/2001:db8::1/')).to.throw(MalformedMessage, '%3A')
     expect(() => matchPath(parsePathTemplate('/ip{?target}'), '/ip?target=10.0.0.0/8')).to.throw(
-      MalformedRequest,
+      MalformedMessage,
       '%2F',
     )
   })
 
   it('CIP-04 finds percent signs malformed that encode nothing, or no UTF-8', () => {
     for (const value of ['%', '%2', '%zz', '%ff', '%c3', '%ed%a0%80']) {
-      expect(() => matchPath(parsePathTemplate('/{target}/'), `/${value}/`), value).to.throw(MalformedRequest)
+      expect(() => matchPath(parsePathTemplate('/{target}/'), `/${value}/`), value).to.throw(MalformedMessage)
     }
   })
 
@@ -275,7 +275,7 @@ describe('connect-ip/uri-template', () => {
     expect(matchPath(parsePathTemplate('/{target}/'), '/%252F/')).to.deep.equal({ target: '%2F' })
   })
 
-  it('CIP-04 turns any path into values, nothing or a MalformedRequest', () => {
+  it('CIP-04 turns any path into values, nothing or a MalformedMessage', () => {
     const templates = [DEFAULT_PATH_TEMPLATE, '/ip?t={target}&i={ipproto}', '/{target}{?ipproto}'].map(
       parsePathTemplate,
     )
@@ -289,7 +289,7 @@ describe('connect-ip/uri-template', () => {
           const values = matchPath(template, text)
           if (values) expect(Object.values(values)).to.not.include('')
         } catch (error) {
-          expect(error).to.be.instanceOf(MalformedRequest)
+          expect(error).to.be.instanceOf(MalformedMessage)
         }
       }),
       { numRuns: 500 },

@@ -1,6 +1,7 @@
 /** Helpers for tests: two HTTP/3 connections that talk in memory, and bytes written as hex. */
 import { encodeVarint, varintLength } from '../../src/bytes/varint.ts'
-import { H3Connection, type H3ConnectionOptions, type H3Event, type Header } from '../../src/http3/connection.ts'
+import type { Header } from '../../src/http/header.ts'
+import { H3Connection, type H3ConnectionOptions, type H3Event } from '../../src/http3/connection.ts'
 import { errorName } from '../../src/http3/error-codes.ts'
 import type { H3Output } from '../../src/http3/events.ts'
 import { encodeFrame, FrameType } from '../../src/http3/frames.ts'

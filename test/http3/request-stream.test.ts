@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Header } from '../../src/http3/connection.ts'
+import type { Header } from '../../src/http/header.ts'
 import { H3ErrorCode } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { encodeFieldSection, fieldSectionSize } from '../../src/http3/qpack/encoder.ts'

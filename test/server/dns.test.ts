@@ -75,7 +75,7 @@ describe('DNS and NAT64 configuration through a tunnel', () => {
   it('CIP-40 is ignored by a proxy, which has asked nobody for it', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
-    const { carrier } = client.session!.tunnel!
+    const { carrier } = client.tunnel!.tunnel!
     carrier.sendCapsules(encodePref64([IpPrefix.parse('64:ff9b::/96')]))
     carrier.sendCapsules(encodeCapsule(PREF64, Uint8Array.of(1)))
     await ping(client, '10.90.0.1')

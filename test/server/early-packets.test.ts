@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { headerValue } from '../../src/carriers/h3/transport.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
+import { headerValue } from '../../src/http/header.ts'
 import { H3Connection, type H3Event } from '../../src/http3/connection.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../../src/ip/icmp.ts'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { headerValue } from '../../src/carriers/h3/transport.ts'
 import { buildRequestHeaders } from '../../src/connect-ip/request.ts'
+import { headerValue } from '../../src/http/header.ts'
 import { H3Connection, type H3Event } from '../../src/http3/connection.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ClientError } from '../../src/client/errors.ts'
-import type { Header } from '../../src/http3/connection.ts'
+import type { Header } from '../../src/http/header.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import { GET, headersFrame } from '../http3/conversation.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'

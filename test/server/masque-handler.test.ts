@@ -1,28 +1,25 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
+import { H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
 import { decodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
 import { RequestRejected } from '../../src/connect-ip/request.ts'
 import { policyRoutes } from '../../src/connect-ip/routes.ts'
-import { DEFAULT_PATH_TEMPLATE, parsePathTemplate } from '../../src/connect-ip/uri-template.ts'
-import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
-import { H3Connection, type H3Event, type Header } from '../../src/http3/connection.ts'
+import type { Header } from '../../src/http/header.ts'
+import { H3Connection, type H3Event } from '../../src/http3/connection.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { IpAddress } from '../../src/ip/address.ts'
-import { AddressPool } from '../../src/ip/address-pool.ts'
+import type { AddressPool } from '../../src/ip/address-pool.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { LogBudget } from '../../src/log/log-budget.ts'
-import { createLogger } from '../../src/log/logger.ts'
-import { AddressMemory } from '../../src/server/address-memory.ts'
 import { newBudgets } from '../../src/server/budgets.ts'
-import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
-import { PacketProcessor } from '../../src/server/packet-processor.ts'
+import { type HandlerContext, MasqueHandler } from '../../src/server/masque-handler.ts'
 import { SharedBudget } from '../../src/server/shared-budget.ts'
 import { ping as echoRequest } from '../connect-ip/packets.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
+import { newHandlerContext } from '../support/handler-context.ts'
 import { heldMemory } from '../support/held-memory.ts'
 
 const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
@@ -33,49 +30,9 @@ const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
 /** A proxy's end of one connection, with a client that has sent its SETTINGS, and everything that could go wrong in reach. */
 function proxy(changes: Partial<HandlerContext> = {}, settings = controlStream([0x33, 1])) {
   const quic = new FakeQuic('server')
-  const internalErrors: string[] = []
-  const rejected: string[] = []
-  const pools = { 4: new AddressPool(IpPrefix.parse('10.89.0.0/24')) }
-  const gateway = { v4: pools[4].gateway }
-  const tunnels = new Map<string, OpenTunnel>()
-  const budgets = newBudgets(10)
-  const now = () => 0
-  const context: HandlerContext = {
-    logBudget: new LogBudget(createLogger({ level: 'silent' })),
-    template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
-    proxyName: 'proxy.example',
-    servesAuthority: () => true,
-    encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
-    pools,
-    addressMemory: new AddressMemory(),
-    budgets,
-    routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),
-    gateway,
-    processor: new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now }),
-    clientRoutes: [],
-    dns: [],
-    nat64Prefixes: [],
-    gatewayHost: new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }),
-    linkProbe: 'off',
-    maxAddressesPerFamily: 4,
-    tunnelTimeoutMs: 10_000,
-    maxTunnels: 10,
-    maxTunnelsPerAddress: 10,
-    maxTunnelsPerConnection: 10,
-    tunnels,
-    draining: false,
-    authorise: () => ({ allowed: true, identity: undefined, maxTunnels: 10 }),
-    resolve: async () => [],
-    tunnelsOf: () => 0,
-    tunnelOpened: tunnel => tunnels.set(tunnel.id, tunnel),
-    tunnelClosed: tunnel => tunnels.delete(tunnel.id),
-    connected: () => {},
-    rejected: (_quic, _identity, reason) => rejected.push(reason),
-    connectionClosed: () => {},
-    internalError: error => internalErrors.push((error as Error).message),
-    ...changes,
-  }
-  const { transport } = new MasqueHandler(quic, context)
+  const { context, pools, tunnels, budgets, internalErrors, rejected } = newHandlerContext(changes)
+  const transport = new H3ServerConnection(quic)
+  new MasqueHandler(transport, context)
   transport.onEstablished()
   transport.onStreamData(2, settings, false)
 

@@ -96,7 +96,7 @@ describe('a path on which large packets are lost', () => {
       { address },
       { proxy: { address: relay.local }, tunnel: { requestAddresses: ['ipv4'] } },
     )
-    await until(() => client.session?.tunnel?.carrier.mtuSettled)
+    await until(() => client.tunnel?.tunnel?.carrier.mtuSettled)
     expect(client.connected).to.equal(true)
     const down = new Promise<ClientError>(resolve => client.once('down', resolve))
     peers[0].h3.sendData(0, encodeAddressAssign([v4, v6]))

@@ -7,7 +7,8 @@
 
 import { quiche } from '@matrixai/quic/native/index.js'
 import { type Capsule, CapsuleParser } from '../../src/connect-ip/capsule.ts'
-import { H3Connection, type H3ConnectionOptions, type H3Event, type Header } from '../../src/http3/connection.ts'
+import type { Header } from '../../src/http/header.ts'
+import { H3Connection, type H3ConnectionOptions, type H3Event } from '../../src/http3/connection.ts'
 import { errorName } from '../../src/http3/error-codes.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import {

@@ -43,10 +43,10 @@ async function runClient(): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, 100))
     }
   }
-  while (!client.session?.tunnel?.carrier.mtuSettled && down === undefined) {
+  while (!client.tunnel?.tunnel?.carrier.mtuSettled && down === undefined) {
     await new Promise(resolve => setTimeout(resolve, 20))
   }
-  const { mtu } = client.session?.info ?? { mtu: 0 }
+  const { mtu } = client.tunnel?.info ?? { mtu: 0 }
   const pings: Record<number, string> = {}
   const named: number[] = []
   for (const length of packets.split(',').filter(Boolean).map(Number)) {

@@ -1,8 +1,24 @@
 /** The end of a connection in words, for logs and for people. */
 
-import { errorName } from '../../http3/error-codes.ts'
+import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
 import type { QuicCloseReason } from '../../quic/quic.ts'
 import { cryptoErrorAlert, NO_APPLICATION_PROTOCOL } from '../../quic/tls-alerts.ts'
+import type { CloseReason } from '../http-connection.ts'
+
+/** The end of a QUIC connection as the end of an HTTP/3 connection. */
+export function closeReason(quic: QuicCloseReason): CloseReason {
+  const { source, application, code, reason } = quic
+  const tlsAlert = application ? undefined : cryptoErrorAlert(code)
+  return {
+    source,
+    orderly: application && code === H3ErrorCode.H3_NO_ERROR,
+    ...(tlsAlert !== undefined && { tlsAlert }),
+    network: source === 'local' && !application,
+    reason,
+    text: describeClose(quic),
+    protocol: 'HTTP/3 (ALPN "h3")',
+  }
+}
 
 /** For example `by the peer: TLS alert unknown_ca (48)`, `by us: H3_NO_ERROR`, `timeout: nothing was heard …`. */
 export function describeClose(reason: QuicCloseReason): string {

@@ -1,16 +1,13 @@
 /**
- * HTTP/3 on QUIC: joins the sans-IO `H3Connection` to a `QuicConnection`, and carries tunnels on it.
+ * HTTP/3 on QUIC: joins the sans-IO `H3Connection` to a `QuicConnection`, and carries tunnels on it. What differs between the
+ * two ends is in server-connection.ts and client-connection.ts.
  *
- * A packet's way out: `H3Carrier.sendPacket` → quarter stream id, context id and packet side by side in one buffer →
- * QUIC DATAGRAM. Its way in: QUIC DATAGRAM → `H3Transport.onDatagram` → the carrier of that stream → its handler.
+ * A packet's way in: QUIC DATAGRAM → `onDatagram` → the carrier of that stream → its handler. Its way out: carrier.ts.
  */
 
-import { decodeSmallVarint, varintLengthFromFirstByte } from '../../bytes/varint.ts'
-import { encodeDatagramCapsule } from '../../connect-ip/datagram-capsule.ts'
-import { H3Connection, type H3Event, type Header } from '../../http3/connection.ts'
-import { H3ErrorCode } from '../../http3/error-codes.ts'
-import { PeerFieldSectionLimit } from '../../http3/errors.ts'
-import type { H3Settings } from '../../http3/settings.ts'
+import { PeerFieldSectionLimit } from '../../http/errors.ts'
+import { H3Connection, type H3Event } from '../../http3/connection.ts'
+import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
 import { runAll } from '../../net/run-all.ts'
 import {
   DEFAULT_QUIC_SETTINGS,
@@ -19,78 +16,56 @@ import {
   type QuicHandler,
   type SocketAddress,
 } from '../../quic/quic.ts'
-import type { Carrier, CarrierHandler, Encapsulation, SendResult } from '../carrier.ts'
+import type { CarrierEnd, CarrierHandler, Encapsulation } from '../carrier.ts'
 import { connectionEnded, resetByPeer, resetByUs, stoppedByPeer } from '../end-reason.ts'
-
-/**
- * The private unidirectional stream type of `stream-per-packet`. HTTP/3 sets no range aside for experiments: this value is
- * simply not registered. So it means something only on connections with a tunnel whose request and response have agreed
- * on it by the header field (carrier.ts); on any other it is an unknown type, and ignored (RFC 9114 §6.2, §9).
- */
-export const PACKET_STREAM_TYPE = 0x4d51
+import type { Capabilities, HttpHandler } from '../http-connection.ts'
+import { H3Carrier } from './carrier.ts'
+import { closeReason } from './close-reason.ts'
+import { ABORT_CODES } from './codes.ts'
+import { PACKET_STREAM_TYPE, PacketStreams } from './packet-streams.ts'
 
 /** A reserved stream type, which every peer ignores (RFC 9114 §6.2.3). */
 const IGNORED_STREAM_TYPE = 0x21
 
-/** Packets of a stream encapsulation are dropped when so many bytes already wait for the peer to take them. */
-const MAX_STREAM_BACKLOG = 256 * 1024
+/** An event of a stream that carries no tunnel. */
+export type StreamEvent = Extract<H3Event, { streamId: number }>
 
-/** On streams nothing limits the size of a packet; this is what an Ethernet host expects. */
-const STREAM_MTU = 1500
-
-/** What a `stream-per-packet` stream may hold: a packet behind its two ids. */
-const MAX_PACKET_STREAM_BYTES = STREAM_MTU + 16
-
-/** Context id 0: a whole IP packet follows (RFC 9484 §6). */
-const CONTEXT_ID_ZERO = Uint8Array.of(0)
-
-/** Every outgoing datagram is put together here; QUIC copies it. */
-const datagram = new Uint8Array(65_536)
-
-/** What an owner of an HTTP/3 connection (the server's MASQUE handler, the client) hears from it. */
-export interface H3Owner {
-  onReady(): void
-  onSettings(settings: H3Settings): void
-  /** Requests, responses, and stream events of streams that carry no tunnel. */
-  onEvent(event: H3Event): void
-  onGoaway(lastId: number): void
-  /**
-   * What we did for this stream threw, so the stream was reset: a bug of ours, or an answer that is larger than the peer
-   * takes (PeerFieldSectionLimit). The other streams of the connection go on.
-   */
-  onStreamFailed(streamId: number, error: unknown): void
-  onClosed(reason: QuicCloseReason): void
-}
-
-export class H3Transport implements QuicHandler {
+export abstract class H3Transport<Handler extends HttpHandler> implements QuicHandler {
   readonly quic: QuicConnection
   h3!: H3Connection
-  readonly #owner: H3Owner
+  handler!: Handler
+  capabilities: Capabilities | undefined
+  readonly packetStreams = new PacketStreams(this)
   readonly #carriers = new Map<number, H3Carrier>()
-  /** Streams of `stream-per-packet` that have not ended yet: what has arrived on each. */
-  readonly #packetStreams = new Map<number, Uint8Array>()
-  /** Our streams of `stream-per-packet` on which something still waits for the peer to take it. */
-  readonly #waitingStreams = new Map<number, H3Carrier>()
 
-  constructor(quic: QuicConnection, owner: H3Owner) {
+  constructor(quic: QuicConnection) {
     this.quic = quic
-    this.#owner = owner
+    quic.handler = this
   }
 
-  /**
-   * Turns an accepted request (server) or a sent one (client) into a carrier. `takesPacketStreams`: packets on streams of
-   * their own are taken from the peer, too, whatever we send ourselves.
-   */
+  /** What happens on streams without a carrier, and the answer of one that has it. */
+  protected abstract onStreamEvent(event: StreamEvent): void
+  protected abstract onGoAway(): void
+  /** Something of ours threw for this stream, which is reset. */
+  protected abstract onStreamGone(streamId: number): void
+
   openCarrier(
     streamId: number,
-    encapsulation: Encapsulation,
+    encapsulations: readonly [Encapsulation, ...Encapsulation[]],
     handler: CarrierHandler,
-    takesPacketStreams = encapsulation === 'stream-per-packet',
   ): H3Carrier {
-    const carrier = new H3Carrier(this, streamId, encapsulation, handler, takesPacketStreams)
+    const carrier = new H3Carrier(this, streamId, encapsulations, handler)
     this.#carriers.set(streamId, carrier)
-    if (takesPacketStreams) this.h3.acceptStreamType(PACKET_STREAM_TYPE)
+    if (carrier.takesPacketStreams) this.h3.acceptStreamType(PACKET_STREAM_TYPE)
     return carrier
+  }
+
+  carrierOf(streamId: number): H3Carrier | undefined {
+    return this.#carriers.get(streamId)
+  }
+
+  forget(carrier: H3Carrier): void {
+    this.#carriers.delete(carrier.streamId)
   }
 
   /** Hands to QUIC what HTTP/3 wants to be sent. Call it after every call to `h3` that may produce output. */
@@ -113,6 +88,38 @@ export class H3Transport implements QuicHandler {
     }
   }
 
+  // -- HttpConnection ------------------------------------------------------------------------------------------
+
+  get id(): string {
+    return this.quic.id
+  }
+
+  get remote(): SocketAddress {
+    return this.quic.remote
+  }
+
+  get closed(): boolean {
+    return this.quic.closed
+  }
+
+  get resumed(): boolean {
+    return this.quic.resumed
+  }
+
+  get handshakeMs(): number | undefined {
+    return this.quic.handshakeMs
+  }
+
+  goAway(): void {
+    if (this.h3 === undefined) return
+    this.h3.goaway()
+    this.flush()
+  }
+
+  close(why: string, failed?: 'internal'): void {
+    this.quic.close(failed === undefined ? H3ErrorCode.H3_NO_ERROR : H3ErrorCode.H3_INTERNAL_ERROR, why)
+  }
+
   // -- QuicHandler ---------------------------------------------------------------------------------------------
 
   onEstablished(): void {
@@ -124,7 +131,7 @@ export class H3Transport implements QuicHandler {
       limits: { maxRequestStreams: DEFAULT_QUIC_SETTINGS.maxStreamsBidi },
     })
     this.h3.start()
-    this.#owner.onReady()
+    this.handler.onReady()
     this.flush()
   }
 
@@ -133,17 +140,17 @@ export class H3Transport implements QuicHandler {
   }
 
   onStreamReset(streamId: number, code: number): void {
-    this.#packetStreams.delete(streamId)
+    this.packetStreams.reset(streamId)
     this.#dispatch(this.h3.receiveReset(streamId, code))
   }
 
   onStopSending(streamId: number, code: number): void {
-    this.#waitingStreams.delete(streamId)
+    this.packetStreams.sent(streamId)
     this.#dispatch(this.h3.receiveStopSending(streamId, code))
   }
 
   onStreamDrained(streamId: number): void {
-    this.#waitingStreams.delete(streamId)
+    this.packetStreams.sent(streamId)
   }
 
   onDatagram(data: Uint8Array): void {
@@ -153,10 +160,10 @@ export class H3Transport implements QuicHandler {
       return this.#dispatch(this.h3.takeEvents())
     }
     const carrier = this.#carriers.get(this.h3.datagramStreamId)
-    if (carrier !== undefined) this.#deliver(carrier, payload)
+    if (carrier !== undefined) this.deliver(carrier, payload)
   }
 
-  #deliver(carrier: H3Carrier, payload: Uint8Array): void {
+  deliver(carrier: H3Carrier, payload: Uint8Array): void {
     try {
       carrier.handler.onDatagram(payload)
     } catch (error) {
@@ -179,15 +186,13 @@ export class H3Transport implements QuicHandler {
     return this.h3?.ignoredFrame(length)
   }
 
-  onClosed(reason: QuicCloseReason): void {
+  onClosed(quicReason: QuicCloseReason): void {
+    const reason = closeReason(quicReason)
+    const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
-    this.#packetStreams.clear()
-    this.#waitingStreams.clear()
-    runAll([
-      ...carriers.map(carrier => () => carrier.handler.onAborted(reason.code, connectionEnded(reason))),
-      () => this.#owner.onClosed(reason),
-    ])
+    this.packetStreams.clear()
+    runAll([...carriers.map(carrier => () => carrier.handler.onAborted(end)), () => this.handler.onClosed(reason)])
   }
 
   // -- faults of our own ---------------------------------------------------------------------------------------
@@ -199,42 +204,14 @@ export class H3Transport implements QuicHandler {
    * header section of the size of our answer, H3_INTERNAL_ERROR for a bug.
    */
   failStream(streamId: number, error: unknown): void {
-    const code =
-      error instanceof PeerFieldSectionLimit ? H3ErrorCode.H3_REQUEST_CANCELLED : H3ErrorCode.H3_INTERNAL_ERROR
+    const reason = error instanceof PeerFieldSectionLimit ? 'cancelled' : 'internal'
     const carrier = this.#carriers.get(streamId)
-    if (carrier !== undefined) carrier.abort(code)
-    else this.h3.resetStream(streamId, code)
+    if (carrier !== undefined) carrier.abort(reason)
+    else this.h3.resetStream(streamId, ABORT_CODES[reason])
     this.flush()
-    carrier?.handler.onAborted(code, resetByUs(code, 'internal error'))
-    this.#owner.onStreamFailed(streamId, error)
-  }
-
-  // -- for owners and carriers ---------------------------------------------------------------------------------
-
-  /** The peer's half had ended before there was a carrier: with the request itself, or while that waited for its answer. */
-  peerEnded(streamId: number): void {
-    this.#carriers.get(streamId)?.ended()
-  }
-
-  forget(carrier: H3Carrier): void {
-    this.#carriers.delete(carrier.streamId)
-  }
-
-  /** Sends a packet on a stream of its own. `prefix`: what a datagram of the tunnel begins with. */
-  sendPacketStream(carrier: H3Carrier, prefix: Uint8Array, packet: Uint8Array): void {
-    const streamId = this.h3.openExtensionStream(PACKET_STREAM_TYPE)
-    this.h3.sendRaw(streamId, concat(prefix, packet), true)
-    this.flush()
-    if (this.quic.streamBuffered(streamId) > 0) this.#waitingStreams.set(streamId, carrier)
-  }
-
-  /** Gives up the packets of a tunnel that still wait on streams of their own. */
-  purgePacketStreams(carrier: H3Carrier): void {
-    for (const [streamId, owner] of this.#waitingStreams) {
-      if (owner !== carrier) continue
-      this.#waitingStreams.delete(streamId)
-      this.h3.resetStream(streamId, H3ErrorCode.H3_REQUEST_CANCELLED)
-    }
+    this.onStreamGone(streamId)
+    carrier?.handler.onAborted({ orderly: false, reason: resetByUs(errorName(ABORT_CODES[reason]), 'internal error') })
+    this.handler.onRequestFailed(streamId, error)
   }
 
   // -- events --------------------------------------------------------------------------------------------------
@@ -255,20 +232,24 @@ export class H3Transport implements QuicHandler {
   #handle(event: H3Event): void {
     switch (event.type) {
       case 'settings':
-        this.#owner.onSettings(event.settings)
+        this.capabilities = {
+          tunnels: event.settings.enableConnectProtocol,
+          encapsulations: this.h3.datagramsEnabled ? ALL_ENCAPSULATIONS : WITHOUT_DATAGRAMS,
+        }
+        this.handler.onCapabilities(this.capabilities)
         return
       case 'goaway':
-        this.#owner.onGoaway(event.id)
+        this.onGoAway()
         return
       case 'extension-stream':
-        this.#receivePacketStream(event.streamId, event.data, event.fin)
+        this.packetStreams.receive(event.streamId, event.data, event.fin)
         return
       case 'connection-error':
         // The matching CONNECTION_CLOSE is in the output; `onClosed` follows.
         return
     }
     const carrier = this.#carriers.get(event.streamId)
-    if (carrier === undefined) return this.#owner.onEvent(event)
+    if (carrier === undefined) return this.onStreamEvent(event)
     switch (event.type) {
       case 'data':
         carrier.handler.onCapsuleBytes(event.data)
@@ -281,180 +262,28 @@ export class H3Transport implements QuicHandler {
         carrier.handler.onDatagram(event.payload)
         return
       case 'reset':
-        carrier.aborted(event.code, resetByPeer(event.code))
+        carrier.aborted(endedBy(event.code, resetByPeer(errorName(event.code))))
         return
       case 'stream-error':
-        carrier.aborted(event.code, resetByUs(event.code, event.reason))
+        carrier.aborted(endedBy(event.code, resetByUs(errorName(event.code), event.reason)))
         return
       case 'stop-sending':
         // The peer reads no more capsules: the tunnel cannot go on (RFC 9484 §4.2).
-        carrier.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
-        carrier.handler.onAborted(event.code, stoppedByPeer(event.code))
+        carrier.abort('cancelled')
+        carrier.handler.onAborted(endedBy(event.code, stoppedByPeer(errorName(event.code))))
         return
       case 'response':
-        this.#owner.onEvent(event)
+        this.onStreamEvent(event)
         if (event.fin) carrier.ended()
         return
     }
   }
-
-  /**
-   * Collects one packet of `stream-per-packet`: the stream's content is what a QUIC DATAGRAM would have held.
-   *
-   * Whatever is wrong with it concerns this stream only. HTTP/3 knows nothing of such streams, so they cannot break a rule of
-   * the connection: what names no tunnel that takes them is dropped.
-   */
-  #receivePacketStream(streamId: number, data: Uint8Array, fin: boolean): void {
-    const before = this.#packetStreams.get(streamId)
-    if ((before?.length ?? 0) + data.length > MAX_PACKET_STREAM_BYTES) {
-      this.#packetStreams.delete(streamId)
-      this.h3.resetStream(streamId, H3ErrorCode.H3_EXCESSIVE_LOAD)
-      return
-    }
-    if (!fin) {
-      this.#packetStreams.set(streamId, before === undefined ? Uint8Array.from(data) : concat(before, data))
-      return
-    }
-    this.#packetStreams.delete(streamId)
-    const content = before === undefined ? data : concat(before, data)
-    const carrier = this.#carriers.get(decodeSmallVarint(content) * 4)
-    if (carrier?.takesPacketStreams) this.#deliver(carrier, content.subarray(varintLengthFromFirstByte(content[0])))
-  }
 }
 
-/** One tunnel on an HTTP/3 connection. */
-export class H3Carrier implements Carrier {
-  readonly protocol = 'h3'
-  readonly streamId: number
-  readonly encapsulation: Encapsulation
-  readonly handler: CarrierHandler
-  readonly takesPacketStreams: boolean
-  readonly #transport: H3Transport
-  /** What all datagrams of this tunnel begin with. */
-  readonly #quarterStreamId: Uint8Array
-  /** Quarter stream id and context id 0: what stands before each packet of this tunnel. */
-  readonly #prefix: Uint8Array
-  #open = true
+const ALL_ENCAPSULATIONS: readonly Encapsulation[] = ['datagram', 'stream-per-packet', 'single-stream']
+/** Without H3_DATAGRAM on both sides, packets travel in DATAGRAM capsules (RFC 9297 §3.5). */
+const WITHOUT_DATAGRAMS: readonly Encapsulation[] = ['stream-per-packet', 'single-stream']
 
-  constructor(
-    transport: H3Transport,
-    streamId: number,
-    encapsulation: Encapsulation,
-    handler: CarrierHandler,
-    takesPacketStreams: boolean,
-  ) {
-    this.takesPacketStreams = takesPacketStreams
-    this.#transport = transport
-    this.streamId = streamId
-    this.encapsulation = encapsulation
-    this.handler = handler
-    this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
-    this.#prefix = concat(this.#quarterStreamId, CONTEXT_ID_ZERO)
-  }
-
-  get remote(): SocketAddress {
-    return this.#transport.quic.remote
-  }
-
-  get mtu(): number {
-    if (this.encapsulation !== 'datagram') return STREAM_MTU
-    return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)
-  }
-
-  get mtuSettled(): boolean {
-    return this.encapsulation !== 'datagram' || this.#transport.quic.pathMtuSettled
-  }
-
-  get writable(): boolean {
-    const quic = this.#transport.quic
-    switch (this.encapsulation) {
-      case 'datagram':
-        return quic.datagramQueueRoom > 0
-      case 'single-stream':
-        return quic.streamBuffered(this.streamId) < MAX_STREAM_BACKLOG
-      case 'stream-per-packet':
-        return quic.canOpenStream('uni')
-    }
-  }
-
-  sendCapsules(bytes: Uint8Array): void {
-    if (!this.#open) return
-    this.#transport.h3.sendData(this.streamId, bytes)
-    this.#transport.flush()
-  }
-
-  sendPacket(packet: Uint8Array): SendResult {
-    if (!this.#open) return 'dropped'
-    if (this.encapsulation !== 'datagram') return this.#sendOnStream(packet)
-    const length = this.#prefix.length + packet.length
-    if (length > this.#transport.quic.maxDatagramLength) return 'too-large'
-    datagram.set(this.#prefix)
-    datagram.set(packet, this.#prefix.length)
-    return this.#transport.quic.sendDatagram(datagram.subarray(0, length))
-  }
-
-  end(): void {
-    if (!this.#open) return
-    this.#open = false
-    // What the path takes now may still go ahead of the end.
-    this.#transport.quic.transmit()
-    this.#purgePackets()
-    this.#transport.h3.sendData(this.streamId, new Uint8Array(0), true)
-    this.#transport.flush()
-  }
-
-  abort(code: number): void {
-    this.#open = false
-    this.#purgePackets()
-    this.#transport.forget(this)
-    this.#transport.h3.resetStream(this.streamId, code)
-    this.#transport.flush()
-  }
-
-  /** The peer has ended its half. Whoever is told so ends ours, and nothing more will arrive for this tunnel. */
-  ended(): void {
-    this.handler.onEnd()
-    this.end()
-    this.#transport.forget(this)
-  }
-
-  /** The stream was aborted, by the peer or because the peer broke a rule: take leave of our half too. */
-  aborted(code: number, reason: string): void {
-    if (this.#open) this.abort(H3ErrorCode.H3_REQUEST_CANCELLED)
-    this.#transport.forget(this)
-    this.handler.onAborted(code, reason)
-  }
-
-  /**
-   * "HTTP/3 Datagrams MUST NOT be sent unless the corresponding stream's send side is open" (RFC 9297 §2.1): what still
-   * waits when it closes will not leave any more. Packets on streams of their own end with the tunnel, too.
-   */
-  #purgePackets(): void {
-    this.#transport.quic.purgeDatagrams(this.#quarterStreamId)
-    this.#transport.purgePacketStreams(this)
-  }
-
-  #sendOnStream(packet: Uint8Array): SendResult {
-    if (packet.length > STREAM_MTU) return 'too-large'
-    if (!this.writable) return 'dropped'
-    if (this.encapsulation === 'single-stream') {
-      this.#transport.h3.sendData(this.streamId, encodeDatagramCapsule(packet))
-      this.#transport.flush()
-    } else {
-      this.#transport.sendPacketStream(this, this.#prefix, packet)
-    }
-    return 'sent'
-  }
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length)
-  joined.set(a)
-  joined.set(b, a.length)
-  return joined
-}
-
-/** A header's value, or undefined. Names arrive in lower case (RFC 9114 §4.2). */
-export function headerValue(headers: readonly Header[], name: string): string | undefined {
-  return headers.find(header => header[0] === name)?.[1]
+function endedBy(code: number, reason: string): CarrierEnd {
+  return { orderly: code === H3ErrorCode.H3_NO_ERROR, reason }
 }

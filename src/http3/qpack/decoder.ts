@@ -13,9 +13,10 @@
  */
 import { DecodeError } from '../../bytes/errors.ts'
 import { Reader } from '../../bytes/reader.ts'
+import type { Header } from '../../http/header.ts'
 import { H3ErrorCode } from '../error-codes.ts'
 import { H3Error } from '../errors.ts'
-import { FIELD_LINE_OVERHEAD, type Header } from './encoder.ts'
+import { FIELD_LINE_OVERHEAD } from './encoder.ts'
 import { HUFFMAN_EXPANSION, StringTooLong } from './huffman.ts'
 import { decodeInteger } from './integer.ts'
 import { STATIC_TABLE } from './static-table.ts'

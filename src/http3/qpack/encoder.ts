@@ -14,12 +14,10 @@
  * has no state, needs no encoder stream, and cannot be probed for secrets (RFC 9204 §7.1).
  */
 import { Writer } from '../../bytes/writer.ts'
+import type { Header } from '../../http/header.ts'
 import { encodeInteger } from './integer.ts'
 import { staticLineIndex, staticNameIndex } from './static-table.ts'
 import { encodeString } from './string-literal.ts'
-
-/** A field line: name (lower case; pseudo-headers with their colon) and value. */
-export type Header = readonly [name: string, value: string]
 
 /** RFC 9114 §4.2.2: each field line counts its name, its value and 32 bytes. */
 export const FIELD_LINE_OVERHEAD = 32

@@ -280,21 +280,21 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-10',
     file: 'server/masque-handler.ts',
     why: 'a connection without a tunnel may stay',
-    find: '    if (this.#quic.inUse) return\n    this.#tunnelTimer =',
-    replace: '    if (this.#quic.inUse || tunnelTimeoutMs > 0) return\n    this.#tunnelTimer =',
+    find: '    if (this.connection.inUse) return\n    this.#tunnelTimer =',
+    replace: '    if (this.connection.inUse || tunnelTimeoutMs > 0) return\n    this.#tunnelTimer =',
   },
   {
     row: 'AT-10',
     file: 'server/masque-handler.ts',
     why: 'a connection whose tunnel has ended may stay',
-    find: '() => this.#quic.closed || this.#expectTunnel(),',
+    find: '() => connection.closed || this.#expectTunnel(),',
     replace: '',
   },
   {
     row: 'AT-10',
     file: 'server/masque-handler.ts',
     why: 'a connection with a tunnel has to go',
-    find: '    clearTimeout(this.#tunnelTimer)\n    if (this.#quic.inUse) return\n',
+    find: '    clearTimeout(this.#tunnelTimer)\n    if (this.connection.inUse) return\n',
     replace: '    clearTimeout(this.#tunnelTimer)\n',
   },
   {
@@ -370,9 +370,9 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-13',
-    file: 'carriers/h3/transport.ts',
+    file: 'carriers/h3/carrier.ts',
     why: 'packet streams wait on when their tunnel has ended',
-    find: '    this.#transport.purgePacketStreams(this)\n',
+    find: '    this.#transport.packetStreams.purge(this)\n',
     replace: '',
   },
   {

@@ -4,9 +4,9 @@ import type { Mutant } from '../mutant.ts'
 export const DATAGRAM_MUTANTS: readonly Mutant[] = [
   {
     row: 'CIP-21',
-    file: 'carriers/h3/transport.ts',
+    file: 'carriers/h3/carrier.ts',
     why: 'packets are sent without a context id',
-    find: 'this.#prefix = concat(this.#quarterStreamId, CONTEXT_ID_ZERO)',
+    find: 'this.#prefix = Uint8Array.of(...this.#quarterStreamId, CONTEXT_ID_ZERO)',
     replace: 'this.#prefix = this.#quarterStreamId',
   },
   {
@@ -76,14 +76,14 @@ export const DATAGRAM_MUTANTS: readonly Mutant[] = [
     row: 'CIP-23',
     file: 'client/client-tunnel.ts',
     why: 'a client sends QUIC datagrams that the proxy does not take',
-    find: "wanted === 'datagram' && !settings.h3Datagram ? 'single-stream' : wanted",
+    find: "encapsulations.includes(wanted) ? wanted : 'single-stream'",
     replace: 'wanted',
   },
   {
     row: 'CIP-23',
     file: 'server/masque-handler.ts',
     why: 'a proxy sends QUIC datagrams that the client does not take',
-    find: "if (wanted === 'datagram' && !this.transport.h3.datagramsEnabled) return ['single-stream', ...others]",
+    find: "if (!possible.includes(wanted)) return ['single-stream', ...others]",
     replace: '',
   },
   {
@@ -160,8 +160,8 @@ export const DATAGRAM_MUTANTS: readonly Mutant[] = [
     row: 'CIP-25',
     file: 'carriers/h3/transport.ts',
     why: 'a packet ahead of the answer ends the connection',
-    find: 'if (carrier !== undefined) this.#deliver(carrier, payload)',
+    find: 'if (carrier !== undefined) this.deliver(carrier, payload)',
     replace:
-      "if (carrier === undefined) return this.quic.close(0x101, 'too early')\n    this.#deliver(carrier, payload)",
+      "if (carrier === undefined) return this.quic.close(0x101, 'too early')\n    this.deliver(carrier, payload)",
   },
 ]

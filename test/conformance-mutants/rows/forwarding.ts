@@ -231,8 +231,8 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     row: 'CIP-29',
     file: 'client/client.ts',
     why: 'packets that the client made lose a hop',
-    find: 'this.#session?.tunnel?.sendPacket(packet, false)',
-    replace: 'this.#session?.tunnel?.sendPacket(packet, true)',
+    find: 'this.#clientTunnel?.tunnel?.sendPacket(packet, false)',
+    replace: 'this.#clientTunnel?.tunnel?.sendPacket(packet, true)',
   },
   {
     row: 'CIP-29',
@@ -370,7 +370,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-32',
-    file: 'carriers/h3/transport.ts',
+    file: 'carriers/h3/carrier.ts',
     why: 'the MTU leaves out what stands before each packet',
     find: 'return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)',
     replace: 'return this.#transport.quic.maxDatagramLength',
@@ -421,7 +421,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     row: 'CIP-33',
     file: 'client/client.ts',
     why: 'the client does not look when the tunnel is up',
-    find: '    setImmediate(() => this.#checkLink(session))\n',
+    find: '    setImmediate(() => this.#checkLink(clientTunnel))\n',
     replace: '',
   },
   {
@@ -436,7 +436,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     file: 'carriers/tunnel.ts',
     why: 'a packet that may not pass ends the tunnel',
     find: 'if (drop.icmp !== undefined) this.#transmit(drop.icmp)\n      return',
-    replace: 'if (drop.icmp !== undefined) this.#transmit(drop.icmp)\n      return this.abort(0x102, drop.reason)',
+    replace: 'if (drop.icmp !== undefined) this.#transmit(drop.icmp)\n      return this.abort("internal", drop.reason)',
   },
   {
     row: 'CIP-34',
@@ -444,7 +444,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     why: 'a packet that may not be sent ends the tunnel',
     find: 'if (drop !== undefined) {\n      this.#count(drop.reason)\n      return drop',
     replace:
-      'if (drop !== undefined) {\n      this.#count(drop.reason)\n      this.abort(0x102, drop.reason)\n      return drop',
+      'if (drop !== undefined) {\n      this.#count(drop.reason)\n      this.abort("internal", drop.reason)\n      return drop',
   },
   {
     row: 'CIP-34',
@@ -452,7 +452,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     why: 'a packet that may not pass ends the tunnel',
     find: 'const drop = this.session.checkInbound(packet)',
     replace:
-      "const drop = this.session.checkInbound(packet)\n    if (drop !== undefined) return this.abort(0x10c, 'a bad packet')",
+      "const drop = this.session.checkInbound(packet)\n    if (drop !== undefined) return this.abort('cancelled', 'a bad packet')",
   },
   {
     row: 'CIP-35',

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { type DnsConfiguration, decodeDnsAssign, encodeDnsAssign } from '../../../src/connect-ip/dns/dns-assign.ts'
 import { NO_PARAMETERS } from '../../../src/connect-ip/dns/service-parameters.ts'
 import { ConnectIpError } from '../../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { addressOf, bytes } from '../arbitraries.ts'
 import { capsuleValue } from '../capsule-value.ts'
@@ -47,7 +46,7 @@ const SPLIT_TUNNEL: DnsConfiguration = {
 function expectMalformed(value: string, message: RegExp): void {
   expect(() => decodeDnsAssign(wire(value)))
     .to.throw(ConnectIpError, message)
-    .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+    .with.property('abortReason', 'malformed')
 }
 
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/)
@@ -179,7 +178,7 @@ describe('connect-ip/dns/dns-assign', () => {
     const many = `00 44 01 ${'00 '.repeat(1025)}00`
     expect(() => decodeDnsAssign(wire(many)))
       .to.throw(ConnectIpError, /more than 1024/)
-      .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+      .with.property('abortReason', 'excessive-load')
     expect(() => decodeDnsAssign(wire('ff ff ff ff ff ff ff ff'))).to.throw(ConnectIpError, /more than 1024/)
     expect(() => decodeDnsAssign(wire('00 '.repeat(3 * 1025)))).to.throw(ConnectIpError, /more than 1024/)
   })

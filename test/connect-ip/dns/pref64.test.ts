@@ -2,7 +2,6 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { decodePref64, encodePref64, NAT64_PREFIX_LENGTHS } from '../../../src/connect-ip/dns/pref64.ts'
 import { ConnectIpError } from '../../../src/connect-ip/errors.ts'
-import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { addressOf, bytes } from '../arbitraries.ts'
 import { capsuleValue } from '../capsule-value.ts'
@@ -48,7 +47,7 @@ describe('connect-ip/dns/pref64', () => {
     for (const length of [1, 12, 14, 25]) {
       expect(() => decodePref64(Uint8Array.from([...WELL_KNOWN, ...WELL_KNOWN]).subarray(0, length)))
         .to.throw(ConnectIpError, /13/)
-        .with.property('code', H3ErrorCode.H3_MESSAGE_ERROR)
+        .with.property('abortReason', 'malformed')
     }
   })
 
@@ -74,6 +73,6 @@ describe('connect-ip/dns/pref64', () => {
   it('CIP-40 takes a bounded number of prefixes', () => {
     expect(() => decodePref64(new Uint8Array(13 * 1025)))
       .to.throw(ConnectIpError, /more than 1024/)
-      .with.property('code', H3ErrorCode.H3_EXCESSIVE_LOAD)
+      .with.property('abortReason', 'excessive-load')
   })
 })

@@ -1,23 +1,22 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { checkRequest, checkResponse, checkTrailers } from '../../src/http/request.ts'
-import { H3ErrorCode } from '../../src/http3/error-codes.ts'
-import { H3Error } from '../../src/http3/errors.ts'
-import type { Header } from '../../src/http3/qpack/encoder.ts'
+import { MalformedMessage } from '../../src/http/errors.ts'
+import { checkTrailers, type Header, headerValue, usesCapsules } from '../../src/http/header.ts'
+import { checkRequest } from '../../src/http/request.ts'
+import { checkResponse } from '../../src/http/response.ts'
 import { CONNECT_IP, GET, OK } from '../http3/conversation.ts'
 
 const connectIp = checkRequest(CONNECT_IP, true)
 const get = checkRequest(GET, true)
 
-/** The message of the H3_MESSAGE_ERROR that the check throws; '' when it is satisfied. */
+/** What the check finds malformed; '' when it is satisfied. */
 function complaint(check: () => unknown): string {
   try {
     check()
     return ''
   } catch (error) {
-    if (!(error instanceof H3Error)) throw error
-    expect(error.code).to.equal(H3ErrorCode.H3_MESSAGE_ERROR)
-    expect(error.scope).to.equal('stream')
+    if (!(error instanceof MalformedMessage)) throw error
+    expect(error.abortReason).to.equal('malformed')
     return error.message
   }
 }
@@ -29,9 +28,18 @@ const without = (headers: readonly Header[], name: string) => headers.filter(hea
 const having = (headers: readonly Header[], name: string, value: string): Header[] =>
   headers.map(header => (header[0] === name ? [name, value] : header))
 
-describe('HTTP/3 messages (RFC 9114 §4.2, §4.3)', () => {
+describe('HTTP messages (RFC 9113 §8.2, §8.3, RFC 9114 §4.2, §4.3)', () => {
   it('H3-05 take an ordinary request and response', () => {
-    expect(get).to.deep.equal({ method: 'GET', protocol: undefined, capsules: false, contentLength: undefined })
+    expect(get).to.deep.equal({
+      method: 'GET',
+      protocol: undefined,
+      scheme: 'https',
+      authority: 'proxy.example:4433',
+      path: '/',
+      capsules: false,
+      contentLength: undefined,
+    })
+    expect([headerValue(GET, ':path'), headerValue(GET, 'x')]).to.deep.equal(['/', undefined])
     const headers: Header[] = [
       ...GET,
       ['te', 'trailers'],
@@ -139,6 +147,7 @@ describe('HTTP/3 messages (RFC 9114 §4.2, §4.3)', () => {
       expect(response([[':status', status]]), status).to.not.equal('')
     }
     expect(response([])).to.contain('no :status')
+    expect(response([':status', ':status'].map(name => [name, '200']))).to.contain('twice')
   })
 
   it('H3-05 CONNECT without :protocol names an authority only', () => {
@@ -185,8 +194,12 @@ describe('HTTP/3 messages (RFC 9114 §4.2, §4.3)', () => {
 
 describe('Extended CONNECT (RFC 9220, RFC 8441)', () => {
   it('CIP-06 is CONNECT with :protocol, :scheme, :authority, :path and capsule-protocol', () => {
-    const expected = { method: 'CONNECT', protocol: 'connect-ip', capsules: true, contentLength: undefined }
-    expect(connectIp).to.deep.equal(expected)
+    expect(connectIp).to.include({
+      method: 'CONNECT',
+      protocol: 'connect-ip',
+      capsules: true,
+      contentLength: undefined,
+    })
   })
 
   it('CIP-06 is malformed when any pseudo-header is missing or empty', () => {
@@ -210,6 +223,33 @@ describe('Extended CONNECT (RFC 9220, RFC 8441)', () => {
     expect(request(CONNECT_IP, false)).to.contain('SETTINGS_ENABLE_CONNECT_PROTOCOL')
   })
 
+  it('CIP-06 CIP-09 says that capsules follow with one Capsule-Protocol field that is true, whatever its parameters (RFC 9297 §3.4)', () => {
+    for (const value of ['?1', '?1;foo=bar;x'])
+      expect(usesCapsules([['capsule-protocol', value]]), value).to.equal(true)
+    for (const value of ['?0', '1', '"x"', 'true', '', '?1, ?1', '(?1)', '?2']) {
+      expect(usesCapsules([['capsule-protocol', value]]), value).to.equal(false)
+    }
+    expect(usesCapsules([])).to.equal(false)
+    expect(usesCapsules(['?1', '?1'].map(value => ['capsule-protocol', value]))).to.equal(false)
+  })
+
+  it('CIP-08 has a response with one status of three digits, and not 101, which is HTTP/1.1’s', () => {
+    for (const status of ['', '20', '099', '2000', '101']) {
+      expect(response(having(OK, ':status', status), connectIp), status).to.not.equal('')
+    }
+    expect(response(without(OK, ':status'), connectIp)).to.contain('no :status')
+    expect(response([OK[0], ...OK], connectIp)).to.contain('twice')
+    for (const status of ['103', '200', '299', '300', '403', '503']) {
+      expect(checkResponse(having(OK, ':status', status), connectIp).status).to.equal(Number(status))
+    }
+  })
+
+  it('CIP-08 has no success with 204, 205 or 206, which cannot start the Capsule Protocol', () => {
+    for (const status of ['204', '205', '206']) {
+      expect(response([[':status', status]], connectIp), status).to.contain('Capsule Protocol')
+    }
+  })
+
   it('CIP-09 has no content-length, in the request or in a successful response', () => {
     expect(request([...CONNECT_IP, ['content-length', '0']])).to.contain('content-length')
     expect(response([...OK, ['content-length', '0']], connectIp)).to.contain('content-length')
@@ -228,6 +268,7 @@ describe('Extended CONNECT (RFC 9220, RFC 8441)', () => {
     expect(request([...CONNECT_IP, ['content-type', 'text/plain']])).to.contain('content-type')
     expect(request([...without(CONNECT_IP, 'capsule-protocol'), ['content-type', 'text/plain']])).to.equal('')
     expect(response([...OK, ['content-type', 'text/plain']], connectIp)).to.contain('content-type')
+    expect(response([...OK, ['transfer-encoding', 'chunked']], connectIp)).to.contain('transfer-encoding')
     for (const status of ['204', '205', '206']) {
       expect(response(having(OK, ':status', status), connectIp), status).to.contain('Capsule Protocol')
     }

@@ -1,8 +1,11 @@
 import { expect } from 'chai'
 import type { CarrierHandler, Encapsulation } from '../../../src/carriers/carrier.ts'
-import { type H3Carrier, H3Transport, headerValue, PACKET_STREAM_TYPE } from '../../../src/carriers/h3/transport.ts'
-import type { H3Event } from '../../../src/http3/connection.ts'
-import { PeerFieldSectionLimit } from '../../../src/http3/errors.ts'
+import type { H3Carrier } from '../../../src/carriers/h3/carrier.ts'
+import { PACKET_STREAM_TYPE } from '../../../src/carriers/h3/packet-streams.ts'
+import { H3ServerConnection } from '../../../src/carriers/h3/server-connection.ts'
+import type { IncomingRequest } from '../../../src/carriers/http-connection.ts'
+import { type AbortReason, PeerFieldSectionLimit } from '../../../src/http/errors.ts'
+import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import {
   bytes,
   CONNECT_IP,
@@ -20,31 +23,32 @@ import { FakeQuic } from '../../support/fake-quic.ts'
 function openCarrier(encapsulation: Encapsulation = 'datagram') {
   const quic = new FakeQuic('server')
   const heard: string[] = []
-  const owner: H3Event[] = []
-  const transport = new H3Transport(quic, {
+  const requests: IncomingRequest[] = []
+  const transport = new H3ServerConnection(quic)
+  transport.handler = {
     onReady: () => heard.push('ready'),
-    onSettings: () => heard.push('settings'),
-    onEvent: event => owner.push(event),
-    onGoaway: id => heard.push(`goaway ${id}`),
-    onStreamFailed: (streamId, error) => heard.push(`failed ${streamId}: ${(error as Error).message}`),
-    onClosed: reason => heard.push(`closed ${reason.code}`),
-  })
+    onCapabilities: () => heard.push('settings'),
+    onRequest: request => requests.push(request),
+    onStreamError: (streamId, code) => heard.push(`stream error ${streamId} ${code}`),
+    onRequestFailed: (streamId, error) => heard.push(`failed ${streamId}: ${(error as Error).message}`),
+    onClosed: ({ text }) => heard.push(`closed ${text}`),
+  }
   const handler: CarrierHandler = {
     onCapsuleBytes: data => heard.push(`capsules ${toHex(data)}`),
     onDatagram: payload => heard.push(`datagram ${toHex(payload)}`),
     onEnd: () => heard.push('end'),
     onMtu: () => heard.push('mtu'),
-    onAborted: code => heard.push(`aborted ${code}`),
+    onAborted: ({ reason }) => heard.push(`aborted: ${reason}`),
   }
   transport.onEstablished()
   transport.onStreamData(2, controlStream([0x33, 1]), false)
   transport.onStreamData(4, headersFrame(CONNECT_IP), false)
   transport.h3.respond(4, OK)
-  const carrier: H3Carrier = transport.openCarrier(4, encapsulation, handler)
+  const carrier: H3Carrier = transport.openCarrier(4, [encapsulation], handler)
   transport.flush()
   quic.sent.length = 0
   heard.length = 0
-  return { quic, heard, owner, transport, carrier }
+  return { quic, heard, requests, transport, carrier }
 }
 
 describe('the carrier on HTTP/3', () => {
@@ -114,7 +118,7 @@ describe('the carrier on HTTP/3', () => {
     const { quic, heard, transport } = openCarrier('stream-per-packet')
     transport.onStreamData(8, headersFrame(CONNECT_IP), false)
     transport.h3.respond(8, OK)
-    transport.openCarrier(8, 'datagram', {
+    transport.openCarrier(8, ['datagram'], {
       onCapsuleBytes: () => heard.push('other'),
       onDatagram: () => heard.push('other'),
       onMtu: () => heard.push('other'),
@@ -162,7 +166,7 @@ describe('the carrier on HTTP/3', () => {
       transport.onStreamDrained(drained)
       transport.onStopSending(stopped, 268)
       quic.commands.length = 0
-      carrier[how](268)
+      carrier[how]('cancelled')
       const resets = quic.commands.filter(command => command.startsWith('reset') && command !== 'reset 4 268')
       expect(resets).to.deep.equal(waiting.map(id => `reset ${id} 268`))
     })
@@ -188,7 +192,7 @@ describe('the carrier on HTTP/3', () => {
     expect(one.quic.commands).to.deep.equal(['transmit', 'purge 01'])
     expect(one.quic.sent).to.deep.equal([{ streamId: 4, data: NOTHING, fin: true }])
     for (const end of [
-      ({ carrier }) => carrier.abort(0x10e),
+      ({ carrier }) => void carrier.abort('malformed'),
       ({ transport }) => transport.onStreamReset(4, 0x10c),
       ({ transport }) => transport.onStopSending(4, 0x10c),
       ({ transport }) => transport.failStream(4, new Error('a bug')),
@@ -202,9 +206,9 @@ describe('the carrier on HTTP/3', () => {
     }
   })
 
-  it('CIP-15 aborts both halves with the code it is given', () => {
+  it('CIP-15 aborts both halves with the code of the reason it is given', () => {
     const { quic, carrier, transport } = openCarrier()
-    carrier.abort(0x10e)
+    expect(carrier.abort('malformed')).to.equal('H3_MESSAGE_ERROR')
     expect(quic.commands).to.deep.equal(['purge 01', 'reset 4 270', 'stop-sending 4 270'])
     transport.onDatagram(Uint8Array.of(1, 0, 0x45))
     expect(transport.h3.openRequests).to.equal(0)
@@ -213,25 +217,25 @@ describe('the carrier on HTTP/3', () => {
   it('CIP-11 is aborted when the peer resets the stream, or reads no more of it', () => {
     const one = openCarrier()
     one.transport.onStreamReset(4, 0x10c)
-    expect(one.heard).to.deep.equal(['aborted 268'])
+    expect(one.heard).to.deep.equal(['aborted: the peer reset the request stream: H3_REQUEST_CANCELLED'])
     expect(one.quic.commands).to.deep.equal(['purge 01', 'reset 4 268'])
     const two = openCarrier()
     two.transport.onStopSending(4, 0x10c)
-    expect(two.heard).to.deep.equal(['aborted 268'])
+    expect(two.heard).to.deep.equal(['aborted: the peer stopped reading the request stream: H3_REQUEST_CANCELLED'])
     expect(two.transport.h3.openRequests).to.equal(0)
   })
 
   it('is aborted when the connection ends', () => {
     const { heard, transport } = openCarrier()
-    transport.onClosed({ source: 'timeout', application: false, code: 0, reason: '' })
-    expect(heard).to.deep.equal(['aborted 0', 'closed 0'])
+    transport.onClosed({ source: 'timeout', application: false, code: 0, reason: 'silence' })
+    expect(heard).to.deep.equal(['aborted: the connection timed out: silence', 'closed timeout: silence'])
   })
 
   for (const [when, receive] of [
     ['capsules', transport => transport.onStreamData(4, frame(0, [9]), false)],
     ['a datagram', transport => transport.onDatagram(Uint8Array.of(1, 0, 0x45))],
     ['the end', transport => transport.onStreamData(4, NOTHING, true)],
-  ] as [string, (transport: H3Transport) => void][]) {
+  ] as [string, (transport: H3ServerConnection) => void][]) {
     it(`resets its stream, and no other, when its handler throws at ${when}`, () => {
       const { quic, heard, transport, carrier } = openCarrier()
       for (const call of ['onCapsuleBytes', 'onDatagram', 'onEnd'] as const) {
@@ -241,7 +245,10 @@ describe('the carrier on HTTP/3', () => {
       }
       receive(transport)
       expect(quic.commands).to.include('reset 4 258')
-      expect(heard).to.deep.equal(['aborted 258', 'failed 4: a bug'])
+      expect(heard).to.deep.equal([
+        'aborted: we reset the request stream: H3_INTERNAL_ERROR (internal error)',
+        'failed 4: a bug',
+      ])
       expect([transport.h3.closed, transport.h3.openRequests]).to.deep.equal([false, 0])
     })
   }
@@ -259,15 +266,34 @@ describe('the carrier on HTTP/3', () => {
     expect(heard.at(-1)).to.equal('datagram 0045')
   })
 
-  it('gives its owner the events of streams without a carrier', () => {
-    const { owner, transport } = openCarrier()
-    owner.length = 0
+  it('hands out requests, and tells them what comes before they have a carrier', () => {
+    const { quic, heard, requests, transport } = openCarrier()
     transport.onStreamData(8, headersFrame(CONNECT_IP), false)
-    expect(owner.map(({ type }) => type)).to.deep.equal(['request'])
+    const request = requests.at(-1)!
+    expect([request.id, request.headers, request.awaitsResponse]).to.deep.equal([8, CONNECT_IP, true])
+    request.handler = {
+      onCapsuleBytes: data => heard.push(`early ${toHex(data)}`),
+      onEnd: () => heard.push('early end'),
+      onGone: () => heard.push('gone'),
+    }
+    transport.onStreamData(8, frame(0, [9]), true)
+    transport.onStopSending(8, 0x10c)
+    expect(heard).to.deep.equal(['early 09', 'early end', 'gone'])
+    expect(quic.commands).to.deep.equal(['reset 8 268'])
   })
 
-  it('finds header values by name', () => {
-    expect(headerValue(OK, ':status')).to.equal('200')
-    expect(headerValue(OK, 'x')).to.equal(undefined)
+  it('CIP-15 has a code of its own for each reason', () => {
+    const codes: Record<AbortReason, number> = {
+      malformed: H3ErrorCode.H3_MESSAGE_ERROR,
+      'excessive-load': H3ErrorCode.H3_EXCESSIVE_LOAD,
+      cancelled: H3ErrorCode.H3_REQUEST_CANCELLED,
+      internal: H3ErrorCode.H3_INTERNAL_ERROR,
+    }
+    for (const [reason, code] of Object.entries(codes)) {
+      const { quic, requests, transport } = openCarrier()
+      transport.onStreamData(8, headersFrame(CONNECT_IP), false)
+      requests.at(-1)?.abort(reason as AbortReason)
+      expect(quic.commands).to.deep.equal([`reset 8 ${code}`, `stop-sending 8 ${code}`])
+    }
   })
 })

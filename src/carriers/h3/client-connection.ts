@@ -1,0 +1,40 @@
+/** The client's end of an HTTP/3 connection: requests go out. */
+
+import type { Header } from '../../http/header.ts'
+import { QuicEndpoint } from '../../quic/endpoint.ts'
+import type { QuicSettings } from '../../quic/quic.ts'
+import type { Connect, HttpClientConnection, HttpClientHandler, TunnelStream } from '../http-connection.ts'
+import { H3Transport, type StreamEvent } from './transport.ts'
+
+/** Connects by HTTP/3, on QUIC with these settings. */
+export function connectByHttp3(settings: QuicSettings): Connect {
+  return async ({ resumptionTicket, ...options }) =>
+    new H3ClientConnection(await QuicEndpoint.connect({ ...options, session: resumptionTicket, settings }))
+}
+
+export class H3ClientConnection extends H3Transport<HttpClientHandler> implements HttpClientConnection {
+  get resumptionTicket(): Uint8Array | undefined {
+    return this.quic.session
+  }
+
+  get draining(): boolean {
+    return this.h3.draining
+  }
+
+  request(headers: Header[]): TunnelStream | undefined {
+    if (this.h3.closed) return undefined
+    const id = this.h3.request(headers)
+    this.flush()
+    return { id, openCarrier: (encapsulations, handler) => this.openCarrier(id, encapsulations, handler) }
+  }
+
+  protected override onGoAway(): void {
+    this.handler.onGoAway()
+  }
+
+  protected override onStreamGone(): void {}
+
+  protected override onStreamEvent(event: StreamEvent): void {
+    if (event.type === 'response') this.handler.onResponse(event.headers)
+  }
+}

@@ -1,0 +1,129 @@
+/** The proxy's end of an HTTP/3 connection: requests come in. */
+
+import type { AbortReason } from '../../http/errors.ts'
+import type { Header } from '../../http/header.ts'
+import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
+import type { QuicCloseReason } from '../../quic/quic.ts'
+import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
+import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
+import { ABORT_CODES } from './codes.ts'
+import { H3Transport, type StreamEvent } from './transport.ts'
+
+export class H3ServerConnection extends H3Transport<HttpServerHandler> implements HttpServerConnection {
+  /** Requests that are no tunnels yet, and not answered otherwise. */
+  readonly #requests = new Map<number, H3Request>()
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.quic.peerCertificate
+  }
+
+  get inUse(): boolean {
+    return this.quic.inUse
+  }
+
+  set inUse(inUse: boolean) {
+    this.quic.inUse = inUse
+  }
+
+  override onClosed(reason: QuicCloseReason): void {
+    this.#requests.clear()
+    super.onClosed(reason)
+  }
+
+  /** This request has a carrier now, or needs none. */
+  settled(request: H3Request): void {
+    this.#requests.delete(request.id)
+  }
+
+  protected override onGoAway(): void {}
+
+  protected override onStreamGone(streamId: number): void {
+    const request = this.#requests.get(streamId)
+    this.#requests.delete(streamId)
+    request?.handler.onGone()
+  }
+
+  protected override onStreamEvent(event: StreamEvent): void {
+    const { streamId } = event
+    switch (event.type) {
+      case 'request': {
+        const request = new H3Request(this, streamId, event.headers)
+        this.#requests.set(streamId, request)
+        this.handler.onRequest(request, event.fin)
+        return
+      }
+      case 'data': {
+        const request = this.#requests.get(streamId)
+        request?.handler.onCapsuleBytes(event.data)
+        if (event.fin) request?.handler.onEnd()
+        return
+      }
+      case 'finished':
+        this.#requests.get(streamId)?.handler.onEnd()
+        return
+      case 'reset':
+      case 'stop-sending':
+        // RFC 9114 §4.1.1: nobody waits for the answer any more. A stream of which one half stayed open would never end.
+        this.onStreamGone(streamId)
+        this.h3.resetStream(streamId, H3ErrorCode.H3_REQUEST_CANCELLED)
+        return
+      case 'stream-error':
+        this.onStreamGone(streamId)
+        this.handler.onStreamError(streamId, errorName(event.code), event.reason)
+        return
+    }
+  }
+}
+
+class H3Request implements IncomingRequest {
+  readonly id: number
+  readonly headers: readonly Header[]
+  handler: RequestHandler = NOBODY
+  readonly #connection: H3ServerConnection
+
+  constructor(connection: H3ServerConnection, id: number, headers: readonly Header[]) {
+    this.#connection = connection
+    this.id = id
+    this.headers = headers
+  }
+
+  get awaitsResponse(): boolean {
+    return this.#connection.h3.awaitsResponse(this.id)
+  }
+
+  accept(headers: Header[]): boolean {
+    const answered = this.#connection.h3.respond(this.id, headers)
+    this.#connection.flush()
+    return answered
+  }
+
+  openCarrier(encapsulations: readonly [Encapsulation, ...Encapsulation[]], handler: CarrierHandler): Carrier {
+    const carrier = this.#connection.openCarrier(this.id, encapsulations, handler)
+    this.#connection.settled(this)
+    return carrier
+  }
+
+  respond(headers: Header[], body: Uint8Array = new Uint8Array(0)): void {
+    const { h3 } = this.#connection
+    h3.respond(this.id, headers, body.length === 0)
+    if (body.length > 0) h3.sendData(this.id, body, true)
+    this.#connection.settled(this)
+    this.#connection.flush()
+  }
+
+  peerEnded(): void {
+    this.#connection.carrierOf(this.id)?.ended()
+  }
+
+  abort(reason: AbortReason): void {
+    this.#connection.settled(this)
+    this.#connection.h3.resetStream(this.id, ABORT_CODES[reason])
+    this.#connection.flush()
+  }
+
+  fail(error: unknown): void {
+    this.#connection.failStream(this.id, error)
+  }
+}
+
+const NOBODY: RequestHandler = { onCapsuleBytes() {}, onEnd() {}, onGone() {} }
