@@ -168,8 +168,8 @@ function changesIn(file: ts.SourceFile, text: string): Change[] {
     } else if (ts.isArrayLiteralExpression(node)) {
       const [only, ...more] = node.elements
       if (only && ts.isSpreadElement(only) && more.length === 0) change(node, textOf(only.expression))
-      // The elements of a longer list are data, of which every one would be told apart in the same way.
-      else if (node.elements.length <= 8 && !node.elements.some(ts.isSpreadElement)) exchange(node.elements)
+      // Longer lists are mostly sets, whose order means nothing.
+      else if (node.elements.length <= 3 && !node.elements.some(ts.isSpreadElement)) exchange(node.elements)
     } else if (ts.isObjectLiteralExpression(node)) {
       exchangeFields(node)
     }
