@@ -87,12 +87,23 @@ export interface Feedback {
   /** The idea behind the mistake, when the check recognises it. */
   misconception?: string
   read: readonly Reading[]
+  /** A program that makes the failing calls alone, with the whole input, and the command that runs it. */
+  replay?: { file: string; command: string }
   /** Something of the platform's own has failed: this says nothing about the student's work. */
   broken?: true
 }
 
-/** What is said when an expectation is not met. */
-export type Otherwise = Omit<Feedback, 'passed' | 'read'> & { read?: readonly Reading[] }
+/** What is said when an expectation is not met. `failing`: default what the student's code was asked last. */
+export type Otherwise = Omit<Feedback, 'passed' | 'read'> & { read?: readonly Reading[]; failing?: FailingCalls }
+
+/** Calls of a function, or an object and what was asked of it, in order: to be run again, alone. */
+export interface FailingCalls {
+  file: string
+  name: string
+  /** With what the object was made, of the class `name`. Undefined: `name` is a function. */
+  created?: readonly unknown[]
+  calls: readonly { method: string; args: readonly unknown[] }[]
+}
 
 /**
  * `live`: the student sits in front of it, and what a task asks to be started is expected to run.

@@ -141,6 +141,11 @@ export function feedbackLines(result: TaskResult, width: number, { good, bad, so
   lines.push(...labelled('Expected', [{ text: feedback.expected }], width))
   lines.push(...labelled('Found', [{ text: feedback.found }], width))
   if (feedback.misconception) lines.push(...labelled('Why', [{ text: feedback.misconception, style: 'strong' }], width))
+  if (feedback.replay) {
+    const { file, command } = feedback.replay
+    const spans: Span[] = [{ text: command, style: 'code' }, { text: ' runs it alone; the whole input is in' }]
+    lines.push(...labelled('Again', [...spans, { text: ' ' }, { text: file, style: 'code' }], width))
+  }
   lines.push(...readingLines(feedback.read, width))
   return lines
 }
@@ -157,14 +162,21 @@ export function stepLines(steps: readonly Step[], width: number, marks: Record<S
   )
 }
 
-/** `Label     text`, the text aligned under itself. */
+/** `Label     text`, the text aligned under itself. A text of several lines keeps them, and their indentation. */
 export function labelled(label: string, spans: readonly Span[], width: number): Line[] {
-  return wrap(
-    spans,
-    width,
-    [{ text: label.padEnd(LABEL_COLUMNS), style: 'muted' }],
-    [{ text: ' '.repeat(LABEL_COLUMNS) }],
-  )
+  const [first, ...more] = spans
+    .map(span => span.text)
+    .join('')
+    .split('\n')
+  const before: Line = [{ text: ' '.repeat(LABEL_COLUMNS) }]
+  const head = more.length === 0 ? spans : [{ ...spans[0], text: first! }]
+  return [
+    ...wrap(head, width, [{ text: label.padEnd(LABEL_COLUMNS), style: 'muted' }], before),
+    ...more.flatMap(text => {
+      const indent = [...before, { text: /^ */.exec(text)![0] }]
+      return wrap([{ ...spans[0], text }], width, indent)
+    }),
+  ]
 }
 
 /** A duration for reading: two digits that mean something below 10 ms, none above 100 ms, seconds from 1 s on. */

@@ -13,6 +13,8 @@ export interface Options {
   /** `true`: all tasks. */
   reset?: string | true
   solution?: string
+  replay?: boolean
+  inspect?: boolean
 }
 
 /** Throws commander's errors. */
@@ -31,6 +33,8 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     )
     .option('--reset [task]', 'puts the starting files back, of one task or of all; yours are kept as .bak files')
     .option('--solution <task>', 'the reference solution: once the task is solved, or has been tried three times')
+    .option('--replay', 'what failed in the last check of the task, alone: your code, its input, what it prints')
+    .option('--inspect', 'with --replay: waits for a debugger')
     .option('--list', 'the labs; with a lab, its tasks and how far you are')
     .option('--plain', 'plain text instead of the terminal UI')
     .option('--json', 'lists, tasks and results of checks as JSON')

@@ -26,6 +26,7 @@ import {
 import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from '../ui/screen.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
 import { ProgressStore } from './progress.ts'
+import { runReplay } from './replay.ts'
 
 /** A wrong way of calling the command: one clear sentence, exit status 2. */
 class UsageError extends Error {}
@@ -48,7 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const labs = await loadLabs()
   try {
     if (name === undefined) {
-      const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch'] as const).find(
+      const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch', 'replay'] as const).find(
         option => options[option] !== undefined,
       )
       if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0]!.number} --${needsLab}`)
@@ -79,6 +80,16 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
     return 0
   }
   if (options.solution !== undefined) return printSolution(lab, knownTask(lab, options.solution), plain) ? 0 : 1
+  if (options.replay) {
+    if (!task) throw new UsageError(`of which task? --task ${taskIds(lab)}`)
+    const status = await runReplay(plain.root, lab, task, options.inspect ?? false)
+    if (status === undefined) {
+      throw new UsageError(
+        `nothing of '${task.id}' has failed, or none of your functions was called; --check checks it`,
+      )
+    }
+    return status
+  }
   if (options.answer) {
     if (!task) throw new UsageError(`which task is it the answer to? --task ${taskIds(lab)}`)
     recordAnswers(lab, task, options.answer)

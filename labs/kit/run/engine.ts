@@ -7,10 +7,11 @@ import { Cleanup } from '../check/cleanup.ts'
 import { defaultSeed } from '../check/seed.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task } from '../lab/types.ts'
-import { feedbackOf } from '../student-code/feedback.ts'
+import { feedbackOf, printedText } from '../student-code/feedback.ts'
 import type { StudentCode } from '../student-code/student-code.ts'
-import { SandboxError, StudentError } from '../student-code/types.ts'
+import type { SandboxError, StudentError } from '../student-code/types.ts'
 import { LiveReporter } from './live.ts'
+import { forgetReplay, RecordedCode, writeReplay } from './replay.ts'
 
 export const DEFAULT_TIMEOUT_MS = 40_000
 
@@ -57,11 +58,9 @@ export class CheckFailure extends Error {
   }
 }
 
-/** By name as well: where a test runner has loaded this module twice, a check may throw the class of the other copy. */
-function isCheckFailure(error: unknown): error is CheckFailure {
-  return (
-    error instanceof CheckFailure || (error instanceof Error && error.name === 'CheckFailure' && 'feedback' in error)
-  )
+/** By name: where a test runner has loaded a module twice, a check may throw the class of the other copy. */
+function isOf<E extends Error>(error: unknown, name: string): error is E {
+  return error instanceof Error && error.name === name
 }
 
 /** Runs the checks of `tasks` in order. Stops early only when `signal` is aborted; the results so far are returned. */
@@ -96,10 +95,12 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
 
   const exercises = exerciseFolder(options.root, lab)
   const live = new LiveReporter(state => options.onEvent?.({ type: 'live', task, live: state }))
-  const student = lazyStudent(async () => {
-    const { openStudentCode } = await import('../student-code/student-code.ts')
-    return await openStudentCode({ exercises, signal: stop.signal })
-  })
+  const student = new RecordedCode(
+    lazyStudent(async () => {
+      const { openStudentCode } = await import('../student-code/student-code.ts')
+      return await openStudentCode({ exercises, signal: stop.signal })
+    }),
+  )
   cleanup.defer(() => student.close())
   const context = (answers: Record<string, string>): CheckContext => ({
     root: options.root,
@@ -147,8 +148,14 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     feedback = await Promise.race([run, stopped])
   } catch (error) {
     for (const step of steps) if (step.state === 'running') step.state = 'failed'
-    feedback = fromTheTop(feedbackFor(error, task, steps), options.root)
+    const { failing, ...found } = feedbackFor(error, task, steps)
+    const calls = failing ?? student.last?.calls
+    feedback = fromTheTop(withOutput(found, student), options.root)
+    // Who is graded does not sit in front of it.
+    const replay = options.mode === 'live' && calls ? writeReplay(options.root, lab, task, calls, feedback) : undefined
+    if (replay) feedback = { ...feedback, replay }
   }
+  if (feedback.passed && options.mode === 'live') forgetReplay(options.root, lab, task)
   clearTimeout(timer)
   options.signal?.removeEventListener('abort', leave)
   stop.abort()
@@ -172,11 +179,11 @@ function answersFor(task: Task, exercises: string): Record<string, string> {
   return Object.fromEntries(task.questions.map(question => [question.id, given[question.id] ?? '']))
 }
 
-function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedback {
-  if (isCheckFailure(error) || error instanceof AnswerFileError) {
+function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedback & Pick<Otherwise, 'failing'> {
+  if (isOf<CheckFailure>(error, 'CheckFailure') || error instanceof AnswerFileError) {
     return { passed: false, read: task.reading, ...error.feedback }
   }
-  if (error instanceof SandboxError) {
+  if (isOf<SandboxError>(error, 'SandboxError')) {
     return {
       passed: false,
       broken: true,
@@ -185,7 +192,7 @@ function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedba
       read: [],
     }
   }
-  if (error instanceof StudentError) return { passed: false, read: task.reading, ...feedbackOf(error) }
+  if (isOf<StudentError>(error, 'StudentError')) return { passed: false, read: task.reading, ...feedbackOf(error) }
   const last = steps.findLast(step => step.state === 'failed')
   return {
     passed: false,
@@ -193,6 +200,12 @@ function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedba
     found: error instanceof Error ? error.message : String(error),
     read: task.reading,
   }
+}
+
+/** What the student's code printed, where the check does not say it itself. */
+function withOutput(feedback: Feedback, student: RecordedCode): Feedback {
+  if (feedback.found.includes('\nIt printed:')) return feedback
+  return { ...feedback, found: feedback.found + printedText(student.last?.output) }
 }
 
 /** Paths as the student knows them: from the top of the repository. */

@@ -1,19 +1,40 @@
 /** A `StudentError` in words for the student, in the form of a check's feedback. */
+import { stripVTControlCharacters } from 'node:util'
 import type { Otherwise } from '../lab/types.ts'
 import type { StudentError } from './types.ts'
 
 const CALLERS =
   'What a function is given belongs to its caller, who may go on using it. Change a copy: `bytes.slice()`, `[...list]`, `{ ...object }`.'
 
-/** The beginning of the output that is repeated in feedback. */
-const SHOWN_OUTPUT = 300
+/** What an async function returns is used as if it were the value. */
+export const NO_AWAIT =
+  'A Promise was used in place of its value: an async function returns one. Either await it, or drop the async.'
+
+/** The beginning of the output that is repeated in feedback: characters, and lines. */
+const SHOWN_OUTPUT = 600
+const SHOWN_LINES = 10
+
+/** What was thrown, where, and what was printed before: as many lines. */
+export function thrownAt(error: StudentError): string {
+  const thrown = error.errorName ? `${error.errorName}: ${error.message}` : error.message
+  const source = error.source?.trim() ? `\n    ${error.source.trim()}` : ''
+  const output = error.kind === 'memory' ? '' : printedText(error.output)
+  return `${error.where === '' ? '' : `${error.where}: `}${thrown}${source}${output}`
+}
+
+/** A line that begins with "It printed:", and those after it; nothing when nothing was printed. */
+export function printedText(output = ''): string {
+  const whole = stripVTControlCharacters(output).trimEnd()
+  if (whole === '') return ''
+  const lines = whole.split('\n')
+  const shown = lines.slice(0, SHOWN_LINES).join('\n').slice(0, SHOWN_OUTPUT)
+  return `\nIt printed: ${lines.length > 1 ? '\n' : ''}${shown}${shown === whole ? '' : ' …'}`
+}
 
 export function feedbackOf(error: StudentError): Otherwise {
   const file = error.file ?? 'the file'
   const during = error.during ?? 'the call'
-  const thrown = error.errorName ? `${error.errorName}: ${error.message}` : error.message
-  const source = error.source?.trim() ? `\n    ${error.source.trim()}` : ''
-  const found = `${error.where === '' ? '' : `${error.where}: `}${thrown}${source}${outputOf(error)}`
+  const found = thrownAt(error)
   switch (error.kind) {
     case 'missing-file':
       return { expected: `your code in ${file}, in the exercise folder`, found: error.message }
@@ -46,6 +67,8 @@ export function feedbackOf(error: StudentError): Otherwise {
     case 'threw':
       if (/read only property|object is not extensible|Cannot delete property/.test(error.message))
         return { expected: `${during} to leave its arguments as they are`, found, misconception: CALLERS }
+      if (error.message.includes('[object Promise]'))
+        return { expected: `${during} to return a result`, found, misconception: NO_AWAIT }
       return { expected: `${during} to return a result`, found }
     case 'timeout':
       return {
@@ -76,10 +99,4 @@ export function feedbackOf(error: StudentError): Otherwise {
     case 'not-cloneable':
       return { expected: `${during} to return plain data: numbers, strings, bytes, arrays and objects of them`, found }
   }
-}
-
-function outputOf({ output, kind }: StudentError): string {
-  if (output === undefined || output.trim() === '' || kind === 'memory') return ''
-  const text = output.trimEnd().slice(0, SHOWN_OUTPUT)
-  return `\nIt printed: ${text}${output.length > SHOWN_OUTPUT ? ' …' : ''}`
 }

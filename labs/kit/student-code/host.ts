@@ -45,7 +45,15 @@ const { inspect } = process.getBuiltinModule('node:util')
 const provided = new Map(MODULES.map(name => [name as string, process.getBuiltinModule(`node:${name}`)]))
 
 function send(reply: Reply): void {
-  write(encodeFrame(reply))
+  write(encodeFrame(withOutput(reply)))
+}
+
+/** An outcome, and what was printed on the way to it. */
+function withOutput(reply: Reply): Reply {
+  if (printed === '' || 'ready' in reply) return reply
+  const told = { ...reply, printed }
+  printed = ''
+  return told
 }
 
 function write(frame: Uint8Array): void {
@@ -57,13 +65,18 @@ function write(frame: Uint8Array): void {
   }
 }
 
+/** What the call that is running has printed: the beginning of it. */
+let printed = ''
+const KEPT_OUTPUT = 2000
+
 /** A console that writes and can do nothing else. */
 const print =
   (descriptor: 1 | 2) =>
   (...values: unknown[]) => {
-    const text = values.map(value => (typeof value === 'string' ? value : inspect(value))).join(' ')
+    const text = `${values.map(value => (typeof value === 'string' ? value : inspect(value))).join(' ')}\n`
+    if (printed.length < KEPT_OUTPUT) printed += text.slice(0, KEPT_OUTPUT - printed.length)
     try {
-      writeSync(descriptor, `${text}\n`)
+      writeSync(descriptor, text)
     } catch {
       // Nobody reads it any more.
     }
@@ -160,7 +173,7 @@ function classesOf(error: Error): string[] {
 
 function reply(id: number, value: unknown, name: string): void {
   try {
-    const frame = encodeFrame({ id, value: toWire(value, `what ${name} returned`) })
+    const frame = encodeFrame(withOutput({ id, value: toWire(value, `what ${name} returned`) }))
     if (frame.length > MAX_FRAME_BYTES) {
       throw new NotCloneable(
         `what ${name} returned takes ${frame.length} bytes; at most ${MAX_FRAME_BYTES} can be handed over`,

@@ -13,9 +13,9 @@ export type Request =
 export type Reply =
   /** The child is up. */
   | { id: 0; ready: true }
-  /** One outcome; a request with n lists of arguments has n of them. */
-  | { id: number; value: unknown }
-  | { id: number; error: WireError; all?: true }
+  /** One outcome; a request with n lists of arguments has n of them. `printed`: on the way to it. */
+  | { id: number; value: unknown; printed?: string }
+  | { id: number; error: WireError; all?: true; printed?: string }
 
 export interface WireError {
   kind: string

@@ -55,7 +55,8 @@ export interface End {
   error?: WireError
 }
 
-export type WireOutcome = { value: unknown } | { error: WireError }
+/** `printed`: the beginning of what the call has printed. */
+export type WireOutcome = { value: unknown; printed?: string } | { error: WireError; printed?: string }
 
 interface Pending {
   outcomes: WireOutcome[]
@@ -194,7 +195,7 @@ export class Sandbox {
   /** The message comes from a process that a student's code controls: nothing is taken for granted. */
   #receive(message: unknown): void {
     if (typeof message !== 'object' || message === null) throw new TypeError('not a reply')
-    const { id, value, error, all, ready } = message as Record<string, unknown>
+    const { id, value, error, all, ready, printed } = message as Record<string, unknown>
     if (id === 0 && ready === true) {
       this.#readyAt ??= performance.now()
       // What was asked meanwhile has not run yet.
@@ -203,6 +204,7 @@ export class Sandbox {
       return
     }
     if (error !== undefined && !isWireError(error)) throw new TypeError('not a reply')
+    const output = typeof printed === 'string' ? { printed } : {}
     if (id === -1 && error) {
       this.#finish({ kind: 'threw', message: 'it threw after the function had returned', error })
       return
@@ -214,7 +216,7 @@ export class Sandbox {
       this.#settle(id as number, { all: error })
       return
     }
-    pending.outcomes.push(error ? { error } : { value })
+    pending.outcomes.push(error ? { error, ...output } : { value, ...output })
     if (pending.outcomes.length >= pending.count) this.#settle(id as number)
   }
 

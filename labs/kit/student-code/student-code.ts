@@ -137,9 +137,9 @@ class SandboxedCode implements StudentCode {
   async #each<T>(ask: Ask, count: number, file: string, what: string): Promise<Outcome<T>[]> {
     const sandbox = await this.#start()
     const { outcomes, all, end } = await sandbox.ask(ask, count)
-    if (all) throw await this.#error(all, file, what, sandbox)
+    if (all) throw await this.#error(all, file, what, sandbox.output)
     const result: Outcome<T>[] = []
-    for (const outcome of outcomes) result.push(await this.#outcome<T>(outcome, file, what, sandbox))
+    for (const outcome of outcomes) result.push(await this.#outcome<T>(outcome, file, what))
     if (end && result.length < count) {
       if (end.kind === 'sandbox') throw new SandboxError(end.message)
       const error = await this.#endError(end, file, what, sandbox)
@@ -148,10 +148,11 @@ class SandboxedCode implements StudentCode {
     return result
   }
 
-  async #outcome<T>(outcome: WireOutcome, file: string, what: string, sandbox: Sandbox): Promise<Outcome<T>> {
-    if ('error' in outcome) return { ok: false, error: await this.#error(outcome.error, file, what, sandbox) }
+  async #outcome<T>(outcome: WireOutcome, file: string, what: string): Promise<Outcome<T>> {
+    const { printed } = outcome
+    if ('error' in outcome) return { ok: false, error: await this.#error(outcome.error, file, what, printed) }
     try {
-      return { ok: true, value: fromWire(outcome.value) as T }
+      return { ok: true, value: fromWire(outcome.value) as T, ...outputOf(printed) }
     } catch {
       return {
         ok: false,
@@ -160,9 +161,9 @@ class SandboxedCode implements StudentCode {
     }
   }
 
-  async #error(wire: WireError, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
+  async #error(wire: WireError, file: string, what: string, printed?: string): Promise<StudentError> {
     const kind: StudentErrorKind = STUDENT_ERROR_KINDS.find(known => known === wire.kind) ?? 'threw'
-    const details: StudentErrorDetails = { file, during: what, ...(await this.#position(wire)), ...printed(sandbox) }
+    const details: StudentErrorDetails = { file, during: what, ...(await this.#position(wire)), ...outputOf(printed) }
     if (wire.errorName !== undefined) details.errorName = wire.errorName
     if (wire.classes !== undefined) details.classes = wire.classes
     if (kind === 'missing-export') return new StudentError(kind, missingExport(wire.message, what), details)
@@ -170,9 +171,9 @@ class SandboxedCode implements StudentCode {
   }
 
   async #endError(end: End, file: string, what: string, sandbox: Sandbox): Promise<StudentError> {
-    if (end.error) return await this.#error(end.error, file, `what ${what} had left running`, sandbox)
+    if (end.error) return await this.#error(end.error, file, `what ${what} had left running`, sandbox.output)
     const kind = end.kind === 'sandbox' ? 'exited' : end.kind
-    return new StudentError(kind, end.message, { file, during: what, ...printed(sandbox) })
+    return new StudentError(kind, end.message, { file, during: what, ...outputOf(sandbox.output) })
   }
 
   /** Where in the student's own file that was. */
@@ -183,8 +184,7 @@ class SandboxedCode implements StudentCode {
   }
 }
 
-function printed(sandbox: Sandbox): { output?: string } {
-  const { output } = sandbox
+function outputOf(output = ''): { output?: string } {
   return output === '' ? {} : { output }
 }
 

@@ -43,8 +43,9 @@ export interface StudentObject {
   get<T = unknown>(property: string): Promise<T>
 }
 
+/** `output`: the beginning of what the call has printed. */
 export type Outcome<T = unknown> =
-  | { readonly ok: true; readonly value: T }
+  | { readonly ok: true; readonly value: T; readonly output?: string }
   | { readonly ok: false; readonly error: StudentError }
 
 export const STUDENT_ERROR_KINDS = [
@@ -90,7 +91,7 @@ export interface StudentErrorDetails {
   classes?: readonly string[]
   /** What was being done: `decodeVarint()`. */
   during?: string
-  /** The beginning of what the student's code printed. */
+  /** The beginning of what the call printed; of what was printed before it, when the process has ended. */
   output?: string
 }
 

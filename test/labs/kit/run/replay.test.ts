@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { Check, CheckContext } from '../../../../labs/kit/lab/types.ts'
+import { runCheck } from '../../../../labs/kit/run/engine.ts'
+import { literal, runReplay } from '../../../../labs/kit/run/replay.ts'
+import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
+
+const CODE = `
+export function length(bytes: Uint8Array): number {
+  console.log('so many:', bytes.length)
+  if (bytes.length > 3000) throw new RangeError('too long')
+  return bytes.length
+}
+export class Counter {
+  total = 0
+  add(by: bigint) {
+    if (by < 0n) throw new TypeError('below zero')
+    return (this.total += Number(by))
+  }
+}
+`
+
+describe('a failing input, alone', () => {
+  let place: ReturnType<typeof sampleRoot>
+  beforeEach(() => {
+    place = sampleRoot()
+    writeFileSync(join(place.exercises, 'a.ts'), CODE)
+    writeFileSync(join(place.root, 'package.json'), '{ "type": "module" }')
+  })
+  afterEach(() => place.remove())
+
+  const checked = async (check: Check, mode: 'live' | 'unattended' = 'live') => {
+    const task = sampleTask({ check })
+    const lab = sampleLab([task])
+    const { feedback } = await runCheck(lab, task, { root: place.root, mode })
+    return { feedback, lab, task }
+  }
+  const run = (file: string) =>
+    execFileSync(process.execPath, ['--import', 'tsx', join(place.root, file)], { encoding: 'utf8', stdio: 'pipe' })
+  const large: Check = async (context: CheckContext) => {
+    const [first] = await context.student.batch('a.ts', 'length', [[new Uint8Array(2000)], [new Uint8Array(2)]])
+    context.expect('counts every byte', first?.ok && first.value === 2001, { expected: '2001', found: '2000 */' })
+    return { passed: true, expected: '', found: '', read: [] }
+  }
+
+  it('is a program beside the code, with the whole of the input, what was expected and what was found', async () => {
+    const { feedback } = await checked(large)
+    expect(feedback.replay).to.deep.equal({
+      file: 'labs/lab-99-sample/exercises/.replay/first.ts',
+      command: 'npm run lab -- 99 --task first --replay',
+    })
+    const text = readFileSync(join(place.root, feedback.replay!.file), 'utf8')
+    expect(text).to.include('// Expected: 2001\n// Found:    2000 */').and.include("'../a.ts'")
+    expect(text).to.include('00'.repeat(2000))
+    expect(run(feedback.replay!.file)).to.equal('so many: 2000\n2000\nso many: 2\n2\n')
+  })
+
+  it('is told with the line that threw, and with what was printed', async () => {
+    const { feedback } = await checked(async ({ student }) => {
+      await student.batch('a.ts', 'length', [[new Uint8Array(7)]])
+      return await student.call('a.ts', 'length', new Uint8Array(3001))
+    })
+    expect(feedback.found).to.match(/^a\.ts:4:\d+: RangeError: too long\n {4}if \(bytes.length > 3000\)/)
+    expect(feedback.found.endsWith('\nIt printed: so many: 3001')).to.equal(true)
+  })
+
+  it('shows what was printed also where a result is wrong', async () => {
+    expect((await checked(large)).feedback.found).to.equal('2000 */\nIt printed: so many: 2')
+  })
+
+  it('is an object with all that was asked of it before', async () => {
+    const { feedback, lab, task } = await checked(async ({ student }) => {
+      const counter = await student.create('a.ts', 'Counter')
+      for (const by of [1n, 2n, -1n]) await counter.call('add', by)
+      return { passed: true, expected: '', found: '', read: [] }
+    })
+    const text = readFileSync(join(place.root, feedback.replay!.file), 'utf8')
+    expect(text).to.match(/const it = new Counter\(\)\nshow\(await it.add\(1n\)\)\n.*2n\)\)\n.*-1n\)\)\n$/)
+    expect(await runReplay(place.root, lab, sampleTask({ id: 'other' }), false)).to.equal(undefined)
+    expect(() => run(`labs/${lab.id}/exercises/.replay/${task.id}.ts`)).to.throw(/a\.ts:10:\d+|below zero/)
+  })
+
+  it('is gone when the task passes, and is not written where nobody sits in front of it', async () => {
+    const { feedback } = await checked(large)
+    await checked(async () => ({ passed: true, expected: '', found: '', read: [] }))
+    expect(existsSync(join(place.root, feedback.replay!.file))).to.equal(false)
+    expect((await checked(large, 'unattended')).feedback).to.not.have.property('replay')
+    expect(existsSync(join(place.exercises, '.replay'))).to.equal(true)
+  })
+
+  it('writes every kind of value as TypeScript', () => {
+    const values = [
+      -0,
+      NaN,
+      2n ** 62n,
+      undefined,
+      null,
+      'a"\n',
+      { 'b c': [1, { d: new Map([[1n, new Set([true])]]) }] },
+    ]
+    expect(literal(values)).to.equal(
+      '[-0, NaN, 4611686018427387904n, undefined, null, "a\\"\\n", { "b c": [1, { d: new Map([[1n, new Set([true])]]) }] }]',
+    )
+    expect(literal(Uint8Array.of(1, 255))).to.equal("bytes('01ff')")
+    expect(literal(Uint32Array.of(7))).to.equal('Uint32Array.from([7])')
+  })
+})
