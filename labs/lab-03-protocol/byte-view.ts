@@ -14,10 +14,13 @@
  *
  * A letter says the same as the colour of a field, and a mark the same as green and red.
  */
+
+import { type Call, type CallGroup, isMalformed, isTodo, REJECTED } from '../kit/check/calls.ts'
+import { format, hex, same } from '../kit/check/format.ts'
 import type { Line, Span, Style } from '../kit/lab/text.ts'
-import type { Live } from '../kit/lab/types.ts'
+import type { CheckContext, Live } from '../kit/lab/types.ts'
+import type { Outcome, StudentError } from '../kit/student-code/types.ts'
 import type { Marks } from '../kit/ui/theme.ts'
-import { hex } from './checks/format.ts'
 
 export interface ViewField {
   name: string
@@ -67,6 +70,50 @@ export function showMessage(
   const messages = [...(shown.get(live) ?? []), view].slice(-MOST_MESSAGES)
   shown.set(live, messages)
   live.show(MESSAGES_KEY, messages)
+}
+
+/** How a group of calls is drawn: the bytes of a call, and its fields. */
+export function inBytes(view: (call: Call) => { bytes: Uint8Array; fields: readonly ReadField[] }) {
+  return (context: CheckContext, { name: called }: CallGroup, call: Call, outcome: Outcome): void => {
+    const { bytes, fields } = view(call)
+    // A message that has to be refused: what is in its fields is not what was asked for.
+    const refused = call.returns === REJECTED && isMalformed(outcome)
+    let at = 0
+    const read = fields.map(field => {
+      const { name, length, text } = field
+      const part = bytes.subarray(at, (at += length))
+      const student = field.path
+        ? studentReading(field, outcome)
+        : studentWriting(part, at - length, text, call, outcome)
+      if (refused) return { name, length, reference: text || 'MalformedError', student: text ? '' : student }
+      return { name, length, reference: text, student }
+    })
+    showMessage(context, { title: `${called}: ${call.about}`, bytes, fields: read })
+  }
+}
+
+/** Of a function that writes bytes: what it wrote in this place. */
+function studentWriting(bytes: Uint8Array, at: number, text: string, call: Call, outcome: Outcome): string {
+  if (!(call.returns instanceof Uint8Array)) return ''
+  if (!outcome.ok) return briefly(outcome.error)
+  if (!(outcome.value instanceof Uint8Array)) return format(outcome.value)
+  const written = outcome.value.subarray(at, at + bytes.length)
+  return same(written, bytes) ? text : hex(written, 8)
+}
+
+/** The same field in what the student's function returned. */
+function studentReading(field: ReadField, outcome: Outcome): string {
+  if (field.path === undefined) return ''
+  if (!outcome.ok) return briefly(outcome.error)
+  let value: unknown = outcome.value
+  for (const key of field.path) value = (value as Record<string | number, unknown> | undefined)?.[key]
+  return value === undefined ? 'nothing' : (field.format ?? format)(value)
+}
+
+/** For the narrow column of the panel. */
+export function briefly(error: StudentError): string {
+  if (isTodo({ ok: false, error })) return 'TODO'
+  return error.kind === 'threw' ? (error.errorName ?? 'an error') : error.kind
 }
 
 /** A span whose colour is that of the field with this number. */

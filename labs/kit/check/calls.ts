@@ -1,12 +1,20 @@
 /**
- * How checks of coding tasks read: a group of calls with what they have to return. The calls of a group go to the student's
+ * How checks of coding tasks read: groups of calls with what they have to return. The calls of a group go to the student's
  * process in one round trip. The first one whose outcome is not the expected one ends the check.
+ *
+ * What is expected and what was found is always said. Why it is wrong is said only where that is known: the result is exactly that of
+ * a known mistake, or the same call is right when it is made alone, or on bytes that fill their buffer.
  */
 
-import type { CheckContext, Reading } from '../lab/types.ts'
+import type { CheckContext, Otherwise, Reading } from '../lab/types.ts'
 import { CheckFailure } from '../run/engine.ts'
+import { feedbackOf } from '../student-code/feedback.ts'
 import type { Outcome } from '../student-code/types.ts'
 import { format, ROUNDING, same } from './format.ts'
+import { Seeded } from './seeded.ts'
+
+/** In the place of a value: the call has to throw MalformedError. */
+export const REJECTED = Symbol('MalformedError')
 
 export interface Call {
   /** What is special about this input, in words: "the rank is in the last bucket". */
@@ -14,15 +22,16 @@ export interface Call {
   args: readonly unknown[]
   /** The arguments in words, where they are long. */
   shown?: string
+  /** A value, or REJECTED. */
   returns: unknown
-  /** Why, for a student who got it wrong: a rule that this call is about. */
+  /** The rule that this call is about: said with what is expected. */
   because?: string
 }
 
 /** A known way to be wrong: what a function would return that has it. */
 export interface Misconception {
   says: string
-  /** The value. Throws when the idea does not apply to the input. */
+  /** The value (or REJECTED), or a function that recognises it. Throws when the idea does not apply to the input. */
   would: (...args: never[]) => unknown
 }
 
@@ -35,12 +44,33 @@ export interface CallGroup {
   misconceptions?: readonly Misconception[]
   /** Of numbers, relative. Default: what rounding makes. */
   tolerance?: number
+  /** Where not only one value is right. Default: the same content. */
+  accepts?: (found: unknown, expected: unknown) => boolean
   read: readonly Reading[]
+  /** Draws one call for the lab's panel: the one that is wrong, or the first. */
+  show?: (context: CheckContext, group: CallGroup, call: Call, outcome: Outcome) => void
+}
+
+/** Where inputs come from: first the same for everybody, so that no mistake gets through by the luck of a name, then the student's own. */
+export function sources(context: CheckContext, task: string): [everybodys: Seeded, own: Seeded] {
+  return [new Seeded('everybody', task), new Seeded(context.seed, task)]
+}
+
+/** Runs the groups that `cases` makes, each with the calls for everybody and behind them the student's own. */
+export async function expectGroups(
+  context: CheckContext,
+  task: string,
+  cases: (random: Seeded) => readonly CallGroup[],
+): Promise<void> {
+  const [everybodys, own] = sources(context, task).map(cases)
+  for (const [i, group] of everybodys!.entries()) {
+    await expectCalls(context, { ...group, calls: [...group.calls, ...own![i]!.calls] })
+  }
 }
 
 /** Fails the check at the first call that does not return what it should. */
 export async function expectCalls(context: CheckContext, group: CallGroup): Promise<void> {
-  const { file, name, calls, tolerance = ROUNDING } = group
+  const { file, name, calls } = group
   const outcomes = await context.do(`call ${name} ${times(calls.length)}`, () =>
     context.student.batch(
       file,
@@ -48,20 +78,70 @@ export async function expectCalls(context: CheckContext, group: CallGroup): Prom
       calls.map(call => [...call.args]),
     ),
   )
-  const wrong = calls.findIndex(({ returns }, index) => {
-    const outcome = outcomes[index]
-    return !(outcome?.ok && same(outcome.value, returns, tolerance))
-  })
-  context.expect(group.text, wrong < 0, () => {
-    const call = calls[wrong]!
-    const outcome = outcomes[wrong]!
-    return {
-      expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to return ${format(call.returns)}: ${call.about}`,
-      found: describeOutcome(outcome),
-      ...explain(group, call, outcome),
-      read: group.read,
-    }
-  })
+  const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]!))
+  const at = Math.max(0, wrong)
+  if (calls.length > 0) group.show?.(context, group, calls[at]!, outcomes[at]!)
+  const otherwise = wrong < 0 ? undefined : await wrongCall(context, group, calls[wrong]!, outcomes[wrong]!)
+  context.expect(group.text, wrong < 0, () => otherwise!)
+}
+
+async function wrongCall(context: CheckContext, group: CallGroup, call: Call, outcome: Outcome): Promise<Otherwise> {
+  const { name, read } = group
+  const due = call.returns === REJECTED ? 'throw MalformedError' : `return ${format(call.returns)}`
+  const misconception = isTodo(outcome) ? undefined : await why(context, group, call, outcome)
+  const rule = call.because === undefined ? '' : `. ${call.because}`
+  return {
+    expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to ${due}: ${call.about}${rule}`,
+    found: describeOutcome(outcome),
+    ...(misconception === undefined ? {} : { misconception }),
+    read,
+  }
+}
+
+function fits({ tolerance = ROUNDING, accepts }: CallGroup, { returns }: Call, outcome: Outcome): boolean {
+  if (returns === REJECTED) return isMalformed(outcome)
+  return outcome.ok && (accepts?.(outcome.value, returns) ?? same(outcome.value, returns, tolerance))
+}
+
+const OUTLIVED =
+  'Called alone, with no call before it, it does what it should. So something is kept outside of the function that makes the next call wrong.'
+const BUFFER =
+  'It is right when the bytes fill their buffer. But they may be a part of a larger one, as what comes from a socket is: `bytes.buffer` begins somewhere else. A view has to say where: `new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)`.'
+
+async function why(context: CheckContext, group: CallGroup, call: Call, outcome: Outcome): Promise<string | undefined> {
+  if (!outcome.ok) {
+    const { misconception } = manners(outcome)
+    if (outcome.error.kind !== 'threw' || misconception !== undefined) return misconception
+  }
+  const { file, name, misconceptions = [], tolerance = ROUNDING } = group
+  const found = outcome.ok ? outcome.value : isMalformed(outcome) ? REJECTED : outcome
+  const known = recognise(misconceptions, call.args, found, tolerance)
+  if (known !== undefined) return known
+  for (const [whole, says] of [
+    [false, OUTLIVED],
+    [true, BUFFER],
+  ] as const) {
+    if (fits(group, call, await context.student.alone(file, name, call.args, whole))) return says
+  }
+  if (!outcome.ok) return explainError(call.returns)
+  return numberInPlaceOfBigint(outcome.value, call.returns)
+    ? 'The number is right, but it is a number; expected a bigint, as in 37n.'
+    : undefined
+}
+
+function explainError(expected: unknown): string | undefined {
+  if (expected === REJECTED) {
+    return 'An error that JavaScript throws by itself is an accident, not a check: whoever calls this expects MalformedError.'
+  }
+  return expected === undefined ? 'Here undefined is due, and no error: nobody has done anything wrong.' : undefined
+}
+
+function numberInPlaceOfBigint(found: unknown, expected: unknown): boolean {
+  if (typeof expected === 'bigint') return typeof found === 'number' && BigInt(Math.trunc(found)) === expected
+  if (typeof expected !== 'object' || expected === null || typeof found !== 'object' || found === null) return false
+  return Object.entries(expected).some(([key, value]) =>
+    numberInPlaceOfBigint((found as Record<string, unknown>)[key], value),
+  )
 }
 
 /** Calls whose values are looked at by the caller. What is not written yet ends the check here. */
@@ -85,10 +165,22 @@ export function describeOutcome(outcome: Outcome): string {
   return isTodo(outcome) ? `not written yet (${error.message})` : `${error.errorName ?? error.kind}: ${error.message}`
 }
 
+/** Has it thrown MalformedError, or a class of the student's below it? */
+export function isMalformed(outcome: Outcome): boolean {
+  if (outcome.ok || outcome.error.kind !== 'threw') return false
+  return outcome.error.classes?.includes('MalformedError') === true
+}
+
 /** The value of a call that has to return something; else the check ends. */
 export function resultOf<T>(outcome: Outcome<T>, expected: string, read: readonly Reading[]): T {
   if (outcome.ok) return outcome.value
-  throw new CheckFailure({ expected, found: describeOutcome(outcome), read })
+  throw new CheckFailure({ expected, found: describeOutcome(outcome), ...manners(outcome), read })
+}
+
+/** Why a call has no result, where that is certain whatever it should have returned: an endless loop, say, or a changed argument. */
+export function manners(outcome: Outcome | undefined): { misconception?: string } {
+  const misconception = outcome?.ok === false ? feedbackOf(outcome.error).misconception : undefined
+  return misconception === undefined ? {} : { misconception }
 }
 
 /** Ends a check with feedback, from anywhere in it. */
@@ -96,7 +188,7 @@ export function fail(feedback: ConstructorParameters<typeof CheckFailure>[0]): n
   throw new CheckFailure(feedback)
 }
 
-function isTodo(outcome: Outcome): boolean {
+export function isTodo(outcome: Outcome): boolean {
   return !outcome.ok && outcome.error.kind === 'threw' && /\bTODO\b/.test(outcome.error.message)
 }
 
@@ -109,21 +201,13 @@ export function recognise(
 ): string | undefined {
   for (const { says, would } of misconceptions) {
     try {
-      if (same(found, (would as (...args: unknown[]) => unknown)(...args), tolerance)) return says
+      const wrong = (would as (...args: unknown[]) => unknown)(...args)
+      if (typeof wrong === 'function' ? wrong(found) : same(found, wrong, tolerance)) return says
     } catch {
       // The idea does not apply to this input.
     }
   }
   return undefined
-}
-
-function explain(group: CallGroup, call: Call, outcome: Outcome): { misconception?: string } {
-  if (isTodo(outcome)) return {}
-  const recognised = outcome.ok
-    ? recognise(group.misconceptions ?? [], call.args, outcome.value, group.tolerance)
-    : undefined
-  const misconception = recognised ?? call.because
-  return misconception === undefined ? {} : { misconception }
 }
 
 function times(count: number): string {

@@ -14,6 +14,8 @@ function formatValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(8)))
   if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`
+  if (value instanceof Map)
+    return `Map(${[...value].map(([key, entry]) => `${formatValue(key)} → ${formatValue(entry)}`).join(', ')})`
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).map(([key, entry]) => `${key}: ${formatValue(entry)}`)
     return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`
@@ -22,7 +24,7 @@ function formatValue(value: unknown): string {
 }
 
 /** `45000054 00010000`; of long ones the beginning and the length. */
-export function hex(bytes: Uint8Array, most = 24): string {
+export function hex(bytes: Uint8Array, most = 48): string {
   if (bytes.length === 0) return 'no bytes'
   const digits = Array.from(bytes.subarray(0, most), byte => byte.toString(16).padStart(2, '0')).join('')
   const groups = digits.match(/.{1,8}/g)!.join(' ')
@@ -35,26 +37,29 @@ export const ROUNDING = 1e-9
 /** What is smaller counts as large as this, when numbers are compared: one way to round gives 0, and another nearly. */
 const SMALL = 1e-6
 
-/** Equal by content; numbers within `tolerance`, relative to the larger one. NaN is the same as NaN. */
-export function same(a: unknown, b: unknown, tolerance = 0): boolean {
-  if (Object.is(a, b) || a === b) return true
-  if (typeof a === 'number' && typeof b === 'number') {
-    if (!Number.isFinite(a) || !Number.isFinite(b)) return false
-    return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b), SMALL)
+/**
+ * Is what was found what is expected, by content? Numbers are within `tolerance`, relative to the larger one; NaN is the same as NaN; a
+ * number is no bigint. An object may have more properties than are expected, and one that is undefined may as well be missing.
+ */
+export function same(found: unknown, expected: unknown, tolerance = 0): boolean {
+  if (Object.is(found, expected) || found === expected) return true
+  if (typeof found === 'number' && typeof expected === 'number') {
+    if (!Number.isFinite(found) || !Number.isFinite(expected)) return false
+    return Math.abs(found - expected) <= tolerance * Math.max(Math.abs(found), Math.abs(expected), SMALL)
   }
-  if (a instanceof Uint8Array || b instanceof Uint8Array) {
-    if (!(a instanceof Uint8Array && b instanceof Uint8Array) || a.length !== b.length) return false
-    return a.every((byte, index) => byte === b[index])
+  if (typeof found !== 'object' || typeof expected !== 'object' || found === null || expected === null) return false
+  if (expected instanceof Uint8Array) {
+    if (!(found instanceof Uint8Array) || found.length !== expected.length) return false
+    return expected.every((byte, index) => byte === found[index])
   }
-  if (Array.isArray(a) || Array.isArray(b)) {
-    if (!(Array.isArray(a) && Array.isArray(b)) || a.length !== b.length) return false
-    return a.every((entry, index) => same(entry, b[index], tolerance))
+  if (expected instanceof Map) return found instanceof Map && same([...found], [...expected], tolerance)
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(found) || found.length !== expected.length) return false
+    return expected.every((entry, index) => same(found[index], entry, tolerance))
   }
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  const keys = Object.keys(a)
-  if (keys.length !== Object.keys(b).length) return false
-  return keys.every(
-    key => key in b && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], tolerance),
+  if (found instanceof Uint8Array || Array.isArray(found)) return false
+  return Object.entries(expected).every(([key, value]) =>
+    same((found as Record<string, unknown>)[key], value, tolerance),
   )
 }
 

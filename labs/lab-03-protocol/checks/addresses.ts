@@ -1,9 +1,11 @@
 /** Task 3: ADDRESS_ASSIGN and ADDRESS_REQUEST. */
-import { Seeded } from '../../kit/check/seeded.ts'
+
+import * as varint from '../../../src/bytes/varint.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception, REJECTED } from '../../kit/check/calls.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import type { ReadField } from '../byte-view.ts'
-import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
-import { addressText } from './format.ts'
+import { inBytes, type ReadField } from '../byte-view.ts'
+import { addressText } from '../text.ts'
 import { encoded } from './varint.ts'
 
 const FILE = 'addresses.ts'
@@ -16,6 +18,9 @@ export interface AddressEntry {
   address: Uint8Array
   prefixLength: number
 }
+
+const SAME_NUMBER =
+  'A Request ID has up to 62 bits, and JavaScript numbers are exact up to 53: as numbers, two different IDs may be the same. Keep and compare them as bigints.'
 
 /** Each has a Request ID in another length, and a prefix that ends inside a byte. */
 const EXAMPLES: readonly AddressEntry[] = [
@@ -33,15 +38,46 @@ const HOST_BITS =
   'The bits that the prefix does not cover must be 0 (RFC 9484 §4.7.1), down to the single bit: a prefix may end inside a byte.'
 const CUT = 'The value of the capsule ends inside an entry. Before each field, is there enough left?'
 
-const DECODE_MISCONCEPTIONS: readonly Misconception[] = [
+const OF_ASSIGN: readonly Misconception[] = [
+  {
+    says: 'An ADDRESS_ASSIGN may use Request ID 0, for what nobody asked for, and one Request ID several times: one request may be answered by several prefixes. Only an ADDRESS_REQUEST must not.',
+    would: (value: Uint8Array) => {
+      const ids = decode(value, { oneByteId: false }).map(one => one.requestId)
+      if (!ids.includes(0n) && new Set(ids).size === ids.length) throw new RangeError()
+      return REJECTED
+    },
+  },
+]
+
+const OF_IDS: readonly Misconception[] = [
+  {
+    says: 'Every prefix length up to that of the address is allowed: /32 in IPv4 and /128 in IPv6 are single addresses.',
+    would: (value: Uint8Array) => {
+      const whole = decode(value, { oneByteId: false }).some(one => one.prefixLength === one.address.length * 8)
+      if (!whole) throw new RangeError()
+      return REJECTED
+    },
+  },
+  {
+    says: SAME_NUMBER,
+    would: (value: Uint8Array) =>
+      decode(value, { oneByteId: false }).map(one => ({ ...one, requestId: BigInt(Number(one.requestId)) })),
+  },
+  {
+    says: SAME_NUMBER,
+    would: (value: Uint8Array) => {
+      const ids = decode(value, { oneByteId: false }).map(one => Number(one.requestId))
+      if (new Set(ids).size === ids.length) throw new RangeError()
+      return REJECTED
+    },
+  },
   {
     says: 'A Request ID is a varint: from 64 on it takes more than one byte.',
     would: (value: Uint8Array) => decode(value, { oneByteId: true }),
   },
 ]
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'addresses')
+function cases(random: Seeded): CallGroup[] {
   const entry = (version: 4 | 6, requestId = random.bigintBetween(1n, 1n << 40n)): AddressEntry => {
     const { address, length } = random.prefix(version)
     return { requestId, version, address, prefixLength: length }
@@ -51,94 +87,101 @@ export async function check(context: CheckContext): Promise<Feedback> {
     [...EXAMPLES],
     [entry(4, BigInt(random.int(64, 16_000)))],
     [entry(6)],
-    [entry(6, 0n), entry(4, 0n)],
     random.list(random.int(3, 6), () => entry(random.pick([4, 6]))),
     [{ requestId: 7n, version: 4, address: new Uint8Array(4), prefixLength: 0 }],
+    // One and the same number, if it goes through a double.
+    [entry(4, (1n << 53n) + 2n * BigInt(random.int(1, 1000))), entry(6, (1n << 62n) - 1n)],
+  ]
+  lists.at(-1)!.push(entry(4, lists.at(-1)![0]!.requestId + 1n))
+  const withoutRequest: AddressEntry[][] = [
+    [entry(6, 0n), entry(4, 0n)],
+    [entry(4, 5n), entry(6, 5n), entry(4, 5n)],
   ]
 
-  await expectCalls(context, {
-    text: 'writes entries one after the other',
-    file: FILE,
-    name: 'encodeAddresses',
-    calls: [...lists, []].map(list => ({ about: describeList(list), args: [list], returns: encodeAddresses(list) })),
-    misconceptions: [
-      {
-        says: 'The order of the fields is Request ID, version, address, prefix length.',
-        would: (list: AddressEntry[]) =>
-          Uint8Array.from(
-            list.flatMap(one => [...encoded(one.requestId), one.version, one.prefixLength, ...one.address]),
-          ),
-      },
-      {
-        says: 'A Request ID is a varint: from 64 on it takes more than one byte.',
-        would: (list: AddressEntry[]) =>
-          Uint8Array.from(
-            list.flatMap(one => [Number(one.requestId & 0xffn), one.version, ...one.address, one.prefixLength]),
-          ),
-      },
-    ],
-    read: [ASSIGN],
-    view: call => ({ bytes: call.returns as Uint8Array, fields: fieldsOf(call.args[0] as AddressEntry[], false) }),
-  })
-  for (const name of ['decodeAddressAssign', 'decodeAddressRequest']) {
-    const read = name === 'decodeAddressAssign' ? [ASSIGN] : [REQUEST, ASSIGN]
-    const allowed = name === 'decodeAddressAssign' ? [...lists, []] : lists.filter(isRequest)
-    await expectCalls(context, {
-      text: `${name} reads what is right`,
+  return [
+    {
+      text: 'writes entries one after the other',
       file: FILE,
-      name,
-      calls: allowed.map(list => ({
-        about: describeList(list),
-        args: [encodeAddresses(list)],
-        returns: list,
-        ...(list.length === 0
-          ? { because: 'An empty ADDRESS_ASSIGN is allowed: it takes all addresses away (RFC 9484 §4.7.1).' }
-          : list[0]?.prefixLength === 0
-            ? { because: 'A prefix of 0 bits is allowed: all addresses.' }
-            : {}),
+      name: 'encodeAddresses',
+      calls: [...lists, []].map(list => ({ about: describeList(list), args: [list], returns: encodeAddresses(list) })),
+      misconceptions: [
+        {
+          says: 'The order of the fields is Request ID, version, address, prefix length.',
+          would: (list: AddressEntry[]) =>
+            Uint8Array.from(
+              list.flatMap(one => [...encoded(one.requestId), one.version, one.prefixLength, ...one.address]),
+            ),
+        },
+        {
+          says: 'A Request ID is a varint: from 64 on it takes more than one byte.',
+          would: (list: AddressEntry[]) =>
+            Uint8Array.from(
+              list.flatMap(one => [Number(one.requestId & 0xffn), one.version, ...one.address, one.prefixLength]),
+            ),
+        },
+      ],
+      read: [ASSIGN],
+      show: inBytes(call => ({
+        bytes: call.returns as Uint8Array,
+        fields: fieldsOf(call.args[0] as AddressEntry[], false),
       })),
-      misconceptions: DECODE_MISCONCEPTIONS,
-      read,
-      view: call => ({
-        bytes: call.args[0] as Uint8Array,
-        fields: fieldsOf(call.returns as AddressEntry[], true),
-      }),
-    })
-    await expectCalls(context, {
-      text: `${name} refuses what is malformed`,
+    },
+    ...['decodeAddressAssign', 'decodeAddressRequest'].flatMap((name): CallGroup[] => {
+      const read = name === 'decodeAddressAssign' ? [ASSIGN] : [REQUEST, ASSIGN]
+      const allowed = name === 'decodeAddressAssign' ? [...lists, ...withoutRequest, []] : lists.filter(isRequest)
+      return [
+        {
+          text: `${name} reads what is right`,
+          file: FILE,
+          name,
+          calls: allowed.map(list => ({
+            about: describeList(list),
+            args: [encodeAddresses(list)],
+            returns: list,
+            ...(list.length === 0
+              ? { because: 'An empty ADDRESS_ASSIGN is allowed: it takes all addresses away (RFC 9484 §4.7.1).' }
+              : list[0]?.prefixLength === 0
+                ? { because: 'A prefix of 0 bits is allowed: all addresses.' }
+                : {}),
+          })),
+          misconceptions: name === 'decodeAddressAssign' ? [...OF_IDS, ...OF_ASSIGN] : OF_IDS,
+          read,
+          show: inBytes(call => ({
+            bytes: call.args[0] as Uint8Array,
+            fields: fieldsOf(call.returns as AddressEntry[], true),
+          })),
+        },
+        {
+          text: `${name} refuses what is malformed`,
+          file: FILE,
+          name,
+          calls: malformed(random, entry),
+          read,
+          show: inBytes(viewMalformed),
+        },
+      ]
+    }),
+    {
+      text: 'decodeAddressRequest refuses requests that cannot be answered',
       file: FILE,
-      name,
-      calls: malformed(random, entry),
-      read,
-      view: viewMalformed,
-    })
-  }
-  await expectCalls(context, {
-    text: 'decodeAddressRequest refuses requests that cannot be answered',
-    file: FILE,
-    name: 'decodeAddressRequest',
-    calls: [
-      rejected('a request without an entry', [], 'An ADDRESS_REQUEST has to ask for at least one address.'),
-      rejected(
-        'a Request ID of 0',
-        [entry(4), entry(6, 0n)],
-        'Request ID 0 is kept for assignments that nobody asked for: a request must not use it.',
-      ),
-      rejected(
-        'the same Request ID twice',
-        [entry(4, 9n), entry(6, 10n), entry(4, 9n)],
-        'A Request ID is never used twice: the answer could not be told apart.',
-      ),
-    ],
-    read: [REQUEST],
-    view: viewMalformed,
-  })
-  return {
-    passed: true,
-    expected: 'addresses read and written, and malformed capsules refused',
-    found: `${lists.length} lists of entries read and written, every cut and every malformed field refused`,
-    read: [ASSIGN, REQUEST],
-  }
+      name: 'decodeAddressRequest',
+      calls: [
+        rejected('a request without an entry', [], 'An ADDRESS_REQUEST has to ask for at least one address.'),
+        rejected(
+          'a Request ID of 0',
+          [entry(4), entry(6, 0n)],
+          'Request ID 0 is kept for assignments that nobody asked for: a request must not use it.',
+        ),
+        rejected(
+          'the same Request ID twice',
+          [entry(4, 9n), entry(6, 10n), entry(4, 9n)],
+          'A Request ID is never used twice: the answer could not be told apart.',
+        ),
+      ],
+      read: [REQUEST],
+      show: inBytes(viewMalformed),
+    },
+  ]
 }
 
 function malformed(random: Seeded, entry: (version: 4 | 6, requestId?: bigint) => AddressEntry): Call[] {
@@ -220,7 +263,8 @@ function decode(value: Uint8Array, { oneByteId }: { oneByteId: boolean }): Addre
     const version = value[at + idLength] as 4 | 6
     const length = version === 4 ? 4 : 16
     const address = value.slice(at + idLength + 1, at + idLength + 1 + length)
-    entries.push({ requestId: BigInt(value[at]), version, address, prefixLength: value[at + idLength + 1 + length] })
+    const requestId = oneByteId ? BigInt(value[at]) : varint.decodeVarint(value, at)
+    entries.push({ requestId, version, address, prefixLength: value[at + idLength + 1 + length] })
     at += idLength + length + 2
   }
   return entries
@@ -253,4 +297,16 @@ function fieldsOf(list: readonly AddressEntry[], decoded: boolean): ReadField[] 
 function viewMalformed(call: Call) {
   const bytes = call.args[0] as Uint8Array
   return { bytes, fields: [{ name: '(malformed)', length: bytes.length, text: 'MalformedError', path: [] }] }
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'addresses', cases)
+  return {
+    passed: true,
+    expected: 'addresses read and written, and malformed capsules refused',
+    found: `lists of entries read and written, every cut and every malformed field refused`,
+    read: [ASSIGN, REQUEST],
+  }
 }

@@ -1,7 +1,9 @@
 /** Task 6: HTTP Datagrams with quarter stream id and context id. */
-import { Seeded } from '../../kit/check/seeded.ts'
+
+import { type Call, type CallGroup, expectGroups, type Misconception, REJECTED } from '../../kit/check/calls.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
+import { inBytes } from '../byte-view.ts'
 import { encoded } from './varint.ts'
 
 const FILE = 'datagrams.ts'
@@ -11,10 +13,11 @@ const READ = [
   'RFC 9000 §2.1 Stream Types and Identifiers',
 ]
 
+const DOUBLE =
+  'A stream id has up to 62 bits, and JavaScript numbers are exact up to 53. Calculate in bigints: streamId / 4n.'
 const QUARTER = 'What is written is the stream id divided by four, not the stream id: read it times four.'
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'datagrams')
+function cases(random: Seeded): CallGroup[] {
   const packet = () => random.bytes(random.int(20, 60))
   const streams = [
     0n,
@@ -24,6 +27,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     BigInt(random.int(1, 15)) * 4n,
     BigInt(random.int(64, 4000)) * 4n,
     (1n << 62n) - 4n,
+    (1n << 55n) + 4n * BigInt(random.int(1, 7)),
   ]
   const inputs = streams.map((streamId, index) => ({
     streamId,
@@ -31,6 +35,16 @@ export async function check(context: CheckContext): Promise<Feedback> {
     payload: index === 1 ? new Uint8Array(0) : packet(),
   }))
   const encoding: Misconception[] = [
+    {
+      says: DOUBLE,
+      would: (streamId: bigint, contextId: bigint, payload: Uint8Array) =>
+        join(encoded(BigInt(Number(streamId / 4n))), encoded(contextId), payload),
+    },
+    {
+      says: DOUBLE,
+      would: (streamId: bigint, contextId: bigint, payload: Uint8Array) =>
+        join(encoded(BigInt(Number(streamId)) / 4n), encoded(contextId), payload),
+    },
     {
       says: QUARTER,
       would: (streamId: bigint, contextId: bigint, payload: Uint8Array) =>
@@ -51,110 +65,113 @@ export async function check(context: CheckContext): Promise<Feedback> {
       would: (streamId: bigint, _contextId: bigint, payload: Uint8Array) => join(encoded(streamId / 4n), payload),
     },
   ]
-  await expectCalls(context, {
-    text: 'wraps packets',
-    file: FILE,
-    name: 'encodeDatagram',
-    calls: inputs.map(({ streamId, contextId, payload }) => ({
-      about: `stream ${streamId}, context ${contextId}, ${payload.length} bytes`,
-      args: [streamId, contextId, payload],
-      returns: join(encoded(streamId / 4n), encoded(contextId), payload),
-      because: 'Both numbers are varints: from 64 on they take more than one byte.',
-    })),
-    misconceptions: encoding,
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'refuses streams that carry no request',
-    file: FILE,
-    name: 'encodeDatagram',
-    calls: [1n, 2n, 3n, BigInt(random.int(2, 50)) * 4n + BigInt(random.int(1, 3))].map(streamId => ({
-      about: `stream ${streamId}`,
-      args: [streamId, 0n, packet()],
-      returns: REJECTED,
-      because:
-        'Requests are on client-initiated bidirectional streams, whose ids are divisible by four. Rounded, it would be the id of another stream.',
-    })),
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'unwraps datagrams',
-    file: FILE,
-    name: 'decodeDatagram',
-    calls: inputs.map(input => ({
-      about: `stream ${input.streamId}, context ${input.contextId}, ${input.payload.length} bytes`,
-      args: [join(encoded(input.streamId / 4n), encoded(input.contextId), input.payload)],
-      returns: input,
-      because:
-        input.payload.length === 0
-          ? 'The payload may be empty (RFC 9297 §2.1).'
-          : 'Both numbers are varints: from 64 on they take more than one byte.',
-    })),
-    misconceptions: [
-      {
-        says: QUARTER,
-        would: (bytes: Uint8Array) => {
-          const found = decode(bytes)
-          return { ...found, streamId: found.streamId / 4n }
-        },
-      },
-    ],
-    read: READ,
-    view: call => viewDatagram(call),
-  })
   const CUT = 'The datagram ends inside a number. A datagram is not a stream: no more will come, so it is malformed.'
   const whole = join(encoded(BigInt(random.int(64, 16_000))), encoded(BigInt(random.int(20_000, 1 << 28))))
-  await expectCalls(context, {
-    text: 'refuses malformed datagrams',
-    file: FILE,
-    name: 'decodeDatagram',
-    calls: [
-      ...Array.from({ length: whole.length }, (_, end) => ({
-        about: `${end} bytes of ${whole.length}`,
-        args: [whole.slice(0, end)],
-        returns: REJECTED,
-        because: CUT,
-      })),
-      ...[1n << 60n, (1n << 62n) - 1n].map(quarter => ({
-        about: `a Quarter Stream ID of ${quarter}`,
-        args: [join(encoded(quarter), encoded(0n), packet())],
-        returns: REJECTED,
-        because: 'A stream id has at most 62 bits, so its quarter has at most 60 (RFC 9297 §2.1).',
-      })),
-    ],
-    read: READ,
-  })
   const own = BigInt(random.int(1, 100)) * 4n
   const content = packet()
   const DROPPED =
     'An unknown Context ID is no error: such a datagram is dropped silently (RFC 9484 §6). So can new kinds of payload be added.'
-  await expectCalls(context, {
-    text: 'takes the IP packets of its own tunnel, and no others',
-    file: FILE,
-    name: 'packetFor',
-    calls: [
-      { about: 'a packet for us', args: [own, join(encoded(own / 4n), encoded(0n), content)], returns: content },
-      {
-        about: 'a packet for another tunnel',
-        args: [own, join(encoded(own / 4n + 1n), encoded(0n), content)],
-        returns: undefined,
-        because: 'One connection may carry several tunnels: the stream id says which one a packet belongs to.',
-      },
-      ...[2n, 1n, BigInt(random.int(64, 16_000))].map(contextId => ({
-        about: `context ${contextId}`,
-        args: [own, join(encoded(own / 4n), encoded(contextId), content)],
-        returns: undefined,
-        because: DROPPED,
+  return [
+    {
+      text: 'wraps packets',
+      file: FILE,
+      name: 'encodeDatagram',
+      calls: inputs.map(({ streamId, contextId, payload }) => ({
+        about: `stream ${streamId}, context ${contextId}, ${payload.length} bytes`,
+        args: [streamId, contextId, payload],
+        returns: join(encoded(streamId / 4n), encoded(contextId), payload),
+        because: 'Both numbers are varints: from 64 on they take more than one byte.',
       })),
-    ],
-    read: READ,
-  })
-  return {
-    passed: true,
-    expected: 'IP packets wrapped into datagrams and unwrapped from them',
-    found: `${inputs.length} datagrams each way; unknown contexts dropped, malformed ones refused`,
-    read: READ,
-  }
+      misconceptions: encoding,
+      read: READ,
+    },
+    {
+      text: 'refuses streams that carry no request',
+      file: FILE,
+      name: 'encodeDatagram',
+      calls: [1n, 2n, 3n, BigInt(random.int(2, 50)) * 4n + BigInt(random.int(1, 3))].map(streamId => ({
+        about: `stream ${streamId}`,
+        args: [streamId, 0n, packet()],
+        returns: REJECTED,
+        because:
+          'Requests are on client-initiated bidirectional streams, whose ids are divisible by four. Rounded, it would be the id of another stream.',
+      })),
+      read: READ,
+    },
+    {
+      text: 'unwraps datagrams',
+      file: FILE,
+      name: 'decodeDatagram',
+      calls: inputs.map(input => ({
+        about: `stream ${input.streamId}, context ${input.contextId}, ${input.payload.length} bytes`,
+        args: [join(encoded(input.streamId / 4n), encoded(input.contextId), input.payload)],
+        returns: input,
+        because:
+          input.payload.length === 0
+            ? 'The payload may be empty (RFC 9297 §2.1).'
+            : 'Both numbers are varints: from 64 on they take more than one byte.',
+      })),
+      misconceptions: [
+        {
+          says: DOUBLE,
+          would: (bytes: Uint8Array) => {
+            const found = decode(bytes)
+            return { ...found, streamId: BigInt(Number(found.streamId)) }
+          },
+        },
+        {
+          says: QUARTER,
+          would: (bytes: Uint8Array) => {
+            const found = decode(bytes)
+            return { ...found, streamId: found.streamId / 4n }
+          },
+        },
+      ],
+      read: READ,
+      show: inBytes(call => viewDatagram(call)),
+    },
+    {
+      text: 'refuses malformed datagrams',
+      file: FILE,
+      name: 'decodeDatagram',
+      calls: [
+        ...Array.from({ length: whole.length }, (_, end) => ({
+          about: `${end} bytes of ${whole.length}`,
+          args: [whole.slice(0, end)],
+          returns: REJECTED,
+          because: CUT,
+        })),
+        ...[1n << 60n, (1n << 62n) - 1n].map(quarter => ({
+          about: `a Quarter Stream ID of ${quarter}`,
+          args: [join(encoded(quarter), encoded(0n), packet())],
+          returns: REJECTED,
+          because: 'A stream id has at most 62 bits, so its quarter has at most 60 (RFC 9297 §2.1).',
+        })),
+      ],
+      read: READ,
+    },
+    {
+      text: 'takes the IP packets of its own tunnel, and no others',
+      file: FILE,
+      name: 'packetFor',
+      calls: [
+        { about: 'a packet for us', args: [own, join(encoded(own / 4n), encoded(0n), content)], returns: content },
+        {
+          about: 'a packet for another tunnel',
+          args: [own, join(encoded(own / 4n + 1n), encoded(0n), content)],
+          returns: undefined,
+          because: 'One connection may carry several tunnels: the stream id says which one a packet belongs to.',
+        },
+        ...[2n, 1n, BigInt(random.int(64, 16_000))].map(contextId => ({
+          about: `context ${contextId}`,
+          args: [own, join(encoded(own / 4n), encoded(contextId), content)],
+          returns: undefined,
+          because: DROPPED,
+        })),
+      ],
+      read: READ,
+    },
+  ]
 }
 
 function join(...parts: Uint8Array[]): Uint8Array {
@@ -198,5 +215,17 @@ function viewDatagram(call: Call) {
           ]
         : []),
     ],
+  }
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'datagrams', cases)
+  return {
+    passed: true,
+    expected: 'IP packets wrapped into datagrams and unwrapped from them',
+    found: `datagrams each way; unknown contexts dropped, malformed ones refused`,
+    read: READ,
   }
 }

@@ -2,11 +2,12 @@
 import { IpAddress } from '../../../src/ip/address.ts'
 import { incrementalUpdate, internetChecksum } from '../../../src/ip/checksum.ts'
 import { encodeIpv4, validateIpv4 } from '../../../src/ip/ipv4.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception, REJECTED } from '../../kit/check/calls.ts'
+import { hex } from '../../kit/check/format.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import type { ReadField } from '../byte-view.ts'
-import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
-import { addressText, fromHex, hex } from './format.ts'
+import { inBytes, type ReadField } from '../byte-view.ts'
+import { addressText, fromHex } from '../text.ts'
 
 const FILE = 'ipv4.ts'
 const CHECKSUM = 'RFC 1071 §1 Introduction, and §3 Numerical Examples'
@@ -16,7 +17,17 @@ const HEADER = 'RFC 791 §3.1 Internet Header Format'
 const CARRY =
   "A carry out of bit 15 is added back in at bit 0, and adding it may bring up one more. Cut off, it is two's complement."
 
+const ZERO =
+  'A checksum of 0 stays 0 here. It is in UDP only that it is sent as 0xffff, because 0 says there that there is none.'
+
 const CHECKSUM_MISCONCEPTIONS: readonly Misconception[] = [
+  {
+    says: ZERO,
+    would: (bytes: Uint8Array) => {
+      if (internetChecksum(bytes, 0, bytes.length) !== 0) throw new RangeError()
+      return 0xffff
+    },
+  },
   {
     says: 'This is the sum. The checksum is its complement (~), so that the sum over everything, checksum included, is all ones.',
     would: (bytes: Uint8Array) => ~internetChecksum(bytes, 0, bytes.length) & 0xffff,
@@ -52,8 +63,7 @@ const CHECKSUM_MISCONCEPTIONS: readonly Misconception[] = [
   },
 ]
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'ipv4')
+function cases(random: Seeded): CallGroup[] {
   const packet = (options: { ttl?: number; words?: number; payload?: number } = {}): Uint8Array =>
     ipv4Packet(random, options)
 
@@ -69,114 +79,17 @@ export async function check(context: CheckContext): Promise<Feedback> {
     ['64 KiB of ones', new Uint8Array(65_535).fill(0xff)],
     ...random.list(4, (): [string, Uint8Array] => ['bytes of your own', random.bytes(2 * random.int(4, 700))]),
   ]
-  await expectCalls(context, {
-    text: 'calculates the Internet checksum',
-    file: FILE,
-    name: 'internetChecksum',
-    calls: inputs.map(([about, bytes]) => ({
-      about,
-      args: [bytes],
-      returns: internetChecksum(bytes, 0, bytes.length),
-      because: CARRY,
-    })),
-    misconceptions: CHECKSUM_MISCONCEPTIONS,
-    read: [CHECKSUM],
-  })
-
   // The second one is the example for which equation 2 goes wrong.
   const updates = [
     [0xdd2f, 0x5555, 0x3285],
     ...random.list(8, () => [random.int(0, 0xffff), random.int(0, 0xffff), random.int(0, 0xffff)]),
   ]
-  await expectCalls(context, {
-    text: 'updates a checksum without the rest of the data',
-    file: FILE,
-    name: 'updateChecksum',
-    calls: updates.map(([checksum, oldWord, newWord], index) => ({
-      about: index === 0 ? 'the example of RFC 1624 §4' : 'a change of your own',
-      args: [checksum, oldWord, newWord],
-      returns: incrementalUpdate(checksum, oldWord, newWord),
-      because: `HC' = ~(~HC + ~m + m'), each ~ of 16 bits. ${CARRY}`,
-    })),
-    misconceptions: [
-      {
-        says: "That is equation 2, HC' = HC + m + ~m', as RFC 1141 has it: RFC 1624 exists because it gives 0xffff where the sum over the data gives 0x0000.",
-        would: (checksum: number, oldWord: number, newWord: number) => fold(checksum + oldWord + (~newWord & 0xffff)),
-      },
-      {
-        says: 'The old word is taken out (~m), the new one put in (m): here it is the other way round.',
-        would: (checksum: number, oldWord: number, newWord: number) => incrementalUpdate(checksum, newWord, oldWord),
-      },
-    ],
-    read: [UPDATE],
-  })
-
   const good = [packet({}), packet({ ttl: 255 }), packet({ words: 6 }), packet({ words: 15 }), packet({ payload: 0 })]
   const broken = (about: string, change: (bytes: Uint8Array) => Uint8Array | undefined, because: string): Call => {
     const bytes = packet({ payload: 30 })
     return { about, args: [change(bytes) ?? bytes], returns: REJECTED, because }
   }
   const WHOLE = 'Every field is looked at before what it promises is used: a packet may end anywhere.'
-  await expectCalls(context, {
-    text: 'accepts whole headers, with and without options',
-    file: FILE,
-    name: 'checkIpv4',
-    calls: good.map(bytes => ({
-      about: `a packet of ${bytes.length} bytes, IHL ${bytes[0] & 15}`,
-      args: [bytes],
-      returns: undefined,
-      because: 'The header checksum is over IHL * 4 bytes: the options are part of the header, the payload is not.',
-    })),
-    read: [HEADER],
-    view: call => headerView(call.args[0] as Uint8Array),
-  })
-  await expectCalls(context, {
-    text: 'refuses broken ones',
-    file: FILE,
-    name: 'checkIpv4',
-    calls: [
-      broken('no bytes', () => new Uint8Array(0), WHOLE),
-      broken('19 bytes', bytes => bytes.slice(0, 19), WHOLE),
-      broken('version 6', bytes => repaired(bytes, 0, 0x65), 'The version is the upper half of the first byte.'),
-      broken(
-        'IHL 4',
-        bytes => repaired(bytes, 0, 0x44),
-        'IHL counts words of 4 bytes; the shortest header has 5 of them.',
-      ),
-      broken(
-        'an IHL beyond the end of the packet',
-        () => {
-          const short = packet({ payload: 8 })
-          short[0] = 0x4f
-          return short
-        },
-        WHOLE,
-      ),
-      broken(
-        'one byte too many',
-        bytes => Uint8Array.from([...bytes, 0]),
-        'In a tunnel there is no padding: Total Length is the length of the packet exactly.',
-      ),
-      broken(
-        'one byte too few',
-        bytes => bytes.slice(0, -1),
-        'In a tunnel there is no padding: Total Length is the length of the packet exactly.',
-      ),
-      broken(
-        'a bit flipped in an address',
-        bytes => flipped(bytes, random.int(12, 19)),
-        'The header checksum has to be verified: that is what it is for.',
-      ),
-      broken(
-        'a bit flipped in the options',
-        () => flipped(packet({ words: 8, payload: 4 }), random.int(20, 31)),
-        'The header checksum is over IHL * 4 bytes: the options are part of the header.',
-      ),
-    ],
-    read: [HEADER, 'RFC 1812 §5.2.2 IP Header Validation'],
-    view: call => headerView(call.args[0] as Uint8Array),
-  })
-
   const forwarded = [
     packet({ ttl: 64 }),
     packet({ ttl: 2 }),
@@ -184,64 +97,172 @@ export async function check(context: CheckContext): Promise<Feedback> {
     ...random.list(6, () => packet({ ttl: random.int(2, 255) })),
     carryPacket(random),
   ]
-  await expectCalls(context, {
-    text: 'decrements the TTL and keeps the checksum right',
-    file: FILE,
-    name: 'decrementTtl',
-    calls: forwarded.map(bytes => ({
-      about: `TTL ${bytes[8]}`,
-      args: [bytes],
-      returns: decremented(bytes),
-      because:
-        "The TTL is byte 8, the upper half of a word whose lower half is the protocol. m and m' are that whole word, before and after.",
-    })),
-    misconceptions: [
-      {
-        says: 'The header changed, so the checksum changes too: the next router would drop this packet.',
-        would: (bytes: Uint8Array) => {
-          const copy = bytes.slice()
-          copy[8]--
-          return copy
-        },
-      },
-    ],
-    read: [UPDATE, 'RFC 1812 §5.3.1 Time to Live (TTL)'],
-    view: call => headerView(call.returns as Uint8Array, true),
-  })
-  await expectCalls(context, {
-    text: 'forwards nothing whose TTL is used up',
-    file: FILE,
-    name: 'decrementTtl',
-    calls: [packet({ ttl: 1 }), packet({ ttl: 0 })].map(bytes => ({
-      about: `TTL ${bytes[8]}`,
-      args: [bytes],
-      returns: undefined,
-      because: 'A packet that arrives with TTL 1 (or 0) may not be forwarded: with 0 it would have no hop left.',
-    })),
-    read: ['RFC 1812 §5.3.1 Time to Live (TTL)'],
-  })
   const damaged = flipped(packet({ ttl: 60 }), 10)
-  await expectCalls(context, {
-    text: 'does not hide an error that was there before',
-    file: FILE,
-    name: 'decrementTtl',
-    calls: [
-      {
-        about: 'a packet whose checksum is wrong already',
-        args: [damaged],
-        returns: decremented(damaged),
+  return [
+    {
+      text: 'calculates the Internet checksum',
+      file: FILE,
+      name: 'internetChecksum',
+      calls: inputs.map(([about, bytes]) => ({
+        about,
+        args: [bytes],
+        returns: internetChecksum(bytes, 0, bytes.length),
+        because: CARRY,
+      })),
+      misconceptions: CHECKSUM_MISCONCEPTIONS,
+      read: [CHECKSUM],
+    },
+
+    {
+      text: 'updates a checksum without the rest of the data',
+      file: FILE,
+      name: 'updateChecksum',
+      calls: updates.map(([checksum, oldWord, newWord], index) => ({
+        about: index === 0 ? 'the example of RFC 1624 §4' : 'a change of your own',
+        args: [checksum, oldWord, newWord],
+        returns: incrementalUpdate(checksum, oldWord, newWord),
+        because: `HC' = ~(~HC + ~m + m'), each ~ of 16 bits. ${CARRY}`,
+      })),
+      misconceptions: [
+        {
+          says: "That is equation 2, HC' = HC + m + ~m', as RFC 1141 has it: RFC 1624 exists because it gives 0xffff where the sum over the data gives 0x0000.",
+          would: (checksum: number, oldWord: number, newWord: number) => fold(checksum + oldWord + (~newWord & 0xffff)),
+        },
+        { says: CARRY, would: carryLost(0) },
+        { says: CARRY, would: carryLost(1) },
+        {
+          says: 'The old word is taken out (~m), the new one put in (m): here it is the other way round.',
+          would: (checksum: number, oldWord: number, newWord: number) => incrementalUpdate(checksum, newWord, oldWord),
+        },
+      ],
+      read: [UPDATE],
+    },
+
+    {
+      text: 'accepts whole headers, with and without options',
+      file: FILE,
+      name: 'checkIpv4',
+      calls: good.map(bytes => ({
+        about: `a packet of ${bytes.length} bytes, IHL ${bytes[0] & 15}`,
+        args: [bytes],
+        returns: undefined,
+        because: 'The header checksum is over IHL * 4 bytes: the options are part of the header, the payload is not.',
+      })),
+      read: [HEADER],
+      show: inBytes(call => headerView(call.args[0] as Uint8Array)),
+    },
+    {
+      text: 'refuses broken ones',
+      file: FILE,
+      name: 'checkIpv4',
+      calls: [
+        broken('no bytes', () => new Uint8Array(0), WHOLE),
+        broken('19 bytes', bytes => bytes.slice(0, 19), WHOLE),
+        broken('version 6', bytes => repaired(bytes, 0, 0x65), 'The version is the upper half of the first byte.'),
+        broken(
+          'IHL 4',
+          bytes => repaired(bytes, 0, 0x44),
+          'IHL counts words of 4 bytes; the shortest header has 5 of them.',
+        ),
+        broken(
+          'an IHL beyond the end of the packet',
+          () => {
+            const short = packet({ payload: 8 })
+            short[0] = 0x4f
+            return short
+          },
+          WHOLE,
+        ),
+        ...[24, 40, 59].map(length =>
+          broken(
+            `an IHL of 15 words in a packet of ${length} bytes whose checksum is right as far as it goes`,
+            () => {
+              const short = packet({ payload: length - 20 })
+              short[0] = 0x4f
+              return withChecksum(short)
+            },
+            WHOLE,
+          ),
+        ),
+        broken(
+          'one byte too many',
+          bytes => Uint8Array.from([...bytes, 0]),
+          'In a tunnel there is no padding: Total Length is the length of the packet exactly.',
+        ),
+        broken(
+          'one byte too few',
+          bytes => bytes.slice(0, -1),
+          'In a tunnel there is no padding: Total Length is the length of the packet exactly.',
+        ),
+        broken(
+          'a bit flipped in an address',
+          bytes => flipped(bytes, random.int(12, 19)),
+          'The header checksum has to be verified: that is what it is for.',
+        ),
+        broken(
+          'a bit flipped in the options',
+          () => flipped(packet({ words: 8, payload: 4 }), random.int(20, 31)),
+          'The header checksum is over IHL * 4 bytes: the options are part of the header.',
+        ),
+      ],
+      read: [HEADER, 'RFC 1812 §5.2.2 IP Header Validation'],
+      show: inBytes(call => headerView(call.args[0] as Uint8Array)),
+    },
+
+    {
+      text: 'decrements the TTL and keeps the checksum right',
+      file: FILE,
+      name: 'decrementTtl',
+      calls: forwarded.map(bytes => ({
+        about: `TTL ${bytes[8]}`,
+        args: [bytes],
+        returns: decremented(bytes),
         because:
-          'Calculated afresh, the checksum would come out right over data that are wrong. Updated, it stays as wrong as it was, and the receiver notices.',
-      },
-    ],
-    read: [UPDATE],
-  })
-  return {
-    passed: true,
-    expected: 'headers checked, TTL decremented, checksums updated',
-    found: `the examples of RFC 1071 and RFC 1624, ${forwarded.length} packets of your own forwarded`,
-    read: [HEADER, CHECKSUM, UPDATE],
-  }
+          "The TTL is byte 8, the upper half of a word whose lower half is the protocol. m and m' are that whole word, before and after.",
+      })),
+      misconceptions: [
+        { says: CARRY, would: (bytes: Uint8Array) => decremented(bytes, carryLost(0)) },
+        { says: CARRY, would: (bytes: Uint8Array) => decremented(bytes, carryLost(1)) },
+        {
+          says: 'The header changed, so the checksum changes too: the next router would drop this packet.',
+          would: (bytes: Uint8Array) => {
+            const copy = bytes.slice()
+            copy[8]--
+            return copy
+          },
+        },
+      ],
+      read: [UPDATE, 'RFC 1812 §5.3.1 Time to Live (TTL)'],
+      show: inBytes(call => headerView(call.returns as Uint8Array, true)),
+    },
+    {
+      text: 'forwards nothing whose TTL is used up',
+      file: FILE,
+      name: 'decrementTtl',
+      calls: [packet({ ttl: 1 }), packet({ ttl: 0 })].map(bytes => ({
+        about: `TTL ${bytes[8]}`,
+        args: [bytes],
+        returns: undefined,
+        because: 'A packet that arrives with TTL 1 (or 0) may not be forwarded: with 0 it would have no hop left.',
+      })),
+      read: ['RFC 1812 §5.3.1 Time to Live (TTL)'],
+    },
+    {
+      text: 'does not hide an error that was there before',
+      file: FILE,
+      name: 'decrementTtl',
+      calls: [
+        {
+          about: 'a packet whose checksum is wrong already',
+          args: [damaged],
+          returns: decremented(damaged),
+          because:
+            'Calculated afresh, the checksum would come out right over data that are wrong. Updated, it stays as wrong as it was, and the receiver notices.',
+        },
+      ],
+      read: [UPDATE],
+    },
+  ]
 }
 
 /** A whole packet with a correct header of as many words as asked for. */
@@ -273,10 +294,10 @@ function carryPacket(random: Seeded): Uint8Array {
   }
 }
 
-function withChecksum(packet: Uint8Array): Uint8Array {
+export function withChecksum(packet: Uint8Array): Uint8Array {
   packet[10] = 0
   packet[11] = 0
-  const checksum = internetChecksum(packet, 0, (packet[0] & 15) * 4)
+  const checksum = internetChecksum(packet, 0, Math.min(packet.length, (packet[0] & 15) * 4))
   packet[10] = checksum >> 8
   packet[11] = checksum
   return packet
@@ -294,11 +315,21 @@ function flipped(packet: Uint8Array, at: number): Uint8Array {
   return packet
 }
 
-function decremented(packet: Uint8Array): Uint8Array {
+type Update = (checksum: number, oldWord: number, newWord: number) => number
+
+/** Adds a carry back in so many times and no more. */
+const carryLost =
+  (times: 0 | 1): Update =>
+  (checksum, oldWord, newWord) => {
+    const total = (~checksum & 0xffff) + (~oldWord & 0xffff) + newWord
+    return ~(times === 0 ? total : (total & 0xffff) + (total >>> 16)) & 0xffff
+  }
+
+function decremented(packet: Uint8Array, update: Update = incrementalUpdate): Uint8Array {
   const copy = packet.slice()
   copy[8]--
   const word = (bytes: Uint8Array, at: number) => (bytes[at] << 8) | bytes[at + 1]
-  const checksum = incrementalUpdate(word(packet, 10), word(packet, 8), word(copy, 8))
+  const checksum = update(word(packet, 10), word(packet, 8), word(copy, 8))
   copy[10] = checksum >> 8
   copy[11] = checksum
   return copy
@@ -345,5 +376,17 @@ export function headerView(packet: Uint8Array, returned = false): { bytes: Uint8
       ...(header > 20 ? [field('Options', 20, header - 20, bytes => hex(bytes, 8))] : []),
       ...(packet.length > header ? [field('Payload', header, packet.length - header, bytes => hex(bytes, 8))] : []),
     ],
+  }
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'ipv4', cases)
+  return {
+    passed: true,
+    expected: 'headers checked, TTL decremented, checksums updated',
+    found: `the examples of RFC 1071 and RFC 1624, packets of your own forwarded`,
+    read: [HEADER, CHECKSUM, UPDATE],
   }
 }

@@ -1,10 +1,10 @@
 /** Task 8: the walk along IPv6 extension headers. */
 import { IpAddress } from '../../../src/ip/address.ts'
 import { encodeIpv6, ipv6IsLaterFragment, upperLayer } from '../../../src/ip/ipv6.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception, REJECTED } from '../../kit/check/calls.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import type { ReadField } from '../byte-view.ts'
-import { type Call, expectCalls, type Misconception, REJECTED } from './calls.ts'
+import { inBytes, type ReadField } from '../byte-view.ts'
 
 const FILE = 'ipv6.ts'
 const READ = [
@@ -43,6 +43,8 @@ interface Idea {
   length?: (type: number, units: number) => number
   isExtension?: (type: number) => boolean
   laterFragments?: boolean
+  /** Where it looks for Fragment Offset; default: in all 13 bits. */
+  isLater?: (upperByte: number, lowerByte: number) => boolean
   once?: boolean
 }
 
@@ -64,6 +66,21 @@ const MISCONCEPTIONS: readonly Misconception[] = [
     'In a fragment that is not the first one (Fragment Offset not 0), the rest of the chain is in another packet; what follows here is data.',
     { laterFragments: true },
   ),
+  ...[(upper: number) => upper !== 0, (_: number, lower: number) => lower >> 3 !== 0].map(isLater =>
+    idea('Fragment Offset has 13 bits: the 8 of one byte, and the 5 upper ones of the next.', { isLater }),
+  ),
+  refusing(
+    'There is no limit to how many extension headers a packet has, but its length.',
+    (_, headers) => headers > 4,
+  ),
+  refusing(
+    'A packet may end behind its extension headers: that is short, but nothing in it is cut off.',
+    ({ offset }, _, packet) => offset === packet.length,
+  ),
+  refusing(
+    'No Next Header (59) is the end of a chain like any other: the upper layer is number 59, and begins where it would.',
+    ({ protocol }) => protocol === 59,
+  ),
   ...Object.keys(NAMES)
     .map(Number)
     .filter(isExtension)
@@ -74,8 +91,7 @@ const MISCONCEPTIONS: readonly Misconception[] = [
     ),
 ]
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'ipv6')
+function cases(random: Seeded): CallGroup[] {
   const upper = () => random.pick([6, 17, 58])
   const extension = (type: number): Extension => ({
     type,
@@ -98,51 +114,19 @@ export async function check(context: CheckContext): Promise<Feedback> {
       [0, 60, 43, 44, 51, 60].map(type => ({ ...extension(type), fragmentOffset: 0 })),
       6,
     ],
+    ...[9, 17, 60].map((count): [string, Extension[], number] => [
+      `${count} extension headers`,
+      Array.from({ length: count }, () => extension(random.pick(ORDINARY))),
+      17,
+    ]),
     ...random.list(5, (): [string, Extension[], number] => [
       'a chain of your own',
       random.list(random.int(2, 5), () => ({ ...extension(random.pick([...ORDINARY, 44, 51])), fragmentOffset: 0 })),
       upper(),
     ]),
   ]
-  await expectCalls(context, {
-    text: 'finds the upper layer behind extension headers',
-    file: FILE,
-    name: 'upperLayer',
-    calls: chains.map(([about, extensions, protocol]) => walk(about, ipv6Packet(random, extensions, protocol))),
-    misconceptions: MISCONCEPTIONS,
-    read: READ,
-    view: viewWalk,
-  })
+  const bare = ipv6Packet(random, [{ type: 60, units: 0 }], 59, new Uint8Array(0))
   const later = random.int(1, 8191)
-  await expectCalls(context, {
-    text: 'stops at a later fragment',
-    file: FILE,
-    name: 'upperLayer',
-    calls: [
-      walk('a later fragment of UDP', ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: later }], 17)),
-      walk(
-        'a later fragment that names Destination Options, which are in the first one',
-        ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: later }], 60, new Uint8Array(4).fill(0xff)),
-      ),
-      walk(
-        'a first fragment with the flag M',
-        moreFragments(
-          ipv6Packet(
-            random,
-            [
-              { type: 44, units: 0, fragmentOffset: 0 },
-              { type: 60, units: 0 },
-            ],
-            17,
-          ),
-        ),
-        'Fragment Offset is 13 bits: the three lower bits of the field are reserved and the flag M.',
-      ),
-    ],
-    misconceptions: MISCONCEPTIONS,
-    read: READ,
-    view: viewWalk,
-  })
   const whole = ipv6Packet(
     random,
     [
@@ -153,48 +137,91 @@ export async function check(context: CheckContext): Promise<Feedback> {
     new Uint8Array(0),
   )
   const INSIDE = 'The packet ends inside an extension header. Before you read or skip one: is it all there?'
-  await expectCalls(context, {
-    text: 'refuses malformed chains',
-    file: FILE,
-    name: 'upperLayer',
-    calls: [
-      ...[0, 6, 7, 39].map(length =>
-        malformed(`${length} bytes`, whole.slice(0, length), 'The packet is shorter than an IPv6 header, 40 bytes.'),
-      ),
-      ...[40, 41, 47, 55, 56, 57, 70, 79].map(length =>
-        malformed(`cut after ${length} bytes`, whole.slice(0, length), INSIDE),
-      ),
-      malformed(
-        'a length beyond the end of the packet',
-        ipv6Packet(random, [{ type: 43, units: 200 }], 17).slice(0, 200),
-        INSIDE,
-      ),
-      malformed(
-        'a fragment header that is cut short',
-        ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: 0 }], 17).slice(0, 44),
-        INSIDE,
-      ),
-      malformed(
-        'Hop-by-Hop Options behind Destination Options',
-        ipv6Packet(
-          random,
-          [
-            { type: 60, units: 0 },
-            { type: 0, units: 0 },
-          ],
-          17,
+  return [
+    {
+      text: 'finds the upper layer behind extension headers',
+      file: FILE,
+      name: 'upperLayer',
+      calls: [
+        ...chains.map(([about, extensions, protocol]) => walk(about, ipv6Packet(random, extensions, protocol))),
+        walk('nothing behind the extension headers', bare),
+        walk('nothing behind the IPv6 header', ipv6Packet(random, [], 59, new Uint8Array(0))),
+      ],
+      misconceptions: MISCONCEPTIONS,
+      read: READ,
+      show: inBytes(viewWalk),
+    },
+    {
+      text: 'stops at a later fragment',
+      file: FILE,
+      name: 'upperLayer',
+      calls: [
+        ...[1, 31, 32, 256, 8160, 8191, later].map(fragmentOffset =>
+          walk(
+            `a later fragment of UDP, at ${fragmentOffset} units of 8 bytes`,
+            ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset }], 17),
+          ),
         ),
-        'Hop-by-Hop Options are for every router on the way, and so allowed directly after the IPv6 header only (RFC 8200 §4.1).',
-      ),
-    ],
-    read: READ,
-  })
-  return {
-    passed: true,
-    expected: 'the upper layer found behind every chain of extension headers',
-    found: `${chains.length} chains, later fragments, and packets that end in the middle`,
-    read: READ,
-  }
+        walk(
+          'a later fragment that names Destination Options, which are in the first one',
+          ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: later }], 60, new Uint8Array(4).fill(0xff)),
+        ),
+        walk(
+          'a first fragment with the flag M',
+          moreFragments(
+            ipv6Packet(
+              random,
+              [
+                { type: 44, units: 0, fragmentOffset: 0 },
+                { type: 60, units: 0 },
+              ],
+              17,
+            ),
+          ),
+          'Fragment Offset is 13 bits: the three lower bits of the field are reserved and the flag M.',
+        ),
+      ],
+      misconceptions: MISCONCEPTIONS,
+      read: READ,
+      show: inBytes(viewWalk),
+    },
+    {
+      text: 'refuses malformed chains',
+      file: FILE,
+      name: 'upperLayer',
+      calls: [
+        ...[0, 6, 7, 39].map(length =>
+          malformed(`${length} bytes`, whole.slice(0, length), 'The packet is shorter than an IPv6 header, 40 bytes.'),
+        ),
+        ...[40, 41, 47, 55, 56, 57, 70, 79].map(length =>
+          malformed(`cut after ${length} bytes`, whole.slice(0, length), INSIDE),
+        ),
+        malformed(
+          'a length beyond the end of the packet',
+          ipv6Packet(random, [{ type: 43, units: 200 }], 17).slice(0, 200),
+          INSIDE,
+        ),
+        malformed(
+          'a fragment header that is cut short',
+          ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: 0 }], 17).slice(0, 44),
+          INSIDE,
+        ),
+        malformed(
+          'Hop-by-Hop Options behind Destination Options',
+          ipv6Packet(
+            random,
+            [
+              { type: 60, units: 0 },
+              { type: 0, units: 0 },
+            ],
+            17,
+          ),
+          'Hop-by-Hop Options are for every router on the way, and so allowed directly after the IPv6 header only (RFC 8200 §4.1).',
+        ),
+      ],
+      read: READ,
+    },
+  ]
 }
 
 function walk(about: string, packet: Uint8Array, because?: string): Call {
@@ -254,15 +281,37 @@ function idea(says: string, wrong: Idea): Misconception {
   return { says, would: (packet: Uint8Array) => walkWith(packet, wrong) }
 }
 
+/** The idea that a right packet is malformed when this holds. */
+function refusing(
+  says: string,
+  when: (found: ReturnType<typeof walkWith>, headers: number, packet: Uint8Array) => boolean,
+): Misconception {
+  return {
+    says,
+    would: (packet: Uint8Array) => {
+      let headers = 0
+      const found = walkWith(packet, {
+        length: (type, units) => {
+          headers++
+          return lengthOf(type, units)
+        },
+      })
+      if (!when(found, headers, packet)) throw new RangeError()
+      return REJECTED
+    },
+  }
+}
+
 function walkWith(packet: Uint8Array, wrong: Idea): { protocol: number; offset: number; laterFragment: boolean } {
   const length = wrong.length ?? lengthOf
   const extension = wrong.isExtension ?? isExtension
   let protocol = packet[6]
   let offset = 40
   let laterFragment = false
-  for (let count = 0; extension(protocol) && count < 20; count++) {
+  for (let count = 0; extension(protocol) && count < 100; count++) {
     if (wrong.once && count === 1) break
-    const isLater = protocol === 44 && ((packet[offset + 2] << 8) | packet[offset + 3]) >> 3 !== 0
+    const [upper, lower] = [packet[offset + 2], packet[offset + 3]]
+    const isLater = protocol === 44 && (wrong.isLater ?? ((a, b) => ((a << 8) | b) >> 3 !== 0))(upper, lower)
     const next = packet[offset]
     offset += length(protocol, packet[offset + 1])
     protocol = next
@@ -302,4 +351,16 @@ function viewWalk(call: Call) {
 
 function nameOf(type: number): string {
   return NAMES[type] ?? `protocol ${type}`
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'ipv6', cases)
+  return {
+    passed: true,
+    expected: 'the upper layer found behind every chain of extension headers',
+    found: `chains of every kind, later fragments, and packets that end in the middle`,
+    read: READ,
+  }
 }

@@ -10,18 +10,19 @@ import { decodeIcmp, IcmpType, icmpEchoReplyTo, icmpEchoRequest } from '../../..
 import { describePacket, packetVersion } from '../../../src/ip/packet.ts'
 import { median } from '../../../src/stats/statistics.ts'
 import { newTestClient } from '../../../src/testbed/proxy-and-client.ts'
+import { describeOutcome, expectCalls, fail, isMalformed, manners, sources } from '../../kit/check/calls.ts'
+import { format, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { Outcome, StudentObject } from '../../kit/student-code/student-code.ts'
 import { showMessage } from '../byte-view.ts'
 import { AUTHORITY, type Network, PATH, startNetwork, Wire } from '../network.ts'
+import { addressText } from '../text.ts'
 import type { AddressEntry } from './addresses.ts'
 import { encodeAddresses } from './addresses.ts'
-import { describeOutcome, expectCalls, explainOutcome, fail } from './calls.ts'
 import { encodeCapsule } from './capsules.ts'
-import { addressText, format, same } from './format.ts'
 import { frame, section } from './http3.ts'
-import { headerView } from './ipv4.ts'
+import { headerView, withChecksum } from './ipv4.ts'
 import { encodeRoutes, type Route } from './routes.ts'
 import { encoded } from './varint.ts'
 
@@ -38,9 +39,13 @@ type TunnelEvent =
   | { type: 'routes'; routes: Route[] }
 
 export async function check(context: CheckContext): Promise<Feedback> {
+  for (const random of sources(context, 'live, without a network')) {
+    await expectPings(context, random)
+    await expectFrames(context, random)
+    await expectDatagrams(context, random)
+  }
+  await expectApart(context)
   const random = new Seeded(context.seed, 'live')
-  await expectPings(context, random)
-  await expectFrames(context, random)
   const network = await context.do('start a proxy', () => startNetwork(context, random))
   const tunnel = await Tunnel.open(context, random, network)
   await tunnel.request()
@@ -86,6 +91,7 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
     }))
   }
   const requests = [echo(56), echo(33)].map(({ fields, data }) => icmpEchoRequest(fields, data))
+  requests.push(...[1, 10].map(words => withOptions(requests[0]!, words)))
   const answers = await context.do('call answer with echo requests', () =>
     context.student.batch(
       FILE,
@@ -98,8 +104,13 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
     const problem = echoProblem(answers[index], reference, IcmpType.ECHO_REPLY)
     showPacket(context, 'answer', reference, answers[index])
     context.expect('answer() is the reply to a ping', problem === undefined, () => ({
-      expected: `answer(${describePacket(request)}) to return ${describePacket(reference)}`,
-      ...problem!,
+      expected: `answer(${describePacket(request)}${(request[0]! & 15) > 5 ? ' (with options in its header)' : ''}) to return ${describePacket(reference)}`,
+      ...(answers[index]?.ok && answers[index].value === undefined && (request[0]! & 15) > 5
+        ? {
+            ...problem!,
+            misconception: 'The ICMP message begins behind the options, if there are any: at (packet[0] & 15) * 4.',
+          }
+        : problem!),
       read: HEADER,
     }))
   }
@@ -126,13 +137,22 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
   })
 }
 
+/** The same packet with so many words of options, all of them No Operation (1). */
+function withOptions(packet: Uint8Array, words: number): Uint8Array {
+  const longer = Uint8Array.from([...packet.subarray(0, 20), ...Array(words * 4).fill(1), ...packet.subarray(20)])
+  longer[0] = 0x45 + words
+  longer[2] = longer.length >> 8
+  longer[3] = longer.length
+  return withChecksum(longer)
+}
+
 /** What a receiver of the packet would find wrong with it. */
 function echoProblem(
   outcome: Outcome,
   reference: Uint8Array,
   type: number,
 ): { found: string; misconception?: string } | undefined {
-  if (!outcome.ok) return { found: describeOutcome(outcome), ...explainOutcome({ returns: reference }, outcome) }
+  if (!outcome.ok) return { found: describeOutcome(outcome), ...manners(outcome) }
   const packet = outcome.value
   if (!(packet instanceof Uint8Array)) return { found: format(packet), misconception: 'A ping has to be answered.' }
   try {
@@ -165,6 +185,9 @@ function echoProblem(
   return undefined
 }
 
+const FRAMES =
+  'Frames are to the stream what capsules are to the DATA frames: type, length, payload. Keep an incomplete frame; skip unknown types; and give the payload of every DATA frame to one and the same CapsuleParser, because a capsule may go on in the next.'
+
 /** Frames and capsules on the stream, cut anywhere: a proxy on loopback would hardly ever cut them. */
 async function expectFrames(context: CheckContext, random: Seeded): Promise<void> {
   const addresses: AddressEntry[] = [{ requestId: 1n, version: 4, address: random.address(4), prefixLength: 32 }]
@@ -176,17 +199,24 @@ async function expectFrames(context: CheckContext, random: Seeded): Promise<void
     ...encodeCapsule(3n, encodeRoutes(routes)),
   ])
   const cut = random.int(3, capsules.length - 3)
+  const headers = frame(
+    0x01n,
+    section([
+      [':status', '200'],
+      ['capsule-protocol', '?1'],
+    ]),
+  )
   const stream = Uint8Array.from([
-    ...frame(
-      0x01n,
-      section([
-        [':status', '200'],
-        ['capsule-protocol', '?1'],
-      ]),
-    ),
+    ...headers,
     ...frame(0x21n + 0x1fn * BigInt(random.int(1, 50)), random.bytes(5)),
     ...frame(0x00n, capsules.slice(0, cut)),
     ...frame(0x00n, capsules.slice(cut)),
+  ])
+  // Longer than 16 KiB, a length of four bytes: an unknown capsule goes before the others in their DATA frame.
+  const long = Uint8Array.from([
+    ...stream.subarray(0, headers.length),
+    ...frame(0x21n, random.bytes(70_000)),
+    ...frame(0x00n, Uint8Array.from([...encodeCapsule(0x40n, random.bytes(20_000)), ...capsules])),
   ])
   const expected: TunnelEvent[] = [
     { type: 'response', status: '200' },
@@ -197,6 +227,7 @@ async function expectFrames(context: CheckContext, random: Seeded): Promise<void
     ['in one piece', [stream]],
     ['byte by byte', [...stream].map(byte => Uint8Array.of(byte))],
     ['in pieces of your own', random.split(stream, 20)],
+    ['with long frames before and in it', random.split(long, 4000)],
   ] as const) {
     const endpoint = await context.student.create(FILE, 'Endpoint', 0n)
     const outcomes = await endpoint.batch(
@@ -206,20 +237,98 @@ async function expectFrames(context: CheckContext, random: Seeded): Promise<void
     const failed = outcomes.find(outcome => !outcome.ok)
     const events = outcomes.flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
     context.expect(`receive() understands a stream that arrives ${text}`, !failed && same(events, expected), () => ({
-      expected: `the events ${format(expected.map(event => event.type))} from a HEADERS frame, a frame of an unknown type, and two DATA frames with capsules cut anywhere`,
+      expected: `the events ${format(expected.map(event => event.type))} from a HEADERS frame, frames of unknown types, and two DATA frames with capsules cut anywhere. ${FRAMES}`,
       found: failed ? describeOutcome(failed) : format(events),
-      ...explainOutcome(
-        {
-          returns: expected,
-          because:
-            'Frames are to the stream what capsules are to the DATA frames: type, length, payload. Keep an incomplete frame; skip unknown types; and give the payload of every DATA frame to one and the same CapsuleParser, because a capsule may go on in the next.',
-        },
-        failed ?? { ok: true, value: events },
-      ),
+      ...manners(failed),
       read: ['RFC 9114 §7.1 Frame Layout', 'RFC 9114 §9 Extensions to HTTP/3', 'RFC 9297 §3.2'],
     }))
   }
+  await expectMalformed(context)
+}
 
+/** A response has a status: whoever takes what stands first takes something else here. */
+async function expectMalformed(context: CheckContext): Promise<void> {
+  const endpoint = await context.student.create(FILE, 'Endpoint', 0n)
+  const [outcome] = await endpoint.batch('receive', [
+    [
+      frame(
+        0x01n,
+        section([
+          ['capsule-protocol', '?1'],
+          ['server', 'nobody'],
+        ]),
+      ),
+    ],
+  ])
+  context.expect('receive() refuses a response without a status', isMalformed(outcome!), () => ({
+    expected: 'MalformedError for a HEADERS frame with capsule-protocol and server, and without :status',
+    found: describeOutcome(outcome!),
+    ...(outcome!.ok && same(outcome!.value, [{ type: 'response', status: '?1' }])
+      ? {
+          misconception: 'This is the value of the first field. The status is that of the field whose name is :status.',
+        }
+      : manners(outcome)),
+    read: ['RFC 9114 §4.3.2 Response Pseudo-Header Fields'],
+  }))
+}
+
+/** Two tunnels in turns: nothing of one is seen in the other. */
+async function expectApart(context: CheckContext): Promise<void> {
+  const status = (value: string) => [...frame(0x01n, section([[':status', value]]))].map(byte => Uint8Array.of(byte))
+  const streams = [status('200'), status('404')] as const
+  const tunnels = [
+    await context.student.create(FILE, 'Endpoint', 0n),
+    await context.student.create(FILE, 'Endpoint', 4n),
+  ]
+  const found: Outcome[][] = [[], []]
+  for (let at = 0; at < Math.max(...streams.map(pieces => pieces.length)); at++) {
+    for (const [i, pieces] of streams.entries()) {
+      if (pieces[at]) found[i]!.push(...(await tunnels[i]!.batch('receive', [[pieces[at]]])))
+    }
+  }
+  const SHARED = {
+    misconception:
+      'Alone, each is right. What an endpoint remembers belongs to that endpoint: in fields of the object, not in `static` ones or in variables of the file.',
+    read: READ,
+  }
+  for (const [i, value] of ['200', '404'].entries()) {
+    const events = found[i]!.flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
+    context.expect(
+      'two endpoints keep their streams apart',
+      same(events, [{ type: 'response', status: value }]),
+      () => ({
+        expected: `the response ${value}, while another endpoint receives another one`,
+        found: format(
+          found[i]!.find(outcome => !outcome.ok) ? describeOutcome(found[i]!.find(outcome => !outcome.ok)!) : events,
+        ),
+        ...SHARED,
+      }),
+    )
+  }
+  const asked: Outcome[] = []
+  for (const tunnel of [0, 1, 0]) asked.push(...(await tunnels[tunnel]!.batch('requestAddress', [[4]])))
+  for (const [i, id] of [1n, 1n, 2n].entries()) {
+    const expected = addressRequest(id)
+    const outcome = asked[i]!
+    context.expect('two endpoints count their own Request IDs', outcome.ok && same(outcome.value, expected), () => ({
+      expected: `${format(expected)} of requestAddress(4): Request ID ${id} of its endpoint. ${ASKING}`,
+      found: describeOutcome(outcome),
+      ...(outcome.ok && [1n, 2n, 3n].some(other => same(outcome.value, addressRequest(other)))
+        ? SHARED
+        : manners(outcome)),
+    }))
+  }
+}
+
+const ASKING =
+  'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: the Request ID, version 4, four zeros, prefix length 32.'
+
+function addressRequest(requestId: bigint): Uint8Array {
+  const entry = { requestId, version: 4, address: new Uint8Array(4), prefixLength: 32 } as const
+  return frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
+}
+
+async function expectDatagrams(context: CheckContext, random: Seeded): Promise<void> {
   const packet = random.bytes(random.int(30, 60))
   const endpoint = await context.student.create(FILE, 'Endpoint', 8n)
   const [own, other] = await endpoint.batch('decapsulate', [
@@ -307,13 +416,11 @@ class Tunnel {
 
   async askForAddress(): Promise<IpAddress> {
     const request = await this.#bytes('requestAddress', [4])
-    const entry = { requestId: 1n, version: 4, address: new Uint8Array(4), prefixLength: 32 } as const
-    const expected = frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
+    const expected = addressRequest(1n)
     this.#context.expect('your requestAddress(4) asks for any IPv4 address', same(request, expected), {
       expected: format(expected),
       found: format(request),
-      misconception:
-        'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: Request ID 1, version 4, four zeros, prefix length 32.',
+      misconception: ASKING,
       read: ['RFC 9484 §4.7.2 ADDRESS_REQUEST Capsule', 'RFC 9297 §3.1 HTTP Data Streams'],
     })
     this.#wire.sendStream(this.#streamId, request)

@@ -1,10 +1,10 @@
 /** Task 4: ROUTE_ADVERTISEMENT. */
 import { IpAddress } from '../../../src/ip/address.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception, REJECTED } from '../../kit/check/calls.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import type { ReadField } from '../byte-view.ts'
-import { type Call, expectCalls, REJECTED } from './calls.ts'
-import { addressText } from './format.ts'
+import { inBytes, type ReadField } from '../byte-view.ts'
+import { addressText } from '../text.ts'
 
 const FILE = 'routes.ts'
 const READ = ['RFC 9484 §4.7.3 ROUTE_ADVERTISEMENT Capsule']
@@ -20,11 +20,33 @@ const ORDER =
   'The order is by IP version first, of one version by protocol, and only of one version and protocol by address.'
 const DISJOINT =
   'Of one version and protocol, each range has to begin after the one before has ended: the end belongs to the range, so one address in both is too much.'
+const WRAPPED =
+  'Behind a range that ends with the last address there is no room for another. One more than 255.255.255.255 is not 0.0.0.0 here: compare the end with the next start, and add nothing.'
+const OF_ORDER: readonly Misconception[] = [
+  {
+    says: WRAPPED,
+    would: (value: Uint8Array) => {
+      const size = value[0] === 4 ? 4 : 16
+      if (!value.subarray(1 + size, 1 + 2 * size).every(byte => byte === 255)) throw new RangeError()
+      return (found: unknown) => Array.isArray(found) && found.length > 1
+    },
+  },
+]
+
+const OF_FORWARDING: readonly Misconception[] = [
+  {
+    says: 'This is what the first range says that contains the address. Another range, for another protocol, may contain it too: one that fits is enough.',
+    would: (routes: readonly Route[], destination: Uint8Array, protocol: number) => {
+      const [first, second] = routes.filter(one => contains(one, destination))
+      if (first === undefined || second === undefined) throw new RangeError()
+      return first.protocol === 0 || first.protocol === protocol || protocol === (destination.length === 4 ? 1 : 58)
+    },
+  },
+]
+
 const CUT = 'The value of the capsule ends inside a range. Is there enough left before you read?'
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'routes')
-
+function cases(random: Seeded): CallGroup[] {
   const pairs = [
     ['10.0.0.1', '10.0.0.2'],
     ['9.255.255.255', '10.0.0.0'],
@@ -40,8 +62,6 @@ export async function check(context: CheckContext): Promise<Feedback> {
     other[random.int(1, other.length - 1)] ^= 0x81
     pairs.push([address, other], [random.address(version), random.address(version)])
   }
-  await expectComparisons(context, pairs)
-
   const lists = [
     [route('10.89.1.0', '10.89.1.63')],
     [route('10.90.1.7', '10.90.1.7')],
@@ -59,94 +79,68 @@ export async function check(context: CheckContext): Promise<Feedback> {
     seededRoutes(random),
     seededRoutes(random),
   ]
-  await expectCalls(context, {
-    text: 'reads routes that are in order',
-    file: FILE,
-    name: 'decodeRoutes',
-    calls: [...lists, []].map(list => ({
-      about: describeRoutes(list),
-      args: [encodeRoutes(list)],
-      returns: list,
-      because:
-        list.length === 0
-          ? 'An empty ROUTE_ADVERTISEMENT is allowed: nothing will be forwarded any more.'
-          : `${ORDER} ${DISJOINT} A single address is a range too.`,
-    })),
-    read: READ,
-    view: call => ({ bytes: call.args[0] as Uint8Array, fields: fieldsOf(call.returns as Route[]) }),
-  })
-  await expectCalls(context, {
-    text: 'refuses what is malformed, and what is not in order',
-    file: FILE,
-    name: 'decodeRoutes',
-    calls: malformed(random),
-    read: READ,
-    view: call => ({
-      bytes: call.args[0] as Uint8Array,
-      fields: [{ name: '(malformed)', length: (call.args[0] as Uint8Array).length, text: 'MalformedError', path: [] }],
-    }),
-  })
-  await expectCalls(context, {
-    text: 'writes routes in order',
-    file: FILE,
-    name: 'encodeRoutes',
-    calls: lists.map(list => ({
-      about: `${describeRoutes(list)}, handed over in another order`,
-      args: [random.shuffle(list)],
-      returns: encodeRoutes(list),
-      because: ORDER,
-    })),
-    read: READ,
-    view: call => ({ bytes: call.returns as Uint8Array, fields: [] }),
-  })
-  await expectCalls(context, {
-    text: 'knows what may be sent',
-    file: FILE,
-    name: 'mayForward',
-    calls: forwarding(random),
-    read: [...READ, 'RFC 9484 §4.8 IP Packet Forwarding'],
-  })
-  return {
-    passed: true,
-    expected: 'routes read, checked, written in order and applied',
-    found: `${lists.length} lists of routes; everything out of order, overlapping or cut short refused`,
-    read: READ,
-  }
-}
-
-/** Only the sign counts. */
-async function expectComparisons(
-  context: CheckContext,
-  pairs: readonly (readonly [Uint8Array, Uint8Array])[],
-): Promise<void> {
-  const both = pairs.flatMap(([a, b]) => [
-    [a, b],
-    [b, a],
-  ])
-  const outcomes = await context.do(`call compareAddresses ${both.length} times`, () =>
-    context.student.batch(FILE, 'compareAddresses', both),
-  )
-  for (const [index, [a, b]] of both.entries()) {
-    const outcome = outcomes[index]
-    const expected = Math.sign(IpAddress.from(versionOf(a), a).compare(IpAddress.from(versionOf(b), b)))
-    if (outcome.ok && typeof outcome.value === 'number' && Math.sign(outcome.value) === expected) continue
-    const relation = expected < 0 ? 'less than 0' : expected > 0 ? 'more than 0' : '0'
-    await expectCalls(context, {
+  return [
+    {
       text: 'compares addresses',
       file: FILE,
       name: 'compareAddresses',
-      calls: [
-        {
-          about: `${addressText(a)} and ${addressText(b)}, which is ${relation}`,
-          args: [a, b],
-          returns: expected,
-          because:
-            'Compare as numbers, byte by byte from the left; the first difference decides. With << 24 an address above 127 becomes negative, and as text "9" comes after "10".',
-        },
-      ],
+      calls: pairs.flatMap(([a, b]) => [comparison(a!, b!), comparison(b!, a!)]),
+      // Only the sign counts.
+      accepts: (found, expected) => typeof found === 'number' && Math.sign(found) === expected,
       read: READ,
-    })
-  }
+    },
+    {
+      text: 'reads routes that are in order',
+      file: FILE,
+      name: 'decodeRoutes',
+      calls: [...lists, []].map(list => ({
+        about: describeRoutes(list),
+        args: [encodeRoutes(list)],
+        returns: list,
+        because:
+          list.length === 0
+            ? 'An empty ROUTE_ADVERTISEMENT is allowed: nothing will be forwarded any more.'
+            : `${ORDER} ${DISJOINT} A single address is a range too.`,
+      })),
+      read: READ,
+      show: inBytes(call => ({ bytes: call.args[0] as Uint8Array, fields: fieldsOf(call.returns as Route[]) })),
+    },
+    {
+      text: 'refuses what is malformed, and what is not in order',
+      file: FILE,
+      name: 'decodeRoutes',
+      calls: malformed(random),
+      misconceptions: OF_ORDER,
+      read: READ,
+      show: inBytes(call => ({
+        bytes: call.args[0] as Uint8Array,
+        fields: [
+          { name: '(malformed)', length: (call.args[0] as Uint8Array).length, text: 'MalformedError', path: [] },
+        ],
+      })),
+    },
+    {
+      text: 'writes routes in order',
+      file: FILE,
+      name: 'encodeRoutes',
+      calls: lists.map(list => ({
+        about: `${describeRoutes(list)}, handed over in another order`,
+        args: [random.shuffle(list)],
+        returns: encodeRoutes(list),
+        because: ORDER,
+      })),
+      read: READ,
+      show: inBytes(call => ({ bytes: call.returns as Uint8Array, fields: [] })),
+    },
+    {
+      text: 'knows what may be sent',
+      file: FILE,
+      name: 'mayForward',
+      calls: forwarding(random),
+      misconceptions: OF_FORWARDING,
+      read: [...READ, 'RFC 9484 §4.8 IP Packet Forwarding'],
+    },
+  ]
 }
 
 function malformed(random: Seeded): Call[] {
@@ -188,6 +182,14 @@ function malformed(random: Seeded): Call[] {
       [route('10.1.0.0', `10.1.0.${base}`), route(`10.1.0.${base}`, '10.1.0.255')],
       DISJOINT,
     ),
+    ...[
+      [route('10.0.0.0', '255.255.255.255'), route('20.0.0.0', '20.0.0.9')],
+      [route('10.0.0.0', '255.255.255.255', 6), route(`200.0.0.${base}`, '255.255.255.255', 6)],
+      [
+        route('fd00::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'),
+        route('fe00::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'),
+      ],
+    ].map(list => wrong('a range behind one that ends with the last address', list, DISJOINT)),
     wrong('a range inside another', [route('10.1.0.0', '10.1.255.255'), route('10.1.7.0', '10.1.7.9')], DISJOINT),
     wrong(
       'IPv6 ranges that overlap, with a protocol',
@@ -213,6 +215,23 @@ function forwarding(random: Seeded): Call[] {
     route('10.2.0.200', '10.2.3.10', 17),
     route('fd00::10', 'fd00::20', 6),
   ]
+  // One destination in ranges for several protocols; and low addresses behind high ones, because the protocol is higher.
+  const several = [
+    route('10.200.0.0', '10.200.0.255', 0),
+    route('10.3.0.0', '10.3.0.255', 6),
+    route('10.150.0.0', '10.150.0.255', 6),
+    route('10.1.0.0', '10.1.0.9', 17),
+    route('10.3.0.0', '10.3.0.127', 17),
+    route('10.100.0.0', '10.180.0.0', 132),
+  ]
+  const EVERY =
+    'The list is in order by protocol first, so an address may be in several ranges, and low addresses may come after high ones: one range that fits is enough.'
+  const inSeveral = (destination: string, protocol: number, returns: boolean): Call => ({
+    about: `protocol ${protocol} to ${destination}, which is in ranges of several protocols`,
+    args: [several, IpAddress.parse(destination).bytes, protocol],
+    returns,
+    because: EVERY,
+  })
   const ask = (destination: string, protocol: number, returns: boolean, because: string): Call => ({
     about: `protocol ${protocol} to ${destination}`,
     args: [routes, IpAddress.parse(destination).bytes, protocol],
@@ -238,6 +257,14 @@ function forwarding(random: Seeded): Call[] {
     ask('10.9.0.1', 1, false, 'ICMP too needs a range that contains its destination.'),
     ask('fd00::20', 6, true, INSIDE),
     ask('fd00::21', 6, false, INSIDE),
+    inSeveral('10.3.0.5', 17, true),
+    inSeveral('10.3.0.5', 6, true),
+    inSeveral('10.3.0.200', 17, false),
+    inSeveral('10.1.0.5', 17, true),
+    inSeveral('10.200.0.7', random.int(2, 250), true),
+    inSeveral('10.150.0.3', 6, true),
+    inSeveral('10.150.0.3', 132, true),
+    inSeveral(`10.3.0.${random.int(0, 127)}`, 17, true),
     {
       about: 'no routes at all',
       args: [[], random.address(4), 6],
@@ -245,6 +272,24 @@ function forwarding(random: Seeded): Call[] {
       because: 'What was not advertised is not forwarded.',
     },
   ]
+}
+
+// The reference -------------------------------------------------------------------------------------------------------
+
+function comparison(a: Uint8Array, b: Uint8Array): Call {
+  const returns = Math.sign(IpAddress.from(versionOf(a), a).compare(IpAddress.from(versionOf(b), b)))
+  return {
+    about: `${addressText(a)} and ${addressText(b)}: ${returns < 0 ? 'less than 0' : returns > 0 ? 'more than 0' : '0'}`,
+    args: [a, b],
+    returns,
+    because:
+      'Compare as numbers, byte by byte from the left; the first difference decides. With << 24 an address above 127 becomes negative, and as text "9" comes after "10".',
+  }
+}
+
+function contains({ start, end }: Route, address: Uint8Array): boolean {
+  if (start.length !== address.length) return false
+  return Buffer.compare(start, address) <= 0 && Buffer.compare(address, end) <= 0
 }
 
 /** In order, with gaps. */
@@ -314,4 +359,16 @@ function fieldsOf(list: readonly Route[]): ReadField[] {
     },
     { name: 'IP Protocol', length: 1, text: `${one.protocol}`, path: [index, 'protocol'] },
   ])
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'routes', cases)
+  return {
+    passed: true,
+    expected: 'routes read, checked, written in order and applied',
+    found: `lists of routes; everything out of order, overlapping or cut short refused`,
+    read: READ,
+  }
 }

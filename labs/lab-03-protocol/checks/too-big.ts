@@ -3,11 +3,13 @@ import { IpAddress } from '../../../src/ip/address.ts'
 import { icmpError } from '../../../src/ip/icmp-error.ts'
 import { encodeIpv4 } from '../../../src/ip/ipv4.ts'
 import { encodeIpv6 } from '../../../src/ip/ipv6.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception } from '../../kit/check/calls.ts'
+import { hex } from '../../kit/check/format.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
-import type { ReadField } from '../byte-view.ts'
-import { type Call, expectCalls, type Misconception } from './calls.ts'
-import { addressText, hex } from './format.ts'
+import { inBytes, type ReadField } from '../byte-view.ts'
+import { addressText } from '../text.ts'
+import { withChecksum } from './ipv4.ts'
 import { ipv6Packet } from './ipv6.ts'
 
 const FILE = 'too-big.ts'
@@ -22,6 +24,10 @@ interface Part {
   because: string
   show?: (bytes: Uint8Array) => string
 }
+
+const PING = 'An echo request or reply is no ICMP error, so it is reported about.'
+const FIRST =
+  'A first fragment is reported about: Fragment Offset is 0, and the flag MF only says that more fragments follow. It has the upper-layer header.'
 
 const number = (bytes: Uint8Array) => `${bytes.reduce((value, byte) => value * 256 + byte, 0)}`
 
@@ -127,10 +133,9 @@ const PARTS_V6: readonly Part[] = [
   },
 ]
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'too-big')
+function cases(random: Seeded): CallGroup[] {
   const [own4, own6] = [random.address(4), random.address(6)]
-  const mtus = [1280, random.int(1281, 1499), 1400]
+  const mtu = () => random.int(1281, 1499)
 
   const v4 = (
     length: number,
@@ -159,34 +164,6 @@ export async function check(context: CheckContext): Promise<Feedback> {
       random.bytes(length - 40),
     )
 
-  await expectReports(
-    context,
-    'reports IPv6 packets',
-    own6,
-    [1400, 1501, 2000 + random.int(0, 3), 1233, 1231].map(length => [v6(length), random.pick(mtus)]),
-  )
-  await expectReports(
-    context,
-    'reports IPv4 packets',
-    own4,
-    [1400, 1501, 2000 + random.int(0, 3), 549, 547].map(length => [v4(length), random.pick([...mtus, 68])]),
-  )
-  await expectReports(context, 'reports IPv6 packets with an odd number of bytes', own6, [
-    [v6(1001), 1280],
-    [v6(777), 65_536 + random.int(1, 999)],
-  ])
-  await expectReports(context, 'reports IPv4 packets with an odd number of bytes', own4, [
-    [v4(301), 576],
-    [v4(33), random.int(68, 300)],
-  ])
-  await expectReports(context, 'reports pings: they are no errors', own4, [
-    [typed(v4(1500, { protocol: 1 }), 20, 8), 1400],
-  ])
-  await expectReports(context, 'reports pings of IPv6', own6, [
-    [typed(v6(1500, { protocol: 58 }), 40, 128), 1400],
-    [typed(ipv6Packet(random, [{ type: 60, units: 0 }], 58, random.bytes(1400)), 48, 129), 1400],
-  ])
-
   const silent = (about: string, packet: Uint8Array, because: string): Call => ({
     about,
     args: [packet, 1280, packet[0] >> 4 === 4 ? own4 : own6],
@@ -198,67 +175,126 @@ export async function check(context: CheckContext): Promise<Feedback> {
   const NOBODY = 'The unspecified address names nobody: a report would have no receiver.'
   const LATER =
     'Of the fragments of a packet only the first is reported about: it alone has the upper-layer header by which the sender knows what it was.'
-  const later4 = v4(1500)
-  later4[7] = random.int(1, 255)
-  const fragment = ipv6Packet(
-    random,
-    [{ type: 44, units: 0, fragmentOffset: random.int(1, 100) }],
-    17,
-    random.bytes(1300),
-  )
-  await expectCalls(context, {
-    text: 'keeps quiet where no error may be sent',
-    file: FILE,
-    name: 'packetTooBig',
-    calls: [
-      ...[3, 4, 5, 11, 12].map(type =>
-        silent(`about ICMP type ${type}`, typed(v4(1500, { protocol: 1 }), 20, type), ERROR),
-      ),
-      ...[1, 2, 3, 4, 127, 137].map(type =>
-        silent(`about ICMPv6 type ${type}`, typed(v6(1500, { protocol: 58 }), 40, type), ERROR),
-      ),
-      silent(
-        'about an ICMPv6 error behind an extension header',
-        typed(ipv6Packet(random, [{ type: 60, units: 1 }], 58, random.bytes(1400)), 56, 1),
-        `${ERROR} Extension headers do not hide it: task 8.`,
-      ),
-      silent(
-        'about an ICMP error behind IPv4 options',
-        withOptions(typed(v4(1500, { protocol: 1 }), 24, 3)),
-        `${ERROR} IHL says where it begins.`,
-      ),
-      silent('about IPv4 multicast', v4(1500, { destination: Uint8Array.of(random.int(224, 239), 0, 0, 1) }), MANY),
-      silent('about IPv4 broadcast', v4(1500, { destination: Uint8Array.of(255, 255, 255, 255) }), MANY),
-      silent(
-        'about IPv6 multicast',
-        v6(1500, { destination: Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) }),
-        MANY,
-      ),
-      silent('about a packet from 0.0.0.0', v4(1500, { source: new Uint8Array(4) }), NOBODY),
-      silent('about a packet from ::', v6(1500, { source: new Uint8Array(16) }), NOBODY),
-      silent('about a later fragment in IPv4', later4, LATER),
-      silent('about a later fragment in IPv6', fragment, LATER),
-    ],
-    read: SILENCE,
-  })
-  return {
-    passed: true,
-    expected: 'senders told how large their packets may be, and silence where it is due',
-    found:
-      'reports of both IP versions with the right checksums, none about errors, multicast, nobody and later fragments',
-    read: READ,
+  const fragment4 = (flagsAndOffset: number) => {
+    const packet = v4(1500)
+    packet[6] = flagsAndOffset >> 8
+    packet[7] = flagsAndOffset
+    return withChecksum(packet)
   }
+  const fragment6 = (fragmentOffset: number, more = false) => {
+    const packet = ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset }], 17, random.bytes(1300))
+    if (more) packet[43] |= 1
+    return packet
+  }
+  return [
+    reports(
+      'reports IPv6 packets',
+      own6,
+      [1400, 1501, 2000 + random.int(0, 3), 1233, 1231].map((length, i) => [
+        v6(length),
+        [1280, 1400, 9000][i] ?? mtu(),
+      ]),
+    ),
+    reports(
+      'reports IPv4 packets',
+      own4,
+      [1400, 1501, 2000 + random.int(0, 3), 549, 547].map((length, i) => [
+        v4(length),
+        [68, 1400, 9000, 65_535][i] ?? mtu(),
+      ]),
+    ),
+    reports('reports IPv6 packets with an odd number of bytes', own6, [
+      [v6(1001), 1280],
+      [v6(777), 65_536 + random.int(1, 999)],
+    ]),
+    reports('reports IPv4 packets with an odd number of bytes', own4, [
+      [v4(301), 576],
+      [v4(33), random.int(68, 300)],
+    ]),
+    reports(
+      'reports pings: they are no errors',
+      own4,
+      [0, 8].map(type => [typed(v4(1500, { protocol: 1 }), 20, type), 1400]),
+      PING,
+    ),
+    reports(
+      'reports pings of IPv6',
+      own6,
+      [
+        [typed(v6(1500, { protocol: 58 }), 40, 128), 1400],
+        [typed(ipv6Packet(random, [{ type: 60, units: 0 }], 58, random.bytes(1400)), 48, 129), 1400],
+      ],
+      PING,
+    ),
+    reports('reports first fragments in IPv4', own4, [[fragment4(0x2000), 1400]], FIRST),
+    reports('reports first fragments in IPv6', own6, [[fragment6(0, true), 1400]], FIRST),
+    reports(
+      'reports packets to every single receiver',
+      own4,
+      ['223.255.255.255', '240.0.0.1', `${random.int(241, 254)}.1.2.3`, '255.255.255.254'].map(to => [
+        v4(1500, { destination: IpAddress.parse(to).bytes }),
+        1400,
+      ]),
+      'Multicast is 224.0.0.0/4, up to 239.255.255.255; broadcast is 255.255.255.255 alone.',
+    ),
+    {
+      text: 'keeps quiet where no error may be sent',
+      file: FILE,
+      name: 'packetTooBig',
+      calls: [
+        ...[3, 4, 5, 11, 12].map(type =>
+          silent(`about ICMP type ${type}`, typed(v4(1500, { protocol: 1 }), 20, type), ERROR),
+        ),
+        ...[1, 2, 3, 4, 127, 137].map(type =>
+          silent(`about ICMPv6 type ${type}`, typed(v6(1500, { protocol: 58 }), 40, type), ERROR),
+        ),
+        silent(
+          'about an ICMPv6 error behind an extension header',
+          typed(ipv6Packet(random, [{ type: 60, units: 1 }], 58, random.bytes(1400)), 56, 1),
+          `${ERROR} Extension headers do not hide it: task 8.`,
+        ),
+        silent(
+          'about an ICMP error behind IPv4 options',
+          withOptions(typed(v4(1500, { protocol: 1 }), 24, 3)),
+          `${ERROR} IHL says where it begins.`,
+        ),
+        silent('about IPv4 multicast', v4(1500, { destination: Uint8Array.of(random.int(224, 239), 0, 0, 1) }), MANY),
+        silent('about IPv4 broadcast', v4(1500, { destination: Uint8Array.of(255, 255, 255, 255) }), MANY),
+        silent(
+          'about IPv6 multicast',
+          v6(1500, { destination: Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1) }),
+          MANY,
+        ),
+        silent('about a packet from 0.0.0.0', v4(1500, { source: new Uint8Array(4) }), NOBODY),
+        silent('about a packet from ::', v6(1500, { source: new Uint8Array(16) }), NOBODY),
+        silent(
+          'about the highest IPv4 multicast address',
+          v4(1500, { destination: Uint8Array.of(239, 255, 255, 255) }),
+          MANY,
+        ),
+        ...[0x0001, 0x0100, 0x1f00, 0x1fff, 0x2005, 0x2100, random.int(1, 0x1fff)].map(field =>
+          silent('about a later fragment in IPv4', fragment4(field), LATER),
+        ),
+        ...[1, 31, 32, 256, 8160, 8191, random.int(1, 8191)].flatMap(offset =>
+          [false, true].map(more => silent('about a later fragment in IPv6', fragment6(offset, more), LATER)),
+        ),
+      ],
+      read: SILENCE,
+    },
+  ]
 }
 
-async function expectReports(
-  context: CheckContext,
+// The reference -------------------------------------------------------------------------------------------------------
+
+function reports(
   text: string,
   own: Uint8Array,
   packets: readonly (readonly [packet: Uint8Array, mtu: number])[],
-): Promise<void> {
+  because?: string,
+): CallGroup {
   const version = own.length === 4 ? 4 : 6
   const parts = version === 4 ? PARTS_V4 : PARTS_V6
-  await expectCalls(context, {
+  return {
     text,
     file: FILE,
     name: 'packetTooBig',
@@ -266,14 +302,25 @@ async function expectReports(
       about: `a packet of ${packet.length} bytes, MTU ${mtu}`,
       args: [packet, mtu, own],
       returns: icmpError('too-big', packet, IpAddress.from(version, own), mtu),
-      ...(text.includes('pings')
-        ? { because: 'An echo request or reply is no ICMP error, so it is reported about.' }
-        : {}),
+      ...(because === undefined ? {} : { because }),
     })),
-    misconceptions: parts.map(part => differsAt(part, parts)),
+    misconceptions: [hopCounted(parts), ...parts.map(part => differsAt(part, parts))],
     read: READ,
-    view: call => viewReport(call.returns as Uint8Array, parts),
-  })
+    show: inBytes(call => viewReport(call.returns as Uint8Array, parts)),
+  }
+}
+
+/** The quoted packet has one hop less; its header checksum may have been updated or not. */
+function hopCounted(parts: readonly Part[]): Misconception {
+  const { at } = parts.at(-1)!
+  const hops = parts === PARTS_V4 ? [8, 10, 11] : [7]
+  return {
+    says: 'The packet is quoted as it came: it is not forwarded, so it has no hop less to live.',
+    would: (packet: Uint8Array) => (found: unknown) =>
+      found instanceof Uint8Array &&
+      found[at + hops[0]!] === packet[hops[0]!]! - 1 &&
+      found.subarray(at).every((byte, i) => byte === packet[i] || hops.includes(i)),
+  }
 }
 
 /** Of several parts that differ, the first is the one to explain; but checksums follow from the rest, so they come last. */
@@ -282,11 +329,18 @@ function differsAt(part: Part, parts: readonly Part[]): Misconception {
     says: part.because,
     would: (packet: Uint8Array, mtu: number, own: Uint8Array) => (found: unknown) => {
       if (!(found instanceof Uint8Array)) return false
+      if (part === parts.at(-1) && !beginsLater(packet, cut(found, part))) return false
       const expected = icmpError('too-big', packet, IpAddress.from(own.length === 4 ? 4 : 6, own), mtu)!
       const wrong = parts.filter(candidate => !sameBytes(cut(expected, candidate), cut(found, candidate)))
       return part === (wrong.find(candidate => !candidate.name.includes('Checksum')) ?? wrong[0])
     },
   }
+}
+
+/** Is what is quoted the packet from behind its header on? */
+function beginsLater(packet: Uint8Array, quoted: Uint8Array): boolean {
+  const from = packet.length === 0 ? 0 : packet[0] >> 4 === 4 ? (packet[0] & 15) * 4 : 40
+  return quoted.length > 0 && quoted.every((byte, i) => byte === packet[from + i])
 }
 
 function cut(packet: Uint8Array, part: Part): Uint8Array {
@@ -322,4 +376,17 @@ function viewReport(packet: Uint8Array, parts: readonly Part[]) {
     }
   })
   return { bytes: packet, fields }
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'too-big', cases)
+  return {
+    passed: true,
+    expected: 'senders told how large their packets may be, and silence where it is due',
+    found:
+      'reports of both IP versions with the right checksums, none about errors, multicast, nobody and later fragments',
+    read: READ,
+  }
 }

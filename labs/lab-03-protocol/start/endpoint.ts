@@ -51,7 +51,10 @@ export class Endpoint {
     throw new Error('TODO: requestAddress')
   }
 
-  /** Takes the next bytes of the stream of the request, cut anywhere. Returns what is complete with them, in order. */
+  /**
+   * Takes the next bytes of the stream of the request, cut anywhere. Returns what is complete with them, in order. Throws
+   * MalformedError, also for a HEADERS frame without `:status`.
+   */
   receive(bytes: Uint8Array): TunnelEvent[] {
     throw new Error('TODO: receive')
   }
