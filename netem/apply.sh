@@ -11,4 +11,4 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=netem/lib.sh
 source "$here/lib.sh"
 need node nodejs
-exec node "$here/../src/cli/run.mjs" netem-kernel apply "$@"
+exec node "$here/../bin/masque-lab.mjs" netem-kernel apply "$@"

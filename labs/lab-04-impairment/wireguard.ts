@@ -23,7 +23,7 @@ import type { WireguardFigures } from './netem/wireguard-probe.ts'
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const SCRIPT = here('netem/wireguard.sh')
 const PROBE = here('netem/wireguard-probe.ts')
-const EMULATOR = here('../../src/cli/run.mjs')
+const EMULATOR = here('../../bin/masque-lab.mjs')
 
 interface Side {
   name: string

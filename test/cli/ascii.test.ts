@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 
-const RUN = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 
 async function output(locale: Record<string, string>, ...args: string[]): Promise<string> {
   const { LC_ALL: _1, LC_CTYPE: _2, LANG: _3, ...env } = process.env

@@ -9,7 +9,7 @@ import type { ServerStatus } from '../../src/server/status.ts'
 import { testCertificates } from '../support/certificates.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
 
-const RUN = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 const FULL = '/dev/full'
 
 interface Proxy {

@@ -8,7 +8,7 @@ import { expect } from 'chai'
 import { certCommand, powershellArguments } from '../../src/cli/cert-command.ts'
 import { makeCertificatesWithoutOpenssl } from '../../src/cli/cert-fallback.ts'
 
-const run = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const run = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 
 describe('npm run cert', () => {
   it('runs the bash script on Linux and macOS and passes the arguments through', () => {

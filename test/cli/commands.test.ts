@@ -13,7 +13,7 @@ import { testCertificates } from '../support/certificates.ts'
 import { closeHostilePeers, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import { closeLoopback, startServer } from '../support/loopback.ts'
 
-const run = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const run = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 
 interface Result {
   status: number | null

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { read } from '../docs/repository.ts'
 
-const RUN = fileURLToPath(new URL('../../src/cli/run.mjs', import.meta.url))
+const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 
 /** What a command cannot do without; undefined: it does something without any argument. */
 const NEEDS: Record<string, RegExp | undefined> = {
@@ -38,7 +38,7 @@ describe('each command of package.json', function () {
   this.timeout(60_000)
 
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  const names = Object.values(scripts).flatMap(script => /run\.mjs (\S+)$/.exec(script)?.[1] ?? [])
+  const names = Object.values(scripts).flatMap(script => /masque-lab\.mjs (\S+)$/.exec(script)?.[1] ?? [])
 
   it('is looked at here', () => {
     expect(names).to.include.members(['lab', 'server', 'client', 'cert', 'experiment', ...ELSEWHERE])

@@ -20,7 +20,19 @@ import { MUTANTS } from './mutants.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** What the tests of the rows read: everything but what is generated. */
-const COPIED = ['src', 'test', 'labs', 'solutions', 'netem', 'cert', 'config', 'docs', 'package.json', 'tsconfig.json']
+const COPIED = [
+  'bin',
+  'src',
+  'test',
+  'labs',
+  'solutions',
+  'netem',
+  'cert',
+  'config',
+  'docs',
+  'package.json',
+  'tsconfig.json',
+]
 /** Each needs a core of its own, as the tests have deadlines. */
 const AT_A_TIME = 2
 /** A mutant may also be noticed because nothing comes to an end any more. */

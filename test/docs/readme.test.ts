@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { brokenLinks, filesBelow, linksOf, ROOT, read } from './repository.ts'
 
-const RUN = 'src/cli/run.mjs'
+const RUN = 'bin/masque-lab.mjs'
 
 /** The lines of the README's `sh` blocks, and the commands in its tables; `a && b` is two commands. */
 function commandsOfReadme(): string[] {

@@ -46,7 +46,7 @@ const SUITES: readonly Suite[] = [
   mocha('tunnel', 'test/server/tunnel.test.ts', 'test/log/line-writer.test.ts'),
   {
     name: 'functional',
-    args: () => ['src/cli/run.mjs', 'functional'],
+    args: () => ['bin/masque-lab.mjs', 'functional'],
     fault: output => (/^all 8 steps passed$/m.test(output) ? undefined : output.trim().slice(-500)),
   },
 ]

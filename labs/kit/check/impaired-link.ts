@@ -19,7 +19,7 @@ import { KERNEL_SERVER } from '../../../src/link/kernel/kernel-topology.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import type { Cleanup } from './cleanup.ts'
 
-const RUN = fileURLToPath(new URL('../../../src/cli/run.mjs', import.meta.url))
+const RUN = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
 const START_TIMEOUT_MS = 60_000
 
 /** A program ended as it should not have; the message has its last words. */

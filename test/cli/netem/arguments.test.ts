@@ -55,7 +55,7 @@ const netem = (...args: string[]) => outcome(netemCommand, ...args)
 
 function process(...args: string[]): Promise<Outcome> {
   return new Promise(resolve => {
-    const run = fileURLToPath(new URL('../../../src/cli/run.mjs', import.meta.url))
+    const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
     const child = spawn(globalThis.process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     const result = { status: -1, said: '', complained: '' }
     child.stdout.on('data', data => {

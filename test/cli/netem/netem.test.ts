@@ -6,7 +6,7 @@ import { describeProfile, figure } from '../../../src/cli/netem/show.ts'
 import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 
-const run = fileURLToPath(new URL('../../../src/cli/run.mjs', import.meta.url))
+const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
 
 function netem(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
   return new Promise(resolve => {

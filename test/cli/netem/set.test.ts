@@ -20,7 +20,7 @@ import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { bindUdp, LOOPBACK } from '../../../src/net/udp.ts'
 
-const run = fileURLToPath(new URL('../../../src/cli/run.mjs', import.meta.url))
+const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
 const values = (given: Record<string, string>, more: Partial<ControlOrder> = {}): ControlOrder =>
   ({ order: 'values', directions: ['up', 'down'], attachments: [], values: given, ...more }) as ControlOrder
 

@@ -257,7 +257,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-09',
-    file: 'cli/run.mjs',
+    file: '../bin/masque-lab.mjs',
     why: 'a command fails when nobody reads what it printed',
     find: "if (error.code === 'EPIPE' || incomplete) return",
     replace: 'if (incomplete) return',

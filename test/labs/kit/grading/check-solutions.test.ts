@@ -20,7 +20,7 @@ interface Ended {
 
 /** The command itself. */
 async function run(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [join(ROOT, 'src/cli/run.mjs'), 'check-solutions', ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'bin/masque-lab.mjs'), 'check-solutions', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr]: string[][] = [[], []]

@@ -14,7 +14,7 @@ describe('npm run lab, without a terminal', () => {
 
   const lab = (...args: string[]) =>
     new Promise<{ status: number | null; out: string; err: string }>((resolve, reject) => {
-      const child = spawn(process.execPath, [join(ROOT, 'src', 'cli', 'run.mjs'), 'lab', ...args], {
+      const child = spawn(process.execPath, [join(ROOT, 'bin', 'masque-lab.mjs'), 'lab', ...args], {
         // Its temporary directories go where this test can see whether one is left.
         env: { ...process.env, MASQUE_LAB_HOME: join(home, 'state'), MASQUE_LAB_SCRATCH: home },
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -118,7 +118,7 @@ describe('the terminal UI in a real terminal', function () {
       `LANG=${locale}`,
       more,
     ].join(' ')
-    const command = wrap(`env ${env} ${process.execPath} src/cli/run.mjs lab ${args}`)
+    const command = wrap(`env ${env} ${process.execPath} bin/masque-lab.mjs lab ${args}`)
     terminal = new Terminal(join(place, `tmux-${++terminals}`), command, root, columns, rows)
     return terminal
   }

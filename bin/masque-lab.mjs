@@ -1,5 +1,5 @@
 // Plain JavaScript, because it has to say something sensible on a Node that is too old to load the rest.
-import { asciiOnly, promisesUtf8 } from './ascii.mjs'
+import { asciiOnly, promisesUtf8 } from '../src/cli/ascii.mjs'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -26,21 +26,21 @@ process.on('exit', status => {
 
 const [command, ...rest] = process.argv.slice(2)
 const commands = {
-  lab: '../../labs/kit/run/cli.ts',
-  'check-solutions': '../../labs/kit/grading/cli.ts',
-  'new-lab': '../../labs/kit/new-lab/main.ts',
-  server: './server.ts',
-  client: './client.ts',
-  functional: './functional.ts',
-  bench: '../../bench/cli.ts',
-  cert: './cert.ts',
-  netem: './netem.ts',
-  'netem-kernel': './netem-kernel.ts',
-  experiment: './experiment.ts',
-  'test-interop': '../../interop/run.ts',
-  'test-nodes': '../../test/nodes/run.ts',
-  'test-netem': '../../netem/agreement/run.ts',
-  'test-conformance-mutants': '../../test/conformance-mutants/run.ts',
+  lab: '../labs/kit/run/cli.ts',
+  'check-solutions': '../labs/kit/grading/cli.ts',
+  'new-lab': '../labs/kit/new-lab/main.ts',
+  server: '../src/cli/server.ts',
+  client: '../src/cli/client.ts',
+  functional: '../src/cli/functional.ts',
+  bench: '../bench/cli.ts',
+  cert: '../src/cli/cert.ts',
+  netem: '../src/cli/netem.ts',
+  'netem-kernel': '../src/cli/netem-kernel.ts',
+  experiment: '../src/cli/experiment.ts',
+  'test-interop': '../interop/run.ts',
+  'test-nodes': '../test/nodes/run.ts',
+  'test-netem': '../netem/agreement/run.ts',
+  'test-conformance-mutants': '../test/conformance-mutants/run.ts',
 }
 if (!Object.hasOwn(commands, command)) {
   console.error(`unknown command '${command ?? ''}': one of ${Object.keys(commands).join(', ')} is expected`)
@@ -49,7 +49,7 @@ if (!Object.hasOwn(commands, command)) {
 
 // Loading TypeScript takes a moment. The terminal UI of the labs has a shorter way, where it serves.
 if (command === 'lab' && rest.length > 0 && process.stdout.isTTY && process.stdin.isTTY) {
-  const { bundledUi } = await import('../../labs/kit/run/bundle.mjs')
+  const { bundledUi } = await import('../labs/kit/run/bundle.mjs')
   const status = await (await bundledUi())?.openUi(rest)
   if (status !== undefined) process.exit(status)
 }
