@@ -3,7 +3,7 @@
  */
 
 import { columns } from '../../../src/text/columns.ts'
-import { layoutMarkdown } from '../lab/markdown.ts'
+import { layoutCode, layoutMarkdown } from '../lab/markdown.ts'
 import { type Line, type Span, wrap } from '../lab/text.ts'
 import type { Lab, Question, Task } from '../lab/types.ts'
 import type { Step, TaskResult } from '../run/engine.ts'
@@ -162,20 +162,15 @@ export function stepLines(steps: readonly Step[], width: number, marks: Record<S
   )
 }
 
-/** `Label     text`, the text aligned under itself. A text of several lines keeps them, and their indentation. */
+/** `Label     text`, the text aligned under itself. Of several lines, those after the first are code or output: their blanks stay. */
 export function labelled(label: string, spans: readonly Span[], width: number): Line[] {
-  const [first, ...more] = spans
-    .map(span => span.text)
-    .join('')
-    .split('\n')
+  const text = spans.map(span => span.text).join('')
+  const [first = '', ...more] = text.split('\n')
   const before: Line = [{ text: ' '.repeat(LABEL_COLUMNS) }]
-  const head = more.length === 0 ? spans : [{ ...spans[0], text: first! }]
+  const head = more.length === 0 ? spans : [{ ...spans[0], text: first }]
   return [
     ...wrap(head, width, [{ text: label.padEnd(LABEL_COLUMNS), style: 'muted' }], before),
-    ...more.flatMap(text => {
-      const indent = [...before, { text: /^ */.exec(text)![0] }]
-      return wrap([{ ...spans[0], text }], width, indent)
-    }),
+    ...more.flatMap(line => layoutCode(line, width - LABEL_COLUMNS, 0).map(part => [...before, ...part])),
   ]
 }
 

@@ -55,13 +55,12 @@ export async function buildStudentFile(folder: string, file: string): Promise<Bu
   const sources = new Map<string, string>()
   const entry = posix.normalize(file.replaceAll('\\', '/'))
   sources.set(entry, readSubmitted(folder, entry))
-  let result: esbuild.BuildResult<{ write: false }>
-  try {
-    result = await esbuild.build({
+  const bundle = async (format: 'cjs' | 'esm') =>
+    await esbuild.build({
       entryPoints: [entry],
       bundle: true,
       write: false,
-      format: 'cjs',
+      format,
       platform: 'node',
       target: 'node20',
       outfile: 'student.js',
@@ -75,10 +74,19 @@ export async function buildStudentFile(folder: string, file: string): Promise<Bu
       tsconfigRaw: '{ "compilerOptions": { "target": "es2022", "alwaysStrict": true } }',
       plugins: [submittedFiles(folder, sources)],
     })
+  let result: Awaited<ReturnType<typeof bundle>>
+  let awaits = false
+  try {
+    result = await bundle('cjs').catch(async error => {
+      awaits = (error as Partial<esbuild.BuildFailure>).errors?.every(({ text }) => TOP_LEVEL_AWAIT.test(text)) ?? false
+      if (!awaits) throw error
+      return await bundle('esm')
+    })
   } catch (error) {
     throw await compileError(error, entry, sources)
   }
-  const [map, code] = ['.map', '.js'].map(end => result.outputFiles.find(output => output.path.endsWith(end))!.text)
+  const [map, bundled] = ['.map', '.js'].map(end => result.outputFiles.find(output => output.path.endsWith(end))!.text)
+  const code = awaits ? asynchronous(bundled!) : bundled
   const sourceMap = new SourceMap(JSON.parse(map!))
   return {
     code: code!,
@@ -94,6 +102,20 @@ export async function buildStudentFile(folder: string, file: string): Promise<Bu
   }
 }
 
+const TOP_LEVEL_AWAIT = /^Top-level await /
+
+/**
+ * A module that awaits, as the body of an async function, which is what can be waited for. Its exports are one statement at its end. The
+ * lines stay where they are.
+ */
+function asynchronous(module: string): string {
+  const exported = /export \{([^}]*)\};\s*$/.exec(module)
+  const names = (exported?.[1] ?? '').split(',').map(name => name.trim().split(' as '))
+  const properties = names.filter(([own]) => own).map(([own, name = own]) => `${name}: ${own}`)
+  const body = exported ? module.slice(0, exported.index) : module
+  return `return (async () => { ${body}\nObject.assign(exports, { ${properties.join(', ')} }); })()`
+}
+
 /** Hands esbuild the student's own files, and nothing else that is on this machine. */
 function submittedFiles(folder: string, sources: Map<string, string>): esbuild.Plugin {
   return {
@@ -102,7 +124,7 @@ function submittedFiles(folder: string, sources: Map<string, string>): esbuild.P
       build.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
         if (kind === 'entry-point') return { path, namespace: 'student' }
         if (path.startsWith('node:') || MODULES.has(path)) {
-          if (MODULES.has(path.replace('node:', ''))) return { path, external: true }
+          if (MODULES.has(path.replace('node:', ''))) return { path: path.replace('node:', ''), namespace: 'node' }
           return {
             errors: [
               { text: `${path} cannot be imported by an exercise; of Node's modules, ${[...MODULES].join(', ')} can` },
@@ -124,13 +146,21 @@ function submittedFiles(folder: string, sources: Map<string, string>): esbuild.P
             errors: [{ text: `'${path}' lies outside the exercise folder; import only what you wrote yourself` }],
           }
         }
+        // TypeScript knows './varint.ts' as './varint.js', too, and other tools as './varint'.
+        const names = [target, target.replace(/\.m?js$/, '.ts'), `${target}.ts`]
+        const there = names.find(name => lstatSync(join(folder, name), { throwIfNoEntry: false })?.isFile()) ?? target
         try {
-          sources.set(target, readSubmitted(folder, target))
+          sources.set(there, readSubmitted(folder, there))
         } catch (error) {
           return { errors: [{ text: error instanceof Error ? error.message : String(error) }] }
         }
-        return { path: target, namespace: 'student' }
+        return { path: there, namespace: 'student' }
       })
+      // By the `require` of the process it runs in, in whatever form it is bundled.
+      build.onLoad({ filter: /.*/, namespace: 'node' }, ({ path }) => ({
+        contents: `module.exports = (0, require)(${JSON.stringify(path)})`,
+        loader: 'js',
+      }))
       build.onLoad({ filter: /.*/, namespace: 'student' }, ({ path }) => ({
         // A source map named by the student's file would be read from wherever it says.
         contents: (sources.get(path) ?? '').replaceAll('sourceMappingURL=', 'sourceMappingURL '),
@@ -158,7 +188,7 @@ async function compileError(
     return new StudentError('compile', `${entry} cannot be compiled: the compiler gave up on it`, { file: entry })
   }
   const file = first.location ? first.location.file.replace(/^student:/, '') : entry
-  return new StudentError('compile', compilerText(first.text), {
+  return new StudentError('compile', first.text, {
     file,
     ...(first.location && {
       line: first.location.line,
@@ -166,12 +196,6 @@ async function compileError(
       source: sources.get(file)?.split('\n')[first.location.line - 1] ?? first.location.lineText,
     }),
   })
-}
-
-/** In the words of a student's file, not of the form it is turned into. */
-function compilerText(text: string): string {
-  if (text.startsWith('Top-level await')) return "'await' can only be used inside an async function in an exercise"
-  return text
 }
 
 function firstLine(error: unknown): string {

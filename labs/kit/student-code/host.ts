@@ -131,7 +131,7 @@ function closeTheDoors(): void {
 const loaded = new Map<string, Record<string, unknown>>()
 const objects = new Map<number, object>()
 
-function load(file: string, code: string): void {
+async function load(file: string, code: string): Promise<void> {
   const module = { exports: {} as Record<string, unknown> }
   const require = (name: string): unknown => {
     const found = provided.get(name.replace(/^node:/, ''))
@@ -140,7 +140,8 @@ function load(file: string, code: string): void {
   }
   // Without a callback for it, import() fails in this code, in whatever form it is written.
   const run = compileFunction(code, ['module', 'exports', 'require'], { filename: `student:${file}` })
-  run.call(undefined, module, module.exports, require)
+  // A module that awaits is a promise.
+  await run.call(undefined, module, module.exports, require)
   loaded.set(file, module.exports)
 }
 
@@ -266,7 +267,7 @@ async function obey(request: Request): Promise<void> {
   switch (request.op) {
     case 'load':
       try {
-        load(request.file, request.code)
+        await load(request.file, request.code)
         send({ id, value: null })
       } catch (error) {
         send({ id, error: describe(error, 'import') })

@@ -155,7 +155,7 @@ describe('student code', () => {
       [`import { expect } from 'chai'\nexport const f = expect`, /only its neighbours/],
       [`import x from '/etc/hostname'\nexport const f = x`, /only its neighbours/],
       [`export const f = require('node:net')`, /node:net cannot be imported/],
-      [`export const f = await 1`, /async function/],
+      [`import { x } from './none.js'\nexport const f = x`, /no file none\.js/],
     ]
     for (const [source, says] of refused) {
       folder.write('a.ts', source)
@@ -164,6 +164,52 @@ describe('student code', () => {
       expect(error.message).to.match(says)
       expect(error.line, source).to.be.a('number')
     }
+  })
+
+  it('may await while it is loaded', async () => {
+    folder.write(
+      'a.ts',
+      `import { inspect } from 'node:util'
+       import * as util from 'util'
+       import { two } from './b.ts'
+       const one = await Promise.resolve(1)
+       export const f = () => inspect([one, two, util.inspect === inspect])
+       export class C { get() { throw new Error('here') } }
+       export { f as default }
+       const text = \`
+export { nothing };
+\``,
+    )
+    folder.write('b.ts', `export const two = await new Promise<number>(resolve => setTimeout(() => resolve(2), 5))`)
+    const code = folder.open()
+    expect(await code.call('a.ts', 'f')).to.equal('[ 1, 2, true ]')
+    expect(await code.call('a.ts', 'default')).to.equal('[ 1, 2, true ]')
+    const object = await code.create('a.ts', 'C')
+    expect(await errorOf(object.call('get'))).to.include({ line: 6, message: 'here' })
+    folder.write('never.ts', `await new Promise(() => {})\nexport const f = () => 1`)
+    expect((await errorOf(folder.open({ wallMs: 300 }).call('never.ts', 'f'))).kind).to.equal('timeout')
+    folder.write('bad.ts', `await null\nthrow new RangeError('at once')\nexport const f = () => 1`)
+    expect(await errorOf(folder.open().call('bad.ts', 'f'))).to.include({ kind: 'import', line: 2 })
+  })
+
+  it('finds its neighbours by every name that tools know them by', async () => {
+    folder.write('lib/one.ts', 'export const one = 1')
+    for (const name of ['./lib/one.ts', './lib/one.js', './lib/one']) {
+      folder.write('a.ts', `import { one } from '${name}'\nexport const f = () => one`)
+      expect(await folder.open().call('a.ts', 'f'), name).to.equal(1)
+    }
+  })
+
+  it('that returns a promise inside of something, or takes one for its value, is told of the await', async () => {
+    folder.write(
+      'a.ts',
+      `const later = async () => 1
+       export const f = () => [later()]
+       export const g = () => { throw new Error('so many: ' + later()) }`,
+    )
+    const code = folder.open()
+    expect((await errorOf(code.call('a.ts', 'f'))).message).to.match(/is a Promise: is an await missing\?/)
+    expect(feedbackOf(await errorOf(code.call('a.ts', 'g'))).misconception).to.match(/await it, or drop the async/)
   })
 
   it('that never ends is stopped, and the call that did not end is the one that is blamed', async () => {
