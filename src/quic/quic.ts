@@ -1,7 +1,8 @@
 /**
  * What the rest of the program needs from QUIC (RFC 9000, RFC 9221), and nothing of how a library provides it.
  *
- * HTTP/3 and everything above see only these types, so that the engine below (`engine.ts`) can be exchanged.
+ * HTTP/3 and everything above see only these types; what is below them is in driver.ts, and what can be exchanged below that in
+ * engine.ts.
  */
 
 /** A UDP address. `host` is an IP address in text form, never a name. */
@@ -99,6 +100,8 @@ export interface QuicHandler {
    * open. They are sent whole, right now, or not at all.
    */
   ignoredBytes?(length: number): { streamId: number; data: Uint8Array } | undefined
+  /** `remote` has changed: a NAT has rebound, or the peer has moved (RFC 9000 §9). */
+  onPathChanged?(remote: SocketAddress): void
   /** The last call; nothing else follows. */
   onClosed(reason: QuicCloseReason): void
 }

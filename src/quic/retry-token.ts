@@ -5,7 +5,7 @@ import type { SocketAddress } from './quic.ts'
  * Address validation tokens for Retry, RFC 9000 §8.1.
  *
  *   Token {
- *     Expiry (48),                     ms since the epoch
+ *     Expiry (48),                     ms on the clock of this process
  *     Original DCID Length (8),
  *     Original DCID (0..160),
  *     MAC (128),                       HMAC-SHA256 over address, port, new DCID and all of the above, cut to 16 bytes
@@ -30,7 +30,7 @@ export class RetryTokens {
   /** A token for the client at `from`, whose first Initial had `originalDcid`; it is to use `newDcid` from now on. */
   issue(from: SocketAddress, originalDcid: Uint8Array, newDcid: Uint8Array, nowMs: number): Uint8Array {
     const body = Buffer.alloc(HEADER_LENGTH + originalDcid.length)
-    body.writeUIntBE(nowMs + this.#lifetimeMs, 0, 6)
+    body.writeUIntBE(Math.trunc(nowMs + this.#lifetimeMs), 0, 6)
     body[6] = originalDcid.length
     body.set(originalDcid, HEADER_LENGTH)
     return Buffer.concat([body, this.#mac(body, from, newDcid)])

@@ -19,6 +19,10 @@ const FOLDERS = ['bytes', 'ip', 'http3', 'connect-ip', 'quic', 'carriers', 'host
 const OF_ONE_CONNECTION = new Set([
   'quiche.Connection',
   'QuicheConnection',
+  'DrivenConnection',
+  'PendingStreams',
+  'UnacknowledgedStreams',
+  'RunawayGuard',
   'H3Transport',
   'H3Carrier',
   'H3Connection',
@@ -29,7 +33,7 @@ const OF_ONE_CONNECTION = new Set([
 ])
 
 /** What catches faults cannot be what throws them. */
-const BOUNDARIES = new Set(['QuicEndpoint.enter', 'QuicEndpoint.onError'])
+const BOUNDARIES = new Set(['QuicDriver.enter', 'QuicDriver.onError'])
 
 /** Long enough for a machine that is busy with six victims, short enough to see that what is forgotten ends. */
 const IDLE = { quic: { idleTimeoutMs: 3000 } }

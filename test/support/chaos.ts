@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:dgram'
 import { readdirSync } from 'node:fs'
 import { quiche } from '@matrixai/quic/native/index.js'
-import { QuicheConnection } from '../../src/quic/quiche/quiche-connection.ts'
+import { DrivenConnection } from '../../src/quic/connection.ts'
 
 const SRC = new URL('../../src/', import.meta.url)
 
@@ -139,15 +139,15 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
     const end = victims.get(from.port)?.ends.server ?? victims.get(this.address().port)?.ends.client
     return running.run(end, () => emit.call(this, event, ...args))
   } as typeof emit
-  const turn = QuicheConnection.prototype.turn
-  QuicheConnection.prototype.turn = function (this: QuicheConnection) {
+  const turn = DrivenConnection.prototype.turn
+  DrivenConnection.prototype.turn = function (this: DrivenConnection) {
     const end = this.role === 'server' ? victims.get(this.remote.port)?.ends.server : running.getStore()
     return running.run(end, () => turn.call(this))
   }
   return () => {
     Object.assign(Socket.prototype, { connect })
     Reflect.deleteProperty(Socket.prototype, 'emit')
-    QuicheConnection.prototype.turn = turn
+    DrivenConnection.prototype.turn = turn
     for (const [prototype, name, property] of originals) Object.defineProperty(prototype, name, property)
     victims.clear()
   }

@@ -10,7 +10,7 @@ const FILE = 'pump.ts'
 const READ: Reading[] = [
   'labs/lab-02-performance/README.md, "Why pumps work in turns"',
   'epoll(7), "Level-triggered and edge-triggered"',
-  'src/quic/quiche/quiche-connection.ts, how many packets a turn may send',
+  'src/quic/connection.ts, how many packets a turn may send',
 ]
 
 /** What things cost, in µs of virtual time. */

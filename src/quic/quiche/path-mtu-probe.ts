@@ -26,6 +26,7 @@
 
 import type { Connection as NativeConnection, SendInfo } from '@matrixai/quic/native/index.js'
 import { quiche } from '@matrixai/quic/native/index.js'
+import type { ProbeContent } from '../engine.ts'
 import { BASE_UDP_PAYLOAD, type PathMtuSearch } from '../path-mtu.ts'
 
 /** Reserved streams may end with this code (RFC 9114 §6.2.3). */
@@ -62,13 +63,6 @@ const NOTHING_UNDER_WAY_ROUND_TRIPS = 20
 const LATE_MS = 20
 const LATE_ROUND_TRIPS = 4
 
-/** What a probe is made of. `ends`: the stream is the probe's own, and ends with it. */
-export interface ProbeContent {
-  readonly streamId: number
-  readonly data: Uint8Array
-  readonly ends: boolean
-}
-
 interface Probe {
   readonly streamId: number
   readonly ends: boolean
@@ -85,7 +79,6 @@ interface Probe {
 export class PathMtuProbes {
   readonly search: PathMtuSearch
   readonly #native: NativeConnection
-  readonly #content: (length: number) => ProbeContent | undefined
   #probe: Probe | undefined
   /** Streams whose end does not interest the application. */
   readonly #streams = new Set<number>()
@@ -97,11 +90,9 @@ export class PathMtuProbes {
   /** The connection's counters at the last look. */
   #seen = { lost: 0, lostBytes: 0, sent: 0, sentBytes: 0, waiting: false }
 
-  /** `content`: at least so many bytes that the peer ignores; undefined when there can be none now. */
-  constructor(native: NativeConnection, search: PathMtuSearch, content: (length: number) => ProbeContent | undefined) {
+  constructor(native: NativeConnection, search: PathMtuSearch) {
     this.#native = native
     this.search = search
-    this.#content = content
   }
 
   /** When `send` or `judge` wants to be called, in ms; undefined: not because of time. */
@@ -122,13 +113,18 @@ export class PathMtuProbes {
 
   /**
    * Makes a probe if one is due. Call it when quiche has nothing else to send. Returns what is to be transmitted; null:
-   * nothing. `buffer`: room for the largest UDP payload.
+   * nothing. `buffer`: room for the largest UDP payload. `makeContent`: at least so many bytes that the peer ignores; undefined when
+   * there can be none now.
    */
-  send(buffer: Uint8Array, now: number): [length: number, info: SendInfo] | null {
+  send(
+    buffer: Uint8Array,
+    makeContent: (length: number) => ProbeContent | undefined,
+    now: number,
+  ): [length: number, info: SendInfo] | null {
     if (this.#probe !== undefined) return null
     const size = this.search.nextProbe(now)
     if (size === undefined) return null
-    const content = this.#content(size)
+    const content = makeContent(size)
     if (content === undefined) {
       this.search.onProbeVoid(now)
       return null

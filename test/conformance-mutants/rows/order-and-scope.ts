@@ -34,8 +34,8 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-37',
     file: 'quic/quiche/quiche-connection.ts',
     why: 'nothing is thrown away',
-    find: '      return matches\n    })\n    this.#datagramsQueued',
-    replace: '      return matches && purged < 0\n    })\n    this.#datagramsQueued',
+    find: '      return matches\n    })\n    return purged',
+    replace: '      return matches && purged < 0\n    })\n    return purged',
   },
   {
     row: 'CIP-37',

@@ -25,10 +25,10 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'Q-01',
-    file: 'quic/quiche/quiche-connection.ts',
+    file: 'quic/connection.ts',
     why: 'the tunnel does not hear of the size that was found',
-    find: '    this.#updateMaxDatagramLength()\n    this.handler.onMaxDatagramLength()\n',
-    replace: '    this.#updateMaxDatagramLength()\n',
+    find: 'if (this.#engine.judgePath(this.#datagramsQueued > 0, this.#io.now())) this.handler.onMaxDatagramLength()',
+    replace: 'this.#engine.judgePath(this.#datagramsQueued > 0, this.#io.now())',
   },
   {
     row: 'Q-01',
@@ -81,21 +81,21 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'Q-02',
-    file: 'quic/endpoint.ts',
+    file: 'quic/quiche/quiche-engine.ts',
     why: 'another protocol is offered',
     find: 'config.setApplicationProtos([...settings.alpn])',
     replace: "config.setApplicationProtos([...settings.alpn, 'hq-interop'])",
   },
   {
     row: 'Q-02',
-    file: 'quic/endpoint.ts',
+    file: 'quic/quiche/quiche-engine.ts',
     why: 'an endpoint may be without a protocol',
     find: '  if (settings.alpn.length === 0)\n    throw',
     replace: '  if (settings.alpn.length > 1e9)\n    throw',
   },
   {
     row: 'Q-03',
-    file: 'quic/endpoint.ts',
+    file: 'quic/quiche/quiche-engine.ts',
     why: 'the second NAT rebind is not followed',
     find: 'const ACTIVE_CONNECTION_IDS = 8',
     replace: 'const ACTIVE_CONNECTION_IDS = 2',
@@ -104,7 +104,7 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
     row: 'Q-03',
     file: 'quic/quiche/quiche-connection.ts',
     why: 'where the peer has moved is not noticed',
-    find: 'this.remote = this.#host.realAddress(active.peerHost)',
+    find: '    events.onPathChanged(path)\n',
     replace: '',
   },
   {
@@ -118,7 +118,7 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
     row: 'Q-03',
     file: 'quic/quiche/quiche-connection.ts',
     why: 'ids that were retired are not replaced',
-    find: '    this.#issueConnectionIds()\n    this.#updateMaxDatagramLength()\n',
+    find: '    this.#issueConnectionIds(events)\n    this.#updateMaxDatagramLength()\n',
     replace: '    this.#updateMaxDatagramLength()\n',
   },
 ]

@@ -1,0 +1,546 @@
+/**
+ * One QUIC connection: an engine's connection with what it needs around it, turns, a timer, streams that wait.
+ *
+ * A turn serves all packets that have arrived since the last: events out, packets out, timer. The sockets are in driver.ts.
+ */
+
+import { runAll } from '../net/run-all.ts'
+import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
+import type { EngineConnection, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
+import type { DriverIo, PacketSocket } from './io.ts'
+import { PendingStreams } from './pending-streams.ts'
+import type {
+  DatagramResult,
+  QuicCloseReason,
+  QuicConnection,
+  QuicHandler,
+  QuicPath,
+  QuicStats,
+  SocketAddress,
+} from './quic.ts'
+import { RunawayGuard } from './runaway-guard.ts'
+import { UnacknowledgedStreams } from './unacknowledged-streams.ts'
+
+/** What a connection needs from the endpoint it lives on. */
+export interface ConnectionHost {
+  readonly io: DriverIo
+  /** Asks for `turn()` soon: after the packets that are waiting in the sockets, before the process sleeps. */
+  schedule(connection: DrivenConnection): void
+  /** A buffer for the largest UDP payload, which the engine fills. */
+  sendBuffer(): Uint8Array
+  /** The socket that is bound to this address; if none is, any. */
+  socketAt(local: SocketAddress): PacketSocket
+  /** Whether nothing should be sent on this socket now, because it is closed or has much to send. */
+  isCongested(socket: PacketSocket): boolean
+  /** Sends the first `length` bytes of the send buffer for this connection, or withholds them as if they were lost. */
+  transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void
+  /** The engine has forgotten the connection; so may the endpoint. */
+  forget(connection: DrivenConnection): void
+  handshakeDone(connection: DrivenConnection): void
+  /** Makes one more connection id, whose packets belong to this connection from now on. */
+  addConnectionId(connection: DrivenConnection): Uint8Array
+  /** The peer uses this id no more. */
+  removeConnectionId(connection: DrivenConnection, id: Uint8Array): void
+  /**
+   * The boundary of a connection: runs what a socket or a timer asks of it. Whatever escapes from `step` ends this
+   * connection, and nothing else.
+   */
+  enter(connection: DrivenConnection, step: () => void): void
+}
+
+export interface ConnectionOptions {
+  engine: EngineConnection
+  role: 'client' | 'server'
+  id: string
+  host: ConnectionHost
+  path: UdpPath
+  /** The length of the queues that were configured, in datagrams. */
+  datagramQueue: number
+  /** 0: none is sent. */
+  keepAliveMs: number
+}
+
+const ignoreAll: QuicHandler = {
+  onEstablished() {},
+  onStreamData() {},
+  onStreamReset() {},
+  onStopSending() {},
+  onStreamDrained() {},
+  onDatagram() {},
+  onMaxDatagramLength() {},
+  onClosed() {},
+}
+
+/** Packets that one connection sends before the others have their turn. */
+const PACKETS_A_TURN = 512
+
+export class DrivenConnection implements QuicConnection, EngineEvents {
+  readonly role: 'client' | 'server'
+  readonly id: string
+  /** Where the peer was at first. */
+  readonly firstRemote: SocketAddress
+  handler: QuicHandler = ignoreAll
+  inUse = false
+  established = false
+  closed = false
+  handshakeMs: number | undefined
+  /** In ms of the host's clock. */
+  readonly startedAt: number
+  /** Set by the endpoint while the connection waits for its turn, and while it is one of the endpoint's. */
+  scheduled = false
+  listed = false
+
+  readonly #engine: EngineConnection
+  readonly #host: ConnectionHost
+  readonly #io: DriverIo
+  readonly #datagramQueue: number
+  readonly #keepAliveMs: number
+  readonly #pending = new PendingStreams()
+  readonly #unacknowledged = new UnacknowledgedStreams()
+  readonly #runaway = new RunawayGuard()
+  /** On which packets leave. */
+  #path: UdpPath
+  #socket: PacketSocket
+  /** On which the last packet came: nearly always the next one comes on it too. */
+  #pathIn: UdpPath
+  #stopTimer: (() => void) | undefined
+  #timerAt = 0
+  #stopKeepAlive = (): void => {}
+  #session: Uint8Array | undefined
+  #failed = false
+  /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
+  #inTurn = false
+  #datagramsSent = 0
+  #datagramsReceived = 0
+  #datagramsDropped = 0
+  /** How many wait in the engine: counted here, because asking for every packet would cost too much. */
+  #datagramsQueued = 0
+  #streamsOpened = 0
+  readonly #nextStreamIds = [0, 1, 2, 3]
+
+  constructor(options: ConnectionOptions) {
+    this.#engine = options.engine
+    this.role = options.role
+    this.id = options.id
+    this.#host = options.host
+    this.#io = options.host.io
+    this.#path = options.path
+    this.#pathIn = options.path
+    this.#socket = options.host.socketAt(options.path.local)
+    this.firstRemote = options.path.remote
+    this.#datagramQueue = options.datagramQueue
+    this.#keepAliveMs = options.keepAliveMs
+    this.startedAt = this.#io.now()
+  }
+
+  // -- towards the application ---------------------------------------------------------------------------------
+
+  /** Where packets are sent: it changes when a NAT rebinds or the peer migrates (RFC 9000 §9). */
+  get remote(): SocketAddress {
+    return this.#path.remote
+  }
+
+  get alpn(): string {
+    return this.#engine.alpn
+  }
+
+  get resumed(): boolean {
+    return this.#engine.resumed
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#engine.peerCertificate
+  }
+
+  get peerMaxDatagramFrameSize(): number {
+    return this.#engine.peerMaxDatagramFrameSize
+  }
+
+  canOpenStream(kind: 'bidi' | 'uni'): boolean {
+    return this.#ask(false, engine => {
+      if (kind === 'bidi') return engine.streamsLeft('bidi') > 0
+      return engine.streamsLeft('uni') > 0 && this.#unacknowledged.hasRoom(id => engine.isAcknowledged(id))
+    })
+  }
+
+  get bidiStreamsLeft(): number {
+    return this.closed ? 0 : this.#engine.streamsLeft('bidi')
+  }
+
+  streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
+    if (this.closed) return
+    this.#countStream(streamId)
+    if (fin && (streamId & 2) !== 0) this.#unacknowledged.add(streamId)
+    this.#ask(undefined, () => this.#pending.send(streamId, data, fin, this.#write))
+    this.#wake()
+  }
+
+  streamBuffered(streamId: number): number {
+    return this.#pending.buffered(streamId)
+  }
+
+  streamReset(streamId: number, code: number): void {
+    this.#pending.drop(streamId)
+    if (this.closed) return
+    this.#engine.streamReset(streamId, code)
+    this.#wake()
+  }
+
+  streamStopSending(streamId: number, code: number): void {
+    if (this.closed) return
+    this.#engine.streamStopSending(streamId, code)
+    this.#wake()
+  }
+
+  get maxDatagramLength(): number {
+    return this.#engine.maxDatagramLength
+  }
+
+  get pathMtuSettled(): boolean {
+    return this.#engine.pathMtuSettled
+  }
+
+  get datagramQueueRoom(): number {
+    return this.#datagramQueue - this.#datagramsQueued
+  }
+
+  sendDatagram(data: Uint8Array): DatagramResult {
+    if (data.length > this.#engine.maxDatagramLength) return 'too-large'
+    try {
+      if (this.closed || !this.#engine.sendDatagram(data)) {
+        this.#datagramsDropped++
+        return 'dropped'
+      }
+    } catch (error) {
+      // As `#ask`, but written out: this runs for every packet.
+      this.#host.enter(this, () => {
+        throw error
+      })
+      return 'dropped'
+    }
+    this.#datagramsSent++
+    this.#datagramsQueued++
+    this.#wake()
+    return 'sent'
+  }
+
+  transmit(): void {
+    if (!this.closed) this.#transmit()
+  }
+
+  purgeDatagrams(prefix: Uint8Array): number {
+    if (this.closed || this.#datagramsQueued === 0) return 0
+    const purged = this.#engine.purgeDatagrams(prefix)
+    this.#datagramsQueued -= purged
+    this.#datagramsSent -= purged
+    this.#datagramsDropped += purged
+    return purged
+  }
+
+  close(code: number, reason: string): void {
+    this.#host.enter(this, () => this.#close(true, code, reason))
+  }
+
+  get session(): Uint8Array | undefined {
+    return this.#session ?? (this.closed ? undefined : this.#ask(undefined, engine => engine.session))
+  }
+
+  paths(): QuicPath[] {
+    return this.#ask([], engine => engine.paths())
+  }
+
+  stats(): QuicStats {
+    const none = { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0 }
+    return {
+      ...this.#ask(none, engine => engine.counters()),
+      datagramsSent: this.#datagramsSent,
+      datagramsReceived: this.#datagramsReceived,
+      datagramsDropped: this.#datagramsDropped,
+      streamsOpened: this.#streamsOpened,
+    }
+  }
+
+  /**
+   * Asks the engine on somebody's behalf. Whoever sends on this connection may be in the middle of serving another one, which must
+   * not suffer when the engine fails: that ends this connection, and the answer is `otherwise`.
+   */
+  #ask<T>(otherwise: T, question: (engine: EngineConnection) => T): T {
+    let answer = otherwise
+    this.#host.enter(this, () => {
+      answer = question(this.#engine)
+    })
+    return answer
+  }
+
+  // -- towards the endpoint ------------------------------------------------------------------------------------
+
+  /**
+   * One UDP payload has arrived, and is decrypted in place. Everything else about it happens in `turn()`. False: nothing of it could
+   * be used, and if it is the first, this is no connection.
+   */
+  receive(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
+    const last = this.#pathIn
+    if (last.remote.port !== port || last.remote.host !== host || last.local !== local) {
+      this.#pathIn = { local, remote: { host, port } }
+    }
+    this.#unacknowledged.onPacket()
+    if (!this.#engine.receive(packet, this.#pathIn, this.#io.now())) return false
+    this.#runaway.reset()
+    this.#wake()
+    return true
+  }
+
+  /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
+  turn(): void {
+    if (this.closed) return this.#lingerOrForget()
+    this.#inTurn = true
+    try {
+      // What has failed once is not tried again: only the close is still to leave.
+      if (!this.#failed) {
+        this.#engine.handOut(this, this.#io.now())
+        this.#pending.flush(this.#write, streamId => this.handler.onStreamDrained(streamId))
+      }
+    } finally {
+      this.#inTurn = false
+    }
+    this.#transmit()
+    if (this.#engine.judgePath(this.#datagramsQueued > 0, this.#io.now())) this.handler.onMaxDatagramLength()
+    this.#checkClosed()
+    this.#setTimer()
+  }
+
+  /**
+   * A bug of ours or of the engine's: the connection ends. The peer is told, unless that is what fails; then the connection is
+   * buried without a word.
+   */
+  fail(): void {
+    const isFirst = !this.#failed && !this.closed
+    this.#failed = true
+    try {
+      if (isFirst && !this.#engine.closing) {
+        this.#close(true, APPLICATION_INTERNAL_ERROR, 'internal error')
+        return
+      }
+    } catch {
+      // Told already that something is broken; what else breaks on the way out adds nothing.
+    }
+    this.abandon({ source: 'local', application: true, code: APPLICATION_INTERNAL_ERROR, reason: 'internal error' })
+    this.#host.forget(this)
+  }
+
+  /** Ends the connection without a word on the wire, because the socket below is gone. */
+  abandon(reason: QuicCloseReason): void {
+    this.#clearTimer()
+    this.#report(reason)
+  }
+
+  /**
+   * Refuses a connection with a transport error before anything else happens on it. The handshake's first flight goes
+   * ahead, because quiche encrypts the close with the newest keys, which the client has only after a ServerHello.
+   */
+  refuse(code: number, reason: string): void {
+    this.#transmit()
+    this.#close(false, code, reason)
+    this.turn()
+  }
+
+  #wake(): void {
+    if (!this.#inTurn) this.#host.schedule(this)
+  }
+
+  // -- what the engine reports ---------------------------------------------------------------------------------
+
+  onEstablished(): void {
+    this.handshakeMs = this.#io.now() - this.startedAt
+    this.established = true
+    this.#host.handshakeDone(this)
+    this.#keepAlive()
+    this.handler.onEstablished()
+  }
+
+  onDatagram(data: Uint8Array): void {
+    this.#datagramsReceived++
+    this.handler.onDatagram(data)
+  }
+
+  onStreamData(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.#countStream(streamId)
+    this.handler.onStreamData(streamId, data, fin)
+  }
+
+  onStreamReset(streamId: number, code: number): void {
+    this.#countStream(streamId)
+    this.handler.onStreamReset(streamId, code)
+  }
+
+  onStopSending(streamId: number, code: number): void {
+    this.#pending.drop(streamId)
+    this.handler.onStopSending(streamId, code)
+  }
+
+  onPathChanged(path: UdpPath): void {
+    this.#leaveOn(path)
+    this.handler.onPathChanged?.(path.remote)
+  }
+
+  newConnectionId(): Uint8Array {
+    return this.#host.addConnectionId(this)
+  }
+
+  onConnectionIdRetired(id: Uint8Array): void {
+    this.#host.removeConnectionId(this, id)
+  }
+
+  // -- the steps of a turn -------------------------------------------------------------------------------------
+
+  #transmit(): void {
+    const host = this.#host
+    const now = this.#io.now()
+    if (this.#runaway.isPausing(now)) return
+    let packets = 0
+    let bytes = 0
+    while (!host.isCongested(this.#socket)) {
+      const packet = this.#engine.send(host.sendBuffer(), now)
+      if (packet === undefined) {
+        if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#engine.countDatagrams()
+        this.#sendProbe(now)
+        return
+      }
+      this.#sendPacket(packet)
+      packets++
+      bytes += packet.length
+      const pauseMs = this.#runaway.judge(packets, bytes, now)
+      if (pauseMs > 0) {
+        this.#io.setTimer(() => host.enter(this, () => this.#wake()), pauseMs)
+        return
+      }
+      // One tunnel does not keep all others waiting.
+      if (packets >= PACKETS_A_TURN) break
+    }
+    this.#datagramsQueued = this.#engine.countDatagrams()
+    host.schedule(this)
+  }
+
+  #sendPacket({ length, path }: OutgoingPacket): void {
+    // A probe of another path leaves there, and the next packet where it belongs.
+    const socket = path.local === this.#path.local ? this.#socket : this.#host.socketAt(path.local)
+    this.#host.transmit(this, length, socket, path.remote)
+  }
+
+  #leaveOn(path: UdpPath): void {
+    if (path.local !== this.#path.local) this.#socket = this.#host.socketAt(path.local)
+    this.#path = path
+  }
+
+  /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */
+  #sendProbe(now: number): void {
+    if (!this.established || this.#engine.closing || !this.#pending.isEmpty || this.#datagramsQueued > 0) return
+    const probe = this.#engine.sendProbe(this.#host.sendBuffer(), length => this.#probeContent(length), now)
+    if (probe === undefined) return
+    this.#sendPacket(probe)
+    // The end of the probe's stream is still to be sent.
+    this.#wake()
+  }
+
+  #probeContent(length: number): ProbeContent | undefined {
+    if (!this.canOpenStream('uni')) {
+      const ignored = this.handler.ignoredBytes?.(length)
+      return ignored === undefined ? undefined : { ...ignored, ends: false }
+    }
+    const streamId = this.handler.openProbeStream?.()
+    return streamId === undefined ? undefined : { streamId, data: new Uint8Array(length), ends: true }
+  }
+
+  #checkClosed(): void {
+    const reason = this.#engine.closeReason()
+    if (reason === undefined) return
+    this.#report(reason)
+    this.#lingerOrForget()
+  }
+
+  #report(reason: QuicCloseReason): void {
+    if (this.closed) return
+    this.closed = true
+    this.#host.enter(this, () =>
+      runAll([
+        () => this.#stopKeepAlive(),
+        () => this.#pending.clear(),
+        () => {
+          this.#session = this.#engine.session
+        },
+        () => this.#host.handshakeDone(this),
+        () => this.handler.onClosed(reason),
+      ]),
+    )
+  }
+
+  /** After its close a connection stays long enough to answer late packets with the close again (RFC 9000 §10.2). */
+  #lingerOrForget(): void {
+    if (this.#engine.isOver) {
+      this.#clearTimer()
+      this.#host.forget(this)
+      return
+    }
+    this.#transmit()
+    this.#setTimer()
+  }
+
+  // -- timers --------------------------------------------------------------------------------------------------
+
+  #setTimer(): void {
+    const now = this.#io.now()
+    const deadline = this.#engine.deadline(now)
+    if (deadline === undefined) return this.#clearTimer()
+    const delay = Math.max(deadline - now, 1)
+    // A timer that rings early only looks again, which is cheaper than moving it after every packet.
+    if (this.#stopTimer !== undefined && this.#timerAt <= now + delay) return
+    this.#clearTimer()
+    this.#timerAt = now + delay
+    this.#stopTimer = this.#io.setTimer(() => this.#host.enter(this, () => this.#ring()), delay)
+  }
+
+  #clearTimer(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+
+  #ring(): void {
+    this.#stopTimer = undefined
+    this.#engine.onDeadline(this.#io.now())
+    this.turn()
+  }
+
+  /** Something that the peer must answer, again and again, so that neither it nor a NAT takes this connection for dead. */
+  #keepAlive(): void {
+    if (this.#keepAliveMs === 0) return
+    this.#stopKeepAlive = this.#io.setTimer(() => {
+      this.#keepAlive()
+      this.#host.enter(this, () => {
+        this.#engine.ping()
+        this.#wake()
+      })
+    }, this.#keepAliveMs)
+  }
+
+  // -- small helpers -------------------------------------------------------------------------------------------
+
+  readonly #write = (streamId: number, data: Uint8Array, fin: boolean): number | undefined =>
+    this.#engine.streamSend(streamId, data, fin)
+
+  /** Stream ids of each of the four kinds are used in ascending order (RFC 9000 §2.1): a higher one is a new stream. */
+  #countStream(streamId: number): void {
+    const kind = streamId & 3
+    if (streamId < this.#nextStreamIds[kind]) return
+    this.#streamsOpened += (streamId - this.#nextStreamIds[kind]) / 4 + 1
+    this.#nextStreamIds[kind] = streamId + 4
+  }
+
+  #close(application: boolean, code: number, reason: string): void {
+    if (this.closed || this.#engine.closing) return
+    // What was said before leaves first: an engine that closes sends only the close, and the ends and resets of streams would be
+    // lost.
+    if (application) this.#transmit()
+    this.#engine.close(application, code, reason)
+    this.#wake()
+  }
+}

@@ -1,0 +1,328 @@
+/**
+ * Drives the QUIC connections that live on one endpoint: an engine in the middle, UDP sockets and timers around it.
+ *
+ * The way of a packet: socket → connection id → connection (`receive`), then, once for all packets that were
+ * waiting, a turn of each connection that got some: events out, packets out, timer. Nothing is awaited on the way.
+ *
+ * Two boundaries keep whatever goes wrong from reaching further: `enter`, for what concerns one connection, and `#receive`, for
+ * packets that belong to none. Nothing that a peer, the kernel or a timer can cause gets past them.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { Acceptor, type AcceptorHost, type AcceptPolicy } from './acceptor.ts'
+import { APPLICATION_NO_ERROR, CONNECTION_REFUSED } from './close-codes.ts'
+import { DrivenConnection } from './connection.ts'
+import { ConnectionTable, keyOf } from './connection-table.ts'
+import { newCounters } from './counters.ts'
+import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
+import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
+import type { DriverIo, PacketSocket } from './io.ts'
+import { KeyLog } from './key-log.ts'
+import type { QuicSettings, SocketAddress } from './quic.ts'
+import { UnvalidatedAddresses } from './unvalidated-addresses.ts'
+
+const LONG_HEADER_BIT = 0x80
+
+/** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
+const MAX_QUEUED_SENDS = 64
+
+/** How often, and how many times, one looks whether the last packets have left, in ms. */
+const CLOSE_LOOK_MS = 10
+const CLOSE_LOOKS = 50
+
+export interface DriverOptions {
+  engine: QuicEngine
+  settings: QuicSettings
+  io: DriverIo
+  /** At least one. Each packet leaves on the one that is bound to its path's local address. */
+  sockets: readonly PacketSocket[]
+  /** Of a server. Without it nobody is let in, and the sockets close with the last connection. */
+  accept?: AcceptPolicy
+  /** A handler threw: a bug of ours, which closes that connection only. */
+  onError?(error: unknown): void
+  /** Something beside the connections has failed, such as the key log; they go on. */
+  onWarning?(sentence: string): void
+}
+
+export interface Dial {
+  remote: SocketAddress
+  serverName: string
+  session?: Uint8Array
+}
+
+export class QuicDriver implements AcceptorHost {
+  readonly counters = newCounters()
+  readonly io: DriverIo
+  readonly engine: QuicEngine
+  readonly keyLog: KeyLog | undefined
+  readonly datagramQueue: number
+  readonly table = new ConnectionTable<DrivenConnection>()
+  readonly handshaking = new Set<DrivenConnection>()
+  /** Of a server: connections whose client may have forged its address. */
+  readonly unvalidated = new UnvalidatedAddresses<DrivenConnection>()
+  readonly #settings: QuicSettings
+  readonly #sockets: readonly PacketSocket[]
+  readonly #acceptor: Acceptor | undefined
+  readonly #onError: (error: unknown) => void
+  readonly #scheduled: DrivenConnection[] = []
+  #sendBuffer: Uint8Array
+  #open = true
+  #closed: Promise<void> | undefined
+  #socketsClosed: Promise<unknown> | undefined
+
+  constructor(options: DriverOptions) {
+    this.io = options.io
+    this.engine = options.engine
+    this.#settings = options.settings
+    this.#sockets = options.sockets
+    this.#onError = options.onError ?? (() => {})
+    const { keyLog, datagramQueue, maxUdpPayload } = options.settings
+    this.keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
+    this.datagramQueue = datagramQueue
+    this.#sendBuffer = new Uint8Array(maxUdpPayload)
+    this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
+    for (const socket of this.#sockets) {
+      socket.start({
+        onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
+        onError: error => this.#socketFailed(error),
+      })
+    }
+  }
+
+  /** Starts a handshake, on the first socket. Nothing is reported before the caller's turn of the event loop is over. */
+  connect({ remote, serverName, session }: Dial): DrivenConnection {
+    const scid = randomBytes(CONNECTION_ID_LENGTH)
+    const path = { local: this.#sockets[0].local, remote }
+    const engine = this.engine.connect({ id: scid, path, serverName, session })
+    const id = scid.toString('hex')
+    this.keyLog?.attach(id, file => engine.logKeys(file))
+    const { datagramQueue, idleTimeoutMs, keepAliveMs = Math.floor(idleTimeoutMs / 3) } = this.#settings
+    const connection = new DrivenConnection({
+      engine,
+      role: 'client',
+      id,
+      host: this,
+      path,
+      datagramQueue,
+      keepAliveMs,
+    })
+    this.add(connection, [scid])
+    this.schedule(connection)
+    return connection
+  }
+
+  /** Closes every connection (H3_NO_ERROR unless said otherwise), then the sockets. Idempotent. */
+  close(code = APPLICATION_NO_ERROR, reason = ''): Promise<void> {
+    this.#closed ??= this.#shutDown(code, reason)
+    return this.#closed
+  }
+
+  async #shutDown(code: number, reason: string): Promise<void> {
+    for (const connection of [...this.table.all]) {
+      this.enter(connection, () => {
+        connection.close(code, reason)
+        connection.turn()
+      })
+    }
+    // What the kernel would not take at once is still in the sockets' queues: let it leave, but not for ever.
+    for (let i = 0; i < CLOSE_LOOKS && this.#sockets.some(socket => socket.open && socket.queued > 0); i++) {
+      await new Promise<void>(resolve => this.io.setTimer(resolve, CLOSE_LOOK_MS))
+    }
+    this.#closeSockets()
+    await this.#socketsClosed
+  }
+
+  // -- for a connection ----------------------------------------------------------------------------------------
+
+  schedule(connection: DrivenConnection): void {
+    if (connection.scheduled) return
+    connection.scheduled = true
+    if (this.#scheduled.push(connection) === 1) this.io.soon(this.#runScheduled)
+  }
+
+  readonly #runScheduled = (): void => {
+    for (const connection of this.#scheduled.splice(0)) {
+      connection.scheduled = false
+      // Not one that has been refused or forgotten meanwhile.
+      if (this.#open && connection.listed) this.enter(connection, () => connection.turn())
+    }
+  }
+
+  enter(connection: DrivenConnection, step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#failed(connection, error)
+    }
+  }
+
+  #failed(connection: DrivenConnection, error: unknown): void {
+    this.onError(error)
+    try {
+      connection.fail()
+    } catch (another) {
+      this.onError(another)
+      this.forget(connection)
+    }
+  }
+
+  sendBuffer(): Uint8Array {
+    return this.#sendBuffer
+  }
+
+  socketAt({ host, port }: SocketAddress): PacketSocket {
+    const isBoundThere = ({ local }: PacketSocket): boolean => local.port === port && local.host === host
+    return this.#sockets.find(isBoundThere) ?? this.#sockets[0]
+  }
+
+  isCongested(socket: PacketSocket): boolean {
+    return !socket.open || socket.queued > MAX_QUEUED_SENDS
+  }
+
+  transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void {
+    if (!this.unvalidated.maySend(connection, length)) {
+      this.counters.withheld++
+      return
+    }
+    socket.send(this.#sendBuffer.subarray(0, length), to)
+    // Nearly always the kernel has taken the packet by now. If not, its bytes are still needed: leave the buffer to it.
+    if (socket.queued > 0) this.#sendBuffer = new Uint8Array(this.#settings.maxUdpPayload)
+  }
+
+  add(connection: DrivenConnection, ids: readonly Uint8Array[]): void {
+    connection.listed = true
+    this.table.add(connection, ids)
+    this.handshaking.add(connection)
+  }
+
+  forget(connection: DrivenConnection): void {
+    connection.listed = false
+    if (!this.table.remove(connection)) return
+    this.handshaking.delete(connection)
+    this.unvalidated.forget(connection)
+    if (this.#acceptor === undefined && this.table.size === 0) this.#closeSockets()
+  }
+
+  addConnectionId(connection: DrivenConnection): Uint8Array {
+    const id = randomBytes(CONNECTION_ID_LENGTH)
+    this.table.addId(connection, id)
+    return id
+  }
+
+  removeConnectionId(connection: DrivenConnection, id: Uint8Array): void {
+    this.table.removeId(connection, id)
+  }
+
+  handshakeDone(connection: DrivenConnection): void {
+    this.handshaking.delete(connection)
+    this.keyLog?.collect(connection.id)
+  }
+
+  /** Something went wrong without being in anybody's way: counted and told. Never throws. */
+  onError(error: unknown): void {
+    this.counters.faults++
+    try {
+      this.#onError(error)
+    } catch {
+      // Whoever was to be told cannot be told. It has been counted.
+    }
+  }
+
+  // -- packets in ----------------------------------------------------------------------------------------------
+
+  #receive(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+    try {
+      // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
+      if (port === 0 || packet.length < 1 + CONNECTION_ID_LENGTH) this.counters.stray++
+      else this.#route(packet, socket, host, port)
+    } catch (error) {
+      this.onError(error)
+    }
+  }
+
+  #route(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+    const isLong = (packet[0] & LONG_HEADER_BIT) !== 0
+    let header: LongHeader | undefined
+    if (isLong) {
+      header = this.engine.parseHeader(packet)
+      if (header === undefined) {
+        this.counters.stray++
+        return
+      }
+    }
+    const id = header === undefined ? packet.toString('latin1', 1, 1 + CONNECTION_ID_LENGTH) : keyOf(header.dcid)
+    const connection = this.table.find(id)
+    if (connection !== undefined) {
+      this.unvalidated.heard(connection, id, packet.length, host, port)
+      try {
+        if (!connection.receive(packet, socket.local, host, port)) this.counters.stray++
+      } catch (error) {
+        this.#failed(connection, error)
+      }
+    } else if (header !== undefined) this.#accept(packet, header, { local: socket.local, remote: { host, port } })
+    else this.counters.stray++
+  }
+
+  #accept(packet: Buffer, header: LongHeader, path: UdpPath): void {
+    if (this.#acceptor === undefined || this.#closed !== undefined) this.counters.stray++
+    else this.#acceptor.receive(packet, header, path)
+  }
+
+  answer(packet: Uint8Array, path: UdpPath): void {
+    const socket = this.socketAt(path.local)
+    if (socket.open) socket.send(packet, path.remote)
+  }
+
+  // -- the sockets ---------------------------------------------------------------------------------------------
+
+  /** A client hears here that nobody listens (ECONNREFUSED). A server's sockets go on: the error was one packet's. */
+  #socketFailed(error: NodeJS.ErrnoException): void {
+    if (this.#acceptor !== undefined) {
+      // A probe that the interface does not take is lost, and the search for the path's MTU learns from that.
+      if (error.code !== 'EMSGSIZE') this.onError(error)
+      return
+    }
+    for (const connection of [...this.table.all]) {
+      if (connection.established) continue
+      this.enter(connection, () => {
+        connection.abandon({ source: 'local', application: false, code: CONNECTION_REFUSED, reason: error.message })
+        this.forget(connection)
+      })
+    }
+  }
+
+  #closeSockets(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#socketsClosed = Promise.allSettled(this.#sockets.map(socket => this.#closeSocket(socket))).then(() =>
+      this.#closeKeyLog(),
+    )
+    for (const connection of [...this.table.all]) {
+      this.enter(connection, () =>
+        connection.abandon({
+          source: 'local',
+          application: true,
+          code: APPLICATION_NO_ERROR,
+          reason: 'the endpoint was closed',
+        }),
+      )
+    }
+    this.table.clear()
+  }
+
+  async #closeSocket(socket: PacketSocket): Promise<void> {
+    try {
+      await socket.close()
+    } catch (error) {
+      this.onError(error)
+    }
+  }
+
+  #closeKeyLog(): void {
+    try {
+      this.keyLog?.close()
+    } catch (error) {
+      this.onError(error)
+    }
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * What the driver needs of a QUIC engine: RFC 9000 without sockets, timers and clocks.
+ *
+ *                    packet, path, time          packet, path
+ *        socket  ─────────────────────>  engine  ────────────>  socket
+ *                                        │    ↑
+ *                                 events │    │ deadline
+ *                                        ↓    │
+ *                                   application, timer
+ *
+ * UDP payloads go in with the path on which they came and the time; UDP payloads come out with the path on which they are to leave.
+ * What has happened comes out as events, and when the engine wants to be called again as one deadline. Times are in ms, on a clock
+ * that never goes back; the engine looks at no other. (quiche does: see quiche/quiche-connection.ts.)
+ *
+ * All that a peer can cause is told by an event or a result. What throws is a bug: the driver ends that connection.
+ */
+
+import type { QuicCloseReason, QuicPath, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
+
+/** The two ends of a network path (RFC 9000 §9). `local` is the address of one of our sockets. */
+export interface UdpPath {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+}
+
+export interface EngineOptions {
+  role: 'client' | 'server'
+  settings: QuicSettings
+  tls: TlsMaterial
+  /** What is asked of the peer's certificate; one that is sent must verify, except with `any`. */
+  peerCertificate: 'none' | 'optional' | 'required' | 'any'
+}
+
+/** What all connections of an endpoint have in common. */
+export interface QuicEngine {
+  /** Reads a long header (RFC 8999 §5.1, RFC 9000 §17.2). undefined: there is none. */
+  parseHeader(packet: Uint8Array): LongHeader | undefined
+  speaks(version: number): boolean
+  /** The Version Negotiation packet that answers `header` (RFC 9000 §6). */
+  versionNegotiation(header: LongHeader): Uint8Array
+  /** The Retry packet that answers `header`: the client is to come back with `token`, and calls us `newId` from now on (§8.1.2). */
+  retry(header: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array
+  /** The server's end of a connection; its first packet is still to be given to it. undefined: nobody is at such an address. */
+  accept(options: AcceptOptions): EngineConnection | undefined
+  connect(options: DialOptions): EngineConnection
+}
+
+export interface LongHeader {
+  readonly version: number
+  readonly isInitial: boolean
+  /** Destination: the id by which the packet's receiver is called. */
+  readonly dcid: Uint8Array
+  readonly scid: Uint8Array
+  /** Empty: there is none. */
+  readonly token: Uint8Array
+}
+
+export interface AcceptOptions {
+  /** The connection id that is ours at first. */
+  id: Uint8Array
+  /** By which the client called us before it was sent a Retry, if it was. */
+  originalId?: Uint8Array
+  path: UdpPath
+}
+
+export interface DialOptions {
+  id: Uint8Array
+  path: UdpPath
+  /** The name or IP address that the server's certificate must be for. A name is also sent as SNI (RFC 6066 §3). */
+  serverName: string
+  /** A ticket with which to resume an earlier session. */
+  session?: Uint8Array
+}
+
+export interface OutgoingPacket {
+  /** How many bytes of the buffer it has. */
+  length: number
+  path: UdpPath
+}
+
+/** Bytes that the peer's application ignores, for a packet that tests the path. `ends`: the stream is there for them only. */
+export interface ProbeContent {
+  readonly streamId: number
+  readonly data: Uint8Array
+  readonly ends: boolean
+}
+
+/** What `handOut` reports. Each may be called any number of times, or never. */
+export interface EngineEvents {
+  /** Before all others: the handshake is over, and the peer is who it should be. */
+  onEstablished(): void
+  /** `data` is valid during the call only, here and below. */
+  onDatagram(data: Uint8Array): void
+  onStreamData(streamId: number, data: Uint8Array, fin: boolean): void
+  onStreamReset(streamId: number, code: number): void
+  onStopSending(streamId: number, code: number): void
+  /** Packets leave on this path from now on: the peer has moved, or has moved back. */
+  onPathChanged(path: UdpPath): void
+  /** The peer may have one more id to call us by: makes it. */
+  newConnectionId(): Uint8Array
+  /** The peer calls us by this id no more. */
+  onConnectionIdRetired(id: Uint8Array): void
+}
+
+/** One connection. Its owner calls `handOut`, then `send` until there is nothing more, then asks for the `deadline`. */
+export interface EngineConnection {
+  // -- packets and time
+
+  /**
+   * A UDP payload has arrived, and may be changed by this call. False: nothing of it could be used, and nothing has begun; a
+   * connection of which that is the first packet is none.
+   */
+  receive(packet: Uint8Array, path: UdpPath, now: number): boolean
+  /**
+   * Writes the next packet that is to be sent to `buffer`, which has room for the largest UDP payload. undefined: there is none now.
+   * The answer is valid until the next call.
+   */
+  send(buffer: Uint8Array, now: number): OutgoingPacket | undefined
+  /**
+   * The same for a packet that tests whether the path carries more than it is known to carry (RFC 9000 §14.3). Called when nothing
+   * else waits to be sent. `content`: at least so many bytes, for an engine that needs a stream for that; undefined when there are none.
+   */
+  sendProbe(
+    buffer: Uint8Array,
+    content: (length: number) => ProbeContent | undefined,
+    now: number,
+  ): OutgoingPacket | undefined
+  /**
+   * What has become of such a packet, or else whether large packets still arrive. `waiting`: more datagrams want to be sent than
+   * may be. True: `maxDatagramLength` or `pathMtuSettled` has changed.
+   */
+  judgePath(waiting: boolean, now: number): boolean
+  handOut(events: EngineEvents, now: number): void
+  /** When `onDeadline` is to be called; undefined: never, unless something else happens. */
+  deadline(now: number): number | undefined
+  /** Called too early it does nothing. */
+  onDeadline(now: number): void
+
+  // -- the handshake
+
+  readonly alpn: string
+  readonly resumed: boolean
+  /** The peer's leaf certificate in DER. */
+  readonly peerCertificate: Uint8Array | undefined
+  readonly peerMaxDatagramFrameSize: number
+  /** The ticket with which this session can be resumed, if the server has sent one. */
+  readonly session: Uint8Array | undefined
+  /** Writes TLS secrets to this file, which is this connection's own. Called before anything is sent or received. */
+  logKeys(file: string): void
+
+  // -- streams and datagrams
+
+  /** How many bytes were taken. undefined: it takes no more, because it was stopped or has ended. */
+  streamSend(streamId: number, data: Uint8Array, fin: boolean): number | undefined
+  /** Ends our half of a stream (RESET_STREAM), or asks for the end of the peer's (STOP_SENDING). Nothing when it has ended already. */
+  streamReset(streamId: number, code: number): void
+  streamStopSending(streamId: number, code: number): void
+  /** How many more streams of ours the peer allows. */
+  streamsLeft(kind: 'bidi' | 'uni'): number
+  /** Whether the peer has acknowledged all of a stream that we have ended. */
+  isAcknowledged(streamId: number): boolean
+  /** In bytes; 0 when the peer takes none. */
+  readonly maxDatagramLength: number
+  readonly pathMtuSettled: boolean
+  /** Queues a copy. False: the queue is full, and has what it had. */
+  sendDatagram(data: Uint8Array): boolean
+  /** How many datagrams wait. May be slow: not for every packet. */
+  countDatagrams(): number
+  /** Throws away datagrams that wait and begin so; returns how many. */
+  purgeDatagrams(prefix: Uint8Array): number
+  /** Makes the next packet one that the peer has to acknowledge. */
+  ping(): void
+
+  // -- the end
+
+  /**
+   * Sends CONNECTION_CLOSE from now on, and nothing else. Before the handshake is over, what an application says does not show in
+   * it (RFC 9000 §10.2.3). Idempotent.
+   */
+  close(application: boolean, code: number, reason: string): void
+  /** `close` was called, or the engine has closed because of what the peer is. */
+  readonly closing: boolean
+  /** Why it has ended; undefined: it has not. Asked after what was to be sent has been. */
+  closeReason(): QuicCloseReason | undefined
+  /** It need not even answer late packets any more (RFC 9000 §10.2): it can be forgotten. */
+  readonly isOver: boolean
+
+  paths(): QuicPath[]
+  counters(): EngineCounters
+}
+
+/** Since the beginning of the connection. */
+export interface EngineCounters {
+  readonly packetsSent: number
+  readonly packetsReceived: number
+  readonly packetsLost: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
