@@ -1,8 +1,9 @@
 /** What is measured of a profile: which states of it, with which packets, for how long. The same for both backends. */
+
+import { LEAST_PAYLOAD_BYTES, type Load, type ProbeRun } from '../../src/link/check/probe.ts'
 import { loadProfile } from '../../src/link/profile/load-profile.ts'
 import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { impairmentAt, timelineEndMs } from '../../src/link/profile/timeline.ts'
-import { LEAST_PAYLOAD_BYTES, type Load, type ProbeRun } from './probe.ts'
 
 /** A link that does not change (other than by its trace), and the runs that measure it. */
 export interface Case {

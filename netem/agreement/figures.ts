@@ -1,5 +1,5 @@
 /** What a trail says about a link, as series that two-sample tests can compare. Sans-IO. */
-import { Mark, type Trail } from './probe.ts'
+import { Mark, type Trail } from '../../src/link/check/probe.ts'
 
 export interface Figures {
   sent: number

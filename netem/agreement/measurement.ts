@@ -1,8 +1,9 @@
 /** What a backend gives back: the same form from both. */
+
+import { type ProbeRun, type ProbeSockets, probe, type Trails } from '../../src/link/check/probe.ts'
 import type { Direction, Profile } from '../../src/link/profile/profile.ts'
 import { timelineEndMs } from '../../src/link/profile/timeline.ts'
 import type { Case, CaseRun } from './cases.ts'
-import { type ProbeRun, type ProbeSockets, probe, type Trails } from './probe.ts'
 
 /** One run of a case. */
 export interface RunResult {

@@ -1,7 +1,8 @@
 /** What a probe sees of a timeline: where nothing passed, and when the client's address changed. Sans-IO. */
+
+import type { Trail } from '../../src/link/check/probe.ts'
 import type { Direction, Profile } from '../../src/link/profile/profile.ts'
 import { figures } from './figures.ts'
-import type { Trail } from './probe.ts'
 
 export interface TimelineEvent {
   what: 'gap begins' | 'gap ends' | 'address changes'

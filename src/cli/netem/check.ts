@@ -7,6 +7,7 @@
  * The time of a timeline stands still at its beginning.
  */
 
+import { CheckedLink, type ControlDatagram, type Link, StoppedError } from '../../link/check/checked-link.ts'
 import { floodFlow, trickleFlow, trickleSpacingMs } from '../../link/check/flows.ts'
 import {
   type Circumstances,
@@ -16,7 +17,6 @@ import {
   type Line,
   type Verdict,
 } from '../../link/check/judge.ts'
-import { type ControlDatagram, type Link, Probe, StoppedError } from '../../link/check/probe.ts'
 import { EmulatorError } from '../../link/emulator/udp-socket.ts'
 import {
   type Attachment,
@@ -94,15 +94,15 @@ async function checkProfile(profile: Profile, output: Output, options: CheckOpti
     const link = linkAtBeginning(profile, attachment)
     output.attachment(attachment)
     output.progress('starting')
-    const probe = await Probe.start(link, attachment, options.seed, options.signal)
+    const checked = await CheckedLink.start(link, attachment, options.seed, options.signal)
     try {
-      for await (const line of measure(link, probe, output, options)) {
+      for await (const line of measure(link, checked, output, options)) {
         output.line(line)
         verdicts.push(line.verdict)
       }
-      output.remarks(await probe.overdue())
+      output.remarks(await checked.overdue())
     } finally {
-      await probe.close()
+      await checked.close()
     }
   }
   return verdicts
@@ -110,40 +110,40 @@ async function checkProfile(profile: Profile, output: Output, options: CheckOpti
 
 async function* measure(
   link: Link,
-  probe: Probe,
+  checked: CheckedLink,
   output: Output,
   { packets, seed }: CheckOptions,
 ): AsyncGenerator<Line> {
   const circumstances = async (direction: Direction): Promise<Circumstances> => ({
-    beganMs: probe.beganMs(direction),
+    beganMs: checked.beganMs(direction),
     seed,
-    machineLosses: await probe.machineLosses(),
+    machineLosses: await checked.machineLosses(),
   })
-  const trickles = await probe.run(
+  const trickles = await checked.run(
     DIRECTIONS.map(direction => trickleFlow(direction, link[direction], trickleSpacingMs(link[direction]), packets)),
     {
       onSent: (direction, sequence) => {
-        if (sequence % CONTROL_EVERY === 0) probe.sendControl(direction)
+        if (sequence % CONTROL_EVERY === 0) checked.sendControl(direction)
       },
       onProgress: share => output.progress(`delay and loss, ${Math.floor(share * 100)} %`),
     },
   )
   output.progress('delay and loss, expectation')
-  const control = probe.takeControl()
+  const control = checked.takeControl()
   output.lateness(control)
   for (const [i, direction] of DIRECTIONS.entries()) {
     yield* judgeTrickle(link[direction], trickles[i], control[direction], await circumstances(direction))
   }
   const floods = DIRECTIONS.map(direction => floodFlow(direction, link[direction]))
   const flows = floods.filter(flood => typeof flood === 'object')
-  const records = await probe.run(flows, {
+  const records = await checked.run(flows, {
     inBursts: true,
     onSent: (direction, sequence) => {
-      if (sequence % FLOOD_CONTROL_EVERY === 0) probe.sendControl(direction)
+      if (sequence % FLOOD_CONTROL_EVERY === 0) checked.sendControl(direction)
     },
     onProgress: share => output.progress(`rate, ${Math.floor(share * 100)} %`),
   })
-  const floodControl = probe.takeControl()
+  const floodControl = checked.takeControl()
   for (const [i, direction] of DIRECTIONS.entries()) {
     const flood = floods[i]
     if (flood === undefined) continue

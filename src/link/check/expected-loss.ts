@@ -11,8 +11,8 @@ import { countDistribution, likelyCounts, sumDistribution } from '../../stats/co
 import { expectedLoss } from '../model/loss.ts'
 import { fewestPacketsToSeeLoss, lossCountDistribution } from '../model/loss-count.ts'
 import type { Impairment, QueueLimit } from '../profile/profile.ts'
+import type { FlowRecord } from './flow-record.ts'
 import { TAIL } from './flows.ts'
-import type { FlowRecord } from './probe.ts'
 import { SIMULATED_RUNS, type Simulated, simulate } from './simulation.ts'
 
 /** Shares of packets, and whether no loss at all would be noticed. */

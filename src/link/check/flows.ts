@@ -8,7 +8,7 @@ import { UDP_WIRE_OVERHEAD } from '../model/link-direction.ts'
 import { fewestPacketsToSeeLoss } from '../model/loss-count.ts'
 import type { Direction, Impairment } from '../profile/profile.ts'
 import { traceRate } from '../profile/trace.ts'
-import type { Flow } from './probe.ts'
+import type { Flow } from './flow-record.ts'
 
 /** Half of the false-alarm rate for either side. */
 export const TAIL = DEFAULT_FALSE_ALARM / 2

@@ -21,9 +21,10 @@ import { ascending, percentile } from '../../stats/statistics.ts'
 import { BATCH_MS } from '../emulator/precise-timer.ts'
 import { UDP_WIRE_OVERHEAD } from '../model/link-direction.ts'
 import type { Direction, Impairment } from '../profile/profile.ts'
+import type { ControlDatagram } from './checked-link.ts'
 import { expectLoss } from './expected-loss.ts'
+import type { FlowRecord } from './flow-record.ts'
 import { BATCHES, FLOOD_SKIP_MS, meanRate, TAIL } from './flows.ts'
-import type { ControlDatagram, FlowRecord } from './probe.ts'
 import { SIMULATED_RUNS, type Simulated, simulate } from './simulation.ts'
 
 /** 'unjudged': it could not be refused with so few measurements, or this machine spoilt them. */

@@ -2,14 +2,13 @@
 
 import { LinkDirection } from '../model/link-direction.ts'
 import type { Impairment } from '../profile/profile.ts'
-import type { FlowRecord } from './probe.ts'
+import { arrivals, type FlowRecord } from './flow-record.ts'
 
 /** So many runs say what is to be expected. */
 export const SIMULATED_RUNS = 40
 
-/** What came of a flow; `sequences`: to which datagram each of the delays belongs. */
+/** What came of a flow. */
 export type Simulated = Omit<FlowRecord, 'flow' | 'sentMs'> & {
-  sequences: number[]
   /** Dropped by a full queue. */
   overflow: number
 }
@@ -28,29 +27,12 @@ export function simulate(
   reachedMs: Float64Array = sentMs,
 ): Simulated {
   const link = new LinkDirection(impairment, { seed, purpose: 'expectation' })
-  const seen = new Uint8Array(flow.packets)
-  const result = {
-    delays: [] as number[],
-    sequences: [] as number[],
-    arrivalsMs: [] as number[],
-    duplicates: 0,
-    corrupted: 0,
-    reordered: 0,
-    overflow: 0,
-  }
-  let newest = -1
-  const deliver = (_payload: Uint8Array, sequence: number, dueMs: number): void => {
-    if (sequence === HELLO) return
-    result.arrivalsMs.push(dueMs)
-    if (seen[sequence] === 1) {
-      result.duplicates++
-      return
-    }
-    seen[sequence] = 1
-    result.delays.push(dueMs - sentMs[sequence])
-    result.sequences.push(sequence)
-    if (sequence < newest) result.reordered++
-    else newest = sequence
+  const sequence: number[] = []
+  const arrivedMs: number[] = []
+  const deliver = (_payload: Uint8Array, one: number, dueMs: number): void => {
+    if (one === HELLO) return
+    sequence.push(one)
+    arrivedMs.push(dueMs)
   }
   link.enqueue(new Uint8Array(1), HELLO, Math.min(beganMs, sentMs[0]))
   const corruptedBefore = link.counters.corrupted
@@ -61,7 +43,9 @@ export function simulate(
     link.enqueue(payload, i, reachedMs[i])
   }
   for (let due = link.nextDueMs(); due !== undefined; due = link.nextDueMs()) link.release(due, deliver)
-  result.corrupted = link.counters.corrupted - corruptedBefore
-  result.overflow = link.counters.overflow
-  return result
+  return {
+    ...arrivals({ sentMs, sequence, arrivedMs }),
+    corrupted: link.counters.corrupted - corruptedBefore,
+    overflow: link.counters.overflow,
+  }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
+import type { Flow, FlowRecord } from '../../../src/link/check/flow-record.ts'
 import { floodFlow, trickleFlow, trickleSpacingMs } from '../../../src/link/check/flows.ts'
 import { judgeRate, judgeTrickle, type Line } from '../../../src/link/check/judge.ts'
-import type { Flow, FlowRecord } from '../../../src/link/check/probe.ts'
 import { simulate } from '../../../src/link/check/simulation.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Impairment } from '../../../src/link/profile/profile.ts'

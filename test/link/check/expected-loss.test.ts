@@ -4,9 +4,9 @@
  */
 import { expect } from 'chai'
 import { expectLoss } from '../../../src/link/check/expected-loss.ts'
+import type { Flow, FlowRecord } from '../../../src/link/check/flow-record.ts'
 import { floodFlow, trickleFlow, trickleSpacingMs } from '../../../src/link/check/flows.ts'
 import { judgeQueue } from '../../../src/link/check/judge.ts'
-import type { Flow, FlowRecord } from '../../../src/link/check/probe.ts'
 import { simulate } from '../../../src/link/check/simulation.ts'
 import { lossCountRange } from '../../../src/link/model/loss-count.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
