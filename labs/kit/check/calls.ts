@@ -8,7 +8,7 @@
 
 import type { CheckContext, Otherwise, Reading } from '../lab/types.ts'
 import { CheckFailure } from '../run/engine.ts'
-import { feedbackOf } from '../student-code/feedback.ts'
+import { feedbackOf, NO_AWAIT, printedText, thrownAt } from '../student-code/feedback.ts'
 import type { Outcome } from '../student-code/types.ts'
 import { format, ROUNDING, same } from './format.ts'
 import { Seeded } from './seeded.ts'
@@ -86,7 +86,7 @@ export async function expectCalls(context: CheckContext, group: CallGroup): Prom
 }
 
 async function wrongCall(context: CheckContext, group: CallGroup, call: Call, outcome: Outcome): Promise<Otherwise> {
-  const { name, read } = group
+  const { file, name, read } = group
   const due = call.returns === REJECTED ? 'throw MalformedError' : `return ${format(call.returns)}`
   const misconception = isTodo(outcome) ? undefined : await why(context, group, call, outcome)
   const rule = call.because === undefined ? '' : `. ${call.because}`
@@ -94,6 +94,7 @@ async function wrongCall(context: CheckContext, group: CallGroup, call: Call, ou
     expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to ${due}: ${call.about}${rule}`,
     found: describeOutcome(outcome),
     ...(misconception === undefined ? {} : { misconception }),
+    failing: { file, name, calls: [{ method: name, args: call.args }] },
     read,
   }
 }
@@ -124,6 +125,7 @@ async function why(context: CheckContext, group: CallGroup, call: Call, outcome:
     if (fits(group, call, await context.student.alone(file, name, call.args, whole))) return says
   }
   if (!outcome.ok) return explainError(call.returns)
+  if (format(outcome.value).includes('[object Promise]')) return NO_AWAIT
   return numberInPlaceOfBigint(outcome.value, call.returns)
     ? 'The number is right, but it is a number; expected a bigint, as in 37n.'
     : undefined
@@ -158,11 +160,10 @@ export async function valuesOf<T>(
   return outcomes.map(outcome => resultOf(outcome, `${name}() to return a result`, read))
 }
 
-/** What became of one call, in a few words. */
+/** What became of one call: its value, or what was thrown and where; and what it has printed. */
 export function describeOutcome(outcome: Outcome): string {
-  if (outcome.ok) return format(outcome.value)
-  const { error } = outcome
-  return isTodo(outcome) ? `not written yet (${error.message})` : `${error.errorName ?? error.kind}: ${error.message}`
+  if (outcome.ok) return format(outcome.value) + printedText(outcome.output)
+  return isTodo(outcome) ? `not written yet (${outcome.error.message})` : thrownAt(outcome.error)
 }
 
 /** Has it thrown MalformedError, or a class of the student's below it? */
