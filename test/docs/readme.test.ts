@@ -88,7 +88,14 @@ describe('README.md', () => {
 })
 
 describe('the documentation', () => {
-  const pages = ['README.md', ...filesBelow('docs', ['.md']), 'cert/README.md', 'interop/README.md']
+  const pages = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...filesBelow('docs', ['.md']),
+    'cert/README.md',
+    'interop/README.md',
+  ]
 
   for (const page of [...pages, ...filesBelow('labs', ['.md'])]) {
     it(`has no broken links in ${page}`, () => {
