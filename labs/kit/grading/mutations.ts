@@ -158,7 +158,8 @@ function changesIn(file: ts.SourceFile, text: string): Change[] {
       if (!textOf(node).startsWith('super(')) change(node, ';')
     } else if (ts.isNewExpression(node) || ts.isCallExpression(node)) {
       const given = node.arguments ?? []
-      if (!given.some(argument => ts.isSpreadElement(argument))) exchange(given)
+      const commutes = /^Math\.(min|max)$/.test(textOf(node.expression))
+      if (!commutes && !given.some(argument => ts.isSpreadElement(argument))) exchange(given)
       if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
         const { name, expression } = node.expression
         const other = METHODS[textOf(name)]
