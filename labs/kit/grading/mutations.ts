@@ -12,7 +12,7 @@ export interface Mutation {
   /** Counted from 1. */
   line: number
   column: number
-  /** The lines in which something changes, with single blanks. */
+  /** The lines in which something changes, with single blanks; and as many before them as make them the only ones. */
   before: string
   after: string
   /** The whole program. */
@@ -99,13 +99,17 @@ export function mutationsOf(programs: ReadonlyMap<string, string>): Map<string, 
 }
 
 function mutation(text: string, { from, to, replace }: Change): Mutation {
-  const start = text.lastIndexOf('\n', from - 1) + 1
+  const lineBegins = (at: number) => text.lastIndexOf('\n', at - 1) + 1
   const newline = text.indexOf('\n', to)
   const end = newline === -1 ? text.length : newline
+  let start = lineBegins(from)
+  while (start > 0 && text.indexOf(text.slice(start, end)) !== text.lastIndexOf(text.slice(start, end))) {
+    start = lineBegins(start - 1)
+  }
   const plain = (lines: string) => lines.replace(/\s+/g, ' ').trim()
   return {
     line: text.slice(0, from).split('\n').length,
-    column: from - start + 1,
+    column: from - lineBegins(from) + 1,
     before: plain(text.slice(start, end)),
     after: plain(text.slice(start, from) + replace + text.slice(to, end)),
     text: text.slice(0, from) + replace + text.slice(to),

@@ -39,7 +39,12 @@ export default {
         'for (const queue of event.queues) if (true) this.#ready.push(queue)',
       ],
     ],
-    'nothing comes behind the last case': [['break', ';']],
+    'nothing comes behind the last case': [
+      [
+        'this.#ready = this.#ready.filter(queue => queue !== event.queue) break',
+        'this.#ready = this.#ready.filter(queue => queue !== event.queue) ;',
+      ],
+    ],
   },
   'scaling.ts': {
     'map has made a new array already': [

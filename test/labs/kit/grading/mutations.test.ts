@@ -42,6 +42,15 @@ describe('mutations of a program', () => {
     })
   }
 
+  it('are told apart by the lines before them', () => {
+    const mutations = mutationsOf(new Map([['a.ts', 'f()\ng()\nf()\n']])).get('a.ts')!
+    expect(mutations.map(({ before, after }) => [before, after])).to.deep.equal([
+      ['f()', ';'],
+      ['g()', ';'],
+      ['g() f()', 'g() ;'],
+    ])
+  })
+
   it('are not of types or imports', () => {
     expect(mutationsOfLine('interface I { a: 1 | 2 }')).to.deep.equal([])
     expect(mutationsOfLine('const a: [1, 2] = b')).to.deep.equal([])
