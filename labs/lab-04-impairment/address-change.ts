@@ -30,4 +30,3 @@ const reconnect: Recover = async (bed, client) => {
 }
 
 export const RECOVERIES = { reconnect } as const satisfies Record<string, Recover>
-export type Recovery = keyof typeof RECOVERIES

@@ -18,9 +18,6 @@ export type ContextId = bigint
 
 export const IP_PACKET_CONTEXT: ContextId = 0n
 
-/** Context id 0, as it stands before each packet. */
-export const CONTEXT_PREFIX = Uint8Array.of(0)
-
 /** The bookkeeping of one tunnel. RFC 9484 defines no extension that allocates; one that does would use this. */
 export class ContextIds {
   readonly #role: 'client' | 'proxy'

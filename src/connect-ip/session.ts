@@ -13,7 +13,7 @@ import { type AssignedAddress, decodeAddressAssign, encodeAddressAssign, isRefus
 import { DEFAULT_MAX_ENTRIES } from './address-entry.ts'
 import { decodeAddressRequest, encodeAddressRequest, type RequestedAddress } from './address-request.ts'
 import { type Capsule, type CapsuleLimits, CapsuleParser, CapsuleType } from './capsule.ts'
-import { CONTEXT_PREFIX, ContextIds } from './context.ts'
+import { ContextIds } from './context.ts'
 import type { DnsEvent } from './dns/extension.ts'
 import { ConnectIpError, excessiveLoad } from './errors.ts'
 import { type Drop, Forwarding, type ForwardingOptions } from './forwarding.ts'
@@ -69,8 +69,6 @@ export interface AddressWish {
 
 export class ConnectIpSession {
   readonly role: 'client' | 'proxy'
-  /** Context id 0, which stands before each packet in a datagram. */
-  readonly contextPrefix = CONTEXT_PREFIX
   readonly contexts: ContextIds
   /** Datagrams without a complete context id, or with one that is not known. Dropped silently (§6). */
   unknownContextDatagrams = 0

@@ -63,18 +63,9 @@ export function ipv4HeaderLength(packet: Uint8Array): number {
   return (packet[0] & 0x0f) * 4
 }
 
-/** Differentiated Services Code Point, 0 to 63. */
-export function ipv4Dscp(packet: Uint8Array): number {
-  return packet[1] >> 2
-}
-
 /** Header and payload, in bytes. */
 export function ipv4TotalLength(packet: Uint8Array): number {
   return (packet[2] << 8) | packet[3]
-}
-
-export function ipv4Identification(packet: Uint8Array): number {
-  return (packet[4] << 8) | packet[5]
 }
 
 export function ipv4DontFragment(packet: Uint8Array): boolean {
@@ -96,10 +87,6 @@ export function ipv4FragmentOffset(packet: Uint8Array): number {
 /** Is only a part of the upper-layer message in this packet? */
 export function ipv4IsFragment(packet: Uint8Array): boolean {
   return ipv4MoreFragments(packet) || ipv4FragmentOffset(packet) !== 0
-}
-
-export function ipv4Ttl(packet: Uint8Array): number {
-  return packet[IPV4_TTL_OFFSET]
 }
 
 export function ipv4Protocol(packet: Uint8Array): number {

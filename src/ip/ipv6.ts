@@ -49,16 +49,6 @@ export function validateIpv6(packet: Uint8Array): Ipv6Problem | undefined {
   return undefined
 }
 
-/** 0 to 255; the upper six bits are the DSCP. */
-export function ipv6TrafficClass(packet: Uint8Array): number {
-  return ((packet[0] & 0x0f) << 4) | (packet[1] >> 4)
-}
-
-/** 0 to 2^20-1. */
-export function ipv6FlowLabel(packet: Uint8Array): number {
-  return ((packet[1] & 0x0f) << 16) | (packet[2] << 8) | packet[3]
-}
-
 /** Everything after the fixed header, in bytes. */
 export function ipv6PayloadLength(packet: Uint8Array): number {
   return (packet[4] << 8) | packet[5]
@@ -67,10 +57,6 @@ export function ipv6PayloadLength(packet: Uint8Array): number {
 /** What directly follows the fixed header: an extension header or the upper layer. See `upperLayerProtocol`. */
 export function ipv6NextHeader(packet: Uint8Array): number {
   return packet[IPV6_NEXT_HEADER_OFFSET]
-}
-
-export function ipv6HopLimit(packet: Uint8Array): number {
-  return packet[IPV6_HOP_LIMIT_OFFSET]
 }
 
 /**

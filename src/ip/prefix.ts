@@ -101,12 +101,12 @@ export class IpPrefix {
     return this.length === other.length && this.address.equals(other.address)
   }
 
-  /** "10.89.0.0/24". The length is always there, also for a single address. */
   /** In JSON, and so in logs, an address is its text, made only when it is needed. */
   toJSON(): string {
     return this.toString()
   }
 
+  /** "10.89.0.0/24". The length is always there, also for a single address. */
   toString(): string {
     return `${this.address}/${this.length}`
   }

@@ -1,6 +1,5 @@
 import { DecodeError } from '../bytes/errors.ts'
-import { addressLength, compareBytes, IpAddress, type IpVersion } from './address.ts'
-import { IpPrefix } from './prefix.ts'
+import { compareBytes, type IpAddress, type IpVersion } from './address.ts'
 
 /**
  * All addresses from `start` to `end`, both included. Routes are advertised in this form (RFC 9484 §4.7.3): unlike
@@ -54,27 +53,6 @@ export class AddressRange {
     return new AddressRange(start, end)
   }
 
-  /**
-   * The fewest prefixes that together are exactly this range, in ascending order. Operating systems and routers route
-   * by prefix. At most 2 × (32 or 128) - 2 of them.
-   */
-  toPrefixes(): IpPrefix[] {
-    const bits = addressLength(this.version) * 8
-    const prefixes: IpPrefix[] = []
-    const end = this.end.toBigInt()
-    let next = this.start.toBigInt()
-    while (next <= end) {
-      // The largest block that starts here: as far as `next` is aligned, and not beyond the end.
-      let hostBits = 0
-      while (hostBits < bits && ((next >> BigInt(hostBits)) & 1n) === 0n && blockEnd(next, hostBits + 1) <= end) {
-        hostBits++
-      }
-      prefixes.push(new IpPrefix(IpAddress.fromBigInt(this.version, next), bits - hostBits))
-      next = blockEnd(next, hostBits) + 1n
-    }
-    return prefixes
-  }
-
   equals(other: AddressRange): boolean {
     return this.start.equals(other.start) && this.end.equals(other.end)
   }
@@ -83,11 +61,6 @@ export class AddressRange {
   toString(): string {
     return this.start.equals(this.end) ? this.start.toString() : `${this.start}-${this.end}`
   }
-}
-
-/** The last address of the block of 2^hostBits addresses that begins at `start`. */
-function blockEnd(start: bigint, hostBits: number): bigint {
-  return start + (1n << BigInt(hostBits)) - 1n
 }
 
 /** The same addresses in the fewest ranges: IPv4 before IPv6, ascending; what overlaps or touches is one range. */

@@ -126,10 +126,6 @@ export class MasqueHandler implements HttpServerHandler {
     for (const { proxyTunnel } of this.#tunnels.values()) proxyTunnel.tunnel.end('the proxy is shutting down')
   }
 
-  get tunnelCount(): number {
-    return this.#tunnels.size
-  }
-
   // -- HttpServerHandler ---------------------------------------------------------------------------------------
 
   onReady(): void {

@@ -44,8 +44,6 @@ const orders = {
   forgetFlow: (flowId: number) => library().forgetFlow(flowId),
   sendFlow,
   status: () => running().status(),
-  clients: () => running().clients(),
-  metrics: () => running().metrics.text(),
   /** CPU time of the process since its start in ms, and its resident memory in bytes. */
   resources() {
     const { user, system } = process.cpuUsage()

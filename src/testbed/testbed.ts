@@ -28,7 +28,7 @@ import { loadProfile } from '../link/profile/load-profile.ts'
 import type { Profile } from '../link/profile/profile.ts'
 import { Child } from '../process/child.ts'
 import { isRunning } from '../process/is-running.ts'
-import type { ClientInfo, ServerStatus } from '../server/status.ts'
+import type { ServerStatus } from '../server/status.ts'
 import { type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
 import { newTestClient } from './proxy-and-client.ts'
 import type { ServerOrders } from './server-child.ts'
@@ -239,15 +239,6 @@ export class Testbed {
 
   serverStatus(): Promise<ServerStatus> {
     return this.#proxy().ask('status')
-  }
-
-  serverClients(): Promise<ClientInfo[]> {
-    return this.#proxy().ask('clients')
-  }
-
-  /** The server's Prometheus metrics. */
-  metricsText(): Promise<string> {
-    return this.#proxy().ask('metrics')
   }
 
   /** CPU time of the server's process since its start in ms, and its resident memory in bytes. */

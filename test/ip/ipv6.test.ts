@@ -3,13 +3,10 @@ import fc from 'fast-check'
 import { IpAddress } from '../../src/ip/address.ts'
 import {
   encodeIpv6,
-  ipv6FlowLabel,
-  ipv6HopLimit,
   ipv6IsFragment,
   ipv6IsLaterFragment,
   ipv6NextHeader,
   ipv6PayloadLength,
-  ipv6TrafficClass,
   upperLayer,
   upperLayerOffset,
   upperLayerProtocol,
@@ -68,9 +65,9 @@ describe('IPv6 header', () => {
           source: sourceOf(packet).toString(),
           destination: destinationOf(packet).toString(),
           nextHeader: ipv6NextHeader(packet),
-          hopLimit: ipv6HopLimit(packet),
-          flowLabel: ipv6FlowLabel(packet),
-          trafficClass: ipv6TrafficClass(packet),
+          hopLimit: packet[7],
+          flowLabel: ((packet[1] & 0x0f) << 16) | (packet[2] << 8) | packet[3],
+          trafficClass: ((packet[0] & 0x0f) << 4) | (packet[1] >> 4),
         }).to.deep.equal({ ...fields, source: String(fields.source), destination: String(fields.destination) })
         expect(ipv6PayloadLength(packet)).to.equal(payload.length)
         expectBytes(packet.subarray(40), payload)

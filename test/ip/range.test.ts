@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { DecodeError } from '../../src/bytes/errors.ts'
 import { IpAddress, type IpVersion } from '../../src/ip/address.ts'
 import { AddressRange } from '../../src/ip/range.ts'
-import { addressOf, anyPrefix, anyRange, anyVersion, rangeOf } from './arbitraries.ts'
+import { addressOf, anyVersion, rangeOf } from './arbitraries.ts'
 
 function range(start: string, end: string): AddressRange {
   return new AddressRange(IpAddress.parse(start), IpAddress.parse(end))
@@ -58,52 +58,5 @@ describe('AddressRange', () => {
       }),
       { numRuns: 300 },
     )
-  })
-
-  it('is covered by its prefixes exactly: ascending, without gaps, from start to end', () => {
-    fc.assert(
-      fc.property(fc.oneof(anyRange, anyVersion.chain(smallRange)), range => {
-        const prefixes = range.toPrefixes()
-        let next = range.start.toBigInt()
-        for (const prefix of prefixes) {
-          expect(prefix.address.toBigInt()).to.equal(next)
-          next = prefix.toRange().end.toBigInt() + 1n
-        }
-        expect(next).to.equal(range.end.toBigInt() + 1n)
-      }),
-      { numRuns: 300 },
-    )
-  })
-
-  it('is covered by the fewest prefixes: no two neighbours could be one', () => {
-    fc.assert(
-      fc.property(fc.oneof(anyRange, anyVersion.chain(smallRange)), range => {
-        const prefixes = range.toPrefixes()
-        expect(prefixes.length).to.be.at.most(2 * 128 - 2)
-        for (let i = 1; i < prefixes.length; i++) {
-          const [a, b] = [prefixes[i - 1], prefixes[i]]
-          const hostBits = BigInt(a.address.bytes.length * 8 - a.length)
-          const wouldBeAligned = ((a.address.toBigInt() >> hostBits) & 1n) === 0n
-          expect(a.length === b.length && wouldBeAligned, `${a} and ${b}`).to.equal(false)
-        }
-      }),
-      { numRuns: 300 },
-    )
-  })
-
-  it('of a prefix has that prefix as its cover', () => {
-    fc.assert(
-      fc.property(anyPrefix, prefix => {
-        expect(prefix.toRange().toPrefixes().map(String)).to.deep.equal([prefix.toString()])
-      }),
-    )
-  })
-
-  it('can be split into prefixes by hand', () => {
-    expect(range('10.0.0.1', '10.0.0.6').toPrefixes().join(' ')).to.equal(
-      '10.0.0.1/32 10.0.0.2/31 10.0.0.4/31 10.0.0.6/32',
-    )
-    expect(range('0.0.0.0', '255.255.255.255').toPrefixes().join(' ')).to.equal('0.0.0.0/0')
-    expect(range('255.255.255.255', '255.255.255.255').toPrefixes().join(' ')).to.equal('255.255.255.255/32')
   })
 })
