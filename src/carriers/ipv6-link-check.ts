@@ -4,10 +4,11 @@
  */
 
 import type { LinkProbe } from '../config/sections.ts'
-import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
+import type { Drop } from '../connect-ip/session.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../ip/ipv6.ts'
 import type { Carrier } from './carrier.ts'
+import { type LinkEnds, LinkPinger } from './link-pinger.ts'
 import { type LinkProbeResult, type ProbeTiming, probeLink } from './link-probe.ts'
 
 /** How long the search for the path's MTU may take before the link is probed as it is, in ms. */
@@ -18,8 +19,10 @@ export interface Ipv6LinkCheckOptions {
   carrier: Pick<Carrier, 'mtu' | 'mtuSettled' | 'encapsulation'>
   /** An IPv6 address that the tunnel carries; undefined while it has none. */
   address(): IpAddress | undefined
-  /** Who sends the pings through the tunnel, and whom to. */
-  ends(address: IpAddress): { host: UserspaceHost; target: IpAddress }
+  /** Between which addresses the pings go. */
+  ends(address: IpAddress): LinkEnds
+  /** Sends a packet of our own through the tunnel. */
+  send(packet: Uint8Array): Drop | undefined
   timing?: ProbeTiming
   /** Packets that came out of the tunnel so far. */
   heard(): number
@@ -31,6 +34,7 @@ export interface Ipv6LinkCheckOptions {
 
 export class Ipv6LinkCheck {
   readonly #options: Ipv6LinkCheckOptions
+  readonly #pinger: LinkPinger
   /** What the last probe has shown. */
   #passed: { address: IpAddress; mtu: number } | undefined
   #probing = false
@@ -39,6 +43,7 @@ export class Ipv6LinkCheck {
 
   constructor(options: Ipv6LinkCheckOptions) {
     this.#options = options
+    this.#pinger = new LinkPinger(options.send)
   }
 
   /** Call it when addresses were assigned and when the MTU has changed. May end the tunnel at once. */
@@ -54,10 +59,16 @@ export class Ipv6LinkCheck {
     this.#probe(address)
   }
 
+  /** Takes a packet out of the tunnel; true when it answers one of the pings, and is for nobody else. */
+  receive(packet: Uint8Array): boolean {
+    return this.#pinger.receive(packet)
+  }
+
   /** The tunnel has ended. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#patience)
+    this.#pinger.close()
   }
 
   #wait(address: IpAddress): void {
@@ -76,15 +87,16 @@ export class Ipv6LinkCheck {
 
   async #judge(address: IpAddress, mtu: number): Promise<void> {
     const { policy, heard, abort, timing } = this.#options
-    const { host, target } = this.#options.ends(address)
-    const result = await probeLink(host, target, { ...timing, stopped: () => this.#stopped, heard })
+    const ends = this.#options.ends(address)
+    const ping = (size: number, timeoutMs: number): Promise<boolean> => this.#pinger.ping(ends, size, timeoutMs)
+    const result = await probeLink(ping, { ...timing, stopped: () => this.#stopped, heard })
     this.#probing = false
     if (this.#stopped) return
     this.#options.onResult?.(result)
     if (result === 'ok') this.#passed = { address, mtu }
     else if (result === 'too-small') return abort('only smaller pings are answered')
     else if (policy === 'require') {
-      return abort(`no ping to ${target} of that size was answered (tunnel.link_probe = "auto" tolerates that)`)
+      return abort(`no ping to ${ends.target} of that size was answered (tunnel.link_probe = "auto" tolerates that)`)
     }
     // What has changed meanwhile, if anything.
     if (this.#options.carrier.mtu !== mtu) this.check()

@@ -3,7 +3,6 @@
  * bytes of data (40 + 8 + 1232 = 1280), and tear the tunnel down when there is no answer.
  */
 
-import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 
 /** All nodes on the link: for an endpoint that knows no address of its peer. */
@@ -37,22 +36,16 @@ const SETTLE_MS = 20
 const MAX_PAUSE_MS = 30_000
 
 /**
- * Probes until an answer comes. After `attempts` rounds that all say the same, that is the result.
+ * Probes until an answer comes; `ping` says whether one of that size was answered in time. After `attempts` rounds that all say the same, that is the result.
  *
  * A lossy path is not a narrow one, and a busy one is not a dead one: when no ping is answered while other packets keep
  * coming (`heard` counts them), the answers probably met a full queue. Such a round says nothing; the next comes later.
  */
 export async function probeLink(
-  host: UserspaceHost,
-  target: IpAddress,
+  ping: (size: number, timeoutMs: number) => Promise<boolean>,
   options: ProbeTiming & { stopped?: () => boolean; heard?: () => number } = {},
 ): Promise<LinkProbeResult> {
   const { attempts = 8, timeoutMs = 1000, stopped = () => false, heard = () => 0 } = options
-  const answered = (size: number): Promise<boolean> =>
-    host.ping(target, { size, timeoutMs }).then(
-      () => true,
-      () => false,
-    )
   let narrow = 0
   let silent = 0
   let pauseMs = timeoutMs
@@ -60,8 +53,8 @@ export async function probeLink(
   await pause(SETTLE_MS)
   while (!stopped()) {
     const heardBefore = heard()
-    if (await answered(PROBE_DATA_LENGTH)) return 'ok'
-    if (await answered(0)) narrow++
+    if (await ping(PROBE_DATA_LENGTH, timeoutMs)) return 'ok'
+    if (await ping(0, timeoutMs)) narrow++
     else if (heard() === heardBefore) silent++
     else {
       await pause(pauseMs)

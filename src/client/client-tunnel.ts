@@ -10,7 +10,8 @@ import type {
   HttpClientHandler,
   TunnelStream,
 } from '../carriers/http-connection.ts'
-import { hintAtNarrowLink, narrowLink } from '../carriers/ipv6-link-check.ts'
+import { hintAtNarrowLink, Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
+import { ALL_NODES, type LinkProbeResult } from '../carriers/link-probe.ts'
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
@@ -89,6 +90,8 @@ interface Prepared {
 
 export class ClientTunnel implements HttpClientHandler {
   tunnel: Tunnel | undefined
+  /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
+  linkProbe: LinkProbeResult | undefined
   readonly #options: ClientTunnelOptions
   readonly #log: Logger
   /** All addresses that are tried, then the one that answered. */
@@ -96,6 +99,7 @@ export class ClientTunnel implements HttpClientHandler {
   #dial: Dial | undefined
   #connection: HttpClientConnection | undefined
   #carrier: Carrier | undefined
+  #linkCheck: Ipv6LinkCheck | undefined
   #prepared: Prepared | undefined
   #establishedAt = 0
   #sessionMs = 0
@@ -212,6 +216,7 @@ export class ClientTunnel implements HttpClientHandler {
     const wasUp = this.open
     this.#ended = true
     clearTimeout(this.#graceTimer)
+    this.#linkCheck?.stop()
     if (wasUp) {
       // RFC 9114 §5.2: no request will follow, and no push is wanted.
       connection.goAway()
@@ -230,12 +235,6 @@ export class ClientTunnel implements HttpClientHandler {
     const cause = errorFromFailure(error, this.#remoteText)
     if (cause.kind === 'internal') this.#log.error({ err: error }, 'internal error')
     this.#fail(cause)
-  }
-
-  /** The tunnel cannot carry IPv6, so it ends (RFC 9484 §7.2). */
-  abortNarrowLink(why: string): void {
-    if (!this.open) return
-    this.tunnel?.abort('cancelled', narrowLink(why))
   }
 
   // -- HttpClientHandler ---------------------------------------------------------------------------------------
@@ -289,7 +288,9 @@ export class ClientTunnel implements HttpClientHandler {
   // -- what the tunnel reports ---------------------------------------------------------------------------------
 
   readonly #tunnelOwner: TunnelOwner = {
-    onPacket: packet => this.#options.onPacket(packet),
+    onPacket: packet => {
+      if (!this.#linkCheck?.receive(packet)) this.#options.onPacket(packet)
+    },
 
     onAddressesAssigned: addresses => {
       this.#assigned = addresses
@@ -386,6 +387,7 @@ export class ClientTunnel implements HttpClientHandler {
       },
       owner: this.#tunnelOwner,
     })
+    this.#linkCheck = this.#watchLink(this.tunnel)
     if (addressRequest === undefined) return
     // Sent at once behind the request: a round trip less than waiting for the answer.
     this.#awaited = new Set(addressRequest.requestIds)
@@ -398,7 +400,11 @@ export class ClientTunnel implements HttpClientHandler {
    * it advertise routes. What comes later is a change.
    */
   #progress(): void {
-    if (this.#up) return this.#options.onChanged(this.info)
+    if (this.#up) {
+      this.#options.onChanged(this.info)
+      this.#linkCheck?.check()
+      return
+    }
     if (!this.#accepted || this.#assigned === undefined) return
     const answered = this.#awaited.size === 0
     if (this.#assigned.length === 0) {
@@ -427,6 +433,34 @@ export class ClientTunnel implements HttpClientHandler {
     this.#up = true
     this.#sessionMs = performance.now() - this.#establishedAt
     this.#settle?.resolve(this.info)
+    // It may end the tunnel at once. Whoever waits for this attempt listens for that from the moment it succeeds.
+    setImmediate(() => this.#checkLink())
+  }
+
+  #checkLink(): void {
+    try {
+      if (this.open) this.#linkCheck?.check()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  /** We need not know an address of the proxy's: all nodes of the link are pinged. */
+  #watchLink(tunnel: Tunnel): Ipv6LinkCheck {
+    return new Ipv6LinkCheck({
+      policy: this.#options.config.tunnel.linkProbe,
+      carrier: tunnel.carrier,
+      address: () => this.info.assigned.find(prefix => prefix.version === 6)?.address,
+      ends: address => ({ source: address, target: ALL_NODES }),
+      send: packet => tunnel.sendPacket(packet, false),
+      heard: () => tunnel.counters.packetsReceived,
+      onResult: result => {
+        this.linkProbe = result
+      },
+      // RFC 9484 §7.2
+      abort: why => this.open && tunnel.abort('cancelled', narrowLink(why)),
+      onError: error => this.failed(error),
+    })
   }
 
   /** What an attempt waits for, and of whom. */
@@ -455,6 +489,7 @@ export class ClientTunnel implements HttpClientHandler {
     this.#ended = true
     clearTimeout(this.#graceTimer)
     clearTimeout(this.#mtuTimer)
+    this.#linkCheck?.stop()
     this.#ticket = this.#connection?.resumptionTicket
     this.#connection?.close('')
     void this.#dial?.cancel()

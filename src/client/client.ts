@@ -1,5 +1,5 @@
 /**
- * A CONNECT-IP client: opens a tunnel, gives its userspace host the addresses the proxy assigns, keeps the tunnel up.
+ * A CONNECT-IP client: opens a tunnel, configures its host as the proxy says, keeps the tunnel up.
  *
  *   const client = new MasqueClient(config)
  *   const tunnel = await client.connect()
@@ -11,11 +11,10 @@ import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import type { Connect } from '../carriers/http-connection.ts'
-import { Ipv6LinkCheck } from '../carriers/ipv6-link-check.ts'
-import { ALL_NODES } from '../carriers/link-probe.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import type { Host } from '../hosts/host.ts'
 import { PingError, type PingOptions, type PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -58,32 +57,32 @@ export interface ClientOptions {
   connect?: Connect
 }
 
-export class MasqueClient extends EventEmitter<ClientEvents> {
+/** `H`: what kind of host is at this end of the tunnel; a `UserspaceHost` unless another is given. */
+export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<ClientEvents> {
   readonly config: ClientConfig
-  /** The host at this end of the tunnel: pings, UDP, flows. */
-  readonly host = new UserspaceHost()
+  /** The host at this end of the tunnel. One in userspace pings, and has UDP and flows. */
+  readonly host: H
   readonly #log: Logger
   readonly #random: () => number
   readonly #resolve: ResolveHost | undefined
   readonly #timeouts: TunnelTimeouts | undefined
-  readonly #connectHttp: Connect
+  readonly #connectHttp: Connect | undefined
   #clientTunnel: ClientTunnel | undefined
   #resumptionTicket: Uint8Array | undefined
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
-  /** Of the tunnel that is up. */
-  #linkCheck: Ipv6LinkCheck | undefined
 
-  constructor(config: ClientConfig, options: ClientOptions = {}) {
+  constructor(config: ClientConfig, options: ClientOptions & { host?: H } = {}) {
     super()
     this.config = config
+    this.host = options.host ?? (new UserspaceHost() as Host as H)
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#random = options.random ?? Math.random
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
-    this.#connectHttp = options.connect ?? connectByHttp3(quicSettings(config.quic))
+    this.#connectHttp = options.connect
     this.host.send = packet => this.#send(packet)
   }
 
@@ -107,7 +106,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
       config: this.config,
       proxy,
       log: this.#log,
-      connect: this.#connectHttp,
+      connect: this.#connectHttp ?? connectByHttp3(quicSettings(this.config.quic)),
       resumptionTicket: this.#resumptionTicket,
       timeouts: this.#timeouts,
       onPacket: packet => {
@@ -115,9 +114,8 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
         this.host.receive(packet)
       },
       onChanged: info => {
-        this.#takeAddresses(info)
+        this.#configureHost(info)
         this.emit('changed', info)
-        this.#linkCheck?.check()
       },
       onLost: error => this.#lost(clientTunnel, error),
     })
@@ -125,21 +123,10 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     await clientTunnel.connect()
     // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
     const { info } = clientTunnel
-    this.#takeAddresses(info)
+    this.#configureHost(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
-    this.#linkCheck = this.#watchLink(clientTunnel)
-    // It may end the tunnel at once. Whoever waits for this attempt listens for that from the moment it succeeds.
-    setImmediate(() => this.#checkLink(clientTunnel))
     return info
-  }
-
-  #checkLink(clientTunnel: ClientTunnel): void {
-    try {
-      if (clientTunnel === this.#clientTunnel && clientTunnel.open) this.#linkCheck?.check()
-    } catch (error) {
-      clientTunnel.failed(error)
-    }
   }
 
   /** What the tunnel is now. Throws ClientError when there is none. */
@@ -153,7 +140,7 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   }
 
   /** Pings through the tunnel. Rejects with PingError (see hosts/userspace/pinger.ts). */
-  async ping(target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
+  async ping(this: MasqueClient, target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
     const address = typeof target === 'string' ? IpAddress.parse(target) : target
     if (!this.connected) throw new PingError('closed', address, 'there is no tunnel at the moment')
     return this.host.ping(address, options)
@@ -216,7 +203,6 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
   /** Ends the tunnel in good order and stops reconnecting. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true
-    this.#linkCheck?.stop()
     clearTimeout(this.#retryTimer)
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
     await this.#clientTunnel?.close()
@@ -231,31 +217,16 @@ export class MasqueClient extends EventEmitter<ClientEvents> {
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
   }
 
-  /** We need not know an address of the proxy's: all nodes of the link are pinged. */
-  #watchLink(clientTunnel: ClientTunnel): Ipv6LinkCheck | undefined {
-    const { tunnel } = clientTunnel
-    if (tunnel === undefined) return undefined
-    return new Ipv6LinkCheck({
-      policy: this.config.tunnel.linkProbe,
-      carrier: tunnel.carrier,
-      address: () => clientTunnel.info.assigned.find(prefix => prefix.version === 6)?.address,
-      ends: () => ({ host: this.host, target: ALL_NODES }),
-      heard: () => tunnel.counters.packetsReceived,
-      abort: why => clientTunnel.abortNarrowLink(why),
-      onError: error => clientTunnel.failed(error),
-    })
-  }
-
-  #takeAddresses(info: TunnelInfo): void {
+  #configureHost({ assigned, routes, mtu }: TunnelInfo): void {
     // A prefix longer than one address is a small network; the host takes its first address.
-    this.host.setAddresses(info.assigned.map(prefix => prefix.address))
+    const addresses = assigned.map(prefix => prefix.address)
+    this.host.configure({ addresses, routes: routes.map(({ range }) => range), mtu })
   }
 
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
     this.#resumptionTicket = clientTunnel.resumptionTicket ?? this.#resumptionTicket
-    this.#linkCheck?.stop()
-    this.host.setAddresses([])
+    this.host.configure({ addresses: [], routes: [], mtu: 0 })
     this.#inbox.fail(error)
     this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
     this.emit('down', error)

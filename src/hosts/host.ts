@@ -1,4 +1,14 @@
 import type { IpAddress } from '../ip/address.ts'
+import type { AddressRange } from '../ip/range.ts'
+
+/** What a host has to know of the one link that it is attached to. */
+export interface HostConfiguration {
+  readonly addresses: readonly IpAddress[]
+  /** What is reached over this link. */
+  readonly routes: readonly AddressRange[]
+  /** The largest packet that the link carries, in bytes. */
+  readonly mtu: number
+}
 
 /**
  * Where IP packets end: something with addresses that takes packets in and puts packets out.
@@ -21,6 +31,11 @@ export interface Host {
    */
   send: (packet: Uint8Array) => void
   readonly addresses: readonly IpAddress[]
+  /**
+   * Replaces what was configured before, from the next packet on: when a tunnel comes up, when its proxy assigns or routes
+   * anything else, and with no addresses when it is gone.
+   */
+  configure(configuration: HostConfiguration): void
   /** Stops timers and fails what is still waiting for an answer. Harmless when repeated. */
   close(): void
 }

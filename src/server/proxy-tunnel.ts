@@ -14,7 +14,6 @@ import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
-import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
 import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
@@ -41,8 +40,6 @@ export interface TunnelContext {
   /** What clients are told about DNS and NAT64 (connect-ip/dns). */
   readonly dns: readonly DnsConfiguration[]
   readonly nat64Prefixes: readonly IpPrefix[]
-  /** The proxy itself, as a host: it pings clients to test the link. */
-  readonly gatewayHost: UserspaceHost
   readonly linkProbe: LinkProbe
   readonly linkProbeTiming?: ProbeTiming
   /** How many addresses of one family a client may have. */
@@ -74,7 +71,6 @@ export class ProxyTunnel implements TunnelOwner {
   advertised: IpAddressRange[] = []
   /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
   linkProbe: LinkProbeResult | undefined
-  #linkEnd: UserspaceHost | undefined
   /** Undefined: nothing was advertised yet, not even that there is nothing. */
   #advertisedFamilies: string | undefined
 
@@ -115,9 +111,11 @@ export class ProxyTunnel implements TunnelOwner {
       carrier: this.tunnel.carrier,
       address: () => this.#leases.find(lease => lease.address.version === 6)?.address,
       ends: address => {
-        if (this.#mayAnswerGateway()) return { host: options.context.gatewayHost, target: address }
-        return { host: this.#openLinkEnd(), target: ALL_NODES }
+        const gateway = this.#answeredGateway()
+        if (gateway !== undefined) return { source: gateway, target: address }
+        return { source: PROXY_LINK_ADDRESS, target: ALL_NODES }
       },
+      send: packet => this.tunnel.sendPacket(packet, false),
       timing: options.context.linkProbeTiming,
       heard: () => this.tunnel.counters.packetsReceived,
       onResult: result => {
@@ -149,18 +147,9 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   /** The client may send only where a route leads that was advertised to it; in a narrow scope none leads to the proxy. */
-  #mayAnswerGateway(): boolean {
+  #answeredGateway(): IpAddress | undefined {
     const gateway = this.#context.gateway.v6
-    return gateway !== undefined && this.advertised.some(({ range }) => range.contains(gateway))
-  }
-
-  /** A host at the proxy's end of this one link: its pings go to whoever is at the other end, their replies come back to it. */
-  #openLinkEnd(): UserspaceHost {
-    if (this.#linkEnd !== undefined) return this.#linkEnd
-    const linkEnd = new UserspaceHost({ addresses: [PROXY_LINK_ADDRESS] })
-    linkEnd.send = packet => this.tunnel.sendPacket(packet, false)
-    this.#linkEnd = linkEnd
-    return linkEnd
+    return this.advertised.some(({ range }) => gateway !== undefined && range.contains(gateway)) ? gateway : undefined
   }
 
   /** Looks whether the tunnel is wide enough for what it carries. May end it at once. */
@@ -184,9 +173,9 @@ export class ProxyTunnel implements TunnelOwner {
   // -- TunnelOwner ---------------------------------------------------------------------------------------------
 
   onPacket(packet: Uint8Array): void {
-    if (packetVersion(packet) === 6 && isAddressAt(PROXY_LINK_ADDRESS, packet, IPV6_DESTINATION_OFFSET)) {
-      return this.#linkEnd?.receive(packet)
-    }
+    if (this.#linkCheck.receive(packet)) return
+    // On the link itself there is nothing but the probe.
+    if (packetVersion(packet) === 6 && isAddressAt(PROXY_LINK_ADDRESS, packet, IPV6_DESTINATION_OFFSET)) return
     this.#context.processor.fromTunnel(packet, this.tunnel)
   }
 
@@ -227,7 +216,6 @@ export class ProxyTunnel implements TunnelOwner {
         this.#leases.length = 0
       },
       () => processor.detachTunnel(this.tunnel),
-      () => this.#linkEnd?.close(),
       () => this.#onClosed(reason),
     ])
   }

@@ -127,7 +127,7 @@ export class MasqueServer {
       observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
       now: () => performance.now(),
     })
-    const gatewayHost = this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
+    this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
     for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])
 
     const server = this
@@ -148,7 +148,6 @@ export class MasqueServer {
       clientRoutes: mergeRanges(config.tunnel.clientRoutes.map(prefix => prefix.toRange())),
       dns: config.dns,
       nat64Prefixes: config.nat64.prefixes,
-      gatewayHost,
       linkProbe: config.tunnel.linkProbe,
       linkProbeTiming: options.linkProbeTiming,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,

@@ -4,17 +4,25 @@ import { expect } from 'chai'
 import { MasqueClient } from '../../src/client/client.ts'
 import { defaultClientConfig } from '../../src/client/config.ts'
 import type { ClientError } from '../../src/client/errors.ts'
+import type { Host } from '../../src/hosts/host.ts'
+import type { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
+import { describePacket } from '../../src/ip/packet.ts'
 import { MasqueHandler } from '../../src/server/masque-handler.ts'
+import { ping as echoRequest } from '../connect-ip/packets.ts'
 import { read } from '../docs/repository.ts'
 import { hex } from '../http3/conversation.ts'
 import { newHandlerContext } from '../support/handler-context.ts'
+import { until } from '../support/loopback.ts'
 import { connectionPair, type MemoryClient } from '../support/memory-http.ts'
 
 /** A client whose connections all lead to one proxy. */
-function clientAndProxy(changes: Parameters<typeof newHandlerContext>[0] = {}) {
+function clientAndProxy<H extends Host = UserspaceHost>(
+  changes: Parameters<typeof newHandlerContext>[0] = {},
+  host?: H,
+) {
   const proxy = newHandlerContext(changes)
   const connections: MemoryClient[] = []
-  const client = new MasqueClient(
+  const client = new MasqueClient<H>(
     defaultClientConfig({
       proxy: { template: 'https://proxy.example/.well-known/masque/ip/{target}/{ipproto}/' },
       tunnel: { requestAddresses: ['ipv4'] },
@@ -22,6 +30,7 @@ function clientAndProxy(changes: Parameters<typeof newHandlerContext>[0] = {}) {
       log: { level: 'silent' },
     }),
     {
+      ...(host !== undefined && { host }),
       resolve: async () => ['192.0.2.1'],
       connect: async () => {
         const pair = connectionPair()
@@ -85,6 +94,28 @@ describe('a version of HTTP that is neither on QUIC nor on TCP', () => {
     expect((await down).message).to.contain('the connection was closed by the peer: no longer')
     expect(tunnels.size).to.equal(0)
     await client.close()
+  })
+
+  it('gives any kind of host the packets, addresses, routes and MTU of the tunnel, and takes them away with it', async () => {
+    const heard: string[] = []
+    const host: Host = {
+      addresses: [],
+      receive: packet => heard.push(describePacket(packet)),
+      send: () => {},
+      configure: ({ addresses, routes, mtu }) => heard.push(`addresses ${addresses}, routes ${routes}, MTU ${mtu}`),
+      close: () => heard.push('closed'),
+    }
+    const { client, connections } = clientAndProxy({}, host)
+    const down = new Promise(resolve => client.once('down', resolve))
+    await client.connect()
+    expect(heard.splice(0)).to.deep.equal(['addresses 10.89.0.2, routes 0.0.0.0-255.255.255.255, MTU 1500'])
+    host.send(echoRequest('10.89.0.2', '10.89.0.1'))
+    await until(() => heard.length > 0)
+    expect(heard.splice(0).join()).to.match(/10\.89\.0\.1 → 10\.89\.0\.2/)
+    connections[0].peer.close('no longer')
+    await down
+    await client.close()
+    expect(heard).to.deep.equal(['addresses , routes , MTU 0', 'closed'])
   })
 
   it('is all that proxy and client know of HTTP: they name no version of it', () => {

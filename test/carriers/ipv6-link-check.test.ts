@@ -2,13 +2,14 @@ import { expect } from 'chai'
 import { hintAtNarrowLink, Ipv6LinkCheck } from '../../src/carriers/ipv6-link-check.ts'
 import type { LinkProbeResult } from '../../src/carriers/link-probe.ts'
 import type { LinkProbe } from '../../src/config/sections.ts'
-import type { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../../src/ip/address.ts'
+import { icmpv6EchoReplyTo } from '../../src/ip/icmpv6.ts'
 import { until } from '../support/loopback.ts'
 
 const FIRST = IpAddress.parse('fd00:89::2')
 const SECOND = IpAddress.parse('fd00:89::3')
 const TARGET = IpAddress.parse('ff02::1')
+const PEER = IpAddress.parse('fe80::1')
 
 /** A tunnel as the check sees it; its pings are answered as `answers` says. */
 function openCheck(options: {
@@ -31,17 +32,17 @@ function openCheck(options: {
     aborts: [] as string[],
     errors: [] as unknown[],
   }
-  const host = {
-    ping: async (_target: unknown, { size }: { size: number }) => {
-      state.pings.push(size)
-      if (!state.answers(size)) throw new Error('no reply')
-    },
-  } as unknown as UserspaceHost
-  const check = new Ipv6LinkCheck({
+  const check: Ipv6LinkCheck = new Ipv6LinkCheck({
     policy: options.policy ?? 'require',
     carrier,
     address: () => state.address,
-    ends: () => ({ host, target: TARGET }),
+    ends: source => ({ source, target: TARGET }),
+    send: request => {
+      const size = request.length - 48
+      state.pings.push(size)
+      if (state.answers(size)) expect(check.receive(icmpv6EchoReplyTo(request, PEER))).to.equal(true)
+      return undefined
+    },
     timing: { attempts: 2, timeoutMs: 1 },
     heard: () => 0,
     onResult: result => state.results.push(result),

@@ -102,7 +102,7 @@ describe('runPacedFlow', () => {
     expect(await refused({ packetsPerSecond: 0 })).to.include('expected more than 0')
     expect(await refused({ durationMs: Number.NaN })).to.include('expected more than 0')
     expect(await refused({ packetLength: 10 })).to.include('expected 52 to 65535')
-    client.setAddresses([])
+    client.configure({ addresses: [] })
     expect(await refused({})).to.include('the host has no address')
   })
 })

@@ -36,6 +36,7 @@ function fakeHost(...addresses: string[]): Host & { readonly received: string[] 
     addresses: addresses.map(text => IpAddress.parse(text)),
     receive: bytes => received.push(describePacket(bytes)),
     send: () => {},
+    configure: () => {},
     close: () => {},
   }
 }

@@ -144,7 +144,7 @@ describe('a tunnel', () => {
     ])
     // What goes through the tunnel after the capsule, in order or not, is behind this answer.
     const behind = IpAddress.parse('192.168.7.9')
-    client.host.setAddresses([...info.assigned.map(prefix => prefix.address), behind])
+    client.host.configure({ addresses: [...info.assigned.map(prefix => prefix.address), behind] })
     const host = server.host('echo')
     await until(() => host?.ping(behind, { timeoutMs: 50 }).catch(() => undefined))
     const reply = await host?.ping(behind, { timeoutMs: 10_000 })
@@ -166,7 +166,7 @@ describe('a tunnel', () => {
     ]
     const behind = IpAddress.parse('192.168.7.9')
     const advertise = async ({ client, info }: typeof first, ...prefixes: string[]) => {
-      client.host.setAddresses([...info.assigned.map(prefix => prefix.address), behind])
+      client.host.configure({ addresses: [...info.assigned.map(prefix => prefix.address), behind] })
       client.advertiseRoutes(prefixes.map(prefix => ({ range: IpPrefix.parse(prefix).toRange(), protocol: 0 })))
       const own = String(addressOf(info, 4))
       await until(() =>

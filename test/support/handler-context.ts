@@ -19,8 +19,7 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
   const tunnels = new Map<string, OpenTunnel>()
   const budgets = newBudgets(10)
   const processor = new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now: () => 0 })
-  const gatewayHost = new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false })
-  processor.attachHost(gatewayHost, true)
+  processor.attachHost(new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }), true)
   const context: HandlerContext = {
     logBudget: new LogBudget(createLogger({ level: 'silent' })),
     template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
@@ -36,7 +35,6 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
     clientRoutes: [],
     dns: [],
     nat64Prefixes: [],
-    gatewayHost,
     linkProbe: 'off',
     maxAddressesPerFamily: 4,
     tunnelTimeoutMs: 10_000,

@@ -39,7 +39,7 @@ import { IpProtocol } from '../../ip/protocol.ts'
 import { TokenBucket } from '../../ip/token-bucket.ts'
 import { decodeUdp, encodeUdpPacket, UDP_HEADER_LENGTH, verifyUdpChecksum } from '../../ip/udp.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Host } from '../host.ts'
+import type { Host, HostConfiguration } from '../host.ts'
 import { FLOW_PORT, FlowSink, flowIdAt } from './flow.ts'
 import { icmpErrorReport, readQuotedPacket } from './icmp-error-report.ts'
 import { type EchoMessage, type PingCounters, PingError, Pinger, type PingOptions, type PingResult } from './pinger.ts'
@@ -176,15 +176,15 @@ export class UserspaceHost implements Host {
     this.udp = new UdpPorts((addressing, payload) => this.#sendUdp(addressing, payload))
     this.udp.bind(ECHO_PORT, datagram => this.#echo(datagram))
     this.udp.bind(DISCARD_PORT, datagram => this.#discard(datagram))
-    this.setAddresses(options.addresses ?? [])
+    this.configure({ addresses: options.addresses ?? [] })
   }
 
   get addresses(): readonly IpAddress[] {
     return this.#addresses
   }
 
-  /** Replaces all addresses, from the next packet on; as when a proxy assigns others. */
-  setAddresses(addresses: readonly IpAddress[]): void {
+  /** Everything that this host sends goes over its one link, and what is too large for that comes back as an ICMP error. */
+  configure({ addresses }: Pick<HostConfiguration, 'addresses'>): void {
     this.#addresses = [...addresses]
   }
 

@@ -419,17 +419,17 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-33',
-    file: 'client/client.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not look when the tunnel is up',
-    find: '    setImmediate(() => this.#checkLink(clientTunnel))\n',
+    find: '    setImmediate(() => this.#checkLink())\n',
     replace: '',
   },
   {
     row: 'CIP-33',
-    file: 'client/client.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not look when something has changed',
-    find: "        this.emit('changed', info)\n        this.#linkCheck?.check()\n",
-    replace: "        this.emit('changed', info)\n",
+    find: '      this.#options.onChanged(this.info)\n      this.#linkCheck?.check()\n',
+    replace: '      this.#options.onChanged(this.info)\n',
   },
   {
     row: 'CIP-34',

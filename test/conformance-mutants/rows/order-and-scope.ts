@@ -83,8 +83,8 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-39',
     file: 'server/proxy-tunnel.ts',
     why: 'the probe comes from an address that is out of the scope',
-    find: 'if (this.#mayAnswerGateway()) return',
-    replace: 'if (true as boolean) return',
+    find: 'this.advertised.some(({ range }) => gateway !== undefined && range.contains(gateway)) ? gateway : undefined',
+    replace: 'gateway',
   },
   {
     row: 'CIP-39',
@@ -97,8 +97,8 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-39',
     file: 'server/proxy-tunnel.ts',
     why: 'the proxy does not take the reply to its link-local address',
-    find: 'return this.#linkEnd?.receive(packet)',
-    replace: 'return',
+    find: '    if (this.#linkCheck.receive(packet)) return\n',
+    replace: '',
   },
   {
     row: 'CIP-39',

@@ -97,10 +97,10 @@ describe('UserspaceHost answers echo requests', () => {
     const request = icmpv6EchoRequest({ source: B6_LINK, destination: ALL_NODES, id: 1, seq: 1 }, bytes(8))
     host.receive(request)
     expect(sourceOf(sent[0]).toString()).to.equal('fd00::1')
-    host.setAddresses([A6, address('fe80::1')])
+    host.configure({ addresses: [A6, address('fe80::1')] })
     host.receive(request)
     expect(sourceOf(sent[1]).toString()).to.equal('fe80::1')
-    host.setAddresses([A4])
+    host.configure({ addresses: [A4] })
     host.receive(request)
     expect(sent).to.have.length(2)
     expect(decodeIcmpv6(sent[1])).to.deep.include({ type: 129, id: 1, seq: 1 })
@@ -141,7 +141,7 @@ describe('UserspaceHost answers echo requests', () => {
 
   it('at new addresses, and no longer at old ones, once they have changed', () => {
     const { host, sent } = oneHost()
-    host.setAddresses([address('10.9.9.9')])
+    host.configure({ addresses: [address('10.9.9.9')] })
     expect(host.addresses.map(String)).to.deep.equal(['10.9.9.9'])
     host.receive(icmpEchoRequest({ source: B4, destination: A4, id: 1, seq: 1 }, bytes(8)))
     host.receive(icmpEchoRequest({ source: B4, destination: address('10.9.9.9'), id: 1, seq: 2 }, bytes(8)))
