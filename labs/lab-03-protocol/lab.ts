@@ -316,7 +316,7 @@ export const lab = defineLab({
       `,
       hints: [
         'Each method is a few lines that call what you have: `request` is `encodeFrame(FrameType.HEADERS, encodeHeaders(connectIpRequest(…)))`.',
-        '`receive` is the capsule parser once more: keep what is incomplete, and cut off one frame after the other. Keep one `CapsuleParser` for all DATA frames.',
+        '`receive` is the capsule parser once more: keep what is incomplete of a type, a length or a HEADERS frame, and remember how much of any other frame is still to come. What has come of a DATA frame goes to the one `CapsuleParser` at once.',
         'An ICMP message begins behind the IP header: at `(packet[0] & 15) * 4`.',
         'To answer, copy the message, set its type to 0 and its checksum to 0, then calculate the checksum.',
       ],

@@ -27,14 +27,17 @@ export type TunnelEvent =
   | { type: 'addresses'; addresses: AddressEntry[] }
   | { type: 'routes'; routes: Route[] }
 
-/** A frame is kept until it is complete, so there has to be a limit. */
-const LONGEST_FRAME = 1 << 20
+/** HEADERS are kept until they are complete, so there has to be a limit. */
+const LONGEST_HEADERS = 1 << 20
 
 export class Endpoint {
   readonly streamId: bigint
   readonly #capsules = new CapsuleParser()
-  /** The beginning of a frame whose end has not arrived. */
+  /** The beginning of a HEADERS frame, or of the type and length of any frame. */
   #kept: Uint8Array = new Uint8Array(0)
+  /** Inside another frame: its type, and how many bytes of its payload are still to come. */
+  #type = 0n
+  #toCome = 0n
   #lastRequestId = 0n
 
   /** `streamId`: that of the request, and so of the tunnel. */
@@ -58,26 +61,28 @@ export class Endpoint {
   receive(bytes: Uint8Array): TunnelEvent[] {
     const events: TunnelEvent[] = []
     let rest = concat(this.#kept, bytes)
-    for (let frame = firstFrame(rest); frame !== undefined; frame = firstFrame(rest)) {
-      events.push(...this.#receiveFrame(frame.type, frame.payload))
-      rest = rest.subarray(frame.end)
+    while (true) {
+      const here = rest.subarray(0, this.#toCome < rest.length ? Number(this.#toCome) : rest.length)
+      if (this.#type === FrameType.DATA) events.push(...this.#capsules.push(here).flatMap(receiveCapsule))
+      this.#toCome -= BigInt(here.length)
+      rest = rest.subarray(here.length)
+      const header = frameHeader(rest)
+      if (header === undefined) break
+      const { type, length, at } = header
+      if (type !== FrameType.HEADERS) {
+        this.#type = type
+        this.#toCome = length
+        rest = rest.subarray(at)
+        continue
+      }
+      if (length > LONGEST_HEADERS) throw new MalformedError(`a frame of ${length} bytes`)
+      const end = at + Number(length)
+      if (end > rest.length) break
+      events.push(receiveHeaders(rest.subarray(at, end)))
+      rest = rest.subarray(end)
     }
     this.#kept = rest.slice()
     return events
-  }
-
-  #receiveFrame(type: bigint, payload: Uint8Array): TunnelEvent[] {
-    switch (type) {
-      case FrameType.HEADERS: {
-        const status = decodeHeaders(payload).find(([name]) => name === ':status')
-        if (status === undefined) throw new MalformedError('a response without :status')
-        return [{ type: 'response', status: status[1] }]
-      }
-      case FrameType.DATA:
-        return this.#capsules.push(payload).flatMap(receiveCapsule)
-      default:
-        return []
-    }
   }
 
   /** The payload of the QUIC datagram that carries an IP packet. */
@@ -91,15 +96,18 @@ export class Endpoint {
   }
 }
 
-/** The frame at the beginning of `bytes`, if it is complete. */
-function firstFrame(bytes: Uint8Array): { type: bigint; payload: Uint8Array; end: number } | undefined {
+/** Type and length of the frame at the beginning of `bytes`, and where its payload begins. */
+function frameHeader(bytes: Uint8Array): { type: bigint; length: bigint; at: number } | undefined {
   const type = decodeVarint(bytes, 0)
   const length = type && decodeVarint(bytes, type.length)
   if (type === undefined || length === undefined) return undefined
-  if (length.value > LONGEST_FRAME) throw new MalformedError(`a frame of ${length.value} bytes`)
-  const start = type.length + length.length
-  const end = start + Number(length.value)
-  return end > bytes.length ? undefined : { type: type.value, payload: bytes.subarray(start, end), end }
+  return { type: type.value, length: length.value, at: type.length + length.length }
+}
+
+function receiveHeaders(payload: Uint8Array): TunnelEvent {
+  const status = decodeHeaders(payload).find(([name]) => name === ':status')
+  if (status === undefined) throw new MalformedError('a response without :status')
+  return { type: 'response', status: status[1] }
 }
 
 function receiveCapsule({ type, value }: Capsule): TunnelEvent[] {

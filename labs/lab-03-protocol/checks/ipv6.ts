@@ -62,12 +62,12 @@ const MISCONCEPTIONS: readonly Misconception[] = [
     isExtension: type => type === 50 || isExtension(type),
   }),
   idea('There may be several extension headers: go on until the next header is none.', { once: true }),
+  ...[(upper: number) => upper !== 0, (_: number, lower: number) => lower >> 3 !== 0].map(isLater =>
+    idea('Fragment Offset has 13 bits: the 8 of one byte, and the 5 upper ones of the next.', { isLater }),
+  ),
   idea(
     'In a fragment that is not the first one (Fragment Offset not 0), the rest of the chain is in another packet; what follows here is data.',
     { laterFragments: true },
-  ),
-  ...[(upper: number) => upper !== 0, (_: number, lower: number) => lower >> 3 !== 0].map(isLater =>
-    idea('Fragment Offset has 13 bits: the 8 of one byte, and the 5 upper ones of the next.', { isLater }),
   ),
   refusing(
     'There is no limit to how many extension headers a packet has, but its length.',
@@ -156,7 +156,7 @@ function cases(random: Seeded): CallGroup[] {
       file: FILE,
       name: 'upperLayer',
       calls: [
-        ...[1, 31, 32, 256, 8160, 8191, later].map(fragmentOffset =>
+        ...[8191, 1, 31, 32, 256, 8160, later].map(fragmentOffset =>
           walk(
             `a later fragment of UDP, at ${fragmentOffset} units of 8 bytes`,
             ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset }], 17),

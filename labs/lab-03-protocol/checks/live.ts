@@ -243,7 +243,37 @@ async function expectFrames(context: CheckContext, random: Seeded): Promise<void
       read: ['RFC 9114 §7.1 Frame Layout', 'RFC 9114 §9 Extensions to HTTP/3', 'RFC 9297 §3.2'],
     }))
   }
+  await expectEndless(context, random, headers)
   await expectMalformed(context)
+}
+
+/** One DATA frame for as long as the tunnel lives. RFC 9114 allows it, and some peers do it. */
+async function expectEndless(context: CheckContext, random: Seeded, headers: Uint8Array): Promise<void> {
+  const addresses: AddressEntry[] = [{ requestId: 1n, version: 4, address: random.address(4), prefixLength: 32 }]
+  const header = [...encoded(0x00n), ...encoded((1n << 62n) - 1n)]
+  const stream = Uint8Array.from([...headers, ...header, ...encodeCapsule(1n, encodeAddresses(addresses))])
+  const expected: TunnelEvent[] = [
+    { type: 'response', status: '200' },
+    { type: 'addresses', addresses },
+  ]
+  const endpoint = await context.student.create(FILE, 'Endpoint', 0n)
+  const outcomes = await endpoint.batch(
+    'receive',
+    random.split(stream, 9).map(piece => [piece]),
+  )
+  const failed = outcomes.find(outcome => !outcome.ok)
+  const events = outcomes.flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
+  context.expect('receive() waits for the end of a capsule, not of its DATA frame', same(events, expected), () => ({
+    expected: `the events ${format(expected.map(event => event.type))} from a HEADERS frame and the beginning of a DATA frame of 2^62 - 1 bytes`,
+    found: failed ? describeOutcome(failed) : format(events),
+    ...(!failed && same(events, expected.slice(0, 1))
+      ? {
+          misconception:
+            'Capsules are due as soon as they are complete. A DATA frame may be as long as the tunnel lives: hand on what has come of its payload, and remember how much is still to come.',
+        }
+      : manners(failed)),
+    read: ['RFC 9114 §7.2.1 DATA', 'RFC 9297 §3.2'],
+  }))
 }
 
 /** A response has a status: whoever takes what stands first takes something else here. */

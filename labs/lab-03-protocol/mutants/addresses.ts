@@ -79,4 +79,13 @@ export default mutants('addresses.ts', {
       ["if (requestId === 0n) throw new MalformedError('Request ID 0 is for assignments that nobody asked for')", ''],
     ],
   },
+  'ids-as-numbers': {
+    misconception: 'compares Request IDs as numbers',
+    says: 'exact up to 53',
+    edits: [
+      ['const seen = new Set<bigint>()', 'const seen = new Set<number>()'],
+      ['if (seen.has(requestId)) throw', 'if (seen.has(Number(requestId))) throw'],
+      ['seen.add(requestId)', 'seen.add(Number(requestId))'],
+    ],
+  },
 })

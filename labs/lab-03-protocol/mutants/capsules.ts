@@ -78,4 +78,15 @@ export default mutants('capsules.ts', {
       ],
     ],
   },
+  'static-state': {
+    misconception: 'all parsers share one state',
+    says: 'belongs to that parser',
+    edits: [
+      ['#kept = new Uint8Array(0)', 'static #kept = new Uint8Array(0)'],
+      ['return this.#kept.length', 'return CapsuleParser.#kept.length'],
+      ['let rest = concat(this.#kept, bytes)', 'let rest = concat(CapsuleParser.#kept, bytes)'],
+      ['this.#kept = rest.slice()', 'CapsuleParser.#kept = rest.slice()'],
+      ['if (this.#kept.length > 0 ||', 'if (CapsuleParser.#kept.length > 0 ||'],
+    ],
+  },
 })

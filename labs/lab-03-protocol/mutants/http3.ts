@@ -107,4 +107,26 @@ export default mutants('http3.ts', {
       ],
     ],
   },
+  'shifts-of-32-bits': {
+    misconception: 'the continuation bytes are shifted into place',
+    says: 'know 32 bits only',
+    edits: [
+      [
+        'for (let scale = 1; value < LARGEST_INTEGER; scale *= 0x80) {',
+        'for (let shift = 0; shift < 70; shift += 7) {',
+      ],
+      ['value += (byte & 0x7f) * scale', 'value += (byte & 0x7f) << shift'],
+      ['const LARGEST_INTEGER = 2 ** 32', ''],
+    ],
+  },
+  'shifting-encoder': {
+    misconception: 'the encoder shifts',
+    says: 'know 32 bits only',
+    edits: [['rest = Math.floor(rest / 0x80)', 'rest >>= 7']],
+  },
+  'huffman-of-values-only': {
+    misconception: 'looks for the Huffman bit of names where that of values is',
+    says: 'bit 3 for a name',
+    edits: [['(this.peek() & (1 << prefixBits)) !== 0', 'prefixBits === 7 && (this.peek() & 0x80) !== 0']],
+  },
 })

@@ -122,4 +122,21 @@ export default mutants('ipv4.ts', {
     says: 'other way round',
     edits: [['complement(oldWord) + newWord', 'complement(newWord) + oldWord']],
   },
+  'input-decremented': {
+    misconception: 'counts the hop in the packet itself',
+    says: 'change a copy',
+    edits: [
+      ['const forwarded = packet.slice()', 'const forwarded = packet'],
+      [
+        'const [before, after] = [read16(packet, TTL_AT), read16(forwarded, TTL_AT)]',
+        `const after = read16(forwarded, TTL_AT)
+  const before = after + 0x100`,
+      ],
+    ],
+  },
+  'header-of-sixty': {
+    misconception: 'a header may have 60 bytes, however long the packet is',
+    says: 'before what it promises is used',
+    edits: [['if (headerLength > packet.length)', 'if (headerLength > 60)']],
+  },
 })

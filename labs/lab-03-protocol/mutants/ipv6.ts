@@ -69,4 +69,29 @@ export default mutants('ipv6.ts', {
     says: 'is it all there',
     edits: [["if (end > packet.length) throw new MalformedError('the packet ends inside an extension header')", '']],
   },
+  'nothing-behind': {
+    misconception: 'a packet with nothing behind its extension headers is refused',
+    says: 'nothing in it is cut off',
+    edits: [['if (end > packet.length) throw', 'if (end >= packet.length) throw']],
+  },
+  'eight-headers': {
+    misconception: 'no more than eight extension headers',
+    says: 'no limit to how many',
+    edits: [
+      [
+        'while (EXTENSION_HEADERS.includes(protocol) && !laterFragment) {',
+        `let count = 0
+  while (EXTENSION_HEADERS.includes(protocol) && !laterFragment) {
+    if (++count > 8) throw new MalformedError('too many extension headers')`,
+      ],
+    ],
+  },
+  'offset-by-upper-byte': {
+    misconception: 'looks for the fragment offset in one byte',
+    says: 'Fragment Offset has 13 bits',
+    edits: [
+      ['return read16(packet, offset + 2) >> 3', 'return packet[offset + 2]!'],
+      ["import { read16 } from './bytes.ts'", ''],
+    ],
+  },
 })

@@ -82,14 +82,9 @@ export default mutants('endpoint.ts', {
     says: 'skip unknown types',
     edits: [
       [
-        `    return this.#capsules.push(payload).flatMap(receiveCapsule)
-          default:
-            return []
-        }`,
-        `    return this.#capsules.push(payload).flatMap(receiveCapsule)
-          default:
-            throw new MalformedError(\`frame type \${type}\`)
-        }`,
+        'if (type !== FrameType.HEADERS) {',
+        `if (type !== FrameType.HEADERS) {
+          if (type !== FrameType.DATA) throw new MalformedError(\`frame type \${type}\`)`,
       ],
     ],
   },
@@ -97,5 +92,65 @@ export default mutants('endpoint.ts', {
     misconception: 'packets are sent with another Context ID',
     says: 'Context ID 0',
     edits: [['return encodeDatagram(this.streamId, 0n, packet)', 'return encodeDatagram(this.streamId, 2n, packet)']],
+  },
+  'options-ignored': {
+    misconception: 'the ICMP message begins at byte 20',
+    says: 'behind the options',
+    edits: [['packet.subarray((packet[0] & 0x0f) * 4)', 'packet.subarray(HEADER_LENGTH)']],
+  },
+  'static-parser': {
+    misconception: 'all endpoints share one parser of frames',
+    says: 'belongs to that endpoint',
+    edits: [
+      ['#kept: Uint8Array = new Uint8Array(0)', 'static #kept: Uint8Array = new Uint8Array(0)'],
+      ['let rest = concat(this.#kept, bytes)', 'let rest = concat(Endpoint.#kept, bytes)'],
+      ['this.#kept = rest.slice()', 'Endpoint.#kept = rest.slice()'],
+    ],
+  },
+  'static-id': {
+    misconception: 'all endpoints count one Request ID',
+    says: 'belongs to that endpoint',
+    edits: [
+      ['#lastRequestId = 0n', 'static #lastRequestId = 0n'],
+      ['++this.#lastRequestId', '++Endpoint.#lastRequestId'],
+    ],
+  },
+  'input-answered': {
+    misconception: 'the answer is written over the question',
+    says: 'change a copy',
+    edits: [['const reply = request.slice()', 'const reply = request']],
+  },
+  'sixteen-kib': {
+    misconception: 'frames of more than 16 KiB are refused',
+    says: 'a frame of',
+    edits: [
+      [
+        'const { type, length, at } = header',
+        `const { type, length, at } = header
+        if (length > 16384n) throw new MalformedError(\`a frame of \${length} bytes\`)`,
+      ],
+    ],
+  },
+  'whole-data-frames': {
+    misconception: 'a DATA frame is kept until it is complete',
+    says: 'due as soon as they are complete',
+    edits: [
+      [
+        'const { type, length, at } = header',
+        `const { type, length, at } = header
+        if (type === FrameType.DATA) {
+          const end = at + Number(length)
+          if (end > rest.length) break
+          events.push(...this.#capsules.push(rest.subarray(at, end)).flatMap(receiveCapsule))
+          rest = rest.subarray(end)
+          continue
+        }`,
+      ],
+    ],
+  },
+  'first-header': {
+    misconception: 'takes the first header for the status',
+    says: 'the value of the first field',
+    edits: [["decodeHeaders(payload).find(([name]) => name === ':status')", 'decodeHeaders(payload)[0]']],
   },
 })

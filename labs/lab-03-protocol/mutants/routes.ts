@@ -91,4 +91,58 @@ export default mutants('routes.ts', {
       ],
     ],
   },
+  'first-range-decides': {
+    misconception: 'only the first range that contains the address counts',
+    says: 'the first range says that contains the address',
+    edits: [
+      [
+        `return routes.some(route => {
+    if (route.version !== version) return false
+    if (compareAddresses(route.start, destination) > 0 || compareAddresses(destination, route.end) > 0) return false
+    return route.protocol`,
+        `const first = routes.find(
+    route =>
+      route.version === version &&
+      compareAddresses(route.start, destination) <= 0 &&
+      compareAddresses(destination, route.end) <= 0,
+  )
+  return [first].some(route => {
+    if (route === undefined) return false
+    return route.protocol`,
+      ],
+    ],
+  },
+  'search-by-start': {
+    misconception: 'searches as if the list were in order by address',
+    says: 'low addresses may come after high ones',
+    edits: [
+      [
+        `return routes.some(route => {
+    if (route.version !== version) return false`,
+        `const own = routes.filter(route => route.version === version)
+  let [low, high] = [0, own.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareAddresses(own[middle]!.start, destination) <= 0) low = middle + 1
+    else high = middle
+  }
+  return own.slice(Math.max(0, low - 1), low).some(route => {`,
+      ],
+    ],
+  },
+  'end-plus-one': {
+    misconception: 'compares the start with one more than the end, which is 0 behind 255.255.255.255',
+    says: 'there is no room for another',
+    edits: [
+      [
+        'if (sameKind && compareAddresses(before.end, after.start) >= 0) throw',
+        `const behind = before.end.slice()
+  for (let i = behind.length - 1; i >= 0; i--) {
+    behind[i]!++
+    if (behind[i] !== 0) break
+  }
+  if (sameKind && compareAddresses(behind, after.start) > 0) throw`,
+      ],
+    ],
+  },
 })

@@ -123,4 +123,29 @@ export default mutants('too-big.ts', {
     says: 'type 2, code 0',
     edits: [['2, 0, 0, 0', '3, 4, 0, 0']],
   },
+  'first-fragments': {
+    misconception: 'first fragments are fragments, too',
+    says: 'A first fragment is reported about',
+    edits: [['const fragmentOffset = read16(packet, 6) & 0x1fff', 'const fragmentOffset = read16(packet, 6) & 0x3fff']],
+  },
+  'class-e': {
+    misconception: 'addresses from 240 on are taken for multicast',
+    says: 'Multicast is 224.0.0.0/4',
+    edits: [['destination[0] >= 224 && destination[0] <= 239', 'destination[0] >= 224']],
+  },
+  'mtu-clamped': {
+    misconception: 'no more than the MTU of an Ethernet',
+    says: 'the MTU',
+    edits: [
+      [
+        'return mayReportOnIpv6(packet) ? packetTooBigV6(packet, mtu, source)',
+        'return mayReportOnIpv6(packet) ? packetTooBigV6(packet, Math.min(mtu, 1500), source)',
+      ],
+    ],
+  },
+  'offset-by-upper-byte': {
+    misconception: 'looks for the fragment offset in one byte',
+    says: 'only the first is reported about',
+    edits: [['const fragmentOffset = read16(packet, 6) & 0x1fff', 'const fragmentOffset = packet[6]! & 0x1f']],
+  },
 })

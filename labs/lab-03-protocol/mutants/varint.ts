@@ -76,4 +76,30 @@ export default mutants('varint.ts', {
       ['return { value, length }', 'return { value: BigInt(value), length }'],
     ],
   },
+  'buffer-from-its-beginning': {
+    misconception: 'reads from the beginning of the buffer behind the bytes',
+    says: 'byteOffset',
+    edits: [
+      [
+        `let value = BigInt(bytes[offset] & 0x3f)
+  for (let at = offset + 1; at < offset + length; at++) value = (value << 8n) | BigInt(bytes[at])`,
+        `const view = new DataView(bytes.buffer)
+  let value = BigInt(view.getUint8(offset) & 0x3f)
+  for (let at = offset + 1; at < offset + length; at++) value = (value << 8n) | BigInt(view.getUint8(at))`,
+      ],
+    ],
+  },
+  'one-output': {
+    misconception: 'writes every number into the same array',
+    says: 'finds the second result',
+    edits: [
+      ['const bytes = new Uint8Array(length)', 'const bytes = shared.subarray(0, length)'],
+      [
+        '/** The upper bits of the first byte, by length. */',
+        `const shared = new Uint8Array(8)
+
+/** The upper bits of the first byte, by length. */`,
+      ],
+    ],
+  },
 })

@@ -52,7 +52,8 @@ export class Endpoint {
   }
 
   /**
-   * Takes the next bytes of the stream of the request, cut anywhere. Returns what is complete with them, in order. Throws
+   * Takes the next bytes of the stream of the request, cut anywhere. Returns what is complete with them, in order: a capsule is due
+   * as soon as its own last byte is there, for its DATA frame may be as long as the tunnel lives (2^62 - 1 bytes). Throws
    * MalformedError, also for a HEADERS frame without `:status`.
    */
   receive(bytes: Uint8Array): TunnelEvent[] {
