@@ -75,6 +75,8 @@ export interface HttpHandler {
    * takes (PeerFieldSectionLimit). The other streams of the connection go on.
    */
   onRequestFailed(id: number, error: unknown): void
+  /** `remote` has changed: a NAT has rebound, or the peer has moved. */
+  onMoved?(remote: SocketAddress): void
   /** The last call. */
   onClosed(reason: CloseReason): void
 }

@@ -29,6 +29,7 @@ import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
 import { runAll } from '../net/run-all.ts'
+import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import type { Authorisation } from './authorise.ts'
 import { plainResponse } from './plain-response.ts'
 import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
@@ -161,6 +162,10 @@ export class MasqueHandler implements HttpServerHandler {
       this.log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
     } else this.#context.internalError(error)
     this.#context.rejected(this.connection, error instanceof Error ? error.message : String(error))
+  }
+
+  onMoved(remote: SocketAddress): void {
+    this.log.info({ to: formatAddress(remote) }, 'the client has another address now')
   }
 
   onClosed(reason: CloseReason): void {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { createLogger } from '../../src/log/logger.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
 import { closeAll, connect, listen } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
@@ -22,6 +23,24 @@ describe('a client behind a NAT', () => {
       expect((await ping(client, '10.89.0.1', { timeoutMs: 5000 })).rttMs).to.be.lessThan(5000)
     }
     expect(downs).to.equal(0)
+  })
+
+  it('Q-03 is shown by the proxy with the address it has now, and a line of the log says when that changed', async () => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', to: { write: line => void lines.push(line) } })
+    const server = await startServer({}, { logger })
+    const relay = await openRelay(server.address)
+    const { client } = await connectClient(server, { proxy: { address: relay.local } })
+    const shown = () => server.clients().map(({ remote }) => remote)
+    for (let i = 1; i <= 3; i++) {
+      const before = shown()
+      await relay.rebind()
+      await ping(client, '10.89.0.1')
+      await until(() => shown()[0] !== before[0])
+      const moves = lines.map(line => JSON.parse(line)).filter(({ msg }) => /another address/.test(msg))
+      expect(moves.map(({ to }) => to)).to.have.length(i)
+      expect(shown()).to.deep.equal([moves[i - 1].to])
+    }
   })
 
   it('Q-03 is known to the server by the address it has now', async () => {

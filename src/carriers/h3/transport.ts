@@ -186,6 +186,10 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     return this.h3?.ignoredFrame(length)
   }
 
+  onPathChanged(remote: SocketAddress): void {
+    this.handler.onMoved?.(remote)
+  }
+
   onClosed(quicReason: QuicCloseReason): void {
     const reason = closeReason(quicReason)
     const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
