@@ -1,0 +1,121 @@
+/** Mutations of the solutions that change nothing which can be observed, or nothing that is asked for; and why. */
+import type { Equivalents } from '../../kit/grading/mutants.ts'
+
+export default {
+  'bloat.ts': {
+    'divided by 0, it is Infinity': [
+      [
+        'return growth > 0 ? (queueBits(link, packetBytes) * 1000) / growth : Number.POSITIVE_INFINITY',
+        'return growth >= 0 ? (queueBits(link, packetBytes) * 1000) / growth : Number.POSITIVE_INFINITY',
+      ],
+    ],
+  },
+  'codel.ts': {
+    'the first drop begins with count 1 whatever was there': [
+      ['#dropNextMs = 0', '#dropNextMs = (-1)'],
+      ['#dropNextMs = 0', '#dropNextMs = 1'],
+      ['#count = 0', '#count = (-1)'],
+      ['#count = 0', '#count = 1'],
+      ['#lastCount = 0', '#lastCount = (-1)'],
+      ['#lastCount = 0', '#lastCount = 1'],
+    ],
+    'neither is there': [
+      [
+        'if (packet === undefined) { this.#firstAboveMs = 0 return { packet, mayDrop: false }',
+        'if (packet === undefined) { this.#firstAboveMs = 0 return { packet: false, mayDrop: packet }',
+      ],
+    ],
+    'without a packet, nothing is dropped any more': [
+      [
+        'while (this.#dropping && packet && nowMs >= this.#dropNextMs) {',
+        'while (this.#dropping && nowMs >= this.#dropNextMs) {',
+      ],
+    ],
+    'what may be dropped is there': [['} else if (mayDrop && packet) {', '} else if (mayDrop) {']],
+    'it is the first': [['dropped.push(packet.id)', 'dropped.unshift(packet.id)']],
+    'one in a row is 1 either way': [
+      [
+        'this.#count = inARow > 1 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
+        'this.#count = inARow >= 1 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
+      ],
+      [
+        'this.#count = inARow > 1 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
+        'this.#count = inARow > 0 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
+      ],
+    ],
+  },
+  'estimate.ts': {
+    'the interval lies between 0 and 1 but for rounding': [
+      [
+        'return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }',
+        'return { low: Math.max((-1), (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }',
+      ],
+      [
+        'return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }',
+        'return { low: Math.max(0, (centre - half) / scale), high: Math.min(2, (centre + half) / scale) }',
+      ],
+    ],
+    'outside of the trace nothing is lost': [
+      ['for (let i = 0; i < trace.length; i++) {', 'for (let i = (-1); i < trace.length; i++) {'],
+      ['for (let i = 0; i < trace.length; i++) {', 'for (let i = 0; i <= trace.length; i++) {'],
+    ],
+    'behind the trace nothing is lost': [
+      ['if (i + 2 >= trace.length || !trace[i + 2]) continue', 'if (!trace[i + 2]) continue'],
+      ['if (i + 2 >= trace.length || !trace[i + 2]) continue', 'if (i - 2 >= trace.length || !trace[i + 2]) continue'],
+      ['if (i + 2 >= trace.length || !trace[i + 2]) continue', 'if (i + 1 >= trace.length || !trace[i + 2]) continue'],
+      ['if (i + 2 >= trace.length || !trace[i + 2]) continue', 'if (i + 2 > trace.length || !trace[i + 2]) continue'],
+      ['if (i + 2 >= trace.length || !trace[i + 2]) continue', 'if (i + 2 >= trace.length || !trace[i + 3]) continue'],
+    ],
+    'what is divided by 0 is NaN, and is refused below': [
+      ['if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined', 'if (false) return undefined'],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (followed === 0 || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || followed === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === (-1) || followed === 0 || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || followed === (-1) || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || followed === 0 || filled + gaps === (-1)) return undefined',
+      ],
+    ],
+    'all three are looked at': [
+      [
+        'return [p, r, oneMinusH].every(value => value > 0 && value <= 1) ? { p, r, oneMinusH } : undefined',
+        'return [r, p, oneMinusH].every(value => value > 0 && value <= 1) ? { p, r, oneMinusH } : undefined',
+      ],
+      [
+        'return [p, r, oneMinusH].every(value => value > 0 && value <= 1) ? { p, r, oneMinusH } : undefined',
+        'return [p, oneMinusH, r].every(value => value > 0 && value <= 1) ? { p, r, oneMinusH } : undefined',
+      ],
+    ],
+  },
+  'metrics.ts': {
+    'no number is below 0': [['let nextExpected = 0', 'let nextExpected = (-1)']],
+    'no number comes twice among the first copies': [['nextExpected = sequence + 1', 'nextExpected = sequence + 0']],
+    'something that overtook it came before it': [
+      [
+        'const overtaker = packets.findIndex(other => other.sequence > sequence)',
+        'const overtaker = packets.findIndex(other => other.sequence >= sequence)',
+      ],
+    ],
+  },
+} satisfies Equivalents
