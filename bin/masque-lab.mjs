@@ -26,7 +26,7 @@ process.on('exit', status => {
 
 const [command, ...rest] = process.argv.slice(2)
 const commands = {
-  lab: '../labs/kit/run/cli.ts',
+  lab: '../labs/kit/cli/cli.ts',
   'check-solutions': '../labs/kit/grading/cli.ts',
   'new-lab': '../labs/kit/new-lab/main.ts',
   server: '../src/cli/server.ts',
@@ -49,7 +49,7 @@ if (!Object.hasOwn(commands, command)) {
 
 // Loading TypeScript takes a moment. The terminal UI of the labs has a shorter way, where it serves.
 if (command === 'lab' && rest.length > 0 && process.stdout.isTTY && process.stdin.isTTY) {
-  const { bundledUi } = await import('../labs/kit/run/bundle.mjs')
+  const { bundledUi } = await import('../labs/kit/cli/bundle.mjs')
   const status = await (await bundledUi())?.openUi(rest)
   if (status !== undefined) process.exit(status)
 }

@@ -2,8 +2,8 @@ import { DecodeError } from '../bytes/errors.ts'
 import type { UdpBinding, UdpDatagram } from '../hosts/userspace/udp-ports.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import type { IpAddress } from '../ip/address.ts'
+import { SequenceWindow } from '../stats/sequence-window.ts'
 import { decodeGreedyData, encodeGreedyAck, type GreedyData } from './greedy-packets.ts'
-import { SequenceWindow } from './sequence-window.ts'
 
 /** The port that greedy flows go to by default. */
 export const GREEDY_PORT = 5002

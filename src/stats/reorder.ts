@@ -11,9 +11,9 @@
  * nothing.
  */
 
-import { SequenceWindow } from '../probes/sequence-window.ts'
 import type { Interval } from './intervals.ts'
 import { wilson } from './intervals.ts'
+import { SequenceWindow } from './sequence-window.ts'
 import { type Summary, summarise } from './statistics.ts'
 
 /** How many arrivals back an n-reordering is counted. */

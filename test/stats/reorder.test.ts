@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { SequenceWindow } from '../../src/probes/sequence-window.ts'
 import { LARGEST_N, ReorderMeter, reordering } from '../../src/stats/reorder.ts'
+import { SequenceWindow } from '../../src/stats/sequence-window.ts'
 
 describe('RFC 4737 reordering', () => {
   it('is nothing for what arrives in order, with losses too', () => {

@@ -8,8 +8,8 @@
 
 import type { CheckContext, Otherwise, Reading } from '../lab/types.ts'
 import { CheckFailure } from '../run/engine.ts'
-import { feedbackOf, NO_AWAIT, printedText, thrownAt } from '../student-code/feedback.ts'
 import type { Outcome } from '../student-code/types.ts'
+import { feedbackOf, NO_AWAIT, printedText, thrownAt } from './feedback.ts'
 import { format, ROUNDING, same } from './format.ts'
 import { Seeded } from './seeded.ts'
 

@@ -1,6 +1,6 @@
 /** What a call may not do, whatever it returns: change its arguments, or what earlier calls have returned. */
 import { expect } from 'chai'
-import { feedbackOf } from '../../../../labs/kit/student-code/feedback.ts'
+import { feedbackOf } from '../../../../labs/kit/check/feedback.ts'
 import type { Outcome } from '../../../../labs/kit/student-code/types.ts'
 import { exerciseFolder, type Folder } from './sandbox-folder.ts'
 

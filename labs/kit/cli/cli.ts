@@ -23,10 +23,10 @@ import {
   printTasks,
   watchTask,
 } from '../plain/plain.ts'
+import { ProgressStore } from '../run/progress.ts'
+import { runReplay } from '../run/replay.ts'
 import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from '../ui/screen.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
-import { ProgressStore } from './progress.ts'
-import { runReplay } from './replay.ts'
 
 /** A wrong way of calling the command: one clear sentence, exit status 2. */
 class UsageError extends Error {}

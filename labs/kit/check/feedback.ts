@@ -1,7 +1,7 @@
 /** A `StudentError` in words for the student, in the form of a check's feedback. */
 import { stripVTControlCharacters } from 'node:util'
 import type { Otherwise } from '../lab/types.ts'
-import type { StudentError } from './types.ts'
+import type { StudentError } from '../student-code/types.ts'
 
 const CALLERS =
   'What a function is given belongs to its caller, who may go on using it. Change a copy: `bytes.slice()`, `[...list]`, `{ ...object }`.'

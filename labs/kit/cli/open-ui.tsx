@@ -7,11 +7,11 @@ import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { ensureExercises } from '../lab/exercises.ts'
 import { findLab, findTask, ROOT } from '../lab/registry.ts'
 import type { Lab, Task } from '../lab/types.ts'
+import { ProgressStore } from '../run/progress.ts'
+import { WorkerRunner } from '../run/worker-runner.ts'
 import { openLab } from '../ui/open.tsx'
 import { enterScreen, terminalIsFit } from '../ui/screen.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
-import { ProgressStore } from './progress.ts'
-import { WorkerRunner } from './worker-runner.ts'
 
 /** Returns the exit status, or undefined when the arguments or the terminal ask for something else than the UI. */
 export async function openUi(argv: readonly string[], loadLabs: () => Promise<Lab[]>): Promise<number | undefined> {
