@@ -1,6 +1,7 @@
 /** What is measured of a profile: which states of it, with which packets, for how long. The same for both backends. */
 
 import { LEAST_PAYLOAD_BYTES, type Load, type ProbeRun } from '../../src/link/check/probe.ts'
+import { UDP_WIRE_OVERHEAD } from '../../src/link/model/link-direction.ts'
 import { loadProfile } from '../../src/link/profile/load-profile.ts'
 import { DIRECTIONS, type Direction, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { impairmentAt, timelineEndMs } from '../../src/link/profile/timeline.ts'
@@ -38,8 +39,6 @@ const OVERLOAD_PACKETS_PER_SECOND = 3000
 /** How long filling the queue may take. */
 const FILL_MS = 1500
 const TRACE_MS = 9000
-
-const OVERHEAD_BYTES = 42
 
 /** The states of a profile at which its timeline is looked at: in the middle of each phase, at most so many. */
 const STATES = 3
@@ -117,7 +116,7 @@ function hasBursts({ loss }: Impairment): boolean {
 function steadyLoad(impairment: Impairment): Load {
   const payloadBytes = impairment.corrupt.rate > 0 ? CORRUPTIBLE_BYTES : LEAST_PAYLOAD_BYTES
   const bitsPerSecond = impairment.rate?.bitsPerSecond ?? traceMean(impairment) ?? Number.POSITIVE_INFINITY
-  const allowed = (STEADY_SHARE * bitsPerSecond) / ((payloadBytes + OVERHEAD_BYTES) * 8)
+  const allowed = (STEADY_SHARE * bitsPerSecond) / ((payloadBytes + UDP_WIRE_OVERHEAD) * 8)
   return { payloadBytes, packetsPerSecond: Math.floor(Math.min(STEADY_PACKETS_PER_SECOND, allowed)) }
 }
 
@@ -134,7 +133,7 @@ interface Overload {
 
 /** More than the bottleneck carries; undefined where there is none, or where the probe cannot send that much. */
 function overload(impairment: Impairment): Overload | undefined {
-  const frameBits = (OVERLOAD_PAYLOAD_BYTES + OVERHEAD_BYTES) * 8
+  const frameBits = (OVERLOAD_PAYLOAD_BYTES + UDP_WIRE_OVERHEAD) * 8
   const mean = impairment.rate?.bitsPerSecond ?? traceMean(impairment)
   const limit = impairment.rate?.limit ?? impairment.trace?.limit
   if (mean === undefined || limit === undefined) return undefined

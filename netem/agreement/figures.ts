@@ -1,5 +1,7 @@
 /** What a trail says about a link, as series that two-sample tests can compare. Sans-IO. */
+
 import { Mark, type Trail } from '../../src/link/check/probe.ts'
+import { UDP_WIRE_OVERHEAD } from '../../src/link/model/link-direction.ts'
 
 export interface Figures {
   sent: number
@@ -103,8 +105,6 @@ export interface OverloadFigures {
   heldUpShare: number
 }
 
-const OVERHEAD_BYTES = 42
-
 /** A bottleneck with a full queue that lets nothing out for so long, and for the time of so many packets, stood still. */
 const STALL_MS = 10
 const STALL_PACKETS = 3
@@ -156,7 +156,7 @@ export function overloadFigures(trail: Trail, fromMs: number): OverloadFigures {
     offered++
     if (!arrived.has(i)) dropped++
   }
-  const frameBits = (trail.payloadBytes + OVERHEAD_BYTES) * 8
+  const frameBits = (trail.payloadBytes + UDP_WIRE_OVERHEAD) * 8
   const spanMs = within.length < 2 ? 0 : arrivedMs[within.at(-1)!] - arrivedMs[within[0]]
   return {
     bitsPerSecond: spanMs > 0 ? ((within.length - 1) * frameBits * 1000) / spanMs : 0,
@@ -174,7 +174,7 @@ export function windowRates(trail: Trail, windowMs: number): number[] {
   const startMs = trail.sentMs[0] ?? 0
   const endMs = trail.sentMs[trail.sentMs.length - 1] ?? 0
   const rates: number[] = new Array(Math.floor((endMs - startMs) / windowMs)).fill(0)
-  const frameBits = (trail.payloadBytes + OVERHEAD_BYTES) * 8
+  const frameBits = (trail.payloadBytes + UDP_WIRE_OVERHEAD) * 8
   for (const atMs of trail.arrivedMs) {
     const window = Math.floor((atMs - startMs) / windowMs)
     if (window >= 0 && window < rates.length) rates[window] += (frameBits * 1000) / windowMs

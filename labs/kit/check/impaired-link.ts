@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Encapsulation } from '../../../src/carriers/carrier.ts'
 import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { startEmulatorProcess } from '../../../src/link/emulator/emulator-process.ts'
@@ -18,8 +19,10 @@ import { type Backend, chooseBackend, enterWords, KernelLink, topology } from '.
 import { KERNEL_SERVER } from '../../../src/link/kernel/kernel-topology.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import type { Cleanup } from './cleanup.ts'
+import type { PingPlan, Pings } from './tunnel-pings.ts'
 
 const RUN = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
+const TUNNEL_PINGS = fileURLToPath(new URL('./tunnel-pings.ts', import.meta.url))
 const START_TIMEOUT_MS = 60_000
 
 /** A program ended as it should not have; the message has its last words. */
@@ -32,7 +35,7 @@ export interface ImpairedLink {
   /** Why it is the emulator although the kernel would have been taken too. */
   reason: string | undefined
   /** For `npm run client -- -c FILE`. */
-  clientConfig(encapsulation?: 'datagram' | 'single-stream' | 'stream-per-packet'): string
+  clientConfig(encapsulation?: Encapsulation): string
   /** Runs Node at the client's end of the link; resolves with what it prints. Rejects with ProgramError. */
   runClient(args: readonly string[]): Promise<string>
   /** What the emulator did to the packets; undefined with the kernel, which does not say. */
@@ -42,6 +45,12 @@ export interface ImpairedLink {
 /** The arguments of `runClient` that start one of the project's commands. */
 export function projectCommand(name: string, ...args: string[]): string[] {
   return [RUN, name, ...args]
+}
+
+/** Pings through a tunnel over the link, from the client's end of it. */
+export async function pingsThrough(link: ImpairedLink, plan: PingPlan, encapsulation?: Encapsulation): Promise<Pings> {
+  const args = ['--import', 'tsx', TUNNEL_PINGS, link.clientConfig(encapsulation), JSON.stringify(plan)]
+  return JSON.parse((await link.runClient(args)).trim().split('\n').at(-1) ?? '') as Pings
 }
 
 /** What it opens is closed by `cleanup`. Rejects with KernelBackendError, EmulatorError or ProgramError. */

@@ -11,15 +11,18 @@ import { fileURLToPath } from 'node:url'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { acceptRate } from '../../../src/stats/acceptance.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
-import { type ImpairedLink, openImpairedLink } from '../../kit/check/impaired-link.ts'
+import { openImpairedLink, pingsThrough } from '../../kit/check/impaired-link.ts'
 import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'
-import type { Pings } from './pings.ts'
+import type { PingPlan, Pings } from '../../kit/check/tunnel-pings.ts'
 
 const RTT_MS = 200
 /** A busy machine makes a run longer, never shorter; half a round trip is beyond what it does in the best of several. */
 const RUNS = 4
 const TOLERANCE_MS = 0.4 * RTT_MS
 const COUNT = 600
+const INTERVAL_MS = 10
+/** A stream on a lossy link takes its time. */
+const PATIENCE_MS = 10_000
 const LOSS = 0.02
 /** Later than the fastest by so much: it was sent again, or waited for one that was. */
 const LATE_MS = RTT_MS / 2
@@ -40,11 +43,11 @@ async function roundTrips(options: ScriptOptions, cleanup: Cleanup, expect: Expe
   const link = await openImpairedLink({ profile, ...options }, cleanup)
   console.log(`${link.backend}${link.reason === undefined ? '' : ` (${link.reason})`}: ${profile.title}`)
   const runs: Pings[] = []
-  for (let run = 0; run < RUNS; run++) runs.push(await pings(link, 'datagram', 1))
+  for (let run = 0; run < RUNS; run++) runs.push(await pingsThrough(link, plan(1)))
   for (const [name, trips, values] of [
     ['QUIC handshake', 1, runs.map(run => run.handshakeMs)],
     ['MASQUE session', 2, runs.map(run => run.sessionMs)],
-    ['ping', 1, runs.flatMap(run => run.rttMs)],
+    ['ping', 1, runs.flatMap(answered)],
   ] as const) {
     const best = Math.min(...values)
     const expected = trips * RTT_MS
@@ -61,7 +64,9 @@ async function encapsulations(options: ScriptOptions, cleanup: Cleanup, expect: 
   console.log(`${link.backend}: ${profile.title}; ${COUNT} pings in each encapsulation …`)
   const measured = { datagram: NOTHING, 'stream-per-packet': NOTHING, 'single-stream': NOTHING }
   for (const encapsulation of ['datagram', 'stream-per-packet', 'single-stream'] as const) {
-    const { sent, rttMs } = await pings(link, encapsulation, COUNT)
+    const pings = await pingsThrough(link, plan(COUNT), encapsulation)
+    const sent = pings.records.length
+    const rttMs = answered(pings)
     const late = rttMs.filter(rtt => rtt > RTT_MS + LATE_MS).length
     measured[encapsulation] = { sent, late, lost: sent - rttMs.length }
     console.log(`  ${encapsulation}: ${late} late, ${sent - rttMs.length} lost of ${sent}`)
@@ -88,11 +93,11 @@ async function encapsulations(options: ScriptOptions, cleanup: Cleanup, expect: 
   )
 }
 
-async function pings(
-  link: ImpairedLink,
-  encapsulation: 'datagram' | 'stream-per-packet' | 'single-stream',
-  count: number,
-): Promise<Pings> {
-  const args = ['--import', 'tsx', here('pings.ts'), link.clientConfig(encapsulation), String(count)]
-  return JSON.parse((await link.runClient(args)).trim().split('\n').at(-1) ?? '') as Pings
+function plan(count: number): PingPlan {
+  return { count, intervalMs: INTERVAL_MS, timeoutMs: PATIENCE_MS }
+}
+
+/** Round trips of those that were answered, in ms. */
+function answered({ records }: Pings): number[] {
+  return records.flatMap(({ rttMs }) => rttMs ?? [])
 }

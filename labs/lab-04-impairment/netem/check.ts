@@ -7,21 +7,21 @@
  * the session survives, nothing passes meanwhile, and packets flow again. What is a matter of chance fails a correct link
  * once in 10 000 runs at most.
  */
-import { fileURLToPath } from 'node:url'
+import { expectedLoss } from '../../../src/link/model/loss.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { clopperPearson } from '../../../src/stats/intervals.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
-import { openImpairedLink } from '../../kit/check/impaired-link.ts'
+import { openImpairedLink, pingsThrough } from '../../kit/check/impaired-link.ts'
 import { type Expect, netemScript, type ScriptOptions } from '../../kit/check/netem-script.ts'
-import type { Pings } from './pings.ts'
+import type { Pings } from '../../kit/check/tunnel-pings.ts'
 
 const COUNT = 3000
 const EVERY_MS = 5
 /** A burst of losses is worth about one independent loss: this many packets count as one. */
 const DESIGN_EFFECT = 12
 const FALSE_ALARM = 1e-4
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const TIMEOUT_MS = 2000
 
 await netemScript(
   { description: 'Losses that come in bursts, and a session that lives through three seconds without a network.' },
@@ -35,7 +35,7 @@ await netemScript(
 async function bursts(options: ScriptOptions, cleanup: Cleanup, expect: Expect): Promise<void> {
   const profile = loadProfile('bursty')
   const { records } = await pings(profile, COUNT, EVERY_MS, options, cleanup)
-  const arrive = (1 - lossOf(profile.up.loss)) * (1 - lossOf(profile.down.loss))
+  const arrive = (1 - (expectedLoss(profile.up.loss) ?? 0)) * (1 - (expectedLoss(profile.down.loss) ?? 0))
   const lost = records.filter(({ rttMs }) => rttMs === undefined)
   const share = (count: number) => `${((100 * count) / records.length).toFixed(1)} %`
   const { low, high } = clopperPearson(
@@ -74,13 +74,6 @@ async function outage(options: ScriptOptions, cleanup: Cleanup, expect: Expect):
   expect(after > 10, `packets flow again: ${after} pings answered after it`)
 }
 
-/** Share of packets that the model loses in the long run. */
-function lossOf(loss: Profile['up']['loss']): number {
-  if (loss.model === 'random') return loss.rate
-  if (loss.model !== 'gemodel') return 0
-  return (loss.p * loss.oneMinusH + loss.r * loss.oneMinusK) / (loss.p + loss.r)
-}
-
 async function pings(
   profile: Profile,
   count: number,
@@ -91,6 +84,5 @@ async function pings(
   const link = await openImpairedLink({ profile, ...options }, cleanup)
   const because = link.reason === undefined ? '' : ` (${link.reason})`
   console.log(`${link.backend}${because}: ${profile.title}; ${count} pings, ${(count * everyMs) / 1000} s …`)
-  const args = ['--import', 'tsx', here('pings.ts'), link.clientConfig(), String(count), String(everyMs)]
-  return JSON.parse((await link.runClient(args)).trim().split('\n').at(-1) ?? '') as Pings
+  return await pingsThrough(link, { count, intervalMs: everyMs, timeoutMs: TIMEOUT_MS })
 }
