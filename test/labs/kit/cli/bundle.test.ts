@@ -25,7 +25,7 @@ describe('the terminal UI as one file', function () {
   let root: string
   let bundledUi: Bundles['bundledUi']
   before(async () => {
-    ;({ bundledUi } = (await import(pathToFileURL(join(ROOT, 'labs', 'kit', 'run', 'bundle.mjs')).href)) as Bundles)
+    ;({ bundledUi } = (await import(pathToFileURL(join(ROOT, 'labs', 'kit', 'cli', 'bundle.mjs')).href)) as Bundles)
   })
   beforeEach(() => {
     place = mkdtempSync(join(tmpdir(), 'masque-bundle-test-'))
