@@ -79,6 +79,12 @@ function scenarios(random: Seeded): Scenario[] {
       mostTurns: 5 / 60,
     },
     {
+      title: 'five queues with one packet, one with more, and a budget of four',
+      budget: 4,
+      arrivals: [...Array.from({ length: 5 }, () => burst(1, 100)), burst(11, 100)],
+      mostTurns: 5 / 16,
+    },
+    {
       title: 'four queues with irregular traffic',
       budget: 16,
       arrivals: random.list(4, () => irregular(110, 6000)),
@@ -142,8 +148,7 @@ class Simulation {
   #packetsOfTurn = 0
   #longestTurn = 0
   #emptyReads = 0
-  /** Turns one after the other in which there was nothing to read. */
-  #idleTurns = 0
+  #emptyReadsOfTurn = 0
   readonly #log: string[] = []
 
   constructor(context: CheckContext, scenario: Scenario) {
@@ -205,6 +210,7 @@ class Simulation {
     if (arrived === undefined) {
       if (queue.drained && !queue.edge) this.#emptyReads++
       queue.drained = true
+      this.#emptyReadsOfTurn++
       this.#pass(EMPTY_READ)
       if (this.#emptyReads > 3) {
         this.#wrong(
@@ -236,13 +242,18 @@ class Simulation {
   }
 
   #yield(): object {
+    const { budget } = this.#scenario
     const named = this.#queues.some(queue => !queue.drained)
-    this.#idleTurns = this.#packetsOfTurn === 0 ? this.#idleTurns + 1 : 0
-    if (this.#idleTurns > 3 && named) {
+    const holding = this.#queues.findIndex(queue => !queue.drained && queue.waiting.length > 0)
+    if (holding >= 0 && this.#packetsOfTurn < budget) {
       this.#wrong(
-        'a turn to begin with a read when a queue may hold something',
-        'one turn after the other in which nothing is read',
-        'The budget is for one turn: with each new turn the count begins at 0 again.',
+        `no yield before ${budget} packets of a turn, while there is something in queue ${holding}`,
+        `yield after ${this.#packetsOfTurn} packets and ${this.#emptyReadsOfTurn} reads that said empty`,
+        this.#packetsOfTurn === 0
+          ? 'The budget is for one turn: with each new turn the count begins at 0 again.'
+          : this.#packetsOfTurn + this.#emptyReadsOfTurn === budget
+            ? 'The budget is one of packets. A read that says empty has given none.'
+            : 'A turn ends when nothing is left, or when the budget is used up, and not before: each turn costs as much as several packets.',
       )
     }
     if (!named) {
@@ -265,7 +276,6 @@ class Simulation {
         'A queue is named once. What is left in it when the pump goes to sleep stays there: nothing wakes the pump for it again.',
       )
     }
-    this.#idleTurns = 0
     this.#pass(0)
     if (!this.#queues.some(queue => queue.edge)) {
       const next = this.#queues.map((queue, i) => this.#scenario.arrivals[i][queue.next] ?? Infinity)
@@ -281,6 +291,7 @@ class Simulation {
   #turn(): object {
     this.#turns++
     this.#packetsOfTurn = 0
+    this.#emptyReadsOfTurn = 0
     const queues = this.#queues.flatMap((queue, number) => (queue.edge ? [number] : []))
     for (const number of queues) {
       this.#queues[number].edge = false

@@ -41,6 +41,17 @@ export default mutants('pump.ts', {
     says: 'with each new turn',
     edits: [['this.#taken = 0', 'this.#taken += 0']],
   },
+  'empty-reads-count': {
+    misconception: 'a read that says empty counts against the budget',
+    says: 'budget is one of packets',
+    edits: [
+      [
+        `case 'empty':`,
+        `case 'empty':
+        this.#taken++`,
+      ],
+    ],
+  },
   'first-queue-first': {
     misconception: 'the first queue is drained before the others',
     says: 'packet from each',
