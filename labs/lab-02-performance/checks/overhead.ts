@@ -4,7 +4,7 @@ import type { Encapsulation } from '../../../src/config/sections.ts'
 import { encodeIpv4 } from '../../../src/ip/ipv4.ts'
 import { IpProtocol } from '../../../src/ip/protocol.ts'
 import { encodeUdp } from '../../../src/ip/udp.ts'
-import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
+import { type Call, type CallGroup, expectCalls, type Misconception } from '../../kit/check/calls.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
@@ -37,11 +37,219 @@ interface QuicPacket {
   packetNumberLength: number
 }
 
+// Cases ----------------------------------------------------------------------------------------------------------------
+
+const VARINTS = [0, 63, 64, 16_383, 16_384, 0x4d51, 2 ** 30 - 1, 2 ** 30, 2 ** 52]
+const USUAL: QuicPacket = { connectionIdLength: 8, packetNumberLength: 2 }
+const QUIC_PACKETS: QuicPacket[] = [
+  USUAL,
+  { connectionIdLength: 0, packetNumberLength: 1 },
+  { connectionIdLength: 20, packetNumberLength: 4 },
+]
+/** On either side of where the Quarter Stream ID, and where the stream's own id, get longer. */
+const REQUESTS = [0, 60, 64, 252, 256, 16_380, 16_384, 4 * 16_383, 4 * 16_384]
+const PACKET_STREAMS = [14, 62, 66, 16_382, 16_386, 80_002]
+const OFFSETS = [0, 20, 63, 64, 200, 16_383, 16_384, 2 ** 30 - 1, 2 ** 30]
+/** Where the lengths of capsule and DATA frame, with or without what they count, get longer. */
+const LENGTHS = [28, 40, 57, 58, 59, 60, 61, 62, 63, 64, 1300, ...Array.from({ length: 12 }, (_, i) => 16_374 + i)]
+
+interface Cases {
+  datagram: [QuicPacket, streamId: number][]
+  perPacket: [QuicPacket, streamId: number, own: number][]
+  single: [QuicPacket, streamId: number, offset: number, length: number][]
+}
+
+/** The same for everybody. */
+const FIXED: Cases = {
+  datagram: [
+    ...QUIC_PACKETS.map((packet): [QuicPacket, number] => [packet, 0]),
+    ...REQUESTS.map((id): [QuicPacket, number] => [USUAL, id]),
+  ],
+  perPacket: [
+    ...PACKET_STREAMS.map((own): [QuicPacket, number, number] => [USUAL, 0, own]),
+    ...REQUESTS.map((id): [QuicPacket, number, number] => [USUAL, id, 14]),
+  ],
+  single: [
+    ...LENGTHS.map((length): [QuicPacket, number, number, number] => [USUAL, 0, 200, length]),
+    ...OFFSETS.map((offset): [QuicPacket, number, number, number] => [USUAL, 4, offset, 1300]),
+    ...REQUESTS.map((id): [QuicPacket, number, number, number] => [USUAL, id, 200, 40]),
+  ],
+}
+
+function ownCases(random: Seeded): Cases {
+  const packet = (): QuicPacket => ({ connectionIdLength: random.int(0, 20), packetNumberLength: random.int(1, 4) })
+  const request = () => 4 * random.pick([0, random.int(1, 63), random.int(64, 16_383)])
+  const offset = () => random.pick([random.int(0, 16_000), random.int(20_000, 1e9), random.int(2 ** 30, 2 ** 31)])
+  return {
+    datagram: random.list(8, () => [packet(), request()]),
+    perPacket: random.list(8, () => [packet(), request(), 4 * random.int(3, 30_000) + 2]),
+    single: random.list(10, () => [packet(), request(), offset(), random.int(28, 1400)]),
+  }
+}
+
+const GOODPUTS: [rate: number, length: number, overhead: number, version: 4 | 6][] = [
+  [100e6, 1300, 32, 4],
+  [100e6, 1300, 32, 6],
+  [1e6, 40, 32, 4],
+  [1e6, 40, 31, 6],
+]
+
+const SAYS = {
+  varint: 'The first two bits of a varint say its length, so 6, 14, 30 or 62 bits are left for the value.',
+  tag: 'A QUIC packet ends with the tag of its encryption: 16 bytes.',
+  one: 'A byte is missing. Before the IP packet there is its Context ID, 0; and a QUIC packet begins with a byte of flags, before the connection id.',
+  outside: 'What is asked for is inside of the UDP payload: IP and UDP headers are counted in goodput().',
+  quarter: 'What is written is the Quarter Stream ID: the stream id divided by four.',
+  length: 'The frame has a length, of two bytes.',
+  type: 'A unidirectional stream of HTTP/3 begins with its type. 0x4d51 takes four bytes as a varint',
+  lengths:
+    'The lengths of DATA frame and capsule are varints: with the packet they grow from one byte to two. And each counts what is inside of it: the capsule its Context ID, the DATA frame the whole capsule.',
+  outer: 'An IPv6 header has 40 bytes, an IPv4 header 20.',
+}
+
+/** What forgets, or adds, the same number of bytes each time. */
+function common(reference: (...args: never[]) => number): Misconception[] {
+  const off = (by: number, says: string): Misconception => ({
+    says,
+    would: (...args: never[]) => reference(...args) + by,
+  })
+  return [off(-16, SAYS.tag), off(-1, SAYS.one), off(-2, SAYS.length), off(28, SAYS.outside), off(48, SAYS.outside)]
+}
+
+const WRONG_DATAGRAM: Misconception[] = [
+  { says: SAYS.quarter, would: (packet: QuicPacket, streamId: number) => datagram(packet, streamId * 4) },
+  {
+    says: 'A DATAGRAM frame has neither a stream id nor an offset: it belongs to no stream.',
+    would: (packet: QuicPacket, streamId: number) => datagram(packet, streamId) + varint(streamId) + 1,
+  },
+  ...common(datagram),
+]
+
+const WRONG_PER_PACKET: Misconception[] = [
+  {
+    says: `${SAYS.type}.`,
+    would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId, own) - 4,
+  },
+  {
+    says: `${SAYS.type}: two of them hold 14 bits only.`,
+    would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId, own) - 2,
+  },
+  {
+    says: SAYS.quarter,
+    would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId * 4, own),
+  },
+  {
+    says: 'The id in the STREAM frame is that of the packet stream; only in front of the packet it is the quarter of the request stream.',
+    would: (packet: QuicPacket, streamId: number, own: number) =>
+      perPacket(packet, streamId, own) - varint(own) + varint(streamId),
+  },
+  ...common(perPacket),
+]
+
+/** `capsule` and `data`: what each length counts besides the packet; `offset`: what is written as the offset. */
+const wrongSingle =
+  (wrong: { capsule?: number; data?: (capsule: number) => number; end?: boolean }) =>
+  (packet: QuicPacket, streamId: number, offset: number, length: number): number => {
+    const capsule = 1 + varint(length + (wrong.capsule ?? 1)) + 1
+    const data = 1 + varint((wrong.data?.(capsule) ?? capsule) + length)
+    const written = wrong.end ? offset + data + capsule + length : offset
+    return quic(packet) + 1 + varint(streamId) + varint(written) + 2 + data + capsule
+  }
+
+const WRONG_SINGLE: Misconception[] = [
+  { says: SAYS.lengths, would: wrongSingle({ capsule: 0, data: () => 0 }) },
+  { says: SAYS.lengths, would: wrongSingle({ capsule: 0 }) },
+  { says: SAYS.lengths, would: wrongSingle({ data: () => 0 }) },
+  {
+    says: 'The length of a DATA frame does not count the frame’s own type and length: what is inside of it is the capsule.',
+    would: (packet: QuicPacket, streamId: number, offset: number, length: number) => {
+      const own = (capsule: number) => capsule + 1 + varint(capsule + length)
+      return wrongSingle({ data: own })(packet, streamId, offset, length)
+    },
+  },
+  {
+    says: 'The lengths of DATA frame and capsule are varints: with the packet they grow from one byte to two.',
+    would: (packet: QuicPacket, streamId: number, offset: number) => single(packet, streamId, offset, 28),
+  },
+  {
+    says: 'On a stream of HTTP/3 everything is in frames: the capsule is the payload of a DATA frame.',
+    would: (packet: QuicPacket, streamId: number, offset: number, length: number) =>
+      quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(length + 1) + 1,
+  },
+  {
+    says: 'The longer a stream has lived, the longer its offset: up to eight bytes.',
+    would: (packet: QuicPacket, streamId: number, _: number, length: number) => single(packet, streamId, 0, length),
+  },
+  {
+    says: 'The offset in a STREAM frame is where its data begins in the stream: what was sent before, without what this frame brings.',
+    would: wrongSingle({ end: true }),
+  },
+  ...common(single),
+]
+
+const WRONG_GOODPUT: Misconception[] = [
+  {
+    says: 'On the link there are an IP and a UDP header around each payload: 20 or 40, and 8 bytes.',
+    would: (rate: number, length: number, overhead: number) => (rate * length) / (length + overhead),
+  },
+  {
+    says: SAYS.outer,
+    would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
+      goodputOf(rate, length, overhead, version === 4 ? 6 : 4),
+  },
+  {
+    says: SAYS.outer,
+    would: (rate: number, length: number, overhead: number) => goodputOf(rate, length, overhead, 4),
+  },
+  {
+    says: 'Goodput is that of the IP packets: of each payload, what is around the packet does not count.',
+    would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
+      (goodputOf(rate, length, overhead, version) * (length + overhead)) / length,
+  },
+  {
+    says: 'bit/s in, bit/s out: bytes cancel out in the ratio.',
+    would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
+      goodputOf(rate, length, overhead, version) / 8,
+  },
+  {
+    says: 'A rate need not be a whole number: nothing is to be rounded.',
+    would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
+      Math.floor(goodputOf(rate, length, overhead, version)),
+  },
+]
+
+// Reference ------------------------------------------------------------------------------------------------------------
+
+export function varint(value: number): number {
+  return value < 2 ** 6 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 30 ? 4 : 8
+}
+
+function quic({ connectionIdLength, packetNumberLength }: QuicPacket): number {
+  return 1 + connectionIdLength + packetNumberLength + 16
+}
+
+function datagram(packet: QuicPacket, streamId: number): number {
+  return quic(packet) + 3 + varint(streamId / 4) + 1
+}
+
+function perPacket(packet: QuicPacket, streamId: number, own: number): number {
+  return quic(packet) + 1 + varint(own) + 1 + 2 + 4 + varint(streamId / 4) + 1
+}
+
+function single(packet: QuicPacket, streamId: number, offset: number, length: number): number {
+  const capsule = 1 + varint(length + 1) + 1
+  return quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(capsule + length) + capsule
+}
+
+function goodputOf(rate: number, length: number, overhead: number, version: 4 | 6): number {
+  return (rate * length) / (length + overhead + (version === 4 ? 28 : 48))
+}
+
+// Judgement ------------------------------------------------------------------------------------------------------------
+
 export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'overhead')
-  await expectVarints(context, random)
-  await expectOverheads(context, random)
-  await expectGoodput(context, random)
+  await expectFormulas(context, random)
   const sizes = [random.int(29, 55), random.int(100, 250), random.int(500, 800)]
   const server = await context.do('start a proxy', () => startServer(context))
   for (const [index, encapsulation] of (['datagram', 'stream-per-packet', 'single-stream'] as const).entries()) {
@@ -58,211 +266,66 @@ export async function check(context: CheckContext): Promise<Feedback> {
   }
 }
 
-// The reference ---------------------------------------------------------------------------------------------------------
-
-export const varint = (value: number): number => (value < 2 ** 6 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 30 ? 4 : 8)
-const quic = ({ connectionIdLength, packetNumberLength }: QuicPacket) =>
-  1 + connectionIdLength + packetNumberLength + 16
-const datagram = (packet: QuicPacket, streamId: number) => quic(packet) + 3 + varint(streamId / 4) + 1
-const perPacket = (packet: QuicPacket, streamId: number, own: number) =>
-  quic(packet) + 1 + varint(own) + 1 + 2 + 4 + varint(streamId / 4) + 1
-const single = (packet: QuicPacket, streamId: number, offset: number, length: number) => {
-  const capsule = 1 + varint(length + 1) + 1
-  return quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(capsule + length) + capsule
-}
-const goodputOf = (rate: number, length: number, overhead: number, version: 4 | 6) =>
-  (rate * length) / (length + overhead + (version === 4 ? 28 : 48))
-
-async function expectVarints(context: CheckContext, random: Seeded): Promise<void> {
-  const values = [
-    0,
-    63,
-    64,
-    16_383,
-    16_384,
-    0x4d51,
-    2 ** 30 - 1,
-    2 ** 30,
-    2 ** 52,
-    random.int(65, 16_000),
-    random.int(17_000, 1e9),
+async function expectFormulas(context: CheckContext, random: Seeded): Promise<void> {
+  const own = ownCases(random)
+  const varints = [...VARINTS, random.int(65, 16_000), random.int(17_000, 1e9)]
+  const goodputs = [
+    ...GOODPUTS,
+    ...random.list(8, (): (typeof GOODPUTS)[number] => [
+      random.int(1, 1000) * 1e6,
+      random.int(28, 1400),
+      random.int(25, 60),
+      random.pick([4, 6]),
+    ]),
   ]
-  await expectCalls(context, {
-    text: 'lengths of varints',
-    file: FILE,
-    name: 'varintLength',
-    calls: values.map(value => ({
-      about: `the varint of ${value}`,
-      args: [value],
-      returns: varint(value),
-      because: 'The first two bits of a varint say its length, so 6, 14, 30 or 62 bits are left for the value.',
-    })),
-    read: READ_VARINT,
-  })
-}
-
-const SAYS = {
-  tag: 'A QUIC packet ends with the tag of its encryption: 16 bytes.',
-  first: 'A QUIC packet begins with a byte of flags, before the connection id.',
-  outside: 'What is asked for is inside of the UDP payload: IP and UDP headers are counted in goodput().',
-  quarter: 'What is written is the Quarter Stream ID: the stream id divided by four.',
-  context: 'Before the IP packet there is its Context ID: 0, one byte.',
-  length: 'The frame has a length, of two bytes.',
-}
-
-async function expectOverheads(context: CheckContext, random: Seeded): Promise<void> {
-  const packets = (): QuicPacket => ({ connectionIdLength: random.int(0, 20), packetNumberLength: random.int(1, 4) })
-  const request = () => 4 * random.pick([0, random.int(1, 63), random.int(64, 16_383)])
-  const off = (reference: (...args: never[]) => number, by: number, says: string): Misconception => ({
-    says,
-    would: (...args: never[]) => reference(...args) + by,
-  })
-  const common = (reference: (...args: never[]) => number): Misconception[] => [
-    off(reference, -16, SAYS.tag),
-    off(reference, -1, `${SAYS.context} ${SAYS.first}`),
-    off(reference, -2, SAYS.length),
-    off(reference, 28, SAYS.outside),
-    off(reference, 48, SAYS.outside),
+  const calls = <Args extends unknown[]>(
+    lists: Args[],
+    reference: (...args: Args) => number,
+    about: (...args: Args) => string,
+  ) => lists.map((args): Call => ({ about: about(...args), args, returns: reference(...args) }))
+  const groups: Omit<CallGroup, 'file' | 'read'>[] = [
+    {
+      text: 'lengths of varints',
+      name: 'varintLength',
+      calls: varints.map(value => ({
+        about: `the varint of ${value}`,
+        args: [value],
+        returns: varint(value),
+        because: SAYS.varint,
+      })),
+    },
+    {
+      text: 'a packet in a QUIC datagram',
+      name: 'datagramOverhead',
+      calls: calls([...FIXED.datagram, ...own.datagram], datagram, (_, id) => `a request on stream ${id}`),
+      misconceptions: WRONG_DATAGRAM,
+    },
+    {
+      text: 'a packet on a stream of its own',
+      name: 'streamPerPacketOverhead',
+      calls: calls([...FIXED.perPacket, ...own.perPacket], perPacket, (_, __, id) => `a packet on stream ${id}`),
+      misconceptions: WRONG_PER_PACKET,
+    },
+    {
+      text: 'a packet on the stream of the request',
+      name: 'singleStreamOverhead',
+      calls: calls(
+        [...FIXED.single, ...own.single],
+        single,
+        (_, __, offset, length) => `a packet of ${length} bytes, after ${offset} bytes`,
+      ),
+      misconceptions: WRONG_SINGLE,
+    },
+    {
+      text: 'goodput',
+      name: 'goodput',
+      calls: calls(goodputs, goodputOf, (_, length) => `packets of ${length} bytes`),
+      misconceptions: WRONG_GOODPUT,
+    },
   ]
-  const known: QuicPacket = { connectionIdLength: 8, packetNumberLength: 2 }
-  const calls = (
-    reference: (...args: never[]) => number,
-    lists: readonly (readonly [string, ...unknown[]])[],
-  ): Call[] =>
-    lists.map(([about, ...args]) => ({ about, args, returns: (reference as (...all: unknown[]) => number)(...args) }))
-
-  await expectCalls(context, {
-    text: 'a packet in a QUIC datagram',
-    file: FILE,
-    name: 'datagramOverhead',
-    calls: calls(datagram, [
-      ['the first request', known, 0],
-      ['stream 252', known, 252],
-      ['stream 256, whose quarter is 64', known, 256],
-      ...random.list(8, () => ['one of your own', packets(), request()] as const),
-    ]),
-    misconceptions: [
-      ...common(datagram),
-      { says: SAYS.quarter, would: (packet: QuicPacket, streamId: number) => datagram(packet, streamId * 4) },
-      {
-        says: 'A DATAGRAM frame has neither a stream id nor an offset: it belongs to no stream.',
-        would: (packet: QuicPacket, streamId: number) => datagram(packet, streamId) + varint(streamId) + 1,
-      },
-    ],
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'a packet on a stream of its own',
-    file: FILE,
-    name: 'streamPerPacketOverhead',
-    calls: calls(perPacket, [
-      ['the first packet', known, 0, 14],
-      ['stream 62 and then 66: the id gets longer', known, 0, 66],
-      ['a tunnel that has been there for long', known, 0, 4 * 20_000 + 2],
-      ...random.list(8, () => ['one of your own', packets(), request(), 4 * random.int(3, 30_000) + 2] as const),
-    ]),
-    misconceptions: [
-      {
-        says: 'A unidirectional stream of HTTP/3 begins with its type. 0x4d51 takes four bytes as a varint.',
-        would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId, own) - 4,
-      },
-      {
-        says: 'A unidirectional stream of HTTP/3 begins with its type. 0x4d51 takes four bytes as a varint: two of them hold 14 bits only.',
-        would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId, own) - 2,
-      },
-      {
-        says: SAYS.quarter,
-        would: (packet: QuicPacket, streamId: number, own: number) => perPacket(packet, streamId * 4, own),
-      },
-      {
-        says: 'The id in the STREAM frame is that of the packet stream; only in front of the packet it is the quarter of the request stream.',
-        would: (packet: QuicPacket, streamId: number, own: number) =>
-          perPacket(packet, streamId, own) - varint(own) + varint(streamId),
-      },
-      ...common(perPacket),
-    ],
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'a packet on the stream of the request',
-    file: FILE,
-    name: 'singleStreamOverhead',
-    calls: calls(single, [
-      ['a small packet', known, 0, 200, 40],
-      ['a packet of 61 bytes: the DATA frame is a byte longer than the capsule', known, 0, 200, 61],
-      ['a packet of 63 bytes', known, 0, 200, 63],
-      ['a packet of 62 bytes', known, 0, 200, 62],
-      ['a large packet', known, 0, 5000, 1300],
-      ['after a gigabyte', known, 4, 2 ** 30, 1300],
-      ...random.list(10, () => {
-        const offset = random.pick([random.int(64, 16_000), random.int(20_000, 1e9), random.int(2 ** 30, 2 ** 31)])
-        return ['one of your own', packets(), request(), offset, random.int(28, 1400)] as const
-      }),
-    ]),
-    misconceptions: [
-      {
-        says: 'The lengths of DATA frame and capsule are varints: with the packet they grow from one byte to two. And each counts what is inside of it: the capsule its Context ID, the DATA frame the whole capsule.',
-        would: (packet: QuicPacket, streamId: number, offset: number) => single(packet, streamId, offset, 28),
-      },
-      {
-        says: 'The lengths of DATA frame and capsule are varints: with the packet they grow from one byte to two. And each counts what is inside of it: the capsule its Context ID, the DATA frame the whole capsule.',
-        would: (packet: QuicPacket, streamId: number, offset: number, length: number) =>
-          quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(length) + 2 + varint(length),
-      },
-      {
-        says: 'On a stream of HTTP/3 everything is in frames: the capsule is the payload of a DATA frame.',
-        would: (packet: QuicPacket, streamId: number, offset: number, length: number) =>
-          quic(packet) + 1 + varint(streamId) + varint(offset) + 2 + 1 + varint(length + 1) + 1,
-      },
-      {
-        says: 'The longer a stream has lived, the longer its offset: up to eight bytes.',
-        would: (packet: QuicPacket, streamId: number, _: number, length: number) => single(packet, streamId, 0, length),
-      },
-      ...common(single),
-    ],
-    read: READ,
-  })
-}
-
-async function expectGoodput(context: CheckContext, random: Seeded): Promise<void> {
-  const lists = [
-    [100e6, 1300, 32, 4],
-    [100e6, 1300, 32, 6],
-    [1e6, 40, 32, 4],
-    ...random.list(8, () => [random.int(1, 1000) * 1e6, random.int(28, 1400), random.int(25, 60), random.pick([4, 6])]),
-  ] as [number, number, number, 4 | 6][]
-  await expectCalls(context, {
-    text: 'goodput',
-    file: FILE,
-    name: 'goodput',
-    calls: lists.map(args => ({ about: `packets of ${args[1]} bytes`, args, returns: goodputOf(...args) })),
-    misconceptions: [
-      {
-        says: 'On the link there are an IP and a UDP header around each payload: 20 or 40, and 8 bytes.',
-        would: (rate: number, length: number, overhead: number) => (rate * length) / (length + overhead),
-      },
-      {
-        says: 'An IPv6 header has 40 bytes, an IPv4 header 20.',
-        would: (rate: number, length: number, overhead: number, version: number) =>
-          (rate * length) / (length + overhead + (version === 4 ? 48 : 28)),
-      },
-      {
-        says: 'An IPv6 header has 40 bytes, an IPv4 header 20.',
-        would: (rate: number, length: number, overhead: number) => (rate * length) / (length + overhead + 28),
-      },
-      {
-        says: 'Goodput is that of the IP packets: of each payload, what is around the packet does not count.',
-        would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
-          (rate * (length + overhead)) / (length + overhead + (version === 4 ? 28 : 48)),
-      },
-      {
-        says: 'bit/s in, bit/s out: bytes cancel out in the ratio.',
-        would: (rate: number, length: number, overhead: number, version: 4 | 6) =>
-          goodputOf(rate, length, overhead, version) / 8,
-      },
-    ],
-    read: READ,
-  })
+  for (const group of groups) {
+    await expectCalls(context, { ...group, file: FILE, read: group.name === 'varintLength' ? READ_VARINT : READ })
+  }
 }
 
 // Live ------------------------------------------------------------------------------------------------------------------

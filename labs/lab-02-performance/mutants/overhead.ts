@@ -2,6 +2,21 @@
 import { mutants } from '../../kit/grading/mutants.ts'
 
 export default mutants('overhead.ts', {
+  'capsule-length-without-context': {
+    misconception: 'the length of the capsule does not count the Context ID',
+    says: 'the capsule its Context ID',
+    edits: [['CONTEXT_ID + packetLength', 'packetLength']],
+  },
+  'frame-counts-itself': {
+    misconception: "the length of the DATA frame counts the frame's own type and length",
+    says: 'does not count the frame’s own type',
+    edits: [
+      [
+        'varintLength(capsule + packetLength)',
+        'varintLength(capsule + packetLength + 1 + varintLength(capsule + packetLength))',
+      ],
+    ],
+  },
   'first-byte-forgotten': {
     misconception: 'the first byte of the QUIC packet is left out',
     says: 'a byte of flags',
@@ -11,6 +26,16 @@ export default mutants('overhead.ts', {
     misconception: 'an IPv6 header is as long as one of IPv4',
     says: '40 bytes',
     edits: [['4 ? 20 : 40', '4 ? 20 : 20']],
+  },
+  'goodput-rounded': {
+    misconception: 'bits are whole, and so is goodput',
+    says: 'nothing is to be rounded',
+    edits: [
+      [
+        '(linkBitsPerSecond * packetLength) / (packetLength + overhead + outside)',
+        'Math.floor((linkBitsPerSecond * packetLength) / (packetLength + overhead + outside))',
+      ],
+    ],
   },
   'goodput-without-headers': {
     misconception: 'the headers outside are forgotten',
@@ -34,6 +59,11 @@ export default mutants('overhead.ts', {
     misconception: 'the frame has no length',
     says: 'has a length',
     edits: [['const FRAME_LENGTH = 2', 'const FRAME_LENGTH = 0']],
+  },
+  'offset-of-the-end': {
+    misconception: 'the offset in the frame is where its data ends',
+    says: 'where its data begins',
+    edits: [['streamFrame(streamId, offset)', 'streamFrame(streamId, offset + dataFrame + capsule + packetLength)']],
   },
   'offset-of-one-byte': {
     misconception: 'the offset is always small',
