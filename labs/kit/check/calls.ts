@@ -69,8 +69,8 @@ export async function expectGroups(
 }
 
 /** Fails the check at the first call that does not return what it should. */
-export async function expectCalls(context: CheckContext, group: CallGroup): Promise<void> {
-  const { file, name, calls } = group
+export async function expectCalls(context: CheckContext, given: CallGroup): Promise<void> {
+  const { file, name, calls } = given
   const outcomes = await context.do(`call ${name} ${times(calls.length)}`, () =>
     context.student.batch(
       file,
@@ -78,6 +78,7 @@ export async function expectCalls(context: CheckContext, group: CallGroup): Prom
       calls.map(call => [...call.args]),
     ),
   )
+  const group = { ...given, misconceptions: inAllCalls(given, outcomes) }
   const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]!))
   const at = Math.max(0, wrong)
   if (calls.length > 0) group.show?.(context, group, calls[at]!, outcomes[at]!)
@@ -115,8 +116,7 @@ async function why(context: CheckContext, group: CallGroup, call: Call, outcome:
     if (outcome.error.kind !== 'threw' || misconception !== undefined) return misconception
   }
   const { file, name, misconceptions = [], tolerance = ROUNDING } = group
-  const found = outcome.ok ? outcome.value : isMalformed(outcome) ? REJECTED : outcome
-  const known = recognise(misconceptions, call.args, found, tolerance)
+  const known = recognise(misconceptions, call.args, foundIn(outcome), tolerance)
   if (known !== undefined) return known
   for (const [whole, says] of [
     [false, OUTLIVED],
@@ -191,6 +191,27 @@ export function fail(feedback: ConstructorParameters<typeof CheckFailure>[0]): n
 
 export function isTodo(outcome: Outcome): boolean {
   return !outcome.ok && outcome.error.kind === 'threw' && /\bTODO\b/.test(outcome.error.message)
+}
+
+/** The misconceptions that give what was found in every call of the group: in one call alone, one looks like another. */
+function inAllCalls(
+  { calls, misconceptions = [], tolerance }: CallGroup,
+  outcomes: readonly Outcome[],
+): Misconception[] {
+  const contradicts = (one: Misconception, { args }: Call, outcome: Outcome) => {
+    try {
+      const value = (one.would as (...args: unknown[]) => unknown)(...args)
+      return recognise([{ ...one, would: () => value }], args, foundIn(outcome), tolerance) === undefined
+    } catch {
+      return false // The idea does not apply to this input.
+    }
+  }
+  return misconceptions.filter(one => !calls.some((call, index) => contradicts(one, call, outcomes[index]!)))
+}
+
+/** A value, REJECTED, or what is equal to nothing. */
+function foundIn(outcome: Outcome): unknown {
+  return outcome.ok ? outcome.value : isMalformed(outcome) ? REJECTED : outcome
 }
 
 /** The first misconception whose result is the one that was found. */

@@ -1,6 +1,6 @@
 /** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
+import { expectChoice } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import { expectChoice } from './answers.ts'
 
 interface Explained {
   question: string
@@ -95,7 +95,7 @@ const ANSWERS: readonly Explained[] = [
 ]
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  for (const { question, right, wrong, read } of ANSWERS) expectChoice(context, question, right, wrong, read)
+  for (const { question, ...asked } of ANSWERS) expectChoice(context, question, asked)
   return {
     passed: true,
     expected: `${ANSWERS.length} explanations that agree with what was measured`,

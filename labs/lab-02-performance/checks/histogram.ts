@@ -22,32 +22,62 @@ export interface Bucket {
   count: number
 }
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'histogram')
-  await expectVectors(context, random)
-  await expectIncreases(context, random)
-  const hidden = random.list(8, () => buckets(random))
-  const server = await expectServer(context)
-  const version = prometheusVersion()
-  if (version === undefined) {
-    await context.do('ask a real Prometheus: skipped, there is no program "prometheus" on this machine', () => {})
-  } else await expectPrometheus(context, version, hidden, server)
-  return {
-    passed: true,
-    expected: 'the quantiles that PromQL computes',
-    found:
-      version === undefined
-        ? 'the same in every case (Prometheus is not installed here and was not asked)'
-        : `the same in every case, also as Prometheus ${version} has them, which scraped the server of this lab`,
-    read: READ,
-  }
+// Cases ---------------------------------------------------------------------------------------------------------------
+
+const MISCONCEPTIONS: Misconception[] = [
+  ...(['upper', 'middle', 'lower'] as const).map(within => ({
+    says: 'Within a bucket the observations are assumed to be spread evenly: interpolate between its bounds. The first one begins at 0.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { within }),
+  })),
+  {
+    says: 'The first bucket has a lower bound, too. The first one begins at 0, as durations and sizes do.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { noFirstStart: true }),
+  },
+  {
+    says: 'A count that is exactly the rank is enough: the rank is in the first bucket whose count is at least as high.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { above: true }),
+  },
+  {
+    says: 'The last bucket has no end. The most that is known is that the value is above the bound before it.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { last: 'infinity' }),
+  },
+  {
+    says: 'The counts are cumulative already: each bucket includes all those below it.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { notCumulative: true }),
+  },
+  {
+    says: 'The number of all observations is the count of the last bucket, le="+Inf".',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { total: 'last-but-one' }),
+  },
+  {
+    says: 'The buckets come in any order: sort them by le first.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { keepOrder: true }),
+  },
+  {
+    says: 'A count that is below one before it cannot be: it is taken to be as high as that one.',
+    would: (q: number, given: Bucket[]) => quantile(q, given, { keepDrops: true }),
+  },
+]
+
+const histogram = (...pairs: [le: number, count: number][]): Bucket[] => pairs.map(([le, count]) => ({ le, count }))
+
+/** A histogram with round and crooked bounds, empty buckets, and observations beyond the last bound. */
+function buckets(random: Seeded): Bucket[] {
+  const bounds = new Set(random.list(random.int(2, 9), () => random.int(1, 400) / random.pick([1, 10, 1000, 1e6])))
+  let count = 0
+  const inner = [...bounds]
+    .sort((a, b) => a - b)
+    .map(le => ({ le, count: (count += random.boolean() ? random.int(0, 40) : 0) }))
+  return [...inner, { le: Infinity, count: count + random.int(1, 20) }]
 }
 
-// The reference ---------------------------------------------------------------------------------------------------------
+// Reference -----------------------------------------------------------------------------------------------------------
 
 interface Variant {
-  /** Where the first bucket begins. */
-  firstStart?: number
+  /** The first bucket is all at its upper bound. */
+  noFirstStart?: boolean
+  /** The bucket is the first one whose count is above the rank. */
+  above?: boolean
   /** What is done when the rank is in the last bucket. */
   last?: 'infinity' | 'interpolate'
   within?: 'upper' | 'middle' | 'lower'
@@ -74,7 +104,7 @@ export function quantile(q: number, given: readonly Bucket[], variant: Variant =
   const total = sorted[variant.total === 'last-but-one' ? last - 1 : last].count
   if (!(total > 0)) return Number.NaN
   const rank = q * total
-  let index = sorted.findIndex(({ count }) => count >= rank)
+  let index = sorted.findIndex(({ count }) => (variant.above ? count > rank : count >= rank))
   if (index < 0) index = last
   if (index === last) {
     if (variant.last === 'infinity') return Infinity
@@ -82,7 +112,7 @@ export function quantile(q: number, given: readonly Bucket[], variant: Variant =
   }
   const end = sorted[index].le
   if (index === 0 && end <= 0) return end
-  const start = index === 0 ? (variant.firstStart ?? 0) : sorted[index - 1].le
+  const start = index === 0 ? (variant.noFirstStart ? end : 0) : sorted[index - 1].le
   const below = index === 0 ? 0 : sorted[index - 1].count
   if (variant.within === 'upper') return end
   if (variant.within === 'lower') return start
@@ -90,44 +120,28 @@ export function quantile(q: number, given: readonly Bucket[], variant: Variant =
   return start + ((end - start) * (rank - below)) / (sorted[index].count - below)
 }
 
-const MISCONCEPTIONS: Misconception[] = [
-  {
-    says: 'Within a bucket the observations are assumed to be spread evenly: interpolate between its bounds. The first one begins at 0.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { within: 'upper' }),
-  },
-  {
-    says: 'Within a bucket the observations are assumed to be spread evenly: interpolate between its bounds. The first one begins at 0.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { within: 'middle' }),
-  },
-  {
-    says: 'Within a bucket the observations are assumed to be spread evenly: interpolate between its bounds. The first one begins at 0.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { within: 'lower' }),
-  },
-  {
-    says: 'The last bucket has no end. The most that is known is that the value is above the bound before it.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { last: 'infinity' }),
-  },
-  {
-    says: 'The counts are cumulative already: each bucket includes all those below it.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { notCumulative: true }),
-  },
-  {
-    says: 'The number of all observations is the count of the last bucket, le="+Inf".',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { total: 'last-but-one' }),
-  },
-  {
-    says: 'The buckets come in any order: sort them by le first.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { keepOrder: true }),
-  },
-  {
-    says: 'A count that is below one before it cannot be: it is taken to be as high as that one.',
-    would: (q: number, given: Bucket[]) => quantile(q, given, { keepDrops: true }),
-  },
-]
+// Judgement -----------------------------------------------------------------------------------------------------------
 
-// Vectors ---------------------------------------------------------------------------------------------------------------
-
-const histogram = (...pairs: [le: number, count: number][]): Bucket[] => pairs.map(([le, count]) => ({ le, count }))
+export async function check(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'histogram')
+  await expectVectors(context, random)
+  await expectIncreases(context, random)
+  const hidden = random.list(8, () => buckets(random))
+  const server = await expectServer(context)
+  const version = prometheusVersion()
+  if (version === undefined) {
+    await context.do('ask a real Prometheus: skipped, there is no program "prometheus" on this machine', () => {})
+  } else await expectPrometheus(context, version, hidden, server)
+  return {
+    passed: true,
+    expected: 'the quantiles that PromQL computes',
+    found:
+      version === undefined
+        ? 'the same in every case (Prometheus is not installed here and was not asked)'
+        : `the same in every case, also as Prometheus ${version} has them, which scraped the server of this lab`,
+    read: READ,
+  }
+}
 
 async function expectVectors(context: CheckContext, random: Seeded): Promise<void> {
   const plain = histogram([10, 120], [25, 180], [50, 190], [Infinity, 200])
@@ -270,16 +284,6 @@ async function expectIncreases(context: CheckContext, random: Seeded): Promise<v
     ],
     read: READ_COUNTERS,
   })
-}
-
-/** A histogram with round and crooked bounds, empty buckets, and observations beyond the last bound. */
-function buckets(random: Seeded): Bucket[] {
-  const bounds = new Set(random.list(random.int(2, 9), () => random.int(1, 400) / random.pick([1, 10, 1000, 1e6])))
-  let count = 0
-  const inner = [...bounds]
-    .sort((a, b) => a - b)
-    .map(le => ({ le, count: (count += random.boolean() ? random.int(0, 40) : 0) }))
-  return [...inner, { le: Infinity, count: count + random.int(1, 20) }]
 }
 
 // Live ------------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ import type { MasqueClient } from '../../../src/client/client.ts'
 import type { IpAddress } from '../../../src/ip/address.ts'
 import { median } from '../../../src/stats/statistics.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
+import { format } from '../../kit/check/format.ts'
+import { expectChoice } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
 import { LINK_OVERHEAD, linkProfile, startLink } from '../link.ts'
 import { startServer } from '../tunnel.ts'
-import { expectChoice } from './answers.ts'
 
 const FILE = 'scaling.ts'
 const READ: Reading[] = [
@@ -24,6 +25,165 @@ interface Point {
   latencyMs: number
 }
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
+/** By what somebody takes for the knee who gets it wrong. */
+const KNEES: Misconception[] = [
+  {
+    says: 'The highest throughput is far behind the knee: there, the queue is full already, and everybody waits. The knee is where throughput divided by latency is highest.',
+    would: (points: Point[]) => best(points, runs => median(throughputs(runs))),
+  },
+  {
+    says: 'The lowest latency has who is alone. The knee is where throughput divided by latency is highest.',
+    would: (points: Point[]) => best(points, runs => -median(latencies(runs))),
+  },
+  {
+    says: 'Power is throughput divided by latency. Multiplied, they are the number of clients, as Little says.',
+    would: (points: Point[]) => best(points, runs => median(throughputs(runs)) * median(latencies(runs))),
+  },
+  {
+    says: 'One run of several is far off, because the machine was busy: a mean goes along with it, a median does not.',
+    would: kneeWith(mean),
+  },
+  {
+    says: 'One run of several is far off, because the machine was busy: a mean without the largest and the smallest value still is one. Asked for is the median.',
+    would: kneeWith(values => (values.length < 3 ? mean(values) : mean(sorted(values).slice(1, -1)))),
+  },
+  {
+    says: 'One run of several is far off, because the machine was busy: the best single run, or the last one, is luck. Take medians.',
+    would: kneeWith(values => values.at(-1)!),
+  },
+  {
+    says: 'One run of several is far off, because the machine was busy: the best single run, or the last one, is luck. Take medians.',
+    would: (points: Point[]) => best(points, runs => Math.max(...runs.map(powerOf))),
+  },
+  {
+    says: 'Of the throughputs a median, and of the latencies another, and then their ratio: the median of the ratios is something else.',
+    would: (points: Point[]) => best(points, runs => median(runs.map(powerOf))),
+  },
+  {
+    says: 'Of an even number of values, the median is the mean of the two in the middle, not the higher of them.',
+    would: kneeWith(values => sorted(values)[values.length >> 1]),
+  },
+  {
+    says: 'Of an even number of values, the median is the mean of the two in the middle, not the lower of them.',
+    would: kneeWith(values => sorted(values)[(values.length - 1) >> 1]),
+  },
+  {
+    says: 'sort() without a comparator sorts numbers as text: 100 comes before 25. Give it one: (a, b) => a - b.',
+    would: kneeWith(values => middle([...values].sort())),
+  },
+  {
+    says: 'A median is the middle of the values in their order of size. These come in the order in which they were measured.',
+    would: kneeWith(middle),
+  },
+  {
+    says: 'Asked for is the number of clients, not the place in the list.',
+    would: (points: Point[]) => points.findIndex(point => point.clients === kneeOf(points)),
+  },
+]
+
+/** Two straight lines with a corner at `knee`. */
+function corner(knee: number): Point[] {
+  return [1, 2, 4, 6, 8, 10, 12, 16].map(clients => ({
+    clients,
+    throughput: Math.min(clients, knee) * 10,
+    latencyMs: 100 * Math.max(1, clients / knee),
+  }))
+}
+
+/** Several runs of each number of clients, in which every wrong median has a knee of its own. The same for everybody. */
+const SPREAD: Point[][] = [
+  points(2, [75, 145], [35, 80], [100, 100]).concat(
+    points(4, [95, 45], [30, 105], [105, 105]),
+    points(8, [25, 80], [60, 20], [115, 85]),
+  ),
+  points(2, [25, 15], [45, 95], [65, 25], [45, 145]).concat(
+    points(4, [65, 75], [25, 55], [25, 100], [100, 140]),
+    points(8, [100, 30], [80, 60], [80, 140], [40, 130]),
+  ),
+  // The text "9" comes after "10" and "11".
+  [...points(2, [9, 10], [10, 10], [11, 10]), ...points(4, [21, 20], [21, 20], [21, 20])],
+  points(2, [80, 10], [40, 60], [120, 130], [100, 70], [120, 125]).concat(
+    points(4, [95, 85], [75, 115], [55, 35], [115, 15], [115, 115]),
+    points(8, [110, 60], [70, 135], [85, 115], [45, 35], [105, 95]),
+  ),
+]
+
+function points(clients: number, ...runs: [throughput: number, latencyMs: number][]): Point[] {
+  return runs.map(([throughput, latencyMs]) => ({ clients, throughput, latencyMs }))
+}
+
+/** Which numbers of clients were tried. */
+const TRIED = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+
+/** Runs that differ a little, and of each number of clients one or two that are far off: in one direction or the other. */
+function noisy(points: readonly Point[], random: Seeded, runs: number): Point[] {
+  const near = () => 1 + random.int(-30, 30) / 1000
+  const measured = points.flatMap(point =>
+    Array.from({ length: runs }, (_, run) => {
+      const off =
+        run === 0 && random.boolean() ? random.pick([0.15, 0.3, 6]) : run === 1 ? random.pick([1, 0.5, 0.2]) : 1
+      return {
+        clients: point.clients,
+        throughput: point.throughput * near() * off,
+        latencyMs: (point.latencyMs * near()) / off,
+      }
+    }),
+  )
+  return random.shuffle(measured)
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+const throughputOf = (clients: number, base: number, capacity: number) => Math.min((clients * 1000) / base, capacity)
+const latencyOf = (clients: number, base: number, capacity: number) =>
+  (clients * 1000) / throughputOf(clients, base, capacity)
+
+/**
+ * The Universal Scalability Law (Gunther): what contention (sigma) and coherence (kappa) make of clients that would otherwise
+ * each bring `lambda` requests a second. The latency follows from Little's law.
+ */
+function usl(clients: number, lambda: number, sigma: number, kappa: number): Point {
+  const throughput = (lambda * clients) / (1 + sigma * (clients - 1) + kappa * clients * (clients - 1))
+  return { clients, throughput, latencyMs: (clients * 1000) / throughput }
+}
+
+const throughputs = (runs: readonly Point[]) => runs.map(run => run.throughput)
+const latencies = (runs: readonly Point[]) => runs.map(run => run.latencyMs)
+const powerOf = ({ throughput, latencyMs }: Point) => throughput / latencyMs
+
+/** The number of clients whose runs have the highest score. */
+function best(points: readonly Point[], score: (runs: readonly Point[]) => number): number {
+  const numbers = sorted([...new Set(points.map(point => point.clients))])
+  const scores = numbers.map(clients => score(points.filter(point => point.clients === clients)))
+  return numbers[scores.indexOf(Math.max(...scores))]
+}
+
+function kneeWith(average: (values: readonly number[]) => number): (points: readonly Point[]) => number {
+  return points => best(points, runs => average(throughputs(runs)) / average(latencies(runs)))
+}
+
+function kneeOf(points: readonly Point[]): number {
+  return kneeWith(median)(points)
+}
+
+function sorted(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b)
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** As a median takes it, of values in whatever order they are. */
+function middle(values: readonly number[]): number {
+  const half = values.length >> 1
+  return values.length % 2 === 1 ? values[half] : (values[half - 1] + values[half]) / 2
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
 export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'scaling')
   await expectLaws(context, random)
@@ -37,12 +197,6 @@ export async function check(context: CheckContext): Promise<Feedback> {
     read: READ,
   }
 }
-
-// Laws ------------------------------------------------------------------------------------------------------------------
-
-const throughputOf = (clients: number, base: number, capacity: number) => Math.min((clients * 1000) / base, capacity)
-const latencyOf = (clients: number, base: number, capacity: number) =>
-  (clients * 1000) / throughputOf(clients, base, capacity)
 
 async function expectLaws(context: CheckContext, random: Seeded): Promise<void> {
   const one = { file: FILE, read: READ }
@@ -134,160 +288,64 @@ async function expectLaws(context: CheckContext, random: Seeded): Promise<void> 
   })
 }
 
-// The knee --------------------------------------------------------------------------------------------------------------
-
-/**
- * The Universal Scalability Law (Gunther): what contention (sigma) and coherence (kappa) make of clients that would otherwise
- * each bring `lambda` requests a second. The latency follows from Little's law.
- */
-function usl(clients: number, lambda: number, sigma: number, kappa: number): Point {
-  const throughput = (lambda * clients) / (1 + sigma * (clients - 1) + kappa * clients * (clients - 1))
-  return { clients, throughput, latencyMs: (clients * 1000) / throughput }
-}
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-
-/** The best number of clients, by whatever somebody takes for the best. */
-function best(
-  points: readonly Point[],
-  score: (throughput: number, latency: number, clients: number) => number,
-  average: (values: readonly number[]) => number = median,
-): number {
-  const numbers = [...new Set(points.map(point => point.clients))].sort((a, b) => a - b)
-  const scores = numbers.map(clients => {
-    const runs = points.filter(point => point.clients === clients)
-    return score(average(runs.map(run => run.throughput)), average(runs.map(run => run.latencyMs)), clients)
-  })
-  return numbers[scores.indexOf(Math.max(...scores))]
-}
-const power = (throughput: number, latency: number) => throughput / latency
-
-const KNEES: Misconception[] = [
-  {
-    says: 'The highest throughput is far behind the knee: there, the queue is full already, and everybody waits. The knee is where throughput divided by latency is highest.',
-    would: (points: Point[]) => best(points, throughput => throughput),
-  },
-  {
-    says: 'The lowest latency has who is alone. The knee is where throughput divided by latency is highest.',
-    would: (points: Point[]) => best(points, (_, latency) => -latency),
-  },
-  {
-    says: 'Power is throughput divided by latency. Multiplied, they are the number of clients, as Little says.',
-    would: (points: Point[]) => best(points, (throughput, latency) => throughput * latency),
-  },
-  {
-    says: 'One run of several is far off, because the machine was busy: a mean goes along with it, a median does not.',
-    would: (points: Point[]) => best(points, power, mean),
-  },
-  {
-    says: 'One run of several is far off, because the machine was busy: the best single run, or the last one, is luck. Take medians.',
-    would: (points: Point[]) => best(points, power, values => values.at(-1)!),
-  },
-  {
-    says: 'One run of several is far off, because the machine was busy: the best single run, or the last one, is luck. Take medians.',
-    would: (points: Point[]) =>
-      points.toSorted((a, b) => power(b.throughput, b.latencyMs) - power(a.throughput, a.latencyMs))[0].clients,
-  },
-  {
-    says: 'Asked for is the number of clients, not the place in the list.',
-    would: (points: Point[]) => points.findIndex(point => point.clients === best(points, power)),
-  },
-]
-
-/** Which numbers of clients were tried. */
-const TRIED = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-
 async function expectKnees(context: CheckContext, random: Seeded): Promise<void> {
-  const call = (about: string, points: Point[]): Call => ({ about, args: [points], returns: best(points, power) })
+  const call = (about: string, points: Point[]): Call => ({
+    about,
+    args: [points],
+    shown: `[${points.map(({ clients, throughput, latencyMs }) => `${clients}: ${format(throughput)}/s, ${format(latencyMs)} ms`).join('; ')}]`,
+    returns: kneeOf(points),
+  })
   const curve = () => {
     const [lambda, sigma, kappa] = [random.int(20, 500), random.int(20, 200) / 1000, random.int(2, 40) / 10_000]
     return TRIED.map(clients => usl(clients, lambda, sigma, kappa))
   }
-  const corner = (knee: number) =>
-    [1, 2, 4, 6, 8, 10, 12, 16].map(clients => ({
-      clients,
-      throughput: Math.min(clients, knee) * 10,
-      latencyMs: 100 * Math.max(1, clients / knee),
-    }))
-  await expectCalls(context, {
-    text: 'the knee of curves that can be worked out by hand',
-    file: FILE,
-    name: 'findKnee',
-    calls: [
-      call('two straight lines with a corner at 6', corner(6)),
-      call('two straight lines with a corner at 10', corner(10)),
-      call('the same in another order', random.shuffle(corner(10))),
-      call('one number of clients', [usl(8, 100, 0.05, 0.001)]),
-      {
-        about: 'two that are equal: the lower one',
-        args: [
-          [
-            { clients: 4, throughput: 80, latencyMs: 20 },
-            { clients: 8, throughput: 160, latencyMs: 40 },
-            { clients: 16, throughput: 170, latencyMs: 94 },
-          ],
-        ],
-        returns: 4,
-        because: 'Of several that are equal, the lowest: the same power for less waiting.',
-      },
+  const groups: [text: string, calls: Call[]][] = [
+    [
+      'the knee of curves that can be worked out by hand',
+      [
+        call('two straight lines with a corner at 6', corner(6)),
+        call('two straight lines with a corner at 10', corner(10)),
+        call('the same in another order', random.shuffle(corner(10))),
+        call('one number of clients', [usl(8, 100, 0.05, 0.001)]),
+        {
+          ...call('two that are equal: the lower one', [
+            ...points(4, [80, 20]),
+            ...points(8, [160, 40]),
+            ...points(16, [170, 94]),
+          ]),
+          because: 'Of several that are equal, the lowest: the same power for less waiting.',
+        },
+        ...SPREAD.map(points => call('each number of clients several times', points)),
+      ],
     ],
-    misconceptions: KNEES,
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'the knee of curves of your own',
-    file: FILE,
-    name: 'findKnee',
-    calls: random.list(8, () => call('a curve of the Universal Scalability Law', random.shuffle(curve()))),
-    misconceptions: KNEES,
-    read: READ,
-  })
-  await expectCalls(context, {
-    text: 'the knee of measurements with outliers',
-    file: FILE,
-    name: 'findKnee',
-    calls: random.list(12, index =>
-      call(
-        'each number of clients several times, now and then a run that is far off',
-        noisy(curve(), random, index % 2 === 0 ? 5 : 6),
+    [
+      'the knee of curves of your own',
+      random.list(8, () => call('a curve of the Universal Scalability Law', random.shuffle(curve()))),
+    ],
+    [
+      'the knee of measurements with outliers',
+      random.list(12, index =>
+        call(
+          'each number of clients several times, now and then a run that is far off',
+          noisy(curve(), random, index % 2 === 0 ? 5 : 6),
+        ),
       ),
-    ),
-    misconceptions: KNEES,
-    read: READ,
-  })
+    ],
+  ]
+  for (const [text, calls] of groups)
+    await expectCalls(context, { text, calls, file: FILE, name: 'findKnee', misconceptions: KNEES, read: READ })
 }
-
-/** Runs that differ a little, and of each number of clients one or two that are far off: in one direction or the other. */
-function noisy(points: readonly Point[], random: Seeded, runs: number): Point[] {
-  const near = () => 1 + random.int(-30, 30) / 1000
-  const measured = points.flatMap(point =>
-    Array.from({ length: runs }, (_, run) => {
-      const off =
-        run === 0 && random.boolean() ? random.pick([0.15, 0.3, 6]) : run === 1 ? random.pick([1, 0.5, 0.2]) : 1
-      return {
-        clients: point.clients,
-        throughput: point.throughput * near() * off,
-        latencyMs: (point.latencyMs * near()) / off,
-      }
-    }),
-  )
-  return random.shuffle(measured)
-}
-
-// The question ----------------------------------------------------------------------------------------------------------
 
 function expectAnswer(context: CheckContext): void {
-  expectChoice(
-    context,
-    'after',
-    'b',
-    {
+  expectChoice(context, 'after', {
+    right: 'b',
+    wrong: {
       a: 'The bottleneck is full: more clients do not make it faster. Compare with the first figure of scaling.ts.',
       c: 'Throughput stays what it is: the bottleneck does not work less because the queue in front of it is longer. (It does where clients hinder each other, which is the kappa of the Universal Scalability Law.)',
       d: 'Queues without a limit lose nothing. What happens before a queue is full?',
     },
-    READ,
-  )
+    read: READ,
+  })
 }
 
 // Live ------------------------------------------------------------------------------------------------------------------
@@ -374,7 +432,7 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
     'findKnee',
     points.map(({ predicted: _, ...point }) => point),
   )
-  const reference = best(points, power)
+  const reference = kneeOf(points)
   context.expect('the knee of the live measurement', knee === reference, {
     expected: `${reference} clients`,
     found: String(knee),

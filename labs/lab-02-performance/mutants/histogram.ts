@@ -25,6 +25,11 @@ export default mutants('histogram.ts', {
     says: 'NaN, not 0',
     edits: [['if (!(observations > 0)) return Number.NaN', 'if (!(observations > 0)) return 0']],
   },
+  'count-above-the-rank': {
+    misconception: 'the bucket is the first one whose count is above the rank',
+    says: 'the highest value, with an empty bucket before the last',
+    edits: [['bucket.count >= rank', 'bucket.count > rank']],
+  },
   'first-bucket-from-the-bound': {
     misconception: 'the first bucket has no lower bound',
     says: 'The first one begins at 0',
@@ -90,6 +95,11 @@ export default mutants('histogram.ts', {
     misconception: 'observations beyond the last bound are not counted',
     says: 'count of the last bucket',
     edits: [['const observations = sorted[last].count', 'const observations = sorted[last - 1].count']],
+  },
+  'sorts-in-place': {
+    misconception: "the caller's own list is sorted",
+    says: 'read only property',
+    edits: [['[...buckets].sort(', '(buckets as Bucket[]).sort(']],
   },
   'upper-bound': {
     misconception: 'the upper bound of the bucket, without interpolation',

@@ -89,6 +89,16 @@ export default mutants('scaling.ts', {
       ],
     ],
   },
+  'median-of-powers': {
+    misconception: 'of each run its power, and of these the median',
+    says: 'median of the ratios is something else',
+    edits: [
+      [
+        'median(same.map(run => run.throughput)) / median(same.map(run => run.latencyMs))',
+        'median(same.map(run => run.throughput / run.latencyMs))',
+      ],
+    ],
+  },
   multiplied: {
     misconception: 'power is throughput times latency',
     says: 'as Little says',
@@ -99,6 +109,11 @@ export default mutants('scaling.ts', {
     says: 'more clients bring nothing',
     edits: [['Math.min((clients * 1000) / baseLatencyMs, capacity)', '(clients * 1000) / baseLatencyMs']],
   },
+  'nearest-rank': {
+    misconception: 'the median is the value at half of the ranks',
+    says: 'not the lower of them',
+    edits: [['(sorted[middle - 1] + sorted[middle]) / 2', 'sorted[middle - 1]']],
+  },
   'queue-on-top': {
     misconception: 'the base latency is added to the queue',
     says: 'in there already',
@@ -108,5 +123,27 @@ export default mutants('scaling.ts', {
         'baseLatencyMs + (clients * 1000) / capacity',
       ],
     ],
+  },
+  'sorted-as-text': {
+    misconception: 'sorts numbers without a comparator',
+    says: 'sorts numbers as text',
+    edits: [['[...values].sort((a, b) => a - b)', '[...values].sort()']],
+  },
+  'trimmed-mean': {
+    misconception: 'a mean without the largest and the smallest value',
+    says: 'Asked for is the median',
+    edits: [
+      [
+        `const middle = sorted.length / 2
+        return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2`,
+        `const kept = sorted.length < 3 ? sorted : sorted.slice(1, -1)
+        return kept.reduce((sum, value) => sum + value, 0) / kept.length`,
+      ],
+    ],
+  },
+  'upper-median': {
+    misconception: 'of an even number of values the higher one in the middle',
+    says: 'not the higher of them',
+    edits: [['(sorted[middle - 1] + sorted[middle]) / 2', 'sorted[middle]']],
   },
 })

@@ -17,7 +17,8 @@ export interface Bucket {
 }
 
 /**
- * The value below which the fraction `q` of all observations lies, estimated. The buckets come in any order.
+ * The value below which the fraction `q` of all observations lies, estimated. The buckets come in any order, and stay
+ * as they are: they belong to the caller.
  *
  * - The bucket is the first one (by `le`) whose count is at least q times the count of the last bucket.
  * - Within it, linear interpolation. The first bucket begins at 0, if it ends above 0.
