@@ -42,6 +42,8 @@ export interface CallGroup {
   name: string
   calls: readonly Call[]
   misconceptions?: readonly Misconception[]
+  /** Each misconception is modelled for every input: it is named only where it explains every call of the group. */
+  exact?: boolean
   /** Of numbers, relative. Default: what rounding makes. */
   tolerance?: number
   /** Where not only one value is right. Default: the same content. */
@@ -78,7 +80,7 @@ export async function expectCalls(context: CheckContext, given: CallGroup): Prom
       calls.map(call => [...call.args]),
     ),
   )
-  const group = { ...given, misconceptions: inAllCalls(given, outcomes) }
+  const group = { ...given, misconceptions: mostLikely(given, outcomes) }
   const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]!))
   const at = Math.max(0, wrong)
   if (calls.length > 0) group.show?.(context, group, calls[at]!, outcomes[at]!)
@@ -193,9 +195,12 @@ export function isTodo(outcome: Outcome): boolean {
   return !outcome.ok && outcome.error.kind === 'threw' && /\bTODO\b/.test(outcome.error.message)
 }
 
-/** The misconceptions that give what was found in every call of the group: in one call alone, one looks like another. */
-function inAllCalls(
-  { calls, misconceptions = [], tolerance }: CallGroup,
+/**
+ * In one call alone, one misconception looks like another. So those come first that give what was found in every call of the group;
+ * where they are `exact`, there are no others.
+ */
+function mostLikely(
+  { calls, misconceptions = [], exact, tolerance }: CallGroup,
   outcomes: readonly Outcome[],
 ): Misconception[] {
   const contradicts = (one: Misconception, { args }: Call, outcome: Outcome) => {
@@ -206,7 +211,9 @@ function inAllCalls(
       return false // The idea does not apply to this input.
     }
   }
-  return misconceptions.filter(one => !calls.some((call, index) => contradicts(one, call, outcomes[index]!)))
+  const explains = (one: Misconception) => !calls.some((call, index) => contradicts(one, call, outcomes[index]!))
+  const likely = misconceptions.filter(explains)
+  return exact ? likely : [...likely, ...misconceptions]
 }
 
 /** A value, REJECTED, or what is equal to nothing. */

@@ -1,6 +1,8 @@
 /** Values of a student's code in words, and whether two of them are the same. */
 
 const LONGEST = 300
+/** So many that two numbers which count as different (`ROUNDING`) look different. */
+const DIGITS = 11
 
 /** As it is written in TypeScript, short enough for one line of feedback: `{ size: 1350 }`; bytes as `<45000054 … 84 bytes>`. */
 export function format(value: unknown): string {
@@ -12,7 +14,8 @@ function formatValue(value: unknown): string {
   if (value instanceof Uint8Array) return `<${hex(value)}>`
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(8)))
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(DIGITS)))
   if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`
   if (value instanceof Map)
     return `Map(${[...value].map(([key, entry]) => `${formatValue(key)} → ${formatValue(entry)}`).join(', ')})`

@@ -158,6 +158,7 @@ async function expectVectors(context: CheckContext, random: Seeded): Promise<voi
     file: FILE,
     name: 'histogramQuantile',
     misconceptions: MISCONCEPTIONS,
+    exact: true,
     read: READ,
   }
   await expectCalls(context, {
@@ -256,6 +257,7 @@ async function expectIncreases(context: CheckContext, random: Seeded): Promise<v
     text: 'what happened between two scrapes',
     file: FILE,
     name: 'increase',
+    exact: true,
     calls: [
       call('a histogram that has grown', histogram([1, 5], [Infinity, 9]), histogram([1, 7], [Infinity, 19])),
       call('one of your own', before, grown),
@@ -358,6 +360,7 @@ async function expectPrometheus(
     name: 'histogramQuantile',
     calls,
     misconceptions: MISCONCEPTIONS,
+    exact: true,
     read: READ,
   })
 }

@@ -324,7 +324,12 @@ async function expectFormulas(context: CheckContext, random: Seeded): Promise<vo
     },
   ]
   for (const group of groups) {
-    await expectCalls(context, { ...group, file: FILE, read: group.name === 'varintLength' ? READ_VARINT : READ })
+    await expectCalls(context, {
+      ...group,
+      exact: true,
+      file: FILE,
+      read: group.name === 'varintLength' ? READ_VARINT : READ,
+    })
   }
 }
 

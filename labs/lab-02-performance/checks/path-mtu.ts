@@ -66,6 +66,7 @@ async function expectTunnelMtu(context: CheckContext, random: Seeded): Promise<v
     text: 'the MTU of a tunnel',
     file: FILE,
     name: 'tunnelMtu',
+    exact: true,
     calls: [
       call('the first request of a connection', 1400, 8, 0),
       call('the smallest payload that QUIC allows', 1200, 8, 0),

@@ -199,7 +199,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
 }
 
 async function expectLaws(context: CheckContext, random: Seeded): Promise<void> {
-  const one = { file: FILE, read: READ }
+  const one = { file: FILE, read: READ, exact: true }
   await expectCalls(context, {
     ...one,
     text: "Little's law",
@@ -333,7 +333,15 @@ async function expectKnees(context: CheckContext, random: Seeded): Promise<void>
     ],
   ]
   for (const [text, calls] of groups)
-    await expectCalls(context, { text, calls, file: FILE, name: 'findKnee', misconceptions: KNEES, read: READ })
+    await expectCalls(context, {
+      text,
+      calls,
+      file: FILE,
+      name: 'findKnee',
+      misconceptions: KNEES,
+      exact: true,
+      read: READ,
+    })
 }
 
 function expectAnswer(context: CheckContext): void {
