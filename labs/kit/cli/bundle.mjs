@@ -76,8 +76,8 @@ async function build(root, caches) {
   const result = await esbuild.build({
     stdin: {
       contents: [
-        `import { openUi as open } from '../run/labs/kit/cli/open-ui.tsx'`,
-        ...labs.map((file, index) => `import { lab as lab${index} } from '../run/${file}'`),
+        `import { openUi as open } from './labs/kit/cli/open-ui.tsx'`,
+        ...labs.map((file, index) => `import { lab as lab${index} } from './${file}'`),
         `export const openUi = argv => open(argv, async () => [${labs.map((_, index) => `lab${index}`).join(', ')}])`,
       ].join('\n'),
       resolveDir: root,
