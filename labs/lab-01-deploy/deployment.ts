@@ -21,8 +21,8 @@ import type { SocketAddress } from '../../src/quic/quic.ts'
 import { loadServerConfig, type ServerConfig } from '../../src/server/config.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import type { ServerStatus } from '../../src/server/status.ts'
+import { CheckFailure } from '../kit/check/check-failure.ts'
 import type { CheckContext, Live } from '../kit/lab/types.ts'
-import { CheckFailure } from '../kit/run/engine.ts'
 import type { Topology, Traffic } from './ui.tsx'
 
 /** What task 2 asks for. */

@@ -2,8 +2,8 @@
 import { ClientError } from '../../src/client/client.ts'
 import type { ServerConfig } from '../../src/server/config.ts'
 import type { ClientInfo, ServerStatus } from '../../src/server/status.ts'
+import { CheckFailure } from '../kit/check/check-failure.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
-import { CheckFailure } from '../kit/run/engine.ts'
 import { loadServer, NETWORK, newClient, ownClient, showStatus, startServer, TRUST } from './deployment.ts'
 
 export interface RunningServer {

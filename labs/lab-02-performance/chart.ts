@@ -9,9 +9,9 @@
  * The mark at the end says what a colour would.
  */
 import { formatNumber } from '../kit/check/measurements.ts'
+import type { Marks } from '../kit/lab/marks.ts'
 import type { Line, Span, Style } from '../kit/lab/text.ts'
 import type { Live } from '../kit/lab/types.ts'
-import type { Marks } from '../kit/ui/theme.ts'
 
 export interface ChartRow {
   label: string

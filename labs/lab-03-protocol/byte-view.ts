@@ -17,10 +17,10 @@
 
 import { type Call, type CallGroup, isMalformed, isTodo, REJECTED } from '../kit/check/calls.ts'
 import { format, hex, same } from '../kit/check/format.ts'
+import type { Marks } from '../kit/lab/marks.ts'
 import type { Line, Span, Style } from '../kit/lab/text.ts'
 import type { CheckContext, Live } from '../kit/lab/types.ts'
 import type { Outcome, StudentError } from '../kit/student-code/types.ts'
-import type { Marks } from '../kit/ui/theme.ts'
 
 export interface ViewField {
   name: string

@@ -7,8 +7,8 @@
  */
 
 import type { CheckContext, Otherwise, Reading } from '../lab/types.ts'
-import { CheckFailure } from '../run/engine.ts'
 import type { Outcome } from '../student-code/types.ts'
+import { CheckFailure } from './check-failure.ts'
 import { feedbackOf, NO_AWAIT, printedText, thrownAt } from './feedback.ts'
 import { format, ROUNDING, same } from './format.ts'
 import { Seeded } from './seeded.ts'

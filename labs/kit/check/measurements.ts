@@ -3,8 +3,9 @@
  * expected of it. `liveText` says the same in words.
  */
 import { percentileOf } from '../../../src/stats/statistics.ts'
+import type { Marks } from '../lab/marks.ts'
 import type { Line, Span, Style } from '../lab/text.ts'
-import type { LiveComparison, LiveSeries, LiveState, Marks } from '../lab/types.ts'
+import type { LiveComparison, LiveSeries, LiveState } from '../lab/types.ts'
 
 const BAR_MAX_COLUMNS = 40
 

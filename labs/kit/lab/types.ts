@@ -5,10 +5,8 @@
  */
 import type { ReactNode } from 'react'
 import type { StudentCode } from '../student-code/student-code.ts'
-import type { Marks } from '../ui/theme.ts'
+import type { Marks } from './marks.ts'
 import type { Line } from './text.ts'
-
-export type { Marks } from '../ui/theme.ts'
 
 /** Markdown, of which the kit renders headings, paragraphs, lists, quotes, code blocks, `code`, **bold** and _emphasis_. */
 export type Markdown = string

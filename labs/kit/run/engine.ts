@@ -3,6 +3,7 @@
  */
 import { sep } from 'node:path'
 import { AnswerFileError, readAnswers } from '../check/answers.ts'
+import { CheckFailure } from '../check/check-failure.ts'
 import { Cleanup } from '../check/cleanup.ts'
 import { feedbackOf, printedText } from '../check/feedback.ts'
 import { defaultSeed } from '../check/seed.ts'
@@ -45,17 +46,6 @@ export interface RunOptions {
   signal?: AbortSignal
   onEvent?: (event: EngineEvent) => void
   now?: () => number
-}
-
-/** Thrown by `context.expect`, and by a check's own helpers, to end a check with feedback. */
-export class CheckFailure extends Error {
-  override name = 'CheckFailure'
-  readonly feedback: Otherwise
-
-  constructor(feedback: Otherwise) {
-    super(`expected ${feedback.expected}; found ${feedback.found}`)
-    this.feedback = feedback
-  }
 }
 
 /** By name: where a test runner has loaded a module twice, a check may throw the class of the other copy. */

@@ -3,64 +3,9 @@
  * set there are no colours; bold, dim and reverse stay, as https://no-color.org has it.
  */
 import type { TextProps } from 'ink'
+import { ASCII, type Marks, UNICODE } from '../lab/marks.ts'
 import type { Line, Style } from '../lab/text.ts'
 import type { PhaseState } from '../lab/types.ts'
-
-export interface Marks {
-  solved: string
-  attempted: string
-  open: string
-  good: string
-  bad: string
-  waiting: string
-  pointer: string
-  rule: string
-  barFull: string
-  barEmpty: string
-  up: string
-  down: string
-  spinner: readonly string[]
-  /** From the lowest to the highest. */
-  sparkline: readonly string[]
-  /** An expected range. */
-  range: string
-}
-
-const UNICODE: Marks = {
-  solved: '✓',
-  attempted: '✗',
-  open: '○',
-  good: '✓',
-  bad: '✗',
-  waiting: '·',
-  pointer: '❯',
-  rule: '─',
-  barFull: '━',
-  barEmpty: '─',
-  up: '↑',
-  down: '↓',
-  spinner: ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'],
-  sparkline: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
-  range: '▒',
-}
-
-export const ASCII: Marks = {
-  solved: '+',
-  attempted: 'x',
-  open: 'o',
-  good: '+',
-  bad: 'x',
-  waiting: '.',
-  pointer: '>',
-  rule: '-',
-  barFull: '=',
-  barEmpty: '-',
-  up: '^',
-  down: 'v',
-  spinner: ['|', '/', '-', '\\'],
-  sparkline: ['_', '.', '-', '=', '*', '#'],
-  range: '#',
-}
 
 export interface Theme {
   marks: Marks
