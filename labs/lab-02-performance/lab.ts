@@ -62,8 +62,8 @@ export const lab = defineLab({
       brief: `
         An IP packet goes into the tunnel wrapped in frames, QUIC, UDP and IP again. How much is that, to the byte?
 
-        In \`overhead.ts\`, calculate it for three ways to carry packets: in a QUIC **datagram**; on **a stream for each packet**, as the
-        article has it; and all on **a single stream**. And from it the **goodput**: what is left of a link for IP packets.
+        In \`overhead.ts\`, calculate it for three ways to carry packets: in a QUIC **datagram**; on **a stream for each packet**;
+        and all on **a single stream**. And from it the **goodput**: what is left of a link for IP packets.
 
         The check sends packets through real tunnels and counts the bytes on the wire. Equal means equal.
       `,
@@ -83,8 +83,8 @@ export const lab = defineLab({
       points: 16,
       files: ['send-packet.ts'],
       brief: `
-        The article sends each IP packet on a new stream. That is in \`send-packet.ts\`, and it works. Now make it better, and predict first: at
-        2 % loss, what becomes of a packet that is lost on a stream, and what of those behind it?
+        A published article about _masque-vpn_, a prototype that this platform is modelled on, sends each IP packet on a new stream, "for
+        educational clarity". That version is in \`send-packet.ts\`, and it works. Now make it better, and predict first: at 2 % loss, what becomes of a packet that is lost on a stream, and what of those behind it?
 
         Rewrite the class \`PacketSender\`. It does no input or output: it returns actions, and the check performs them on a real QUIC
         connection, over a link of 200 ms that loses nothing and then 2 % of what you send. Beside yours run the article's version and one that
@@ -261,7 +261,8 @@ export const lab = defineLab({
         },
         {
           id: 'streams',
-          prompt: "At 2 % loss, about 2 % of the article's packets were late, and hardly any datagram. Why?",
+          prompt:
+            'At 2 % loss, about 2 % of the packets on streams of their own were late, and hardly any datagram. Why?',
           placeholder: 'a, b, c or d',
           choices: {
             a: 'A lost packet holds up the streams that were opened after it.',

@@ -20,6 +20,83 @@ const READ: Reading[] = [
 const MOST_WAITING = 65_536
 const STREAM_MTU = 1500
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
+interface Sending {
+  about: string
+  packet: Uint8Array
+  waiting?: number
+  expected: SendAction
+  /** The rule that it is about. */
+  because: string
+}
+
+const QUARTER =
+  'The Quarter Stream ID is the id of the request divided by four, written as a varint: two bytes from 64 on.'
+const FRAMES =
+  'Inside out: Context ID 0 and packet; type and length of the capsule; type and length of the DATA frame. Each length counts what is inside of it.'
+
+const asDatagram = (...data: number[]): SendAction => ({ type: 'datagram', data: Uint8Array.from(data) })
+const asWrite = (...data: number[]): SendAction => ({
+  type: 'write',
+  stream: 'request',
+  data: Uint8Array.from(data),
+  fin: false,
+})
+
+/** What somebody sends who has got one thing wrong. */
+const WRONG_BYTES: readonly { says: string; would(packet: Uint8Array, requestStream: number): SendAction }[] = [
+  {
+    says: `A datagram says whose it is, and of what kind. ${QUARTER}`,
+    would: packet => asDatagram(...packet),
+  },
+  { says: QUARTER, would: (packet, id) => asDatagram(...varint(id), 0, ...packet) },
+  { says: QUARTER, would: (packet, id) => asDatagram((id / 4) & 0xff, 0, ...packet) },
+  {
+    says: 'Between the Quarter Stream ID and the packet there is the Context ID, also when it is 0.',
+    would: (packet, id) => asDatagram(...varint(id / 4), ...packet),
+  },
+  {
+    says: 'On a stream of HTTP/3 everything is in frames: the capsule is the payload of a DATA frame.',
+    would: packet => asWrite(0, ...varint(packet.length + 1), 0, ...packet),
+  },
+  {
+    says: FRAMES,
+    would: packet => {
+      const capsule = [0, ...varint(packet.length), 0, ...packet]
+      return asWrite(0, ...varint(capsule.length), ...capsule)
+    },
+  },
+  {
+    says: FRAMES,
+    would: packet => asWrite(0, ...varint(packet.length + 1), 0, ...varint(packet.length + 1), 0, ...packet),
+  },
+  {
+    says: 'The stream of the request is that of the tunnel: when it ends (fin), the tunnel does.',
+    would: packet => ({ type: 'write', stream: 'request', data: capsuleFrame(packet), fin: true }),
+  },
+]
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+export function varint(value: number): number[] {
+  const length = varintLength(value)
+  const bytes = Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) & 0xff)
+  bytes[0] |= { 1: 0, 2: 0x40, 4: 0x80, 8: 0xc0 }[length as 1 | 2 | 4 | 8]
+  return bytes
+}
+
+function datagramOf(requestStream: number, packet: Uint8Array): Uint8Array {
+  return Uint8Array.from([...varint(requestStream / 4), 0, ...packet])
+}
+
+function capsuleFrame(packet: Uint8Array): Uint8Array {
+  const capsule = [0, ...varint(packet.length + 1), 0, ...packet]
+  return Uint8Array.from([0, ...varint(capsule.length), ...capsule])
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
 export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'send-packet')
   // Another way than datagrams is worth a try: then let the link say what it is worth.
@@ -43,32 +120,6 @@ export async function check(context: CheckContext): Promise<Feedback> {
   }
 }
 
-// Byte by byte ----------------------------------------------------------------------------------------------------------
-
-export function varint(value: number): number[] {
-  const length = varintLength(value)
-  const bytes = Array.from({ length }, (_, i) => Math.floor(value / 256 ** (length - 1 - i)) & 0xff)
-  bytes[0] |= { 1: 0, 2: 0x40, 4: 0x80, 8: 0xc0 }[length as 1 | 2 | 4 | 8]
-  return bytes
-}
-
-function datagramOf(requestStream: number, packet: Uint8Array): Uint8Array {
-  return Uint8Array.from([...varint(requestStream / 4), 0, ...packet])
-}
-
-function capsuleFrame(packet: Uint8Array): Uint8Array {
-  const capsule = [0, ...varint(packet.length + 1), 0, ...packet]
-  return Uint8Array.from([0, ...varint(capsule.length), ...capsule])
-}
-
-interface Sending {
-  about: string
-  packet: Uint8Array
-  waiting?: number
-  expected: SendAction
-  because?: string
-}
-
 /** Sends packets through a new sender, and compares what it asks for. */
 async function expectActions(
   context: CheckContext,
@@ -77,58 +128,39 @@ async function expectActions(
   sendings: readonly (Sending | { newLength: number })[],
 ): Promise<void> {
   const sender = await context.student.create(FILE, 'PacketSender', options)
+  let { maxDatagramLength } = options
   for (const sending of sendings) {
     if ('newLength' in sending) {
-      await sender.call('onMaxDatagramLength', sending.newLength)
+      maxDatagramLength = sending.newLength
+      await sender.call('onMaxDatagramLength', maxDatagramLength)
       continue
     }
     const { about, packet, waiting = 0, expected, because } = sending
     const [outcome] = await sender.batch('sendPacket', [[packet, waiting]])
     const actions = resultOf(outcome, 'sendPacket() to return actions', READ)
-    if (same(actions, [expected])) continue
+    if (same(joined(actions), [expected])) continue
+    const misconception = WRONG_BYTES.find(({ would }) => same(joined(actions), [would(packet, options.requestStream)]))
     context.expect(`${text}: ${about}`, false, {
-      expected: `sendPacket() with a packet of ${packet.length} bytes to return ${format([expected])} (request on stream ${options.requestStream}, QUIC datagrams of up to ${options.maxDatagramLength} bytes)`,
+      expected: `sendPacket() with a packet of ${packet.length} bytes, while ${waiting} bytes wait, to return ${format([expected])} (request on stream ${options.requestStream}, QUIC datagrams of up to ${maxDatagramLength} bytes). ${because}`,
       found: format(actions),
-      ...explain(actions, expected, packet, options.requestStream, because),
+      ...(misconception === undefined ? {} : { misconception: misconception.says }),
       read: READ,
     })
   }
   context.expect(text, true, { expected: text, found: text })
 }
 
-function explain(
-  actions: unknown,
-  expected: SendAction,
-  packet: Uint8Array,
-  requestStream: number,
-  because?: string,
-): { misconception?: string } {
-  const list = Array.isArray(actions) ? (actions as Partial<SendAction & { data: Uint8Array; mtu: number }>[]) : []
-  const data = list[0]?.data
-  const quarter =
-    'The Quarter Stream ID is the id of the request divided by four, written as a varint: two bytes from 64 on.'
-  if (expected.type === 'datagram' && data instanceof Uint8Array) {
-    if (same(data, packet)) return { misconception: `A datagram says whose it is, and of what kind. ${quarter}` }
-    if (same(data, Uint8Array.from([...varint(requestStream), 0, ...packet]))) return { misconception: quarter }
-    if (same(data, Uint8Array.from([...varint(requestStream / 4), ...packet]))) {
-      return {
-        misconception: 'Between the Quarter Stream ID and the packet there is the Context ID, also when it is 0.',
-      }
-    }
-    if (list[0]?.type === 'datagram' && requestStream >= 256) return { misconception: quarter }
+/** What is written in two parts, one right behind the other, is written in one. */
+function joined(actions: unknown): unknown {
+  if (!Array.isArray(actions)) return actions
+  const result: SendAction[] = []
+  for (const action of actions as SendAction[]) {
+    const last = result.at(-1)
+    if (last?.type === 'write' && action?.type === 'write' && !last.fin && last.stream === action.stream) {
+      result[result.length - 1] = { ...action, data: Uint8Array.from([...last.data, ...action.data]) }
+    } else result.push(action)
   }
-  if (expected.type === 'write' && data instanceof Uint8Array) {
-    if (same(data, Uint8Array.from([0, ...varint(packet.length + 1), 0, ...packet]))) {
-      return {
-        misconception: 'On a stream of HTTP/3 everything is in frames: the capsule is the payload of a DATA frame.',
-      }
-    }
-    return {
-      misconception:
-        'Inside out: Context ID 0 and packet; type and length of the capsule; type and length of the DATA frame. Each length counts what is inside of it.',
-    }
-  }
-  return because === undefined ? {} : { misconception: because }
+  return result
 }
 
 /** How the student's packets travel. */
@@ -136,13 +168,14 @@ type Way = 'datagrams' | 'streams of their own' | 'one stream'
 
 async function wayOf(context: CheckContext, random: Seeded): Promise<Way> {
   const sender = await context.student.create(FILE, 'PacketSender', { requestStream: 0, maxDatagramLength: 1350 })
-  const outcomes = await context.do('call sendPacket', () =>
-    sender.batch('sendPacket', [
-      [random.bytes(60), 0],
-      [random.bytes(60), 0],
-    ]),
-  )
-  const actions = outcomes.map(outcome => resultOf(outcome, 'sendPacket() to return actions', READ))
+  const actions = await context.do('call sendPacket', async () => {
+    const packets = [random.bytes(60), random.bytes(60)]
+    const outcomes = await sender.batch(
+      'sendPacket',
+      packets.map(packet => [packet, 0]),
+    )
+    return outcomes.map(outcome => resultOf(outcome, 'sendPacket() to return actions', READ))
+  })
   if (!actions.every(Array.isArray))
     fail({ expected: 'sendPacket() to return a list of actions', found: format(actions[0]), read: READ })
   const types = actions.map(list => list.map((action: { type?: string } | undefined) => action?.type))
@@ -171,7 +204,11 @@ async function expectDatagrams(context: CheckContext, random: Seeded): Promise<v
     const later = mtu - random.int(50, 100)
     await expectActions(context, `request on stream ${requestStream}`, { requestStream, maxDatagramLength }, [
       send('a packet', random.int(28, 200)),
-      { ...send('the same while much waits on the stream', 100), waiting: 10 * MOST_WAITING },
+      {
+        ...send('the same while much waits on the stream', 100),
+        waiting: 10 * MOST_WAITING,
+        because: 'What waits on the stream of the request holds up no datagram.',
+      },
       send('the largest packet', mtu),
       tooBig('a byte more', mtu + 1, mtu),
       tooBig('much more', 9000, mtu),
@@ -194,7 +231,7 @@ async function expectCapsules(context: CheckContext, random: Seeded): Promise<vo
     return { about, packet, waiting, expected: { type: 'write', stream: 'request', data, fin: false }, because }
   }
   const bound =
-    'What QUIC has not sent yet waits, and each packet behind it waits as long. A queue without a bound loses nothing, and delivers everything too late.'
+    'What QUIC has not sent yet waits, and each packet behind it waits as long. A queue without a bound loses nothing, and delivers everything too late. What counts is `waiting`, without the packet.'
   await expectActions(context, 'a peer without datagrams', options, [
     send('a packet', random.int(28, 60)),
     send('61 bytes, whose capsule has 64', 61),
@@ -207,7 +244,8 @@ async function expectCapsules(context: CheckContext, random: Seeded): Promise<vo
       expected: { type: 'too-big', mtu: STREAM_MTU },
       because: 'The MTU on streams is 1500.',
     },
-    send('a packet while something waits', 100, MOST_WAITING - 1),
+    { ...send('a packet while something waits', 100, MOST_WAITING - 1), because: bound },
+    { ...send('a large packet while something waits', STREAM_MTU, MOST_WAITING - 1), because: bound },
     {
       about: 'a packet while too much waits',
       packet: random.bytes(100),

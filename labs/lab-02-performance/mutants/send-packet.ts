@@ -4,7 +4,7 @@ import { mutants } from '../../kit/grading/mutants.ts'
 export default mutants('send-packet.ts', {
   'bound-for-datagrams': {
     misconception: 'datagrams wait for the stream as well',
-    says: 'together must fit',
+    says: 'holds up no datagram',
     edits: [
       ['this.#asDatagram(packet)', 'this.#asDatagram(packet, waiting)'],
       ['(packet: Uint8Array):', '(packet: Uint8Array, waiting: number):'],
@@ -89,9 +89,26 @@ export default mutants('send-packet.ts', {
       ],
     ],
   },
+  'one-buffer-for-all': {
+    misconception: 'the bytes of every action are in one buffer, which the next call fills anew',
+    says: 'changed what an earlier call',
+    edits: [
+      [
+        `const joined = new Uint8Array(a.length + b.length)
+        joined.set(a)`,
+        `const joined = BUFFER.subarray(0, a.length + b.length)
+        joined.set(a)`,
+      ],
+      [
+        'const CONTEXT_ID = 0',
+        `const BUFFER = new Uint8Array(2000)
+      const CONTEXT_ID = 0`,
+      ],
+    ],
+  },
   'stream-ended': {
     misconception: 'the stream of the request is ended with each packet',
-    says: 'Inside out',
+    says: 'when it ends (fin)',
     edits: [['fin: false', 'fin: true']],
   },
   'stream-id-not-quartered': {

@@ -1,9 +1,11 @@
 /**
  * Task 3: SendPacket, without a stream for each packet.
  *
- * Here it is as the article has it: it opens a new stream for each packet, "for educational clarity". It works. Rewrite it.
+ * Here it is as it stands in a published article about masque-vpn, a prototype that this platform is modelled on: it opens a new stream
+ * for each packet, "for educational clarity". It works. Rewrite it.
  *
- * The class does nothing by itself: it returns what is to be done on QUIC, and the check does it on a real connection.
+ * The class does nothing by itself: it returns what is to be done on QUIC, and the check does it on a real connection. QUIC may keep
+ * the bytes of an action until they have been sent: no later call may change them.
  */
 
 export type SendAction =
