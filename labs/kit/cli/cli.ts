@@ -6,7 +6,14 @@
 import { CommanderError } from 'commander'
 import { ANSWERS_FILE, AnswerFileError, writeAnswer } from '../check/answers.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
-import { ExercisesError, ensureExercises, exerciseFolder, resetExercises, startingFiles } from '../lab/exercises.ts'
+import {
+  ExercisesError,
+  exerciseFolder,
+  exercisesProblem,
+  isForbidden,
+  resetExercises,
+  startingFiles,
+} from '../lab/exercises.ts'
 import { findLab, findTask, loadLabs, ROOT } from '../lab/registry.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import { labsJson, tasksJson } from '../plain/json.ts'
@@ -53,7 +60,7 @@ async function main(argv: readonly string[]): Promise<number> {
         option => options[option] !== undefined,
       )
       if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0]!.number} --${needsLab}`)
-      for (const lab of labs) ensureExercises(ROOT, lab)
+      for (const lab of labs) exercisesProblem(ROOT, lab)
       if (plain.json) printJson(labsJson(labs, store), plain)
       else printLabs(labs, plain)
       return 0
@@ -74,7 +81,9 @@ async function main(argv: readonly string[]): Promise<number> {
 async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
   const task = options.task === undefined ? undefined : knownTask(lab, options.task)
   const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!
-  ensureExercises(plain.root, lab)
+  const problem = exercisesProblem(plain.root, lab)
+  const works = options.check || options.watch || options.answer || options.reset !== undefined
+  if (problem && works) throw new ExercisesError(problem)
   if (options.reset !== undefined) {
     reset(lab, options.reset === true ? task : knownTask(lab, options.reset), plain)
     return 0
@@ -116,7 +125,7 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
     // React's development build is several times slower.
     process.env.NODE_ENV ??= 'production'
     const { openLabInTerminal } = await import('./open-ui.tsx')
-    return await openLabInTerminal(labs, lab, task, options)
+    return await openLabInTerminal(labs, lab, task, { ...options, problem })
   }
   if (options.watch) {
     noteSize()
@@ -125,8 +134,9 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
   let status = 0
   if (task) printTask(lab, task, plain)
   else status = await printLab(lab, plain)
-  // At the end: what comes first has left such a small window before anybody has read it.
+  // At the end: what comes first has left a small window before anybody has read it.
   noteSize()
+  if (problem) process.stderr.write(`note: ${problem}\n`)
   return status
 }
 
@@ -202,6 +212,9 @@ try {
     process.exitCode = 2
   } else if (error instanceof AnswerFileError || error instanceof ExercisesError) {
     process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  } else if (isForbidden(error)) {
+    process.stderr.write(`${error.path ?? 'a file'} cannot be written (${error.code}); is this a clone of your own?\n`)
     process.exitCode = 1
   } else throw error
 }

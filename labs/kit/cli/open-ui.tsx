@@ -4,7 +4,7 @@
  */
 
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
-import { ensureExercises } from '../lab/exercises.ts'
+import { exercisesProblem } from '../lab/exercises.ts'
 import { findLab, findTask, ROOT } from '../lab/registry.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import { ProgressStore } from '../run/progress.ts'
@@ -38,19 +38,19 @@ export async function openLabInTerminal(
   labs: readonly Lab[],
   lab: Lab,
   task: Task | undefined,
-  options: Options,
+  { watch = false, problem = exercisesProblem(ROOT, lab) }: Options & { problem?: string | undefined },
 ): Promise<number> {
   const following = labs[labs.indexOf(lab) + 1]
   enterScreen(`Lab ${lab.number}  ${lab.title}`)
   endCleanly(new AbortController())
-  ensureExercises(ROOT, lab)
   const store = new ProgressStore()
   const status = await openLab({
     lab,
     root: ROOT,
     store,
     runner: new WorkerRunner(),
-    watch: options.watch ?? false,
+    watch,
+    ...(problem === undefined ? {} : { problem }),
     ...(task ? { task } : {}),
     ...(following ? { following } : {}),
   })

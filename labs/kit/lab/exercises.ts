@@ -39,6 +39,17 @@ export function ensureExercises(root: string, lab: Pick<Lab, 'id'>): string[] {
   return missing
 }
 
+/** Tries that, and says in one sentence why it cannot be done: a lab can be looked at without them. */
+export function exercisesProblem(root: string, lab: Pick<Lab, 'id'>): string | undefined {
+  try {
+    ensureExercises(root, lab)
+    return undefined
+  } catch (error) {
+    if (error instanceof ExercisesError) return error.message
+    throw error
+  }
+}
+
 /**
  * Puts starting files back. What the student had is kept beside each as `<file>.bak-<time>`; a file that is as it was
  * handed out is left alone.
@@ -69,10 +80,14 @@ function copyStartingFile(root: string, lab: Pick<Lab, 'id'>, file: string): voi
     mkdirSync(dirname(target), { recursive: true })
     copyFileSync(join(startFolder(root, lab), file), target)
   } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException
-    const why = ['EACCES', 'EPERM', 'EROFS'].includes(code)
-      ? `${target} cannot be written (${code}), and your work would be there; clone the repository into a folder of your own, and open the lab in that clone`
+    const why = isForbidden(cause)
+      ? `${target} cannot be written (${cause.code}), and your work would be there; clone the repository into a folder of your own, and open the lab in that clone`
       : explain(cause)
     throw new ExercisesError(why, { cause })
   }
+}
+
+/** The folder, or the file, is somebody else's. */
+export function isForbidden(error: unknown): error is NodeJS.ErrnoException {
+  return ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

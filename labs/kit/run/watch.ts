@@ -52,8 +52,12 @@ export function watchFiles(
 }
 
 function stampOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  return stats ? `${stats.mtimeMs}:${stats.size}:${stats.ino}` : 'missing'
+  try {
+    const { mtimeMs, size, ino } = statSync(path)
+    return `${mtimeMs}:${size}:${ino}`
+  } catch {
+    return 'missing'
+  }
 }
 
 /** A file that is not there, or cannot be read, counts as empty. */

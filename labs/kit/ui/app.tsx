@@ -29,6 +29,8 @@ export interface AppProps {
   task?: Task
   /** Goes to the tasks at once, and checks every kind of task at each save. */
   watch?: boolean
+  /** Why the student's files cannot be written, should it be so. */
+  problem?: string
   /** The lab after this one. */
   following?: Lab
   theme?: Theme

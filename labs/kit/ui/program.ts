@@ -18,6 +18,7 @@ export interface ProgramOptions {
   runner: Runner
   task?: Task
   watch?: boolean
+  problem?: string
   /** Called when the student wants to leave. */
   quit: () => void
 }

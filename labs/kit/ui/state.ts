@@ -14,6 +14,8 @@ import { type Draft, draftOf } from './draft.ts'
 
 export interface State {
   readonly lab: Lab
+  /** Why the student's files cannot be written, should it be so. */
+  readonly problem: string | undefined
   readonly screen: 'demonstration' | 'tasks' | 'task' | 'end'
   /** The list of keys, over whatever is on the screen. */
   readonly help: boolean
@@ -120,13 +122,15 @@ export interface Opening {
   task?: Task
   /** Goes to the tasks at once, and checks every kind of task at each save. */
   watch?: boolean
+  problem?: string
 }
 
-export function opened({ lab, progress, task, watch = false }: Opening): [State, Effect[]] {
+export function opened({ lab, progress, task, watch = false, problem }: Opening): [State, Effect[]] {
   const first = task ?? nextTask(lab, progress) ?? lab.tasks[0]!
   const screen = task || watch ? 'task' : lab.demonstration ? 'demonstration' : 'tasks'
   const state: State = {
     lab,
+    problem,
     screen,
     help: false,
     selected: lab.tasks.indexOf(first),

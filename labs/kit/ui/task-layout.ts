@@ -139,7 +139,7 @@ const SHOW_PROGRESS_AFTER_MS = 1000
 /** Questions, hints, solution, check. */
 function asideLines({ state, theme, runningMs, frame }: Scene, width: number): { lines: Line[]; newest: number } {
   const task = taskOf(state)
-  const { answers, latest, notice, running, solution } = state.task
+  const { answers, latest, notice = state.problem, running, solution } = state.task
   const result = state.results[task.id]
   const lines: Line[] = []
   let newest = 0

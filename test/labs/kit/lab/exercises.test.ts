@@ -15,6 +15,7 @@ import {
   ExercisesError,
   ensureExercises,
   exerciseFolder,
+  exercisesProblem,
   resetExercises,
   startFolder,
 } from '../../../../labs/kit/lab/exercises.ts'
@@ -53,7 +54,10 @@ describe('exercise files', () => {
       }
       return undefined
     }
+    expect(exercisesProblem(root, lab)).to.equal(undefined)
+    rmSync(exerciseFolder(root, lab), { recursive: true })
     writeFileSync(exerciseFolder(root, lab), 'a file where the folder would be')
+    expect(exercisesProblem(root, lab)).to.equal(message())
     expect(message())
       .to.match(/exercises.*; .* move it away, or choose another name$/)
       .and.not.include('\n')

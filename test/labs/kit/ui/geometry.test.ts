@@ -74,6 +74,12 @@ describe('the room on a terminal', () => {
     }
   })
 
+  it('says on every task that its files cannot be written, should it be so', () => {
+    const task = sampleTask()
+    const [state] = opened({ lab: sampleLab([task]), progress: {}, task, problem: 'it is somebody else’s folder' })
+    expect(textOf(state, 80, 24)[0]!.at(-1)).to.equal('it is somebody else’s folder')
+  })
+
   it('says of a solved task that fails now that it stays solved', () => {
     const task = sampleTask()
     const solved = { first: { ...UNTOUCHED, state: 'solved' as const } }

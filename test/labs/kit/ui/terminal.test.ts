@@ -84,7 +84,7 @@ describe('the terminal UI in a real terminal', function () {
     root = join(place, 'repository')
     mkdirSync(root)
     const skipped = [/\/exercises$/, /\/mutants$/]
-    for (const name of ['labs', 'src', 'solutions', 'package.json', 'tsconfig.json']) {
+    for (const name of ['bin', 'labs', 'src', 'solutions', 'package.json', 'tsconfig.json']) {
       cpSync(join(ROOT, name), join(root, name), {
         recursive: true,
         filter: path => !skipped.some(pattern => pattern.test(path)),
