@@ -49,7 +49,6 @@ export interface CarrierEnd {
 }
 
 export interface Carrier {
-  readonly protocol: 'h3' | 'h2' | 'h1' | 'webtransport'
   readonly encapsulation: Encapsulation
   readonly remote: SocketAddress
   /** The largest IP packet that fits, in bytes; it may change while the connection learns about its path. */

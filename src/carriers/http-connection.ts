@@ -108,7 +108,10 @@ export interface HttpServerHandler extends HttpHandler {
 
 export interface IncomingRequest extends TunnelStream {
   readonly headers: readonly Header[]
-  /** Hears what comes before there is a carrier. Set it in `onRequest`, or what comes is lost. */
+  /**
+   * Hears what comes before there is a carrier. Set it in `onRequest`, or what comes is lost. The end of the connection is
+   * the connection's handler's to hear.
+   */
   handler: RequestHandler
   /** The final response is still to be sent. */
   readonly awaitsResponse: boolean

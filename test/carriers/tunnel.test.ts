@@ -25,7 +25,6 @@ const carry = (from: string, to: string) => encodeDatagramCapsule(packet(from, t
 function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => void = () => {}): string[] {
   const heard: string[] = []
   const carrier: Carrier = {
-    protocol: 'h3',
     encapsulation: 'single-stream',
     remote: { host: '192.0.2.1', port: 443 },
     mtu: 1500,

@@ -94,7 +94,6 @@ abstract class Connection<Handler extends HttpHandler> {
       this.#carriers.delete(carrier)
     }
     const carrier: Carrier = {
-      protocol: 'h2',
       encapsulation: 'single-stream',
       remote: this.remote,
       mtu: 1500,

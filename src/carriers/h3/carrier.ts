@@ -24,7 +24,6 @@ const CONTEXT_ID_ZERO = 0
 const datagram = new Uint8Array(65_536)
 
 export class H3Carrier implements Carrier {
-  readonly protocol = 'h3'
   readonly streamId: number
   readonly encapsulation: Encapsulation
   readonly handler: CarrierHandler

@@ -3,7 +3,6 @@
 import type { AbortReason } from '../../http/errors.ts'
 import type { Header } from '../../http/header.ts'
 import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
-import type { QuicCloseReason } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
@@ -23,11 +22,6 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
 
   set inUse(inUse: boolean) {
     this.quic.inUse = inUse
-  }
-
-  override onClosed(reason: QuicCloseReason): void {
-    this.#requests.clear()
-    super.onClosed(reason)
   }
 
   /** This request has a carrier now, or needs none. */

@@ -195,8 +195,11 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
-    this.packetStreams.clear()
-    runAll([...carriers.map(carrier => () => carrier.handler.onAborted(end)), () => this.handler.onClosed(reason)])
+    runAll([
+      () => this.packetStreams.clear(),
+      ...carriers.map(carrier => () => carrier.handler.onAborted(end)),
+      () => this.handler.onClosed(reason),
+    ])
   }
 
   // -- faults of our own ---------------------------------------------------------------------------------------
