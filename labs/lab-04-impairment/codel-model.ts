@@ -40,6 +40,14 @@ export const QUIRKS = {
     'After a long good time (16 intervals and more), count begins with 1 again: what was learnt about the traffic is out of date.',
   'count-total':
     'When the dropping state is entered again, count begins with count - lastcount, the drops of the last time, not with all of them.',
+  'at-target':
+    'A sojourn time of exactly target is not below it: the queue is bad when no packet has waited **less** than target.',
+  'largest-packet-left':
+    'A queue of exactly maxPacketBytes holds no more than one packet of the largest size: it is good. Only more than that may be bad.',
+  'fixed-times':
+    'This is CoDel with 5 ms and 100 ms, whatever the options say. targetMs and intervalMs are options: on a link of another kind they are others.',
+  'fixed-size': 'This is CoDel with packets of 1500 bytes, whatever the options say. maxPacketBytes is an option.',
+  seconds: 'All times here are in ms, targetMs and intervalMs too: nothing has to be multiplied or divided by 1000.',
   'stays-ready':
     'A drop is due only after an interval above target; the first packet above it starts the interval and is not dropped.',
 } as const
@@ -57,7 +65,7 @@ export class CoDel {
   #lastCount = 0
 
   constructor(options: CoDelOptions, quirk?: Quirk) {
-    this.#options = options
+    this.#options = quirk === undefined ? options : { ...options, ...otherOptions(options, quirk) }
     this.#quirk = quirk
   }
 
@@ -113,7 +121,10 @@ export class CoDel {
       this.#firstAboveMs = 0
       return { packet, mayDrop: false }
     }
-    const good = nowMs - packet.arrivedMs < targetMs || (this.#bytes <= maxPacketBytes && this.#quirk !== 'last-packet')
+    const sojournMs = nowMs - packet.arrivedMs
+    const below = this.#quirk === 'at-target' ? sojournMs <= targetMs : sojournMs < targetMs
+    const least = this.#quirk === 'largest-packet-left' ? this.#bytes < maxPacketBytes : this.#bytes <= maxPacketBytes
+    const good = below || (least && this.#quirk !== 'last-packet')
     if (good) {
       if (this.#quirk !== 'never-below') this.#firstAboveMs = 0
       return { packet, mayDrop: false }
@@ -131,6 +142,13 @@ export class CoDel {
     if (this.#quirk === 'constant') return timeMs + intervalMs
     return timeMs + intervalMs / (this.#quirk === 'linear' ? this.#count : Math.sqrt(this.#count))
   }
+}
+
+function otherOptions({ targetMs, intervalMs }: CoDelOptions, quirk: Quirk): Partial<CoDelOptions> {
+  if (quirk === 'fixed-times') return { targetMs: 5, intervalMs: 100 }
+  if (quirk === 'fixed-size') return { maxPacketBytes: 1500 }
+  if (quirk === 'seconds') return { targetMs: targetMs / 1000, intervalMs: intervalMs / 1000 }
+  return {}
 }
 
 /** What each operation returns. */

@@ -210,7 +210,7 @@ export const lab = defineLab({
       hints: [
         'Probe number n is sent (2^n - 1) probe timeouts after the packet: 1, 3, 7, 15, 31.',
         '`recoveredAtMs`: go from probe to probe until one is not before the end of the outage.',
-        'If the last probe in the outage was sent just before its end, t after the packet, the next one follows t + 1 timeout later. What is the largest t?',
+        'If probe n was sent just before the end of the outage, (2^n - 1) timeouts after the packet, the next one follows 2^n timeouts later. What is the largest n, when the packet was sent in the outage, too?',
         'The idle timeout has to cover the outage **and** the recovery: nothing arrives in either. That is a little more than 6 s.',
       ],
       reading: ['RFC 9000 §10.1 Idle Timeout', 'RFC 9002 §6.2 Probe Timeout', `${HANDOUT}, "When the network is gone"`],

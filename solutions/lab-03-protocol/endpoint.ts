@@ -62,7 +62,7 @@ export class Endpoint {
     const events: TunnelEvent[] = []
     let rest = concat(this.#kept, bytes)
     while (true) {
-      const here = rest.subarray(0, this.#toCome < rest.length ? Number(this.#toCome) : rest.length)
+      const here = rest.subarray(0, Number(this.#toCome))
       if (this.#type === FrameType.DATA) events.push(...this.#capsules.push(here).flatMap(receiveCapsule))
       this.#toCome -= BigInt(here.length)
       rest = rest.subarray(here.length)

@@ -38,10 +38,13 @@ export function recoveredAtMs(sentMs: number, probeTimeout: number, outageEndMs:
 }
 
 /**
- * The longest that can pass from the end of an outage of `outageMs` to the answer, ms, whenever in the outage it was sent. A probe that
- * just missed the end was the last of a series that began within the outage; how long after it is the next one due, at most?
+ * The longest that can pass from the end of an outage of `outageMs` to the answer, ms, whenever in the outage the packet was sent. The
+ * longest pause follows a probe that just missed the end (count it as sent at the end itself, and lost). How many probes can be lost
+ * before it, when the packet was sent within the outage, too; and how long after it is the next one due?
  */
 export function longestRecoveryMs(outageMs: number, probeTimeout: number, roundTripMs: number): number {
-  // Probe n is due at (2^n - 1) timeouts, and the next one 2^n timeouts later: as long again, and one timeout.
-  return outageMs + probeTimeout + roundTripMs
+  // Probe n is due at (2^n - 1) timeouts, and the next one 2^n timeouts later.
+  let lost = 0
+  while (probeTimeout * (2 ** (lost + 1) - 1) < outageMs) lost++
+  return probeTimeout * 2 ** lost + roundTripMs
 }

@@ -7,6 +7,7 @@ import { loadMutants } from '../../labs/kit/grading/mutants.ts'
 import { ROOT } from '../../labs/kit/lab/registry.ts'
 import type { Lab } from '../../labs/kit/lab/types.ts'
 import { lab as lab3 } from '../../labs/lab-03-protocol/lab.ts'
+import { lab as lab4 } from '../../labs/lab-04-impairment/lab.ts'
 import { Scratch, said } from './grade-lab.ts'
 
 const NAMES = ['ada', 'bob', 'łukasz-7']
@@ -32,6 +33,13 @@ const ACCEPTED: readonly (readonly [Lab, Readonly<Record<string, readonly string
         'first-header',
         'whole-data-frames',
       ],
+    },
+  ],
+  [
+    lab4,
+    {
+      estimate: ['cut-off', 'below-one', 'trace-overwritten'],
+      codel: ['at-target', 'largest-packet-left', 'fifteen-hundred', 'fixed-times'],
     },
   ],
 ]

@@ -117,6 +117,11 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
   const reply = icmpEchoReplyTo(requests[0])
   const damaged = requests[0].slice()
   damaged[30] ^= 1
+  const broken = requests[0]!.slice()
+  broken[14]! ^= 1
+  const udp = requests[0]!.slice()
+  udp[9] = 17
+  withChecksum(udp)
   await expectCalls(context, {
     text: 'answer() answers nothing but pings',
     file: FILE,
@@ -130,6 +135,12 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
           'Other packets come out of a tunnel too: they are no error.',
         ],
         ['no bytes', new Uint8Array(0), 'Other packets come out of a tunnel too: they are no error.'],
+        [
+          'a ping with a wrong header checksum',
+          broken,
+          'A damaged header is dropped with its packet: checkIpv4 says so.',
+        ],
+        ['a UDP packet whose payload looks like a ping', udp, 'Only ICMP (protocol 1) is ICMP.'],
         ['a ping with a wrong ICMP checksum', damaged, 'A damaged message is dropped: its checksum says so.'],
       ] as const
     ).map(([about, packet, because]) => ({ about, args: [packet], returns: undefined, because })),
@@ -336,14 +347,21 @@ async function expectApart(context: CheckContext): Promise<void> {
     )
   }
   const asked: Outcome[] = []
-  for (const tunnel of [0, 1, 0]) asked.push(...(await tunnels[tunnel]!.batch('requestAddress', [[4]])))
-  for (const [i, id] of [1n, 1n, 2n].entries()) {
-    const expected = addressRequest(id)
+  const requests = [
+    [0, 4, 1n],
+    [1, 4, 1n],
+    [0, 6, 2n],
+  ] as const
+  for (const [tunnel, version] of requests) {
+    asked.push(...(await tunnels[tunnel]!.batch('requestAddress', [[version]])))
+  }
+  for (const [i, [, version, id]] of requests.entries()) {
+    const expected = addressRequest(id, version)
     const outcome = asked[i]!
     context.expect('two endpoints count their own Request IDs', outcome.ok && same(outcome.value, expected), () => ({
-      expected: `${format(expected)} of requestAddress(4): Request ID ${id} of its endpoint. ${ASKING}`,
+      expected: `${format(expected)} of requestAddress(${version}): Request ID ${id} of its endpoint. ${ASKING}`,
       found: describeOutcome(outcome),
-      ...(outcome.ok && [1n, 2n, 3n].some(other => same(outcome.value, addressRequest(other)))
+      ...(outcome.ok && [1n, 2n, 3n].some(other => same(outcome.value, addressRequest(other, version)))
         ? SHARED
         : manners(outcome)),
     }))
@@ -351,10 +369,11 @@ async function expectApart(context: CheckContext): Promise<void> {
 }
 
 const ASKING =
-  'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: the Request ID, version 4, four zeros, prefix length 32.'
+  'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: the Request ID, version 4, four zeros, prefix length 32 (version 6: sixteen zeros, 128).'
 
-function addressRequest(requestId: bigint): Uint8Array {
-  const entry = { requestId, version: 4, address: new Uint8Array(4), prefixLength: 32 } as const
+function addressRequest(requestId: bigint, version: 4 | 6 = 4): Uint8Array {
+  const address = new Uint8Array(version === 4 ? 4 : 16)
+  const entry = { requestId, version, address, prefixLength: address.length * 8 }
   return frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
 }
 

@@ -34,6 +34,27 @@ export default {
   },
   'endpoint.ts': {
     'concat has made a new array already': [['this.#kept = rest.slice()', 'this.#kept = rest']],
+    'nothing is to come of it': [
+      ['#type = 0n', '#type = (-1n)'],
+      ['#type = 0n', '#type = 1n'],
+    ],
+    'how long a header section may be is up to its receiver': [
+      ['const LONGEST_HEADERS = 1 << 20', 'const LONGEST_HEADERS = 2 << 20'],
+      ['const LONGEST_HEADERS = 1 << 20', 'const LONGEST_HEADERS = 1 << 19'],
+      ['const LONGEST_HEADERS = 1 << 20', 'const LONGEST_HEADERS = 1 << 21'],
+      [
+        'if (length > LONGEST_HEADERS) throw new MalformedError(`a frame of ${length} bytes`)',
+        'if (false) throw new MalformedError(`a frame of ${length} bytes`)',
+      ],
+      [
+        'if (length > LONGEST_HEADERS) throw new MalformedError(`a frame of ${length} bytes`)',
+        'if (length >= LONGEST_HEADERS) throw new MalformedError(`a frame of ${length} bytes`)',
+      ],
+    ],
+    'nothing comes before the response': [
+      ['events.push(receiveHeaders(rest.subarray(at, end)))', 'events.unshift(receiveHeaders(rest.subarray(at, end)))'],
+    ],
+    "all ones are 0 in one's complement": [['write16(message, 2, 0)', 'write16(message, 2, (-1))']],
     'there is one :status': [
       [
         "const status = decodeHeaders(payload).find(([name]) => name === ':status')",

@@ -10,9 +10,9 @@ import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile, Rate } from '../../../src/link/profile/profile.ts'
 import { percentileOf } from '../../../src/stats/statistics.ts'
 import type { Testbed } from '../../../src/testbed/testbed.ts'
-import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { type Call, type CallGroup, expectGroups, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { CrossTraffic } from '../cross-traffic.ts'
 import { pings, startTestbed } from '../live.ts'
@@ -38,8 +38,7 @@ interface Bottleneck {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'bloat')
-  await expectFormulas(context, random)
+  await expectGroups(context, 'bloat', formulas)
   return await expectMeasurement(context)
 }
 
@@ -60,7 +59,14 @@ function after(link: Bottleneck, packetBytes: number, offered: number): number {
 
 const UNITS = 'Bytes to bits: 8. Seconds to milliseconds: 1000.'
 
+const KILO =
+  'This counts 1024 for a thousand. Rates are in powers of ten: 1 Mbit/s is 1 000 000 bit/s, and a second has 1000 ms; only KiB and MiB count by 1024.'
+
 const OF_QUEUE: readonly Misconception[] = [
+  ...[1024 / 1000, 1000 / 1024, (1024 / 1000) ** 2, (1000 / 1024) ** 2].map(factor => ({
+    says: KILO,
+    would: (link: Bottleneck, bytes: number) => full(link, bytes) * factor,
+  })),
   { says: UNITS, would: (link: Bottleneck, bytes: number) => full(link, bytes) / 8 },
   { says: UNITS, would: (link: Bottleneck, bytes: number) => full(link, bytes) / 1000 },
   {
@@ -100,7 +106,7 @@ const OF_FILLING: readonly Misconception[] = [
   },
 ]
 
-async function expectFormulas(context: CheckContext, random: Seeded): Promise<void> {
+function formulas(random: Seeded): CallGroup[] {
   const links = random.list(
     6,
     (i): Bottleneck => ({
@@ -109,59 +115,71 @@ async function expectFormulas(context: CheckContext, random: Seeded): Promise<vo
     }),
   )
   const sizes = links.map(() => random.int(200, 1500))
-  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]) =>
-    expectCalls(context, { text, file: FILE, name, calls, misconceptions, read: READ })
+  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]): CallGroup => ({
+    text,
+    file: FILE,
+    name,
+    calls,
+    misconceptions,
+    read: READ,
+  })
   const about = ({ limit }: Bottleneck) => ('bytes' in limit ? 'a limit in bytes' : 'a limit in packets')
 
-  await group(
-    'fullQueueMs(): how long the last one waits',
-    'fullQueueMs',
-    links.map((link, i) => ({ about: about(link), args: [link, sizes[i]], returns: full(link, sizes[i]!) })),
-    OF_QUEUE,
-  )
-  await group(
-    'roundTripUnderLoadMs(): what everybody sees',
-    'roundTripUnderLoadMs',
-    links.map((link, i) => {
-      const idle = random.int(10, 100)
-      return { about: about(link), args: [link, sizes[i], idle], returns: idle + full(link, sizes[i]!) }
-    }),
-    OF_ROUND_TRIP,
-  )
-  await group(
-    'fullAfterMs(): how fast it fills',
-    'fullAfterMs',
-    [...links, ...links].map((link, i) => {
-      const offered = Math.round(link.bitsPerSecond * random.pick(i < links.length ? [1.1, 2, 5] : [0.5, 0.9, 1]))
-      const size = sizes[i % sizes.length]!
-      return {
-        about: `${about(link)}, ${offered} bit/s offered`,
-        args: [link, size, offered],
-        returns: after(link, size, offered),
-      }
-    }),
-    OF_FILLING,
-  )
-  await group(
-    'limitFor(): how large a queue may be',
-    'limitFor',
-    links.map(({ bitsPerSecond }) => {
-      const target = random.int(5, 100)
-      return {
-        about: 'the largest whole number',
-        args: [bitsPerSecond, target],
-        returns: Math.floor((bitsPerSecond * target) / 8000),
-        because: 'The largest limit with which nobody waits longer: a whole number of bytes, rounded down.',
-      }
-    }),
-    [
-      { says: UNITS, would: (rate: number, target: number) => Math.floor((rate * target) / 1000) },
-      {
-        says: 'The target is in ms, the rate in bit/s.',
-        would: (rate: number, target: number) => Math.floor((rate * target) / 8),
-      },
-    ],
-  )
+  return [
+    group(
+      'fullQueueMs(): how long the last one waits',
+      'fullQueueMs',
+      links.map((link, i) => ({ about: about(link), args: [link, sizes[i]], returns: full(link, sizes[i]!) })),
+      OF_QUEUE,
+    ),
+    group(
+      'roundTripUnderLoadMs(): what everybody sees',
+      'roundTripUnderLoadMs',
+      links.map((link, i) => {
+        const idle = random.int(10, 100)
+        return { about: about(link), args: [link, sizes[i], idle], returns: idle + full(link, sizes[i]!) }
+      }),
+      OF_ROUND_TRIP,
+    ),
+    group(
+      'fullAfterMs(): how fast it fills',
+      'fullAfterMs',
+      [...links, ...links].map((link, i) => {
+        const offered = Math.round(link.bitsPerSecond * random.pick(i < links.length ? [1.1, 2, 5] : [0.5, 0.9, 1]))
+        const size = sizes[i % sizes.length]!
+        return {
+          about: `${about(link)}, ${offered} bit/s offered`,
+          args: [link, size, offered],
+          returns: after(link, size, offered),
+        }
+      }),
+      OF_FILLING,
+    ),
+    group(
+      'limitFor(): how large a queue may be',
+      'limitFor',
+      links.map(({ bitsPerSecond }) => {
+        const target = random.int(5, 100)
+        return {
+          about: 'the largest whole number',
+          args: [bitsPerSecond, target],
+          returns: Math.floor((bitsPerSecond * target) / 8000),
+          because: 'The largest limit with which nobody waits longer: a whole number of bytes, rounded down.',
+        }
+      }),
+      [
+        ...[8192, 8000 * 1.024 ** 2, 8000 / 1.024].map(unit => ({
+          says: KILO,
+          would: (rate: number, target: number) => Math.floor((rate * target) / unit),
+        })),
+        { says: UNITS, would: (rate: number, target: number) => Math.floor((rate * target) / 1000) },
+        {
+          says: 'The target is in ms, the rate in bit/s.',
+          would: (rate: number, target: number) => Math.floor((rate * target) / 8),
+        },
+      ],
+    ),
+  ]
 }
 
 // The measurement ---------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
  */
 
 import { median } from '../../../src/stats/statistics.ts'
-import { describeOutcome, expectCalls } from '../../kit/check/calls.ts'
+import { type CallGroup, describeOutcome, expectGroups, manners, sources } from '../../kit/check/calls.ts'
 import { format, formatNumber, percent, ROUNDING, same } from '../../kit/check/format.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/student-code.ts'
 import { type BottleneckResult, PlainQueue, type Queue, runBottleneck } from '../bottleneck.ts'
@@ -44,9 +44,12 @@ interface Scenario {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'codel')
-  await expectControlLaw(context, random)
-  for (const scenario of scenarios(random)) await expectScenario(context, scenario)
+  const [everybodys, own] = sources(context, 'codel')
+  await expectGroups(context, 'codel', random => [controlLaw(random)])
+  for (const scenario of [...boundaries(), ...scenarios(everybodys), ...scenarios(own)]) {
+    await expectScenario(context, scenario)
+  }
+  await expectApart(context)
   const { plain, codel } = await closedLoop(context)
   const [before, after] = [delays(plain), delays(codel)]
   context.compare('median delay in the queue, CoDel', after.median, { max: 25 }, 'ms')
@@ -72,20 +75,20 @@ export async function check(context: CheckContext): Promise<Feedback> {
   }
 }
 
-async function expectControlLaw(context: CheckContext, random: Seeded): Promise<void> {
+function controlLaw(random: Seeded): CallGroup {
   const call = (timeMs: number, intervalMs: number, count: number) => ({
     about: `drop number ${count}`,
     args: [timeMs, intervalMs, count],
     returns: timeMs + intervalMs / Math.sqrt(count),
   })
-  await expectCalls(context, {
+  return {
     text: 'controlLaw() is interval/√count',
     file: FILE,
     name: 'controlLaw',
     calls: [
       call(0, 100, 4),
       call(1000, 100, 1),
-      ...random.list(5, () => call(random.int(1, 100_000), random.pick([50, 100, 200]), random.int(2, 500))),
+      ...random.list(5, i => call(random.int(1, 100_000), [30, 50, 200, 250][i] ?? 100, random.int(2, 500))),
     ],
     misconceptions: [
       { says: QUIRKS.linear, would: (time: number, interval: number, count: number) => time + interval / count },
@@ -100,10 +103,58 @@ async function expectControlLaw(context: CheckContext, random: Seeded): Promise<
       },
     ],
     read: ['RFC 8289 §5.5'],
-  })
+  }
 }
 
 // Open loop ---------------------------------------------------------------------------------------------------------------
+
+/** The same for everybody: where one decision hangs on a single millisecond or byte, and options that are not those of the RFC. */
+function boundaries(): Scenario[] {
+  const regular = (fromMs: number, toMs: number, everyMs: number, bytes: number) =>
+    Array.from({ length: Math.floor((toMs - fromMs) / everyMs) }, (_, i) => ({ atMs: fromMs + i * everyMs, bytes }))
+  /** One packet in each `everyMs`, `behind` of them in the queue when one is taken. */
+  const standing = (everyMs: number, behind: number, bytes: number, untilMs = 3000) =>
+    script(regular(everyMs / 2, untilMs, everyMs, bytes), {
+      slotMs: everyMs,
+      untilMs,
+      stall: { fromMs: 0, toMs: everyMs * (behind + 1) },
+    })
+  const exact = script(regular(0, 900, 1, 1500), { slotMs: 1, untilMs: 900, stall: { fromMs: 0, toMs: 5 } })
+  const named = (name: string, quirk: Quirk, operations: Operation[], options: CoDelOptions, because: string) => ({
+    name,
+    operations,
+    options,
+    quirks: [quirk],
+    because,
+  })
+  const SIZE = 'With no more than maxPacketBytes behind the packet that was taken, the queue is good.'
+  const OTHERS = 'What is a good queue on one link is a bad one on another: the options say so.'
+  return [
+    named(
+      'every packet waits exactly target',
+      'at-target',
+      exact,
+      OPTIONS,
+      'Bad is a queue in which no packet has waited less than target.',
+    ),
+    named('exactly maxPacketBytes are left', 'largest-packet-left', standing(12, 1, 1500), OPTIONS, SIZE),
+    named('smaller packets', 'fixed-size', standing(12, 2, 600), { ...OPTIONS, maxPacketBytes: 600 }, SIZE),
+    named('larger packets', 'fixed-size', standing(12, 3, 3000), { ...OPTIONS, maxPacketBytes: 9000 }, SIZE),
+    ...[
+      { targetMs: 20, intervalMs: 200 },
+      { targetMs: 30, intervalMs: 60 },
+      { targetMs: 2, intervalMs: 40 },
+    ].map(times =>
+      named(
+        `a target of ${times.targetMs} ms and an interval of ${times.intervalMs} ms`,
+        'fixed-times',
+        standing(3.3, 9, 1500),
+        { ...OPTIONS, ...times },
+        OTHERS,
+      ),
+    ),
+  ]
+}
 
 function scenarios(random: Seeded): Scenario[] {
   // Not a round number: no drop is due at the very moment at which the link asks for a packet.
@@ -225,15 +276,44 @@ async function expectScenario(context: CheckContext, scenario: Scenario): Promis
   const expected = play(new CoDel(options), operations)
   const found = outcome?.ok ? outcome.value : []
   context.expect(name, outcome?.ok && same(found, expected, ROUNDING), () => {
-    if (!outcome?.ok) return { expected: 'what RFC 8289 says', found: describeOutcome(outcome!), read: READ }
+    if (!outcome?.ok)
+      return { expected: 'what RFC 8289 says', found: describeOutcome(outcome!), ...manners(outcome), read: READ }
     const all = [...quirks, ...(Object.keys(QUIRKS) as Quirk[])]
     const quirk = all.find(one => same(found, play(new CoDel(options, one), operations), ROUNDING))
+    const difference = firstDifference(operations, expected, found)
     return {
-      ...firstDifference(operations, expected, found),
-      misconception: quirk === undefined ? because : QUIRKS[quirk],
+      ...difference,
+      expected: `${difference.expected}. ${because}`,
+      ...(quirk === undefined ? {} : { misconception: QUIRKS[quirk] }),
       read: READ,
     }
   })
+}
+
+/** Two queues in turns, one of them standing. */
+async function expectApart(context: CheckContext): Promise<void> {
+  const arrivals = Array.from({ length: 150 }, (_, i) => ({ atMs: 0.1 + i * 2.9, bytes: 1500 }))
+  const scripts = [script(arrivals, { slotMs: 3.3, untilMs: 500 }), script(arrivals, { slotMs: 2.9, untilMs: 500 })]
+  const queues = [
+    await context.student.create(FILE, 'CoDelQueue', OPTIONS),
+    await context.student.create(FILE, 'CoDelQueue', OPTIONS),
+  ]
+  const found: unknown[][] = [[], []]
+  for (let from = 0; from < Math.max(...scripts.map(operations => operations.length)); from += 20) {
+    for (const [i, operations] of scripts.entries()) {
+      const [outcome] = await queues[i]!.batch<unknown[]>('play', [[operations.slice(from, from + 20)]])
+      if (outcome?.ok) found[i]!.push(...outcome.value)
+    }
+  }
+  for (const [i, operations] of scripts.entries()) {
+    const expected = play(new CoDel(OPTIONS), operations)
+    context.expect('two queues in turns do not disturb each other', same(found[i], expected, ROUNDING), () => ({
+      ...firstDifference(operations, expected, found[i]!),
+      misconception:
+        'Alone, each queue is right. What a queue remembers belongs to that queue: in fields of the object, not in `static` ones or in variables of the file.',
+      read: READ,
+    }))
+  }
 }
 
 function firstDifference(operations: readonly Operation[], expected: readonly unknown[], found: readonly unknown[]) {

@@ -8,8 +8,16 @@
  * runs, and always or never with one seed.
  */
 
-import { type Call, expectCalls, fail, type Misconception, recognise, valuesOf } from '../../kit/check/calls.ts'
-import { format, formatNumber, percent } from '../../kit/check/format.ts'
+import {
+  type Call,
+  type CallGroup,
+  expectGroups,
+  fail,
+  type Misconception,
+  recognise,
+  valuesOf,
+} from '../../kit/check/calls.ts'
+import { format, formatNumber, percent, ROUNDING, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { recordTrace } from '../record-trace.ts'
@@ -35,8 +43,7 @@ interface Model {
 export async function check(context: CheckContext): Promise<Feedback> {
   const random = new Seeded(context.seed, 'estimate')
   const coverage = await expectCoverage(context, random)
-  await expectIntervals(context, random)
-  await expectBursts(context, random)
+  await expectGroups(context, 'estimate', random => [intervals(random), runs(random), silences()])
   await expectFits(context, random)
   const { truth, found, loss } = await expectRecordedFit(context, random)
   return {
@@ -173,7 +180,7 @@ function recogniseMost(results: readonly (readonly [readonly unknown[], unknown]
   return count > results.length / 2 ? says : undefined
 }
 
-async function expectIntervals(context: CheckContext, random: Seeded): Promise<void> {
+function intervals(random: Seeded): CallGroup {
   const call = (about: string, lost: number, sent: number, z: number, because?: string): Call => ({
     about,
     args: [lost, sent, z],
@@ -181,7 +188,7 @@ async function expectIntervals(context: CheckContext, random: Seeded): Promise<v
     ...(because ? { because } : {}),
   })
   const sent = random.int(100, 5000)
-  await expectCalls(context, {
+  return {
     text: 'wilson() at the ends, and with other promises than 95 %',
     file: FILE,
     name: 'wilson',
@@ -196,20 +203,21 @@ async function expectIntervals(context: CheckContext, random: Seeded): Promise<v
     ],
     misconceptions: INTERVALS,
     read: READ_WILSON,
-  })
+  }
 }
 
 // Bursts and the model ----------------------------------------------------------------------------------------------------
 
-async function expectBursts(context: CheckContext, random: Seeded): Promise<void> {
-  const of = (text: string) => Uint8Array.from(text.replaceAll(' ', ''), Number)
+const of = (text: string) => Uint8Array.from(text.replaceAll(' ', ''), Number)
+
+function runs(random: Seeded): CallGroup {
   const call = (about: string, trace: Uint8Array, because?: string): Call => ({
     about,
     args: [trace],
     returns: bursts(trace),
     ...(because ? { because } : {}),
   })
-  await expectCalls(context, {
+  return {
     text: 'burstLengths() finds the runs of losses',
     file: FILE,
     name: 'burstLengths',
@@ -233,7 +241,7 @@ async function expectBursts(context: CheckContext, random: Seeded): Promise<void
       },
     ],
     read: READ_MODEL,
-  })
+  }
 }
 
 function bursts(trace: Uint8Array): number[] {
@@ -323,20 +331,62 @@ const MODELS: readonly Misconception[] = [
   },
 ]
 
-async function expectFits(context: CheckContext, random: Seeded): Promise<void> {
+const MOST = 'A probability of exactly 1 is one: at most 1, not below it.'
+
+/** The bounds of what a trace can say. All numbers on the way are exact in binary, so that no rounding decides. */
+function silences(): CallGroup {
   const SILENT = 'Where a trace does not say it, undefined is the honest answer; NaN is not.'
-  await expectCalls(context, {
+  const BEYOND = 'The formulas give a value here that is no probability. Cut off at 0 or 1, it would be invented.'
+  const call = (about: string, trace: Uint8Array, because: string, returns?: Model): Call => ({
+    about,
+    args: [trace],
+    returns,
+    because,
+  })
+  return {
     text: 'fitGilbertElliott() says when a trace does not say it',
     file: FILE,
     name: 'fitGilbertElliott',
     calls: [
-      { about: 'nothing lost', args: [new Uint8Array(100)], returns: undefined, because: SILENT },
-      { about: 'one loss', args: [Uint8Array.of(0, 0, 1, 0, 0, 0)], returns: undefined, because: SILENT },
-      { about: 'an empty trace', args: [new Uint8Array(0)], returns: undefined, because: SILENT },
-      { about: 'all lost', args: [new Uint8Array(50).fill(1)], returns: undefined, because: SILENT },
+      call('nothing lost', new Uint8Array(100), SILENT),
+      call('one loss', of('000 100'), SILENT),
+      call('an empty trace', new Uint8Array(0), SILENT),
+      call('all lost', new Uint8Array(50).fill(1), SILENT),
+      call('a p below 0', of('1110'), BEYOND),
+      call('a p above 1, an r below 0', of('11100'), BEYOND),
+      call('a 1-h above 1', of('111101'), BEYOND),
+      call('an r above 1, a 1-h below 0', of('1111000'), BEYOND),
+      call(
+        'p and r of exactly 0',
+        of('0111'),
+        'A link that never changes its state has no bursts: above 0 is asked for.',
+      ),
+      call('a 1-h of exactly 1', of('11111010 01001000 00000000 00000000'), MOST, { p: 1 / 6, r: 1 / 2, oneMinusH: 1 }),
+    ],
+    misconceptions: [
+      {
+        says: MOST,
+        would: (trace: Uint8Array) => {
+          if (solve(frequencies(trace)).oneMinusH !== 1) throw new Error('nothing is exactly 1')
+          return undefined
+        },
+      },
+      {
+        says: BEYOND,
+        would: (trace: Uint8Array) => (found: unknown) => {
+          const { p, r, oneMinusH } = solve(frequencies(trace))
+          const all = [p, r, oneMinusH].map(value => Math.min(1, Math.max(0, value)))
+          const given = found as Model | undefined
+          return given !== undefined && same([given.p, given.r, given.oneMinusH], all, ROUNDING)
+        },
+      },
+      ...MODELS,
     ],
     read: READ_MODEL,
-  })
+  }
+}
+
+async function expectFits(context: CheckContext, random: Seeded): Promise<void> {
   const links = random.list(6, () => drawModel(random))
   const traces = links.map(link => makeTrace(random, link, PACKETS))
   const found = await valuesOf<Model | undefined>(

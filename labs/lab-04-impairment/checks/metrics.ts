@@ -7,9 +7,9 @@ import { LinkDirection } from '../../../src/link/model/link-direction.ts'
 import { CLEAN, type Impairment } from '../../../src/link/profile/profile.ts'
 import { ReorderMeter } from '../../../src/stats/reorder.ts'
 import { interarrivalJitter } from '../../../src/stats/statistics.ts'
-import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
+import { type Call, expectCalls, type Misconception, sources } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 
 const FILE = 'metrics.ts'
@@ -39,8 +39,8 @@ interface Flow {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'metrics')
-  const flows = makeFlows(context.seed, random)
+  const [everybodys, random] = sources(context, 'metrics')
+  const flows = [...makeFlows('everybody', everybodys), ...makeFlows(context.seed, random)]
   const copies =
     'Of a packet that arrives more than once, only the first copy counts: further ones are no packets of the flow.'
 
@@ -152,6 +152,17 @@ async function expectJitter(context: CheckContext, random: Seeded, flows: readon
           return differences.length === 0 ? 0 : differences.reduce((sum, one) => sum + one, 0) / differences.length
         },
       ),
+      ...[0, 1].map(less =>
+        jitterBy(
+          'This is the standard deviation of the transit times. J is a running mean of the differences of neighbours.',
+          packets => {
+            const times = packets.map(transit)
+            if (times.length === 0) return 0
+            const mean = times.reduce((sum, one) => sum + one, 0) / times.length
+            return Math.sqrt(times.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (times.length - less))
+          },
+        ),
+      ),
       jitterBy('This smooths with 1/8, as the RTT of TCP is smoothed. In RFC 3550 it is 1/16.', packets =>
         smooth(packets.map(transit), 8),
       ),
@@ -227,6 +238,14 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
             while (j >= 0 && packets[j]!.sequence < packets[i]!.sequence) j--
             return i - j
           }),
+      },
+      {
+        says: 'This is how many packets overtook it. The extent counts all arrivals back to the first of them, also those that did not overtake it.',
+        would: (arrivals: Arrival[]) =>
+          variant(
+            arrivals,
+            (packets, i) => packets.slice(0, i).filter(one => one.sequence > packets[i]!.sequence).length,
+          ),
       },
       {
         says: 'The ratio is that of the packets that arrived. What is lost cannot be late.',

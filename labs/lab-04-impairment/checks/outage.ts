@@ -12,9 +12,9 @@ import { ConfigError } from '../../../src/config/config-error.ts'
 import { readConfigFile } from '../../../src/config/read-toml.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
-import { type Call, expectCalls, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { type Call, type CallGroup, expectGroups, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
@@ -36,8 +36,7 @@ const BEFORE_MS = 1500
 const INTO_OUTAGE_MS = 100
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'outage')
-  await expectFormulas(context, random)
+  await expectGroups(context, 'outage', formulas)
   const config = await expectConfig(context)
   return await expectSurvival(context, config)
 }
@@ -48,13 +47,26 @@ function probes(sentMs: number, pto: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => sentMs + pto * (2 ** (i + 1) - 1))
 }
 
+/** From the last probe that can be lost in an outage, sent just before its end, to the next one, ms. */
+function longest(outageMs: number, pto: number): number {
+  let lost = 0
+  while (pto * (2 ** (lost + 1) - 1) < outageMs) lost++
+  return pto * 2 ** lost
+}
+
 function recovered(sentMs: number, pto: number, endMs: number, roundTripMs: number): number {
   return probes(sentMs, pto, 60).find(probe => probe >= endMs)! + roundTripMs
 }
 
-async function expectFormulas(context: CheckContext, random: Seeded): Promise<void> {
-  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]) =>
-    expectCalls(context, { text, file: FILE, name, calls, misconceptions, read: READ })
+function formulas(random: Seeded): CallGroup[] {
+  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]): CallGroup => ({
+    text,
+    file: FILE,
+    name,
+    calls,
+    misconceptions,
+    read: READ,
+  })
   const idle = (own: number, peer: number): Call => ({
     about: own === 0 || peer === 0 ? '0 says: none of mine' : 'the smaller one counts',
     args: [own, peer],
@@ -64,110 +76,135 @@ async function expectFormulas(context: CheckContext, random: Seeded): Promise<vo
         ? '0 is no timeout of zero, but none: then that of the other side counts.'
         : 'Each side closes after its own timeout at the latest: the smaller one counts.',
   })
-  await group(
-    'idleTimeoutMs(): both sides have a say',
-    'idleTimeoutMs',
-    [idle(30_000, 5000), idle(random.int(1000, 9000), 10_000), idle(0, 7000), idle(7000, 0), idle(0, 0)],
-    [],
-  )
   const rtts = random.list(6, i => [
     random.int(10, 300),
     i < 2 ? random.int(0, 24) / 100 : random.int(1, 60),
     random.pick([0, 25, 50]),
   ])
-  await group(
-    'probeTimeoutMs(): when a sender gets nervous',
-    'probeTimeoutMs',
-    rtts.map(([srtt, variation, delay]) => ({
-      about: variation! < 0.25 ? 'hardly any variation' : 'some variation',
-      args: [srtt, variation, delay],
-      returns: srtt! + Math.max(4 * variation!, 1) + delay!,
-    })),
-    [
-      {
-        says: 'Four times the variation, but at least 1 ms: a timer is not finer than that (kGranularity).',
-        would: (srtt: number, variation: number, delay: number) => srtt + 4 * variation + delay,
-      },
-      {
-        says: 'What the peer may delay an acknowledgement counts too: it does not answer every packet at once.',
-        would: (srtt: number, variation: number) => srtt + Math.max(4 * variation, 1),
-      },
-      {
-        says: 'The variation counts four times.',
-        would: (srtt: number, variation: number, delay: number) => srtt + Math.max(variation, 1) + delay,
-      },
-    ],
-  )
   const series = random.list(5, () => [random.int(0, 5000), random.int(40, 400), random.int(4, 8)])
-  await group(
-    'probeTimesMs(): each waits twice as long',
-    'probeTimesMs',
-    series.map(([sent, pto, count]) => ({
-      about: `${count} probes`,
-      args: [sent, pto, count],
-      returns: probes(sent!, pto!, count!),
-    })),
-    [
-      {
-        says: 'The waiting doubles: 1, 2, 4, 8 … timeouts. So the probes are 1, 3, 7, 15 … timeouts after the packet.',
-        would: (sent: number, pto: number, count: number) =>
-          Array.from({ length: count }, (_, i) => sent + pto * (i + 1)),
-      },
-      {
-        says: 'Each wait begins with the probe before it: 1, then 2 more, then 4 more: 1, 3, 7, 15 … timeouts after the packet, not 1, 2, 4, 8.',
-        would: (sent: number, pto: number, count: number) =>
-          Array.from({ length: count }, (_, i) => sent + pto * 2 ** i),
-      },
-      {
-        says: 'The packet itself is no probe: the first is sent one timeout after it.',
-        would: (sent: number, pto: number, count: number) =>
-          Array.from({ length: count }, (_, i) => sent + pto * (2 ** i - 1)),
-      },
-    ],
-  )
   const cases = random.list(8, i => [
     random.int(0, 2000),
     random.int(50, 300),
     i === 0 ? 10 : random.int(3000, 9000),
     random.int(20, 200),
   ])
-  await group(
-    'recoveredAtMs(): the first probe that gets through',
-    'recoveredAtMs',
-    cases.map(([sent, pto, end, rtt]) => ({
-      about: `an outage until ${end} ms`,
-      args: [sent, pto, end, rtt],
-      returns: recovered(sent!, pto!, end!, rtt!),
-    })),
-    [
-      {
-        says: 'The end of the outage wakes nobody up: the sender does not know of it. It goes on with the next probe, whenever that is due.',
-        would: (_sent: number, _pto: number, end: number, rtt: number) => end + rtt,
-      },
-      {
-        says: 'The answer takes a round trip.',
-        would: (sent: number, pto: number, end: number) => recovered(sent, pto, end, 0),
-      },
-      {
-        says: 'This probe is sent while the outage is still on, and is lost.',
-        would: (sent: number, pto: number, end: number, rtt: number) =>
-          probes(sent, pto, 60).findLast(probe => probe < end)! + rtt,
-      },
-    ],
-  )
-  const outages = random.list(4, () => [random.int(500, 9000), random.int(50, 400), random.int(10, 200)])
-  await group(
-    'longestRecoveryMs(): at worst',
-    'longestRecoveryMs',
-    outages.map(([outage, pto, rtt]) => ({
-      about: 'sent when the outage begins, and a probe just before its end',
-      args: [outage, pto, rtt],
-      returns: outage! + pto! + rtt!,
-      because:
-        'Probe n is due 2^n - 1 timeouts after the packet, the next one 2^n timeouts later. So if probe n just missed the end, the wait is as long as the outage was, and one timeout more; then a round trip for the answer.',
-    })),
-    [],
-  )
+  // The first two: found by trying every moment of sending.
+  const outages = [
+    [526, 363, 152],
+    [2569, 349, 111],
+    [100, 300, 40],
+    ...random.list(4, () => [random.int(500, 9000), random.int(50, 400), random.int(10, 200)]),
+  ].filter(([outage, pto]) => !Number.isInteger(Math.log2(outage! / pto! + 1)))
+  return [
+    group(
+      'idleTimeoutMs(): both sides have a say',
+      'idleTimeoutMs',
+      [idle(30_000, 5000), idle(random.int(1000, 9000), 10_000), idle(0, 7000), idle(7000, 0), idle(0, 0)],
+      [],
+    ),
+    group(
+      'probeTimeoutMs(): when a sender gets nervous',
+      'probeTimeoutMs',
+      rtts.map(([srtt, variation, delay]) => ({
+        about: variation! < 0.25 ? 'hardly any variation' : 'some variation',
+        args: [srtt, variation, delay],
+        returns: srtt! + Math.max(4 * variation!, 1) + delay!,
+      })),
+      [
+        {
+          says: 'Four times the variation, but at least 1 ms: a timer is not finer than that (kGranularity).',
+          would: (srtt: number, variation: number, delay: number) => srtt + 4 * variation + delay,
+        },
+        {
+          says: 'What the peer may delay an acknowledgement counts too: it does not answer every packet at once.',
+          would: (srtt: number, variation: number) => srtt + Math.max(4 * variation, 1),
+        },
+        {
+          says: 'The variation counts four times.',
+          would: (srtt: number, variation: number, delay: number) => srtt + Math.max(variation, 1) + delay,
+        },
+      ],
+    ),
+    group(
+      'probeTimesMs(): each waits twice as long',
+      'probeTimesMs',
+      series.map(([sent, pto, count]) => ({
+        about: `${count} probes`,
+        args: [sent, pto, count],
+        returns: probes(sent!, pto!, count!),
+      })),
+      [
+        {
+          says: 'The waiting doubles: 1, 2, 4, 8 … timeouts. So the probes are 1, 3, 7, 15 … timeouts after the packet.',
+          would: (sent: number, pto: number, count: number) =>
+            Array.from({ length: count }, (_, i) => sent + pto * (i + 1)),
+        },
+        {
+          says: 'Each wait begins with the probe before it: 1, then 2 more, then 4 more: 1, 3, 7, 15 … timeouts after the packet, not 1, 2, 4, 8.',
+          would: (sent: number, pto: number, count: number) =>
+            Array.from({ length: count }, (_, i) => sent + pto * 2 ** i),
+        },
+        {
+          says: 'The packet itself is no probe: the first is sent one timeout after it.',
+          would: (sent: number, pto: number, count: number) =>
+            Array.from({ length: count }, (_, i) => sent + pto * (2 ** i - 1)),
+        },
+      ],
+    ),
+    group(
+      'recoveredAtMs(): the first probe that gets through',
+      'recoveredAtMs',
+      cases.map(([sent, pto, end, rtt]) => ({
+        about: `an outage until ${end} ms`,
+        args: [sent, pto, end, rtt],
+        returns: recovered(sent!, pto!, end!, rtt!),
+      })),
+      [
+        {
+          says: 'The end of the outage wakes nobody up: the sender does not know of it. It goes on with the next probe, whenever that is due.',
+          would: (_sent: number, _pto: number, end: number, rtt: number) => end + rtt,
+        },
+        {
+          says: 'The answer takes a round trip.',
+          would: (sent: number, pto: number, end: number) => recovered(sent, pto, end, 0),
+        },
+        {
+          says: 'This probe is sent while the outage is still on, and is lost.',
+          would: (sent: number, pto: number, end: number, rtt: number) =>
+            probes(sent, pto, 60).findLast(probe => probe < end)! + rtt,
+        },
+      ],
+    ),
+    group(
+      'longestRecoveryMs(): at worst',
+      'longestRecoveryMs',
+      outages.map(([outage, pto, rtt]) => ({
+        about: 'the last probe that is lost is sent just before the end of the outage',
+        args: [outage, pto, rtt],
+        returns: longest(outage!, pto!) + rtt!,
+        because:
+          'Probe n is due 2^n - 1 timeouts after the packet, and the next one 2^n timeouts later: so the more probes are lost, the longer is the last pause. But the packet was sent in the outage too: probe n can be lost only if 2^n - 1 timeouts fit into it.',
+      })),
+      [
+        {
+          says: 'This is a bound, and only reached when 1, 3, 7, 15 … timeouts are exactly as long as the outage. How many probes can be lost at most, when the packet was sent in the outage, too? As many timeouts as the next one waits pass after the last of them.',
+          would: (outage: number, pto: number, rtt: number) => outage + pto + rtt,
+        },
+        {
+          says: 'The answer takes a round trip.',
+          would: (outage: number, pto: number) => longest(outage, pto),
+        },
+        {
+          says: 'This is the pause before the last probe that is lost. The next one is twice as long.',
+          would: (outage: number, pto: number, rtt: number) => longest(outage, pto) / 2 + rtt,
+        },
+        {
+          says: 'So many probes do not fit into the outage: the packet would have been sent before it began.',
+          would: (outage: number, pto: number, rtt: number) => longest(outage, pto) * 2 + rtt,
+        },
+      ],
+    ),
+  ]
 }
 
 // The configuration -------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@
 
 import type { PingRecord } from '../../../src/probes/ping-train.ts'
 import { clopperPearson } from '../../../src/stats/intervals.ts'
-import { type Call, expectCalls, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { type Call, type CallGroup, expectGroups, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
-import { Seeded } from '../../kit/check/seeded.ts'
+import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { linkWith, meanOf, pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
@@ -43,9 +43,7 @@ interface Prediction {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'sweep')
-  const flows = makeFlows(random)
-  await expectFormulas(context, flows)
+  await expectGroups(context, 'sweep', random => formulas(makeFlows(random)))
   return await expectMeasurement(context)
 }
 
@@ -203,24 +201,25 @@ function makeFlows(random: Seeded): [about: string, flow: Flow][] {
   ]
 }
 
-async function expectFormulas(context: CheckContext, flows: readonly [string, Flow][]): Promise<void> {
+function formulas(flows: readonly [string, Flow][]): CallGroup[] {
   const group = (
     text: string,
     name: string,
     returns: (flow: Flow) => unknown,
     misconceptions: readonly Misconception[],
-  ) =>
-    expectCalls(context, {
-      text,
-      file: FILE,
-      name,
-      calls: flows.map(([about, flow]): Call => ({ about, args: [flow], returns: returns(flow) })),
-      misconceptions,
-      read: READ,
-    })
-  await group('predictDatagrams(): what is lost is lost', 'predictDatagrams', datagrams, OF_DATAGRAMS)
-  await group('lossDetectionMs(): when a packet is taken for lost', 'lossDetectionMs', detection, OF_DETECTION)
-  await group('predictStream(): who waits for whom', 'predictStream', flow => stream(flow), OF_STREAM)
+  ): CallGroup => ({
+    text,
+    file: FILE,
+    name,
+    calls: flows.map(([about, flow]): Call => ({ about, args: [flow], returns: returns(flow) })),
+    misconceptions,
+    read: READ,
+  })
+  return [
+    group('predictDatagrams(): what is lost is lost', 'predictDatagrams', datagrams, OF_DATAGRAMS),
+    group('lossDetectionMs(): when a packet is taken for lost', 'lossDetectionMs', detection, OF_DETECTION),
+    group('predictStream(): who waits for whom', 'predictStream', flow => stream(flow), OF_STREAM),
+  ]
 }
 
 // The measurement ---------------------------------------------------------------------------------------------------------

@@ -67,4 +67,9 @@ export default mutants('bloat.ts', {
     says: 'the size of a packet does not matter',
     edits: [["'bytes' in limit ? limit.bytes : limit.packets", "('bytes' in limit ? limit.bytes : limit.packets)"]],
   },
+  'by-1024': {
+    misconception: 'a thousand is 1024',
+    says: 'counts 1024 for a thousand',
+    edits: [['(bitsPerSecond * targetMs) / 8000', '(bitsPerSecond * targetMs) / 8192']],
+  },
 })

@@ -130,4 +130,37 @@ export default mutants('codel.ts', {
       ],
     ],
   },
+  'at-target': {
+    misconception: 'a sojourn time of exactly target is good',
+    says: 'exactly target is not below it',
+    edits: [['nowMs - packet.arrivedMs < targetMs', 'nowMs - packet.arrivedMs <= targetMs']],
+  },
+  'largest-packet-left': {
+    misconception: 'a queue of exactly maxPacketBytes may be bad',
+    says: 'of exactly maxPacketBytes',
+    edits: [['this.#bytes <= maxPacketBytes', 'this.#bytes < maxPacketBytes']],
+  },
+  'fifteen-hundred': {
+    misconception: 'the largest packet has 1500 bytes',
+    says: 'maxPacketBytes is an option',
+    edits: [
+      ['this.#bytes <= maxPacketBytes', 'this.#bytes <= 1500'],
+      [
+        'const { targetMs, intervalMs, maxPacketBytes } = this.#options',
+        'const { targetMs, intervalMs } = this.#options',
+      ],
+    ],
+  },
+  'fixed-times': {
+    misconception: 'target and interval are 5 and 100 ms',
+    says: 'whatever the options say',
+    edits: [
+      [
+        'const { targetMs, intervalMs, maxPacketBytes } = this.#options',
+        `const { maxPacketBytes } = this.#options
+    const [targetMs, intervalMs] = [5, 100]`,
+      ],
+      ['const { intervalMs } = this.#options', 'const intervalMs = 100'],
+    ],
+  },
 })

@@ -94,7 +94,7 @@ export default mutants('estimate.ts', {
   },
   triples: {
     misconception: 'c is the share of 111 among 11?',
-    says: 'undefined, though the trace has many bursts',
+    says: 'the share of 111 among 111 and 101',
     edits: [
       ['!trace[i + 2]', '!trace[i + 1]'],
       ['if (trace[i + 1]) filled++', 'if (trace[i + 2]) filled++'],
@@ -107,6 +107,36 @@ export default mutants('estimate.ts', {
       ['const centre = x + z ** 2 / (2 * sent)', 'const centre = x'],
       ['sent + z ** 2 / (4 * sent ** 2)', 'sent'],
       ['const scale = 1 + z ** 2 / sent', 'const scale = 1'],
+    ],
+  },
+  'cut-off': {
+    misconception: 'a value that is no probability is cut off',
+    says: 'Cut off at 0 or 1',
+    edits: [
+      [
+        'return [p, r, oneMinusH].every(value => value > 0 && value <= 1) ? { p, r, oneMinusH } : undefined',
+        `const cut = (value: number) => Math.min(1, Math.max(0, value))
+  return { p: cut(p), r: cut(r), oneMinusH: cut(oneMinusH) }`,
+      ],
+    ],
+  },
+  'below-one': {
+    misconception: 'a probability is below 1',
+    says: 'at most 1, not below it',
+    edits: [['value > 0 && value <= 1', 'value > 0 && value < 1']],
+  },
+  'trace-overwritten': {
+    misconception: 'counts in the trace itself',
+    says: 'Change a copy',
+    edits: [
+      [
+        `if (lost) length++
+    else if`,
+        `if (lost) {
+      length++
+      trace[trace.indexOf(1)] = 0
+    } else if`,
+      ],
     ],
   },
 })

@@ -122,4 +122,60 @@ export default mutants('metrics.ts', {
     says: 'sooner or later',
     edits: [['Math.abs(transit - before)', 'transit - before']],
   },
+  'standard-deviation': {
+    misconception: 'jitter is the standard deviation of the transit times',
+    says: 'standard deviation',
+    edits: [
+      [
+        `let result = 0
+  let before: number | undefined
+  for (const { sentMs, receivedMs } of firstCopies(arrivals)) {
+    const transit = receivedMs - sentMs
+    if (before !== undefined) result += (Math.abs(transit - before) - result) / 16
+    before = transit
+  }
+  return result`,
+        `const times = firstCopies(arrivals).map(({ sentMs, receivedMs }) => receivedMs - sentMs)
+  const mean = times.reduce((sum, one) => sum + one, 0) / times.length
+  return times.length === 0 ? 0 : Math.sqrt(times.reduce((sum, one) => sum + (one - mean) ** 2, 0) / times.length)`,
+      ],
+    ],
+  },
+  'extent-as-count': {
+    misconception: 'the extent is how many packets overtook',
+    says: 'how many packets overtook it',
+    edits: [
+      [
+        'extents.push(i - overtaker)',
+        'extents.push(packets.slice(0, i).filter(other => other.sequence > sequence).length)',
+      ],
+    ],
+  },
+  'jitter-remembers': {
+    misconception: 'the jitter of the flow before goes on',
+    says: 'kept outside of the function',
+    edits: [
+      [
+        `let result = 0
+  let before: number | undefined`,
+        `let result = last
+  let before: number | undefined`,
+      ],
+      [
+        `before = transit
+  }
+  return result`,
+        `before = transit
+  }
+  last = result
+  return result`,
+      ],
+      [
+        '/** What became of `sent` packets. */',
+        `let last = 0
+
+/** What became of \`sent\` packets. */`,
+      ],
+    ],
+  },
 })

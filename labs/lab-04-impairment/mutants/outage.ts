@@ -76,8 +76,18 @@ export default mutants('outage.ts', {
   },
   'one-timeout-at-worst': {
     misconception: 'at worst one probe timeout',
-    says: 'as long as the outage was',
-    edits: [['return outageMs + probeTimeout + roundTripMs', 'return probeTimeout + roundTripMs']],
+    says: 'the longer is the last pause',
+    edits: [['return probeTimeout * 2 ** lost + roundTripMs', 'return probeTimeout + roundTripMs']],
+  },
+  'a-bound': {
+    misconception: 'at worst as long again as the outage, and one timeout',
+    says: 'this is a bound',
+    edits: [['return probeTimeout * 2 ** lost + roundTripMs', 'return outageMs + probeTimeout + roundTripMs']],
+  },
+  'one-probe-more': {
+    misconception: 'a probe is counted for which the outage is too short',
+    says: 'do not fit into the outage',
+    edits: [['2 ** (lost + 1) - 1', '2 ** lost - 1']],
   },
   'wakes-up': {
     misconception: 'the end of the outage wakes the sender',

@@ -35,8 +35,9 @@ export function recoveredAtMs(sentMs: number, probeTimeout: number, outageEndMs:
 }
 
 /**
- * The longest that can pass from the end of an outage of `outageMs` to the answer, ms, whenever in the outage it was sent. A probe that
- * just missed the end was the last of a series that began within the outage; how long after it is the next one due, at most?
+ * The longest that can pass from the end of an outage of `outageMs` to the answer, ms, whenever in the outage the packet was sent. The
+ * longest pause follows a probe that just missed the end (count it as sent at the end itself, and lost). How many probes can be lost
+ * before it, when the packet was sent within the outage, too; and how long after it is the next one due?
  */
 export function longestRecoveryMs(outageMs: number, probeTimeout: number, roundTripMs: number): number {
   throw new Error('TODO: longestRecoveryMs')
