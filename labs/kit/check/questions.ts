@@ -1,5 +1,5 @@
 /** Judges what a student answers in words: right in whatever way it is written, and told so where it cannot be understood. */
-import type { CheckContext, Reading } from '../lab/types.ts'
+import type { CheckContext, Question, Reading, Task } from '../lab/types.ts'
 
 /** What to say about each wrong answer that somebody has an idea behind; by letter, or by number. */
 export type WrongAnswers = Readonly<Record<string, string>>
@@ -25,6 +25,33 @@ export function expectChoice(context: CheckContext, question: string, asked: Ask
     ...(misconception === undefined ? {} : { misconception }),
     read,
   })
+}
+
+export interface AskedChoice extends Asked {
+  question: string
+  right: string
+}
+
+/** As `expectChoice`, for all of them; says everything that is wrong at once. */
+export function expectChoices(context: CheckContext, all: readonly AskedChoice[]): void {
+  const wrong = all.filter(({ question, right }) => letterIn(context.answers[question]) !== right)
+  const answered = wrong.filter(({ question }) => context.answers[question])
+  context.expect(`you answer ${all.length} questions`, wrong.length === 0, () => ({
+    expected: `the right letter for each of ${all.length} questions`,
+    found: [
+      `${all.length - wrong.length} of ${all.length} are right`,
+      ...answered.map(({ question, right, wrong: others = {} }) => {
+        const given = letterIn(context.answers[question])
+        const letters = [right, ...Object.keys(others)].sort()
+        const why = others[given] ?? (letters.includes(given) ? '' : `The answers are ${letters.join(', ')}.`)
+        return `${question}: "${context.answers[question]}" is not. ${why}`.trimEnd()
+      }),
+      ...(answered.length < wrong.length
+        ? [`no answer yet to ${wrong.flatMap(one => (answered.includes(one) ? [] : one.question)).join(', ')}`]
+        : []),
+    ].join('\n'),
+    read: [...new Set((answered.length > 0 ? answered : wrong).flatMap(({ read }) => read))].slice(0, 4),
+  }))
 }
 
 /** Fails the check unless this question is answered with a number, and with one that is `right`. Returns it. */
@@ -55,6 +82,39 @@ function quoted(context: CheckContext, question: string, more: string): string {
 export function letterIn(answer = ''): string {
   const text = answer.trim().toLowerCase()
   return /^\(?([a-z])(?:$|[).:])/.exec(text)?.[1] ?? text
+}
+
+/** The letter of a choice that is given in words: "The proxy." for "the proxy"; anything else as it is. */
+export function choiceIn({ choices = {} }: Question, answer: string): string {
+  const bare = (text: string) => text.trim().toLowerCase().replace(/\.$/, '')
+  return Object.keys(choices).find(letter => bare(choices[letter]!) === bare(answer)) ?? answer
+}
+
+/**
+ * What is given on the command line, by question: `host=63` for the one that is named, `63` for the next one where each of them
+ * is given, or there is only one. Throws an Error that says what is wrong.
+ */
+export function givenAnswers(task: Pick<Task, 'id' | 'questions'>, given: readonly string[]): Map<string, string> {
+  const ids = task.questions.map(({ id }) => id)
+  const answers = new Map<string, string>()
+  const unnamed: string[] = []
+  for (const one of given) {
+    const [, key = '', text = ''] = /^\s*([A-Za-z][\w-]*)\s*=(.*)$/s.exec(one) ?? []
+    if (ids.includes(key)) answers.set(key, text.trim())
+    else if (key !== '') throw new Error(`task '${task.id}' has no question '${key}'; it asks ${ids.join(', ')}`)
+    else unnamed.push(one.trim())
+  }
+  const open = ids.filter(id => !answers.has(id))
+  if (unnamed.length > open.length)
+    throw new Error(
+      `task '${task.id}' asks ${ids.length} question(s), and one more answer was given: ${unnamed.at(-1)}`,
+    )
+  if (unnamed.length > 0 && unnamed.length < open.length)
+    throw new Error(
+      `which question is "${unnamed[0]}" the answer to? ${open.map(id => `--answer ${id}=…`).join(' or ')}`,
+    )
+  for (const [at, text] of unnamed.entries()) answers.set(open[at]!, text)
+  return answers
 }
 
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten']

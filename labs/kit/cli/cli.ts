@@ -6,6 +6,7 @@
 import { CommanderError } from 'commander'
 import { ANSWERS_FILE, AnswerFileError, writeAnswer } from '../check/answers.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
+import { givenAnswers } from '../check/questions.ts'
 import {
   ExercisesError,
   exerciseFolder,
@@ -182,22 +183,15 @@ function reset(lab: Lab, task: Task | undefined, { root, out }: PlainOptions): v
   if (done.length === 0 && !task?.questions.length) print(out, 'Nothing to do: the files are as they were handed out.')
 }
 
-/** `--answer 63` answers the questions in their order, `--answer host=63` the one that is named. */
-function recordAnswers(lab: Lab, task: Task, answers: readonly string[]): void {
+function recordAnswers(lab: Lab, task: Task, given: readonly string[]): void {
   if (task.questions.length === 0) throw new UsageError(`task '${task.id}' asks no question; --check checks it`)
-  const exercises = exerciseFolder(ROOT, lab)
-  const inOrder = [...task.questions]
-  for (const answer of answers) {
-    const [key = '', ...rest] = answer.split('=')
-    const named = rest.length > 0 ? task.questions.find(question => question.id === key.trim()) : undefined
-    const question = named ?? inOrder[0]
-    if (!question)
-      throw new UsageError(
-        `task '${task.id}' asks ${task.questions.length} question(s), and one more answer was given: ${answer}`,
-      )
-    inOrder.splice(inOrder.indexOf(question), inOrder.includes(question) ? 1 : 0)
-    writeAnswer(exercises, task.id, question.id, named ? rest.join('=').trim() : answer.trim())
+  let answers: Map<string, string>
+  try {
+    answers = givenAnswers(task, given)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
   }
+  for (const [question, text] of answers) writeAnswer(exerciseFolder(ROOT, lab), task.id, question, text)
 }
 
 try {

@@ -6,6 +6,7 @@ import { AnswerFileError, readAnswers } from '../check/answers.ts'
 import { CheckFailure } from '../check/check-failure.ts'
 import { Cleanup } from '../check/cleanup.ts'
 import { feedbackOf, printedText } from '../check/feedback.ts'
+import { choiceIn } from '../check/questions.ts'
 import { defaultSeed } from '../check/seed.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
 import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task } from '../lab/types.ts'
@@ -166,7 +167,7 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
 function answersFor(task: Task, exercises: string): Record<string, string> {
   if (task.questions.length === 0) return {}
   const given = readAnswers(exercises)[task.id] ?? {}
-  return Object.fromEntries(task.questions.map(question => [question.id, given[question.id] ?? '']))
+  return Object.fromEntries(task.questions.map(question => [question.id, choiceIn(question, given[question.id] ?? '')]))
 }
 
 function feedbackFor(error: unknown, task: Task, steps: readonly Step[]): Feedback & Pick<Otherwise, 'failing'> {

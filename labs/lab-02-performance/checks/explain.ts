@@ -1,17 +1,10 @@
 /** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
-import { expectChoice } from '../../kit/check/questions.ts'
-import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-
-interface Explained {
-  question: string
-  right: string
-  wrong: Readonly<Record<string, string>>
-  read: readonly Reading[]
-}
+import { type AskedChoice, expectChoices } from '../../kit/check/questions.ts'
+import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 
 const HANDOUT = 'labs/lab-02-performance/README.md'
 
-const ANSWERS: readonly Explained[] = [
+const ANSWERS: readonly AskedChoice[] = [
   {
     question: 'settings',
     right: 'c',
@@ -95,7 +88,7 @@ const ANSWERS: readonly Explained[] = [
 ]
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  for (const { question, ...asked } of ANSWERS) expectChoice(context, question, asked)
+  expectChoices(context, ANSWERS)
   return {
     passed: true,
     expected: `${ANSWERS.length} explanations that agree with what was measured`,

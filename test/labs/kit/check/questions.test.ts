@@ -1,5 +1,13 @@
 import { expect } from 'chai'
-import { expectChoice, expectNumber, letterIn, numberIn } from '../../../../labs/kit/check/questions.ts'
+import {
+  choiceIn,
+  expectChoice,
+  expectChoices,
+  expectNumber,
+  givenAnswers,
+  letterIn,
+  numberIn,
+} from '../../../../labs/kit/check/questions.ts'
 import type { CheckContext, Otherwise } from '../../../../labs/kit/lab/types.ts'
 
 /** What the check says to this answer; `undefined`: it is right. */
@@ -53,5 +61,48 @@ describe('labs/kit: questions', () => {
     expect(number('64')?.misconception).to.equal('why not 64')
     expect(number('60')).to.not.have.property('misconception')
     expect(number('61 apples')?.found).to.equal('the answer "61 apples"; "apples" is no unit of this number')
+  })
+
+  it('takes a choice in its own words for its letter', () => {
+    const question = { id: 'who', prompt: 'Who?', choices: { a: 'The client', b: 'The proxy.' } }
+    expect(['The proxy', 'the proxy.', 'b', 'bz'].map(text => choiceIn(question, text))).to.deep.equal([
+      'b',
+      'b',
+      'b',
+      'bz',
+    ])
+  })
+
+  it('says all wrong answers of a set at once', () => {
+    const all = ['one', 'two', 'three'].map(question => ({
+      question,
+      right: 'a',
+      wrong: { b: `not ${question}` },
+      read: ['RFC 1'],
+    }))
+    const said = (answers: Record<string, string>) => {
+      let told: Otherwise | undefined
+      const expectation = (_: string, holds: unknown, otherwise: () => Otherwise) => {
+        if (!holds) told = otherwise()
+      }
+      expectChoices({ answers, expect: expectation } as unknown as CheckContext, all)
+      return told?.found
+    }
+    expect(said({ one: 'a', two: 'A)', three: 'a' })).to.equal(undefined)
+    expect(said({ one: 'b', two: 'x', three: 'a' })).to.equal(
+      '1 of 3 are right\none: "b" is not. not one\ntwo: "x" is not. The answers are a, b.',
+    )
+    expect(said({ one: 'a', two: '', three: '' })).to.equal('1 of 3 are right\nno answer yet to two, three')
+  })
+
+  it('belongs to the question that is named, and to no other by guess', () => {
+    const task = { id: 'explain', questions: ['host', 'letter'].map(id => ({ id, prompt: id })) }
+    const given = (...answers: string[]) => [...givenAnswers(task, answers)].map(pair => pair.join('='))
+    expect(given('letter=c')).to.deep.equal(['letter=c'])
+    expect(given('63', 'c')).to.deep.equal(['host=63', 'letter=c'])
+    expect(given('letter = c', '63')).to.deep.equal(['letter=c', 'host=63'])
+    expect(() => given('c')).to.throw('which question is "c" the answer to? --answer host=… or --answer letter=…')
+    expect(() => given('lease=61')).to.throw("task 'explain' has no question 'lease'; it asks host, letter")
+    expect(() => given('1', '2', '3')).to.throw('one more answer was given: 3')
   })
 })
