@@ -42,7 +42,7 @@ const mocha = (name: string, ...files: string[]): Suite => ({
 })
 
 const SUITES: readonly Suite[] = [
-  mocha('sandbox', 'test/labs/kit/student-code/student-code.test.ts', 'test/labs/kit/student-code/cheating.test.ts'),
+  mocha('sandbox', ...['student-code', 'cheating', 'escape'].map(name => `test/labs/kit/student-code/${name}.test.ts`)),
   mocha('tunnel', 'test/server/tunnel.test.ts', 'test/log/line-writer.test.ts'),
   {
     name: 'functional',

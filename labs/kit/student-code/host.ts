@@ -2,25 +2,24 @@
  * What runs in the child process beside a student's code: it loads the code, calls what it is told to call, and sends
  * back what was returned. It knows no expected results, so there is nothing here worth stealing.
  *
- * Three walls stand around the student's code. This file builds the innermost: it takes away every global and every
- * module by which code reaches out of its process. The process itself is started with Node's permission model (no
- * files, no child processes, no threads), and its parent ends it when it takes too much of anything (sandbox.ts).
+ * Four walls stand around the student's code. This file builds the innermost: it takes away every global and every
+ * module by which code reaches out of its process, and freezes what is left (freeze.ts). The process itself is started with Node's
+ * permission model (no files, no child processes, no threads), without a network where the operating system can do that
+ * (isolation.ts), and its parent ends it when it takes too much of anything (sandbox.ts).
  *
  * It is bundled into one script and given to `node -e`, so that the child need not be allowed to read any file.
  *
- * Questions come on standard input, replies leave through descriptor 3. No `net.Socket` is made for either: from Node 26 on, that takes
- * the right to use the network, which student code must not have. Replies are written synchronously, so that everything about
+ * Questions come on standard input, replies leave through descriptor 3. No stream is made for either: a socket in this process
+ * is one that student code may find, and its class connects to anything. Replies are written synchronously, so that everything about
  * one call has left the process before the next one gets a chance never to end.
  */
 import { compileFunction } from 'node:vm'
 import { fromWire, NotCloneable, toWire } from './codec.ts'
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
+import { freezeAll } from './freeze.ts'
 import type { Reply, Request, WireError } from './protocol.ts'
 
-/**
- * None that leads to sockets, files or threads. `events` is not among them: whoever changes `EventEmitter.prototype` is
- * handed this file's own standard input.
- */
+/** None that leads to sockets, files or threads. */
 const MODULES = ['assert', 'assert/strict', 'buffer', 'path', 'string_decoder', 'url', 'util'] as const
 
 const GLOBALS = new Set(
@@ -38,9 +37,9 @@ const GLOBALS = new Set(
 
 /** What this file needs itself is taken before any student's code can have changed it. */
 const realProcess = process
-const questions = process.stdin
+const QUESTIONS = 0
 const REPLIES = 3
-const { writeSync } = process.getBuiltinModule('node:fs')
+const { read, writeSync } = process.getBuiltinModule('node:fs')
 const { inspect } = process.getBuiltinModule('node:util')
 const provided = new Map(MODULES.map(name => [name as string, process.getBuiltinModule(`node:${name}`)]))
 
@@ -50,7 +49,7 @@ function send(reply: Reply): void {
 
 /** An outcome, and what was printed on the way to it. */
 function withOutput(reply: Reply): Reply {
-  if (printed === '' || 'ready' in reply) return reply
+  if (printed === '' || 'ready' in reply || 'exit' in reply) return reply
   const told = { ...reply, printed }
   printed = ''
   return told
@@ -111,21 +110,48 @@ const process_ = {
   hrtime: realProcess.hrtime,
   nextTick: realProcess.nextTick,
   uptime: () => realProcess.uptime(),
-  exit: realProcess.exit.bind(realProcess),
+  exit(code?: number | string | null) {
+    // Told first: the real one waits for the thread that reads questions, so this process has to be ended from outside.
+    send({ id: -2, exit: Number(code ?? 0) })
+    realProcess.exit(Number(code ?? 0))
+  },
 }
 
 function closeTheDoors(): void {
-  const exit = realProcess.exit.bind(realProcess)
-  process_.exit = (code?: number | string | null) => exit(code)
+  const globals = globalThis as Record<string, unknown>
+  const kept: unknown[] = []
   for (const name of Object.getOwnPropertyNames(globalThis)) {
-    if (!GLOBALS.has(name)) delete (globalThis as Record<string, unknown>)[name]
+    if (!GLOBALS.has(name)) {
+      delete globals[name]
+      continue
+    }
+    if (name === 'globalThis') continue
+    kept.push(globals[name])
+    // This file uses them, too.
+    Object.defineProperty(globalThis, name, { value: globals[name], writable: false, configurable: false })
   }
   Object.assign(globalThis, { console, process: process_, global: globalThis })
-  // A getter added here would be called with Node's own objects.
-  Object.preventExtensions(Object.prototype)
+  // Some members of modules put themselves in their place when they are read for the first time.
+  for (const module of provided.values())
+    for (const name of Object.keys(module as object)) Reflect.get(module as object, name)
+  const own = [realProcess, globalThis, console, process_]
+  freezeAll([...kept, ...provided.values(), ...withoutName()], new Set<unknown>(own))
   // Should the real one be found by some way nobody thought of, it is of little use.
-  const dangerous = ['kill', '_kill', 'binding', '_linkedBinding', 'dlopen', 'getBuiltinModule', '_debugProcess']
+  const dangerous = (
+    'kill _kill binding _linkedBinding dlopen getBuiltinModule mainModule _debugProcess _debugEnd _startProfilerIdleNotifier ' +
+    'stdin stdout stderr openStdin _getActiveHandles _getActiveRequests getActiveResourcesInfo chdir emit emitWarning env report'
+  ).split(' ')
   for (const name of dangerous) delete (realProcess as unknown as Record<string, unknown>)[name]
+}
+
+/** Objects of the language and of Node that code reaches although they have no name. */
+function withoutName(): unknown[] {
+  const [timeout, immediate] = [setTimeout(quiet, 0), setImmediate(quiet)]
+  clearTimeout(timeout)
+  clearImmediate(immediate)
+  const iterators = [[], '', new Map(), new Set(), new URLSearchParams()].map(one => one[Symbol.iterator]())
+  const functions = [function* () {}, async () => {}, async function* () {}]
+  return [timeout, immediate, ...iterators, 'a'.matchAll(/a/g), ...functions].map(one => Object.getPrototypeOf(one))
 }
 
 const loaded = new Map<string, Record<string, unknown>>()
@@ -318,11 +344,16 @@ async function obey(request: Request): Promise<void> {
 
 closeTheDoors()
 const frames = new FrameReader()
-questions.on('data', (piece: Buffer) => {
-  for (const message of frames.push(piece)) void obey(message as Request)
-})
-questions.on('close', () => realProcess.exit(0))
-questions.on('error', () => realProcess.exit(0))
+const piece = Buffer.allocUnsafeSlow(64 * 1024)
+function nextQuestions(): void {
+  read(QUESTIONS, piece, 0, piece.length, null, (error, length) => {
+    // The check has gone.
+    if (error || length === 0) realProcess.exit(0)
+    for (const message of frames.push(Buffer.from(piece.subarray(0, length)))) void obey(message as Request)
+    nextQuestions()
+  })
+}
+nextQuestions()
 // Thrown after its function has returned, by a timer or in a promise that nobody waits for.
 realProcess.on('uncaughtException', error => {
   send({ id: -1, error: describe(error, 'threw') })

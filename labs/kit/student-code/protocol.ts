@@ -13,6 +13,8 @@ export type Request =
 export type Reply =
   /** The child is up. */
   | { id: 0; ready: true }
+  /** The code ends its process. */
+  | { id: -2; exit: number }
   /** One outcome; a request with n lists of arguments has n of them. `printed`: on the way to it. */
   | { id: number; value: unknown; printed?: string }
   | { id: number; error: WireError; all?: true; printed?: string }

@@ -87,6 +87,8 @@ export class Sandbox {
   #output: Buffer[] = []
   #watch: NodeJS.Timeout
   #readyAt: number | undefined
+  /** What it has ended itself with. */
+  #exitStatus: number | undefined
   #startedAt = performance.now()
   #busySince: number | undefined
   #busyMs = 0
@@ -195,12 +197,17 @@ export class Sandbox {
   /** The message comes from a process that a student's code controls: nothing is taken for granted. */
   #receive(message: unknown): void {
     if (typeof message !== 'object' || message === null) throw new TypeError('not a reply')
-    const { id, value, error, all, ready, printed } = message as Record<string, unknown>
+    const { id, value, error, all, ready, printed, exit } = message as Record<string, unknown>
     if (id === 0 && ready === true) {
       this.#readyAt ??= performance.now()
       // What was asked meanwhile has not run yet.
       const cpuMs = this.#usage()?.cpuMs ?? 0
       for (const { since } of this.#pending.values()) Object.assign(since, { at: this.#readyAt, cpuMs })
+      return
+    }
+    if (id === -2 && typeof exit === 'number') {
+      this.#exitStatus ??= exit
+      this.kill()
       return
     }
     if (error !== undefined && !isWireError(error)) throw new TypeError('not a reply')
@@ -243,6 +250,9 @@ export class Sandbox {
   /** It ended, and nobody here has ended it. */
   #whyItEnded(code: number | null, signal: NodeJS.Signals | null): End {
     const { limits } = this
+    if (this.#exitStatus !== undefined) {
+      return { kind: 'exited', message: `it ended its process (exit status ${this.#exitStatus})` }
+    }
     if (this.#readyAt === undefined) {
       const said = this.output.trim().split('\n').slice(0, 3).join(' ')
       const how = signal ?? `exit status ${code}`
