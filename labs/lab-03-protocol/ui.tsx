@@ -62,5 +62,5 @@ function Row({ line }: { line: readonly FieldSpan[] }) {
 /** Without colours, every other field is bold: so two neighbours differ. */
 function fieldStyle(field: number | undefined): TextProps {
   if (field === undefined) return {}
-  return process.env.NO_COLOR ? { bold: field % 2 === 0 } : { color: FIELD_COLOURS[field % FIELD_COLOURS.length]! }
+  return process.env.NO_COLOR ? { bold: field % 2 === 0 } : { color: FIELD_COLOURS[field % FIELD_COLOURS.length] }
 }

@@ -50,9 +50,9 @@ export async function recordTrace(
     const deadline = performance.now() + PATIENCE_MS
     for (;;) {
       const { up } = emulator.counters()
-      if (up[0]!.offered >= sent && arrived >= sent - up[0]!.lost) break
+      if (up[0].offered >= sent && arrived >= sent - up[0].lost) break
       if (performance.now() > deadline) {
-        throw new Error(`of ${sent} datagrams the link lost ${up[0]!.lost}, and only ${arrived} arrived`)
+        throw new Error(`of ${sent} datagrams the link lost ${up[0].lost}, and only ${arrived} arrived`)
       }
       await new Promise(resolve => setImmediate(resolve))
     }

@@ -172,7 +172,7 @@ async function writeFresh(file: string, text: string, mode: number): Promise<voi
 function certificate(request: CertificateRequest, key: KeyObject, issuer: Authority): Uint8Array {
   const algorithm = sequence(objectIdentifier(Oid.ecdsaWithSha256))
   const serial = randomBytes(16)
-  serial[0] = (serial[0]! & 0x3f) | 0x40 // positive, and always 16 bytes long
+  serial[0] = (serial[0] & 0x3f) | 0x40 // positive, and always 16 bytes long
   const toBeSigned = sequence(
     contextTag(0, true, integer(Uint8Array.of(2))), // version 3
     integer(serial),

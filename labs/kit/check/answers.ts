@@ -71,12 +71,12 @@ export function writeAnswer(exercises: string, task: string, question: string, a
     const next = lines.findIndex((text, index) => index > section && sectionName(text) !== undefined)
     const end = next < 0 ? lines.length : next
     const old = lines.findIndex(
-      (text, index) => index > section && index < end && text.split('=')[0]!.trim() === question && text.includes('='),
+      (text, index) => index > section && index < end && text.split('=')[0].trim() === question && text.includes('='),
     )
     if (old >= 0) lines[old] = line
     else {
       let at = end
-      while (at > section + 1 && lines[at - 1]!.trim() === '') at--
+      while (at > section + 1 && lines[at - 1].trim() === '') at--
       lines.splice(at, 0, line)
     }
   }

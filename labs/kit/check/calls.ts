@@ -66,7 +66,7 @@ export async function expectGroups(
 ): Promise<void> {
   const [everybodys, own] = sources(context, task).map(cases)
   for (const [i, group] of everybodys!.entries()) {
-    await expectCalls(context, { ...group, calls: [...group.calls, ...own![i]!.calls] })
+    await expectCalls(context, { ...group, calls: [...group.calls, ...own![i].calls] })
   }
 }
 
@@ -81,10 +81,10 @@ export async function expectCalls(context: CheckContext, given: CallGroup): Prom
     ),
   )
   const group = { ...given, misconceptions: mostLikely(given, outcomes) }
-  const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]!))
+  const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]))
   const at = Math.max(0, wrong)
-  if (calls.length > 0) group.show?.(context, group, calls[at]!, outcomes[at]!)
-  const otherwise = wrong < 0 ? undefined : await wrongCall(context, group, calls[wrong]!, outcomes[wrong]!)
+  if (calls.length > 0) group.show?.(context, group, calls[at], outcomes[at])
+  const otherwise = wrong < 0 ? undefined : await wrongCall(context, group, calls[wrong], outcomes[wrong])
   context.expect(group.text, wrong < 0, () => otherwise!)
 }
 
@@ -211,7 +211,7 @@ function mostLikely(
       return false // The idea does not apply to this input.
     }
   }
-  const explains = (one: Misconception) => !calls.some((call, index) => contradicts(one, call, outcomes[index]!))
+  const explains = (one: Misconception) => !calls.some((call, index) => contradicts(one, call, outcomes[index]))
   const likely = misconceptions.filter(explains)
   return exact ? likely : [...likely, ...misconceptions]
 }

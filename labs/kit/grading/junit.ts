@@ -25,7 +25,7 @@ export function toJunit(report: Report): string {
           : 'it passes'
         lines.push(
           `${head}>`,
-          `      <failure message="${xml(text.split('\n')[0]!)}">${xml(text)}</failure>`,
+          `      <failure message="${xml(text.split('\n')[0])}">${xml(text)}</failure>`,
           '    </testcase>',
         )
       }
@@ -33,7 +33,7 @@ export function toJunit(report: Report): string {
     if (problems.length > 0) {
       lines.push(
         `    <testcase classname="${xml(`${lab}.${suite}`)}" name="as it has to be">`,
-        `      <error message="${xml(problems[0]!)}">${xml(problems.join('\n'))}</error>`,
+        `      <error message="${xml(problems[0])}">${xml(problems.join('\n'))}</error>`,
         '    </testcase>',
       )
     }

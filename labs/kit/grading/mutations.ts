@@ -125,7 +125,7 @@ function changesIn(file: ts.SourceFile, text: string): Change[] {
   /** Each node in the place of its neighbour. */
   const exchange = (nodes: readonly ts.Node[]) => {
     nodes.slice(1).forEach((right, index) => {
-      const left = nodes[index]!
+      const left = nodes[index]
       if (textOf(left) === textOf(right)) return
       const between = text.slice(left.end, right.getStart(file))
       changes.push({ from: left.getStart(file), to: right.end, replace: textOf(right) + between + textOf(left) })
@@ -141,11 +141,11 @@ function changesIn(file: ts.SourceFile, text: string): Change[] {
       if (['&&', '||', '??'].includes(operator)) change(node, textOf(node.left), textOf(node.right))
     } else if (ts.isPrefixUnaryExpression(node)) {
       const operator = text.slice(node.getStart(file), node.operand.getStart(file)).trim()
-      const other = operator === '++' || operator === '--' ? OPERATORS[operator]![0] : ''
+      const other = operator === '++' || operator === '--' ? OPERATORS[operator][0] : ''
       change(node, `${other}${textOf(node.operand)}`)
     } else if (ts.isPostfixUnaryExpression(node)) {
       const operator = text.slice(node.operand.end, node.end).trim()
-      change(node, `${textOf(node.operand)}${OPERATORS[operator]![0]}`)
+      change(node, `${textOf(node.operand)}${OPERATORS[operator][0]}`)
     } else if (ts.isIfStatement(node)) {
       change(node.expression, 'true', 'false')
     } else if (ts.isConditionalExpression(node)) {
@@ -188,7 +188,7 @@ function changesIn(file: ts.SourceFile, text: string): Change[] {
       return ts.isPropertyAssignment(node) ? { name: textOf(node.name), value: textOf(node.initializer) } : undefined
     }
     properties.slice(1).forEach((right, index) => {
-      const left = properties[index]!
+      const left = properties[index]
       const [first, second] = [field(left), field(right)]
       if (!first || !second || first.value === second.value) return
       const between = text.slice(left.end, right.getStart(file))

@@ -75,7 +75,7 @@ export function submissionsTable(report: Report): string {
       `  ${'student'.padEnd(width)}  ${'points'.padStart(9)}  ${lab.tasks.map((_, i) => String(i + 1).padStart(2)).join(' ')}`,
     )
     results.forEach((result, i) => {
-      const name = names[i]!
+      const name = names[i]
       const padded = padEnd(name, width)
       lines.push(`  ${padded}  ${`${result.points}/${total}`.padStart(9)}  ${marks(lab, result)}`)
       for (const problem of result.problems) lines.push(`  ${' '.repeat(width)}  ${FAILED} ${problem}`)

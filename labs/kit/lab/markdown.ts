@@ -23,7 +23,7 @@ export function parseMarkdown(text: string): Block[] {
     paragraph = []
   }
   for (let i = 0; i < lines.length; i++) {
-    const line = lines[i]!
+    const line = lines[i]
     const fence = /^\s*```/.test(line)
     const heading = /^#{1,6}\s+(.*)$/.exec(line)
     const item = /^(\s*)([-*]|\d+[.)])\s+(.*)$/.exec(line)
@@ -31,21 +31,21 @@ export function parseMarkdown(text: string): Block[] {
     if (fence) {
       close()
       const code: string[] = []
-      for (i++; i < lines.length && !/^\s*```/.test(lines[i]!); i++) code.push(lines[i]!)
+      for (i++; i < lines.length && !/^\s*```/.test(lines[i]); i++) code.push(lines[i])
       blocks.push({ type: 'code', lines: code })
     } else if (line.trim() === '') close()
     else if (heading) {
       close()
-      blocks.push({ type: 'heading', spans: parseInline(heading[1]!) })
+      blocks.push({ type: 'heading', spans: parseInline(heading[1]) })
     } else if (item) {
       close()
       const [, indent = '', marker = '-'] = item
       const depth = Math.floor(indent.length / 2)
       open = joined => ({ type: 'item', marker: /\d/.test(marker) ? marker : '-', depth, spans: parseInline(joined) })
-      paragraph = [item[3]!]
+      paragraph = [item[3]]
     } else if (quote) {
       if (paragraph.length === 0) open = joined => ({ type: 'quote', spans: parseInline(joined) })
-      paragraph.push(quote[1]!.trim())
+      paragraph.push(quote[1].trim())
     } else {
       open ??= joined => ({ type: 'paragraph', spans: parseInline(joined) })
       paragraph.push(line.trim())

@@ -157,7 +157,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     context.student.batch<number>('hops.ts', 'ttlAfter', cases),
   )
   for (const [index, [ttl, routers]] of cases.entries()) {
-    const result = results[index]!
+    const result = results[index]
     if (!result.ok) throw result.error
     const expected = reference(ttl, routers)
     const why = misconception(ttl, routers, result.value)
@@ -343,7 +343,7 @@ describe('lab ${number}, checked as it is graded', () => {
       overlay(join(TOP, 'solutions', lab.id))
       const file = join(exercises(), mutant.file)
       writeFileSync(file, mutated(mutant, readFileSync(file, 'utf8')))
-      const { passed, feedback } = await runCheck(lab, lab.tasks[0]!, options())
+      const { passed, feedback } = await runCheck(lab, lab.tasks[0], options())
       expect(passed).to.equal(false)
       expect(JSON.stringify(feedback)).to.include(mutant.says)
     })

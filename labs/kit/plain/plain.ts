@@ -121,14 +121,14 @@ export function printTasks(lab: Lab, { store, out }: PlainOptions): void {
 }
 
 function printHowToGoOn(lab: Lab, { store, out }: PlainOptions): void {
-  const task = nextTask(lab, store.lab(lab.id)) ?? lab.tasks[0]!
+  const task = nextTask(lab, store.lab(lab.id)) ?? lab.tasks[0]
   const command = `npm run lab -- ${lab.number}`
   const asking = lab.tasks.find(candidate => candidate.questions.length > 0)
   print(
     out,
     'How to go on',
     `  read a task         ${command} --task ${task.id}`,
-    ...(asking ? [`  give an answer      ${command} --task ${asking.id} --answer ${asking.questions[0]!.id}=...`] : []),
+    ...(asking ? [`  give an answer      ${command} --task ${asking.id} --answer ${asking.questions[0].id}=...`] : []),
     `  one more hint       ${command} --task ${task.id} --hint`,
     `  check one task      ${command} --task ${task.id} --check`,
     `  check at each save  ${command} --task ${task.id} --watch`,

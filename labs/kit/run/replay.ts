@@ -49,7 +49,7 @@ export class RecordedCode implements StudentCode {
     const calls = argLists.map(args => ({ method: name, args }))
     // The first one that failed by itself; a check that compares results says which of them it means.
     const failed = outcomes.findIndex(outcome => !outcome.ok)
-    const from = failed < 0 ? { calls, outcomes } : { calls: [calls[failed]!], outcomes: [outcomes[failed]!] }
+    const from = failed < 0 ? { calls, outcomes } : { calls: [calls[failed]], outcomes: [outcomes[failed]] }
     this.#last = { calls: { file, name, calls: from.calls }, outcomes: from.outcomes }
     return outcomes
   }

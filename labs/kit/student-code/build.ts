@@ -199,7 +199,7 @@ async function compileError(
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]
 }
 
 let host: Promise<string> | undefined
@@ -219,7 +219,7 @@ export function hostScript(): Promise<string> {
       logLevel: 'silent',
     })
     .then(
-      result => result.outputFiles[0]!.text,
+      result => result.outputFiles[0].text,
       error => {
         throw new SandboxError(`the process for student code cannot be prepared: ${firstLine(error)}`)
       },

@@ -27,7 +27,7 @@ export class FrameReader {
     this.#length += piece.length
     const messages: unknown[] = []
     while (this.#length >= 4) {
-      const head = this.#pieces[0]!
+      const head = this.#pieces[0]
       const length = head.length >= 4 ? head.readUInt32BE(0) : this.#join().readUInt32BE(0)
       if (length > MAX_FRAME_BYTES) throw new RangeError(`a message of ${length} bytes`)
       if (this.#length < 4 + length) break
@@ -40,7 +40,7 @@ export class FrameReader {
   }
 
   #join(): Buffer {
-    const all = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces)
+    const all = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces)
     this.#pieces = [all]
     return all
   }

@@ -183,7 +183,7 @@ function describe(error: unknown, kind: string): WireError {
       message: String(error.message).slice(0, 4000),
       errorName: String(error.constructor?.name ?? error.name).slice(0, 200),
       classes: classesOf(error),
-      ...(frame ? { at: [frame[1]!, Number(frame[2]), Number(frame[3])] } : {}),
+      ...(frame ? { at: [frame[1], Number(frame[2]), Number(frame[3])] } : {}),
     }
   } catch {
     return { kind, message: 'an error that cannot be shown' }
@@ -274,7 +274,7 @@ function changedOutput(value: unknown, name: string, self: object | undefined): 
   if (changed.length === 0) return undefined
   return {
     kind: 'changed-output',
-    message: `this call changed what an earlier call of ${changed[0]!.name} had returned`,
+    message: `this call changed what an earlier call of ${changed[0].name} had returned`,
   }
 }
 

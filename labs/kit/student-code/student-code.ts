@@ -67,7 +67,7 @@ class SandboxedCode implements StudentCode {
     try {
       await other.#load(file)
       const ask: Ask = { op: 'call', file, name, argLists: [toWire([...args])], whole }
-      return (await other.#each<T>(ask, 1, file, `${name}()`))[0]!
+      return (await other.#each<T>(ask, 1, file, `${name}()`))[0]
     } finally {
       await other.close()
       this.#others.delete(other)

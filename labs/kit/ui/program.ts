@@ -75,7 +75,7 @@ export class Program {
 
   #settle(): void {
     while (this.#events.length > 0) {
-      const [next, effects] = reduce(this.#state, this.#events[0]!)
+      const [next, effects] = reduce(this.#state, this.#events[0])
       this.#state = next
       for (const effect of effects) this.#perform(effect)
       this.#events.shift()

@@ -171,7 +171,7 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
   }
   switch (input) {
     case 'v':
-      return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length]! }, []]
+      return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length] }, []]
     case '[':
       return moveStep(-1)
     case ']':
@@ -221,7 +221,7 @@ function answering(state: State, { input, key }: KeyEvent): Next {
   if (key.escape) return on(state, { question: undefined })
   if (!key.return) return on(state, { draft: edited(draft, input, key) })
   const task = taskOf(state)
-  const question = task.questions[number]!.id
+  const question = task.questions[number].id
   const text = draft.text.trim()
   const answers = text === '' ? state.task.answers : { ...state.task.answers, [question]: text }
   const written = { ...state, task: { ...state.task, answers, latest: 'answer' as const, follow: true } }

@@ -126,7 +126,7 @@ export interface Opening {
 }
 
 export function opened({ lab, progress, task, watch = false, problem }: Opening): [State, Effect[]] {
-  const first = task ?? nextTask(lab, progress) ?? lab.tasks[0]!
+  const first = task ?? nextTask(lab, progress) ?? lab.tasks[0]
   const screen = task || watch ? 'task' : lab.demonstration ? 'demonstration' : 'tasks'
   const state: State = {
     lab,
@@ -146,7 +146,7 @@ export function opened({ lab, progress, task, watch = false, problem }: Opening)
 }
 
 export function taskOf(state: State): Task {
-  return state.lab.tasks[state.selected]!
+  return state.lab.tasks[state.selected]
 }
 
 export function watching(state: State): boolean {

@@ -60,7 +60,7 @@ export function layoutTask(scene: Scene): TaskLayout {
     asked,
     rows,
     picture: picture?.rows ? picture : undefined,
-    note: scrollNote(theme, offsets[longest]!, columns[longest]!.lines.length, rows),
+    note: scrollNote(theme, offsets[longest], columns[longest].lines.length, rows),
   }
 }
 
@@ -162,7 +162,7 @@ function asideLines({ state, theme, runningMs, frame }: Scene, width: number): {
   const measured = liveLines(running?.live ?? result?.live ?? NOTHING_YET, width, marks)
   const good = { done: `${marks.good} `, failed: `${marks.bad} ` }
   if (running) {
-    const spinner = marks.spinner[frame % marks.spinner.length]!
+    const spinner = marks.spinner[frame % marks.spinner.length]
     const seconds = `${(runningMs / 1000).toFixed(0)} s`
     const slow = runningMs >= SHOW_PROGRESS_AFTER_MS
     add(

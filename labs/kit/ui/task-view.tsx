@@ -34,7 +34,7 @@ export function TaskBody({ task, layout, size, draft, confirming }: TaskBodyProp
         {layout.columns.map(({ lines, width }, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: there are a left and a right column, always in this order
           <Box key={index} flexDirection="column" width={width} flexShrink={0}>
-            <Lines lines={lines.slice(view.offsets[index], view.offsets[index]! + rows)} />
+            <Lines lines={lines.slice(view.offsets[index], view.offsets[index] + rows)} />
           </Box>
         ))}
       </Box>

@@ -46,7 +46,7 @@ export function phaseMark(theme: Theme, state: PhaseState, frame: number): { tex
     case 'waiting':
       return { text: marks.waiting, style: 'muted' }
     case 'running':
-      return { text: marks.spinner[frame % marks.spinner.length]!, style: 'accent' }
+      return { text: marks.spinner[frame % marks.spinner.length], style: 'accent' }
     case 'done':
       return { text: marks.good, style: 'good' }
     case 'failed':

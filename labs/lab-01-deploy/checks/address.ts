@@ -31,7 +31,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
 
   const clients = await clientsOf(context, url)
   show(context, 'client', clients.length > 0 ? 'connected' : 'connecting')
-  if (clients.length > 0) show(context, 'addresses', clients[0]!.addresses)
+  if (clients.length > 0) show(context, 'addresses', clients[0].addresses)
   context.expect('a client is connected', clients.length > 0, {
     expected: 'your client among the clients of the server',
     found:

@@ -92,7 +92,7 @@ function cases(random: Seeded): CallGroup[] {
     // One and the same number, if it goes through a double.
     [entry(4, (1n << 53n) + 2n * BigInt(random.int(1, 1000))), entry(6, (1n << 62n) - 1n)],
   ]
-  lists.at(-1)!.push(entry(4, lists.at(-1)![0]!.requestId + 1n))
+  lists.at(-1)!.push(entry(4, lists.at(-1)![0].requestId + 1n))
   const withoutRequest: AddressEntry[][] = [
     [entry(6, 0n), entry(4, 0n)],
     [entry(4, 5n), entry(6, 5n), entry(4, 5n)],

@@ -157,7 +157,7 @@ function explainMissing(found: Outcome, expected: readonly Capsule[]): { misconc
     const others = expected.filter(capsule => String(capsule.type) !== type)
     return others.length < expected.length && same(found.value, others)
   })
-  return missing === undefined ? {} : { misconception: SKIPPED[missing]! }
+  return missing === undefined ? {} : { misconception: SKIPPED[missing] }
 }
 
 /** Two streams, a byte of one and a byte of the other: each in a parser of its own. */
@@ -167,13 +167,13 @@ async function expectApart(context: CheckContext, streams: readonly (readonly Ca
   const outcomes: Outcome[][] = [[], []]
   for (let at = 0; at < Math.max(...turns.map(pieces => pieces.length)); at++) {
     for (const [i, pieces] of turns.entries()) {
-      if (at < pieces.length) outcomes[i]!.push(...(await pushAll(parsers[i]!, [pieces[at]!])))
+      if (at < pieces.length) outcomes[i].push(...(await pushAll(parsers[i], [pieces[at]])))
     }
   }
   for (const [i, capsules] of streams.entries()) {
     const expected = capsules.filter(({ type }) => type < KNOWN_TYPES)
-    const failed = outcomes[i]!.find(outcome => !outcome.ok)
-    const given = outcomes[i]!.flatMap(capsulesOf)
+    const failed = outcomes[i].find(outcome => !outcome.ok)
+    const given = outcomes[i].flatMap(capsulesOf)
     context.expect('keeps two streams apart, each in a parser of its own', !failed && same(given, expected), () => ({
       expected: `${describeCapsules(expected)} from one parser, while another one parses another stream`,
       found: failed ? describeOutcome(failed) : describeCapsules(given),

@@ -318,7 +318,7 @@ function hopCounted(parts: readonly Part[]): Misconception {
     says: 'The packet is quoted as it came: it is not forwarded, so it has no hop less to live.',
     would: (packet: Uint8Array) => (found: unknown) =>
       found instanceof Uint8Array &&
-      found[at + hops[0]!] === packet[hops[0]!]! - 1 &&
+      found[at + hops[0]] === packet[hops[0]] - 1 &&
       found.subarray(at).every((byte, i) => byte === packet[i] || hops.includes(i)),
   }
 }

@@ -139,7 +139,7 @@ async function expectRebind(context: CheckContext, rows: PredictionRow[]): Promi
       context.progress(++done, count, 'pings through the NAT')
     }),
   )
-  rows[0]!.measured = Math.max(0, worst - 50)
+  rows[0].measured = Math.max(0, worst - 50)
   showPredictions(context, rows)
   const { addressChanges } = await bed.link.counters()
   context.expect('the session survives the rebinding', addressChanges > 0 && lost === '' && bed.client.connected, {
@@ -171,7 +171,7 @@ async function expectHandover(context: CheckContext, rows: PredictionRow[]): Pro
   await context.do('ping over the new network', () => client.ping(bed.library, { timeoutMs: 10_000 }))
   clearInterval(timer)
   clearInterval(keepTalking)
-  rows[1]!.measured = kept ? 0 : lostAt - changedAt
-  rows[2]!.measured = performance.now() - changedAt
+  rows[1].measured = kept ? 0 : lostAt - changedAt
+  rows[2].measured = performance.now() - changedAt
   showPredictions(context, rows)
 }

@@ -68,7 +68,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     (100 * fresh.loss.lost) / fresh.loss.sent,
     fresh.goodput.receivedKbit,
   ]
-  for (const [i, row] of rows.entries()) row.measured = measured[i]!
+  for (const [i, row] of rows.entries()) row.measured = measured[i]
   showPredictions(context, rows, TITLES)
   expectFresh(context, report, fresh)
   return {
@@ -88,7 +88,7 @@ function readReport(exercises: string): Report {
   try {
     content = parse(readRegularFile(file).toString('utf8'))
   } catch (error) {
-    return fail({ expected: `${FILE} to be TOML`, found: (error as Error).message.split('\n')[0]! })
+    return fail({ expected: `${FILE} to be TOML`, found: (error as Error).message.split('\n')[0] })
   }
   const numbers: Record<string, readonly string[]> = {
     rtt: ['median_ms', 'p95_ms', 'jitter_ms'],

@@ -59,7 +59,7 @@ async function bursts(options: ScriptOptions, cleanup: Cleanup, expect: Expect):
 
 async function outage(options: ScriptOptions, cleanup: Cleanup, expect: Expect): Promise<void> {
   const profile = loadProfile('outage-3s')
-  const phase = profile.timeline[0]!
+  const phase = profile.timeline[0]
   const count = Math.ceil((phase.atMs + phase.durationMs + 3000) / 50)
   const { records, lost } = await pings(profile, count, 50, options, cleanup)
   expect(lost === undefined, lost === undefined ? 'the session survives' : `the session is lost: ${lost}`)

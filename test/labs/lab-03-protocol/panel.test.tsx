@@ -95,8 +95,8 @@ describe('labs/lab-03-protocol: the panel', () => {
   it('goes step by step through the messages, in the order in which the check had them', () => {
     const messages = shown({ ...ADDRESS, title: 'first' }, { ...ADDRESS, title: 'second' })
     expect(Bytes.steps?.(props(messages))).to.equal(2)
-    expect(plainText(Bytes.lines(props(messages))[0]!)).to.match(/^first +1 of 2$/)
-    expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0]!)).to.match(/^second +2 of 2$/)
+    expect(plainText(Bytes.lines(props(messages))[0])).to.match(/^first +1 of 2$/)
+    expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0])).to.match(/^second +2 of 2$/)
   })
 
   it('shows nothing before a check has run', () => {

@@ -44,7 +44,7 @@ describe('labs/lab-04-impairment: the bottleneck', () => {
     })
     // Above target at the second packet taken, at 6.2 ms.
     expect(drops[0]).to.be.within(106.2, 109.4)
-    expect(drops[1]! - drops[0]!).to.be.within(100, 103.2)
-    expect(drops[2]! - drops[1]!).to.be.within(100 / Math.SQRT2 - 3.2, 100 / Math.SQRT2 + 3.2)
+    expect(drops[1] - drops[0]).to.be.within(100, 103.2)
+    expect(drops[2] - drops[1]).to.be.within(100 / Math.SQRT2 - 3.2, 100 / Math.SQRT2 + 3.2)
   })
 })

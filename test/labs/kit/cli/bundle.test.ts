@@ -67,6 +67,6 @@ describe('the terminal UI as one file', function () {
     mkdirSync(cache())
     writeFileSync(join(cache(), 'ui.json'), '{"file":')
     expect((await open())?.openUi).to.be.a('function')
-    expect(existsSync(join(cache(), kept()[0]!))).to.equal(true)
+    expect(existsSync(join(cache(), kept()[0]))).to.equal(true)
   })
 })

@@ -141,7 +141,7 @@ describe('what check-solutions insists on', () => {
       ...(expects === undefined ? {} : { expects }),
     })
     const problems = async (subject: Subject, feedback: Partial<Feedback>) =>
-      (await grade([subject], { root: ROOT, jobs: 1, runner: runner(() => feedback) }))[0]!.problems.length
+      (await grade([subject], { root: ROOT, jobs: 1, runner: runner(() => feedback) }))[0].problems.length
     expect(await problems(subject('reference'), { passed: true })).to.equal(0)
     expect(await problems(subject('reference'), { passed: false })).to.equal(1)
     expect(await problems(subject('start'), { passed: false })).to.equal(0)

@@ -36,7 +36,7 @@ describe('grading submissions', () => {
     })
   const of = (results: readonly Result[], name: string): Result => results.find(result => result.name === name)!
   const passed = (result: Result): string[] => result.tasks.filter(task => task.passed).map(({ task }) => task)
-  const told = (result: Result, task = result.tasks[0]!.task): string => {
+  const told = (result: Result, task = result.tasks[0].task): string => {
     const feedback = result.tasks.find(candidate => candidate.task === task)?.feedback
     return [feedback?.expected, feedback?.found, feedback?.misconception].join('\n')
   }

@@ -30,7 +30,7 @@ describe('the declaration of a lab', () => {
 
   it('takes a sound one, and a task without questions has none', () => {
     const lab = defineLab({ ...basics, id: 'lab-09-test', number: 9, tasks: [task] })
-    expect(lab.tasks[0]!.questions).to.deep.equal([])
+    expect(lab.tasks[0].questions).to.deep.equal([])
     expect(defineLab({ ...basics, id: 'lab-12-test', number: 12, tasks: [task] }).number).to.equal(12)
   })
 

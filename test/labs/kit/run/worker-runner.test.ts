@@ -63,7 +63,7 @@ describe('the process that runs checks for the terminal UI', () => {
   it('tells when it has been killed from outside, and a new one takes over', async () => {
     const first = await runner.demonstrate(lab, {
       onPhases: phases => {
-        if (phases[0]!.state === 'running') runner.kill()
+        if (phases[0].state === 'running') runner.kill()
       },
     })
     expect(first.failure).to.include('SIGKILL')

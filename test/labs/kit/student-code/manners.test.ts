@@ -17,7 +17,7 @@ describe('what belongs to the caller of student code', () => {
   it('are the bytes that it handed over', async () => {
     folder.write(
       'a.ts',
-      'export function f(n: number, bytes: Uint8Array) { if (n > 1) bytes[1]!--; return bytes.slice() }',
+      'export function f(n: number, bytes: Uint8Array) { if (n > 1) bytes[1]--; return bytes.slice() }',
     )
     const outcomes = await folder.open().batch('a.ts', 'f', [
       [1, Uint8Array.of(4, 64)],
@@ -36,7 +36,7 @@ describe('what belongs to the caller of student code', () => {
       'a.ts',
       `export const sort = (list: number[]) => list.sort()
        export const deep = (list: { a: { b: number } }[]) => {
-         list[0]!.a.b = 2
+         list[0].a.b = 2
        }
        export const map = (map: Map<string, number>) => map.clear()`,
     )

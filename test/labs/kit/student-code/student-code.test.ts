@@ -37,7 +37,7 @@ describe('student code', () => {
        import type { Never } from '../../src/never.ts'
        export function plus(a: bigint, bytes: Uint8Array): { sum: bigint; rest: Uint8Array } {
          if (!(bytes instanceof Uint8Array)) throw new Error('not bytes')
-         return { sum: a + BigInt(bytes[0]!) + one, rest: bytes.subarray(1) }
+         return { sum: a + BigInt(bytes[0]) + one, rest: bytes.subarray(1) }
        }
        export const later = async (n: number) => { await null; return n * 2 }`,
     )

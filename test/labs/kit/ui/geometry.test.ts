@@ -48,7 +48,7 @@ describe('the room on a terminal', () => {
   })
 
   it('gives a figure the width that it needs in two columns', () => {
-    const task = protocol.tasks[0]!
+    const task = protocol.tasks[0]
     const [state] = opened({ lab: protocol, progress: {}, task })
     const [left] = textOf(state, 120, 40)
     expect(codeColumns(task.brief)).to.be.above(65)
@@ -77,7 +77,7 @@ describe('the room on a terminal', () => {
   it('says on every task that its files cannot be written, should it be so', () => {
     const task = sampleTask()
     const [state] = opened({ lab: sampleLab([task]), progress: {}, task, problem: 'it is somebody else’s folder' })
-    expect(textOf(state, 80, 24)[0]!.at(-1)).to.equal('it is somebody else’s folder')
+    expect(textOf(state, 80, 24)[0].at(-1)).to.equal('it is somebody else’s folder')
   })
 
   it('says of a solved task that fails now that it stays solved', () => {
@@ -87,7 +87,7 @@ describe('the room on a terminal', () => {
     const feedback = { passed: false, expected: 'this', found: 'that', read: [] }
     const result = { task: 'first', passed: false, feedback, steps: [], live: NOTHING_YET, ms: 1 }
     const [state] = reduce(opening, { type: 'checked', result })
-    const text = textOf(state, 80, 24)[0]!.join('\n')
+    const text = textOf(state, 80, 24)[0].join('\n')
     expect(text).to.include('x Does not pass any more; the task stays solved').and.not.include('Not yet')
   })
 })

@@ -47,7 +47,7 @@ class Session {
     const [state, effects] = opened({
       lab: sampleLab(TASKS, lab),
       progress,
-      ...(task === undefined ? {} : { task: TASKS[task]! }),
+      ...(task === undefined ? {} : { task: TASKS[task] }),
       ...(watch === undefined ? {} : { watch }),
     })
     this.state = state
@@ -85,7 +85,7 @@ describe('the terminal UI, as a function of what happens', () => {
     expect(session.press(ENTER).asked()).to.deep.equal(['stop the demonstration'])
     expect(session.state.screen).to.equal('tasks')
     expect(session.press('d').asked()).to.deep.equal(['demonstrate'])
-    expect(session.state.demonstration.phases[0]!.state).to.equal('waiting')
+    expect(session.state.demonstration.phases[0].state).to.equal('waiting')
   })
 
   it('begins with the first task that is not solved, or with the one that is named', () => {
@@ -124,7 +124,7 @@ describe('the terminal UI, as a function of what happens', () => {
     const session = new Session({ task: 1, watch: true })
     session.asked()
     session.happens({ type: 'saved', files: ['answers.toml'] })
-    expect(session.effects).to.deep.include({ do: 'check', task: TASKS[1]!, asked: false })
+    expect(session.effects).to.deep.include({ do: 'check', task: TASKS[1], asked: false })
     session.happens({ type: 'checked', result: { ...RESULT, task: 'second' } }).press('a')
     session.asked()
     session.happens({ type: 'saved', files: ['answers.toml'] })
