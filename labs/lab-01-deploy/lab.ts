@@ -182,7 +182,7 @@ export const lab = defineLab({
           placeholder: 'a, b, c or d',
           choices: {
             a: 'The operating system of the client chose it from a private range.',
-            b: 'The proxy leased it from its pool and told the client in an ADDRESS_ASSIGN capsule.',
+            b: 'The proxy leased it, and told it in an ADDRESS_ASSIGN capsule.',
             c: 'A DHCP server behind the proxy answered through the tunnel.',
             d: 'It was negotiated among the transport parameters of the QUIC handshake.',
           },

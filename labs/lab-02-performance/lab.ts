@@ -244,7 +244,7 @@ export const lab = defineLab({
           choices: {
             a: 'One is the second half of the handshake, one the request.',
             b: 'One is the request with its response, one the ADDRESS_REQUEST with its answer.',
-            c: "One is waiting for the server's SETTINGS, without which there may be no Extended CONNECT; one is the request.",
+            c: "One is waiting for the server's SETTINGS, one is the request.",
             d: 'One is the validation of the path, one the request.',
           },
         },
@@ -254,7 +254,7 @@ export const lab = defineLab({
           placeholder: 'a, b, c or d',
           choices: {
             a: 'Small packets have more bytes around them than large ones.',
-            b: 'About the same bytes are around each packet, and there are more packets for the same content.',
+            b: 'As much is around each packet, and there are more of them.',
             c: 'QUIC waits until several small packets can be sent together.',
             d: 'Congestion control gives small packets less room.',
           },
@@ -268,7 +268,7 @@ export const lab = defineLab({
             a: 'A lost packet holds up the streams that were opened after it.',
             b: 'Lost datagrams are sent again as well, but faster.',
             c: 'Opening a stream takes longer than sending a datagram.',
-            d: 'A lost packet on a stream is sent again, and arrives late; a lost datagram does not arrive at all.',
+            d: 'Of the two, only what is lost on a stream is sent again.',
           },
         },
         {
@@ -276,7 +276,7 @@ export const lab = defineLab({
           prompt: 'TCP runs inside of the tunnel. Is it better to carry its packets reliably?',
           placeholder: 'a, b, c or d',
           choices: {
-            a: 'No: TCP sends again by itself. If the tunnel does so too, TCP sees delays that jump, and may send what the tunnel is about to deliver.',
+            a: 'No: two that send again make the delays worse that each of them sees.',
             b: 'Yes: what the tunnel has sent again, TCP need not send again; the two complement each other.',
             c: 'It makes no difference: TCP knows that it runs in a tunnel.',
             d: 'It makes no difference: TCP repairs damage by its checksum.',
@@ -287,9 +287,9 @@ export const lab = defineLab({
           prompt: 'What gets worse when the budget of the pump is made ten times as large?',
           placeholder: 'a, b, c or d',
           choices: {
-            a: 'The number of wake-ups for each packet.',
+            a: 'The number of wake-ups for each packet, because turns are longer.',
             b: 'The number of lost packets.',
-            c: 'How late timers and acknowledgements can come, because a turn can take ten times as long.',
+            c: 'How late timers and acknowledgements can come.',
             d: 'The order of packets.',
           },
         },
@@ -299,7 +299,7 @@ export const lab = defineLab({
           placeholder: 'a, b, c or d',
           choices: {
             a: 'Because it is encrypted, and therefore usually arrives at the second attempt.',
-            b: 'Because it may have been lost for another reason than its size; only several losses in a row make the size likely.',
+            b: 'Because packets are lost for other reasons than their size.',
             c: 'Because the router has to be given time for its message Packet Too Big.',
             d: 'Because the congestion window was too small.',
           },
@@ -310,9 +310,9 @@ export const lab = defineLab({
           placeholder: 'a, b, c or d',
           choices: {
             a: 'The mean of the three 95th percentiles.',
-            b: 'The largest of the three 95th percentiles.',
+            b: 'The largest of the three 95th percentiles, as that is the worst case.',
             c: 'From the three sums and counts.',
-            d: 'Add up the buckets with the same le, then take the quantile of that.',
+            d: 'The quantile of the buckets, added up by their le.',
           },
         },
         {
