@@ -23,7 +23,7 @@ export const lab = defineLab({
     'read latency from histograms, and find the knee of a system under load',
   ],
   prerequisites: ['lab 1', 'TypeScript: functions, classes, Uint8Array', 'percentiles'],
-  minutes: 210,
+  minutes: 240,
   panel: async () => (await import('./ui.tsx')).Charts,
   reading: ['RFC 9000', 'RFC 9221', 'RFC 9297', 'RFC 9484', 'RFC 8899', `${HANDOUT}: the handout`],
   tasks: [
@@ -57,7 +57,7 @@ export const lab = defineLab({
       id: 'overhead',
       title: 'Bytes around a packet',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['overhead.ts'],
       brief: `
         An IP packet goes into the tunnel wrapped in frames, QUIC, UDP and IP again. How much is that, to the byte?
@@ -80,7 +80,7 @@ export const lab = defineLab({
       id: 'send-packet',
       title: 'SendPacket, rewritten',
       kind: 'coding',
-      points: 16,
+      points: 14,
       files: ['send-packet.ts'],
       brief: `
         A published article about _masque-vpn_, a prototype that this platform is modelled on, sends each IP packet on a new stream, "for
@@ -229,7 +229,7 @@ export const lab = defineLab({
       id: 'explain',
       title: 'Explain what you have measured',
       kind: 'question',
-      points: 10,
+      points: 8,
       mutants: true,
       files: ['answers.toml'],
       brief: `
@@ -333,6 +333,28 @@ export const lab = defineLab({
         'buckets: what is cumulative can be added up. What is a percentile cannot.',
       ],
       reading: [HANDOUT],
+    },
+    {
+      id: 'break-search',
+      title: 'Break the search',
+      kind: 'coding',
+      points: 6,
+      files: ['break-search.ts'],
+      brief: `
+        Now the other way round: the code is given, and you write what finds its mistakes. The proxy runs a search like that of task 5, in
+        \`src/quic/path-mtu.ts\`. Its comments say what it promises.
+
+        In \`break-search.ts\`, write a **test** of it. The check has the sound search and eight that are broken, each in one place. Your test has
+        to return for the sound one, in whatever way that is written, and to throw for each of the others. It says in words what is wrong
+        with those that you have not found out; the code it keeps to itself.
+      `,
+      hints: [
+        'One function for each promise. What would have to happen, and in which order, so that a search that breaks it does something else?',
+        'A path is a number: acknowledge what is at most as large, lose what is larger, until the search has settled. Do that for every size.',
+        'A count that is never begun again shows up late: two losses, an acknowledgement, one loss.',
+        'Three ways to be asked again: `dueAt` ten minutes later, `suspect` with three losses, `onStall`.',
+      ],
+      reading: ['src/quic/path-mtu.ts', 'RFC 8899 §4.3, §5.1', 'nodejs.org/api/assert.html'],
     },
   ],
 })
