@@ -234,11 +234,13 @@ export const lab = defineLab({
         {
           id: 'host',
           prompt: 'TTL of the answers of the library, when they arrive at the client?',
+          prediction: true,
           placeholder: 'a number',
         },
         {
           id: 'gateway',
           prompt: 'TTL of the answers of the proxy itself, when they arrive at the client?',
+          prediction: true,
           placeholder: 'a number',
         },
       ],

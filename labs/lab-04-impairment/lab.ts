@@ -277,6 +277,7 @@ export const lab = defineLab({
         {
           id: 'gap',
           prompt: 'For how long does nothing flow in the handover? Predict it from the timers above, in ms.',
+          prediction: true,
           placeholder: 'a number',
         },
       ],

@@ -67,6 +67,8 @@ export interface Question {
   prompt: string
   /** An example of the form of the answer, never the answer. */
   placeholder?: string
+  /** It is answered before it is measured: the first answer is kept, and shown beside the measurement. */
+  prediction?: true
   /** When there are choices, the student answers with the letter. */
   choices?: Readonly<Record<string, string>>
 }
@@ -115,6 +117,8 @@ export interface CheckContext extends Live {
   /** The lab's exercise folder under `root`. */
   readonly exercises: string
   readonly mode: CheckMode
+  /** Checks that the student has asked for and that failed: a check may keep the whole answer until there is one. */
+  readonly failures: number
   /** Differs from student to student: hidden inputs are generated from it, and are the same at every run. */
   readonly seed: string
   /** The student's TypeScript, which runs in a process of its own. Started at the first call, closed at the end. */

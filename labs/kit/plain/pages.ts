@@ -93,16 +93,23 @@ export function hintLines(task: Task, number: number, width: number): Line[] {
   ]
 }
 
-/** The questions with the answers given so far. */
-export function questionLines(task: Task, answers: Readonly<Record<string, string>>, width: number): Line[] {
+/** The questions with the answers given so far, and with what was predicted before anything was measured. */
+export function questionLines(
+  task: Task,
+  answers: Readonly<Record<string, string>>,
+  width: number,
+  predictions: Readonly<Record<string, string>> = {},
+): Line[] {
   const lines: Line[] = []
   for (const [index, question] of task.questions.entries()) {
     if (index > 0) lines.push([])
     lines.push(...questionText(question, width))
     const answer = answers[question.id] ?? ''
+    const predicted = predictions[question.id]
     lines.push([
       { text: '   ' },
       answer === '' ? { text: '(no answer yet)', style: 'muted' } : { text: `Your answer: ${answer}`, style: 'strong' },
+      ...(predicted === undefined ? [] : [{ text: `   predicted before the measurement: ${predicted}` }]),
     ])
   }
   return lines

@@ -152,7 +152,7 @@ export function printTask(lab: Lab, task: Task, { root, store, out }: PlainOptio
   print(out, ...briefLines(lab, task, out.width))
   if (task.questions.length > 0) {
     const answers = readAnswers(exerciseFolder(root, lab))[task.id] ?? {}
-    print(out, '', ...questionLines(task, answers, out.width))
+    print(out, '', ...questionLines(task, answers, out.width, progress.predictions))
     const form = task.questions.map(question => `--answer ${question.id}=...`).join(' ')
     print(out, '', `Answer:  npm run lab -- ${lab.number} --task ${task.id} ${form}`)
   }
@@ -187,9 +187,12 @@ export async function printChecks(
 ): Promise<boolean> {
   // The picture of what was looked at belongs to one task; for a whole lab it would bury the results.
   const panel = tasks.length === 1 && !json ? await (tasks[0]?.panel ?? lab.panel)?.() : undefined
+  const [one] = mode === 'live' ? tasks : []
+  if (one) lockPredictions(lab, one, { root, store })
   const results = await runChecks(lab, tasks, {
     root,
     mode,
+    ...(one ? { failures: store.task(lab.id, one.id).attempts } : {}),
     ...(signal ? { signal } : {}),
     onEvent(event) {
       if (event.type !== 'finished') return
@@ -203,6 +206,14 @@ export async function printChecks(
   if (json) print(out, JSON.stringify(resultsJson(lab, mode, tasks, results), null, 2))
   else if (tasks.length > 1) print(out, `${passed} of ${tasks.length} tasks passed.`)
   return passed === tasks.length
+}
+
+function lockPredictions(lab: Lab, task: Task, { root, store }: Pick<PlainOptions, 'root' | 'store'>): void {
+  try {
+    store.lockPredictions(lab.id, task, readAnswers(exerciseFolder(root, lab))[task.id] ?? {})
+  } catch {
+    // The check says what is wrong with the file.
+  }
 }
 
 function printResult(lab: Lab, task: Task, result: TaskResult, { store, out }: PlainOptions): void {

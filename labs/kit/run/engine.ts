@@ -41,6 +41,8 @@ export type EngineEvent =
 export interface RunOptions {
   root: string
   mode: CheckMode
+  /** Of this task before, in front of the student. Default: enough for everything to be said. */
+  failures?: number
   /** Default: the user's own. */
   seed?: string
   /** Stops the running check and those after it. */
@@ -97,6 +99,7 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     root: options.root,
     exercises,
     mode: options.mode,
+    failures: options.failures ?? Number.POSITIVE_INFINITY,
     seed: options.seed ?? defaultSeed(),
     student,
     answers,

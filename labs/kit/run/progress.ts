@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { Task } from '../lab/types.ts'
 
 export interface TaskProgress {
   state: 'open' | 'attempted' | 'solved'
@@ -14,6 +15,8 @@ export interface TaskProgress {
   hints: number
   /** Whether the reference solution has been looked at. */
   solutionShown: boolean
+  /** The first answers to questions that ask for a prediction, from before anything was measured. */
+  predictions?: Record<string, string>
   /** ISO 8601; of the first success. */
   solvedAt?: string
 }
@@ -100,6 +103,15 @@ export class ProgressStore {
       if (passed) return { ...old, state: 'solved', solvedAt: this.#now().toISOString() }
       return { ...old, state: 'attempted', attempts: old.attempts + (asked ? 1 : 0) }
     })
+  }
+
+  /** A check is about to measure what was predicted: the first predictions stay. `answers`: to all questions of the task. */
+  lockPredictions(lab: string, task: Pick<Task, 'id' | 'questions'>, answers: Readonly<Record<string, string>>): void {
+    const asked = task.questions.filter(({ prediction }) => prediction)
+    const complete = asked.length > 0 && asked.every(({ id }) => answers[id])
+    if (!complete || this.task(lab, task.id).predictions) return
+    const predictions = Object.fromEntries(asked.map(({ id }) => [id, answers[id]!]))
+    this.#update(lab, task.id, old => ({ ...old, predictions }))
   }
 
   /** One more hint has been shown; `of` is how many there are. Returns how many have been shown now. */

@@ -19,16 +19,24 @@ const orders = {
     })
   },
   async check(
-    given: { lab: string; task: string; root: string; mode: CheckMode; seed: string | undefined },
+    given: {
+      lab: string
+      task: string
+      root: string
+      mode: CheckMode
+      failures: number | undefined
+      seed: string | undefined
+    },
     { signal, report }: Call<{ steps: readonly Step[] } | { live: LiveState }>,
   ) {
-    const { root, mode, seed } = given
+    const { root, mode, failures, seed } = given
     const lab = await labCalled(given.lab)
     const task = lab.tasks.find(candidate => candidate.id === given.task)
     if (!task) throw new Error(`${lab.id} has no task ${given.task}`)
     return await inProcess.check(lab, task, {
       root,
       mode,
+      ...(failures === undefined ? {} : { failures }),
       ...(seed === undefined ? {} : { seed }),
       signal,
       onEvent: event => {

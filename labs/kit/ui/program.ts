@@ -157,10 +157,12 @@ export class Program {
     const { lab, root, store, runner } = this.#options
     this.#check?.abort()
     const { signal } = (this.#check = new AbortController())
+    this.#lockPredictions(task)
     void runner
       .check(lab, task, {
         root,
         mode: 'live',
+        failures: store.task(lab.id, task.id).attempts,
         signal,
         onEvent: event => {
           if (signal.aborted) return
@@ -174,6 +176,11 @@ export class Program {
         this.#tellProgress()
         this.dispatch({ type: 'checked', result })
       })
+  }
+
+  #lockPredictions(task: Task): void {
+    const { lab, store } = this.#options
+    this.#attempt(() => store.lockPredictions(lab.id, task, readAnswers(this.#exercises)[task.id] ?? {}))
   }
 
   /** Looks at the files of the task that is on the screen. */

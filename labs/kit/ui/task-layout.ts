@@ -149,7 +149,7 @@ function asideLines({ state, theme, runningMs, frame }: Scene, width: number): {
     if (isNewest) newest = lines.length
     lines.push(...part)
   }
-  add(questionLines(task, answers, width), latest === 'answer')
+  add(questionLines(task, answers, width, state.progress[task.id]?.predictions), latest === 'answer')
   // All hints stay in sight; the newest of them is the last.
   for (let hint = 1; hint <= (state.progress[task.id]?.hints ?? 0); hint++) {
     add(hintLines(task, hint, width), latest === 'hint')

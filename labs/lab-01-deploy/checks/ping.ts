@@ -49,11 +49,16 @@ export async function check(context: CheckContext): Promise<Feedback> {
       await context.do(`ping ${addresses[1]}`, () => ping(context, client, addresses[1])),
     ]
     const { value } = numberIn(context.answers[question])
-    context.compare(`TTL of ${name}, beside your prediction`, ttl, { min: value, max: value })
+    const right = value === ttl && value === hopLimit
+    // The whole answer after a second try only: until then there is something to think about.
+    const told = right || context.failures > 0
+    if (told) context.compare(`TTL of ${name}, beside your prediction`, ttl, { min: value, max: value })
     expectNumber(context, question, {
       text: `your prediction for ${name}`,
-      expected: `what was measured on the answers of ${name}: TTL ${ttl}, hop limit ${hopLimit}`,
-      right: prediction => prediction === ttl && prediction === hopLimit,
+      expected: told
+        ? `what was measured on the answers of ${name}: TTL ${ttl}, hop limit ${hopLimit}`
+        : `what was measured on the answers of ${name}; it is told when the next check fails, too`,
+      right: () => right,
       wrong,
       read: [ROUTING],
     })

@@ -157,6 +157,19 @@ describe('labs/lab-01-deploy: answers and mistakes', () => {
     expect(feedback.misconception).to.match(/somebody else/)
   })
 
+  it('keeps the measured TTL to itself until a second check fails, and shows it beside the prediction then', async () => {
+    solve()
+    edit('answers.toml', text => text.replace('host = "63"', 'host = "60"'))
+    const task = lab.tasks.find(candidate => candidate.id === 'ping')!
+    const checked = async (failures: number) => await runCheck(lab, task, { root, mode: 'unattended', failures })
+    const first = await checked(0)
+    expect(`${first.feedback.expected} ${first.feedback.found}`).to.not.include('63')
+    expect(first.live.comparisons).to.deep.equal([])
+    const second = await checked(1)
+    expect(second.feedback.expected).to.match(/TTL 63, hop limit 63$/)
+    expect(second.live.comparisons[0]).to.deep.include({ measured: 63, expected: { min: 60, max: 60 } })
+  })
+
   it('says which line of the answers cannot be read', async () => {
     edit('answers.toml', text => text.replace('[ping]', '[ping'))
     const { passed, feedback } = await check('ping')

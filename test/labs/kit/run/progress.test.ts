@@ -13,6 +13,21 @@ describe('progress of a student', () => {
   const now = () => new Date('2026-03-01T10:00:00.000Z')
   const store = () => new ProgressStore(directory, now)
 
+  it('keeps the first predictions of a task, once all of them are there', () => {
+    const store = new ProgressStore(directory)
+    const questions = [
+      { id: 'host', prompt: '?', prediction: true as const },
+      { id: 'more', prompt: '?', prediction: true as const },
+      { id: 'other', prompt: '?' },
+    ]
+    const task = { id: 'ping', questions }
+    store.lockPredictions('lab-01-deploy', task, { host: '63', more: '' })
+    expect(store.task('lab-01-deploy', 'ping').predictions).to.equal(undefined)
+    store.lockPredictions('lab-01-deploy', task, { host: '64', more: '63', other: 'x' })
+    store.lockPredictions('lab-01-deploy', task, { host: '63', more: '64' })
+    expect(store.task('lab-01-deploy', 'ping').predictions).to.deep.equal({ host: '64', more: '63' })
+  })
+
   it('begins with everything open, and writes nothing until something happens', () => {
     expect(store().task('lab-01-deploy', 'ping')).to.deep.equal({
       state: 'open',

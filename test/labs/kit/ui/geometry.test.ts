@@ -80,6 +80,15 @@ describe('the room on a terminal', () => {
     expect(textOf(state, 80, 24)[0].at(-1)).to.equal('it is somebody else’s folder')
   })
 
+  it('shows what was predicted beside the answer of now', () => {
+    const questions = [{ id: 'ttl', prompt: 'Which TTL?', prediction: true as const }]
+    const task = sampleTask({ questions })
+    const progress = { first: { ...UNTOUCHED, predictions: { ttl: '64' } } }
+    const [opening] = opened({ lab: sampleLab([task]), progress, task })
+    const [state] = reduce(opening, { type: 'answers', answers: { ttl: '63' } })
+    expect(textOf(state, 80, 24)[0]!.join('\n')).to.match(/Your answer: 63 +predicted before the measurement: 64/)
+  })
+
   it('says of a solved task that fails now that it stays solved', () => {
     const task = sampleTask()
     const solved = { first: { ...UNTOUCHED, state: 'solved' as const } }
