@@ -5,7 +5,6 @@
  */
 
 import type { AbortReason } from '../http/errors.ts'
-import type { SocketAddress } from '../quic/quic.ts'
 
 /**
  * How IP packets travel.
@@ -50,7 +49,6 @@ export interface CarrierEnd {
 
 export interface Carrier {
   readonly encapsulation: Encapsulation
-  readonly remote: SocketAddress
   /** The largest IP packet that fits, in bytes; it may change while the connection learns about its path. */
   readonly mtu: number
   /** Whether `mtu` is known to be what the path carries; false while that is being searched for. */

@@ -26,7 +26,6 @@ function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => vo
   const heard: string[] = []
   const carrier: Carrier = {
     encapsulation: 'single-stream',
-    remote: { host: '192.0.2.1', port: 443 },
     mtu: 1500,
     mtuSettled: true,
     handler: undefined as never,

@@ -95,7 +95,6 @@ abstract class Connection<Handler extends HttpHandler> {
     }
     const carrier: Carrier = {
       encapsulation: 'single-stream',
-      remote: this.remote,
       mtu: 1500,
       mtuSettled: true,
       writable: true,

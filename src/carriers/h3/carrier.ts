@@ -7,7 +7,6 @@
 import { encodeDatagramCapsule } from '../../connect-ip/datagram-capsule.ts'
 import type { AbortReason } from '../../http/errors.ts'
 import { errorName } from '../../http3/error-codes.ts'
-import type { SocketAddress } from '../../quic/quic.ts'
 import type { Carrier, CarrierEnd, CarrierHandler, Encapsulation, SendResult } from '../carrier.ts'
 import type { HttpHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
@@ -49,10 +48,6 @@ export class H3Carrier implements Carrier {
     this.handler = handler
     this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
     this.#prefix = Uint8Array.of(...this.#quarterStreamId, CONTEXT_ID_ZERO)
-  }
-
-  get remote(): SocketAddress {
-    return this.#transport.quic.remote
   }
 
   get mtu(): number {
