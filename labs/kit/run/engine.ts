@@ -150,6 +150,12 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     if (replay) feedback = { ...feedback, replay }
   }
   if (feedback.passed && options.mode === 'live') forgetReplay(options.root, lab, task)
+  // A step that did what it says may still show what is wrong: then it is the one that failed.
+  const last = steps.at(-1)
+  if (last && !feedback.passed && !feedback.broken && !steps.some(step => step.state === 'failed')) {
+    last.state = 'failed'
+    report()
+  }
   clearTimeout(timer)
   options.signal?.removeEventListener('abort', leave)
   stop.abort()

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
+import { CheckFailure } from '../../../../labs/kit/check/check-failure.ts'
 import type { Check, CheckContext } from '../../../../labs/kit/lab/types.ts'
 import { type EngineEvent, runCheck, runChecks } from '../../../../labs/kit/run/engine.ts'
 import { passing, sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
@@ -53,6 +54,18 @@ describe('the engine that runs checks', () => {
     expect(result.passed).to.equal(false)
     expect(result.feedback.expected).to.equal('this step to work: open the file')
     expect(result.feedback.found).to.equal('no such file: labs/lab-99-sample/exercises/server.toml')
+  })
+
+  it('marks the step whose outcome is not the expected one, however the check says so', async () => {
+    const feedback = { passed: false, expected: 'this', found: 'that', read: [] }
+    for (const end of [async () => feedback, () => Promise.reject(new CheckFailure(feedback))]) {
+      const { steps } = await run(async context => {
+        await context.do('ask this', () => {})
+        await context.do('ask that', () => {})
+        return await end()
+      })
+      expect(steps.map(({ state }) => state)).to.deep.equal(['done', 'failed'])
+    }
   })
 
   it('survives a check that throws something odd', async () => {
