@@ -349,7 +349,11 @@ export const lab = defineLab({
         need.
       `,
       questions: [
-        { id: 'name', prompt: 'Your name, as you hand it in. The session depends on it.', placeholder: 'ada' },
+        {
+          id: 'name',
+          prompt: 'The name under which you hand in, or a part of it. The session depends on it.',
+          placeholder: 'ada',
+        },
         { id: 'stream', prompt: 'On which stream is the CONNECT-IP request?', placeholder: 'a stream id' },
         {
           id: 'settings',

@@ -295,7 +295,7 @@ export const lab = defineLab({
       kind: 'config',
       mutants: true,
       points: 10,
-      files: ['report.toml', 'my-profile.toml'],
+      files: ['report.toml', 'measured.toml', 'my-profile.toml'],
       brief: `
         Now a network of your choice: a telephone with a bad signal, a train, the metro, satellites. Or one of your own, in
         \`my-profile.toml\`. Measure it:
@@ -305,7 +305,8 @@ export const lab = defineLab({
         \`\`\`
 
         and write \`report.toml\`: round trip, loss **with its interval**, goodput, and in some sentences which figure surprised you and what
-        in the profile explains it. The check looks whether the figures fit each other and the profile, and measures once more.
+        in the profile explains it. The script keeps its figures in \`measured.toml\`. The check looks whether those of your report are of one of
+        its runs, and fit each other and the profile; then it measures once more.
       `,
       hints: [
         'The script prints figures in the form of the report. The interval it leaves to you: `wilson(lost, sent, 1.96)`, times 100.',

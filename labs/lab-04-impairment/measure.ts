@@ -3,9 +3,12 @@
  * What the student writes into report.toml, and what the check compares it with.
  *
  *     npx tsx labs/lab-04-impairment/measure.ts lte
+ *
+ * Each run is recorded in exercises/measured.toml, so that the report can be compared with it.
  */
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Profile } from '../../src/link/profile/profile.ts'
 import { runPacedFlow } from '../../src/probes/paced-flow.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
@@ -13,6 +16,7 @@ import { percentileOf } from '../../src/stats/statistics.ts'
 import { Testbed } from '../../src/testbed/testbed.ts'
 
 export const SECONDS = 15
+export const MEASURED = 'measured.toml'
 const PING_EVERY_MS = 50
 const PACKET = 1000
 /** Little enough for every shipped profile: it measures the link and does not fill it. */
@@ -106,7 +110,14 @@ if (import.meta.url === pathToFileURL(resolve(process.argv[1] ?? '')).href) {
   const [profile = 'lte', seed = String(Date.now())] = process.argv.slice(2)
   try {
     console.error(`measuring '${profile}' for ${SECONDS} s, and some seconds around that ...`)
-    console.log(`profile = ${JSON.stringify(profile)}\n\n${asToml(await measureProfile(profile, seed))}`)
+    const figures = asToml(await measureProfile(profile, seed))
+    const heading = `profile = ${JSON.stringify(profile)}\n`
+    console.log(`${heading}\n${figures}`)
+    const exercises = fileURLToPath(new URL('./exercises/', import.meta.url))
+    mkdirSync(exercises, { recursive: true })
+    const record = join(exercises, MEASURED)
+    appendFileSync(record, `\n[[run]]\n${heading}${figures.replaceAll('\n[', '\n[run.').replace('[rtt]', '[run.rtt]')}`)
+    console.error(`recorded in ${record}`)
     process.exit(0)
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error))

@@ -4,6 +4,9 @@ import type { CheckContext, Question, Reading, Task } from '../lab/types.ts'
 /** What to say about each wrong answer that somebody has an idea behind; by letter, or by number. */
 export type WrongAnswers = Readonly<Record<string, string>>
 
+type Factors = Readonly<Record<string, number>>
+type Units = readonly string[] | Factors
+
 interface Asked {
   /** The step, in the student's words. Default: the question's id. */
   text?: string
@@ -58,11 +61,16 @@ export function expectChoices(context: CheckContext, all: readonly AskedChoice[]
 export function expectNumber(
   context: CheckContext,
   question: string,
-  asked: Asked & { right: number | ((value: number) => boolean); units?: readonly string[] },
+  asked: Omit<Asked, 'wrong'> & {
+    right: number | ((value: number) => boolean)
+    wrong?: WrongAnswers | ((value: number) => string)
+    /** Names that may follow the number, or how many of the unit that is asked for each of them is. */
+    units?: Units
+  },
 ): number {
   const { right, wrong = {}, read, text = `you answer the question "${question}"`, units = [] } = asked
   const { value, problem } = numberIn(context.answers[question], units)
-  const misconception = wrong[value]
+  const misconception = typeof wrong === 'function' ? (Number.isNaN(value) ? undefined : wrong(value)) : wrong[value]
   context.expect(text, problem === undefined && (typeof right === 'number' ? value === right : right(value)), {
     expected: asked.expected ?? `a number for "${question}", and the right one`,
     found: quoted(context, question, problem === undefined ? '' : `; ${problem}`),
@@ -119,13 +127,15 @@ export function givenAnswers(task: Pick<Task, 'id' | 'questions'>, given: readon
 
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten']
 
-/** `61`, `61 addresses`, `61.0`, `1,500`, `0x3d`, `one`. `problem`: what is not understood. Units that are allowed change nothing. */
-export function numberIn(answer = '', units: readonly string[] = []): { value: number; problem?: string } {
+/** `61`, `61 addresses`, `61.0`, `1,500`, `0x3d`, `one`. `problem`: what is not understood. A unit that is only allowed changes nothing. */
+export function numberIn(answer = '', units: Units = []): { value: number; problem?: string } {
   const text = answer.trim().toLowerCase()
   const [, digits = '', unit = ''] = /^(0x[0-9a-f]+|[-+]?[\d.,]+|[a-z]+)\s*(.*)$/.exec(text) ?? []
-  if (unit !== '' && !units.includes(unit)) return { value: Number.NaN, problem: `"${unit}" is no unit of this number` }
+  const factor =
+    unit === '' ? 1 : Array.isArray(units) ? (units.includes(unit) ? 1 : undefined) : (units as Factors)[unit]
+  if (factor === undefined) return { value: Number.NaN, problem: `"${unit}" is no unit of this number` }
   const plain = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(digits) ? digits.replaceAll(',', '') : digits
   const word = WORDS.indexOf(digits)
-  const value = word >= 0 ? word : plain === '' ? Number.NaN : Number(plain)
+  const value = (word >= 0 ? word : plain === '' ? Number.NaN : Number(plain)) * factor
   return Number.isNaN(value) ? { value, problem: 'a number is asked for' } : { value }
 }

@@ -24,8 +24,9 @@ const SAME_NUMBER =
 
 /** Each has a Request ID in another length, and a prefix that ends inside a byte. */
 const EXAMPLES: readonly AddressEntry[] = [
-  { requestId: 0n, version: 4, address: Uint8Array.of(192, 0, 2, 42), prefixLength: 32 },
   { requestId: 1n, version: 4, address: Uint8Array.of(10, 89, 1, 0), prefixLength: 24 },
+  { requestId: 7n, version: 4, address: Uint8Array.of(192, 0, 2, 42), prefixLength: 32 },
+  { requestId: 0n, version: 4, address: Uint8Array.of(10, 89, 2, 0), prefixLength: 23 },
   {
     requestId: 5n,
     version: 6,

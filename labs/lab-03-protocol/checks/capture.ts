@@ -2,7 +2,7 @@
  * Task 11: reading a recorded session.
  *
  * The session is made afresh, from the name that the student gives: the same name gives the same facts. So nothing has to be
- * handed in with the answers, and nobody's answers are right for somebody else.
+ * handed in with the answers; and because the name has to be that of whoever hands in, nobody's answers are right for somebody else.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,13 +15,21 @@ import { askTshark } from '../tshark.ts'
 const HANDOUT = 'labs/lab-03-protocol/README.md, "Reading the capture"'
 /** The name in the reference solution. */
 const REFERENCE_NAME = 'reference'
+/** Seeds of what is graded here without having been handed in. */
+const OURS = /^(reference|start|mutant|mutation)\b/
 
 export async function check(context: CheckContext): Promise<Feedback> {
   const { answers } = context
   const given = answers.name ?? ''
-  context.expect('the name is your own', given !== REFERENCE_NAME || /^(reference|start|mutant)\b/.test(context.seed), {
+  context.expect('the name is your own', given !== REFERENCE_NAME || OURS.test(context.seed), {
     expected: 'a name of your own in answers.toml, under [capture]',
     found: `the name "${given}", which is that of the reference solution`,
+    read: [HANDOUT],
+  })
+  const known = context.mode === 'live' || given === '' || OURS.test(context.seed) || isNameOf(given, context.seed)
+  context.expect('and the one under which you hand in', known, {
+    expected: `in answers.toml, under [capture], the name under which this was handed in, or a part of it: "${context.seed}"`,
+    found: `the name "${given}"`,
     read: [HANDOUT],
   })
   const name = given === '' ? context.seed : given
@@ -47,6 +55,23 @@ export async function check(context: CheckContext): Promise<Feedback> {
     found: `the session of "${name}": request on stream ${facts.streamId}, address ${facts.assigned}, ended with ${errorName(facts.errorCode)}${agreed}`,
     read: [HANDOUT],
   }
+}
+
+/**
+ * Does this name belong to whoever handed in a folder of that name? `ada`, `Ada Lovelace` and `lovelace` are all of
+ * `Lovelace_Ada_4711`. Accents and capitals count for nothing; of less than three letters, it has to be the whole.
+ */
+export function isNameOf(given: string, folder: string): boolean {
+  const words = (text: string) =>
+    text
+      .normalize('NFKD')
+      .toLowerCase()
+      .replace(/\p{M}/gu, '')
+      .split(/[^\p{L}\p{N}]+/u)
+      .filter(word => word !== '')
+  const [own, all] = [words(given), words(folder)]
+  if (own.join('') === all.join('')) return own.length > 0
+  return own.join('').length >= 3 && own.every(word => all.includes(word))
 }
 
 /** An existing capture of the same name is left alone: the student may have it open. */

@@ -88,4 +88,20 @@ export default mutants('addresses.ts', {
       ['seen.add(requestId)', 'seen.add(Number(requestId))'],
     ],
   },
+  'no-zero-in-assign': {
+    misconception: 'an ADDRESS_ASSIGN must not use Request ID 0',
+    says: 'may use Request ID 0',
+    edits: [
+      [
+        'const requestId = decodeVarint(value, at)',
+        `const requestId = decodeVarint(value, at)
+  if (requestId?.value === 0n) throw new MalformedError('Request ID 0')`,
+      ],
+    ],
+  },
+  'no-single-addresses': {
+    misconception: 'a prefix is shorter than the address',
+    says: 'are single addresses',
+    edits: [['if (prefixLength > bits) throw', 'if (prefixLength >= bits) throw']],
+  },
 })

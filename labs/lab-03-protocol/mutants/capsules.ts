@@ -89,4 +89,11 @@ export default mutants('capsules.ts', {
       ['if (this.#kept.length > 0 ||', 'if (CapsuleParser.#kept.length > 0 ||'],
     ],
   },
+  'datagram-capsule-skipped': {
+    misconception: 'DATAGRAM is skipped as if its type were unknown',
+    says: 'DATAGRAM has the type 0',
+    edits: [
+      ['return type <= CapsuleType.ROUTE_ADVERTISEMENT', 'return type > 0n && type <= CapsuleType.ROUTE_ADVERTISEMENT'],
+    ],
+  },
 })

@@ -84,4 +84,14 @@ export default mutants('datagrams.ts', {
       ],
     ],
   },
+  'id-through-a-double': {
+    misconception: 'the stream id goes through a number',
+    says: 'exact up to 53',
+    edits: [['encodeVarint(streamId / 4n)', 'encodeVarint(BigInt(Number(streamId)) / 4n)']],
+  },
+  'id-read-as-a-double': {
+    misconception: 'the stream id is read through a number',
+    says: 'exact up to 53',
+    edits: [['streamId: quarter.value * 4n,', 'streamId: BigInt(Number(quarter.value * 4n)),']],
+  },
 })

@@ -129,4 +129,16 @@ export default mutants('http3.ts', {
     says: 'bit 3 for a name',
     edits: [['(this.peek() & (1 << prefixBits)) !== 0', 'prefixBits === 7 && (this.peek() & 0x80) !== 0']],
   },
+  'settings-sorted': {
+    misconception: 'settings come out sorted',
+    says: 'in the order in which they came',
+    edits: [
+      [
+        `return settings
+}`,
+        `return settings.sort(([a], [b]) => (a < b ? -1 : 1))
+}`,
+      ],
+    ],
+  },
 })

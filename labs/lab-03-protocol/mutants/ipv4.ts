@@ -139,4 +139,20 @@ export default mutants('ipv4.ts', {
     says: 'before what it promises is used',
     edits: [['if (headerLength > packet.length)', 'if (headerLength > 60)']],
   },
+  'zero-as-all-ones': {
+    misconception: 'a checksum of 0 is written as 0xffff',
+    says: 'stays 0 here',
+    edits: [['return complement(fold(sum))', 'return complement(fold(sum)) || 0xffff']],
+  },
+  'update-carried-once': {
+    misconception: 'the carry of an update is added back in once',
+    says: 'may bring up one more',
+    edits: [
+      [
+        'return complement(fold(complement(checksum) + complement(oldWord) + newWord))',
+        `const total = complement(checksum) + complement(oldWord) + newWord
+  return complement((total & 0xffff) + (total >>> 16))`,
+      ],
+    ],
+  },
 })

@@ -94,4 +94,15 @@ export default mutants('ipv6.ts', {
       ["import { read16 } from './bytes.ts'", ''],
     ],
   },
+  'no-next-header': {
+    misconception: 'No Next Header is an error',
+    says: 'is the end of a chain like any other',
+    edits: [
+      [
+        'return { protocol, offset, laterFragment }',
+        `if (protocol === 59) throw new MalformedError('nothing follows')
+  return { protocol, offset, laterFragment }`,
+      ],
+    ],
+  },
 })

@@ -148,4 +148,15 @@ export default mutants('too-big.ts', {
     says: 'only the first is reported about',
     edits: [['const fragmentOffset = read16(packet, 6) & 0x1fff', 'const fragmentOffset = packet[6]! & 0x1f']],
   },
+  'hop-counted': {
+    misconception: 'the quoted packet has one hop less',
+    says: 'quoted as it came',
+    edits: [
+      [
+        'const quoted = packet.subarray(0, V6.most - V6.header - ICMP_HEADER_LENGTH)',
+        `const quoted = packet.slice(0, V6.most - V6.header - ICMP_HEADER_LENGTH)
+  quoted[7]!--`,
+      ],
+    ],
+  },
 })

@@ -102,4 +102,30 @@ export default mutants('varint.ts', {
       ],
     ],
   },
+  'throws-when-cut': {
+    misconception: 'an incomplete varint is an error',
+    says: 'and no error',
+    edits: [
+      [
+        'if (offset + length > bytes.length) return undefined',
+        "if (offset + length > bytes.length) throw new MalformedError('cut short')",
+      ],
+    ],
+  },
+  'through-a-double': {
+    misconception: 'the number goes through a JavaScript number',
+    says: 'exact up to 53',
+    edits: [['return { value, length }', 'return { value: BigInt(Number(value)), length }']],
+  },
+  'one-width-little-endian': {
+    misconception: 'numbers of four bytes are read in little-endian order',
+    says: 'little-endian order',
+    edits: [
+      [
+        'return { value, length }',
+        `if (length === 4) value = BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true) & 0x3fffffff)
+  return { value, length }`,
+      ],
+    ],
+  },
 })

@@ -7,6 +7,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
+import { expectChoice, expectNumber } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
@@ -48,19 +49,14 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
 
 export async function check(context: CheckContext): Promise<Feedback> {
   for (const [question, { right, wrong }] of Object.entries(CHOICES)) {
-    const given = (context.answers[question] ?? '').toLowerCase()
-    context.expect(`your answer to "${question}"`, given === right, {
-      expected: `the letter of the right choice, under [address], as ${question}`,
-      found: given === '' ? 'no answer yet' : given,
-      ...(wrong[given] === undefined ? {} : { misconception: wrong[given] }),
-      read: READ,
-    })
+    expectChoice(context, question, { right, wrong, read: READ })
   }
-  const gap = Number(context.answers.gap === '' ? Number.NaN : context.answers.gap)
-  context.expect('your prediction of the gap', gap >= GAP.least && gap <= GAP.most, {
+  const gap = expectNumber(context, 'gap', {
+    text: 'your prediction of the gap',
     expected: 'a time in ms that follows from the timers in the brief, under [address], as gap',
-    found: context.answers.gap === '' ? 'no answer yet' : String(context.answers.gap),
-    misconception: gapMisconception(gap),
+    right: ms => ms >= GAP.least && ms <= GAP.most,
+    wrong: gapMisconception,
+    units: { ms: 1, milliseconds: 1, s: 1000, seconds: 1000, sec: 1000 },
     read: READ,
   })
   const rows: PredictionRow[] = [

@@ -17,7 +17,7 @@ import { clopperPearson, wilson } from '../../../src/stats/intervals.ts'
 import { fail } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import { measureProfile } from '../measure.ts'
+import { MEASURED, measureProfile } from '../measure.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 
 const FILE = 'report.toml'
@@ -27,6 +27,12 @@ const FEWEST_PINGS = 200
 const LEAST_WORDS = 200
 const BURSTS = 8
 const TITLES = ['reported', 'fresh'] as const
+
+const FIGURES: Readonly<Record<string, readonly string[]>> = {
+  rtt: ['median_ms', 'p95_ms', 'jitter_ms'],
+  loss: ['sent', 'lost', 'low_percent', 'high_percent'],
+  goodput: ['offered_kbit', 'received_kbit'],
+}
 
 interface Report {
   profile: string
@@ -40,6 +46,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   const report = await context.do(`read ${FILE}`, () => readReport(context.exercises))
   const profile = await context.do('find its profile', () => profileOf(report, context.exercises))
   expectSense(context, report, profile)
+  expectOwn(context, report)
   const rows: PredictionRow[] = [
     { name: 'round trip, median', predicted: report.rtt.median_ms, unit: 'ms' },
     { name: 'round trip, p95', predicted: report.rtt.p95_ms, unit: 'ms' },
@@ -90,12 +97,7 @@ function readReport(exercises: string): Report {
   } catch (error) {
     return fail({ expected: `${FILE} to be TOML`, found: (error as Error).message.split('\n')[0] })
   }
-  const numbers: Record<string, readonly string[]> = {
-    rtt: ['median_ms', 'p95_ms', 'jitter_ms'],
-    loss: ['sent', 'lost', 'low_percent', 'high_percent'],
-    goodput: ['offered_kbit', 'received_kbit'],
-  }
-  for (const [section, keys] of Object.entries(numbers)) {
+  for (const [section, keys] of Object.entries(FIGURES)) {
     for (const key of keys) {
       const value = (content[section] as Record<string, unknown> | undefined)?.[key]
       if (typeof value === 'number' && Number.isFinite(value) && value >= 0) continue
@@ -195,6 +197,43 @@ function expectSense(context: CheckContext, report: Report, profile: Profile): v
   )
 }
 
+/** What measure.ts has recorded: its runs, as far as they can be read. */
+function runsIn(exercises: string): Partial<Report>[] {
+  const file = join(exercises, MEASURED)
+  if (!existsSync(file)) return []
+  try {
+    const { run } = parse(readRegularFile(file).toString('utf8'))
+    return Array.isArray(run) ? (run as Partial<Report>[]) : []
+  } catch (error) {
+    return fail({
+      expected: `${MEASURED} to be TOML, as measure.ts wrote it`,
+      found: (error as Error).message.split('\n')[0]!,
+    })
+  }
+}
+
+function expectOwn(context: CheckContext, report: Report): void {
+  const differences = (run: Partial<Report>): string[] => {
+    if (run.profile !== report.profile) return [`it was of ${JSON.stringify(run.profile)}`]
+    return Object.entries(FIGURES).flatMap(([section, keys]) =>
+      keys.flatMap(key => {
+        const [found, measured] = [report, run].map(
+          one => (one as unknown as Record<string, Record<string, number> | undefined>)[section]?.[key],
+        )
+        if (key.endsWith('_percent') || Math.abs(found! - measured!) <= 0.06 + 0.01 * measured!) return []
+        return [`${section}.${key} is ${found} in the report and ${measured} in the run`]
+      }),
+    )
+  }
+  const all = runsIn(context.exercises).map(differences)
+  const nearest = [...all].sort((a, b) => a.length - b.length)[0]
+  context.expect('the figures are those of a run of your own', nearest?.length === 0, {
+    expected: `the figures of one of the runs that measure.ts has recorded in ${MEASURED}`,
+    found: nearest === undefined ? 'no run at all' : `of ${all.length}, the nearest: ${nearest.join('; ')}`,
+    read: READ,
+  })
+}
+
 function intervalMisconception(loss: Report['loss'], exact: { low: number; high: number }): string {
   if (Math.abs(loss.high_percent - exact.high) < 0.001 && exact.high > 0.001) {
     return 'In percent, not as a share.'
@@ -213,10 +252,32 @@ function expectFresh(context: CheckContext, report: Report, fresh: Awaited<Retur
     found: `${report.rtt.median_ms} ms in your report`,
     read: READ,
   })
+  const share = ({ received, offered }: { received: number; offered: number }) => received / offered
+  const again = fresh.goodput
+  // By how much two measurements of one profile may differ; nobody who measured comes near to it.
+  for (const [name, reported, measured, factor, more] of [
+    ['rtt.p95_ms', report.rtt.p95_ms, fresh.rtt.p95Ms, 2, 60],
+    ['rtt.jitter_ms', report.rtt.jitter_ms, fresh.rtt.jitterMs, 3, 20],
+    ['goodput.offered_kbit', report.goodput.offered_kbit, again.offeredKbit, 1.1, 0],
+  ] as const) {
+    const [least, most] = [measured / factor - more, measured * factor + more]
+    context.expect(`${name} is one that this profile can have`, reported >= least && reported <= most, {
+      expected: `${formatNumber(Math.max(0, least))} to ${formatNumber(most)}: a fresh measurement has ${formatNumber(measured)}`,
+      found: `${reported} in your report`,
+      read: READ,
+    })
+  }
+  const { received_kbit: received, offered_kbit: offered } = report.goodput
+  const shares = [share({ received, offered }), share({ received: again.receivedKbit, offered: again.offeredKbit })]
+  context.expect('so much arrives as in a fresh measurement', Math.abs(shares[0]! - shares[1]!) <= 0.2, {
+    expected: `about ${percent(shares[1]!)} of what was offered`,
+    found: `${percent(shares[0]!)} in your report`,
+    read: READ,
+  })
   const interval = ({ lost, sent }: { lost: number; sent: number }) =>
     clopperPearson(Math.round(lost / BURSTS), Math.round(sent / BURSTS), 0.9999)
-  const [yours, again] = [interval(report.loss), interval(fresh.loss)]
-  context.expect('and so is the loss', yours.low <= again.high && again.low <= yours.high, {
+  const [yours, theirs] = [interval(report.loss), interval(fresh.loss)]
+  context.expect('and so is the loss', yours.low <= theirs.high && theirs.low <= yours.high, {
     expected: `a loss that is compatible with ${fresh.loss.lost} of ${fresh.loss.sent}`,
     found: `${report.loss.lost} of ${report.loss.sent} in your report`,
     read: READ,

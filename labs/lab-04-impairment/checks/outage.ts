@@ -315,7 +315,7 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   const lost: string[] = []
   bed.client.on('down', error => lost.push(`in datagrams: ${error.message}`))
   onStream.on('down', error => lost.push(`on the stream: ${error.message}`))
-  await context.do('a few pings, so that both know the round trip', () =>
+  const before = await context.do('a few pings, so that both know the round trip', () =>
     pings(context, bed, onStream, { count: 20, intervalMs: 60, timeoutMs: 5000 }),
   )
 
@@ -383,12 +383,50 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   return {
     passed: true,
     expected: 'sessions that live through three seconds without a network, and a prediction of when they are back',
-    found: rows
+    found: `${rows
       .map(
         row =>
           `${row.name}: ${row.measured === undefined ? 'not measured' : `${formatNumber(row.measured)} ms`} (predicted ${formatNumber(row.predicted)})`,
       )
-      .join('; '),
+      .join('; ')}${whyItMissed(
+      back,
+      rows[1]!.predicted,
+      pto!,
+      before.flatMap(({ rttMs }) => rttMs ?? []),
+    )}`,
     read: READ,
   }
+}
+
+/** Nothing when the answer on the stream came about when it was predicted, ms after the outage. `rtts`: of the pings before it. */
+function whyItMissed(backMs: number, predictedMs: number, pto: number, rtts: readonly number[]): string {
+  const near = (otherMs: number) => Math.abs(backMs - otherMs) <= 50 + 0.2 * otherMs
+  if (near(predictedMs) || rtts.length < 2) return ''
+  const { smoothed, variation } = estimateOf(rtts)
+  const real = smoothed + Math.max(4 * variation, 1) + MAX_ACK_DELAY_MS
+  const sinceSentMs = OUTAGE_MS - INTO_OUTAGE_MS
+  const thenMs = recovered(0, real, sinceSentMs, smoothed) - sinceSentMs
+  const number = probes(0, real, 60).findIndex(probe => probe >= sinceSentMs) + 1
+  const fits = [3, 4, 5, 6, 7].flatMap(n => {
+    const timeout = (sinceSentMs + backMs - smoothed) / (2 ** n - 1)
+    return timeout >= smoothed && timeout * (2 ** (n - 1) - 1) < sinceSentMs
+      ? [`${formatNumber(timeout)} ms (probe ${n})`]
+      : []
+  })
+  return (
+    `. Why the answer on the stream missed its prediction: probe n is due 2^n - 1 timeouts after the packet, so what the timeout is off by counts so many times. ` +
+    `Predicted was a timeout of ${formatNumber(pto)} ms. The pings before the outage took ${formatNumber(smoothed)} ms and varied by ${formatNumber(variation)} ms, ` +
+    `which makes ${formatNumber(real)} ms; with that, probe ${number} is answered ${formatNumber(thenMs)} ms after the outage` +
+    (near(thenMs) || fits.length === 0 ? '' : `. The answer that came fits a timeout of ${fits.join(' or ')}`)
+  )
+}
+
+/** Round-trip time and its variation, ms (RFC 9002 §5.3). */
+function estimateOf([first = 0, ...rtts]: readonly number[]): { smoothed: number; variation: number } {
+  let [smoothed, variation] = [first, first / 2]
+  for (const rtt of rtts) {
+    variation += (Math.abs(smoothed - rtt) - variation) / 4
+    smoothed += (rtt - smoothed) / 8
+  }
+  return { smoothed, variation }
 }

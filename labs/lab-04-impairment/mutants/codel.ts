@@ -163,4 +163,16 @@ export default mutants('codel.ts', {
       ['const { intervalMs } = this.#options', 'const intervalMs = 100'],
     ],
   },
+  'in-seconds': {
+    misconception: 'target and interval are in seconds',
+    says: 'All times here are in ms',
+    edits: [
+      [
+        'const { targetMs, intervalMs, maxPacketBytes } = this.#options',
+        `const { maxPacketBytes } = this.#options
+    const [targetMs, intervalMs] = [this.#options.targetMs / 1000, this.#options.intervalMs / 1000]`,
+      ],
+      ['const { intervalMs } = this.#options', 'const intervalMs = this.#options.intervalMs / 1000'],
+    ],
+  },
 })

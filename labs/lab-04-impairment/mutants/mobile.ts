@@ -70,4 +70,14 @@ export default mutants('report.toml', {
       ['high_percent = 1.864', 'high_percent = 0.986'],
     ],
   },
+  'invented-jitter': {
+    misconception: 'a figure that nobody has measured',
+    says: 'recorded in measured.toml',
+    edits: [['jitter_ms = 4.4', 'jitter_ms = 31']],
+  },
+  'invented-goodput': {
+    misconception: 'half of it arrives, and all of it was measured',
+    says: 'recorded in measured.toml',
+    edits: [['received_kbit = 194.4', 'received_kbit = 97']],
+  },
 })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { runCheck } from '../../../labs/kit/run/engine.ts'
+import { isNameOf } from '../../../labs/lab-03-protocol/checks/capture.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { encodePcapng } from '../../../labs/lab-03-protocol/pcapng.ts'
 import { record } from '../../../labs/lab-03-protocol/recorder.ts'
@@ -67,6 +68,29 @@ describe('labs/lab-03-protocol: the capture', () => {
     const result = await scratch.check('capture', { seed: 'ada' })
     expect(result.passed).to.equal(false)
     expect(said(result)).to.match(/that of the reference solution/)
+  })
+
+  it('belongs to whoever hands it in, in any spelling of the name', async () => {
+    for (const [name, folder] of [
+      ['ada', 'ada'],
+      ['Ada', 'Lovelace_Ada_4711'],
+      ['lovelace ada', 'Lovelace_Ada_4711'],
+      ['Åsa', 'asa-b'],
+      ['al', 'Al'],
+    ] as const) {
+      expect(isNameOf(name, folder), `${name} ${folder}`).to.equal(true)
+    }
+    for (const [name, folder] of [
+      ['bob', 'ada'],
+      ['a', 'Lovelace_Ada'],
+      ['love', 'Lovelace_Ada'],
+      ['_', '-'],
+    ] as const) {
+      expect(isNameOf(name, folder), `${name} ${folder}`).to.equal(false)
+    }
+    answers(text => text.replace('name = "reference"', 'name = "ada"'))
+    const copied = await scratch.check('capture', { seed: 'bob' })
+    expect(said(copied)).to.include('"bob"').and.to.include('the name "ada"')
   })
 
   it('accepts answers in other spellings', async () => {

@@ -43,6 +43,8 @@ describe('labs/kit: questions', () => {
       expect(numberIn(answer, ['addresses']), answer).to.deep.equal({ value: 61 })
     expect(numberIn('one').value).to.equal(1)
     expect(numberIn('4,064').value).to.equal(4064)
+    for (const answer of ['4064', '4064 ms', '4,064 ms', '4.064 s', '4.064s'])
+      expect(numberIn(answer, { ms: 1, s: 1000 }), answer).to.deep.equal({ value: 4064 })
     expect(numberIn('61 apples', ['addresses']).problem).to.equal('"apples" is no unit of this number')
     expect(numberIn('1.2.3').problem).to.equal('a number is asked for')
     expect(numberIn('').problem).to.equal('a number is asked for')

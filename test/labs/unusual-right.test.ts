@@ -1,0 +1,80 @@
+/** Solutions that are right and unlike the reference: each is accepted. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { type Edit, mutated } from '../../labs/kit/grading/mutants.ts'
+import type { Lab } from '../../labs/kit/lab/types.ts'
+import { lab as lab3 } from '../../labs/lab-03-protocol/lab.ts'
+import { lab as lab4 } from '../../labs/lab-04-impairment/lab.ts'
+import { Scratch, said } from './grade-lab.ts'
+
+const UNUSUAL: readonly (readonly [
+  what: string,
+  lab: Lab,
+  task: string,
+  file: string,
+  edits: readonly [Edit, ...Edit[]],
+])[] = [
+  [
+    'throws a subclass of MalformedError',
+    lab3,
+    'varint',
+    'varint.ts',
+    [
+      ['throw new MalformedError(', 'throw new TooLarge('],
+      ['/** The upper bits', 'class TooLarge extends MalformedError {}\n\n/** The upper bits'],
+    ],
+  ],
+  [
+    'returns an object of a class, with getters',
+    lab3,
+    'varint',
+    'varint.ts',
+    [
+      ['return { value, length }', 'return new Found(value, length)'],
+      [
+        '/** The upper bits',
+        `class Found {
+          readonly #value: bigint
+          readonly #length: number
+          constructor(value: bigint, length: number) { this.#value = value; this.#length = length }
+          get value(): bigint { return this.#value }
+          get length(): number { return this.#length }
+        }
+
+        /** The upper bits`,
+      ],
+    ],
+  ],
+  [
+    'returns one property more',
+    lab3,
+    'ipv6',
+    'ipv6.ts',
+    [['return { protocol, offset,', 'return { packet, protocol, offset,']],
+  ],
+  [
+    'leaves out what is undefined',
+    lab4,
+    'codel',
+    'codel.ts',
+    [['{ id: packet?.id, dropped }', '{ ...(packet && { id: packet.id }), dropped } as Dequeued']],
+  ],
+]
+
+describe('labs: what is right and unusual', () => {
+  const scratches = new Map([lab3, lab4].map(lab => [lab, new Scratch(lab)]))
+  after(() => {
+    for (const scratch of scratches.values()) scratch.remove()
+  })
+  for (const [what, lab, task, file, edits] of UNUSUAL) {
+    it(`${task}: ${what}`, async () => {
+      const scratch = scratches.get(lab)!
+      scratch.solve()
+      const path = join(scratch.exercises, file)
+      writeFileSync(path, mutated({ id: what, file, misconception: '', says: '', edits }, readFileSync(path, 'utf8')))
+      const result = await scratch.check(task)
+      expect(result.passed, said(result)).to.equal(true)
+    })
+  }
+})
