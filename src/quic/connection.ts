@@ -71,6 +71,12 @@ const ignoreAll: QuicHandler = {
   onClosed() {},
 }
 
+/**
+ * An engine reckons in probe timeouts, which may be tens of seconds after a lossy path. A client closes its socket after this time: then late
+ * packets meet nobody, which RFC 9000 §10.2 allows in place of answering them.
+ */
+const LONGEST_LINGER_MS = 1000
+
 /** Packets that one connection sends before the others have their turn. */
 const PACKETS_A_TURN = 512
 
@@ -106,6 +112,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   #stopTimer: (() => void) | undefined
   #timerAt = 0
   #stopKeepAlive = (): void => {}
+  #stopLinger: (() => void) | undefined
   #session: Uint8Array | undefined
   #failed = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
@@ -325,12 +332,13 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
       // Told already that something is broken; what else breaks on the way out adds nothing.
     }
     this.abandon({ source: 'local', application: true, code: APPLICATION_INTERNAL_ERROR, reason: 'internal error' })
-    this.#host.forget(this)
+    this.#forget()
   }
 
   /** Ends the connection without a word on the wire, because the socket below is gone. */
   abandon(reason: QuicCloseReason): void {
     this.#clearTimer()
+    this.#stopLinger?.()
     this.#report(reason)
   }
 
@@ -476,13 +484,27 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
 
   /** After its close a connection stays long enough to answer late packets with the close again (RFC 9000 §10.2). */
   #lingerOrForget(): void {
-    if (this.#engine.isOver) {
-      this.#clearTimer()
-      this.#host.forget(this)
-      return
-    }
+    if (this.#engine.isOver) return this.#forget()
     this.#transmit()
     this.#setTimer()
+    this.#boundLinger()
+  }
+
+  /** `reason`: of a close that perhaps never left, because the congestion window was full. */
+  #boundLinger(reason?: QuicCloseReason): void {
+    if (this.role === 'server') return
+    this.#stopLinger ??= this.#io.setTimer(() => {
+      this.#host.enter(this, () => {
+        if (reason !== undefined) this.#report(reason)
+        this.#forget()
+      })
+    }, LONGEST_LINGER_MS)
+  }
+
+  #forget(): void {
+    this.#clearTimer()
+    this.#stopLinger?.()
+    this.#host.forget(this)
   }
 
   // -- timers --------------------------------------------------------------------------------------------------
@@ -541,6 +563,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     // lost.
     if (application) this.#transmit()
     this.#engine.close(application, code, reason)
+    this.#boundLinger({ source: 'local', application, code, reason })
     this.#wake()
   }
 }

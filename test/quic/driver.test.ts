@@ -193,6 +193,18 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(sockets.map(({ open }) => open)).to.deep.equal([false, false])
   })
 
+  it('closes them a second after its close, however long the engine would answer late packets', () => {
+    const { io, sockets, connection, recorder, fake } = dial()
+    io.settle()
+    fake.deadlineAt = io.now() + 30_000
+    connection.close(0x100, 'done')
+    io.settle()
+    expect(sockets.map(({ open }) => open)).to.deep.equal([true, true])
+    io.pass(1000)
+    expect(sockets.map(({ open }) => open)).to.deep.equal([false, false])
+    expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: 'done' })
+  })
+
   it('ends one connection when the engine fails, and goes on', () => {
     const { io, socket, fake, driver, recorder } = listen()
     fake.receive = () => {
