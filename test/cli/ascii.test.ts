@@ -1,24 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-
-const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
+import { command } from '../support/command.ts'
 
 async function output(locale: Record<string, string>, ...args: string[]): Promise<string> {
   const { LC_ALL: _1, LC_CTYPE: _2, LANG: _3, ...env } = process.env
-  const child = spawn(process.execPath, [RUN, ...args], {
-    env: { ...env, ...locale },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', piece => {
-      text += piece
-    })
-  }
-  await once(child, 'close')
-  return text
+  const { stdout, stderr } = await command(args, { env: { ...env, ...locale } })
+  return stdout + stderr
 }
 
 describe('what commands print', function () {

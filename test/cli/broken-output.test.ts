@@ -3,13 +3,12 @@ import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import type { ServerStatus } from '../../src/server/status.ts'
 import { testCertificates } from '../support/certificates.ts'
+import { RUN } from '../support/command.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
 
-const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 const FULL = '/dev/full'
 
 interface Proxy {

@@ -3,12 +3,10 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { certCommand, powershellArguments } from '../../src/cli/cert-command.ts'
 import { makeCertificatesWithoutOpenssl } from '../../src/cli/cert-fallback.ts'
-
-const run = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
+import { RUN } from '../support/command.ts'
 
 describe('npm run cert', () => {
   it('runs the bash script on Linux and macOS and passes the arguments through', () => {
@@ -39,7 +37,7 @@ describe('npm run cert', () => {
 
   it('gives the exit status and the sentence of the script', function () {
     if (process.platform === 'win32') this.skip()
-    const result = spawnSync(process.execPath, [run, 'cert', '--days', '400'], { encoding: 'utf8' })
+    const result = spawnSync(process.execPath, [RUN, 'cert', '--days', '400'], { encoding: 'utf8' })
     expect(result.status).to.equal(1)
     expect(result.stderr.trim()).to.match(/^generate\.sh: --days 400: a number from 1 to 397 is expected/)
   })
@@ -56,7 +54,7 @@ describe('npm run cert', () => {
     it('makes the same files by Node alone', function () {
       if (process.platform === 'win32') this.skip()
       const env = { PATH: '/nonexistent' }
-      const result = spawnSync(process.execPath, [run, 'cert', '--out', directory], { encoding: 'utf8', env })
+      const result = spawnSync(process.execPath, [RUN, 'cert', '--out', directory], { encoding: 'utf8', env })
       expect(result.status, result.stderr).to.equal(0)
       expect(result.stdout).to.include('made by Node')
       for (const name of ['server.pem', 'client.pem', 'client2.pem'])

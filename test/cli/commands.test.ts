@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
@@ -10,32 +8,9 @@ import { icmpEchoReplyTo } from '../../src/ip/icmp.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { bytes, OK } from '../http3/conversation.ts'
 import { testCertificates } from '../support/certificates.ts'
+import { command, type Ended } from '../support/command.ts'
 import { closeHostilePeers, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import { closeLoopback, startServer } from '../support/loopback.ts'
-
-const run = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
-
-interface Result {
-  status: number | null
-  stdout: string
-  stderr: string
-}
-
-/** `onOutput` may end the command, as Ctrl-C would. */
-function command(args: string[], onOutput?: (stdout: string, interrupt: () => void) => void): Promise<Result> {
-  return new Promise(resolve => {
-    const child = spawn(process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    const result: Result = { status: null, stdout: '', stderr: '' }
-    child.stdout.on('data', data => {
-      result.stdout += data
-      onOutput?.(result.stdout, () => child.kill('SIGINT'))
-    })
-    child.stderr.on('data', data => {
-      result.stderr += data
-    })
-    child.on('close', status => resolve({ ...result, status }))
-  })
-}
 
 /** Grants every tunnel, and answers pings after 500 ms: a client that is told to wait for 50 may be slow itself. */
 function startSlowProxy(): Promise<HostileProxy> {
@@ -67,7 +42,7 @@ describe('the commands', function () {
   let directory: string
 
   // All at once: what takes time is that each process loads the program.
-  const started: Record<string, Promise<Result>> = {}
+  const started: Record<string, Promise<Ended>> = {}
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'masque-test-cli-'))
@@ -93,8 +68,10 @@ describe('the commands', function () {
     const narrow = client('narrow.toml', proxy.address.port, unasked)
     started.narrow = command(['client', '-c', narrow])
     started.narrowPing = command(['client', '-c', narrow, '--ping', '10.90.0.1'])
-    started.server = command(['server', '-c', server('free.toml', 0)], (text, interrupt) => {
-      if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
+    started.server = command(['server', '-c', server('free.toml', 0)], {
+      onOutput(text, interrupt) {
+        if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
+      },
     })
     started.taken = command(['server', '-c', server('taken.toml', proxy.address.port)])
     started.wrong = command(['server', '-c', file('wrong.toml', 'listen.prot = 1\n')])

@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { read } from '../docs/repository.ts'
-
-const RUN = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
+import { command } from '../support/command.ts'
 
 /** What a command cannot do without; undefined: it does something without any argument. */
 const NEEDS: Record<string, RegExp | undefined> = {
@@ -15,24 +11,6 @@ const NEEDS: Record<string, RegExp | undefined> = {
 }
 /** Has subcommands, which test/cli/netem/netem.test.ts tries. */
 const ELSEWHERE = ['netem']
-
-interface Ended {
-  status: number | null
-  stdout: string
-  stderr: string
-}
-
-async function command(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [RUN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended: Ended = { status: null, stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].on('data', data => {
-      ended[name] += data
-    })
-  }
-  const [status] = await once(child, 'close')
-  return { ...ended, status }
-}
 
 describe('each command of package.json', function () {
   this.timeout(60_000)
@@ -47,9 +25,9 @@ describe('each command of package.json', function () {
   for (const name of names.filter(each => !ELSEWHERE.includes(each))) {
     it(`${name} helps, and refuses what it does not know and what is missing, in a sentence and without a stack`, async () => {
       const [help, wrong, bare] = await Promise.all([
-        command(name, '--help'),
-        command(name, '--no-such-option'),
-        name in NEEDS ? command(name) : undefined,
+        command([name, '--help']),
+        command([name, '--no-such-option']),
+        name in NEEDS ? command([name]) : undefined,
       ])
       expect(help.status, help.stderr).to.equal(0)
       expect(help.stderr).to.equal('')
@@ -68,7 +46,7 @@ describe('each command of package.json', function () {
   }
 
   it('that does not exist is refused with those that do', async () => {
-    const { status, stderr } = await command('serve')
+    const { status, stderr } = await command(['serve'])
     expect(status).to.equal(2)
     expect(stderr).to.match(/^unknown command 'serve': one of .*server.* is expected$/m)
   })

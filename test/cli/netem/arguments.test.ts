@@ -1,9 +1,7 @@
 /** Every branch of the command lines of `npm run netem`, netem/apply.sh and netem/clear.sh is taken once. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { type Command, CommanderError } from 'commander'
 import { netemCommand } from '../../../src/cli/netem/command.ts'
@@ -11,6 +9,7 @@ import { kernelCommand, kernelExitStatus } from '../../../src/cli/netem/kernel-c
 import { describeProfile } from '../../../src/cli/netem/show.ts'
 import { explain } from '../../../src/cli/run-command.ts'
 import { loadProfile, parseProfile, profileNames } from '../../../src/link/profile/load-profile.ts'
+import { command as runCommand } from '../../support/command.ts'
 
 interface Outcome {
   status: number
@@ -53,19 +52,9 @@ async function outcome(command: (print: Print, tell: Print) => Command, ...args:
 const apply = (...args: string[]) => outcome(kernelCommand, 'apply', ...args)
 const netem = (...args: string[]) => outcome(netemCommand, ...args)
 
-function process(...args: string[]): Promise<Outcome> {
-  return new Promise(resolve => {
-    const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
-    const child = spawn(globalThis.process.execPath, [run, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    const result = { status: -1, said: '', complained: '' }
-    child.stdout.on('data', data => {
-      result.said += data
-    })
-    child.stderr.on('data', data => {
-      result.complained += data
-    })
-    child.on('close', status => resolve({ ...result, status: status ?? -1 }))
-  })
+async function process(...args: string[]): Promise<Outcome> {
+  const { status, stdout, stderr } = await runCommand(args)
+  return { status: status ?? -1, said: stdout, complained: stderr }
 }
 
 /** One sentence and no stack. */

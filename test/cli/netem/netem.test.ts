@@ -1,28 +1,19 @@
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { counterTable } from '../../../src/cli/netem/counters.ts'
 import { describeProfile, figure } from '../../../src/cli/netem/show.ts'
 import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { command, type Ended } from '../../support/command.ts'
 
-const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
-
-function netem(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  return new Promise(resolve => {
-    const child = spawn(process.execPath, [run, 'netem', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let stdout = ''
-    let stderr = ''
-    let interrupted = false
-    child.stdout.on('data', data => {
-      stdout += data
-      // Ctrl-C as soon as it runs.
-      if (!interrupted && stdout.includes('"started"')) interrupted = child.kill('SIGINT')
-    })
-    child.stderr.on('data', data => {
-      stderr += data
-    })
-    child.on('close', status => resolve({ status, stdout, stderr }))
+const netem = (...args: string[]): Promise<Ended> => {
+  // Ctrl-C as soon as it runs.
+  let interrupted = false
+  return command(['netem', ...args], {
+    onOutput(stdout, interrupt) {
+      if (interrupted || !stdout.includes('"started"')) return
+      interrupted = true
+      interrupt()
+    },
   })
 }
 

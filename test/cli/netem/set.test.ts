@@ -5,7 +5,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import {
   type ControlOrder,
@@ -19,8 +18,8 @@ import { changeOf, changeRunningLink } from '../../../src/cli/netem/set.ts'
 import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { bindUdp, LOOPBACK } from '../../../src/net/udp.ts'
+import { RUN } from '../../support/command.ts'
 
-const run = fileURLToPath(new URL('../../../bin/masque-lab.mjs', import.meta.url))
 const values = (given: Record<string, string>, more: Partial<ControlOrder> = {}): ControlOrder =>
   ({ order: 'values', directions: ['up', 'down'], attachments: [], values: given, ...more }) as ControlOrder
 
@@ -181,7 +180,7 @@ describe('npm run netem -- set', function () {
     echo.on('message', (payload, from) => echo.send(payload, from.port, from.address))
     const child = spawn(
       process.execPath,
-      [run, 'netem', 'run', 'clean', '--to', `127.0.0.1:${echo.address().port}`, '--json', '--duration', '40'],
+      [RUN, 'netem', 'run', 'clean', '--to', `127.0.0.1:${echo.address().port}`, '--json', '--duration', '40'],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const client = await bindUdp(LOOPBACK)

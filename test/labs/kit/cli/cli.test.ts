@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { ROOT } from '../../../../labs/kit/lab/registry.ts'
+import { command } from '../../../support/command.ts'
 
 describe('npm run lab, without a terminal', () => {
   let home: string
@@ -12,23 +11,12 @@ describe('npm run lab, without a terminal', () => {
   })
   after(() => rmSync(home, { recursive: true, force: true }))
 
-  const lab = (...args: string[]) =>
-    new Promise<{ status: number | null; out: string; err: string }>((resolve, reject) => {
-      const child = spawn(process.execPath, [join(ROOT, 'bin', 'masque-lab.mjs'), 'lab', ...args], {
-        // Its temporary directories go where this test can see whether one is left.
-        env: { ...process.env, MASQUE_LAB_HOME: join(home, 'state'), MASQUE_LAB_SCRATCH: home },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      let [out, err] = ['', '']
-      child.stdout.on('data', data => {
-        out += data
-      })
-      child.stderr.on('data', data => {
-        err += data
-      })
-      child.on('error', reject)
-      child.on('close', status => resolve({ status, out, err }))
-    })
+  const lab = async (...args: string[]) => {
+    // Its temporary directories go where this test can see whether one is left.
+    const env = { ...process.env, MASQUE_LAB_HOME: join(home, 'state'), MASQUE_LAB_SCRATCH: home }
+    const { status, stdout: out, stderr: err } = await command(['lab', ...args], { env })
+    return { status, out, err }
+  }
 
   it('lists the labs with progress', async () => {
     const { status, out } = await lab()

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,25 +9,11 @@ import { overlay } from '../../../../labs/kit/grading/submission.ts'
 import { loadLabs, ROOT } from '../../../../labs/kit/lab/registry.ts'
 import type { Feedback } from '../../../../labs/kit/lab/types.ts'
 import type { Runner } from '../../../../labs/kit/run/runner.ts'
+import { command, type Ended } from '../../../support/command.ts'
 import { type Class, classFolder } from './class-folder.ts'
 
-interface Ended {
-  status: number | null
-  stdout: string
-  stderr: string
-}
-
 /** The command itself. */
-async function run(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/masque-lab.mjs'), 'check-solutions', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [stdout, stderr]: string[][] = [[], []]
-  child.stdout.on('data', piece => stdout!.push(String(piece)))
-  child.stderr.on('data', piece => stderr!.push(String(piece)))
-  const status = await new Promise<number | null>(resolve => child.once('close', resolve))
-  return { status, stdout: stdout!.join(''), stderr: stderr!.join('') }
-}
+const run = (...args: string[]): Promise<Ended> => command(['check-solutions', ...args])
 
 describe('npm run check-solutions', () => {
   let submitted: Class
