@@ -73,6 +73,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #connecting: Promise<TunnelInfo> | undefined
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
+  /** Reconnects since there was last a tunnel that lived for a while. */
+  #reconnects = 0
+  #upSinceMs = 0
 
   constructor(config: ClientConfig, options: ClientOptions & { host?: H } = {}) {
     super()
@@ -123,6 +126,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     await clientTunnel.connect()
     // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
     const { info } = clientTunnel
+    this.#upSinceMs = performance.now()
     this.#configureHost(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     this.emit('up', info)
@@ -230,13 +234,18 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#inbox.fail(error)
     this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
     this.emit('down', error)
-    if (this.config.reconnect.enabled) this.#scheduleReconnect(1, error)
+    const { enabled, maxDelayMs } = this.config.reconnect
+    // A proxy that grants a tunnel and ends it at once must not be asked again and again without a wait.
+    if (performance.now() - this.#upSinceMs >= maxDelayMs) this.#reconnects = 0
+    if (enabled) this.#scheduleReconnect(error)
   }
 
-  #scheduleReconnect(attempt: number, cause: ClientError): void {
+  #scheduleReconnect(cause: ClientError): void {
     const { initialDelayMs, maxDelayMs, maxAttempts } = this.config.reconnect
     if (this.#closing) return
+    const attempt = ++this.#reconnects
     if (!cause.retryable || (maxAttempts > 0 && attempt > maxAttempts)) {
+      this.#reconnects = 0
       this.#log.error(`giving up: ${cause.message}`)
       this.emit('gaveUp', cause)
       return
@@ -267,7 +276,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (error.kind === 'internal') this.#log.error({ err: error.cause }, 'internal error')
     else this.#log.warn({ attempt, kind: error.kind, reason: error.message }, 'attempt failed')
     this.emit('attemptFailed', error, attempt)
-    this.#scheduleReconnect(attempt + 1, error)
+    this.#scheduleReconnect(error)
   }
 }
 

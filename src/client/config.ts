@@ -129,11 +129,13 @@ export const clientConfigSchema = table({
     enabled: flag().default(true).describe('Connect again when the connection is lost?'),
     initial_delay_ms: integer(1, 3_600_000, 'milliseconds')
       .default(500)
-      .describe('Wait before the first new attempt; it doubles with each.'),
+      .describe('Wait before the first new attempt; it doubles with each, until a tunnel has lived for max_delay_ms.'),
     max_delay_ms: integer(1, 3_600_000, 'milliseconds').default(30_000).describe('The longest wait between attempts.'),
     max_attempts: integer(0, 1_000_000, 'a number of attempts')
       .default(0)
-      .describe('Give up after so many in a row; 0 never does.'),
+      .describe(
+        'Give up after so many in a row; a tunnel that lived for less than max_delay_ms does not end the row. 0 never does.',
+      ),
   })
     .prefault({})
     .describe('What happens when the connection is lost.'),

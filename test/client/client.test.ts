@@ -638,6 +638,41 @@ describe('the client', () => {
       await ping(client, '10.90.0.1')
     })
 
+    it('waits longer each time when the proxy grants a tunnel and ends it at once', async () => {
+      const { address, peers } = await granting()
+      const client = await newClient(
+        { address },
+        { reconnect: { enabled: true, initialDelayMs: 4, maxDelayMs: 3_600_000, maxAttempts: 4 } },
+        { random: () => 0.5 },
+      )
+      client.on('up', () => {
+        peers.at(-1)?.h3.sendData(0, new Uint8Array(0), true)
+        peers.at(-1)?.flush()
+      })
+      const delays: number[] = []
+      client.on('reconnecting', delayMs => delays.push(delayMs))
+      const gaveUp = new Promise<ClientError>(resolve => client.once('gaveUp', resolve))
+      await client.connect()
+      expect((await gaveUp).kind).to.equal('tunnel')
+      expect(delays).to.deep.equal([3, 6, 12, 24])
+    })
+
+    it('starts with the shortest wait again after a tunnel that lived for as long as the longest', async () => {
+      const { address, peers } = await granting()
+      const client = await newClient({ address }, { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 2 } })
+      client.on('up', () =>
+        setTimeout(() => {
+          peers.at(-1)?.h3.sendData(0, new Uint8Array(0), true)
+          peers.at(-1)?.flush()
+        }, 10),
+      )
+      const attempts: number[] = []
+      client.on('reconnecting', (_delay, attempt) => attempts.push(attempt))
+      await client.connect()
+      await until(() => attempts.length === 3)
+      expect(attempts).to.deep.equal([1, 1, 1])
+    })
+
     it('gives up after the configured number of attempts', async () => {
       const server = await startServer()
       const { client } = await connectClient(server, {
