@@ -42,7 +42,10 @@ const mocha = (name: string, ...files: string[]): Suite => ({
 })
 
 const SUITES: readonly Suite[] = [
-  mocha('sandbox', ...['student-code', 'cheating', 'escape'].map(name => `test/labs/kit/student-code/${name}.test.ts`)),
+  mocha(
+    'sandbox',
+    ...['student-code', 'cheating', 'escape', 'isolation'].map(name => `test/labs/kit/student-code/${name}.test.ts`),
+  ),
   mocha('tunnel', 'test/server/tunnel.test.ts', 'test/log/line-writer.test.ts'),
   {
     name: 'functional',

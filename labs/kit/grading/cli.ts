@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { findLab, loadLabs, ROOT } from '../lab/registry.ts'
 import type { Lab } from '../lab/types.ts'
+import { isolation } from '../student-code/isolation.ts'
 import { toCsv } from './csv.ts'
 import { grade } from './grade.ts'
 import { toJunit } from './junit.ts'
@@ -19,7 +20,7 @@ import {
   solutionSubjects,
   submissionSubjects,
 } from './subjects.ts'
-import { shown, solutionsTable, submissionsTable } from './table.ts'
+import { isolationLine, shown, solutionsTable, submissionsTable } from './table.ts'
 
 interface OutputOptions {
   json?: string | true
@@ -133,6 +134,7 @@ async function check(options: Options): Promise<number> {
     version: VERSION,
     mode,
     ...(options.shard && options.shard.of > 1 ? { shard: options.shard } : {}),
+    isolation: [(await isolation()).holds],
     labs: summaries,
     results: inOrder(summaries, results),
   }
@@ -150,7 +152,7 @@ function write(report: Report, options: OutputOptions, problems: readonly string
     for (const [name, text] of studentReports(report)) writeFileSync(join(options.report, name), text)
   }
   const table = report.mode === 'solutions' ? solutionsTable(report, problems) : submissionsTable(report)
-  process.stdout.write(options.json === true ? json : table)
+  process.stdout.write(options.json === true ? json : `${table}${isolationLine(report)}`)
 }
 
 /** Submissions that are wrong are no failure of grading; submissions that could not be graded are. */

@@ -17,6 +17,8 @@ export interface Report {
   mode: Mode
   /** A part of the whole; absent in a complete report. */
   shard?: { index: number; of: number }
+  /** What kept student code from the machine, beside its being in another process. Several, where shards ran on different systems. */
+  isolation?: string[]
   labs: LabSummary[]
   results: Result[]
 }
@@ -149,7 +151,15 @@ export function mergeReports(parts: readonly { file: string; report: Report }[])
   if (missing.length > 0) throw new ReportError(`part ${missing.join(', ')} of ${of} is missing`)
   const { format, version, mode, labs } = first.report
   const results = parts.flatMap(({ report }) => report.results)
-  return { format, version, mode, labs, results: inOrder(labs, results) }
+  const isolation = [...new Set(parts.flatMap(({ report }) => report.isolation ?? []))].sort()
+  return {
+    format,
+    version,
+    mode,
+    ...(isolation.length > 0 ? { isolation } : {}),
+    labs,
+    results: inOrder(labs, results),
+  }
 }
 
 /** Submissions with a file in common that is neither the starting file nor the reference. A reason to ask, no proof. */

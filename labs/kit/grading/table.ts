@@ -93,6 +93,11 @@ export function submissionsTable(report: Report): string {
   return `${lines.join('\n').trimEnd()}\n`
 }
 
+/** One line: what student code was kept in. */
+export function isolationLine({ isolation = [] }: Report): string {
+  return isolation.length === 0 ? '' : `Student code ran in ${isolation.join(' / ')}\n`
+}
+
 function marks(lab: LabSummary, result: Result): string {
   return lab.tasks
     .map(({ id }) => {

@@ -4,7 +4,8 @@
  * | what                      | by                                                                  |
  * | ------------------------- | ------------------------------------------------------------------- |
  * | files, processes, threads | Node's permission model: none                                       |
- * | environment               | empty                                                               |
+ * | network, Unix sockets     | namespaces, where the system permits them (isolation.ts)            |
+ * | environment               | the PATH of the system, of which code sees nothing                  |
  * | time                      | CPU time of a call where it can be read, else wall-clock time; SIGKILL |
  * | memory                    | V8's heap limit; resident memory, looked at all the time; SIGKILL    |
  * | output                    | counted; the beginning is kept; SIGKILL                             |
@@ -15,6 +16,7 @@ import { readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { hostScript } from './build.ts'
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES } from './frames.ts'
+import { type Isolation, isolation, SYSTEM_PATH } from './isolation.ts'
 import type { Request, WireError } from './protocol.ts'
 
 export interface Limits {
@@ -95,11 +97,13 @@ export class Sandbox {
   /** When it was last looked at. */
   #cpuMs = 0
 
-  static async start(limits: Partial<Limits> = {}): Promise<Sandbox> {
-    return new Sandbox(await hostScript(), { ...DEFAULT_LIMITS, ...limits })
+  /** `behind`: another wall than the strongest there is. */
+  static async start(limits: Partial<Limits> = {}, behind?: Isolation): Promise<Sandbox> {
+    const [script, wall] = await Promise.all([hostScript(), behind ?? isolation()])
+    return new Sandbox(script, { ...DEFAULT_LIMITS, ...limits }, wall)
   }
 
-  private constructor(script: string, limits: Limits) {
+  private constructor(script: string, limits: Limits, wall: Isolation) {
     this.limits = limits
     const node = [
       process.execPath,
@@ -114,9 +118,10 @@ export class Sandbox {
     // requests together, start included), data in KiB (far above what is watched: Node itself reserves more than a
     // gigabyte in some versions), open files.
     const cpuSeconds = Math.ceil(limits.totalMs / 1000) + 5
-    const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + RESERVED_MB) * 1024}; ulimit -n 64; exec "$@"`
-    const [command, ...args] = process.platform === 'win32' ? node : ['/bin/sh', '-c', rlimits, 'sh', ...node]
-    this.#child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: {}, cwd: '/' })
+    const rlimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ulimit -d ${(limits.memoryMb + RESERVED_MB) * 1024}; ulimit -n 64`
+    const [command, ...args] = wall.command(node, rlimits)
+    const env = process.platform === 'win32' ? {} : { PATH: SYSTEM_PATH }
+    this.#child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env, cwd: '/' })
     this.#questions = this.#child.stdin as Writable
     const replies = this.#child.stdio[3] as Readable
     running.add(this)
