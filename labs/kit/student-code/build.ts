@@ -176,7 +176,8 @@ async function compileError(
   sources: Map<string, string>,
 ): Promise<StudentError | SandboxError> {
   const failure = error as Partial<esbuild.BuildFailure>
-  const first = failure.errors?.[0]
+  // That it awaits is no mistake.
+  const first = failure.errors?.find(({ text }) => !TOP_LEVEL_AWAIT.test(text)) ?? failure.errors?.[0]
   if (!first) {
     // The compiler itself gave up (its process has ended); the next file gets a new one.
     void esbuild.stop()

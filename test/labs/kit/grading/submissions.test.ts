@@ -104,7 +104,7 @@ describe('grading submissions', () => {
       ],
       'patches the assertion library': [
         `import assert from 'node:assert'\nassert.deepStrictEqual = () => {}\nObject.is = () => true\nArray.prototype.every = () => true\n${stub}`,
-        /varintLength|encodeVarint|decodeVarint/,
+        /read only property 'deepStrictEqual'/,
       ],
       'ends early with status 0': [`process.exit(0)\n${stub}`, /exit status 0/],
       'ends early inside a function': [`${stub.replaceAll('return', 'process.exit(0) ||')}`, /exit status 0/],

@@ -155,6 +155,7 @@ describe('student code', () => {
       [`import { expect } from 'chai'\nexport const f = expect`, /only its neighbours/],
       [`import x from '/etc/hostname'\nexport const f = x`, /only its neighbours/],
       [`export const f = require('node:net')`, /node:net cannot be imported/],
+      [`export const f = await import('node:' + 'fs')`, /node:fs cannot be imported/],
       [`import { x } from './none.js'\nexport const f = x`, /no file none\.js/],
     ]
     for (const [source, says] of refused) {
