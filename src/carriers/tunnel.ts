@@ -9,6 +9,7 @@ import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
+import { DropReason } from '../connect-ip/forwarding.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
 import type { AbortReason } from '../http/errors.ts'
@@ -48,6 +49,8 @@ export interface TunnelCounters {
   packetsReceived: number
   bytesSent: number
   bytesReceived: number
+  /** Packets that were for this end of the link itself, and were answered: pings of RFC 9484 §7.2. */
+  answered: number
   /** Packets that were not passed on, by reason; `queue-full` are those the carrier had no room for. */
   dropped: Record<string, number>
 }
@@ -60,6 +63,7 @@ export class Tunnel implements CarrierHandler {
     packetsReceived: 0,
     bytesSent: 0,
     bytesReceived: 0,
+    answered: 0,
     dropped: {},
   }
   readonly #owner: TunnelOwner
@@ -161,7 +165,8 @@ export class Tunnel implements CarrierHandler {
     this.counters.bytesReceived += packet.length
     const drop = this.session.checkInbound(packet)
     if (drop !== undefined) {
-      this.#count(drop.reason)
+      if (drop.reason === DropReason.ANSWERED) this.counters.answered++
+      else this.#count(drop.reason)
       // Straight back to the peer: the error is for a source address that no forwarding rule would let through.
       if (drop.icmp !== undefined) this.#transmit(drop.icmp)
       return

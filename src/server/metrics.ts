@@ -113,6 +113,7 @@ export class ServerMetrics {
       [{ direction: 'from_clients' }, status.bytes.fromClients],
       [{ direction: 'to_clients' }, status.bytes.toClients],
     ])
+    setCounter(counters.answered, [[{}, status.packets.answered]])
     setCounter(
       counters.dropped,
       Object.entries(status.packets.dropped).map(([reason, count]) => [{ reason }, count]),
@@ -186,6 +187,10 @@ function makeCounters(registers: Registry[]) {
     tunnelsOpened: counter('tunnels_opened_total', 'CONNECT-IP tunnels that were opened.'),
     packets: counter('packets_total', 'IP packets through the tunnels.', ['direction']),
     bytes: counter('bytes_total', 'Bytes of IP packets through the tunnels.', ['direction']),
+    answered: counter(
+      'packets_answered_total',
+      "IP packets for the proxy's end of a tunnel itself, which it answered.",
+    ),
     dropped: counter('packets_dropped_total', 'IP packets that were dropped, by reason.', ['reason']),
     errors: counter('errors_total', 'Errors, by type.', ['type']),
     handshakes: counter('handshakes_total', 'QUIC handshakes, by what became of them.', ['result']),

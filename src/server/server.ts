@@ -85,7 +85,14 @@ export class MasqueServer {
   readonly #context: HandlerContext
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
   /** Counters of tunnels that are gone; `status` adds those that are there. */
-  readonly #past = { fromClients: 0, toClients: 0, bytesFrom: 0, bytesTo: 0, dropped: {} as Record<string, number> }
+  readonly #past = {
+    fromClients: 0,
+    toClients: 0,
+    bytesFrom: 0,
+    bytesTo: 0,
+    answered: 0,
+    dropped: {} as Record<string, number>,
+  }
   #endpoint!: QuicEndpoint
   #names!: OwnNames
   #api: ApiServer | undefined
@@ -202,7 +209,8 @@ export class MasqueServer {
   }
 
   status(): ServerStatus {
-    const packets = { fromClients: this.#past.fromClients, toClients: this.#past.toClients }
+    const { fromClients, toClients, answered } = this.#past
+    const packets = { fromClients, toClients, answered }
     const bytes = { fromClients: this.#past.bytesFrom, toClients: this.#past.bytesTo }
     const dropped = { ...this.#past.dropped }
     addCounts(dropped, this.#processor.dropped)
@@ -210,6 +218,7 @@ export class MasqueServer {
       const counters = proxyTunnel.tunnel.counters
       packets.fromClients += counters.packetsReceived
       packets.toClients += counters.packetsSent
+      packets.answered += counters.answered
       bytes.fromClients += counters.bytesReceived
       bytes.toClients += counters.bytesSent
       addCounts(dropped, counters.dropped)
@@ -252,6 +261,7 @@ export class MasqueServer {
         packets: {
           sent: counters.packetsSent,
           received: counters.packetsReceived,
+          answered: counters.answered,
           dropped: Object.values(counters.dropped).reduce((sum, count) => sum + count, 0),
         },
         bytes: { sent: counters.bytesSent, received: counters.bytesReceived },
@@ -376,6 +386,7 @@ export class MasqueServer {
     this.#past.toClients += counters.packetsSent
     this.#past.bytesFrom += counters.bytesReceived
     this.#past.bytesTo += counters.bytesSent
+    this.#past.answered += counters.answered
     addCounts(this.#past.dropped, counters.dropped)
     if (!reason.clean) this.metrics.countError('tunnel_aborted')
     this.#logConnection('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)

@@ -10,7 +10,8 @@ export interface ServerStatus {
   tunnelsTotal: number
   /** `total`: the leases that there can be at once; as text beyond 2^53, where a number would lose digits. */
   pools: { family: 4 | 6; prefix: string; used: number; total: number | string }[]
-  packets: { fromClients: number; toClients: number; dropped: Record<string, number> }
+  /** `answered`: for the proxy's end of a link itself, such as the pings that a client tries its tunnel with; no drops. */
+  packets: { fromClients: number; toClients: number; answered: number; dropped: Record<string, number> }
   bytes: { fromClients: number; toClients: number }
   handshakes: { accepted: number; rejected: number; retried: number }
   routes: string[]
@@ -38,7 +39,7 @@ export interface ClientInfo {
   mtu: number
   /** What pings of 1280 bytes have shown (RFC 9484 §7.2). Not there: nothing yet, or the tunnel needs none. */
   linkProbe?: 'ok' | 'too-small' | 'silent'
-  packets: { sent: number; received: number; dropped: number }
+  packets: { sent: number; received: number; answered: number; dropped: number }
   bytes: { sent: number; received: number }
   quic: {
     rttMs: number

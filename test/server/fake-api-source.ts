@@ -15,7 +15,7 @@ export class FakeApiSource implements ApiSource {
       { family: 4, prefix: '10.89.0.0/24', used: 3, total: 253 },
       { family: 6, prefix: 'fd00:89::/64', used: 2, total: 1_000_000 },
     ],
-    packets: { fromClients: 100, toClients: 90, dropped: { 'no-route': 4, 'source-policy': 1 } },
+    packets: { fromClients: 100, toClients: 90, answered: 6, dropped: { 'no-route': 4, 'source-policy': 1 } },
     bytes: { fromClients: 120_000, toClients: 80_000 },
     handshakes: { accepted: 7, rejected: 1, retried: 2 },
     routes: ['10.89.0.0/24'],
@@ -50,7 +50,7 @@ export function client(id: string, rttMs: number, sent: number): ClientInfo {
     networks: ['192.168.7.0-192.168.7.255'],
     encapsulation: 'datagram',
     mtu: 1350,
-    packets: { sent: 1, received: 2, dropped: 0 },
+    packets: { sent: 1, received: 2, answered: 0, dropped: 0 },
     bytes: { sent: 100, received: 200 },
     quic: { rttMs, cwnd: 12_000, lost: 1, sent, received: 40, streamsOpened: 3, datagramsDropped: 1 },
   }

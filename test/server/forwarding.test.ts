@@ -5,7 +5,7 @@ import { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { encodeUdpPacket } from '../../src/ip/udp.ts'
-import { packet, TCP } from '../connect-ip/packets.ts'
+import { ping as echoRequest, packet, TCP } from '../connect-ip/packets.ts'
 import { CONNECT_IP } from '../http3/conversation.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import {
@@ -113,6 +113,22 @@ describe('packets that may not pass', () => {
     for (let i = 0; i < 20; i++) await pingFailure(client, '10.89.0.200')
     await ping(client, '10.90.0.1')
     expect(server.status().packets.dropped['no-route']).to.equal(20)
+  })
+
+  it('CIP-33 are not those that the proxy answers: its status shows pings of the link apart from drops', async () => {
+    const server = await startServer()
+    const peer = await HostileClient.connect(server)
+    await peer.openTunnel()
+    const packets = () => server.status().packets
+    for (let sent = 1; sent <= 2; sent++) {
+      peer.quic.sendDatagram(Uint8Array.of(0, 0, ...echoRequest('fe80::2', 'ff02::1')))
+      await until(() => packets().answered === sent)
+    }
+    expect(packets().dropped).to.deep.equal({})
+    expect(server.clients()[0].packets).to.deep.include({ answered: 2, dropped: 0 })
+    await closeHostilePeers()
+    await until(() => server.status().tunnels === 0)
+    expect(packets()).to.deep.include({ answered: 2, dropped: {} })
   })
 
   it('CIP-34 leave the tunnel as it is, whoever sends them, in whichever direction', async () => {

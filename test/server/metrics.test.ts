@@ -39,6 +39,7 @@ describe('metrics', () => {
       ['masque_vpn_packets_total{direction="from_clients"}', 100],
       ['masque_vpn_packets_total{direction="to_clients"}', 90],
       ['masque_vpn_bytes_total{direction="from_clients"}', 120_000],
+      ['masque_vpn_packets_answered_total', 6],
       ['masque_vpn_packets_dropped_total{reason="no-route"}', 4],
       ['masque_vpn_handshakes_total{result="retried"}', 2],
       ['masque_vpn_uptime_seconds', 61],
@@ -53,7 +54,7 @@ describe('metrics', () => {
     source.currentStatus = {
       ...source.currentStatus,
       connections: 0,
-      packets: { fromClients: 101, toClients: 90, dropped: {} },
+      packets: { fromClients: 101, toClients: 90, answered: 6, dropped: {} },
       draining: true,
     }
     source.currentClients = []
