@@ -7,7 +7,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectChoice, expectNumber } from '../../kit/check/questions.ts'
+import { expectChoices, expectNumber } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
@@ -48,9 +48,10 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  for (const [question, { right, wrong }] of Object.entries(CHOICES)) {
-    expectChoice(context, question, { right, wrong, read: READ })
-  }
+  expectChoices(
+    context,
+    Object.entries(CHOICES).map(([question, choice]) => ({ question, ...choice, read: READ })),
+  )
   const gap = expectNumber(context, 'gap', {
     text: 'your prediction of the gap',
     expected: 'a time in ms that follows from the timers in the brief, under [address], as gap',
