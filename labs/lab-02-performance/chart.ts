@@ -12,6 +12,7 @@ import { formatNumber } from '../kit/check/measurements.ts'
 import type { Marks } from '../kit/lab/marks.ts'
 import type { Line, Span, Style } from '../kit/lab/text.ts'
 import type { Live } from '../kit/lab/types.ts'
+import type { Picture } from './picture.ts'
 
 export interface ChartRow {
   label: string
@@ -38,10 +39,10 @@ export interface Chart {
 export const CHARTS_KEY = 'charts'
 const MOST_CHARTS = 12
 
-const shown = new WeakMap<object, Chart[]>()
+const shown = new WeakMap<object, (Chart | Picture)[]>()
 
-/** Adds a chart to those that the panel can show, or replaces the one with this title. */
-export function showChart(live: Pick<Live, 'show'>, chart: Chart): void {
+/** Adds a chart or picture to those that the panel can show, or replaces the one with this title. */
+export function showChart(live: Pick<Live, 'show'>, chart: Chart | Picture): void {
   const before = shown.get(live) ?? []
   const place = before.findIndex(({ title }) => title === chart.title)
   const charts = (place < 0 ? [...before, chart] : before.with(place, chart)).slice(-MOST_CHARTS)

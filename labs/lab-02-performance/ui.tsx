@@ -7,13 +7,14 @@ import type { Line } from '../kit/lab/text.ts'
 import type { Panel, PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 import { CHARTS_KEY, type Chart, chartLines } from './chart.ts'
+import { type Picture, pictureLines } from './picture.ts'
 
 /** A panel with more rows than this would leave no room for the brief. */
 const MOST_ROWS = 14
 
-function charts(props: PanelProps): readonly Chart[] {
+function charts(props: PanelProps): readonly (Chart | Picture)[] {
   const shown = props.live.shown[CHARTS_KEY]
-  return Array.isArray(shown) ? (shown as Chart[]) : []
+  return Array.isArray(shown) ? (shown as (Chart | Picture)[]) : []
 }
 
 function lines(props: PanelProps): Line[] {
@@ -23,7 +24,9 @@ function lines(props: PanelProps): Line[] {
   if (chart === undefined) return []
   const position = all.length > 1 ? `${step + 1} of ${all.length}` : ''
   const { width, marks } = props
-  return chartLines(chart, { width, marks, position, rows: Math.min(props.rows, MOST_ROWS) })
+  const rows = Math.min(props.rows, MOST_ROWS)
+  if ('lines' in chart) return pictureLines(chart, { width, rows, position })
+  return chartLines(chart, { width, marks, position, rows })
 }
 
 export const Charts: Panel = Object.assign(

@@ -5,6 +5,7 @@ import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
+import { ladderPicture, type Rung } from '../picture.ts'
 import { startServer } from '../tunnel.ts'
 
 const FILE = 'path-mtu.ts'
@@ -150,12 +151,6 @@ interface Path {
   lateAnswer?: boolean
 }
 
-interface Probe {
-  size: number
-  atMs: number
-  passed: boolean
-}
-
 /** More steps than any sensible search needs: it goes round in circles. */
 const MOST_STEPS = 3000
 
@@ -254,7 +249,8 @@ class Simulation {
   readonly #because: string | undefined
   #nowMs = 0
   #machine!: StudentObject
-  readonly #probes: Probe[] = []
+  readonly #probes: Rung[] = []
+  #failed = false
   /** Probes of sizes that would pass, of which some are lost. */
   #passing = 0
   /** What will happen, by time. */
@@ -374,7 +370,7 @@ class Simulation {
     }
     const passes = size <= this.#size
     const what = passes ? (fate?.(this.#passing++) ?? 'arrives') : 'lost'
-    this.#probes.push({ size, atMs: this.#nowMs, passed: passes && what !== 'lost' })
+    this.#probes.push({ size, atMs: this.#nowMs, passed: passes && what !== 'lost', confirmed: this.#acknowledged })
     const tries = this.#probes.filter(probe => probe.size === size).length
     if (tries > maxProbes && !passes) {
       this.#wrong(
@@ -479,6 +475,7 @@ class Simulation {
   }
 
   #wrong(expected: string, found: string, misconception?: string): never {
+    this.#failed = true
     const probes = this.#probes
       .slice(-5)
       .map(probe => `${probe.size} at ${probe.atMs} ms`)
@@ -492,16 +489,9 @@ class Simulation {
   }
 
   #show(base: number, max: number): void {
-    showChart(this.#context, {
-      title: `Search: ${this.#title} (${this.#size} bytes)`,
-      unit: `bytes above ${base}`,
-      columns: ['probe', 'passed'],
-      rows: this.#probes.map((probe, index) => ({
-        label: `${index + 1}. ${probe.size} at ${probe.atMs} ms`,
-        predicted: Math.min(probe.size, max) - base,
-        measured: probe.passed ? probe.size - base : 0,
-      })),
-    })
+    const failed = this.#failed
+    const ladder = { base, max, path: this.#size, rungs: this.#probes, failed }
+    showChart(this.#context, ladderPicture(`Search: ${this.#title} (${this.#size} bytes)`, ladder))
   }
 }
 

@@ -5,6 +5,7 @@ import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { StudentObject } from '../../kit/student-code/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
+import { turnsPicture } from '../picture.ts'
 
 const FILE = 'pump.ts'
 const READ: Reading[] = [
@@ -150,6 +151,9 @@ class Simulation {
   #emptyReads = 0
   #emptyReadsOfTurn = 0
   readonly #log: string[] = []
+  /** For the picture: what each turn did. */
+  readonly #done: string[][] = []
+  #failed = false
 
   constructor(context: CheckContext, scenario: Scenario) {
     this.#context = context
@@ -210,6 +214,7 @@ class Simulation {
     if (arrived === undefined) {
       if (queue.drained && !queue.edge) this.#emptyReads++
       queue.drained = true
+      this.#done.at(-1)?.push('.')
       this.#emptyReadsOfTurn++
       this.#pass(EMPTY_READ)
       if (this.#emptyReads > 3) {
@@ -227,6 +232,7 @@ class Simulation {
       queue.edge = false
     }
     queue.read++
+    this.#done.at(-1)?.push(String(number))
     queue.longestWait = Math.max(queue.longestWait, this.#now - arrived)
     this.#packetsOfTurn++
     this.#longestTurn = Math.max(this.#longestTurn, this.#packetsOfTurn)
@@ -242,6 +248,7 @@ class Simulation {
   }
 
   #yield(): object {
+    this.#done.at(-1)?.push(' yield')
     const { budget } = this.#scenario
     const named = this.#queues.some(queue => !queue.drained)
     const holding = this.#queues.findIndex(queue => !queue.drained && queue.waiting.length > 0)
@@ -268,6 +275,7 @@ class Simulation {
   }
 
   #sleep(): object | undefined {
+    this.#done.at(-1)?.push(' sleep')
     const forgotten = this.#queues.findIndex(queue => !queue.drained)
     if (forgotten >= 0) {
       this.#wrong(
@@ -290,6 +298,7 @@ class Simulation {
 
   #turn(): object {
     this.#turns++
+    this.#done.push([])
     this.#packetsOfTurn = 0
     this.#emptyReadsOfTurn = 0
     const queues = this.#queues.flatMap((queue, number) => (queue.edge ? [number] : []))
@@ -355,6 +364,7 @@ class Simulation {
   }
 
   #wrong(expected: string, found: string, misconception?: string): never {
+    this.#failed = true
     fail({
       expected: `${this.#scenario.title}: ${expected}`,
       found: `${found} (${this.#log.slice(-2).join('; ')})`,
@@ -388,5 +398,6 @@ class Simulation {
         ),
       ],
     })
+    if (this.#failed) showChart(this.#context, turnsPicture(`The turns: ${title}`, this.#done, true))
   }
 }

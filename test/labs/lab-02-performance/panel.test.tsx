@@ -7,6 +7,13 @@ import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import pump from '../../../labs/lab-02-performance/mutants/pump.ts'
+import {
+  flightsOf,
+  ladderPicture,
+  type Picture,
+  sequencePicture,
+  turnsPicture,
+} from '../../../labs/lab-02-performance/picture.ts'
 import { Charts } from '../../../labs/lab-02-performance/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
 import { Scratch } from '../grade-lab.ts'
@@ -108,17 +115,66 @@ describe('labs/lab-02-performance: the panel', () => {
     expect(shown(charts, { step: 1 })[0]).to.match(/^second, ms +2 of 2$/)
   })
 
+  const drawn = (picture: Picture, more: Partial<PanelProps> = {}) =>
+    Charts.lines(props([picture as unknown as Chart], more)).map(plainText)
+
+  it('draws the turns of a pump, the last ones where there is room for some', () => {
+    const turns = [
+      ['0', '1', ' yield'],
+      ['1', '.', ' sleep'],
+    ]
+    expect(drawn(turnsPicture('The turns', turns, true))).to.deep.equal([
+      'The turns',
+      'turn 1    0 1  yield',
+      'turn 2    1 .  sleep',
+      '0, 1, …: a packet of that queue   .: a read that said empty',
+    ])
+    expect(drawn(turnsPicture('The turns', turns, true), { rows: 3 })).to.have.length(3)
+  })
+
+  it('draws the probes of a search between what is confirmed and what the path carries', () => {
+    const rungs = [
+      { size: 1336, atMs: 0, passed: true, confirmed: 1200 },
+      { size: 1404, atMs: 40, passed: false, confirmed: 1336 },
+    ]
+    const [, first, second] = drawn(
+      ladderPicture('Search', { base: 1200, max: 1472, path: 1370, rungs, failed: false }),
+    )
+    expect(first).to.match(/^1336 at 0 ms +\| {22}o {4}: +\|$/)
+    expect(second).to.match(/^1404 at 40 ms +\|={22} {5}: {4}x +\|$/)
+  })
+
+  it('draws packets as a sequence, those that come together as one, and what was reached between them', () => {
+    const datagrams = [
+      { atMs: 0, from: 'client', bytes: 1200 },
+      { atMs: 204, from: 'server', bytes: 1200 },
+      { atMs: 206, from: 'server', bytes: 800 },
+      { atMs: 212, from: 'client', bytes: 90 },
+    ] as const
+    const lines = drawn(sequencePicture('Packets', flightsOf(datagrams), [{ atMs: 210, text: 'it is complete' }]))
+    expect(lines.slice(2).map(text => text.replace(/-+/g, '-').replace(/ +/g, ' ').trim())).to.deep.equal([
+      '0 ms |- 1 datagram, 1200 bytes ->|',
+      '204 ms |<- 2 datagrams, 2000 bytes -|',
+      '210 ms | it is complete |',
+      '212 ms |- 1 datagram, 90 bytes ->|',
+    ])
+    expect(new Set(lines.slice(2).map(text => columns(text)))).to.have.property('size', 1)
+  })
+
   it('shows nothing before a check has run', () => {
     expect(shown([])).to.deep.equal([])
   })
 
-  it('gets its charts from the checks: what is beyond its limit is marked', async () => {
+  it('gets its charts from the checks: what is beyond its limit is marked, and a failure drawn', async () => {
     const scratch = new Scratch(lab)
     try {
       scratch.solve(pump.find(({ id }) => id === 'no-budget'))
       const { live } = await scratch.check('pump')
-      const step = (Charts.steps?.(props([], { live })) ?? 1) - 1
-      expect(Charts.lines(props([], { live, step })).map(plainText).join('\n')).to.match(/^packets in a turn .* x$/m)
+      const last = (Charts.steps?.(props([], { live })) ?? 1) - 1
+      const at = (step: number) => Charts.lines(props([], { live, step })).map(plainText).join('\n')
+      expect(at(last - 1)).to.match(/^packets in a turn .* x$/m)
+      // And behind it the turn that went too far.
+      expect(at(last)).to.match(/^turn 1 +0( 0){16}$/m)
     } finally {
       scratch.remove()
     }
