@@ -19,6 +19,8 @@ export interface AddressEntry {
   prefixLength: number
 }
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const SAME_NUMBER =
   'A Request ID has up to 62 bits, and JavaScript numbers are exact up to 53: as numbers, two different IDs may be the same. Keep and compare them as bigints.'
 
@@ -37,6 +39,7 @@ const EXAMPLES: readonly AddressEntry[] = [
 
 const HOST_BITS =
   'The bits that the prefix does not cover must be 0 (RFC 9484 §4.7.1), down to the single bit: a prefix may end inside a byte.'
+
 const CUT = 'The value of the capsule ends inside an entry. Before each field, is there enough left?'
 
 const OF_ASSIGN: readonly Misconception[] = [
@@ -245,6 +248,8 @@ function rejected(about: string, entries: readonly AddressEntry[], because: stri
   return { about, args: [encodeAddresses(entries)], returns: REJECTED, because }
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
 function isRequest(list: readonly AddressEntry[]): boolean {
   const ids = list.map(one => one.requestId)
   return list.length > 0 && !ids.includes(0n) && new Set(ids).size === ids.length
@@ -269,6 +274,18 @@ function decode(value: Uint8Array, { oneByteId }: { oneByteId: boolean }): Addre
     at += idLength + length + 2
   }
   return entries
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'addresses', cases)
+  return {
+    passed: true,
+    expected: 'addresses read and written, and malformed capsules refused',
+    found: `lists of entries read and written, every cut and every malformed field refused`,
+    read: [ASSIGN, REQUEST],
+  }
 }
 
 function describeList(list: readonly AddressEntry[]): string {
@@ -298,16 +315,4 @@ function fieldsOf(list: readonly AddressEntry[], decoded: boolean): ReadField[] 
 function viewMalformed(call: Call) {
   const bytes = call.args[0] as Uint8Array
   return { bytes, fields: [{ name: '(malformed)', length: bytes.length, text: 'MalformedError', path: [] }] }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'addresses', cases)
-  return {
-    passed: true,
-    expected: 'addresses read and written, and malformed capsules refused',
-    found: `lists of entries read and written, every cut and every malformed field refused`,
-    read: [ASSIGN, REQUEST],
-  }
 }

@@ -10,6 +10,7 @@ import { encoded } from './varint.ts'
 
 const FILE = 'capsules.ts'
 const READ = ['RFC 9297 §3.2 HTTP Data Streams and the Capsule Protocol', 'RFC 9297 §3.3 Error Handling']
+
 const KNOWN_TYPES = 4
 const RANDOM_CUTS = 16
 const LARGEST = (1n << 62n) - 1n
@@ -25,10 +26,12 @@ const known = (random: Seeded, length: number, type = random.int(0, 3)): Capsule
   type: BigInt(type),
   value: random.bytes(length),
 })
+
 const unknown = (random: Seeded, length: number): Capsule => ({
   type: unknownType(random),
   value: random.bytes(length),
 })
+
 const EMPTY: Capsule = { type: 1n, value: new Uint8Array(0) }
 
 function unknownType(random: Seeded): bigint {
@@ -65,6 +68,36 @@ function encoding(random: Seeded): CallGroup {
     ],
     read: READ,
     show: inBytes(call => viewStream([{ type: call.args[0] as bigint, value: call.args[1] as Uint8Array }], undefined)),
+  }
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+export function encodeCapsule(type: bigint, value: Uint8Array): Uint8Array {
+  return Uint8Array.from([...encoded(type), ...encoded(BigInt(value.length)), ...value])
+}
+
+function stream(capsules: readonly Capsule[]): Uint8Array {
+  return Uint8Array.from(capsules.flatMap(({ type, value }) => [...encodeCapsule(type, value)]))
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'capsules', random => [encoding(random)])
+  for (const random of sources(context, 'capsules')) await expectStreams(context, random)
+  for (const random of sources(context, 'capsules, at the edge')) {
+    const type = unknownType(random)
+    await expectNothingKept(context, type)
+    await expectLimit(context, random)
+    await expectEnd(context, random, type)
+  }
+  return {
+    passed: true,
+    expected: 'a parser that survives any split and skips what it does not know',
+    found:
+      'the same capsules from random splits, byte by byte, and from two streams in turn; a capsule of 2^62-1 bytes skipped with nothing kept',
+    read: READ,
   }
 }
 
@@ -294,14 +327,6 @@ function capsulesOf(outcome: Outcome): Capsule[] {
   return Array.isArray(outcome.value) ? (outcome.value as Capsule[]) : [outcome.value as Capsule]
 }
 
-export function encodeCapsule(type: bigint, value: Uint8Array): Uint8Array {
-  return Uint8Array.from([...encoded(type), ...encoded(BigInt(value.length)), ...value])
-}
-
-function stream(capsules: readonly Capsule[]): Uint8Array {
-  return Uint8Array.from(capsules.flatMap(({ type, value }) => [...encodeCapsule(type, value)]))
-}
-
 function describeCapsules(capsules: readonly Capsule[]): string {
   if (capsules.length === 0) return 'no capsule'
   const each = capsules.slice(0, 4).map(capsule => {
@@ -359,24 +384,4 @@ function viewStream(capsules: readonly Capsule[], found: readonly Capsule[] | un
     })
   }
   return { bytes: stream(capsules.slice(0, 6)), fields }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'capsules', random => [encoding(random)])
-  for (const random of sources(context, 'capsules')) await expectStreams(context, random)
-  for (const random of sources(context, 'capsules, at the edge')) {
-    const type = unknownType(random)
-    await expectNothingKept(context, type)
-    await expectLimit(context, random)
-    await expectEnd(context, random, type)
-  }
-  return {
-    passed: true,
-    expected: 'a parser that survives any split and skips what it does not know',
-    found:
-      'the same capsules from random splits, byte by byte, and from two streams in turn; a capsule of 2^62-1 bytes skipped with nothing kept',
-    read: READ,
-  }
 }

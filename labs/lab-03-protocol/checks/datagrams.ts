@@ -13,8 +13,11 @@ const READ = [
   'RFC 9000 §2.1 Stream Types and Identifiers',
 ]
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const DOUBLE =
   'A stream id has up to 62 bits, and JavaScript numbers are exact up to 53. Calculate in bigints: streamId / 4n.'
+
 const QUARTER = 'What is written is the stream id divided by four, not the stream id: read it times four.'
 
 function cases(random: Seeded): CallGroup[] {
@@ -174,6 +177,8 @@ function cases(random: Seeded): CallGroup[] {
   ]
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
 function join(...parts: Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap(part => [...part]))
 }
@@ -188,6 +193,18 @@ function decode(bytes: Uint8Array): { streamId: bigint; contextId: bigint; paylo
   const quarter = varint(0)
   const contextId = varint(quarter.end)
   return { streamId: quarter.value * 4n, contextId: contextId.value, payload: bytes.slice(contextId.end) }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'datagrams', cases)
+  return {
+    passed: true,
+    expected: 'IP packets wrapped into datagrams and unwrapped from them',
+    found: `datagrams each way; unknown contexts dropped, malformed ones refused`,
+    read: READ,
+  }
 }
 
 function viewDatagram(call: Call) {
@@ -215,17 +232,5 @@ function viewDatagram(call: Call) {
           ]
         : []),
     ],
-  }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'datagrams', cases)
-  return {
-    passed: true,
-    expected: 'IP packets wrapped into datagrams and unwrapped from them',
-    found: `datagrams each way; unknown contexts dropped, malformed ones refused`,
-    read: READ,
   }
 }

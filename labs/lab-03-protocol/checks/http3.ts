@@ -19,8 +19,11 @@ const REQUEST = 'RFC 9484 §4.4 HTTP/2 and HTTP/3 Requests'
 
 type Header = [name: string, value: string]
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const HUFFMAN =
   'With H = 1 the string is Huffman-coded; the length is that of the coded bytes. H stands directly before the length: bit 3 for a name, bit 7 for a value.'
+
 const WIDE =
   'The operators <<, >> and | of JavaScript know 32 bits only, and an integer may have more: multiply and divide by 128 instead.'
 
@@ -459,51 +462,7 @@ function headerCases(random: Seeded): CallGroup[] {
   ]
 }
 
-async function expectRequest(context: CheckContext, random: Seeded): Promise<void> {
-  const authority = `${random.word(6)}.example:${random.int(1024, 65_535)}`
-  const path = '/.well-known/masque/ip/*/*/'
-  const expected: Header[] = [
-    [':method', 'CONNECT'],
-    [':protocol', 'connect-ip'],
-    [':scheme', 'https'],
-    [':authority', authority],
-    [':path', path],
-    ['capsule-protocol', '?1'],
-  ]
-  const [outcome] = await context.do('call connectIpRequest once', () =>
-    context.student.batch(FILE, 'connectIpRequest', [[authority, path]]),
-  )
-  const lines: unknown[] = outcome.ok && Array.isArray(outcome.value) ? outcome.value : []
-  const headers = lines.filter(
-    (line): line is Header => Array.isArray(line) && line.every(part => typeof part === 'string'),
-  )
-  const sorted = (list: readonly Header[]) => [...list].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
-  const missing = expected.find(line => !headers.some(other => same(other, line)))
-  const found = missing && headers.find(line => line[0] === missing[0])
-  const rules: Record<string, string> = {
-    ':method': 'The method of a tunnel is CONNECT, in capitals: methods are case-sensitive.',
-    ':protocol': 'An Extended CONNECT names its protocol in :protocol: here connect-ip (connect-udp is another RFC).',
-    ':scheme': 'Other than a plain CONNECT, an Extended CONNECT has :scheme and :path (RFC 8441 §4).',
-    ':path': 'Other than a plain CONNECT, an Extended CONNECT has :scheme and :path (RFC 8441 §4).',
-    'capsule-protocol':
-      'Capsule-Protocol is a boolean of structured fields: true is written ?1, and names are in lower case.',
-  }
-  context.expect('asks for a CONNECT-IP tunnel', same(sorted(headers), sorted(expected)), () => ({
-    expected: missing ? `a line ${format(missing)}` : `${expected.length} lines, and no other`,
-    found: outcome.ok ? (found ? `the line ${format(found)}` : format(outcome.value)) : describeOutcome(outcome),
-    ...(missing && outcome.ok && rules[missing[0]] ? { misconception: rules[missing[0]] } : {}),
-    read: [REQUEST],
-  }))
-  const firstField = headers.findIndex(([name]) => !name.startsWith(':'))
-  context.expect('with the pseudo-header fields first', firstField === headers.length - 1, {
-    expected: 'all names with a colon before the others',
-    found: format(headers.map(([name]) => name)),
-    misconception: 'Pseudo-header fields come before all others; else the message is malformed (RFC 9114 §4.3).',
-    read: ['RFC 9114 §4.3 HTTP Control Data'],
-  })
-}
-
-// The reference: without Huffman code ---------------------------------------------------------------------------------
+// Reference -----------------------------------------------------------------------------------------------------------
 
 export function frame(type: bigint, payload: Uint8Array): Uint8Array {
   return Uint8Array.from([...encoded(type), ...encoded(BigInt(payload.length)), ...payload])
@@ -558,6 +517,69 @@ export function section(headers: readonly Header[]): Uint8Array {
   return Uint8Array.from([0, 0, ...lines.flatMap(line => [...line.first, ...(line.value ?? [])])])
 }
 
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'http3', random => [
+    ...frameCases(random),
+    ...settingCases(random),
+    ...integerCases(random),
+    ...headerCases(random),
+  ])
+  await expectRequest(context, new Seeded(context.seed, 'http3'))
+  return {
+    passed: true,
+    expected: 'SETTINGS and header sections read and written',
+    found:
+      'the examples of RFC 7541 and RFC 9204, field sections of your own with and without Huffman code, no dynamic table',
+    read: [SETTINGS, LINES],
+  }
+}
+
+async function expectRequest(context: CheckContext, random: Seeded): Promise<void> {
+  const authority = `${random.word(6)}.example:${random.int(1024, 65_535)}`
+  const path = '/.well-known/masque/ip/*/*/'
+  const expected: Header[] = [
+    [':method', 'CONNECT'],
+    [':protocol', 'connect-ip'],
+    [':scheme', 'https'],
+    [':authority', authority],
+    [':path', path],
+    ['capsule-protocol', '?1'],
+  ]
+  const [outcome] = await context.do('call connectIpRequest once', () =>
+    context.student.batch(FILE, 'connectIpRequest', [[authority, path]]),
+  )
+  const lines: unknown[] = outcome.ok && Array.isArray(outcome.value) ? outcome.value : []
+  const headers = lines.filter(
+    (line): line is Header => Array.isArray(line) && line.every(part => typeof part === 'string'),
+  )
+  const sorted = (list: readonly Header[]) => [...list].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
+  const missing = expected.find(line => !headers.some(other => same(other, line)))
+  const found = missing && headers.find(line => line[0] === missing[0])
+  const rules: Record<string, string> = {
+    ':method': 'The method of a tunnel is CONNECT, in capitals: methods are case-sensitive.',
+    ':protocol': 'An Extended CONNECT names its protocol in :protocol: here connect-ip (connect-udp is another RFC).',
+    ':scheme': 'Other than a plain CONNECT, an Extended CONNECT has :scheme and :path (RFC 8441 §4).',
+    ':path': 'Other than a plain CONNECT, an Extended CONNECT has :scheme and :path (RFC 8441 §4).',
+    'capsule-protocol':
+      'Capsule-Protocol is a boolean of structured fields: true is written ?1, and names are in lower case.',
+  }
+  context.expect('asks for a CONNECT-IP tunnel', same(sorted(headers), sorted(expected)), () => ({
+    expected: missing ? `a line ${format(missing)}` : `${expected.length} lines, and no other`,
+    found: outcome.ok ? (found ? `the line ${format(found)}` : format(outcome.value)) : describeOutcome(outcome),
+    ...(missing && outcome.ok && rules[missing[0]] ? { misconception: rules[missing[0]] } : {}),
+    read: [REQUEST],
+  }))
+  const firstField = headers.findIndex(([name]) => !name.startsWith(':'))
+  context.expect('with the pseudo-header fields first', firstField === headers.length - 1, {
+    expected: 'all names with a colon before the others',
+    found: format(headers.map(([name]) => name)),
+    misconception: 'Pseudo-header fields come before all others; else the message is malformed (RFC 9114 §4.3).',
+    read: ['RFC 9114 §4.3 HTTP Control Data'],
+  })
+}
+
 /** Does the section end with a whole line when it is cut there? */
 function wholeLines(bytes: Uint8Array, end: number): boolean {
   let at = 2
@@ -593,23 +615,4 @@ function sectionFields(headers: readonly Header[], decoded = false): ReadField[]
     }
   })
   return fields
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'http3', random => [
-    ...frameCases(random),
-    ...settingCases(random),
-    ...integerCases(random),
-    ...headerCases(random),
-  ])
-  await expectRequest(context, new Seeded(context.seed, 'http3'))
-  return {
-    passed: true,
-    expected: 'SETTINGS and header sections read and written',
-    found:
-      'the examples of RFC 7541 and RFC 9204, field sections of your own with and without Huffman code, no dynamic table',
-    read: [SETTINGS, LINES],
-  }
 }

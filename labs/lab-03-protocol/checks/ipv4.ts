@@ -14,6 +14,8 @@ const CHECKSUM = 'RFC 1071 §1 Introduction, and §3 Numerical Examples'
 const UPDATE = 'RFC 1624 §3 Discussion'
 const HEADER = 'RFC 791 §3.1 Internet Header Format'
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const CARRY =
   "A carry out of bit 15 is added back in at bit 0, and adding it may bring up one more. Cut off, it is two's complement."
 
@@ -298,6 +300,8 @@ function carryPacket(random: Seeded): Uint8Array {
   }
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
 export function withChecksum(packet: Uint8Array): Uint8Array {
   packet[10] = 0
   packet[11] = 0
@@ -349,6 +353,18 @@ function fold(total: number): number {
   return total > 0xffff ? fold((total & 0xffff) + (total >>> 16)) : total
 }
 
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'ipv4', cases)
+  return {
+    passed: true,
+    expected: 'headers checked, TTL decremented, checksums updated',
+    found: `the examples of RFC 1071 and RFC 1624, packets of your own forwarded`,
+    read: [HEADER, CHECKSUM, UPDATE],
+  }
+}
+
 /** `returned`: the student's function returns a packet of the same form. */
 export function headerView(packet: Uint8Array, returned = false): { bytes: Uint8Array; fields: ReadField[] } {
   if (packet.length < 20 || validateIpv4(packet) === 'IPv4 header length below 20 bytes') {
@@ -380,17 +396,5 @@ export function headerView(packet: Uint8Array, returned = false): { bytes: Uint8
       ...(header > 20 ? [field('Options', 20, header - 20, bytes => hex(bytes, 8))] : []),
       ...(packet.length > header ? [field('Payload', header, packet.length - header, bytes => hex(bytes, 8))] : []),
     ],
-  }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'ipv4', cases)
-  return {
-    passed: true,
-    expected: 'headers checked, TTL decremented, checksums updated',
-    found: `the examples of RFC 1071 and RFC 1624, packets of your own forwarded`,
-    read: [HEADER, CHECKSUM, UPDATE],
   }
 }

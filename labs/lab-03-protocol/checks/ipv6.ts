@@ -13,6 +13,8 @@ const READ = [
   'RFC 4302 §2.2 Payload Length (AH)',
 ]
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const NAMES: Readonly<Record<number, string>> = {
   0: 'Hop-by-Hop Options',
   6: 'TCP',
@@ -28,6 +30,7 @@ const NAMES: Readonly<Record<number, string>> = {
   139: 'HIP',
   140: 'Shim6',
 }
+
 const ORDINARY = [43, 60, 135, 139, 140]
 
 interface Extension {
@@ -228,10 +231,6 @@ function walk(about: string, packet: Uint8Array, because?: string): Call {
   return { about, args: [packet], returns: reference(packet), ...(because ? { because } : {}) }
 }
 
-function reference(packet: Uint8Array) {
-  return { ...upperLayer(packet)!, laterFragment: ipv6IsLaterFragment(packet) }
-}
-
 function malformed(about: string, packet: Uint8Array, because: string): Call {
   return { about, args: [packet], returns: REJECTED, because }
 }
@@ -269,14 +268,6 @@ function moreFragments(packet: Uint8Array): Uint8Array {
   return packet
 }
 
-function lengthOf(type: number, units: number): number {
-  return type === 44 ? 8 : type === 51 ? (units + 2) * 4 : (units + 1) * 8
-}
-
-function isExtension(type: number): boolean {
-  return [0, 43, 44, 51, 60, 135, 139, 140].includes(type)
-}
-
 function idea(says: string, wrong: Idea): Misconception {
   return { says, would: (packet: Uint8Array) => walkWith(packet, wrong) }
 }
@@ -302,6 +293,20 @@ function refusing(
   }
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function reference(packet: Uint8Array) {
+  return { ...upperLayer(packet)!, laterFragment: ipv6IsLaterFragment(packet) }
+}
+
+function lengthOf(type: number, units: number): number {
+  return type === 44 ? 8 : type === 51 ? (units + 2) * 4 : (units + 1) * 8
+}
+
+function isExtension(type: number): boolean {
+  return [0, 43, 44, 51, 60, 135, 139, 140].includes(type)
+}
+
 function walkWith(packet: Uint8Array, wrong: Idea): { protocol: number; offset: number; laterFragment: boolean } {
   const length = wrong.length ?? lengthOf
   const extension = wrong.isExtension ?? isExtension
@@ -319,6 +324,18 @@ function walkWith(packet: Uint8Array, wrong: Idea): { protocol: number; offset: 
     if (laterFragment) break
   }
   return { protocol, offset, laterFragment }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'ipv6', cases)
+  return {
+    passed: true,
+    expected: 'the upper layer found behind every chain of extension headers',
+    found: `chains of every kind, later fragments, and packets that end in the middle`,
+    read: READ,
+  }
 }
 
 function viewWalk(call: Call) {
@@ -351,16 +368,4 @@ function viewWalk(call: Call) {
 
 function nameOf(type: number): string {
   return NAMES[type] ?? `protocol ${type}`
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'ipv6', cases)
-  return {
-    passed: true,
-    expected: 'the upper layer found behind every chain of extension headers',
-    found: `chains of every kind, later fragments, and packets that end in the middle`,
-    read: READ,
-  }
 }

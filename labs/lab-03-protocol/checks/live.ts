@@ -28,6 +28,7 @@ import { encoded } from './varint.ts'
 
 const FILE = 'endpoint.ts'
 const READ = ['RFC 9484 §4 Tunnelling IP over HTTP', 'labs/lab-03-protocol/README.md, "What happens in task 10"']
+
 /** Long enough for a machine that is busy with something else. */
 const PATIENCE_MS = 8000
 const PINGS = 5
@@ -37,6 +38,25 @@ type TunnelEvent =
   | { type: 'response'; status: string }
   | { type: 'addresses'; addresses: AddressEntry[] }
   | { type: 'routes'; routes: Route[] }
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+/** The same packet with so many words of options, all of them No Operation (1). */
+function withOptions(packet: Uint8Array, words: number): Uint8Array {
+  const longer = Uint8Array.from([...packet.subarray(0, 20), ...Array(words * 4).fill(1), ...packet.subarray(20)])
+  longer[0] = 0x45 + words
+  longer[2] = longer.length >> 8
+  longer[3] = longer.length
+  return withChecksum(longer)
+}
+
+function addressRequest(requestId: bigint, version: 4 | 6 = 4): Uint8Array {
+  const address = new Uint8Array(version === 4 ? 4 : 16)
+  const entry = { requestId, version, address, prefixLength: address.length * 8 }
+  return frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   for (const random of sources(context, 'live, without a network')) {
@@ -61,8 +81,6 @@ export async function check(context: CheckContext): Promise<Feedback> {
     read: READ,
   }
 }
-
-// First without a network: what is wrong here would only be silence there -----------------------------------------------
 
 async function expectPings(context: CheckContext, random: Seeded): Promise<void> {
   const echo = (length: number) => {
@@ -146,15 +164,6 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
     ).map(([about, packet, because]) => ({ about, args: [packet], returns: undefined, because })),
     read: HEADER,
   })
-}
-
-/** The same packet with so many words of options, all of them No Operation (1). */
-function withOptions(packet: Uint8Array, words: number): Uint8Array {
-  const longer = Uint8Array.from([...packet.subarray(0, 20), ...Array(words * 4).fill(1), ...packet.subarray(20)])
-  longer[0] = 0x45 + words
-  longer[2] = longer.length >> 8
-  longer[3] = longer.length
-  return withChecksum(longer)
 }
 
 /** What a receiver of the packet would find wrong with it. */
@@ -371,12 +380,6 @@ async function expectApart(context: CheckContext): Promise<void> {
 const ASKING =
   'From outside in: a DATA frame (type 0x00), in it an ADDRESS_REQUEST capsule (type 0x02), in that one entry: the Request ID, version 4, four zeros, prefix length 32 (version 6: sixteen zeros, 128).'
 
-function addressRequest(requestId: bigint, version: 4 | 6 = 4): Uint8Array {
-  const address = new Uint8Array(version === 4 ? 4 : 16)
-  const entry = { requestId, version, address, prefixLength: address.length * 8 }
-  return frame(0x00n, encodeCapsule(0x02n, encodeAddresses([entry])))
-}
-
 async function expectDatagrams(context: CheckContext, random: Seeded): Promise<void> {
   const packet = random.bytes(random.int(30, 60))
   const endpoint = await context.student.create(FILE, 'Endpoint', 8n)
@@ -398,7 +401,26 @@ async function expectDatagrams(context: CheckContext, random: Seeded): Promise<v
   }))
 }
 
-// Then with one ---------------------------------------------------------------------------------------------------------
+function showPacket(context: CheckContext, title: string, reference: Uint8Array, outcome: Outcome): void {
+  const { fields } = headerView(reference, true)
+  showMessage(context, {
+    title,
+    bytes: reference,
+    fields: fields.map(field => ({
+      name: field.name,
+      length: field.length,
+      reference: field.text,
+      student:
+        field.name === 'Identification' || field.name === 'Flags, Offset' || field.name === 'Header Checksum'
+          ? ''
+          : outcome.ok && field.format
+            ? field.format(outcome.value)
+            : describeOutcome(outcome),
+    })),
+  })
+}
+
+// Live ----------------------------------------------------------------------------------------------------------------
 
 class Tunnel {
   readonly #context: CheckContext
@@ -679,23 +701,4 @@ function requestView(request: Uint8Array) {
       { name: 'Field section', length: length - (length - 3 > 63 ? 3 : 2), reference: 'task 5', student: '' },
     ],
   }
-}
-
-function showPacket(context: CheckContext, title: string, reference: Uint8Array, outcome: Outcome): void {
-  const { fields } = headerView(reference, true)
-  showMessage(context, {
-    title,
-    bytes: reference,
-    fields: fields.map(field => ({
-      name: field.name,
-      length: field.length,
-      reference: field.text,
-      student:
-        field.name === 'Identification' || field.name === 'Flags, Offset' || field.name === 'Header Checksum'
-          ? ''
-          : outcome.ok && field.format
-            ? field.format(outcome.value)
-            : describeOutcome(outcome),
-    })),
-  })
 }

@@ -16,12 +16,17 @@ export interface Route {
   protocol: number
 }
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 const ORDER =
   'The order is by IP version first, of one version by protocol, and only of one version and protocol by address.'
+
 const DISJOINT =
   'Of one version and protocol, each range has to begin after the one before has ended: the end belongs to the range, so one address in both is too much.'
+
 const WRAPPED =
   'Behind a range that ends with the last address there is no room for another. One more than 255.255.255.255 is not 0.0.0.0 here: compare the end with the next start, and add nothing.'
+
 const OF_ORDER: readonly Misconception[] = [
   {
     says: WRAPPED,
@@ -274,24 +279,6 @@ function forwarding(random: Seeded): Call[] {
   ]
 }
 
-// The reference -------------------------------------------------------------------------------------------------------
-
-function comparison(a: Uint8Array, b: Uint8Array): Call {
-  const returns = Math.sign(IpAddress.from(versionOf(a), a).compare(IpAddress.from(versionOf(b), b)))
-  return {
-    about: `${addressText(a)} and ${addressText(b)}: ${returns < 0 ? 'less than 0' : returns > 0 ? 'more than 0' : '0'}`,
-    args: [a, b],
-    returns,
-    because:
-      'Compare as numbers, byte by byte from the left; the first difference decides. With << 24 an address above 127 becomes negative, and as text "9" comes after "10".',
-  }
-}
-
-function contains({ start, end }: Route, address: Uint8Array): boolean {
-  if (start.length !== address.length) return false
-  return Buffer.compare(start, address) <= 0 && Buffer.compare(address, end) <= 0
-}
-
 /** In order, with gaps. */
 function seededRoutes(random: Seeded): Route[] {
   const kinds: [4 | 6, number][] = [
@@ -322,6 +309,24 @@ function route(start: string, end: string, protocol = 0): Route {
   return { version: first.version, start: first.bytes.slice(), end: IpAddress.parse(end).bytes.slice(), protocol }
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function comparison(a: Uint8Array, b: Uint8Array): Call {
+  const returns = Math.sign(IpAddress.from(versionOf(a), a).compare(IpAddress.from(versionOf(b), b)))
+  return {
+    about: `${addressText(a)} and ${addressText(b)}: ${returns < 0 ? 'less than 0' : returns > 0 ? 'more than 0' : '0'}`,
+    args: [a, b],
+    returns,
+    because:
+      'Compare as numbers, byte by byte from the left; the first difference decides. With << 24 an address above 127 becomes negative, and as text "9" comes after "10".',
+  }
+}
+
+function contains({ start, end }: Route, address: Uint8Array): boolean {
+  if (start.length !== address.length) return false
+  return Buffer.compare(start, address) <= 0 && Buffer.compare(address, end) <= 0
+}
+
 /** As they come, in order or not. */
 export function encodeRoutes(routes: readonly Route[]): Uint8Array {
   return Uint8Array.from(routes.flatMap(one => [one.version, ...one.start, ...one.end, one.protocol]))
@@ -329,6 +334,18 @@ export function encodeRoutes(routes: readonly Route[]): Uint8Array {
 
 function versionOf(address: Uint8Array): 4 | 6 {
   return address.length === 4 ? 4 : 6
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'routes', cases)
+  return {
+    passed: true,
+    expected: 'routes read, checked, written in order and applied',
+    found: `lists of routes; everything out of order, overlapping or cut short refused`,
+    read: READ,
+  }
 }
 
 function describeRoutes(list: readonly Route[]): string {
@@ -359,16 +376,4 @@ function fieldsOf(list: readonly Route[]): ReadField[] {
     },
     { name: 'IP Protocol', length: 1, text: `${one.protocol}`, path: [index, 'protocol'] },
   ])
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'routes', cases)
-  return {
-    passed: true,
-    expected: 'routes read, checked, written in order and applied',
-    found: `lists of routes; everything out of order, overlapping or cut short refused`,
-    read: READ,
-  }
 }

@@ -14,7 +14,10 @@ import { ipv6Packet } from './ipv6.ts'
 
 const FILE = 'too-big.ts'
 const READ = ['RFC 4443 §3.2 Packet Too Big Message', 'RFC 1191 §4 Router Specification']
+
 const SILENCE = ['RFC 4443 §2.4 Message Processing Rules (e)', 'RFC 1122 §3.2.2 ICMP']
+
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 interface Part {
   name: string
@@ -26,6 +29,7 @@ interface Part {
 }
 
 const PING = 'An echo request or reply is no ICMP error, so it is reported about.'
+
 const FIRST =
   'A first fragment is reported about: Fragment Offset is 0, and the flag MF only says that more fragments follow. It has the upper-layer header.'
 
@@ -284,7 +288,19 @@ function cases(random: Seeded): CallGroup[] {
   ]
 }
 
-// The reference -------------------------------------------------------------------------------------------------------
+/** With another type in its ICMP message. The checksum is not looked at. */
+function typed(packet: Uint8Array, at: number, type: number): Uint8Array {
+  packet[at] = type
+  return packet
+}
+
+/** The header becomes one of 6 words. Its checksum is not looked at. */
+function withOptions(packet: Uint8Array): Uint8Array {
+  packet[0] = 0x46
+  return packet
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
 
 function reports(
   text: string,
@@ -307,6 +323,19 @@ function reports(
     misconceptions: [hopCounted(parts), ...parts.map(part => differsAt(part, parts))],
     read: READ,
     show: inBytes(call => viewReport(call.returns as Uint8Array, parts)),
+  }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'too-big', cases)
+  return {
+    passed: true,
+    expected: 'senders told how large their packets may be, and silence where it is due',
+    found:
+      'reports of both IP versions with the right checksums, none about errors, multicast, nobody and later fragments',
+    read: READ,
   }
 }
 
@@ -351,18 +380,6 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
-/** With another type in its ICMP message. The checksum is not looked at. */
-function typed(packet: Uint8Array, at: number, type: number): Uint8Array {
-  packet[at] = type
-  return packet
-}
-
-/** The header becomes one of 6 words. Its checksum is not looked at. */
-function withOptions(packet: Uint8Array): Uint8Array {
-  packet[0] = 0x46
-  return packet
-}
-
 function viewReport(packet: Uint8Array, parts: readonly Part[]) {
   const fields = parts.map((part): ReadField => {
     const show = (bytes: Uint8Array) => (part.show ?? ((own: Uint8Array) => hex(own, 8)))(bytes)
@@ -376,17 +393,4 @@ function viewReport(packet: Uint8Array, parts: readonly Part[]) {
     }
   })
   return { bytes: packet, fields }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'too-big', cases)
-  return {
-    passed: true,
-    expected: 'senders told how large their packets may be, and silence where it is due',
-    found:
-      'reports of both IP versions with the right checksums, none about errors, multicast, nobody and later fragments',
-    read: READ,
-  }
 }

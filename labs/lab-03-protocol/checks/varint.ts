@@ -9,7 +9,10 @@ import { fromHex } from '../text.ts'
 
 const FILE = 'varint.ts'
 const READ = ['RFC 9000 §16 Variable-Length Integer Encoding', 'RFC 9000 §A.1 Sample Decoding Algorithm']
+
 const MAX = (1n << 62n) - 1n
+
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 /** RFC 9000 §A.1, and after it the second form of 37. */
 const EXAMPLES: readonly [bytes: string, value: bigint][] = [
@@ -24,6 +27,7 @@ const EDGES = [0n, 63n, 64n, 16_383n, 16_384n, 1_073_741_823n, 1_073_741_824n, M
 
 const LITTLE_ENDIAN =
   'This is the number with its bytes in little-endian order. The network sends the most significant byte first.'
+
 const DOUBLE =
   'The number has gone through a JavaScript number, which is exact up to 53 bits only. Calculate in bigints throughout.'
 
@@ -219,6 +223,8 @@ function missing(bytes: Uint8Array, offset: number, about: string): Call {
   }
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
 function reference(bytes: Uint8Array, offset: number): { value: bigint; length: number } | undefined {
   const length = 1 << (bytes[offset] >> 6)
   if (offset >= bytes.length || offset + length > bytes.length) return undefined
@@ -236,6 +242,18 @@ function toBigint(bytes: Uint8Array): bigint {
   return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
 }
 
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'varint', cases)
+  return {
+    passed: true,
+    expected: 'varints read and written as RFC 9000 §16 has them',
+    found: `${EXAMPLES.length} examples of the RFC, numbers of every length, every cut`,
+    read: READ,
+  }
+}
+
 function viewDecoding(call: Call) {
   const [bytes, offset] = call.args as [Uint8Array, number]
   const read = call.returns as { value: bigint; length: number } | undefined
@@ -250,17 +268,5 @@ function viewDecoding(call: Call) {
         path: ['value'],
       },
     ],
-  }
-}
-
-// Judgement ------------------------------------------------------------------------------------------------------------
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'varint', cases)
-  return {
-    passed: true,
-    expected: 'varints read and written as RFC 9000 §16 has them',
-    found: `${EXAMPLES.length} examples of the RFC, numbers of every length, every cut`,
-    read: READ,
   }
 }

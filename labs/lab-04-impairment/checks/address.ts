@@ -14,9 +14,13 @@ import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 
 const READ: Reading[] = ['RFC 9000 §5.1, §9.3', 'labs/lab-04-impairment/README.md, "Another address"']
+
 export const IDLE_MS = 4000
 const KEEP_ALIVE_MS = 1000
 const BEFORE_MS = 1500
+
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 /** Accepted predictions of the gap: the idle timeout is most of it; what comes on top is well below a second. */
 const GAP = { least: 3500, most: 5500 }
 
@@ -46,6 +50,8 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
     },
   },
 }
+
+// Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   expectChoices(
@@ -85,6 +91,8 @@ function gapMisconception(gap: number): string {
   }
   return 'As soon as the idle timeout is over, the client opens a new session. Nothing else keeps it waiting: neither the timeout of the server nor one more of its own.'
 }
+
+// Live ----------------------------------------------------------------------------------------------------------------
 
 function early(name: string): Profile {
   const profile = loadProfile(name)

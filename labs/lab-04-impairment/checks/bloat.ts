@@ -23,6 +23,7 @@ const READ: Reading[] = [
   'labs/lab-04-impairment/README.md, "The queue before the bottleneck"',
   'netem/profiles/bufferbloat.toml',
 ]
+
 const PACKET = 1042
 const TARGET_MS = 50
 const IDLE_PINGS = 10
@@ -37,25 +38,7 @@ interface Bottleneck {
   limit: { packets: number } | { bytes: number }
 }
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'bloat', formulas)
-  return await expectMeasurement(context)
-}
-
-// The formulas ------------------------------------------------------------------------------------------------------------
-
-function queueBytes({ limit }: Bottleneck, packetBytes: number): number {
-  return 'bytes' in limit ? limit.bytes : limit.packets * packetBytes
-}
-
-function full(link: Bottleneck, packetBytes: number): number {
-  return (queueBytes(link, packetBytes) * 8000) / link.bitsPerSecond
-}
-
-function after(link: Bottleneck, packetBytes: number, offered: number): number {
-  const growth = offered - link.bitsPerSecond
-  return growth > 0 ? (queueBytes(link, packetBytes) * 8000) / growth : Number.POSITIVE_INFINITY
-}
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 const UNITS = 'Bytes to bits: 8. Seconds to milliseconds: 1000.'
 
@@ -182,7 +165,29 @@ function formulas(random: Seeded): CallGroup[] {
   ]
 }
 
-// The measurement ---------------------------------------------------------------------------------------------------------
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function queueBytes({ limit }: Bottleneck, packetBytes: number): number {
+  return 'bytes' in limit ? limit.bytes : limit.packets * packetBytes
+}
+
+function full(link: Bottleneck, packetBytes: number): number {
+  return (queueBytes(link, packetBytes) * 8000) / link.bitsPerSecond
+}
+
+function after(link: Bottleneck, packetBytes: number, offered: number): number {
+  const growth = offered - link.bitsPerSecond
+  return growth > 0 ? (queueBytes(link, packetBytes) * 8000) / growth : Number.POSITIVE_INFINITY
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'bloat', formulas)
+  return await expectMeasurement(context)
+}
+
+// Live ----------------------------------------------------------------------------------------------------------------
 
 async function expectMeasurement(context: CheckContext): Promise<Feedback> {
   const profile = loadProfile('bufferbloat')

@@ -24,6 +24,7 @@ import { showDelays } from '../panel-data.ts'
 
 const FILE = 'codel.ts'
 const READ: Reading[] = ['RFC 8289 §5.6 CoDel pseudocode', 'labs/lab-04-impairment/README.md, "CoDel"']
+
 const OPTIONS: CoDelOptions = { targetMs: 5, intervalMs: 100, maxPacketBytes: 1500, limitPackets: 1000 }
 
 // The closed loop
@@ -34,6 +35,8 @@ const LIMIT = 200
 const DURATION_MS = 12_000
 const SETTLED_MS = 3000
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 interface Scenario {
   name: string
   operations: Operation[]
@@ -41,38 +44,6 @@ interface Scenario {
   /** In the order in which a mistake is to be recognised. */
   quirks: readonly Quirk[]
   because: string
-}
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  const [everybodys, own] = sources(context, 'codel')
-  await expectGroups(context, 'codel', random => [controlLaw(random)])
-  for (const scenario of [...boundaries(), ...scenarios(everybodys), ...scenarios(own)]) {
-    await expectScenario(context, scenario)
-  }
-  await expectApart(context)
-  const { plain, codel } = await closedLoop(context)
-  const [before, after] = [delays(plain), delays(codel)]
-  context.compare('median delay in the queue, CoDel', after.median, { max: 25 }, 'ms')
-  context.compare('utilisation of the link, CoDel', codel.utilisation * 100, { min: 80 }, '%')
-  context.expect('the standing queue is controlled', after.median <= 25, {
-    expected: `a median delay of at most 25 ms in the queue (a plain queue: ${formatNumber(before.median)} ms)`,
-    found: `${formatNumber(after.median)} ms`,
-    read: READ,
-  })
-  context.expect('and the link is kept busy', codel.utilisation >= 0.8, {
-    expected: 'at least 80 % of the time',
-    found: percent(codel.utilisation),
-    misconception: 'A queue that drops too much leaves the link idle: the sender halves its window each time.',
-    read: READ,
-  })
-  return {
-    passed: true,
-    expected: 'a queue that lets bursts pass, and ends standing queues',
-    found:
-      `one TCP-like sender at ${BITS_PER_SECOND / 1e6} Mbit/s: median delay in the queue ${formatNumber(before.median)} ms before, ` +
-      `${formatNumber(after.median)} ms with your CoDel; the link was busy ${percent(plain.utilisation)} and ${percent(codel.utilisation)} of the time`,
-    read: READ,
-  }
 }
 
 function controlLaw(random: Seeded): CallGroup {
@@ -105,8 +76,6 @@ function controlLaw(random: Seeded): CallGroup {
     read: ['RFC 8289 §5.5'],
   }
 }
-
-// Open loop ---------------------------------------------------------------------------------------------------------------
 
 /** The same for everybody: where one decision hangs on a single millisecond or byte, and options that are not those of the RFC. */
 function boundaries(): Scenario[] {
@@ -269,6 +238,40 @@ function scenarios(random: Seeded): Scenario[] {
   ]
 }
 
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const [everybodys, own] = sources(context, 'codel')
+  await expectGroups(context, 'codel', random => [controlLaw(random)])
+  for (const scenario of [...boundaries(), ...scenarios(everybodys), ...scenarios(own)]) {
+    await expectScenario(context, scenario)
+  }
+  await expectApart(context)
+  const { plain, codel } = await closedLoop(context)
+  const [before, after] = [delays(plain), delays(codel)]
+  context.compare('median delay in the queue, CoDel', after.median, { max: 25 }, 'ms')
+  context.compare('utilisation of the link, CoDel', codel.utilisation * 100, { min: 80 }, '%')
+  context.expect('the standing queue is controlled', after.median <= 25, {
+    expected: `a median delay of at most 25 ms in the queue (a plain queue: ${formatNumber(before.median)} ms)`,
+    found: `${formatNumber(after.median)} ms`,
+    read: READ,
+  })
+  context.expect('and the link is kept busy', codel.utilisation >= 0.8, {
+    expected: 'at least 80 % of the time',
+    found: percent(codel.utilisation),
+    misconception: 'A queue that drops too much leaves the link idle: the sender halves its window each time.',
+    read: READ,
+  })
+  return {
+    passed: true,
+    expected: 'a queue that lets bursts pass, and ends standing queues',
+    found:
+      `one TCP-like sender at ${BITS_PER_SECOND / 1e6} Mbit/s: median delay in the queue ${formatNumber(before.median)} ms before, ` +
+      `${formatNumber(after.median)} ms with your CoDel; the link was busy ${percent(plain.utilisation)} and ${percent(codel.utilisation)} of the time`,
+    read: READ,
+  }
+}
+
 async function expectScenario(context: CheckContext, scenario: Scenario): Promise<void> {
   const { name, operations, quirks, because, options = OPTIONS } = scenario
   const queue = await context.student.create(FILE, 'CoDelQueue', options)
@@ -341,7 +344,7 @@ function dropsIn(value: unknown): number {
   return typeof value === 'object' && value !== null ? (value as Dequeued).dropped.length : 0
 }
 
-// Closed loop -------------------------------------------------------------------------------------------------------------
+// Live ----------------------------------------------------------------------------------------------------------------
 
 async function closedLoop(context: CheckContext): Promise<{ plain: BottleneckResult; codel: BottleneckResult }> {
   const options = {

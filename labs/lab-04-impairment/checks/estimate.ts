@@ -24,7 +24,9 @@ import { recordTrace } from '../record-trace.ts'
 
 const FILE = 'estimate.ts'
 const READ_WILSON: Reading[] = ['labs/lab-04-impairment/README.md, "An estimate is an interval"']
+
 const READ_MODEL: Reading[] = ['labs/lab-04-impairment/README.md, "Loss comes in bursts"', 'man tc-netem: loss gemodel']
+
 const LINKS = 2000
 const PACKETS = 200_000
 const RECORDED = 20_000
@@ -40,41 +42,7 @@ interface Model {
   oneMinusH: number
 }
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'estimate')
-  const coverage = await expectCoverage(context, random)
-  await expectGroups(context, 'estimate', random => [intervals(random), runs(random), silences()])
-  await expectFits(context, random)
-  const { truth, found, loss } = await expectRecordedFit(context, random)
-  return {
-    passed: true,
-    expected: 'estimates that hold the truth as often as they promise, on traces made here and on one of the emulator',
-    found:
-      `${percent(coverage)} of ${LINKS} intervals at 95 % hold the true rate; through the emulator, ${RECORDED} packets: ` +
-      `loss ${percent(loss.low)} to ${percent(loss.high)}, ${modelText(found)}, where the link had ${modelText(truth)}`,
-    read: [...READ_WILSON, ...READ_MODEL],
-  }
-}
-
-// The interval ------------------------------------------------------------------------------------------------------------
-
-function wilson(lost: number, sent: number, z: number): Interval {
-  if (sent === 0) return { low: 0, high: 1 }
-  const x = lost / sent
-  const centre = x + z ** 2 / (2 * sent)
-  const half = z * Math.sqrt((x * (1 - x)) / sent + z ** 2 / (4 * sent ** 2))
-  const scale = 1 + z ** 2 / sent
-  return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }
-}
-
-function wald(lost: number, sent: number, z: number): Interval {
-  if (sent === 0) throw new Error('there is no rate')
-  const x = lost / sent
-  const half = z * Math.sqrt((x * (1 - x)) / sent)
-  return { low: x - half, high: x + half }
-}
-
-const clamp = ({ low, high }: Interval): Interval => ({ low: Math.max(0, low), high: Math.min(1, high) })
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 const INTERVALS: readonly Misconception[] = [
   { says: 'The rate is a share: an interval ends at 0 and at 1.', would: unclamped },
@@ -108,78 +76,6 @@ const INTERVALS: readonly Misconception[] = [
   },
 ]
 
-function parts(lost: number, sent: number, z: number) {
-  if (sent === 0) throw new Error('there is no rate')
-  const x = lost / sent
-  return {
-    centre: x + z ** 2 / (2 * sent),
-    half: z * Math.sqrt((x * (1 - x)) / sent + z ** 2 / (4 * sent ** 2)),
-    scale: 1 + z ** 2 / sent,
-  }
-}
-
-function unclamped(lost: number, sent: number, z: number): Interval {
-  const { centre, half, scale } = parts(lost, sent, z)
-  return { low: (centre - half) / scale, high: (centre + half) / scale }
-}
-
-/**
- * What an interval at 95 % promises: that it holds the truth in 95 of 100 cases. Wilson's, averaged over these links, does in
- * 94 to 97; the count has a standard deviation of 0.5 %.
- */
-async function expectCoverage(context: CheckContext, random: Seeded): Promise<number> {
-  const links = random.list(LINKS, () => {
-    const rate = random.int(20, 1000) / 10_000
-    const sent = random.int(50, 400)
-    let lost = 0
-    for (let i = 0; i < sent; i++) if (chance(random, rate)) lost++
-    return { rate, sent, lost }
-  })
-  const intervals = await valuesOf<Interval>(
-    context,
-    FILE,
-    'wilson',
-    links.map(({ lost, sent }) => [lost, sent, 1.96]),
-    READ_WILSON,
-  )
-  const shape = intervals.findIndex(one => typeof one?.low !== 'number' || typeof one?.high !== 'number')
-  context.expect('wilson() returns an interval', shape < 0, () => ({
-    expected: 'an object { low, high } of two numbers',
-    found: format(intervals[shape]),
-    read: READ_WILSON,
-  }))
-  const held = links.filter(({ rate }, i) => intervals[i]!.low <= rate && rate <= intervals[i]!.high).length / LINKS
-  context.compare('intervals at 95 % that hold the true rate', held * 100, { min: 92.5, max: 98.5 }, '%')
-  context.expect(
-    `of ${LINKS} links, the interval holds the true loss rate in about 95 %`,
-    held >= 0.925 && held <= 0.985,
-    () => {
-      const wrong = links.findIndex(({ rate }, i) => rate < intervals[i]!.low || rate > intervals[i]!.high)
-      const { rate, sent, lost } = links[Math.max(0, wrong)]!
-      const args = [lost, sent, 1.96]
-      const misconception = recogniseMost(links.map((link, i) => [[link.lost, link.sent, 1.96], intervals[i]]))
-      return {
-        expected: `an interval at 95 % to hold the true rate in 92.5 to 98.5 % of ${LINKS} links of 50 to 400 packets`,
-        found: `it does in ${percent(held)}; for example wilson(${args.join(', ')}) returned ${format(intervals[Math.max(0, wrong)])}, and the rate was ${percent(rate)}`,
-        ...(misconception === undefined ? {} : { misconception }),
-        read: READ_WILSON,
-      }
-    },
-  )
-  return held
-}
-
-/** The misconception that explains most of the results. */
-function recogniseMost(results: readonly (readonly [readonly unknown[], unknown])[]): string | undefined {
-  const counts = new Map<string, number>()
-  for (const [args, found] of results) {
-    const says = recognise(INTERVALS, args, found)
-    if (says) counts.set(says, (counts.get(says) ?? 0) + 1)
-  }
-  const [says, count] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [undefined, 0]
-  return count > results.length / 2 ? says : undefined
-}
-
 function intervals(random: Seeded): CallGroup {
   const call = (about: string, lost: number, sent: number, z: number, because?: string): Call => ({
     about,
@@ -205,8 +101,6 @@ function intervals(random: Seeded): CallGroup {
     read: READ_WILSON,
   }
 }
-
-// Bursts and the model ----------------------------------------------------------------------------------------------------
 
 const of = (text: string) => Uint8Array.from(text.replaceAll(' ', ''), Number)
 
@@ -242,36 +136,6 @@ function runs(random: Seeded): CallGroup {
     ],
     read: READ_MODEL,
   }
-}
-
-function bursts(trace: Uint8Array): number[] {
-  return [...trace]
-    .join('')
-    .split('0')
-    .filter(run => run !== '')
-    .map(run => run.length)
-}
-
-function arrivals(trace: Uint8Array): number[] {
-  return bursts(trace.map(lost => 1 - lost))
-}
-
-/** The three frequencies of Gilbert's method. */
-function frequencies(trace: Uint8Array) {
-  let [losses, pairs, followed, filled, gaps] = [0, 0, 0, 0, 0]
-  for (let i = 0; i < trace.length; i++) {
-    if (!trace[i]) continue
-    losses++
-    if (i + 1 < trace.length) followed++
-    if (trace[i + 1]) pairs++
-    if (trace[i + 2]) trace[i + 1] ? filled++ : gaps++
-  }
-  return { a: losses / trace.length, b: pairs / followed, c: filled / (filled + gaps) }
-}
-
-function solve({ a, b, c }: { a: number; b: number; c: number }): Model {
-  const x = (a * c - b ** 2) / (2 * a * c - b * (a + c))
-  return { p: (a * (1 - x)) / (b / x - a), r: 1 - x, oneMinusH: b / x }
 }
 
 const MODELS: readonly Misconception[] = [
@@ -386,6 +250,162 @@ function silences(): CallGroup {
   }
 }
 
+function drawModel(random: Seeded): Model {
+  return { p: random.int(10, 30) / 1000, r: random.int(150, 300) / 1000, oneMinusH: random.int(70, 90) / 100 }
+}
+
+function makeTrace(random: Seeded, { p, r, oneMinusH }: Model, packets: number): Uint8Array {
+  let bad = chance(random, p / (p + r))
+  return Uint8Array.from({ length: packets }, () => {
+    if (chance(random, bad ? r : p)) bad = !bad
+    return bad && chance(random, oneMinusH) ? 1 : 0
+  })
+}
+
+function chance(random: Seeded, probability: number): boolean {
+  return random.uint32() < probability * 2 ** 32
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function wilson(lost: number, sent: number, z: number): Interval {
+  if (sent === 0) return { low: 0, high: 1 }
+  const x = lost / sent
+  const centre = x + z ** 2 / (2 * sent)
+  const half = z * Math.sqrt((x * (1 - x)) / sent + z ** 2 / (4 * sent ** 2))
+  const scale = 1 + z ** 2 / sent
+  return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }
+}
+
+function wald(lost: number, sent: number, z: number): Interval {
+  if (sent === 0) throw new Error('there is no rate')
+  const x = lost / sent
+  const half = z * Math.sqrt((x * (1 - x)) / sent)
+  return { low: x - half, high: x + half }
+}
+
+const clamp = ({ low, high }: Interval): Interval => ({ low: Math.max(0, low), high: Math.min(1, high) })
+
+function parts(lost: number, sent: number, z: number) {
+  if (sent === 0) throw new Error('there is no rate')
+  const x = lost / sent
+  return {
+    centre: x + z ** 2 / (2 * sent),
+    half: z * Math.sqrt((x * (1 - x)) / sent + z ** 2 / (4 * sent ** 2)),
+    scale: 1 + z ** 2 / sent,
+  }
+}
+
+function unclamped(lost: number, sent: number, z: number): Interval {
+  const { centre, half, scale } = parts(lost, sent, z)
+  return { low: (centre - half) / scale, high: (centre + half) / scale }
+}
+
+function bursts(trace: Uint8Array): number[] {
+  return [...trace]
+    .join('')
+    .split('0')
+    .filter(run => run !== '')
+    .map(run => run.length)
+}
+
+function arrivals(trace: Uint8Array): number[] {
+  return bursts(trace.map(lost => 1 - lost))
+}
+
+/** The three frequencies of Gilbert's method. */
+function frequencies(trace: Uint8Array) {
+  let [losses, pairs, followed, filled, gaps] = [0, 0, 0, 0, 0]
+  for (let i = 0; i < trace.length; i++) {
+    if (!trace[i]) continue
+    losses++
+    if (i + 1 < trace.length) followed++
+    if (trace[i + 1]) pairs++
+    if (trace[i + 2]) trace[i + 1] ? filled++ : gaps++
+  }
+  return { a: losses / trace.length, b: pairs / followed, c: filled / (filled + gaps) }
+}
+
+function solve({ a, b, c }: { a: number; b: number; c: number }): Model {
+  const x = (a * c - b ** 2) / (2 * a * c - b * (a + c))
+  return { p: (a * (1 - x)) / (b / x - a), r: 1 - x, oneMinusH: b / x }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'estimate')
+  const coverage = await expectCoverage(context, random)
+  await expectGroups(context, 'estimate', random => [intervals(random), runs(random), silences()])
+  await expectFits(context, random)
+  const { truth, found, loss } = await expectRecordedFit(context, random)
+  return {
+    passed: true,
+    expected: 'estimates that hold the truth as often as they promise, on traces made here and on one of the emulator',
+    found:
+      `${percent(coverage)} of ${LINKS} intervals at 95 % hold the true rate; through the emulator, ${RECORDED} packets: ` +
+      `loss ${percent(loss.low)} to ${percent(loss.high)}, ${modelText(found)}, where the link had ${modelText(truth)}`,
+    read: [...READ_WILSON, ...READ_MODEL],
+  }
+}
+
+/**
+ * What an interval at 95 % promises: that it holds the truth in 95 of 100 cases. Wilson's, averaged over these links, does in
+ * 94 to 97; the count has a standard deviation of 0.5 %.
+ */
+async function expectCoverage(context: CheckContext, random: Seeded): Promise<number> {
+  const links = random.list(LINKS, () => {
+    const rate = random.int(20, 1000) / 10_000
+    const sent = random.int(50, 400)
+    let lost = 0
+    for (let i = 0; i < sent; i++) if (chance(random, rate)) lost++
+    return { rate, sent, lost }
+  })
+  const intervals = await valuesOf<Interval>(
+    context,
+    FILE,
+    'wilson',
+    links.map(({ lost, sent }) => [lost, sent, 1.96]),
+    READ_WILSON,
+  )
+  const shape = intervals.findIndex(one => typeof one?.low !== 'number' || typeof one?.high !== 'number')
+  context.expect('wilson() returns an interval', shape < 0, () => ({
+    expected: 'an object { low, high } of two numbers',
+    found: format(intervals[shape]),
+    read: READ_WILSON,
+  }))
+  const held = links.filter(({ rate }, i) => intervals[i]!.low <= rate && rate <= intervals[i]!.high).length / LINKS
+  context.compare('intervals at 95 % that hold the true rate', held * 100, { min: 92.5, max: 98.5 }, '%')
+  context.expect(
+    `of ${LINKS} links, the interval holds the true loss rate in about 95 %`,
+    held >= 0.925 && held <= 0.985,
+    () => {
+      const wrong = links.findIndex(({ rate }, i) => rate < intervals[i]!.low || rate > intervals[i]!.high)
+      const { rate, sent, lost } = links[Math.max(0, wrong)]!
+      const args = [lost, sent, 1.96]
+      const misconception = recogniseMost(links.map((link, i) => [[link.lost, link.sent, 1.96], intervals[i]]))
+      return {
+        expected: `an interval at 95 % to hold the true rate in 92.5 to 98.5 % of ${LINKS} links of 50 to 400 packets`,
+        found: `it does in ${percent(held)}; for example wilson(${args.join(', ')}) returned ${format(intervals[Math.max(0, wrong)])}, and the rate was ${percent(rate)}`,
+        ...(misconception === undefined ? {} : { misconception }),
+        read: READ_WILSON,
+      }
+    },
+  )
+  return held
+}
+
+/** The misconception that explains most of the results. */
+function recogniseMost(results: readonly (readonly [readonly unknown[], unknown])[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const [args, found] of results) {
+    const says = recognise(INTERVALS, args, found)
+    if (says) counts.set(says, (counts.get(says) ?? 0) + 1)
+  }
+  const [says, count] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [undefined, 0]
+  return count > results.length / 2 ? says : undefined
+}
+
 async function expectFits(context: CheckContext, random: Seeded): Promise<void> {
   const links = random.list(6, () => drawModel(random))
   const traces = links.map(link => makeTrace(random, link, PACKETS))
@@ -438,23 +458,7 @@ function modelText(model: Model): string {
   return `p ${formatNumber(p)}, r ${formatNumber(r)}, 1-h ${formatNumber(oneMinusH)}`
 }
 
-function drawModel(random: Seeded): Model {
-  return { p: random.int(10, 30) / 1000, r: random.int(150, 300) / 1000, oneMinusH: random.int(70, 90) / 100 }
-}
-
-function makeTrace(random: Seeded, { p, r, oneMinusH }: Model, packets: number): Uint8Array {
-  let bad = chance(random, p / (p + r))
-  return Uint8Array.from({ length: packets }, () => {
-    if (chance(random, bad ? r : p)) bad = !bad
-    return bad && chance(random, oneMinusH) ? 1 : 0
-  })
-}
-
-function chance(random: Seeded, probability: number): boolean {
-  return random.uint32() < probability * 2 ** 32
-}
-
-// Through the emulator ----------------------------------------------------------------------------------------------------
+// Live ----------------------------------------------------------------------------------------------------------------
 
 async function expectRecordedFit(
   context: CheckContext,

@@ -14,7 +14,9 @@ import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 
 const FILE = 'metrics.ts'
 const JITTER: Reading[] = ['RFC 3550 §6.4.1, "interarrival jitter"', 'RFC 3550 §A.8']
+
 const REORDERING: Reading[] = ['RFC 4737 §3, §4.2, §4.3', 'labs/lab-04-impairment/README.md, "Late, and out of order"']
+
 const PACKETS = 400
 /** One packet in each 10 ms, as a telephone call has them. */
 const EVERY_MS = 10
@@ -32,11 +34,148 @@ interface Reordering {
   lateMs: number[]
 }
 
+// Cases ---------------------------------------------------------------------------------------------------------------
+
 interface Flow {
   about: string
   sent: number
   arrivals: Arrival[]
 }
+
+function call(about: string, expected: (arrivals: Arrival[]) => unknown, arrivals: Arrival[], because?: string): Call {
+  return {
+    about,
+    args: [arrivals],
+    shown: sequenceOf(arrivals),
+    returns: expected(arrivals),
+    ...(because ? { because } : {}),
+  }
+}
+
+function countsCall(about: string, sent: number, arrivals: Arrival[]): Call {
+  return { about, args: [sent, arrivals], shown: `${sent}, ${sequenceOf(arrivals)}`, returns: countsOf(sent, arrivals) }
+}
+
+/** The numbers in the order of arrival; of a long flow the beginning. */
+function sequenceOf(arrivals: readonly Arrival[]): string {
+  if (arrivals.length === 0) return '[]'
+  const first = arrivals.slice(0, 16).map(({ sequence }) => sequence)
+  return `the arrivals ${first.join(' ')}${arrivals.length > first.length ? ` … (${arrivals.length})` : ''}`
+}
+
+/** These numbers, one arrival in each 10 ms. */
+function inOrderOfArrival(...sequences: number[]): Arrival[] {
+  return sequences.map((sequence, i) => ({ sequence, sentMs: sequence * EVERY_MS, receivedMs: 50 + i * EVERY_MS }))
+}
+
+function makeFlows(seed: string, random: Seeded): Flow[] {
+  const delays = { delayMs: random.int(20, 80), jitterMs: random.int(4, 9), distribution: 'normal' as const }
+  return [
+    { about: 'a link with jitter', change: delays },
+    {
+      about: 'a link with jitter larger than the distance of packets',
+      change: { ...delays, jitterMs: random.int(12, 19) },
+    },
+    {
+      about: 'a link with losses',
+      change: { ...delays, loss: { model: 'random', rate: 0.1, correlation: 0 } as const },
+    },
+    {
+      about: 'a link that does everything at once',
+      change: {
+        ...delays,
+        jitterMs: random.int(8, 15),
+        loss: { model: 'random', rate: 0.05, correlation: 0 } as const,
+        duplicate: { rate: 0.05, correlation: 0 },
+        reorder: { rate: 0.1, correlation: 0, gap: 1 },
+      },
+    },
+  ].map(({ about, change }, i) => ({
+    about,
+    sent: PACKETS,
+    arrivals: overLink({ ...CLEAN, ...change }, `${seed} ${i}`),
+  }))
+}
+
+/** A flow over a link, in virtual time. */
+function overLink(impairment: Impairment, seed: string): Arrival[] {
+  const link = new LinkDirection(impairment, { seed, purpose: 'metrics' })
+  const arrivals: Arrival[] = []
+  const deliver = (_: Uint8Array, sequence: number, receivedMs: number) =>
+    void arrivals.push({ sequence, sentMs: sequence * EVERY_MS, receivedMs })
+  for (let sequence = 0; sequence < PACKETS; sequence++) {
+    const nowMs = sequence * EVERY_MS
+    link.release(nowMs, deliver)
+    link.enqueue(new Uint8Array(100), sequence, nowMs)
+  }
+  link.release(Number.MAX_SAFE_INTEGER, deliver)
+  return arrivals
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function firstCopies(arrivals: readonly Arrival[]): Arrival[] {
+  const seen = new Set<number>()
+  return arrivals.filter(({ sequence }) => !seen.has(sequence) && seen.add(sequence))
+}
+
+function countsOf(sent: number, arrivals: readonly Arrival[]) {
+  const received = firstCopies(arrivals).length
+  return { received, lost: sent - received, duplicates: arrivals.length - received }
+}
+
+function jitterOf(arrivals: readonly Arrival[]): number {
+  return interarrivalJitter(firstCopies(arrivals).map(transit))
+}
+
+function reorderingOf(arrivals: readonly Arrival[]): Reordering {
+  const meter = new ReorderMeter()
+  for (const { sequence, receivedMs } of arrivals) meter.arrive(sequence, receivedMs)
+  const { reordered, ratio } = meter.summary()
+  const { extents, lateMs } = metricsOf(firstCopies(arrivals))
+  return { reordered, ratio, extents, lateMs }
+}
+
+/** Of all that is given, further copies included. */
+function metricsOf(packets: readonly Arrival[], reordered = reorderedIndexes(packets)): Reordering {
+  const overtakers = reordered.map(i => packets.findIndex(other => other.sequence > packets[i]!.sequence))
+  return {
+    reordered: reordered.length,
+    ratio: packets.length === 0 ? 0 : reordered.length / packets.length,
+    extents: reordered.map((i, at) => i - overtakers[at]!),
+    lateMs: reordered.map((i, at) => packets[i]!.receivedMs - (packets[overtakers[at]!]?.receivedMs ?? 0)),
+  }
+}
+
+function reorderedIndexes(packets: readonly Arrival[]): number[] {
+  let nextExpected = 0
+  return packets.flatMap(({ sequence }, i) => {
+    if (sequence < nextExpected) return [i]
+    nextExpected = sequence + 1
+    return []
+  })
+}
+
+function highestBefore(packets: readonly Arrival[], end: number): number {
+  return packets.slice(0, end).reduce((most, { sequence }) => Math.max(most, sequence), 0)
+}
+
+function transit({ sentMs, receivedMs }: Arrival): number {
+  return receivedMs - sentMs
+}
+
+function smooth(times: readonly number[], weight = 16, from = 0): number {
+  let result = from
+  for (let i = 1; i < times.length; i++) result += (Math.abs(times[i]! - times[i - 1]!) - result) / weight
+  return result
+}
+
+function variant(arrivals: readonly Arrival[], extent: (packets: Arrival[], i: number) => number): Reordering {
+  const packets = firstCopies(arrivals)
+  return { ...reorderingOf(arrivals), extents: reorderedIndexes(packets).map(i => extent(packets, i)) }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   const [everybodys, random] = sources(context, 'metrics')
@@ -272,64 +411,6 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
   })
 }
 
-// What is expected --------------------------------------------------------------------------------------------------------
-
-function firstCopies(arrivals: readonly Arrival[]): Arrival[] {
-  const seen = new Set<number>()
-  return arrivals.filter(({ sequence }) => !seen.has(sequence) && seen.add(sequence))
-}
-
-function countsOf(sent: number, arrivals: readonly Arrival[]) {
-  const received = firstCopies(arrivals).length
-  return { received, lost: sent - received, duplicates: arrivals.length - received }
-}
-
-function jitterOf(arrivals: readonly Arrival[]): number {
-  return interarrivalJitter(firstCopies(arrivals).map(transit))
-}
-
-function reorderingOf(arrivals: readonly Arrival[]): Reordering {
-  const meter = new ReorderMeter()
-  for (const { sequence, receivedMs } of arrivals) meter.arrive(sequence, receivedMs)
-  const { reordered, ratio } = meter.summary()
-  const { extents, lateMs } = metricsOf(firstCopies(arrivals))
-  return { reordered, ratio, extents, lateMs }
-}
-
-/** Of all that is given, further copies included. */
-function metricsOf(packets: readonly Arrival[], reordered = reorderedIndexes(packets)): Reordering {
-  const overtakers = reordered.map(i => packets.findIndex(other => other.sequence > packets[i]!.sequence))
-  return {
-    reordered: reordered.length,
-    ratio: packets.length === 0 ? 0 : reordered.length / packets.length,
-    extents: reordered.map((i, at) => i - overtakers[at]!),
-    lateMs: reordered.map((i, at) => packets[i]!.receivedMs - (packets[overtakers[at]!]?.receivedMs ?? 0)),
-  }
-}
-
-function reorderedIndexes(packets: readonly Arrival[]): number[] {
-  let nextExpected = 0
-  return packets.flatMap(({ sequence }, i) => {
-    if (sequence < nextExpected) return [i]
-    nextExpected = sequence + 1
-    return []
-  })
-}
-
-function highestBefore(packets: readonly Arrival[], end: number): number {
-  return packets.slice(0, end).reduce((most, { sequence }) => Math.max(most, sequence), 0)
-}
-
-function transit({ sentMs, receivedMs }: Arrival): number {
-  return receivedMs - sentMs
-}
-
-function smooth(times: readonly number[], weight = 16, from = 0): number {
-  let result = from
-  for (let i = 1; i < times.length; i++) result += (Math.abs(times[i]! - times[i - 1]!) - result) / weight
-  return result
-}
-
 function jitterBy(says: string, would: (packets: Arrival[]) => number): Misconception {
   return { says, would: (arrivals: Arrival[]) => would(firstCopies(arrivals)) }
 }
@@ -340,81 +421,4 @@ function reorderingBy(says: string, which: (packets: Arrival[]) => number[]): Mi
     says,
     would: (arrivals: Arrival[]) => metricsOf(firstCopies(arrivals), which(firstCopies(arrivals))),
   }
-}
-
-function variant(arrivals: readonly Arrival[], extent: (packets: Arrival[], i: number) => number): Reordering {
-  const packets = firstCopies(arrivals)
-  return { ...reorderingOf(arrivals), extents: reorderedIndexes(packets).map(i => extent(packets, i)) }
-}
-
-// What goes in ------------------------------------------------------------------------------------------------------------
-
-function call(about: string, expected: (arrivals: Arrival[]) => unknown, arrivals: Arrival[], because?: string): Call {
-  return {
-    about,
-    args: [arrivals],
-    shown: sequenceOf(arrivals),
-    returns: expected(arrivals),
-    ...(because ? { because } : {}),
-  }
-}
-
-function countsCall(about: string, sent: number, arrivals: Arrival[]): Call {
-  return { about, args: [sent, arrivals], shown: `${sent}, ${sequenceOf(arrivals)}`, returns: countsOf(sent, arrivals) }
-}
-
-/** The numbers in the order of arrival; of a long flow the beginning. */
-function sequenceOf(arrivals: readonly Arrival[]): string {
-  if (arrivals.length === 0) return '[]'
-  const first = arrivals.slice(0, 16).map(({ sequence }) => sequence)
-  return `the arrivals ${first.join(' ')}${arrivals.length > first.length ? ` … (${arrivals.length})` : ''}`
-}
-
-/** These numbers, one arrival in each 10 ms. */
-function inOrderOfArrival(...sequences: number[]): Arrival[] {
-  return sequences.map((sequence, i) => ({ sequence, sentMs: sequence * EVERY_MS, receivedMs: 50 + i * EVERY_MS }))
-}
-
-function makeFlows(seed: string, random: Seeded): Flow[] {
-  const delays = { delayMs: random.int(20, 80), jitterMs: random.int(4, 9), distribution: 'normal' as const }
-  return [
-    { about: 'a link with jitter', change: delays },
-    {
-      about: 'a link with jitter larger than the distance of packets',
-      change: { ...delays, jitterMs: random.int(12, 19) },
-    },
-    {
-      about: 'a link with losses',
-      change: { ...delays, loss: { model: 'random', rate: 0.1, correlation: 0 } as const },
-    },
-    {
-      about: 'a link that does everything at once',
-      change: {
-        ...delays,
-        jitterMs: random.int(8, 15),
-        loss: { model: 'random', rate: 0.05, correlation: 0 } as const,
-        duplicate: { rate: 0.05, correlation: 0 },
-        reorder: { rate: 0.1, correlation: 0, gap: 1 },
-      },
-    },
-  ].map(({ about, change }, i) => ({
-    about,
-    sent: PACKETS,
-    arrivals: overLink({ ...CLEAN, ...change }, `${seed} ${i}`),
-  }))
-}
-
-/** A flow over a link, in virtual time. */
-function overLink(impairment: Impairment, seed: string): Arrival[] {
-  const link = new LinkDirection(impairment, { seed, purpose: 'metrics' })
-  const arrivals: Arrival[] = []
-  const deliver = (_: Uint8Array, sequence: number, receivedMs: number) =>
-    void arrivals.push({ sequence, sentMs: sequence * EVERY_MS, receivedMs })
-  for (let sequence = 0; sequence < PACKETS; sequence++) {
-    const nowMs = sequence * EVERY_MS
-    link.release(nowMs, deliver)
-    link.enqueue(new Uint8Array(100), sequence, nowMs)
-  }
-  link.release(Number.MAX_SAFE_INTEGER, deliver)
-  return arrivals
 }

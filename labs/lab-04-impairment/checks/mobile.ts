@@ -23,6 +23,7 @@ import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 const FILE = 'report.toml'
 const OWN = 'my-profile.toml'
 const READ: Reading[] = ['labs/lab-04-impairment/README.md, "A report"', 'docs/netem.md']
+
 const FEWEST_PINGS = 200
 const LEAST_WORDS = 200
 const BURSTS = 8
@@ -41,6 +42,8 @@ interface Report {
   goodput: { offered_kbit: number; received_kbit: number }
   words: { explanation: string }
 }
+
+// Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   const report = await context.do(`read ${FILE}`, () => readReport(context.exercises))

@@ -26,6 +26,7 @@ const READ: Reading[] = [
   'RFC 9002 §6.2',
   'labs/lab-04-impairment/README.md, "When the network is gone"',
 ]
+
 const OUTAGE_MS = 3000
 const DEAD_WITHIN_MS = 15_000
 const SERVER_IDLE_MS = 30_000
@@ -35,28 +36,7 @@ const MAX_ACK_DELAY_MS = 25
 const BEFORE_MS = 1500
 const INTO_OUTAGE_MS = 100
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'outage', formulas)
-  const config = await expectConfig(context)
-  return await expectSurvival(context, config)
-}
-
-// The formulas ------------------------------------------------------------------------------------------------------------
-
-function probes(sentMs: number, pto: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => sentMs + pto * (2 ** (i + 1) - 1))
-}
-
-/** From the last probe that can be lost in an outage, sent just before its end, to the next one, ms. */
-function longest(outageMs: number, pto: number): number {
-  let lost = 0
-  while (pto * (2 ** (lost + 1) - 1) < outageMs) lost++
-  return pto * 2 ** lost
-}
-
-function recovered(sentMs: number, pto: number, endMs: number, roundTripMs: number): number {
-  return probes(sentMs, pto, 60).find(probe => probe >= endMs)! + roundTripMs
-}
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 function formulas(random: Seeded): CallGroup[] {
   const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]): CallGroup => ({
@@ -207,7 +187,40 @@ function formulas(random: Seeded): CallGroup[] {
   ]
 }
 
-// The configuration -------------------------------------------------------------------------------------------------------
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function probes(sentMs: number, pto: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => sentMs + pto * (2 ** (i + 1) - 1))
+}
+
+/** From the last probe that can be lost in an outage, sent just before its end, to the next one, ms. */
+function longest(outageMs: number, pto: number): number {
+  let lost = 0
+  while (pto * (2 ** (lost + 1) - 1) < outageMs) lost++
+  return pto * 2 ** lost
+}
+
+function recovered(sentMs: number, pto: number, endMs: number, roundTripMs: number): number {
+  return probes(sentMs, pto, 60).find(probe => probe >= endMs)! + roundTripMs
+}
+
+/** Round-trip time and its variation, ms (RFC 9002 §5.3). */
+function estimateOf([first = 0, ...rtts]: readonly number[]): { smoothed: number; variation: number } {
+  let [smoothed, variation] = [first, first / 2]
+  for (const rtt of rtts) {
+    variation += (Math.abs(smoothed - rtt) - variation) / 4
+    smoothed += (rtt - smoothed) / 8
+  }
+  return { smoothed, variation }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'outage', formulas)
+  const config = await expectConfig(context)
+  return await expectSurvival(context, config)
+}
 
 async function expectConfig(context: CheckContext): Promise<ClientConfig> {
   const config = await context.do(`read ${CONFIG}`, () => {
@@ -265,7 +278,7 @@ async function expectConfig(context: CheckContext): Promise<ClientConfig> {
   return config
 }
 
-// The outage --------------------------------------------------------------------------------------------------------------
+// Live ----------------------------------------------------------------------------------------------------------------
 
 /** The shipped profile with its outage moved forward. */
 function earlyOutage(): Profile {
@@ -419,14 +432,4 @@ function whyItMissed(backMs: number, predictedMs: number, pto: number, rtts: rea
     `which makes ${formatNumber(real)} ms; with that, probe ${number} is answered ${formatNumber(thenMs)} ms after the outage` +
     (near(thenMs) || fits.length === 0 ? '' : `. The answer that came fits a timeout of ${fits.join(' or ')}`)
   )
-}
-
-/** Round-trip time and its variation, ms (RFC 9002 §5.3). */
-function estimateOf([first = 0, ...rtts]: readonly number[]): { smoothed: number; variation: number } {
-  let [smoothed, variation] = [first, first / 2]
-  for (const rtt of rtts) {
-    variation += (Math.abs(smoothed - rtt) - variation) / 4
-    smoothed += (rtt - smoothed) / 8
-  }
-  return { smoothed, variation }
 }

@@ -23,8 +23,11 @@ const READ: Reading[] = [
   'RFC 9221 §5',
   'labs/lab-04-impairment/README.md, "Nobody waits, or everybody"',
 ]
+
 const RATES = [0, 0.01, 0.02, 0.05]
+
 const LIVE = { everyMs: 10, oneWayMs: 25, bytes: 84 }
+
 const PINGS = 400
 const CONFIDENCE = 1 - 1e-5
 
@@ -42,39 +45,7 @@ interface Prediction {
   meanDelayMs: number
 }
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  await expectGroups(context, 'sweep', random => formulas(makeFlows(random)))
-  return await expectMeasurement(context)
-}
-
-// The formulas ------------------------------------------------------------------------------------------------------------
-
-function offered({ bytes, everyMs }: Flow): number {
-  return (bytes * 8 * 1000) / everyMs
-}
-
-function datagrams(flow: Flow): Prediction {
-  const delivered = 1 - flow.loss
-  return { delivered, goodput: delivered * offered(flow), delayed: 0, meanDelayMs: flow.oneWayMs }
-}
-
-function detection({ everyMs, oneWayMs }: Flow): number {
-  return Math.min(3 * everyMs + 2 * oneWayMs, Math.max(2.25 * oneWayMs, everyMs + 2 * oneWayMs))
-}
-
-/** `weight`: how probable it is that k places before is the packet that is waited for. */
-function stream(
-  flow: Flow,
-  recoveryMs = detection(flow),
-  weight = (loss: number, k: number) => loss * (1 - loss) ** k,
-): Prediction {
-  let [delayed, waitMs] = [0, 0]
-  for (let k = 0; recoveryMs - k * flow.everyMs > 0; k++) {
-    delayed += weight(flow.loss, k)
-    waitMs += weight(flow.loss, k) * (recoveryMs - k * flow.everyMs)
-  }
-  return { delivered: 1, goodput: offered(flow), delayed, meanDelayMs: flow.oneWayMs + waitMs }
-}
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 const BITS = 'Goodput is in bit/s: 8 bits a byte, 1000 ms a second.'
 
@@ -222,7 +193,43 @@ function formulas(flows: readonly [string, Flow][]): CallGroup[] {
   ]
 }
 
-// The measurement ---------------------------------------------------------------------------------------------------------
+// Reference -----------------------------------------------------------------------------------------------------------
+
+function offered({ bytes, everyMs }: Flow): number {
+  return (bytes * 8 * 1000) / everyMs
+}
+
+function datagrams(flow: Flow): Prediction {
+  const delivered = 1 - flow.loss
+  return { delivered, goodput: delivered * offered(flow), delayed: 0, meanDelayMs: flow.oneWayMs }
+}
+
+function detection({ everyMs, oneWayMs }: Flow): number {
+  return Math.min(3 * everyMs + 2 * oneWayMs, Math.max(2.25 * oneWayMs, everyMs + 2 * oneWayMs))
+}
+
+/** `weight`: how probable it is that k places before is the packet that is waited for. */
+function stream(
+  flow: Flow,
+  recoveryMs = detection(flow),
+  weight = (loss: number, k: number) => loss * (1 - loss) ** k,
+): Prediction {
+  let [delayed, waitMs] = [0, 0]
+  for (let k = 0; recoveryMs - k * flow.everyMs > 0; k++) {
+    delayed += weight(flow.loss, k)
+    waitMs += weight(flow.loss, k) * (recoveryMs - k * flow.everyMs)
+  }
+  return { delivered: 1, goodput: offered(flow), delayed, meanDelayMs: flow.oneWayMs + waitMs }
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  await expectGroups(context, 'sweep', random => formulas(makeFlows(random)))
+  return await expectMeasurement(context)
+}
+
+// Live ----------------------------------------------------------------------------------------------------------------
 
 interface Measured {
   rate: number
