@@ -83,6 +83,8 @@ function privateFolder(folder: string): void {
 export class ControlServer {
   readonly id = process.pid
   readonly #server: Server
+  /** Whoever is connected and has given no order yet. */
+  readonly #silent: Set<Socket>
   readonly #folder: string
   readonly #file: string
   readonly #onExit: () => void
@@ -96,7 +98,8 @@ export class ControlServer {
       (place.transport ?? (process.platform === 'win32' ? 'tcp' : 'unix')) === 'unix' &&
       path.length <= LONGEST_SOCKET_PATH
     const token = isUnix ? undefined : randomBytes(TOKEN_BYTES).toString('hex')
-    const server = createServer(socket => converse(socket, obey, token))
+    const silent = new Set<Socket>()
+    const server = createServer(socket => converse(socket, silent, obey, token))
     server.maxConnections = MOST_CONNECTIONS
     // Of an earlier process with the same id.
     for (const file of [path, join(folder, `${process.pid}.json`)]) rmSync(file, { force: true })
@@ -117,21 +120,25 @@ export class ControlServer {
       server.close()
       throw error
     }
-    return new ControlServer(server, folder, file)
+    return new ControlServer(server, silent, folder, file)
   }
 
-  private constructor(server: Server, folder: string, file: string) {
+  private constructor(server: Server, silent: Set<Socket>, folder: string, file: string) {
     this.#server = server
+    this.#silent = silent
     this.#folder = folder
     this.#file = file
     this.#onExit = () => this.#tidy()
     process.once('exit', this.#onExit)
   }
 
-  close(): void {
+  /** Resolves when all have hung up: orders that are being carried out are answered, and nobody is waited for. */
+  close(): Promise<void> {
     process.off('exit', this.#onExit)
-    this.#server.close()
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    for (const socket of this.#silent) socket.destroy()
     this.#tidy()
+    return closed
   }
 
   #tidy(): void {
@@ -147,22 +154,29 @@ export class ControlServer {
 /** One line comes, one line goes. Whatever else comes ends the connection. */
 function converse(
   socket: Socket,
+  silent: Set<Socket>,
   obey: (order: ControlOrder) => Promise<ControlResult>,
   token: string | undefined,
 ): void {
   const timer = setTimeout(() => socket.destroy(), LONGEST_TALK_MS)
   let text = ''
+  silent.add(socket)
   socket.setEncoding('utf8')
   socket.on('error', () => {})
-  socket.on('close', () => clearTimeout(timer))
+  socket.on('close', () => {
+    clearTimeout(timer)
+    silent.delete(socket)
+  })
   socket.on('data', (more: string) => {
     text += more
     if (text.length > LONGEST_LINE_BYTES) return void socket.destroy()
     const end = text.indexOf('\n')
     if (end === -1) return
+    silent.delete(socket)
     socket.removeAllListeners('data').resume()
     answer(text.slice(0, end), obey, token).then(
-      said => socket.end(`${JSON.stringify(said)}\n`),
+      // A client that has its answer, and does not hang up, would keep this process.
+      said => socket.end(`${JSON.stringify(said)}\n`, () => socket.destroy()),
       () => socket.destroy(),
     )
   })

@@ -76,7 +76,7 @@ export async function runEmulator(given: RunOptions): Promise<void> {
   } finally {
     clearTimeout(timer)
     clearTimeout(ending)
-    control?.close()
+    await control?.close()
     screen.close()
     died.catch(() => {})
     await link.close()

@@ -103,6 +103,21 @@ for (const transport of process.platform === 'win32' ? (['tcp'] as const) : (['u
       expect(readdirSync(join(folder, '..'))).to.deep.equal([])
     })
 
+    it('waits for nobody when it is closed: neither for an order, nor until a client with its answer hangs up', async () => {
+      const open = async (bytes: string) => {
+        const socket = connect({ ...endpoint(folder), allowHalfOpen: true }).on('error', () => {})
+        await once(socket, 'connect')
+        socket.write(bytes)
+        return socket
+      }
+      const [silent, answered] = [await open('{'), await open('x\n')]
+      expect(JSON.parse(String((await once(answered, 'data'))[0]))).to.include({ ok: false })
+      const began = performance.now()
+      await server.close()
+      expect(performance.now() - began).to.be.below(3000)
+      for (const socket of [silent, answered]) socket.destroy()
+    })
+
     it('answers what is no order with a sentence, ends what is too long, and goes on', async () => {
       for (const line of ['{}\n', 'x\n', 'null\n', '{"order":"values","values":{"delay":5}}\n', '{"order":"rm"}\n']) {
         const message = JSON.parse(await raw(folder, line)).message
@@ -125,12 +140,16 @@ for (const transport of process.platform === 'win32' ? (['tcp'] as const) : (['u
   })
 }
 
+/** Where the only link in this folder listens. */
+function endpoint(folder: string): { path: string } | { port: number; host: string } {
+  const [name] = readdirSync(folder)
+  const path = join(folder, name)
+  return name.endsWith('.sock') ? { path } : { port: JSON.parse(readFileSync(path, 'utf8')).port, host: '127.0.0.1' }
+}
+
 /** What comes back for some bytes, without a secret. */
 function raw(folder: string, bytes: string): Promise<string> {
-  const [name] = readdirSync(folder)
-  const socket = name.endsWith('.sock')
-    ? connect(join(folder, name))
-    : connect(JSON.parse(readFileSync(join(folder, name), 'utf8')).port, '127.0.0.1')
+  const socket = connect(endpoint(folder))
   return new Promise(resolve => {
     let text = ''
     socket.setEncoding('utf8')
