@@ -1,5 +1,6 @@
 /** Judges what a student answers in words: right in whatever way it is written, and told so where it cannot be understood. */
-import type { CheckContext, Question, Reading, Task } from '../lab/types.ts'
+import type { CheckContext, Otherwise, Question, Reading, Task } from '../lab/types.ts'
+import { CheckFailure } from './check-failure.ts'
 
 /** What to say about each wrong answer that somebody has an idea behind; by letter, or by number. */
 export type WrongAnswers = Readonly<Record<string, string>>
@@ -30,31 +31,40 @@ export function expectChoice(context: CheckContext, question: string, asked: Ask
   })
 }
 
-export interface AskedChoice extends Asked {
-  question: string
-  right: string
-}
-
-/** As `expectChoice`, for all of them; says everything that is wrong at once. */
-export function expectChoices(context: CheckContext, all: readonly AskedChoice[]): void {
-  const wrong = all.filter(({ question, right }) => letterIn(context.answers[question]) !== right)
-  const answered = wrong.filter(({ question }) => context.answers[question])
-  context.expect(`you answer ${all.length} questions`, wrong.length === 0, () => ({
-    expected: `the right letter for each of ${all.length} questions`,
-    found: [
-      `${all.length - wrong.length} of ${all.length} are right`,
-      ...answered.map(({ question, right, wrong: others = {} }) => {
-        const given = letterIn(context.answers[question])
-        const letters = [right, ...Object.keys(others)].sort()
-        const why = others[given] ?? (letters.includes(given) ? '' : `The answers are ${letters.join(', ')}.`)
-        return `${question}: "${context.answers[question]}" is not. ${why}`.trimEnd()
-      }),
-      ...(answered.length < wrong.length
-        ? [`no answer yet to ${wrong.flatMap(one => (answered.includes(one) ? [] : one.question)).join(', ')}`]
-        : []),
-    ].join('\n'),
-    read: [...new Set((answered.length > 0 ? answered : wrong).flatMap(({ read }) => read))].slice(0, 4),
-  }))
+/** Makes all of these judgements, and says at once what each of them has found wrong. */
+export function expectEach(context: CheckContext, judgements: readonly ((context: CheckContext) => void)[]): void {
+  const failed: { text: string; feedback: Otherwise }[] = []
+  // Its own `expect` notes the step, and throws for the judgement that it belongs to.
+  const noting: CheckContext = Object.assign(Object.create(context), {
+    expect(text: string, holds: unknown, otherwise: Otherwise | (() => Otherwise)) {
+      try {
+        context.expect(text, holds, otherwise)
+      } catch (error) {
+        failed.push({ text, feedback: typeof otherwise === 'function' ? otherwise() : otherwise })
+        throw error
+      }
+    },
+  })
+  let last: unknown
+  for (const judge of judgements) {
+    const before = failed.length
+    try {
+      judge(noting)
+    } catch (error) {
+      if (failed.length === before) throw error
+      last = error
+    }
+  }
+  if (failed.length === 0) return
+  if (failed.length === 1) throw last
+  const lines = failed.map(({ text, feedback: { found, misconception = '' } }) =>
+    `${text}: ${found}. ${misconception}`.trim(),
+  )
+  throw new CheckFailure({
+    expected: [...new Set(failed.map(({ feedback }) => feedback.expected))].join('\n'),
+    found: [`${failed.length} of ${judgements.length} are not right`, ...lines].join('\n'),
+    read: [...new Set(failed.flatMap(({ feedback }) => feedback.read ?? []))].slice(0, 4),
+  })
 }
 
 /** Fails the check unless this question is answered with a number, and with one that is `right`. Returns it. */

@@ -1,10 +1,10 @@
 /** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
-import { type AskedChoice, expectChoices } from '../../kit/check/questions.ts'
+import { expectChoice, expectEach } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 
 const HANDOUT = 'labs/lab-02-performance/README.md'
 
-const ANSWERS: readonly AskedChoice[] = [
+const ANSWERS: readonly (Parameters<typeof expectChoice>[2] & { question: string })[] = [
   {
     question: 'settings',
     right: 'c',
@@ -88,7 +88,14 @@ const ANSWERS: readonly AskedChoice[] = [
 ]
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  expectChoices(context, ANSWERS)
+  expectEach(
+    context,
+    ANSWERS.map(
+      ({ question, ...asked }) =>
+        each =>
+          expectChoice(each, question, asked),
+    ),
+  )
   return {
     passed: true,
     expected: `${ANSWERS.length} explanations that agree with what was measured`,

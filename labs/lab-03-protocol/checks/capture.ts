@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorName, H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import type { IpAddress } from '../../../src/ip/address.ts'
+import { expectEach } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { type Facts, type Recording, record } from '../recorder.ts'
 import { askTshark } from '../tshark.ts'
@@ -42,12 +43,11 @@ export async function check(context: CheckContext): Promise<Feedback> {
     read: [HANDOUT],
   })
   const { facts } = recording
-  expectStream(context, facts)
-  expectSettings(context, facts)
-  expectAddress(context, facts)
-  expectContext(context, facts)
-  expectDatagrams(context, facts)
-  expectError(context, facts)
+  const judgements = [expectStream, expectSettings, expectAddress, expectContext, expectDatagrams, expectError]
+  expectEach(
+    context,
+    judgements.map(judge => each => judge(each, facts)),
+  )
   const agreed = context.mode === 'live' ? await crossCheck(context, recording) : ''
   return {
     passed: true,

@@ -7,7 +7,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectChoices, expectNumber } from '../../kit/check/questions.ts'
+import { expectChoice, expectEach, expectNumber } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
@@ -54,18 +54,22 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
 // Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  expectChoices(
-    context,
-    Object.entries(CHOICES).map(([question, choice]) => ({ question, ...choice, read: READ })),
-  )
-  const gap = expectNumber(context, 'gap', {
-    text: 'your prediction of the gap',
-    expected: 'a time in ms that follows from the timers in the brief, under [address], as gap',
-    right: ms => ms >= GAP.least && ms <= GAP.most,
-    wrong: gapMisconception,
-    units: { ms: 1, milliseconds: 1, s: 1000, seconds: 1000, sec: 1000 },
-    read: READ,
-  })
+  let gap = Number.NaN
+  expectEach(context, [
+    ...Object.entries(CHOICES).map(([question, choice]) => (each: CheckContext) => {
+      expectChoice(each, question, { ...choice, read: READ })
+    }),
+    each => {
+      gap = expectNumber(each, 'gap', {
+        text: 'your prediction of the gap',
+        expected: 'a time in ms that follows from the timers in the brief, under [address], as gap',
+        right: ms => ms >= GAP.least && ms <= GAP.most,
+        wrong: gapMisconception,
+        units: { ms: 1, milliseconds: 1, s: 1000, seconds: 1000, sec: 1000 },
+        read: READ,
+      })
+    },
+  ])
   const rows: PredictionRow[] = [
     { name: 'nat-rebind: nothing flows for', predicted: 0, unit: 'ms' },
     { name: 'handover: the session is lost after', predicted: IDLE_MS, unit: 'ms' },

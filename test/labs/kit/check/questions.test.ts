@@ -1,14 +1,18 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import {
   choiceIn,
   expectChoice,
-  expectChoices,
+  expectEach,
   expectNumber,
   givenAnswers,
   letterIn,
   numberIn,
 } from '../../../../labs/kit/check/questions.ts'
 import type { CheckContext, Otherwise } from '../../../../labs/kit/lab/types.ts'
+import { runCheck } from '../../../../labs/kit/run/engine.ts'
+import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
 /** What the check says to this answer; `undefined`: it is right. */
 function judged(answer: string, judge: (context: CheckContext) => void): Otherwise | undefined {
@@ -75,26 +79,33 @@ describe('labs/kit: questions', () => {
     ])
   })
 
-  it('says all wrong answers of a set at once', () => {
-    const all = ['one', 'two', 'three'].map(question => ({
-      question,
-      right: 'a',
-      wrong: { b: `not ${question}` },
-      read: ['RFC 1'],
-    }))
-    const said = (answers: Record<string, string>) => {
-      let told: Otherwise | undefined
-      const expectation = (_: string, holds: unknown, otherwise: () => Otherwise) => {
-        if (!holds) told = otherwise()
-      }
-      expectChoices({ answers, expect: expectation } as unknown as CheckContext, all)
-      return told?.found
+  it('says all wrong answers of a set at once, and one alone in full', async () => {
+    const place = sampleRoot()
+    const questions = ['one', 'two', 'three'].map(id => ({ id, prompt: id }))
+    const task = sampleTask({
+      questions,
+      async check(context) {
+        expectEach(
+          context,
+          questions.map(({ id }) => (each: CheckContext) => {
+            expectChoice(each, id, { right: 'a', wrong: { b: `Not ${id}.` }, read: ['RFC 1'] })
+          }),
+        )
+        return { passed: true, expected: '', found: 'all', read: [] }
+      },
+    })
+    const said = async (answers: string) => {
+      writeFileSync(join(place.exercises, 'answers.toml'), `[first]\n${answers}`)
+      return await runCheck(sampleLab([task]), task, { root: place.root, mode: 'live' })
     }
-    expect(said({ one: 'a', two: 'A)', three: 'a' })).to.equal(undefined)
-    expect(said({ one: 'b', two: 'x', three: 'a' })).to.equal(
-      '1 of 3 are right\none: "b" is not. not one\ntwo: "x" is not. The answers are a, b.',
+    expect((await said('one = "a"\ntwo = "A)"\nthree = "a"')).passed).to.equal(true)
+    const two = await said('one = "b"\ntwo = "x"\nthree = "a"')
+    expect(two.steps.map(({ state }) => state)).to.deep.equal(['failed', 'failed', 'done'])
+    expect(two.feedback.found).to.equal(
+      '2 of 3 are not right\nyou answer the question "one": the answer "b". Not one.\nyou answer the question "two": the answer "x"; the answers are a, b.',
     )
-    expect(said({ one: 'a', two: '', three: '' })).to.equal('1 of 3 are right\nno answer yet to two, three')
+    expect((await said('one = "b"\ntwo = "a"\nthree = "a"')).feedback).to.include({ misconception: 'Not one.' })
+    place.remove()
   })
 
   it('belongs to the question that is named, and to no other by guess', () => {
