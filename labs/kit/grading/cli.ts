@@ -10,6 +10,7 @@ import { isolation } from '../student-code/isolation.ts'
 import { toCsv } from './csv.ts'
 import { grade } from './grade.ts'
 import { toJunit } from './junit.ts'
+import { loadPairs, MOST_PAIRED, pair, pairsTable } from './pairs.ts'
 import { FORMAT, inOrder, mergeReports, parseReport, type Report, ReportError, summarise, VERSION } from './results.ts'
 import { studentReports } from './student-report.ts'
 import {
@@ -39,6 +40,7 @@ interface Options extends OutputOptions {
   task?: string[]
   times?: boolean
   mutate?: boolean
+  pairs?: boolean
 }
 
 class UsageError extends Error {}
@@ -63,9 +65,13 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--only <kind...>', 'reference, start or mutant', kind)
     .option('--task <id...>', 'only these tasks')
     .option('--mutate', 'instead, change the reference solutions at every place where that is possible; all must fail')
+    .option(
+      '--pairs',
+      'instead of grading, let submissions of one lab meet: a matrix (lab 3: whose endpoint answers whose)',
+    )
     .option('--times', 'write into the results how long each check took')
     .action(async (options: Options) => {
-      status = await check(options)
+      status = options.pairs ? await checkPairs(options) : await check(options)
     })
   withOutputs(
     program.command('merge').description('puts the results of all shards together').argument('<files...>'),
@@ -140,6 +146,40 @@ async function check(options: Options): Promise<number> {
   }
   write(report, options, problems)
   return statusOf(report, problems)
+}
+
+async function checkPairs(options: Options): Promise<number> {
+  const all = await loadLabs()
+  const [chosen, ...others] = (options.lab ?? []).map(name => lab(all, name))
+  if (!chosen || others.length > 0 || options.submissions === undefined) {
+    throw new UsageError('--pairs needs one --lab and --submissions')
+  }
+  const { csv, junit, report, shard, repeat, only, task, mutate } = options
+  if (csv || junit || report || shard || repeat !== 1 || only || task || mutate) {
+    throw new UsageError('with --pairs there are --json and --jobs, and no other options')
+  }
+  const module = await loadPairs(ROOT, chosen)
+  if (!module) throw new UsageError(`lab ${chosen.number} has nothing that could meet; lab 3 has`)
+  delete process.env.SSLKEYLOGFILE
+  delete process.env.MASQUE_LAB_SEED
+  const subjects = submissionSubjects(ROOT, resolve(options.submissions), [chosen], true)
+  if (subjects.length > MOST_PAIRED) {
+    throw new UsageError(`${subjects.length} submissions; at most ${MOST_PAIRED} can meet at once`)
+  }
+  const progress = progressLine()
+  const pairs = await pair(module, subjects, {
+    root: ROOT,
+    jobs: options.jobs,
+    signal: stop.signal,
+    onProgress: progress,
+  })
+  progress('')
+  if (stop.signal.aborted) return 130
+  const found = { format: 'masque-lab pairs', version: 1, isolation: [(await isolation()).holds], ...pairs }
+  const json = `${JSON.stringify(found, null, 2)}\n`
+  if (typeof options.json === 'string') writeFileSync(options.json, json)
+  process.stdout.write(options.json === true ? json : pairsTable(pairs))
+  return 0
 }
 
 function write(report: Report, options: OutputOptions, problems: readonly string[]): void {
