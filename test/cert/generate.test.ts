@@ -19,8 +19,7 @@ function states(stdout: string): Record<string, string> {
   return Object.fromEntries([...stdout.matchAll(/^(\S+)\.pem +(new|kept)/gm)].map(m => [m[1], m[2]]))
 }
 
-describe('cert/generate.sh', function () {
-  this.timeout(30_000)
+describe('cert/generate.sh', () => {
   let root: string
   let dir: string
 

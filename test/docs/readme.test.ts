@@ -16,7 +16,7 @@ function commandsOfReadme(): string[] {
 }
 
 async function run(file: string, args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(file, args, { cwd: ROOT, timeout: 30_000 })
+  const { stdout } = await promisify(execFile)(file, args, { cwd: ROOT, timeout: 55_000 })
   return stdout
 }
 

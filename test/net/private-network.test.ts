@@ -21,7 +21,6 @@ describe('in a network without a route', () => {
       console.log('      skipped: this machine lets this user make no network namespace (unshare -Urn)')
       this.skip()
     }
-    this.timeout(20_000)
     const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, process.execPath, '--import', TSX, PROGRAM], {
       encoding: 'utf8',
       timeout: 15_000,

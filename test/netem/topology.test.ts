@@ -126,8 +126,7 @@ for (const mode of ['--rootless', '--root'] as const) {
       expect(script('topology.sh', ['up', mode]).status, 'a new beginning').to.equal(0)
     })
 
-    it('AT-17 of two `up` at once one makes the network, and the other says that it is there and leaves it alone', async function () {
-      this.timeout(30_000)
+    it('AT-17 of two `up` at once one makes the network, and the other says that it is there and leaves it alone', async () => {
       for (let round = 0; round < 2; round++) {
         // Once with a lock of `flock`, once where that command is missing.
         const env: Record<string, string> = round === 0 ? {} : { PATH: pathWithout('flock') }
@@ -143,8 +142,7 @@ for (const mode of ['--rootless', '--root'] as const) {
 
     if (mode === '--root') return
     // It starts Node twice; and the way into the namespaces has been tried in both modes.
-    it('apply.sh hands the profile to tc in the routers, and takes back what it set when tc fails', function () {
-      this.timeout(30_000)
+    it('apply.sh hands the profile to tc in the routers, and takes back what it set when tc fails', () => {
       const log = join(scratch, `tc${mode}.log`)
       // tc reads commands from its input; this one only writes them down.
       const recorder = programs(`recorder${mode}`, { tc: `cat >> '${log}'` })

@@ -91,8 +91,7 @@ describe('a child process', () => {
     expect(readFileSync(note, 'utf8')).to.equal('tidied up')
   })
 
-  it('is killed when it does not end by itself, or has not even begun', async function () {
-    this.timeout(20_000)
+  it('is killed when it does not end by itself, or has not even begun', async () => {
     const child = start()
     const { pid } = await child.ask('where')
     child.ask('stuck').catch(() => {})
@@ -110,8 +109,7 @@ describe('a child process', () => {
     ['exits', 'process.exit()', false],
     ['exits, if it has something to tidy up', 'process.exit()', true],
   ] as const) {
-    it(`does not outlive a parent that ${how}`, async function () {
-      this.timeout(20_000)
+    it(`does not outlive a parent that ${how}`, async () => {
       const note = join(directory, 'note')
       const program = `
         import { Child } from ${JSON.stringify(new URL('../../src/process/child.ts', import.meta.url).href)}

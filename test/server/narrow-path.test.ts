@@ -30,8 +30,7 @@ describe('a path on which large packets are lost', () => {
   })
 
   // The probe's patience is seven seconds and more, so all of this happens at the same time.
-  it('CIP-33 ends the tunnel, whichever end looks, and is tolerated where neither does', async function () {
-    this.timeout(40_000)
+  it('CIP-33 ends the tunnel, whichever end looks, and is tolerated where neither does', async () => {
     const run = async (ofServer: 'require' | 'auto' | 'off', ofClient: 'require' | 'auto' | 'off') => {
       const server = await startServer({ tunnel: { linkProbe: ofServer } })
       const relay = await openRelay(server.address, 1300)

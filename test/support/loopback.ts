@@ -97,7 +97,7 @@ export async function failure<E extends Error>(
  * time that only a broken test needs, so that its loop does not outlive it.
  */
 export async function until(condition: () => unknown): Promise<void> {
-  const deadline = performance.now() + 15_000
+  const deadline = performance.now() + 50_000
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still not so: ${condition}`)
     await new Promise(resolve => setTimeout(resolve, 5))

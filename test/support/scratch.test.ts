@@ -16,9 +16,7 @@ const PROGRAM = `
   console.log('a verdict')
 `
 
-describe('a program that works in a scratch folder', function () {
-  this.timeout(30_000)
-
+describe('a program that works in a scratch folder', () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     it(`leaves neither the folder nor a process behind after ${signal}, and gives no verdict`, async () => {
       const program: ChildProcess = spawn(

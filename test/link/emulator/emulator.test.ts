@@ -253,9 +253,7 @@ describe('the link emulator', () => {
     expect(elsewhere.message).to.match(/this machine has no such address/)
   })
 
-  describe('in a process of its own', function () {
-    this.timeout(30_000)
-
+  describe('in a process of its own', () => {
     it('does the same, tells what happens, and is gone after close', async () => {
       const server = await echo()
       const profile = profileOf({}, { timeline: [addressChange('nat-rebind', 0)] })

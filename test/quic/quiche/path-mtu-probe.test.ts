@@ -45,8 +45,7 @@ describe('the path MTU of a connection', () => {
     })
   }
 
-  it('Q-01 falls back when the path becomes narrower, while much is sent and while little is', async function () {
-    this.timeout(30_000)
+  it('Q-01 falls back when the path becomes narrower, while much is sent and while little is', async () => {
     const fallBack = async (datagrams: number) => {
       const { connection, recorder, relay, server } = await open(65_535)
       await recorder.until(() => connection.pathMtuSettled)

@@ -60,7 +60,7 @@ describe('isolation by the operating system', () => {
         process.exit()
       })`
     const [command, ...args] = wall.command([process.execPath, '-e', tries], 'ulimit -c 0')
-    const { stdout } = await promisify(execFile)(command!, args, { cwd: '/', timeout: 20_000 })
+    const { stdout } = await promisify(execFile)(command!, args, { cwd: '/', timeout: 55_000 })
     return JSON.parse(stdout)
   }
 
