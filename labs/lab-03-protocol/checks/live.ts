@@ -196,10 +196,12 @@ function echoProblem(
     if (packet[8] !== 64)
       return { found: `TTL ${packet[8]}`, misconception: 'A packet that is made here begins with TTL 64.' }
   } catch (error) {
+    const { message } = error as Error
+    const CHECKSUMS =
+      'There are two checksums: one over the IP header, one over the ICMP message. Both are calculated with 0 in their own place, and last.'
     return {
-      found: `${format(packet)}: ${(error as Error).message}`,
-      misconception:
-        'There are two checksums: one over the IP header, one over the ICMP message. Both are calculated with 0 in their own place, and last.',
+      found: `${format(packet)}: ${message}`,
+      ...(/checksum/i.test(message) ? { misconception: CHECKSUMS } : {}),
     }
   }
   return undefined
@@ -388,9 +390,9 @@ async function expectDatagrams(context: CheckContext, random: Seeded): Promise<v
     [Uint8Array.from([3, 0, ...packet])],
   ])
   context.expect('decapsulate() takes the packets of this tunnel', own.ok && same(own.value, packet), () => ({
-    expected: `the ${packet.length} bytes behind Quarter Stream ID 2 and Context ID 0, in the tunnel on stream 8`,
+    expected: `the ${packet.length} bytes behind Quarter Stream ID 2 and Context ID 0, from its first to its last byte, in the tunnel on stream 8`,
     found: describeOutcome(own),
-    misconception: 'decapsulate() returns the whole packet behind the Context ID, from its first to its last byte.',
+    ...manners(own),
     read: ['RFC 9297 §2.1 HTTP/3 Datagrams'],
   }))
   context.expect('and no others', other.ok && other.value === undefined, () => ({

@@ -195,6 +195,10 @@ const MODELS: readonly Misconception[] = [
   },
 ]
 
+/** Each ends in another way: with a loss, a pair, a pattern 1?1, or arrivals and as many 111 as 101. */
+const SMALL = ['111101000001', '111110100011', '111100000101', '111101000111', '11110110100']
+const COUNTED =
+  'Of the last packet nothing is behind it: it counts in a, and neither in b nor as the first of a pattern 1?1.'
 const MOST = 'A probability of exactly 1 is one: at most 1, not below it.'
 
 /** The bounds of what a trace can say. All numbers on the way are exact in binary, so that no rounding decides. */
@@ -226,6 +230,9 @@ function silences(): CallGroup {
         'A link that never changes its state has no bursts: above 0 is asked for.',
       ),
       call('a 1-h of exactly 1', of('11111010 01001000 00000000 00000000'), MOST, { p: 1 / 6, r: 1 / 2, oneMinusH: 1 }),
+      ...SMALL.map(text =>
+        call('a small trace, which can be counted by hand', of(text), COUNTED, solve(frequencies(of(text)))),
+      ),
     ],
     misconceptions: [
       {

@@ -45,6 +45,20 @@ export default {
     ],
   },
   'estimate.ts': {
+    'one loss, one packet behind a loss or one pattern 1?1 says nothing, whatever is asked first': [
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 1 || followed === 0 || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || followed === 1 || filled + gaps === 0) return undefined',
+      ],
+      [
+        'if (losses === 0 || followed === 0 || filled + gaps === 0) return undefined',
+        'if (losses === 0 || followed === 0 || filled + gaps === 1) return undefined',
+      ],
+    ],
     'the interval lies between 0 and 1 but for rounding': [
       [
         'return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }',
@@ -117,5 +131,14 @@ export default {
         'const overtaker = packets.findIndex(other => other.sequence >= sequence)',
       ],
     ],
+  },
+  'outage.ts': {
+    'when 1, 3, 7 … timeouts are exactly as long as the outage, both are taken': [
+      [
+        'while (probeTimeout * (2 ** (lost + 1) - 1) < outageMs) lost++',
+        'while (probeTimeout * (2 ** (lost + 1) - 1) <= outageMs) lost++',
+      ],
+    ],
+    'the first turn makes it 0': [['let lost = 0', 'let lost = (-1)']],
   },
 } satisfies Equivalents
