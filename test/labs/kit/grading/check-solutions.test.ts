@@ -15,7 +15,9 @@ import { type Class, classFolder } from './class-folder.ts'
 /** The command itself. */
 const run = (...args: string[]): Promise<Ended> => command(['check-solutions', ...args])
 
-describe('npm run check-solutions', () => {
+describe('npm run check-solutions', function () {
+  // Each is several processes that check with servers and clients of their own; 49 s were seen where six others wanted each core.
+  this.timeout(180_000)
   let submitted: Class
   let out: string
   beforeEach(() => {
@@ -87,6 +89,7 @@ describe('npm run check-solutions', () => {
       [['--lab', '77'], /no lab '77'/],
       [['--submissions', join(out, 'none')], /is not a folder/],
       [['--report', out], /--report is for submissions/],
+      [['--pairs', '--lab', '3'], /--pairs needs one --lab and --submissions/],
       [['merge', join(out, 'none.json')], /no such file/],
       [['--sideways'], /unknown option/],
     ]
