@@ -4,6 +4,8 @@ import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 
 const HANDOUT = 'labs/lab-02-performance/README.md'
 
+// Cases and reference -------------------------------------------------------------------------------------------------
+
 const ANSWERS: readonly (Parameters<typeof expectChoice>[2] & { question: string })[] = [
   {
     question: 'settings',
@@ -86,6 +88,8 @@ const ANSWERS: readonly (Parameters<typeof expectChoice>[2] & { question: string
     read: [`${HANDOUT}, "What a histogram keeps"`],
   },
 ]
+
+// Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
   expectEach(

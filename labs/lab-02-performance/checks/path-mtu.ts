@@ -18,7 +18,6 @@ const READ_MTU: Reading[] = [
   'RFC 9221 §4 Datagram Frame Types',
   'RFC 9297 §2.1 HTTP/3 Datagrams',
 ]
-const SEARCHES = 13
 /** Live tunnels, each with another largest payload. */
 const TUNNELS = 4
 const CONNECTION_ID_LENGTH = 8
@@ -31,26 +30,142 @@ interface SearchOptions {
   probeTimeoutMs: number
 }
 
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'path-mtu')
-  await expectTunnelMtu(context, random)
-  await expectSearches(context, random)
-  await expectLiveMtu(context, random)
-  return {
-    passed: true,
-    expected: 'an MTU for each tunnel, and a search that finds what the path carries',
-    found: `${TUNNELS} live tunnels have the MTU that you calculated; ${SEARCHES} searches found theirs, with loss, late answers, false messages and a path that changed`,
-    read: READ,
-  }
+// Cases ---------------------------------------------------------------------------------------------------------------
+
+/** What the simulated path does. */
+interface Path {
+  /** The largest UDP payload that passes. */
+  size: number
+  rttMs: number
+  /** What becomes of the n-th probe (from 0) of a size that would pass. */
+  fate?: (probe: number) => 'arrives' | 'lost' | { lateMs: number }
+  /** Messages Packet Too Big that come after a probe of this size was sent. */
+  tooBig?: (size: number, confirmed: number) => number | undefined
+  /** At the end of the search, the path is another one. */
+  laterSize?: number
+  /** After that change, an answer comes to the largest probe before it. */
+  lateAnswer?: boolean
 }
 
-// The arithmetic --------------------------------------------------------------------------------------------------------
+interface Search {
+  title: string
+  path: Path
+  options: SearchOptions
+  because: string | undefined
+}
+
+const LATE =
+  'An answer that comes late is an answer: whatever arrived is small enough, whichever probe is on its way now, and nothing is left of what was concluded from its silence.'
+const ONE_AT_A_TIME = 'There is never more than one probe on its way: else nobody knows which one a loss was about.'
+
+/** Each search, with the rule that it is about. */
+function searches(random: Seeded): Search[] {
+  const options = (change: Partial<SearchOptions> = {}): SearchOptions => ({
+    base: 1200,
+    max: 1472,
+    granularity: 4,
+    maxProbes: 3,
+    probeTimeoutMs: 300,
+    ...change,
+  })
+  const all: Search[] = []
+  const search = (title: string, path: Path, change: Partial<SearchOptions> = {}, because?: string) =>
+    all.push({ title, path, options: options(change), because })
+  const size = () => random.int(1201, 1471)
+  search('a clean path', { size: 1400, rttMs: 40 })
+  search('a clean path of your own', { size: size(), rttMs: random.int(5, 200) })
+  search('a path that carries the largest size', { size: 1472, rttMs: 20 })
+  search('a path that carries nothing above the base', { size: 1200, rttMs: 20 })
+  search('to the byte', { size: size(), rttMs: 30 }, { granularity: 1 })
+  search('a path for jumbo frames', { size: random.int(4000, 8900), rttMs: 10 }, { max: 8972, granularity: 8 })
+
+  // Never maxProbes in a row: so the size is never given up by who counts right, whatever he tries.
+  const bursts = random.list(400, () => random.boolean())
+  for (let i = 2; i < bursts.length; i++) if (bursts[i - 1] && bursts[i - 2]) bursts[i] = false
+  search(
+    'a path that loses about half of all probes',
+    { size: size(), rttMs: 50, fate: probe => (bursts[probe] ? 'lost' : 'arrives') },
+    {},
+    'One probe that is lost is not a proof: packets are lost for other reasons too. A size is given up after maxProbes of its probes, one after the other, brought no answer.',
+  )
+  search(
+    'a path on which answers come late',
+    { size: size(), rttMs: 60, fate: probe => (probe % 3 === 0 ? { lateMs: 340 } : 'arrives') },
+    {},
+    'An answer that comes late is an answer: whatever arrived is small enough.',
+  )
+  search(
+    'an answer that comes when its size has been given up already',
+    { size: 1460, rttMs: 60, fate: probe => (probe === 0 ? { lateMs: 340 } : 'arrives') },
+    { maxProbes: 1 },
+    LATE,
+  )
+  search(
+    'a path on which every answer comes after its size was given up',
+    {
+      size: 1472,
+      rttMs: 60,
+      fate: () => ({ lateMs: 1000 }),
+    },
+    {},
+    LATE,
+  )
+  const router = size()
+  search('routers that say what passes', { size: router, rttMs: 40, tooBig: () => router })
+  search(
+    'forged messages Packet Too Big',
+    {
+      size: size(),
+      rttMs: 40,
+      tooBig: (probe, confirmed) => random.pick([68, 576, confirmed - 1, probe, probe + 1, 65_000]),
+    },
+    {},
+    'Anybody can send Packet Too Big. It counts only when it is below the size of the probe, and not below what is confirmed.',
+  )
+  search(
+    'a router that promises more than the path carries',
+    { size: 1300, rttMs: 40, tooBig: probe => (probe > 1340 ? 1340 : undefined) },
+    {},
+    'Packet Too Big confirms nothing. Only an acknowledged probe does.',
+  )
+  search(
+    'a path that becomes narrower',
+    { size: 1460, rttMs: 40, laterSize: random.int(1205, 1300) },
+    {},
+    'After a black hole nothing of what was known is true any more: back to base at once, and all is to be searched again.',
+  )
+  search(
+    'a path that becomes narrower while answers are on their way',
+    { size: 1460, rttMs: 40, laterSize: 1210, lateAnswer: true },
+    {},
+    'An answer to a size that was not sent since the black hole is about the old path.',
+  )
+  return all
+}
+
+// Reference -----------------------------------------------------------------------------------------------------------
 
 /** `wrong`: bytes that somebody forgot, or counted twice. */
 function mtu(payload: number, connectionId: number, streamId: number, wrong = 0): number {
   const quarter = streamId / 4
   const quarterLength = quarter < 64 ? 1 : quarter < 16_384 ? 2 : quarter < 2 ** 30 ? 4 : 8
   return payload - (1 + connectionId + 4 + 16 + 3 + quarterLength + 1) - wrong
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'path-mtu')
+  await expectTunnelMtu(context, random)
+  const all = searches(random)
+  await expectSearches(context, all)
+  await expectLiveMtu(context, random)
+  return {
+    passed: true,
+    expected: 'an MTU for each tunnel, and a search that finds what the path carries',
+    found: `${TUNNELS} live tunnels have the MTU that you calculated; ${all.length} searches found theirs, with loss, late answers, false messages and a path that changed`,
+    read: READ,
+  }
 }
 
 async function expectTunnelMtu(context: CheckContext, random: Seeded): Promise<void> {
@@ -134,110 +249,15 @@ async function expectLiveMtu(context: CheckContext, random: Seeded): Promise<voi
   }))
 }
 
-// The search ------------------------------------------------------------------------------------------------------------
-
-/** What the simulated path does. */
-interface Path {
-  /** The largest UDP payload that passes. */
-  size: number
-  rttMs: number
-  /** What becomes of the n-th probe (from 0) of a size that would pass. */
-  fate?: (probe: number) => 'arrives' | 'lost' | { lateMs: number }
-  /** Messages Packet Too Big that come after a probe of this size was sent. */
-  tooBig?: (size: number, confirmed: number) => number | undefined
-  /** At the end of the search, the path is another one. */
-  laterSize?: number
-  /** After that change, an answer comes to the largest probe before it. */
-  lateAnswer?: boolean
+async function expectSearches(context: CheckContext, all: readonly Search[]): Promise<void> {
+  for (const [index, { title, options, path, because }] of all.entries()) {
+    await new Simulation(context, title, options, path, because).run()
+    context.progress(index + 1, all.length, 'searches in virtual time')
+  }
 }
 
 /** More steps than any sensible search needs: it goes round in circles. */
 const MOST_STEPS = 3000
-
-async function expectSearches(context: CheckContext, random: Seeded): Promise<void> {
-  const options = (change: Partial<SearchOptions> = {}): SearchOptions => ({
-    base: 1200,
-    max: 1472,
-    granularity: 4,
-    maxProbes: 3,
-    probeTimeoutMs: 300,
-    ...change,
-  })
-  let done = 0
-  const search = async (title: string, path: Path, change: Partial<SearchOptions> = {}, because?: string) => {
-    await new Simulation(context, title, options(change), path, because).run()
-    context.progress(++done, SEARCHES, 'searches in virtual time')
-  }
-  const size = () => random.int(1201, 1471)
-  await search('a clean path', { size: 1400, rttMs: 40 })
-  await search('a clean path of your own', { size: size(), rttMs: random.int(5, 200) })
-  await search('a path that carries the largest size', { size: 1472, rttMs: 20 })
-  await search('a path that carries nothing above the base', { size: 1200, rttMs: 20 })
-  await search('to the byte', { size: size(), rttMs: 30 }, { granularity: 1 })
-  await search('a path for jumbo frames', { size: random.int(4000, 8900), rttMs: 10 }, { max: 8972, granularity: 8 })
-
-  // Never maxProbes in a row: so the size is never given up by who counts right, whatever he tries.
-  const bursts = random.list(400, () => random.boolean())
-  for (let i = 2; i < bursts.length; i++) if (bursts[i - 1] && bursts[i - 2]) bursts[i] = false
-  await search(
-    'a path that loses about half of all probes',
-    { size: size(), rttMs: 50, fate: probe => (bursts[probe] ? 'lost' : 'arrives') },
-    {},
-    'One probe that is lost is not a proof: packets are lost for other reasons too. A size is given up after maxProbes of its probes, one after the other, brought no answer.',
-  )
-  await search(
-    'a path on which answers come late',
-    { size: size(), rttMs: 60, fate: probe => (probe % 3 === 0 ? { lateMs: 340 } : 'arrives') },
-    {},
-    'An answer that comes late is an answer: whatever arrived is small enough.',
-  )
-  await search(
-    'an answer that comes when its size has been given up already',
-    { size: 1460, rttMs: 60, fate: probe => (probe === 0 ? { lateMs: 340 } : 'arrives') },
-    { maxProbes: 1 },
-    LATE,
-  )
-  await search(
-    'a path on which every answer comes after its size was given up',
-    {
-      size: 1472,
-      rttMs: 60,
-      fate: () => ({ lateMs: 1000 }),
-    },
-    {},
-    LATE,
-  )
-  const router = size()
-  await search('routers that say what passes', { size: router, rttMs: 40, tooBig: () => router })
-  await search(
-    'forged messages Packet Too Big',
-    {
-      size: size(),
-      rttMs: 40,
-      tooBig: (probe, confirmed) => random.pick([68, 576, confirmed - 1, probe, probe + 1, 65_000]),
-    },
-    {},
-    'Anybody can send Packet Too Big. It counts only when it is below the size of the probe, and not below what is confirmed.',
-  )
-  await search(
-    'a router that promises more than the path carries',
-    { size: 1300, rttMs: 40, tooBig: probe => (probe > 1340 ? 1340 : undefined) },
-    {},
-    'Packet Too Big confirms nothing. Only an acknowledged probe does.',
-  )
-  await search(
-    'a path that becomes narrower',
-    { size: 1460, rttMs: 40, laterSize: random.int(1205, 1300) },
-    {},
-    'After a black hole nothing of what was known is true any more: back to base at once, and all is to be searched again.',
-  )
-  await search(
-    'a path that becomes narrower while answers are on their way',
-    { size: 1460, rttMs: 40, laterSize: 1210, lateAnswer: true },
-    {},
-    'An answer to a size that was not sent since the black hole is about the old path.',
-  )
-}
 
 /** Events of the path, in virtual time, against the student's machine. */
 class Simulation {
@@ -494,7 +514,3 @@ class Simulation {
     showChart(this.#context, ladderPicture(`Search: ${this.#title} (${this.#size} bytes)`, ladder))
   }
 }
-
-const LATE =
-  'An answer that comes late is an answer: whatever arrived is small enough, whichever probe is on its way now, and nothing is left of what was concluded from its silence.'
-const ONE_AT_A_TIME = 'There is never more than one probe on its way: else nobody knows which one a loss was about.'

@@ -14,14 +14,7 @@ const READ: Reading[] = [
   'src/quic/connection.ts, how many packets a turn may send',
 ]
 
-/** What things cost, in µs of virtual time. */
-const WAKE_UP = 60
-const PACKET = 12
-const EMPTY_READ = 4
-/** The others' turn of the event loop. */
-const OTHERS = 40
-/** Packets that one queue holds; what comes on top is lost, as in a network device. */
-const CAPACITY = 64
+// Cases ---------------------------------------------------------------------------------------------------------------
 
 interface Scenario {
   title: string
@@ -36,26 +29,6 @@ interface Scenario {
   mostTurns?: number
   /** Queues that never run empty share evenly: each gets at least this part of its even share. */
   leastShare?: number
-}
-
-export async function check(context: CheckContext): Promise<Feedback> {
-  const random = new Seeded(context.seed, 'pump')
-  const all = scenarios(random)
-  let packets = 0
-  let turns = 0
-  for (const [index, scenario] of all.entries()) {
-    context.progress(index, all.length, scenario.title)
-    const result = await context.do(scenario.title, () => new Simulation(context, scenario).run())
-    packets += result.packets
-    turns += result.turns
-  }
-  context.progress(all.length, all.length, 'scenarios in virtual time')
-  return {
-    passed: true,
-    expected: 'all packets, in few turns of bounded length, and no queue that waits for another',
-    found: `${packets} packets in ${turns} turns, ${(packets / turns).toFixed(1)} a turn; nothing lost, nothing stuck, nobody starved`,
-    read: READ,
-  }
 }
 
 function scenarios(random: Seeded): Scenario[] {
@@ -126,6 +99,17 @@ function scenarios(random: Seeded): Scenario[] {
   ]
 }
 
+// Reference -----------------------------------------------------------------------------------------------------------
+
+/** What things cost, in µs of virtual time. */
+const WAKE_UP = 60
+const PACKET = 12
+const EMPTY_READ = 4
+/** The others' turn of the event loop. */
+const OTHERS = 40
+/** Packets that one queue holds; what comes on top is lost, as in a network device. */
+const CAPACITY = 64
+
 interface QueueState {
   /** Arrived and not read. */
   waiting: number[]
@@ -137,6 +121,28 @@ interface QueueState {
   read: number
   lost: number
   longestWait: number
+}
+
+// Judgement -----------------------------------------------------------------------------------------------------------
+
+export async function check(context: CheckContext): Promise<Feedback> {
+  const random = new Seeded(context.seed, 'pump')
+  const all = scenarios(random)
+  let packets = 0
+  let turns = 0
+  for (const [index, scenario] of all.entries()) {
+    context.progress(index, all.length, scenario.title)
+    const result = await context.do(scenario.title, () => new Simulation(context, scenario).run())
+    packets += result.packets
+    turns += result.turns
+  }
+  context.progress(all.length, all.length, 'scenarios in virtual time')
+  return {
+    passed: true,
+    expected: 'all packets, in few turns of bounded length, and no queue that waits for another',
+    found: `${packets} packets in ${turns} turns, ${(packets / turns).toFixed(1)} a turn; nothing lost, nothing stuck, nobody starved`,
+    read: READ,
+  }
 }
 
 class Simulation {

@@ -31,6 +31,11 @@ export default mutants('send-packet.ts', {
     says: 'Context ID',
     edits: [['[...varint(requestStream / 4), CONTEXT_ID]', 'varint(requestStream / 4)']],
   },
+  'counts-the-packet': {
+    misconception: 'what would wait with this packet is what counts',
+    says: 'without the packet',
+    edits: [['waiting >= MOST_WAITING', 'waiting + packet.length > MOST_WAITING']],
+  },
   'dropped-in-silence': {
     misconception: 'what is too large is dropped without a word',
     says: 'together must fit',
