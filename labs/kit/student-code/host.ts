@@ -142,6 +142,8 @@ function closeTheDoors(): void {
     'stdin stdout stderr openStdin _getActiveHandles _getActiveRequests getActiveResourcesInfo chdir emit emitWarning env report'
   ).split(' ')
   for (const name of dangerous) delete (realProcess as unknown as Record<string, unknown>)[name]
+  // Node's own AssertionError asks it whether the terminal has colours.
+  Object.defineProperty(realProcess, 'stderr', { value: Object.freeze({ isTTY: false, getColorDepth: () => 1 }) })
 }
 
 /** Objects of the language and of Node that code reaches although they have no name. */
