@@ -141,7 +141,7 @@ for (const mode of ['--rootless', '--root'] as const) {
     })
 
     if (mode === '--root') return
-    // It starts Node twice; and the way into the namespaces has been tried in both modes.
+    // It starts Node three times; and the way into the namespaces has been tried in both modes.
     it('apply.sh hands the profile to tc in the routers, and takes back what it set when tc fails', () => {
       const log = join(scratch, `tc${mode}.log`)
       // tc reads commands from its input; this one only writes them down.
@@ -164,6 +164,9 @@ for (const mode of ['--rootless', '--root'] as const) {
       expect(failed.errors).to.contain('something else')
       // Once before it begins, once when it gives up.
       expect(readFileSync(log, 'utf8').match(/qdisc del dev masque-r0s root/g)).to.have.length(2)
+      const timeline = script('apply.sh', ['lte'], first(failing))
+      expect(timeline.errors).to.contain('something else')
+      expect(timeline.output).not.to.contain('the timeline runs')
     })
   })
 }

@@ -2,7 +2,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ConfigError } from '../../config/config-error.ts'
-import { KernelBackendError, KernelLink, KernelStatus } from '../../link/kernel/kernel-link.ts'
+import { KernelBackendError, KernelLink, KernelStatus, type PlayOptions } from '../../link/kernel/kernel-link.ts'
 import { impairedDevice } from '../../link/kernel/kernel-topology.ts'
 import {
   KERNEL_RESOLUTION_MS,
@@ -82,9 +82,10 @@ async function apply(nameOrFile: string, options: ApplyOptions, print: Print): P
 async function playToTheEnd(link: KernelLink, profile: Profile, resolutionMs: number, print: Print): Promise<void> {
   const stop = new AbortController()
   void interrupted().then(() => stop.abort())
-  print(`${profile.name}: the timeline runs; Ctrl-C ends it and clears the link`)
   const shown = new Map<string, number>()
-  await link.play(profile, {
+  const begun: string[] = []
+  let tell: Print = line => void begun.push(line)
+  const options: PlayOptions = {
     resolutionMs,
     signal: stop.signal,
     onStep: (step, commands) => {
@@ -92,9 +93,15 @@ async function playToTheEnd(link: KernelLink, profile: Profile, resolutionMs: nu
       // A ramp has many steps: one line a second is enough to see it move.
       if (step.atMs > 0 && step.atMs - (shown.get(what) ?? Number.NEGATIVE_INFINITY) < 1000) return
       shown.set(what, step.atMs)
-      print(describe(step, commands))
+      tell(describe(step, commands))
     },
-  })
+  }
+  // Whether the kernel takes it at all, without sch_netem say, is known before anything is said to run.
+  await link.play(stillProfile(profile), options)
+  print(`${profile.name}: the timeline runs; Ctrl-C ends it and clears the link`)
+  for (const line of begun) print(line)
+  tell = print
+  await link.play(profile, options)
   if (stop.signal.aborted) {
     link.clear()
     print('stopped; the link is clear')
