@@ -2,14 +2,14 @@
 
 import { Command } from 'commander'
 import { loadServerConfig } from '../server/config.ts'
-import { MasqueServer } from '../server/server.ts'
+import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
 import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
 const program = new Command('npm run server --')
   .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
   .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
-  .option('--check', 'only check the configuration')
+  .option('--check', 'only check the configuration, and the files that it names')
   .version(VERSION)
   .parse()
 const options = program.opts<{ config: string; check?: boolean }>()
@@ -17,6 +17,7 @@ const options = program.opts<{ config: string; check?: boolean }>()
 await runCommand(async () => {
   const config = loadServerConfig(options.config)
   if (options.check) {
+    checkServerFiles(config)
     console.log(`${options.config}: the configuration is valid`)
     return
   }

@@ -311,10 +311,8 @@ export class MasqueServer {
 
   async #start(): Promise<void> {
     const { config } = this
-    const tls = loadTlsConfig(config.tls)
+    const { tls, settings } = checkServerFiles(config)
     this.#names = new OwnNames(tls.certificateChain, config.listen.names)
-    const settings = quicSettings(config.quic)
-    if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
     this.#endpoint = await this.#listen(tls, settings).catch(error => {
       throw listenError(error, config.listen)
     })
@@ -430,6 +428,14 @@ export class MasqueServer {
     add(6, this.config.pool.ipv6)
     return pools
   }
+}
+
+/** Reads what a configuration refers to. Throws TlsConfigError or KeyLogError, with the sentence for whoever starts the server. */
+export function checkServerFiles(config: ServerConfig): { tls: TlsConfig; settings: QuicSettings } {
+  const tls = loadTlsConfig(config.tls)
+  const settings = quicSettings(config.quic)
+  if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
+  return { tls, settings }
 }
 
 /** JSON's numbers lose digits beyond 2^53: those are given as text. */

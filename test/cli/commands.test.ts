@@ -176,3 +176,26 @@ describe('the commands', function () {
     expect(stderr.trim()).to.match(/^UDP 127\.0\.0\.1:\d+ is already in use: stop the other server/)
   })
 })
+
+describe('server --check', function () {
+  this.timeout(60_000)
+
+  it('says what is wrong with the certificate and its key, as the server would at its start', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'masque-test-check-'))
+    const files = await testCertificates()
+    const check = (name: string, key: string) => {
+      const configuration = join(directory, name)
+      const tls = `[tls]\ncertificate = "${files.server}"\nkey = "${key}"\n`
+      writeFileSync(configuration, `listen.port = 0\npool.ipv4 = "10.89.0.0/24"\n${tls}`)
+      return command(['server', '-c', configuration, '--check'])
+    }
+    const [own, foreign] = [
+      await check('own.toml', files.serverKey),
+      await check('foreign.toml', files.clients.client.key),
+    ]
+    rmSync(directory, { recursive: true, force: true })
+    expect(own).to.include({ status: 0, stderr: '' })
+    expect(foreign).to.include({ status: 1, stdout: '' })
+    expect(foreign.stderr).to.match(/^\S+: this key does not belong to the certificate .*; give the pair[^\n]*\n$/)
+  })
+})

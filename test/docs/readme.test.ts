@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
@@ -65,10 +66,18 @@ describe('README.md', () => {
 
   it('has a server command whose configuration is valid, and options that exist', async function () {
     this.timeout(60_000)
+    // As in the README: the certificates are made first, where the configuration looks for them.
+    const scratch = mkdtempSync(join(tmpdir(), 'masque-test-readme-'))
+    const configuration = join(scratch, 'config/server.local.toml')
+    cpSync(join(ROOT, 'config'), join(scratch, 'config'), { recursive: true })
+    const makeThenCheck = async () => {
+      await run(process.execPath, [RUN, 'cert', '--out', join(scratch, 'cert/out')])
+      return run(process.execPath, [RUN, 'server', '--check', '-c', configuration])
+    }
     const [check, help] = await Promise.all([
-      run(process.execPath, [RUN, 'server', '--check', '-c', 'config/server.local.toml']),
+      makeThenCheck(),
       run(process.execPath, [RUN, 'client', '--help']),
-    ])
+    ]).finally(() => rmSync(scratch, { recursive: true, force: true }))
     expect(check).to.include('valid')
     expect(help).to.include('--ping').and.include('--config')
   })
