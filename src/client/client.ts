@@ -13,6 +13,7 @@ import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import type { Connect } from '../carriers/http-connection.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
+import { whyUnreachable } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { Host } from '../hosts/host.ts'
 import { PingError, type PingOptions, type PingResult } from '../hosts/userspace/pinger.ts'
@@ -147,6 +148,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   async ping(this: MasqueClient, target: IpAddress | string, options?: PingOptions): Promise<PingResult> {
     const address = typeof target === 'string' ? IpAddress.parse(target) : target
     if (!this.connected) throw new PingError('closed', address, 'there is no tunnel at the moment')
+    const why = whyUnreachable(address)
+    if (why !== undefined) throw new PingError('unreachable', address, `it cannot be reached: ${why}`)
     return this.host.ping(address, options)
   }
 

@@ -43,3 +43,19 @@ function isBroadcast(bytes: Uint8Array, offset: number): boolean {
   for (let i = 0; i < 4; i++) if (bytes[offset + i] !== 255) return false
   return true
 }
+
+/**
+ * Why nothing is sent to this address through a tunnel (RFC 9484 §7.2), as the end of a sentence; undefined: something may be. Pings to all
+ * nodes and to all routers may: they are answered at the other end.
+ */
+export function whyUnreachable(address: IpAddress): string | undefined {
+  if (!staysOnLink(address.version, address.bytes, 0)) return undefined
+  if (address.equals(ALL_NODES) || address.equals(ALL_ROUTERS)) return undefined
+  if (address.isUnspecified) return 'the unspecified address is nobody’s (RFC 4291 §2.5.2)'
+  if (address.isLoopback) return 'a loopback address is of this host alone (RFC 4291 §2.5.3)'
+  if (address.isMulticast) return 'multicast packets are not forwarded through a tunnel (RFC 9484 §7.2)'
+  if (address.isLinkLocal) {
+    return 'a link-local address is good on one link only, and not forwarded through a tunnel (RFC 9484 §7.2, RFC 4291 §2.5.6)'
+  }
+  return 'packets for such an address stay on their link (RFC 1122 §3.2.1.3)'
+}

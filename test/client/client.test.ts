@@ -18,7 +18,16 @@ import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
+import {
+  closeLoopback,
+  connectClient,
+  failure,
+  newClient,
+  ping,
+  pingFailure,
+  startServer,
+  until,
+} from '../support/loopback.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -565,6 +574,29 @@ describe('the client', () => {
     expect(() => client.info).to.throw(ClientError)
     expect(client.writable).to.equal(false)
     await client.close()
+  })
+
+  it('says why an address cannot be reached through a tunnel, and sends nothing there', async () => {
+    const { client } = await connectClient(await granting())
+    const { sent } = client.host.counters
+    for (const [target, why] of [
+      ['fe80::1', /link-local.*RFC 9484 §7\.2/],
+      ['169.254.0.1', /link-local/],
+      ['ff02::5', /multicast/],
+      ['224.0.0.1', /multicast/],
+      ['::1', /loopback/],
+      ['127.0.0.1', /loopback/],
+      ['::', /unspecified/],
+      ['0.0.0.0', /unspecified/],
+      ['255.255.255.255', /stay on their link/],
+    ] as const) {
+      const error = await pingFailure(client, target)
+      expect(error.kind, target).to.equal('unreachable')
+      expect(error.message).to.match(why).and.include(`ping ${target}: it cannot be reached: `)
+    }
+    expect(client.host.counters.sent).to.equal(sent)
+    // Outside of what is advertised: the client's own tunnel says so at once.
+    expect((await pingFailure(client, '192.0.2.1')).message).to.match(/no route|unreachable/)
   })
 
   describe('whose connection is lost', () => {

@@ -35,10 +35,11 @@ export interface PingResult {
  *   icmp        an ICMP error about the request came: `icmp` says which, and who sent it
  *   mismatch    a reply came, with other data than was sent
  *   no-source   the host has no address of the target's IP version
+ *   unreachable nothing is sent through a tunnel to such an address
  *   too-large   the request would not fit into an IP packet
  *   closed      the host was closed, or its tunnel is down
  */
-export type PingFailure = 'timeout' | 'icmp' | 'mismatch' | 'no-source' | 'too-large' | 'closed'
+export type PingFailure = 'timeout' | 'icmp' | 'mismatch' | 'no-source' | 'unreachable' | 'too-large' | 'closed'
 
 /** How a ping ends that brings no reply. */
 export class PingError extends Error {
