@@ -9,7 +9,8 @@ import { CapsuleParser, CapsuleType } from '../src/connect-ip/capsule.ts'
 import { decodeRouteAdvertisement, describeRoute } from '../src/connect-ip/route-advertisement.ts'
 
 const bytes = Buffer.from(process.argv.slice(2).join(''), 'hex')
-for (const { type, value } of new CapsuleParser().push(bytes)) {
+const parser = new CapsuleParser()
+for (const { type, value } of parser.push(bytes)) {
   switch (type) {
     case CapsuleType.ADDRESS_ASSIGN:
       for (const { requestId, prefix } of decodeAddressAssign(value))
@@ -27,3 +28,5 @@ for (const { type, value } of new CapsuleParser().push(bytes)) {
       break
   }
 }
+// Throws when they end inside a capsule.
+parser.end()

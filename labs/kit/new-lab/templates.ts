@@ -295,8 +295,12 @@ if [ "$(id -u)" != 0 ]; then
   echo "delay.sh: only root may change a network device; run it with sudo" >&2
   exit 1
 fi
+if ! tc qdisc add dev lo root netem delay "\${delay}ms"; then
+  echo "delay.sh: lo takes no netem: the kernel lacks sch_netem, or something else is there already (tc qdisc show dev lo)" >&2
+  exit 1
+fi
+# Only now: what somebody else put there is not ours to take away.
 trap 'tc qdisc del dev lo root 2>/dev/null || true' EXIT
-tc qdisc add dev lo root netem delay "\${delay}ms"
 average=$(ping -q -n -c 5 -i 0.2 127.0.0.1 | sed -nE 's|^rtt [^=]*= [^/]*/([0-9.]+)/.*|\\1|p')
 echo "expected: $((2 * delay)) ms or a little more; measured: $average ms"
 awk -v measured="$average" -v least="$((2 * delay))" 'BEGIN { exit !(measured >= least && measured < 1.5 * least + 10) }'
