@@ -142,8 +142,13 @@ function closeTheDoors(): void {
     'stdin stdout stderr openStdin _getActiveHandles _getActiveRequests getActiveResourcesInfo chdir emit emitWarning env report'
   ).split(' ')
   for (const name of dangerous) delete (realProcess as unknown as Record<string, unknown>)[name]
-  // Node's own AssertionError asks it whether the terminal has colours.
-  Object.defineProperty(realProcess, 'stderr', { value: Object.freeze({ isTTY: false, getColorDepth: () => 1 }) })
+  // What Node itself asks for: AssertionError whether there are colours, whatever is deprecated a way to say so.
+  const left = {
+    stderr: Object.freeze({ isTTY: false, getColorDepth: () => 1 }),
+    env: Object.freeze({}),
+    emitWarning: quiet,
+  }
+  for (const [name, value] of Object.entries(left)) Object.defineProperty(realProcess, name, { value })
 }
 
 /** Objects of the language and of Node that code reaches although they have no name. */

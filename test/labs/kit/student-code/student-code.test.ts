@@ -167,6 +167,30 @@ describe('student code', () => {
     }
   })
 
+  it('may use all that is left of Node, as it is there', async () => {
+    folder.write(
+      'a.ts',
+      `import assert from 'node:assert/strict'
+       import { parse } from 'node:url'
+       import { format, inspect, isDeepStrictEqual } from 'node:util'
+       const error = (action: () => unknown) => { try { action(); return 'nothing' } catch (error: any) { return error.name + ' ' + error.code } }
+       export async function f() {
+         let aborted = ''
+         await new Promise(resolve => AbortSignal.timeout(1).addEventListener('abort', event => { aborted = event.type; resolve(0) }))
+         return [
+           error(() => assert.deepEqual({ a: [1, 2] }, { a: [1, 3] })), error(() => assert(false)), error(() => assert.equal(1, 2)),
+           parse('http://a/b').pathname, new (Buffer as any)(2).length, format('%s %d', 'a', 1),
+           inspect({ a: new Set([1n]) }, { colors: true }).includes('1n'), isDeepStrictEqual([1], [1]), aborted,
+           structuredClone(new Map([[1, 2]])), new URL('http://a/?b=1').searchParams.get('b'), new TextDecoder().decode(new TextEncoder().encode('é')),
+         ]
+       }`,
+    )
+    const failed = 'AssertionError ERR_ASSERTION'
+    expect(await folder.open().call('a.ts', 'f')).to.deep.equal([
+      ...[failed, failed, failed, '/b', 2, 'a 1', true, true, 'abort', new Map([[1, 2]]), '1', 'é'],
+    ])
+  })
+
   it('may await while it is loaded', async () => {
     folder.write(
       'a.ts',
