@@ -12,7 +12,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['esc, b', 'back; stops a check that is running'],
   ['c', 'check the task'],
   ['w', 'check it at each save of its files, or no longer'],
-  ['a', 'answer the questions of the task'],
+  ['a', 'answer the questions of the task; after the last one it is checked'],
   ['h', 'one more hint'],
   ['s', 'the solution, once solved or after three checks that failed'],
   ['R', 'the starting files of the task again; yours are kept beside them'],

@@ -37,7 +37,7 @@ function taskKeys(state: State, end: readonly FooterKey[], hasPicture: boolean):
   const progress = state.progress[task.id] ?? UNTOUCHED
   if (state.task.question !== undefined) {
     return [
-      ['enter', 'save the answer'],
+      ['enter', state.task.question + 1 < task.questions.length ? 'save the answer' : 'save the answer and check'],
       ['esc', 'leave it'],
     ]
   }

@@ -40,7 +40,7 @@ export function reduce(state: State, event: Event): Next {
       return on({ ...state, results }, { running: undefined, follow: true })
     }
     case 'answers':
-      return on(state, { answers: event.answers, notice: undefined })
+      return answersRead(state, event.answers)
     case 'notice':
       return on(state, { notice: event.text, follow: true })
     case 'saved':
@@ -70,6 +70,19 @@ function saved(state: State, files: readonly string[]): Next {
   if (watching(state) && state.task.question === undefined && task.files.some(file => files.includes(file)))
     return check(state, false)
   return files.includes(ANSWERS_FILE) ? [state, [{ do: 'read answers', task }]] : [state, []]
+}
+
+/** A verdict on other answers than these does not stand under them. */
+function answersRead(state: State, answers: TaskState['answers']): Next {
+  const task = taskOf(state)
+  const { answers: before } = state.task
+  const old = before !== NEW_TASK.answers && task.questions.some(({ id }) => before[id] !== answers[id])
+  return on(old ? withoutResult(state) : state, { answers, notice: undefined })
+}
+
+function withoutResult(state: State): State {
+  const { [taskOf(state).id]: _, ...results } = state.results
+  return { ...state, results }
 }
 
 function check(state: State, asked: boolean): Next {
@@ -223,7 +236,13 @@ function answering(state: State, { input, key }: KeyEvent): Next {
   const task = taskOf(state)
   const question = task.questions[number].id
   const text = draft.text.trim()
+  const effects: Effect[] = text === '' ? [] : [{ do: 'write answer', task, question, text }]
   const answers = text === '' ? state.task.answers : { ...state.task.answers, [question]: text }
-  const written = { ...state, task: { ...state.task, answers, latest: 'answer' as const, follow: true } }
-  return ask(written, number + 1, ...(text === '' ? [] : [{ do: 'write answer' as const, task, question, text }]))
+  const old = answers[question] === state.task.answers[question] ? state : withoutResult(state)
+  const written = { ...old, task: { ...state.task, answers, latest: 'answer' as const, follow: true } }
+  if (number + 1 < task.questions.length || Object.keys(answers).length === 0)
+    return ask(written, number + 1, ...effects)
+  // The last one: as on the command line, answering checks.
+  const [checking, more] = check({ ...written, task: { ...written.task, question: undefined } }, true)
+  return [checking, [...effects, ...more]]
 }

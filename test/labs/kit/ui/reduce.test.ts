@@ -141,9 +141,22 @@ describe('the terminal UI, as a function of what happens', () => {
   it('asks one question after the other, and writes what was typed', () => {
     const session = new Session({ task: 1 }).press('a', '6', '4', { home: true }, '1', { end: true }, '0', ENTER)
     expect(session.state.task).to.deep.include({ question: 1, answers: { host: '1640' } })
-    session.press(ENTER)
+    session.press('b', ENTER)
     expect(session.state.task.question).to.equal(undefined)
-    expect(session.asked()).to.deep.equal(['read answers', 'write answer'])
+    expect(session.asked()).to.deep.equal(['read answers', 'write answer', 'write answer', 'read answers', 'check'])
+  })
+
+  it('leaves no verdict on another answer in sight: the last answer checks, and an answer alone takes it away', () => {
+    const session = new Session({ task: 1 }).happens({ type: 'answers', answers: { host: '62', letter: 'b' } })
+    const checked: Event = { type: 'checked', result: { ...RESULT, task: 'second' } }
+    session.happens(checked).press('a', ENTER, ENTER)
+    expect(session.effects.at(-1)).to.deep.include({ do: 'check', asked: true })
+    session.happens(checked).press('a', '0', ENTER, ESC)
+    expect(session.state.results).to.deep.equal({})
+    session.happens(checked, { type: 'answers', answers: { host: '620', letter: 'b' } })
+    expect(session.state.results).to.have.property('second')
+    session.happens({ type: 'answers', answers: { host: '63', letter: 'b' } })
+    expect(session.state.results).to.deep.equal({})
   })
 
   it('puts the starting files back only after a y', () => {

@@ -138,7 +138,7 @@ describe('the terminal UI in a real terminal', function () {
     ui.type('63')
     ui.key('Enter')
     await ui.shows('Your answer: 63')
-    ui.type('wc')
+    ui.type('w')
     await ui.shows('✗ Not yet')
     await ui.shows('✗ tried')
     expect(readFileSync(answers(), 'utf8')).to.include('gateway = "63"')
