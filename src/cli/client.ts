@@ -8,6 +8,7 @@ import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { VERSION } from '../version.ts'
+import { LatestShown } from './latest-shown.ts'
 import { goOnWithoutReader, interrupted, readerGone, runCommand } from './run-command.ts'
 
 interface Options {
@@ -53,8 +54,16 @@ await runCommand(async () => {
 async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> {
   goOnWithoutReader()
   const stopped = interrupted()
-  client.on('changed', info => show('changed', info))
-  client.on('down', error => print({ event: 'down', reason: error.message }, `down        ${error.message}`))
+  const changes = new LatestShown<TunnelInfo>((info, leftOut) => {
+    const changed = leftOut === 1 ? '1 change' : `${leftOut} changes`
+    if (leftOut > 0) print({ event: 'left-out', changes: leftOut }, `            ${changed} before this one left out`)
+    show('changed', info)
+  })
+  client.on('changed', info => changes.push(info))
+  client.on('down', error => {
+    changes.flush()
+    print({ event: 'down', reason: error.message }, `down        ${error.message}`)
+  })
   client.on('reconnecting', (delayMs, attempt) =>
     print({ event: 'reconnecting', delayMs, attempt }, `reconnect   attempt ${attempt} in ${delayMs} ms`),
   )
@@ -68,7 +77,7 @@ async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> 
     show('up', info, last)
     last = info
   })
-  await Promise.race([stopped, lost])
+  await Promise.race([stopped, lost]).finally(() => changes.flush())
 }
 
 /** There is no tunnel, and there will be none. */
