@@ -13,9 +13,10 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
+import { makeFolder } from '../config/write-file.ts'
 import {
   bitString,
   boolean,
@@ -104,7 +105,7 @@ export async function makeTestCertificates(
   const notAfter = options.notAfter ?? new Date(notBefore.getTime() + (options.serverDays ?? 30) * DAY_MS)
   // A server certificate that has expired must be the only thing wrong with a test's set of certificates.
   const othersNotAfter = new Date(Math.max(notAfter.getTime(), Date.now() + 30 * DAY_MS))
-  await mkdir(directory, { recursive: true })
+  makeFolder(directory)
 
   const caKey = newKey()
   const authority: Authority = { name: 'masque-lab CA', key: caKey, keyId: keyIdentifier(caKey) }

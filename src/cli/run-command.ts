@@ -38,6 +38,7 @@ const ADVICE: Record<string, string> = {
   ENOTDIR: 'a file stands where a folder is expected: move it away, or choose another name',
   EISDIR: 'a folder stands where a file is expected: move it away, or choose another name',
   ENOENT: 'check the path',
+  ENXIO: 'this is a pipe that nobody reads, or a socket: name an ordinary file',
   ENOSPC: 'make room on that disk and run the command again',
   EDQUOT: 'make room (your quota is used up) and run the command again',
   EMFILE: 'too many files are open: raise the limit with ulimit -n',

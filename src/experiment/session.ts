@@ -1,7 +1,8 @@
 /** One call of `npm run experiment`: folder, lock, results file, runs, outputs. */
 
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../config/write-file.ts'
 import type { Figure } from './charts/figure.ts'
 import { definitionHash, type ExperimentDefinition, measuringPart } from './definition.ts'
 import { writeOutputs } from './outputs.ts'
@@ -54,7 +55,7 @@ export async function runSession(options: SessionOptions): Promise<SessionResult
 
 async function runInFolder(options: SessionOptions, directory: string): Promise<SessionResult> {
   const { definition, onNotice = () => {} } = options
-  mkdirSync(directory, { recursive: true })
+  makeFolder(directory)
   const unlock = lockFolder(directory)
   try {
     claimFolder(directory, options.fresh === true, onNotice)

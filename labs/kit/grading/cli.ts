@@ -1,8 +1,9 @@
 /** `npm run check-solutions`: proves the labs against their solutions and mutants, or grades submissions. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { makeFolder, writeNamedFile } from '../../../src/config/write-file.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { findLab, loadLabs, ROOT } from '../lab/registry.ts'
 import type { Lab } from '../lab/types.ts'
@@ -177,19 +178,19 @@ async function checkPairs(options: Options): Promise<number> {
   if (stop.signal.aborted) return 130
   const found = { format: 'masque-lab pairs', version: 1, isolation: [(await isolation()).holds], ...pairs }
   const json = `${JSON.stringify(found, null, 2)}\n`
-  if (typeof options.json === 'string') writeFileSync(options.json, json)
+  if (typeof options.json === 'string') writeNamedFile(options.json, json)
   process.stdout.write(options.json === true ? json : pairsTable(pairs))
   return 0
 }
 
 function write(report: Report, options: OutputOptions, problems: readonly string[]): void {
   const json = `${JSON.stringify(report, null, 2)}\n`
-  if (typeof options.json === 'string') writeFileSync(options.json, json)
-  if (options.csv !== undefined) writeFileSync(options.csv, toCsv(report))
-  if (options.junit !== undefined) writeFileSync(options.junit, toJunit(report))
+  if (typeof options.json === 'string') writeNamedFile(options.json, json)
+  if (options.csv !== undefined) writeNamedFile(options.csv, toCsv(report))
+  if (options.junit !== undefined) writeNamedFile(options.junit, toJunit(report))
   if (options.report !== undefined) {
-    mkdirSync(options.report, { recursive: true })
-    for (const [name, text] of studentReports(report)) writeFileSync(join(options.report, name), text)
+    makeFolder(options.report)
+    for (const [name, text] of studentReports(report)) writeNamedFile(join(options.report, name), text)
   }
   const table = report.mode === 'solutions' ? solutionsTable(report, problems) : submissionsTable(report)
   process.stdout.write(options.json === true ? json : `${table}${isolationLine(report)}`)

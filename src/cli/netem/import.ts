@@ -1,8 +1,9 @@
 /** `netem import` and `netem convert`: from what other programs write to profiles and traces. */
 
-import { readSync, writeFileSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import { ConfigError } from '../../config/config-error.ts'
 import { readRegularFile, UnsuitableFileError } from '../../config/read-file.ts'
+import { writeNamedFile } from '../../config/write-file.ts'
 import { EmulatorError } from '../../link/emulator/udp-socket.ts'
 import { importTc } from '../../link/kernel/tc-import.ts'
 import type { Direction } from '../../link/profile/profile.ts'
@@ -74,11 +75,15 @@ export function convertThroughput(file: string | undefined, units: Units, option
 function write(text: string, { out, force, print }: Output): void {
   if (out === undefined) return print(text.trimEnd())
   try {
-    writeFileSync(out, text, { flag: force ? 'w' : 'wx' })
+    writeNamedFile(out, text, { replace: force })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     const why =
-      code === 'EEXIST' ? 'there is such a file already; --force replaces it' : `it cannot be written: ${message}`
+      code === 'EEXIST'
+        ? 'there is such a file already; --force replaces it'
+        : code === 'ENXIO'
+          ? 'this is a pipe (FIFO) that nobody reads, or a socket'
+          : `it cannot be written: ${message}`
     throw new EmulatorError(`${out}: ${why}`, { cause })
   }
 }
