@@ -1,4 +1,5 @@
 /** Lab 4 as data. The check of each task is in `checks/`, under its name. */
+import { MILLISECONDS } from '../kit/check/questions.ts'
 import { defineLab } from '../kit/lab/declare.ts'
 
 const HANDOUT = 'labs/lab-04-impairment/README.md'
@@ -277,7 +278,7 @@ export const lab = defineLab({
         {
           id: 'gap',
           prompt: 'For how long does nothing flow in the handover? Predict it from the timers above, in ms.',
-          prediction: true,
+          prediction: { units: MILLISECONDS },
           placeholder: 'a number',
         },
       ],

@@ -1,12 +1,12 @@
 /** Judges what a student answers in words: right in whatever way it is written, and told so where it cannot be understood. */
-import type { CheckContext, Otherwise, Question, Reading, Task } from '../lab/types.ts'
+import type { CheckContext, Otherwise, Question, Reading, Task, Units } from '../lab/types.ts'
 import { CheckFailure } from './check-failure.ts'
 
 /** What to say about each wrong answer that somebody has an idea behind; by letter, or by number. */
 export type WrongAnswers = Readonly<Record<string, string>>
 
-type Factors = Readonly<Record<string, number>>
-type Units = readonly string[] | Factors
+/** For a time that is asked for in ms. */
+export const MILLISECONDS = { ms: 1, milliseconds: 1, s: 1000, seconds: 1000, sec: 1000 } as const
 
 interface Asked {
   /** The step, in the student's words. Default: the question's id. */
@@ -74,7 +74,6 @@ export function expectNumber(
   asked: Omit<Asked, 'wrong'> & {
     right: number | ((value: number) => boolean)
     wrong?: WrongAnswers | ((value: number) => string)
-    /** Names that may follow the number, or how many of the unit that is asked for each of them is. */
     units?: Units
   },
 ): number {
@@ -142,7 +141,13 @@ export function numberIn(answer = '', units: Units = []): { value: number; probl
   const text = answer.trim().toLowerCase()
   const [, digits = '', unit = ''] = /^(0x[0-9a-f]+|[-+]?[\d.,]+|[a-z]+)\s*(.*)$/.exec(text) ?? []
   const factor =
-    unit === '' ? 1 : Array.isArray(units) ? (units.includes(unit) ? 1 : undefined) : (units as Factors)[unit]
+    unit === ''
+      ? 1
+      : Array.isArray(units)
+        ? units.includes(unit)
+          ? 1
+          : undefined
+        : (units as Readonly<Record<string, number>>)[unit]
   if (factor === undefined) return { value: Number.NaN, problem: `"${unit}" is no unit of this number` }
   const plain = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(digits) ? digits.replaceAll(',', '') : digits
   const word = WORDS.indexOf(digits)

@@ -62,13 +62,16 @@ export interface Task {
   check: Check
 }
 
+/** Names that may follow a number, or how many of the unit that is asked for each of them is. */
+export type Units = readonly string[] | Readonly<Record<string, number>>
+
 export interface Question {
   id: string
   prompt: string
   /** An example of the form of the answer, never the answer. */
   placeholder?: string
-  /** It is answered before it is measured: the first answer is kept, and shown beside the measurement. */
-  prediction?: true
+  /** It is answered with a number before it is measured: the first one is kept, and shown beside the measurement. */
+  prediction?: true | { units: Units }
   /** When there are choices, the student answers with the letter. */
   choices?: Readonly<Record<string, string>>
 }

@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Task } from '../lab/types.ts'
+import { numberIn } from '../check/questions.ts'
+import type { Question, Task } from '../lab/types.ts'
 
 export interface TaskProgress {
   state: 'open' | 'attempted' | 'solved'
@@ -105,11 +106,12 @@ export class ProgressStore {
     })
   }
 
-  /** A check is about to measure what was predicted: the first predictions stay. `answers`: to all questions of the task. */
+  /** A check is about to measure what was predicted: the first predictions stay, once each is a number. `answers`: to all questions of the task. */
   lockPredictions(lab: string, task: Pick<Task, 'id' | 'questions'>, answers: Readonly<Record<string, string>>): void {
     const asked = task.questions.filter(({ prediction }) => prediction)
-    const complete = asked.length > 0 && asked.every(({ id }) => answers[id])
-    if (!complete || this.task(lab, task.id).predictions) return
+    const isNumber = ({ id, prediction }: Question) =>
+      numberIn(answers[id], typeof prediction === 'object' ? prediction.units : []).problem === undefined
+    if (asked.length === 0 || !asked.every(isNumber) || this.task(lab, task.id).predictions) return
     const predictions = Object.fromEntries(asked.map(({ id }) => [id, answers[id]!]))
     this.#update(lab, task.id, old => ({ ...old, predictions }))
   }

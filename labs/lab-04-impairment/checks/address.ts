@@ -7,7 +7,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectChoice, expectEach, expectNumber } from '../../kit/check/questions.ts'
+import { expectChoice, expectEach, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
 import { pings, startTestbed } from '../live.ts'
@@ -65,7 +65,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
         expected: 'a time in ms that follows from the timers in the brief, under [address], as gap',
         right: ms => ms >= GAP.least && ms <= GAP.most,
         wrong: gapMisconception,
-        units: { ms: 1, milliseconds: 1, s: 1000, seconds: 1000, sec: 1000 },
+        units: MILLISECONDS,
         read: READ,
       })
     },

@@ -17,15 +17,19 @@ describe('progress of a student', () => {
     const store = new ProgressStore(directory)
     const questions = [
       { id: 'host', prompt: '?', prediction: true as const },
-      { id: 'more', prompt: '?', prediction: true as const },
+      { id: 'more', prompt: '?', prediction: { units: ['hops'] } },
       { id: 'other', prompt: '?' },
     ]
     const task = { id: 'ping', questions }
     store.lockPredictions('lab-01-deploy', task, { host: '63', more: '' })
     expect(store.task('lab-01-deploy', 'ping').predictions).to.equal(undefined)
-    store.lockPredictions('lab-01-deploy', task, { host: '64', more: '63', other: 'x' })
+    // What the check refuses is no prediction.
+    store.lockPredictions('lab-01-deploy', task, { host: '64hops', more: '63' })
+    store.lockPredictions('lab-01-deploy', task, { host: '64', more: 'sixty' })
+    expect(store.task('lab-01-deploy', 'ping').predictions).to.equal(undefined)
+    store.lockPredictions('lab-01-deploy', task, { host: '64', more: '63 hops', other: 'x' })
     store.lockPredictions('lab-01-deploy', task, { host: '63', more: '64' })
-    expect(store.task('lab-01-deploy', 'ping').predictions).to.deep.equal({ host: '64', more: '63' })
+    expect(store.task('lab-01-deploy', 'ping').predictions).to.deep.equal({ host: '64', more: '63 hops' })
   })
 
   it('begins with everything open, and writes nothing until something happens', () => {
