@@ -16,6 +16,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
+const require = createRequire(import.meta.url)
+
 /** How long a child has to end in good order; then it is killed. */
 export const CLOSE_TIMEOUT_MS = 4_000
 /** Starting takes half a second on an idle machine; this is for one that is busy, or emulated. */
@@ -102,9 +104,10 @@ export class Child<O extends Orders> {
     this.#options = options
     const child = fork(fileURLToPath(file), options.arguments, {
       // Found from here and not from the working directory; and none of the parent's own options, such as a debugger's port.
-      execArgv: file.pathname.endsWith('.ts')
-        ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
-        : [],
+      execArgv: [
+        ...['--import', new URL('./end-with-parent.mjs', import.meta.url).href],
+        ...(file.pathname.endsWith('.ts') ? ['--import', pathToFileURL(require.resolve('tsx')).href] : []),
+      ],
       env: options.env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Structured clone: JSON has neither bytes nor undefined nor Infinity.

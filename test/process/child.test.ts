@@ -131,4 +131,18 @@ describe('a child process', () => {
       expect(existsSync(note)).to.equal(tidied)
     })
   }
+
+  it('does not outlive a parent that is killed while it still loads its code', async () => {
+    const program = `
+      import { Child } from ${JSON.stringify(new URL('../../src/process/child.ts', import.meta.url).href)}
+      const child = new Child(new URL(${JSON.stringify(new URL('./slow-child.ts', import.meta.url).href)}), { name: 'the slow one' })
+      console.log(child.pid)
+    `
+    const parent = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string]
+    parent.kill('SIGKILL')
+    await until(() => !isRunning(Number(pid)))
+  })
 })

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { readRegularFile } from '../../config/read-file.ts'
 import { EmulatorError } from '../../link/emulator/udp-socket.ts'
+import { isRunning } from '../../process/is-running.ts'
 import { explain } from '../run-command.ts'
 
 const orderSchema = z.discriminatedUnion('order', [
@@ -70,6 +71,14 @@ function defaultFolder(): string {
   return join(tmpdir(), `masque-netem-links-${process.getuid?.() ?? userInfo().username}`)
 }
 
+/** Removes what links have left that were killed, or had the id that this process has now. */
+function sweep(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const id = Number(/^([0-9]{1,10})\.(?:sock|json)$/.exec(name)?.[1] ?? Number.NaN)
+    if (id === process.pid || (id > 0 && !isRunning(id))) rmSync(join(folder, name), { force: true })
+  }
+}
+
 /** Makes the folder, and makes sure that nobody else can put anything there. Throws EmulatorError. */
 function privateFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -93,6 +102,7 @@ export class ControlServer {
   static async open(obey: (order: ControlOrder) => Promise<ControlResult>, place: Place = {}): Promise<ControlServer> {
     const { folder = defaultFolder() } = place
     privateFolder(folder)
+    sweep(folder)
     const path = join(folder, `${process.pid}.sock`)
     const isUnix =
       (place.transport ?? (process.platform === 'win32' ? 'tcp' : 'unix')) === 'unix' &&
@@ -101,8 +111,6 @@ export class ControlServer {
     const silent = new Set<Socket>()
     const server = createServer(socket => converse(socket, silent, obey, token))
     server.maxConnections = MOST_CONNECTIONS
-    // Of an earlier process with the same id.
-    for (const file of [path, join(folder, `${process.pid}.json`)]) rmSync(file, { force: true })
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(new EmulatorError(`no control socket: ${error.message}`)))
       if (isUnix) server.listen(path, resolve)

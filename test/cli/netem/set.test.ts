@@ -169,6 +169,18 @@ describe('the folder of the control sockets', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
+  it('removes what killed ones have left before it', async () => {
+    const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+    await once(gone, 'exit')
+    const left = join(folder, 'left')
+    mkdirSync(left, { mode: 0o700 })
+    for (const name of [`${gone.pid}.sock`, `${gone.pid}.json`, `${process.ppid}.json`, 'notes'])
+      writeFileSync(join(left, name), '')
+    const server = await ControlServer.open(async () => ({}) as never, { folder: left })
+    expect(readdirSync(left).sort()).to.deep.equal([`${process.pid}.sock`, `${process.ppid}.json`, 'notes'].sort())
+    await server.close()
+  })
+
   it('is not used when others may write to it', async function () {
     if (process.platform === 'win32') this.skip()
     mkdirSync(join(folder, 'open'), { mode: 0o777 })
