@@ -113,7 +113,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   #timerAt = 0
   #stopKeepAlive = (): void => {}
   #stopLinger: (() => void) | undefined
-  #session: Uint8Array | undefined
+  #resumptionTicket: Uint8Array | undefined
   #failed = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
@@ -248,8 +248,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     this.#host.enter(this, () => this.#close(true, code, reason))
   }
 
-  get session(): Uint8Array | undefined {
-    return this.#session ?? (this.closed ? undefined : this.#ask(undefined, engine => engine.session))
+  get resumptionTicket(): Uint8Array | undefined {
+    return this.#resumptionTicket ?? (this.closed ? undefined : this.#ask(undefined, engine => engine.resumptionTicket))
   }
 
   paths(): QuicPath[] {
@@ -474,7 +474,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
         () => this.#stopKeepAlive(),
         () => this.#pending.clear(),
         () => {
-          this.#session = this.#engine.session
+          this.#resumptionTicket = this.#engine.resumptionTicket
         },
         () => this.#host.handshakeDone(this),
         () => this.handler.onClosed(reason),

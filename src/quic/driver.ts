@@ -47,7 +47,7 @@ export interface DriverOptions {
 export interface Dial {
   remote: SocketAddress
   serverName: string
-  session?: Uint8Array
+  resumptionTicket?: Uint8Array
 }
 
 export class QuicDriver implements AcceptorHost {
@@ -90,10 +90,10 @@ export class QuicDriver implements AcceptorHost {
   }
 
   /** Starts a handshake, on the first socket. Nothing is reported before the caller's turn of the event loop is over. */
-  connect({ remote, serverName, session }: Dial): DrivenConnection {
+  connect({ remote, serverName, resumptionTicket }: Dial): DrivenConnection {
     const scid = randomBytes(CONNECTION_ID_LENGTH)
     const path = { local: this.#sockets[0].local, remote }
-    const engine = this.engine.connect({ id: scid, path, serverName, session })
+    const engine = this.engine.connect({ id: scid, path, serverName, resumptionTicket })
     const id = scid.toString('hex')
     this.keyLog?.attach(id, file => engine.logKeys(file))
     const { datagramQueue, idleTimeoutMs, keepAliveMs = Math.floor(idleTimeoutMs / 3) } = this.#settings

@@ -36,8 +36,8 @@ export interface ConnectOptions extends EndpointOptions {
   serverName: string
   /** Accept any certificate. Only for looking at broken set-ups. */
   insecure?: boolean
-  /** A ticket from `QuicConnection.session` of an earlier connection to the same server. */
-  session?: Uint8Array
+  /** A ticket from `QuicConnection.resumptionTicket` of an earlier connection to the same server. */
+  resumptionTicket?: Uint8Array
 }
 
 export class QuicEndpoint {

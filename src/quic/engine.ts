@@ -69,7 +69,7 @@ export interface DialOptions {
   /** The name or IP address that the server's certificate must be for. A name is also sent as SNI (RFC 6066 §3). */
   serverName: string
   /** A ticket with which to resume an earlier session. */
-  session?: Uint8Array
+  resumptionTicket?: Uint8Array
 }
 
 export interface OutgoingPacket {
@@ -144,7 +144,7 @@ export interface EngineConnection {
   readonly peerCertificate: Uint8Array | undefined
   readonly peerMaxDatagramFrameSize: number
   /** The ticket with which this session can be resumed, if the server has sent one. */
-  readonly session: Uint8Array | undefined
+  readonly resumptionTicket: Uint8Array | undefined
   /** Writes TLS secrets to this file, which is this connection's own. Called before anything is sent or received. */
   logKeys(file: string): void
 

@@ -164,7 +164,7 @@ export interface QuicConnection {
   /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
   close(code: number, reason: string): void
   /** The ticket for resuming this session later, as the client got it from the server. */
-  readonly session: Uint8Array | undefined
+  readonly resumptionTicket: Uint8Array | undefined
   paths(): QuicPath[]
   stats(): QuicStats
 }

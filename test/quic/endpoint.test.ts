@@ -178,11 +178,11 @@ describe('QUIC endpoint', () => {
     const server = await listen()
     const first = await connect(server)
     await first.recorder.until(() => first.recorder.established)
-    for (let i = 0; i < 200 && first.connection.session === undefined; i++) await pause(5)
-    const session = first.connection.session
+    for (let i = 0; i < 200 && first.connection.resumptionTicket === undefined; i++) await pause(5)
+    const resumptionTicket = first.connection.resumptionTicket
     expect(first.connection.resumed).to.equal(false)
     first.connection.close(H3_NO_ERROR, '')
-    const second = await connect(server, { session })
+    const second = await connect(server, { resumptionTicket })
     await second.recorder.until(() => second.recorder.established)
     expect(second.connection.resumed).to.equal(true)
     second.connection.close(H3_NO_ERROR, '')

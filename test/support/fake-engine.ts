@@ -131,7 +131,7 @@ export class FakeConnection implements EngineConnection {
   resumed = false
   peerCertificate = undefined
   peerMaxDatagramFrameSize = 0
-  session = undefined
+  resumptionTicket = undefined
   maxDatagramLength = 1000
   pathMtuSettled = true
   closing = false

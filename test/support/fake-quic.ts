@@ -14,7 +14,7 @@ export class FakeQuic implements QuicConnection {
   peerMaxDatagramFrameSize = 65_535
   handler!: QuicHandler
   inUse = false
-  readonly session = undefined
+  readonly resumptionTicket = undefined
   maxDatagramLength = 1350
   pathMtuSettled = true
   datagramQueueRoom = 10

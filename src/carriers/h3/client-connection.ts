@@ -8,13 +8,12 @@ import { H3Transport, type StreamEvent } from './transport.ts'
 
 /** Connects by HTTP/3, on QUIC with these settings. */
 export function connectByHttp3(settings: QuicSettings): Connect {
-  return async ({ resumptionTicket, ...options }) =>
-    new H3ClientConnection(await QuicEndpoint.connect({ ...options, session: resumptionTicket, settings }))
+  return async options => new H3ClientConnection(await QuicEndpoint.connect({ ...options, settings }))
 }
 
 export class H3ClientConnection extends H3Transport<HttpClientHandler> implements HttpClientConnection {
   get resumptionTicket(): Uint8Array | undefined {
-    return this.quic.session
+    return this.quic.resumptionTicket
   }
 
   get draining(): boolean {

@@ -323,7 +323,7 @@ export class QuicheConnection implements EngineConnection {
 
   // -- the handshake -------------------------------------------------------------------------------------------
 
-  get session(): Uint8Array | undefined {
+  get resumptionTicket(): Uint8Array | undefined {
     return this.#native.session() ?? undefined
   }
 

@@ -66,13 +66,13 @@ export class QuicheEngine implements QuicEngine {
     return new QuicheConnection({ native, paths, path, maxUdpPayload: this.#options.settings.maxUdpPayload })
   }
 
-  connect({ id, path, serverName, session }: DialOptions): EngineConnection {
+  connect({ id, path, serverName, resumptionTicket }: DialOptions): EngineConnection {
     const byAddress = isIP(serverName) !== 0
     const sni = byAddress ? undefined : serverName
     const paths = new NativePaths(this.#zones, path)
     const info = paths.toNative(path) ?? { from: path.remote, to: path.local }
     const native = quiche.Connection.connect(sni, id, info.to, info.from, this.#config)
-    if (session !== undefined) native.setSession(session)
+    if (resumptionTicket !== undefined) native.setSession(resumptionTicket)
     return new QuicheConnection({
       native,
       paths,
