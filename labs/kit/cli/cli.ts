@@ -92,10 +92,13 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
   if (options.solution !== undefined) return printSolution(lab, knownTask(lab, options.solution), plain) ? 0 : 1
   if (options.replay) {
     if (!task) throw new UsageError(`of which task? --task ${taskIds(lab)}`)
-    const status = await runReplay(plain.root, lab, task, options.inspect ?? false)
+    const status = await runReplay(plain.root, lab, task, {
+      ...options,
+      say: text => void process.stderr.write(`${text}\n`),
+    })
     if (status === undefined) {
       throw new UsageError(
-        `nothing of '${task.id}' has failed, or none of your functions was called; --check checks it`,
+        `'${task.id}' has no replay: its last check did not fail in a call that can be made again alone; --check checks it`,
       )
     }
     return status

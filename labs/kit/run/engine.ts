@@ -149,7 +149,7 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     const replay = options.mode === 'live' && calls ? writeReplay(options.root, lab, task, calls, feedback) : undefined
     if (replay) feedback = { ...feedback, replay }
   }
-  if (feedback.passed && options.mode === 'live') forgetReplay(options.root, lab, task)
+  if (!feedback.replay && options.mode === 'live') forgetReplay(options.root, lab, task)
   // A step that did what it says may still show what is wrong: then it is the one that failed.
   const last = steps.at(-1)
   if (last && !feedback.passed && !feedback.broken && !steps.some(step => step.state === 'failed')) {

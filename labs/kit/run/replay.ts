@@ -7,13 +7,14 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { thrownAt } from '../check/feedback.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
 import type { FailingCalls, Lab, Task } from '../lab/types.ts'
-import type { Outcome, StudentCode, StudentObject } from '../student-code/types.ts'
+import type { Outcome, StudentCode, StudentError, StudentObject } from '../student-code/types.ts'
 
 /** Where it is, from the exercise folder. A name with a dot: it is no part of what is handed in. */
 const FOLDER = '.replay'
@@ -117,7 +118,7 @@ export function writeReplay(
   }
 }
 
-/** The task passes: there is nothing to be run again. */
+/** The task passes, or failed without such a call: there is nothing to be run again. */
 export function forgetReplay(root: string, lab: Lab, task: Task): void {
   try {
     rmSync(replayFile(root, lab, task), { force: true })
@@ -126,17 +127,64 @@ export function forgetReplay(root: string, lab: Lab, task: Task): void {
   }
 }
 
+/** A call that has not ended by then never does. */
+export const REPLAY_LIMIT_MS = 20_000
+
+export interface ReplayOptions {
+  /** Waits for a debugger: for as long as it takes. */
+  inspect?: boolean
+  limitMs?: number
+  /** Takes what is to be said besides what the program prints. */
+  say: (text: string) => void
+}
+
 /** Runs it in this terminal, until it ends. Returns its exit status, or undefined when there is none for this task. */
-export async function runReplay(root: string, lab: Lab, task: Task, inspect: boolean): Promise<number | undefined> {
+export async function runReplay(
+  root: string,
+  lab: Lab,
+  task: Task,
+  options: ReplayOptions,
+): Promise<number | undefined> {
+  const { inspect = false, limitMs = REPLAY_LIMIT_MS, say } = options
   const file = replayFile(root, lab, task)
   if (!existsSync(file)) return undefined
+  const problem = await compileProblem(exerciseFolder(root, lab), file)
+  if (problem !== undefined) {
+    say(problem)
+    return 1
+  }
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const child = spawn(process.execPath, [...(inspect ? ['--inspect-brk'] : []), '--import', tsx, file], {
     stdio: 'inherit',
     cwd: root,
   })
+  // Nobody asks a program that is in an endless loop to end.
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const late = (): void => {
+    say(`it had not ended after ${limitMs / 1000} s; with --inspect, a debugger shows where it is`)
+    kill()
+  }
+  const timer = inspect ? undefined : setTimeout(late, limitMs)
   const [status] = (await once(child, 'exit')) as [number | null]
+  clearTimeout(timer)
+  process.off('exit', kill)
   return status ?? 1
+}
+
+/** What keeps the student's file from being compiled, in the words of the check. */
+async function compileProblem(exercises: string, replay: string): Promise<string | undefined> {
+  const file = /from '\.\.\/([^']+)'/.exec(readFileSync(replay, 'utf8'))?.[1]
+  if (file === undefined) return undefined
+  const { buildStudentFile } = await import('../student-code/build.ts')
+  try {
+    await buildStudentFile(exercises, file)
+    return undefined
+  } catch (error) {
+    // By name, as in engine.ts.
+    if (error instanceof Error && error.name === 'StudentError') return thrownAt(error as StudentError)
+    throw error
+  }
 }
 
 function programOf({ file, name, created, calls }: FailingCalls, command: string, { expected, found }: Found): string {

@@ -87,7 +87,7 @@ describe('npm run lab, without a terminal', () => {
     [['1', '--solution', 'fly'], /^lab 1 has no task 'fly'/],
     [['1', '--answer', '63'], /^which task/],
     [['3', '--replay'], /^of which task\? --task varint/],
-    [['3', '--task', 'too-big', '--replay'], /^nothing of 'too-big' has failed/],
+    [['3', '--task', 'too-big', '--replay'], /^'too-big' has no replay/],
     [['1', '--task', 'config', '--answer', '63'], /^task 'config' asks no question/],
   ]
   for (const [args, sentence] of wrong) {

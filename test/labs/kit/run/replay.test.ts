@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -78,7 +79,7 @@ describe('a failing input, alone', () => {
     })
     const text = readFileSync(join(place.root, feedback.replay!.file), 'utf8')
     expect(text).to.match(/const it = new Counter\(\)\nshow\(await it.add\(1n\)\)\n.*2n\)\)\n.*-1n\)\)\n$/)
-    expect(await runReplay(place.root, lab, sampleTask({ id: 'other' }), false)).to.equal(undefined)
+    expect(await runReplay(place.root, lab, sampleTask({ id: 'other' }), { say: () => {} })).to.equal(undefined)
     expect(() => run(`labs/${lab.id}/exercises/.replay/${task.id}.ts`)).to.throw(/a\.ts:10:\d+|below zero/)
   })
 
@@ -88,6 +89,65 @@ describe('a failing input, alone', () => {
     expect(existsSync(join(place.root, feedback.replay!.file))).to.equal(false)
     expect((await checked(large, 'unattended')).feedback).to.not.have.property('replay')
     expect(existsSync(join(place.exercises, '.replay'))).to.equal(true)
+  })
+
+  const replayed = async (code: string, limitMs?: number) => {
+    const { lab, task } = await checked(large)
+    writeFileSync(join(place.exercises, 'a.ts'), code)
+    const said: string[] = []
+    const say = (text: string) => void said.push(text)
+    const status = await runReplay(place.root, lab, task, { say, ...(limitMs ? { limitMs } : {}) })
+    return { status, said: said.join('\n') }
+  }
+
+  it('says what is wrong with code that does not compile as a check does', async () => {
+    expect(await replayed('export const length = (\n')).to.deep.equal({
+      status: 1,
+      said: 'a.ts:2:1: Unexpected end of file',
+    })
+  })
+
+  it('is ended after a while, and says so', async () => {
+    const endless = await replayed('export const length = () => { for (;;); }', 1500)
+    expect(endless).to.deep.include({ status: 1 })
+    expect(endless.said).to.match(/^it had not ended after 1.5 s; with --inspect/)
+  })
+
+  it('ends with the program that runs it, also in an endless loop', async () => {
+    const { lab, task } = await checked(large)
+    writeFileSync(
+      join(place.exercises, 'a.ts'),
+      'console.error(process.pid)\nexport const length = () => { for (;;); }',
+    )
+    const runner = join(place.root, 'runner.ts')
+    const module = JSON.stringify(new URL('../../../../labs/kit/run/replay.ts', import.meta.url).href)
+    const given = `${JSON.stringify(place.root)}, ${JSON.stringify(lab)}, ${JSON.stringify(task)}`
+    const orders = `process.on('SIGTERM', () => process.exit(143)); await runReplay(${given}, { say: console.log })`
+    writeFileSync(runner, `import { runReplay } from ${module}; ${orders}`)
+    const parent = spawn(process.execPath, ['--import', 'tsx', runner], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const [said] = (await once(parent.stderr, 'data')) as [Buffer]
+    const pid = Number(String(said).trim())
+    expect(pid, String(said)).to.be.greaterThan(1)
+    parent.kill('SIGTERM')
+    const ended = () => {
+      try {
+        return !process.kill(pid, 0)
+      } catch {
+        return true
+      }
+    }
+    try {
+      for (let turn = 0; turn < 300 && !ended(); turn++) await new Promise(resolve => setTimeout(resolve, 10))
+      expect(ended()).to.equal(true)
+    } finally {
+      if (!ended()) process.kill(pid, 'SIGKILL')
+    }
+  })
+
+  it('is not that of an earlier check', async () => {
+    const { feedback } = await checked(large)
+    await checked(async context => context.expect('something else', false, { expected: 'a', found: 'b' }) as never)
+    expect(existsSync(join(place.root, feedback.replay!.file))).to.equal(false)
   })
 
   it('writes every kind of value as TypeScript', () => {
