@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import type { CheckContext, Reading } from '../lab/types.ts'
 import { openStudentCode } from '../student-code/student-code.ts'
 import { StudentError } from '../student-code/types.ts'
-import { thrownAt } from './feedback.ts'
+import { describeOutcome, isTodo } from './calls.ts'
 
 /** What the student's test imports: `./subject.ts`. */
 export const SUBJECT_FILE = 'subject.ts'
@@ -40,8 +40,10 @@ export async function expectBroken(context: CheckContext, task: BreakIt): Promis
     const error = await context.do(`try your test on ${name}`, () => thrownAtSubject(context, file, text))
     context.expect(`it takes ${name} for sound`, error === undefined, () => ({
       expected: `test() in ${file} to return: ${subject} does what it should`,
-      found: thrownAt(error!),
-      ...(/\bTODO\b/.test(error!.message)
+      found: describeOutcome({ ok: false, error: error! }),
+      // Beside the student's files there is the sound one, too.
+      ...(index === 0 ? { failing: { file, name: 'test', calls: [{ method: 'test', args: [] }] } } : {}),
+      ...(isTodo({ ok: false, error: error! })
         ? {}
         : {
             misconception:
@@ -62,7 +64,7 @@ export async function expectBroken(context: CheckContext, task: BreakIt): Promis
   const missed = results.filter(({ caught }) => caught === undefined).map(({ fault }) => fault)
   context.expect('it finds out each of the broken ones', missed.length === 0, () => ({
     expected: `test() in ${file} to throw for each of ${broken.length} broken ones`,
-    found: `it returns for ${missed.length} of them: ${missed.join('; ')}`,
+    found: [`it returns for ${missed.length} of them:`, ...missed.map(fault => `- ${fault}`)].join('\n'),
     read,
   }))
 }

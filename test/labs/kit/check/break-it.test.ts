@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { expectBroken } from '../../../../labs/kit/check/break-it.ts'
@@ -38,17 +38,20 @@ describe('labs/kit: break it', () => {
 
   it('names what a test has not found out', async () => {
     const { feedback } = await judged('assert.equal(double(3), 6)')
-    expect(feedback).to.include({ passed: false, found: 'it returns for 1 of them: it forgets the sign' })
+    expect(feedback).to.include({ passed: false, found: 'it returns for 1 of them:\n- it forgets the sign' })
+    expect(feedback).to.not.have.property('replay')
   })
 
   it('refuses a test that fails what is sound, and says where it threw', async () => {
     const { feedback } = await judged('assert.equal(double(3), 7)')
     expect(feedback.found).to.match(/a\.ts:3:\d+: AssertionError/)
     expect(feedback.misconception).to.match(/tests something else/)
+    const replay = readFileSync(join(place.root, feedback.replay!.file), 'utf8')
+    expect(replay).to.include("import { test } from '../a.ts'").and.include('show(await test())')
   })
 
   it('says so when the test is not written yet or does not compile', async () => {
-    expect((await judged("throw new Error('TODO: test')")).feedback.found).to.match(/TODO/)
+    expect((await judged("throw new Error('TODO: test')")).feedback.found).to.equal('not written yet (TODO: test)')
     expect((await judged('assert.equal(')).feedback.expected).to.match(/compiles/)
   })
 })
