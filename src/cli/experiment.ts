@@ -8,10 +8,10 @@ import { ConfigError } from '../config/config-error.ts'
 import { formatNumber } from '../experiment/charts/axis.ts'
 import { terminalFigure } from '../experiment/charts/terminal.ts'
 import { type ExperimentDefinition, loadExperiment } from '../experiment/definition.ts'
+import { resultsDirectory, runInvocation } from '../experiment/invocation.ts'
 import { cellName, durationText, LiveView, progressLines, runText } from '../experiment/progress-view.ts'
 import { runOnTestbed } from '../experiment/run-cell.ts'
 import { type Progress, plannedRuns } from '../experiment/runner.ts'
-import { resultsDirectory, runSession } from '../experiment/session.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
 import { interrupted, runCommand } from './run-command.ts'
 
@@ -85,7 +85,7 @@ async function run(name: string, options: Options): Promise<void> {
   const command = commandOf(name, options)
   const display = startDisplay(definition)
   try {
-    const { outcome, figures } = await runSession({
+    const { outcome, figures } = await runInvocation({
       definition,
       run: runOnTestbed(definition, { loadProfile }),
       resultsRoot: RESULTS,

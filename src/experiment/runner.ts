@@ -21,7 +21,7 @@ export interface RunContext {
 
 export interface Progress {
   total: number
-  /** Of them, done in an earlier session. */
+  /** Of them, done by an earlier call. */
   already: number
   done: number
   failed: number

@@ -497,7 +497,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-20',
-    file: 'experiment/session.ts',
+    file: 'experiment/invocation.ts',
     why: 'a disk that is full is a stack',
     find: 'throw isSystemError(error) ? folderProblem(directory, error) : error',
     replace: 'throw isSystemError(error) ? new Error(folderProblem(directory, error).name, { cause: error }) : error',

@@ -13,14 +13,14 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
+import { type InvocationOptions, runInvocation } from '../../src/experiment/invocation.ts'
 import type { PlannedRun } from '../../src/experiment/matrix.ts'
 import { ResultsError, type RunLine } from '../../src/experiment/results-file.ts'
 import type { Progress, RunFunction } from '../../src/experiment/runner.ts'
-import { runSession, type SessionOptions } from '../../src/experiment/session.ts'
 import { failure } from '../support/loopback.ts'
 import { fakeResult, SAMPLE, sampleDefinition } from './sample-experiment.ts'
 
-describe('a session of an experiment', () => {
+describe('one call of npm run experiment', () => {
   let root: string
   let ran: string[]
   let notices: string[]
@@ -45,8 +45,8 @@ describe('a session of an experiment', () => {
     return fakeResult(10 + Number(run.seed))
   }
 
-  function session(changes: Partial<SessionOptions> = {}) {
-    return runSession({
+  function invocation(changes: Partial<InvocationOptions> = {}) {
+    return runInvocation({
       definition: sampleDefinition(),
       run: fakeRun,
       resultsRoot: root,
@@ -65,7 +65,7 @@ describe('a session of an experiment', () => {
       .map(line => JSON.parse(line))
 
   it('records each run as a line with parameters, seed, measurements, machine and versions', async () => {
-    const { directory, outcome } = await session()
+    const { directory, outcome } = await invocation()
     expect(outcome).to.include({ planned: 15, done: 15, failed: 0, left: 0, interrupted: false })
     const lines = linesOf(directory)
     expect(lines).to.have.length(15)
@@ -76,17 +76,17 @@ describe('a session of an experiment', () => {
   })
 
   it('does nothing again that is done', async () => {
-    await session()
+    await invocation()
     ran = []
-    const { outcome } = await session()
+    const { outcome } = await invocation()
     expect(ran).to.deep.equal([])
     expect(outcome.done).to.equal(15)
   })
 
   it('does only what is new when seeds and values are added', async () => {
-    await session({ definition: sampleDefinition(SAMPLE, { seeds: 1 }) })
+    await invocation({ definition: sampleDefinition(SAMPLE, { seeds: 1 }) })
     ran = []
-    await session({ definition: sampleDefinition(SAMPLE, { seeds: 2 }) })
+    await invocation({ definition: sampleDefinition(SAMPLE, { seeds: 2 }) })
     expect(ran).to.have.length(5)
     expect(ran.every(key => key.endsWith('seed=2'))).to.equal(true)
   })
@@ -100,23 +100,23 @@ describe('a session of an experiment', () => {
       }
       return fakeRun(planned, context)
     }
-    const { directory, outcome } = await session({ run, signal: controller.signal })
+    const { directory, outcome } = await invocation({ run, signal: controller.signal })
     expect(outcome).to.include({ done: 4, failed: 0, left: 11, interrupted: true })
     expect(linesOf(directory)).to.have.length(4)
     expect(readFileSync(join(directory, 'report.md'), 'utf8')).to.include('11 of 15 runs are missing')
     const before = ran
     ran = []
-    expect((await session()).outcome).to.include({ done: 15, left: 0 })
+    expect((await invocation()).outcome).to.include({ done: 15, left: 0 })
     expect(new Set([...before, ...ran]).size).to.equal(15)
   })
 
   it('cuts off a torn last line, says so, and does that run again', async () => {
-    const { directory } = await session()
+    const { directory } = await invocation()
     const path = join(directory, 'results.jsonl')
     const whole = readFileSync(path, 'utf8')
     writeFileSync(path, whole.slice(0, -30))
     ran = []
-    await session()
+    await invocation()
     expect(ran).to.have.length(1)
     expect(notices.join()).to.include('was not finished')
     const lines = linesOf(directory)
@@ -125,17 +125,17 @@ describe('a session of an experiment', () => {
   })
 
   it('leaves out a line that is no result, and says which', async () => {
-    const { directory } = await session()
+    const { directory } = await invocation()
     appendFileSync(join(directory, 'results.jsonl'), 'not json\n')
-    await session()
+    await invocation()
     expect(notices.join()).to.include('results.jsonl:17')
   })
 
   it('begins again when not even the first line was finished', async () => {
-    const { directory } = await session()
+    const { directory } = await invocation()
     writeFileSync(join(directory, 'results.jsonl'), '{"type":"experi')
     ran = []
-    expect((await session()).outcome.done).to.equal(15)
+    expect((await invocation()).outcome.done).to.equal(15)
     expect(ran).to.have.length(15)
   })
 
@@ -143,7 +143,7 @@ describe('a session of an experiment', () => {
     const key =
       'clients=1 congestion_control=cubic encapsulation=datagram idle_timeout_ms=30000 max_udp_payload=1400 packet_size=1200 packets_per_second=200 profile=loss-5 seed=1'
     failing.set(key, 1)
-    const { directory, outcome } = await session()
+    const { directory, outcome } = await invocation()
     expect(outcome).to.include({ done: 15, failed: 0 })
     expect(ran[ran.length - 1]).to.equal(key)
     const lines = linesOf(directory).filter(line => line.key === key)
@@ -158,20 +158,20 @@ describe('a session of an experiment', () => {
       if (run.cell.parameters.profile === 'loss-10') failing.set(run.key, 1)
       return fakeRun(run, context)
     }
-    const { directory, outcome } = await session({ run: failingRun })
+    const { directory, outcome } = await invocation({ run: failingRun })
     expect(outcome).to.include({ done: 12, failed: 3 })
     expect(readFileSync(join(directory, 'report.md'), 'utf8')).to.include('3 ×: the tunnel fell down')
     failing.clear()
     ran = []
-    expect((await session()).outcome).to.include({ done: 12, failed: 3 })
+    expect((await invocation()).outcome).to.include({ done: 12, failed: 3 })
     expect(ran).to.deep.equal([])
-    expect((await session({ retryFailed: true })).outcome).to.include({ done: 15, failed: 0 })
+    expect((await invocation({ retryFailed: true })).outcome).to.include({ done: 15, failed: 0 })
   })
 
   it('begins in another folder when what is measured has changed, and says what', async () => {
-    const { directory } = await session()
+    const { directory } = await invocation()
     const changed = sampleDefinition(SAMPLE.replace('duration_s = 2', 'duration_s = 4'))
-    const after = await session({ definition: changed })
+    const after = await invocation({ definition: changed })
     expect(after.directory).not.to.equal(directory)
     expect(notices.join()).to.include('durationMs was 2000 and is 4000')
     expect(linesOf(directory)).to.have.length(15)
@@ -179,31 +179,31 @@ describe('a session of an experiment', () => {
 
   it('does not mix two definitions in one folder, and says what has changed', async () => {
     const out = join(root, 'out')
-    await session({ out })
+    await invocation({ out })
     const changed = sampleDefinition(SAMPLE.replace('interval_ms = 50', 'interval_ms = 20'))
-    const error = await session({ out, definition: changed }).then(
+    const error = await invocation({ out, definition: changed }).then(
       () => undefined,
       reason => reason,
     )
     expect(error).to.be.instanceOf(ResultsError)
     expect(error.message).to.include('probes.0.options.interval_ms was 50 and is 20').and.to.include('--fresh')
-    await session({ out, definition: changed, fresh: true })
+    await invocation({ out, definition: changed, fresh: true })
     expect(linesOf(out)).to.have.length(15)
     expect(readdirSync(out).some(name => name.startsWith('results-before-'))).to.equal(true)
   })
 
   it('refuses a folder that another process is writing to, and takes over one whose process has died', async () => {
     const out = join(root, 'out')
-    await session({ out })
+    await invocation({ out })
     writeFileSync(join(out, 'lock'), String(process.ppid))
-    const error = await session({ out }).then(
+    const error = await invocation({ out }).then(
       () => undefined,
       reason => reason,
     )
     expect(error).to.be.instanceOf(ResultsError)
     // The largest process id that Linux has is 2^22.
     writeFileSync(join(out, 'lock'), String(2 ** 22 + 1))
-    await session({ out })
+    await invocation({ out })
     expect(existsSync(join(out, 'lock'))).to.equal(false)
   })
 
@@ -221,7 +221,7 @@ describe('a session of an experiment', () => {
       const out = join(root, `out-${i}`)
       mkdirSync(dirname(join(out, file)), { recursive: true })
       writeFileSync(join(out, file), content)
-      const error = await failure(session({ out }), ResultsError)
+      const error = await failure(invocation({ out }), ResultsError)
       expect(error.message).to.include(file.split('/')[0]).and.to.include('--out').and.not.include('\n')
       expect(readFileSync(join(out, file), 'utf8')).to.equal(content)
       expect(readdirSync(out, { recursive: true }).sort()).to.deep.equal(
@@ -238,7 +238,7 @@ describe('a session of an experiment', () => {
       rmSync(join(out, 'results.jsonl'), { force: true })
       writeFileSync(join(out, 'report.md'), `thesis ${i}`)
       writeFileSync(join(out, 'figures', 'mine.svg'), `<svg id="${i}"/>`)
-      await session({ out, fresh: true })
+      await invocation({ out, fresh: true })
     }
     const all = readdirSync(out, { recursive: true, encoding: 'utf8' })
       .filter(name => /before/.test(name) && statSync(join(out, name)).isFile())
@@ -252,9 +252,9 @@ describe('a session of an experiment', () => {
       mkdirSync(out)
       writeFileSync(join(out, 'results.jsonl'), begun)
       writeFileSync(join(out, 'notes.md'), 'mine')
-      const { outcome } = await session({ out })
+      const { outcome } = await invocation({ out })
       expect(outcome.done).to.equal(15)
-      await session({ out })
+      await invocation({ out })
       expect(readFileSync(join(out, 'notes.md'), 'utf8')).to.equal('mine')
     }
   })
@@ -270,7 +270,7 @@ describe('a session of an experiment', () => {
       [join(root, 'report'), /holds report\.md/],
     ]
     for (const [out, sentence] of cases) {
-      const error = await failure(session({ out }), ResultsError)
+      const error = await failure(invocation({ out }), ResultsError)
       expect(error.message).to.match(sentence).and.not.include('\n')
     }
   })
@@ -279,7 +279,7 @@ describe('a session of an experiment', () => {
     const disk = smallDisk(root)
     if (disk === undefined) this.skip()
     try {
-      const error = await failure(session({ out: disk.path }), ResultsError)
+      const error = await failure(invocation({ out: disk.path }), ResultsError)
       expect(error.message)
         .to.match(/the disk is full; make room, and the same command goes on/)
         .and.not.include('\n')
@@ -287,7 +287,7 @@ describe('a session of an experiment', () => {
       expect(before).to.be.greaterThan(1)
       disk.makeRoom()
       ran = []
-      const { outcome } = await session({ out: disk.path })
+      const { outcome } = await invocation({ out: disk.path })
       expect(outcome).to.include({ done: 15, failed: 0, left: 0 })
       // The run whose line did not fit is done again.
       expect(ran.length).to.be.within(15 - before, 15 - before + 2)
@@ -304,7 +304,7 @@ describe('a session of an experiment', () => {
       return fakeRun(planned, context)
     }
     const options = { definition: sampleDefinition(SAMPLE, { seeds: 1 }), run, now: () => clock }
-    await session({ ...options, onProgress: progress => seen.push(progress) })
+    await invocation({ ...options, onProgress: progress => seen.push(progress) })
     expect(seen[0]).to.include({ total: 5, done: 0, leftMs: undefined })
     expect(seen.find(progress => progress.done === 2)?.leftMs).to.equal(3000)
     expect(seen[seen.length - 1]).to.include({ done: 5, leftMs: 0 })
@@ -312,7 +312,7 @@ describe('a session of an experiment', () => {
 
   it('writes a table for spreadsheets with a column for each parameter and measure', async () => {
     failing.set('none', 0)
-    const { directory } = await session()
+    const { directory } = await invocation()
     const [header, ...rows] = readFileSync(join(directory, 'results.csv'), 'utf8').trim().split('\r\n')
     expect(header.split(',')).to.include.members(['profile', 'seed', 'status', 'ping.rtt_p50_ms', 'ping.jitter_ms'])
     expect(rows).to.have.length(15)
@@ -320,7 +320,7 @@ describe('a session of an experiment', () => {
   })
 
   it('reports question, set-up, medians with intervals, figures, and how to repeat it; and no path of this machine', async () => {
-    const { directory } = await session({ definition: sampleDefinition(SAMPLE, { seeds: 7 }) })
+    const { directory } = await invocation({ definition: sampleDefinition(SAMPLE, { seeds: 7 }) })
     const report = readFileSync(join(directory, 'report.md'), 'utf8')
     for (const part of ['# Sample', '> Does it count?', 'interval_ms = 50', 'npm run experiment -- sample']) {
       expect(report).to.include(part)

@@ -10,7 +10,7 @@ import { differences, type ExperimentLine, ResultsError, ResultsFile } from './r
 import { claimFolder, lockFolder, RESULTS, readHeader } from './results-folder.ts'
 import { type Outcome, type Progress, plannedRuns, type RunFunction, runExperiment } from './runner.ts'
 
-export interface SessionOptions {
+export interface InvocationOptions {
   definition: ExperimentDefinition
   run: RunFunction
   /** Where results go if `out` is not given: results/NAME-HASH. */
@@ -27,7 +27,7 @@ export interface SessionOptions {
   onProgress?: (progress: Progress) => void
 }
 
-export interface SessionResult {
+export interface InvocationResult {
   directory: string
   outcome: Outcome
   figures: Figure[]
@@ -42,7 +42,7 @@ export function resultsDirectory(definition: ExperimentDefinition, resultsRoot: 
  * Runs what is not done yet, and writes the outputs from all that is. Also when it is interrupted, and when it fails: what
  * was measured is on the disk by then. Throws ResultsError when the folder holds something else, or is in use.
  */
-export async function runSession(options: SessionOptions): Promise<SessionResult> {
+export async function runInvocation(options: InvocationOptions): Promise<InvocationResult> {
   const { definition } = options
   const directory = options.out ?? resultsDirectory(definition, options.resultsRoot)
   if (options.out === undefined) noticeFormerDefinitions(options, directory)
@@ -53,7 +53,7 @@ export async function runSession(options: SessionOptions): Promise<SessionResult
   }
 }
 
-async function runInFolder(options: SessionOptions, directory: string): Promise<SessionResult> {
+async function runInFolder(options: InvocationOptions, directory: string): Promise<InvocationResult> {
   const { definition, onNotice = () => {} } = options
   makeFolder(directory)
   const unlock = lockFolder(directory)
@@ -86,7 +86,7 @@ function headerOf(definition: ExperimentDefinition): ExperimentLine {
 }
 
 /** The experiment has been run before, but otherwise: its results stay where they are, and that is said. */
-function noticeFormerDefinitions({ definition, resultsRoot, onNotice }: SessionOptions, directory: string): void {
+function noticeFormerDefinitions({ definition, resultsRoot, onNotice }: InvocationOptions, directory: string): void {
   if (existsSync(directory) || !existsSync(resultsRoot)) return
   const folder = new RegExp(`^${definition.name.replace(/[^\w-]/g, '\\$&')}-[0-9a-f]{8}$`)
   for (const name of readdirSync(resultsRoot).filter(name => folder.test(name))) {
