@@ -19,7 +19,10 @@ export function thrownAt(error: StudentError): string {
   const thrown = error.errorName ? `${error.errorName}: ${error.message}` : error.message
   const source = error.source?.trim() ? `\n    ${error.source.trim()}` : ''
   const output = error.kind === 'memory' ? '' : printedText(error.output)
-  return `${error.where === '' ? '' : `${error.where}: `}${thrown}${source}${output}`
+  // Who calls it is known, but not where it is.
+  const where =
+    error.kind === 'timeout' && error.where !== '' ? `${error.where}, or a file that it imports` : error.where
+  return `${where === '' ? '' : `${where}: `}${thrown}${source}${output}`
 }
 
 /** A line that begins with "It printed:", and those after it; nothing when nothing was printed. */
