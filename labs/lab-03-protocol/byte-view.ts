@@ -40,6 +40,8 @@ export interface ByteView {
   length: number
   /** In the order of the bytes, without gaps. */
   fields: readonly ViewField[]
+  /** Nothing is wrong with it: when the check has failed, it stopped at something else. */
+  isRight?: boolean
 }
 
 /** A field of the reference's reading, and where the same is found in what the student's function returns. */
@@ -63,10 +65,10 @@ const shown = new WeakMap<object, ByteView[]>()
 /** Adds a message to those that the panel can show. */
 export function showMessage(
   live: Pick<Live, 'show'>,
-  message: { title: string; bytes: Uint8Array; fields: readonly ViewField[] },
+  message: Pick<ByteView, 'title' | 'fields' | 'isRight'> & { bytes: Uint8Array },
 ): void {
-  const { title, bytes, fields } = message
-  const view: ByteView = { title, bytes: [...bytes.subarray(0, MOST_BYTES)], length: bytes.length, fields }
+  const { bytes, ...rest } = message
+  const view: ByteView = { ...rest, bytes: [...bytes.subarray(0, MOST_BYTES)], length: bytes.length }
   const messages = [...(shown.get(live) ?? []), view].slice(-MOST_MESSAGES)
   shown.set(live, messages)
   live.show(MESSAGES_KEY, messages)
@@ -74,7 +76,7 @@ export function showMessage(
 
 /** How a group of calls is drawn: the bytes of a call, and its fields. */
 export function inBytes(view: (call: Call) => { bytes: Uint8Array; fields: readonly ReadField[] }) {
-  return (context: CheckContext, { name: called }: CallGroup, call: Call, outcome: Outcome): void => {
+  return (context: CheckContext, { name: called }: CallGroup, call: Call, outcome: Outcome, isWrong: boolean): void => {
     const { bytes, fields } = view(call)
     // A message that has to be refused: what is in its fields is not what was asked for.
     const refused = call.returns === REJECTED && isMalformed(outcome)
@@ -88,7 +90,7 @@ export function inBytes(view: (call: Call) => { bytes: Uint8Array; fields: reado
       if (refused) return { name, length, reference: text || 'MalformedError', student: text ? '' : student }
       return { name, length, reference: text, student }
     })
-    showMessage(context, { title: `${called}: ${call.about}`, bytes, fields: read })
+    showMessage(context, { title: `${called}: ${call.about}`, bytes, fields: read, isRight: !isWrong })
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * The panel of lab 3: a message byte by byte, with the reference's reading and the student's side by side. The keys `[` and
- * `]` go through the messages of the check; the last one is where the check stopped, and is shown first.
+ * `]` go through the messages of the check; the last one is where the check stopped, and is
+ * shown first.
  */
 import { Box, Text, type TextProps } from 'ink'
 import type { Line } from '../kit/lab/text.ts'
@@ -14,9 +15,11 @@ const FIELD_COLOURS = ['#56b4e9', '#e69f00', '#cc79a7', '#f0e442', '#009e73', '#
 /** A panel with more rows than this would leave no room for the brief. */
 const MOST_ROWS = 16
 
-function messages(props: PanelProps): readonly ByteView[] {
-  const shown = props.live.shown[MESSAGES_KEY]
-  return Array.isArray(shown) ? (shown as ByteView[]) : []
+/** None where the check has stopped at something that is no message: those before it are all well, and say nothing about it. */
+function messages({ live, passed, running }: PanelProps): readonly ByteView[] {
+  const shown = live.shown[MESSAGES_KEY]
+  const views = Array.isArray(shown) ? (shown as ByteView[]) : []
+  return passed === false && !running && views.at(-1)?.isRight ? [] : views
 }
 
 function viewLines(props: PanelProps): FieldSpan[][] {

@@ -50,7 +50,7 @@ export interface CallGroup {
   accepts?: (found: unknown, expected: unknown) => boolean
   read: readonly Reading[]
   /** Draws one call for the lab's panel: the one that is wrong, or the first. */
-  show?: (context: CheckContext, group: CallGroup, call: Call, outcome: Outcome) => void
+  show?: (context: CheckContext, group: CallGroup, call: Call, outcome: Outcome, isWrong: boolean) => void
 }
 
 /** Where inputs come from: first the same for everybody, so that no mistake gets through by the luck of a name, then the student's own. */
@@ -83,7 +83,7 @@ export async function expectCalls(context: CheckContext, given: CallGroup): Prom
   const group = { ...given, misconceptions: mostLikely(given, outcomes) }
   const wrong = calls.findIndex((call, index) => !fits(group, call, outcomes[index]))
   const at = Math.max(0, wrong)
-  if (calls.length > 0) group.show?.(context, group, calls[at], outcomes[at])
+  if (calls.length > 0) group.show?.(context, group, calls[at], outcomes[at], wrong >= 0)
   const otherwise = wrong < 0 ? undefined : await wrongCall(context, group, calls[wrong], outcomes[wrong])
   context.expect(group.text, wrong < 0, () => otherwise!)
 }

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
 import { plainText } from '../../../labs/kit/lab/text.ts'
@@ -99,6 +101,23 @@ describe('labs/lab-03-protocol: the panel', () => {
     expect(plainText(Bytes.lines(props(messages, { step: 1 }))[0])).to.match(/^second +2 of 2$/)
   })
 
+  it('shows no message that is all well when the check has stopped at something else', async () => {
+    const scratch = new Scratch(lab)
+    try {
+      scratch.solve()
+      const file = join(scratch.exercises, 'varint.ts')
+      const code = readFileSync(file, 'utf8').replace(/(varintLength.*\n) {2}if .* throw .*\n/, '$1')
+      writeFileSync(file, code)
+      const { passed, live, feedback } = await scratch.check('varint')
+      expect(feedback.expected).to.match(/^varintLength.* to throw/)
+      expect(live.shown).to.have.property(MESSAGES_KEY)
+      expect(Bytes.lines(props([], { live, passed }))).to.deep.equal([])
+      expect(Bytes.lines(props([], { live, passed, running: true }))).to.not.deep.equal([])
+    } finally {
+      scratch.remove()
+    }
+  })
+
   it('shows nothing before a check has run', () => {
     expect(Bytes.lines(props([]))).to.deep.equal([])
   })
@@ -109,8 +128,8 @@ describe('labs/lab-03-protocol: the panel', () => {
       scratch.solve()
       const { passed, live } = await scratch.check('ipv4')
       expect(passed).to.equal(true)
-      const steps = Array.from({ length: Bytes.steps?.(props([], { live })) ?? 1 }, (_, step) => step)
-      const lines = steps.flatMap(step => Bytes.lines(props([], { live, step })).map(plainText)).join('\n')
+      const steps = Array.from({ length: Bytes.steps?.(props([], { live, passed })) ?? 1 }, (_, step) => step)
+      const lines = steps.flatMap(step => Bytes.lines(props([], { live, step, passed })).map(plainText)).join('\n')
       expect(lines)
         .to.match(/no whole header.*MalformedError +MalformedError +\+/)
         .and.not.match(/ x$/m)
