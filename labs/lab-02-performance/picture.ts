@@ -41,6 +41,26 @@ export function turnsPicture(title: string, turns: readonly (readonly string[])[
   return { title, lines: [...rows, line('0, 1, …: a packet of that queue   .: a read that said empty', 'muted')] }
 }
 
+/**
+ * What a test has found out. What it has missed is at the end, which is seen in any case.
+ *
+ *     found out   it never finds the last byte
+ *     missed      it has a probe before one is due
+ */
+export function foundOutPicture(
+  title: string,
+  results: readonly { fault: string; caught: string | undefined }[],
+): Picture {
+  const [caught, missed] = [true, false].map(right => results.filter(one => (one.caught !== undefined) === right))
+  return {
+    title: `${title}: ${caught.length} of ${results.length} found out`,
+    lines: [
+      ...caught.map(({ fault }) => line(`found out   ${fault}`)),
+      ...missed.map(({ fault }) => line(`missed      ${fault}`, 'bad')),
+    ],
+  }
+}
+
 export interface Rung {
   size: number
   atMs: number

@@ -6,6 +6,7 @@ import { mutants, mutated } from '../../kit/grading/mutants.ts'
 import { ROOT } from '../../kit/lab/registry.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
+import { foundOutPicture } from '../picture.ts'
 
 const SUBJECT = 'src/quic/path-mtu.ts'
 const READ: Reading[] = [`${SUBJECT}: the comments are the promise`, 'RFC 8899 §4.3, §5.1', 'node:assert/strict']
@@ -88,17 +89,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     sound: [text, ...SAME.map(one => mutated(one, text))],
     broken: BROKEN.map(one => ({ fault: one.misconception, text: mutated(one, text) })),
     read: READ,
-    show: results =>
-      showChart(context, {
-        title: 'Broken searches, found out',
-        unit: '',
-        columns: ['', 'found out'],
-        rows: results.map(({ fault, caught }) => ({
-          label: fault,
-          measured: caught === undefined ? 0 : 1,
-          good: caught !== undefined,
-        })),
-      }),
+    show: results => showChart(context, foundOutPicture('Broken searches', results)),
   })
   return {
     passed: true,

@@ -9,6 +9,7 @@ import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import pump from '../../../labs/lab-02-performance/mutants/pump.ts'
 import {
   flightsOf,
+  foundOutPicture,
   ladderPicture,
   type Picture,
   sequencePicture,
@@ -130,6 +131,18 @@ describe('labs/lab-02-performance: the panel', () => {
       '0, 1, …: a packet of that queue   .: a read that said empty',
     ])
     expect(drawn(turnsPicture('The turns', turns, true), { rows: 3 })).to.have.length(3)
+  })
+
+  it('lists whole what a test has found out, and at the end what it has missed', () => {
+    const results = [
+      { fault: 'it has a probe before one is due', caught: undefined },
+      { fault: 'after a stall it never tries again what it had ruled out before', caught: 'AssertionError' },
+    ]
+    expect(drawn(foundOutPicture('Broken searches', results))).to.deep.equal([
+      'Broken searches: 1 of 2 found out',
+      'found out   after a stall it never tries again what it had ruled out before',
+      'missed      it has a probe before one is due',
+    ])
   })
 
   it('draws the probes of a search between what is confirmed and what the path carries', () => {
