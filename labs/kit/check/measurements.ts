@@ -2,7 +2,7 @@
  * Measurements as pictures of characters: a sparkline with percentiles for a series, two bars for a value beside what is
  * expected of it. `liveText` says the same in words.
  */
-import { percentileOf } from '../../../src/stats/statistics.ts'
+import { median, percentileOf } from '../../../src/stats/statistics.ts'
 import type { Marks } from '../lab/marks.ts'
 import type { Line, Span, Style } from '../lab/text.ts'
 import type { LiveComparison, LiveSeries, LiveState } from '../lab/types.ts'
@@ -56,12 +56,25 @@ export function progressLine(progress: NonNullable<LiveState['progress']>, width
   ]
 }
 
+/** Fewer values than these are shown one by one. */
+const FEWEST_FOR_PERCENTILES = 5
+
+function percentilesOf(values: readonly number[]): [percent: number, value: string][] {
+  return [50, 95, 99].map(percent => [
+    percent,
+    formatNumber(percent === 50 ? median(values) : percentileOf(values, percent / 100)),
+  ])
+}
+
 function seriesLines({ name, unit, values, count }: LiveSeries, width: number, marks: Marks): Line[] {
   const last = values.at(-1)
   if (last === undefined) return []
-  const numbers = [50, 95, 99]
-    .map(percent => `p${percent} ${formatNumber(percentileOf(values, percent / 100))}`)
-    .join('  ')
+  const few = values.length < FEWEST_FOR_PERCENTILES
+  const numbers = few
+    ? `of ${values.map(formatNumber).join(', ')}`
+    : `${percentilesOf(values)
+        .map(([percent, value]) => `p${percent} ${value}`)
+        .join('  ')}  n ${count}`
   const label = `${name}  `
   return [
     [
@@ -71,7 +84,7 @@ function seriesLines({ name, unit, values, count }: LiveSeries, width: number, m
     [
       { text: '  ' },
       { text: `${formatNumber(last)}${unit && ` ${unit}`}`, style: 'strong' },
-      { text: `  ${numbers}  n ${count}`, style: 'muted' },
+      { text: `  ${numbers}`, style: 'muted' },
     ],
   ]
 }
@@ -125,9 +138,11 @@ export function liveText(live: LiveState): string[] {
     ...live.series
       .filter(({ values }) => values.length > 0)
       .map(({ name, unit, values, count }) => {
-        const [p50, p95, p99] = [50, 95, 99].map(percent => formatNumber(percentileOf(values, percent / 100)))
+        const inUnit = unit && ` ${unit}`
+        if (count < FEWEST_FOR_PERCENTILES) return `Measured ${name}: ${values.map(formatNumber).join(', ')}${inUnit}.`
+        const [p50, p95, p99] = percentilesOf(values).map(([, value]) => value)
         const range = `${formatNumber(Math.min(...values))} to ${formatNumber(Math.max(...values))}`
-        return `Measured ${name}: ${count} ${count === 1 ? 'value' : 'values'}, ${range}${unit && ` ${unit}`}, median ${p50}, 95th percentile ${p95}, 99th ${p99}.`
+        return `Measured ${name}: ${count} values, ${range}${inUnit}, median ${p50}, 95th percentile ${p95}, 99th ${p99}.`
       }),
     ...live.comparisons.map(comparison => {
       const verdict = withinExpected(comparison) ? 'as expected' : 'not as expected'

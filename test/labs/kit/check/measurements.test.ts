@@ -39,13 +39,21 @@ describe('measurements', () => {
 
   it('shows a series as a sparkline with percentiles, and says the same in words', () => {
     const live = state(reporter => {
-      for (const value of [1, 2, 3, 4]) reporter.measure('round trip', value, 'ms')
+      for (const value of [1, 2, 3, 4, 5, 6]) reporter.measure('round trip', value, 'ms')
     })
     const text = liveLines(live, 78, marks).map(plainText).join('\n')
-    expect(text).to.match(/^round trip {2}[^ ]{4}\n +4 ms {2}p50 2 {2}p95 4 {2}p99 4 {2}n 4$/)
+    expect(text).to.match(/^round trip {2}[^ ]{6}\n +6 ms {2}p50 3\.50 {2}p95 6 {2}p99 6 {2}n 6$/)
     expect(liveText(live)).to.deep.equal([
-      'Measured round trip: 4 values, 1 to 4 ms, median 2, 95th percentile 4, 99th 4.',
+      'Measured round trip: 6 values, 1 to 6 ms, median 3.50, 95th percentile 6, 99th 6.',
     ])
+  })
+
+  it('shows a few values as they are: they have no percentiles', () => {
+    const live = state(reporter => {
+      for (const value of [34.5, 36]) reporter.measure('round trip', value, 'ms')
+    })
+    expect(liveLines(live, 78, marks).map(plainText)[1]).to.equal('  36 ms  of 34.5, 36')
+    expect(liveText(live)).to.deep.equal(['Measured round trip: 34.5, 36 ms.'])
   })
 
   it('shows what was measured beside what is expected, with a mark that needs no colour', () => {
