@@ -83,18 +83,23 @@ export async function ownClient(context: CheckContext): Promise<{ tls: { ca: str
   return { tls: { ca: join(await certificateDirectory(context), 'ca.pem'), insecure: false } }
 }
 
+/** What is wrong with a configuration: so much of it is said at once. */
+const MOST_PROBLEMS = 5
+
 /** Turns a ConfigError into feedback: file and key, what was found, what is expected. */
 async function explained<T>(action: () => T | Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const more = error.problems.length > 1 ? ` (and ${error.problems.length - 1} more)` : ''
-    const problem = error.problems[0] ?? error.message
-    const split = /^(.*?)[;,] expected (.*)$/s.exec(problem)
+    // `file: key: what was found; expected what is allowed`
+    const [first = error.message, ...others] = error.problems
+    const split = /^(.*?)[;,] expected (.*)$/s.exec(first)
+    const shown = others.slice(0, MOST_PROBLEMS - 1)
+    const hidden = others.length - shown.length
     throw new CheckFailure({
       expected: split?.[2] ?? `${error.file} to be a configuration that can be used`,
-      found: (split?.[1] ?? problem) + more,
+      found: [split?.[1] ?? first, ...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('\n'),
       read: ['src/server/config.ts and src/client/config.ts: every key and its meaning'],
     })
   }

@@ -62,6 +62,13 @@ describe('labs/lab-01-deploy: answers and mistakes', () => {
       says: /server\.toml: listen\.port.*"4433"/s,
     },
     {
+      task: 'config',
+      title: 'has several mistakes, which are all told',
+      file: 'server.toml',
+      change: text => text.replace('name = "', 'nmae = "').replace('port = 8080', 'port = "8080"'),
+      says: /name: missing.*\n.*server\.toml: .*(nmae|port).*\n.*server\.toml: .*(nmae|port)/,
+    },
+    {
       task: 'server',
       title: 'gives a number that is wrong without quotes',
       file: 'answers.toml',
