@@ -97,7 +97,7 @@ function expectStream(context: CheckContext, { streamId }: Facts): void {
   const found = numberIn(context.answers.stream)
   context.expect('you found the stream of the CONNECT-IP request', found === streamId, {
     expected: 'the id of the stream on which the request with :protocol connect-ip is',
-    found: quoted(context.answers.stream),
+    found: quotedNumber(context.answers.stream),
     ...(found === streamId / 4
       ? {
           misconception:
@@ -116,7 +116,7 @@ function expectSettings(context: CheckContext, facts: Facts): void {
   const found = numberIn(context.answers.settings)
   context.expect('you read the SETTINGS of the client', found === facts.clientFieldSectionSize, {
     expected: 'the value of SETTINGS_MAX_FIELD_SECTION_SIZE (0x06) that the client announces',
-    found: quoted(context.answers.settings),
+    found: quotedNumber(context.answers.settings),
     ...(found !== undefined && found === facts.proxyFieldSectionSize
       ? {
           misconception:
@@ -156,7 +156,7 @@ function expectContext(context: CheckContext, { contextId, streamId }: Facts): v
   const found = numberIn(context.answers.context)
   context.expect('you found the datagram that is no IP packet', found === contextId, {
     expected: 'the Context ID of the one datagram of the client that is not an IP packet',
-    found: quoted(context.answers.context),
+    found: quotedNumber(context.answers.context),
     ...(found === 0
       ? { misconception: 'Context ID 0 is for IP packets. One datagram has another one.' }
       : found === streamId / 4
@@ -175,7 +175,7 @@ function expectDatagrams(context: CheckContext, facts: Facts): void {
   const found = numberIn(context.answers.datagrams)
   context.expect('you counted the datagrams', found === facts.datagramsSent, {
     expected: 'how many DATAGRAM frames the client sends',
-    found: quoted(context.answers.datagrams),
+    found: quotedNumber(context.answers.datagrams),
     ...(found === facts.datagramsSent + facts.datagramsReceived
       ? { misconception: 'That is how many there are in both directions. Asked for are those of the client.' }
       : found === facts.datagramsSent - 1
@@ -191,7 +191,7 @@ function expectError(context: CheckContext, { errorCode }: Facts): void {
   const found = byName ?? numberIn(answer)
   context.expect('you read how it ended', found === errorCode, {
     expected: 'the error code with which the client closes the connection, such as 0x100',
-    found: quoted(answer),
+    found: byName === undefined ? quotedNumber(answer, 'a number only, or a name of RFC 9114 §8.1') : quoted(answer),
     ...(found === 0x1d
       ? {
           misconception:
@@ -222,4 +222,10 @@ function numberIn(answer: string | undefined): number | undefined {
 
 function quoted(answer: string | undefined): string {
   return answer === undefined || answer === '' ? 'no answer yet' : `the answer "${answer}"`
+}
+
+/** The same where a number is asked for: `8 bytes` is none. */
+function quotedNumber(answer: string | undefined, form = 'a number only, such as 268 or 0x10c'): string {
+  const isOther = answer !== undefined && answer !== '' && numberIn(answer) === undefined
+  return quoted(answer) + (isOther ? `; ${form}` : '')
 }

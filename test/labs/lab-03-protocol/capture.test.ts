@@ -93,6 +93,11 @@ describe('labs/lab-03-protocol: the capture', () => {
     expect(said(copied)).to.include('"bob"').and.to.include('the name "ada"')
   })
 
+  it('says so when an answer is more than a number', async () => {
+    answers(text => text.replace(/stream = "(\d+)"/, 'stream = "$1 bytes"'))
+    expect(said(await scratch.check('capture'))).to.match(/the answer "\d+ bytes"; a number only/)
+  })
+
   it('accepts answers in other spellings', async () => {
     answers(text =>
       text
