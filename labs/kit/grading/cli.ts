@@ -64,7 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--shard <i/n>', 'only the i-th of n parts; put the parts together with merge', shard)
     .option('--repeat <n>', 'run the reference solutions n times, each time with other hidden inputs', whole, 1)
     .option('--only <kind...>', 'reference, start or mutant', kind)
-    .option('--task <id...>', 'only these tasks')
+    .option('--task <id...>', 'only these tasks; not for submissions')
     .option('--mutate', 'instead, change the reference solutions at every place where that is possible; all must fail')
     .option(
       '--pairs',
@@ -124,7 +124,7 @@ async function check(options: Options): Promise<number> {
     )
     problems = own.problems.map(({ lab, problem }) => `labs/${lab.id}: ${problem}`)
   }
-  const graded = labs.filter(lab => mode === 'solutions' || subjects.some(subject => subject.lab === lab))
+  const graded = labs.filter(lab => subjects.some(subject => subject.lab === lab))
   const progress = progressLine()
   const results = await grade(shardOf(subjects, options.shard), {
     root: ROOT,

@@ -44,6 +44,8 @@ describe('npm run check-solutions', function () {
     expect(stdout).to.match(/^ +certificates +3 +0 +63 %$/m)
     expect(stdout).not.to.match(/trust/)
     expect(status).to.equal(0)
+    const all = await run('--task', 'certificates', '--only', 'start')
+    expect(all.stdout.match(/^Lab \d/gm)).to.deep.equal(['Lab 1'])
     expect(await run('--lab', '1', '--task', 'certificate')).to.include({ status: 2, stdout: '' })
   })
 
