@@ -16,6 +16,7 @@ import {
   startingFiles,
 } from '../lab/exercises.ts'
 import { findLab, findTask, loadLabs, ROOT } from '../lab/registry.ts'
+import { plainText, wrap } from '../lab/text.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import { labsJson, tasksJson } from '../plain/json.ts'
 import { nextTask } from '../plain/pages.ts'
@@ -152,9 +153,9 @@ function printJson(value: object, { out }: PlainOptions): void {
 function noteSize(): void {
   const { columns, rows, isTTY } = process.stdout
   if (!isTTY || (columns >= MIN_COLUMNS && rows >= MIN_ROWS)) return
-  process.stderr.write(
-    `note: this is text because the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view\n`,
-  )
+  const note = `note: this is text because the terminal has ${columns} columns and ${rows} rows; with ${MIN_COLUMNS} by ${MIN_ROWS} or more there is a full-screen view`
+  const lines = wrap([{ text: note }], Math.max(20, columns - 1)).map(plainText)
+  process.stderr.write(`${lines.join('\n')}\n`)
 }
 
 function taskIds(lab: Lab): string {

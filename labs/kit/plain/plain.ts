@@ -6,6 +6,7 @@ import { columns, padEnd } from '../../../src/text/columns.ts'
 import { readAnswers } from '../check/answers.ts'
 import { liveText } from '../check/measurements.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
+import { layoutCode } from '../lab/markdown.ts'
 import { ASCII } from '../lab/marks.ts'
 import { type Line, plainText, wrap } from '../lab/text.ts'
 import type { CheckMode, Lab, Panel, PanelProps, PhaseState, Task } from '../lab/types.ts'
@@ -45,8 +46,10 @@ export interface PlainOptions {
   json?: boolean
 }
 
+/** Strings that are wider than the output go on in the next line, as a terminal would break them inside a word. */
 export function print(out: PlainOutput, ...lines: (string | Line)[]): void {
-  out.write(lines.map(line => `${typeof line === 'string' ? line : plainText(line)}\n`).join(''))
+  const laidOut = lines.flatMap(line => (typeof line === 'string' ? layoutCode(line, out.width, 0) : [line]))
+  out.write(laidOut.map(line => `${plainText(line)}\n`).join(''))
 }
 
 function paragraph(out: PlainOutput, text: string, indent = ''): void {
@@ -203,7 +206,7 @@ export async function printChecks(
     },
   })
   const passed = results.filter(result => result.passed).length
-  if (json) print(out, JSON.stringify(resultsJson(lab, mode, tasks, results), null, 2))
+  if (json) out.write(`${JSON.stringify(resultsJson(lab, mode, tasks, results), null, 2)}\n`)
   else if (tasks.length > 1) print(out, `${passed} of ${tasks.length} tasks passed.`)
   return passed === tasks.length
 }

@@ -229,6 +229,8 @@ describe('the terminal UI in a real terminal', function () {
     const ui = open('1 --task ping', 58, 17)
     const screen = await ui.shows('ended with 0')
     expect(screen.replace(/\s+/g, ' ')).to.include('this is text because the terminal has 58 columns and 17 rows')
+    // No word of it is broken, nor of the commands above it.
+    for (const line of screen.split('\n')) expect([...line.trimEnd()].length, line).to.be.at.most(57)
   })
 
   it('writes text from top to bottom where the terminal is dumb', async () => {
