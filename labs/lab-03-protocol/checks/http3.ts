@@ -27,6 +27,9 @@ const HUFFMAN =
 const WIDE =
   'The operators <<, >> and | of JavaScript know 32 bits only, and an integer may have more: multiply and divide by 128 instead.'
 
+const GROUPS =
+  'Behind a full prefix each byte has seven bits of the integer, the lowest seven first; its highest bit says whether another follows.'
+
 const FORMS = {
   indexed:
     'Name and value are one entry of the static table: one integer with a 6-bit prefix behind the bits 11 says it all.',
@@ -277,6 +280,9 @@ function headerCases(random: Seeded): CallGroup[] {
       [[':path', '/']],
       'The static table of QPACK counts from 0 (that of HTTP/2 counts from 1).',
     ],
+    [':authority without a value, entry 0', [[':authority', '']], FORMS.indexed],
+    [':method POST, entry 20', [[':method', 'POST']], FORMS.indexed],
+    [':status 304, entry 26', [[':status', '304']], FORMS.indexed],
     [
       'the last entry, 98',
       [['x-frame-options', 'sameorigin']],
@@ -296,6 +302,12 @@ function headerCases(random: Seeded): CallGroup[] {
       [[':authority', `${random.word(random.int(127, 200))}.example`]],
       'From 127 on the length of a value needs a second byte.',
     ],
+    [
+      'the longest value whose length has two bytes',
+      [[':authority', random.word(127 + 127)]],
+      'One byte behind the prefix holds up to 127: its highest bit says whether another follows.',
+    ],
+    ['a value whose length needs a third byte', [[':authority', random.word(127 + 128)]], GROUPS],
   ]
   const all: Header[] = random.shuffle(examples.flatMap(([, headers]) => headers))
   const group: Pick<CallGroup, 'file' | 'read'> = { file: FILE, read: [LINES, INTEGERS] }
@@ -365,6 +377,18 @@ function headerCases(random: Seeded): CallGroup[] {
           because,
         })),
         { about: 'several lines', args: [section(all)], returns: all },
+        {
+          about: 'no fields',
+          args: [Uint8Array.of(0, 0)],
+          returns: [],
+          because: 'The two bytes at the beginning are a whole field section: one without lines.',
+        },
+        {
+          about: 'a value whose length needs a fourth byte',
+          args: [section([[':authority', 'x'.repeat(127 + 0x80 * 0x83 + 5)]])],
+          returns: [[':authority', 'x'.repeat(127 + 0x80 * 0x83 + 5)]],
+          because: GROUPS,
+        },
         ...['a', 'via', 'x-y', 'user-agent', random.word(4), random.word(9)].flatMap((name): Call[] => [
           {
             about: 'a Huffman-coded name with a plain value',
@@ -419,9 +443,15 @@ function headerCases(random: Seeded): CallGroup[] {
           ['one byte', '00', 'A field section has two bytes before its lines.'],
           ['a Required Insert Count of 1', '02 00 d9', dynamic],
           ['an entry of the dynamic table', '00 00 80', dynamic],
+          ['entry 1 of the dynamic table', '00 00 81', dynamic],
+          ['entry 2 of the dynamic table', '00 00 82', dynamic],
           ['a name of the dynamic table', '00 00 40 01 61', dynamic],
+          ['name 1 of the dynamic table', '00 00 41 01 61', dynamic],
+          ['name 2 of the dynamic table', '00 00 42 01 61', dynamic],
           ['an entry counted from the base', '00 00 10', dynamic],
           ['a name counted from the base', '00 00 00 01 61', dynamic],
+          // Taken for a literal name of one byte, it would be a whole line.
+          ['name 1 counted from the base', `00 00 01 22 ${'21'.repeat(0x22)}`, dynamic],
           ['entry 99', '00 00 ff 24', 'The static table ends at entry 98.'],
           ['entry 99 for a name', '00 00 5f 54 01 61', 'The static table ends at entry 98.'],
           [

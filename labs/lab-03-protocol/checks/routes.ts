@@ -180,6 +180,12 @@ function malformed(random: Seeded): Call[] {
     wrong('IP version 5', [{ ...route('fd00::1', 'fd00::2'), version: 5 as 6 }], 'There are IP versions 4 and 6 only.'),
     wrong('IPv6 before IPv4', [route('fd00::1', 'fd00::2'), route('10.0.0.1', '10.0.0.2')], ORDER),
     wrong('protocol 17 before 6', [route('10.0.0.1', '10.0.0.2', 17), route('10.1.0.1', '10.1.0.2', 6)], ORDER),
+    wrong('protocol 2 before 1', [route('10.0.0.1', '10.0.0.2', 2), route('10.1.0.1', '10.1.0.2', 1)], ORDER),
+    ...[
+      [route('11.0.0.0', '11.0.0.9'), route('10.0.0.0', '10.0.0.9')],
+      [route('10.0.0.1', '10.0.0.1'), route('10.0.0.0', '10.0.0.0')],
+      [route('fd00::1', 'fd00::1'), route('fd00::', 'fd00::')],
+    ].map(list => wrong('ranges in descending order, whose starts differ by 1', list, ORDER)),
     wrong('ranges in descending order', [route('10.2.0.0', '10.2.0.9'), route('10.1.0.0', '10.1.0.9')], ORDER),
     wrong('the same range twice', [route('10.1.0.0', '10.1.0.9'), route('10.1.0.0', '10.1.0.9')], DISJOINT),
     wrong(
@@ -270,6 +276,19 @@ function forwarding(random: Seeded): Call[] {
     inSeveral('10.150.0.3', 6, true),
     inSeveral('10.150.0.3', 132, true),
     inSeveral(`10.3.0.${random.int(0, 127)}`, 17, true),
+    ...[
+      // The bytes at the beginning are the same; what is missing must not count as 0, or as anything.
+      ['0a00::1', [route('10.0.0.0', '10.255.255.255')]],
+      ['0a01::', [route('10.1.0.0', '10.1.0.99')]],
+      ['10.1.0.0', [route('0a00::', '0aff::')]],
+    ].map(
+      ([destination, advertised]): Call => ({
+        about: `protocol 17 to ${destination}, with routes of the other IP version only`,
+        args: [advertised, IpAddress.parse(destination as string).bytes, 17],
+        returns: false,
+        because: 'A range of IPv4 holds no IPv6 address, and the other way round, whatever the bytes look like.',
+      }),
+    ),
     {
       about: 'no routes at all',
       args: [[], random.address(4), 6],
