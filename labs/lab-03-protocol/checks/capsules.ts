@@ -13,6 +13,8 @@ const READ = ['RFC 9297 §3.2 HTTP Data Streams and the Capsule Protocol', 'RFC 
 
 const KNOWN_TYPES = 4
 const RANDOM_CUTS = 16
+/** The longest value that a parser takes which was not told another limit. */
+const DEFAULT_LIMIT = 65_536
 const LARGEST = (1n << 62n) - 1n
 
 export interface Capsule {
@@ -119,6 +121,8 @@ async function expectStreams(context: CheckContext, random: Seeded): Promise<voi
     unknown(random, 0),
     unknown(random, 200),
     known(random, 1),
+    // The first type that is not known.
+    { type: BigInt(KNOWN_TYPES), value: random.bytes(3) },
   ]
   await expectStream(context, 'skips capsules of unknown types', skipped, [stream(skipped)], {
     because:
@@ -254,18 +258,28 @@ async function expectNothingKept(context: CheckContext, type: bigint): Promise<v
 }
 
 async function expectLimit(context: CheckContext, random: Seeded): Promise<void> {
-  const limit = random.int(100, 5000)
+  await expectLimitOf(context, random, random.int(100, 5000))
+  await expectLimitOf(context, random, DEFAULT_LIMIT, 'new CapsuleParser()')
+}
+
+async function expectLimitOf(
+  context: CheckContext,
+  random: Seeded,
+  limit: number,
+  made = `new CapsuleParser(${limit})`,
+): Promise<void> {
+  const limits = limit === DEFAULT_LIMIT ? [] : [limit]
   const allowed: Capsule = { type: 1n, value: random.bytes(limit) }
-  const parser = await newParser(context, limit)
+  const parser = await newParser(context, ...limits)
   const [taken] = await pushAll(parser, [stream([allowed])])
   context.expect('takes a capsule of exactly the limit', taken.ok && same(taken.value, [allowed]), () => ({
-    expected: `a known capsule of ${limit} bytes to be accepted by new CapsuleParser(${limit})`,
+    expected: `a known capsule of ${limit} bytes to be accepted by ${made}`,
     found: taken.ok ? describeCapsules(taken.value as Capsule[]) : describeOutcome(taken),
     misconception: '`maxLength` is the longest value that is accepted: it is itself inside the limit.',
     read: READ,
   }))
   for (const length of [BigInt(limit + 1), 1n << 33n, LARGEST]) {
-    const strict = await newParser(context, limit)
+    const strict = await newParser(context, ...limits)
     const header = Uint8Array.from([...encoded(BigInt(random.int(0, 3))), ...encoded(length)])
     const [refused] = await pushAll(strict, [header])
     context.expect(`refuses a known capsule of ${length} bytes at once`, isMalformed(refused), () => ({

@@ -139,6 +139,7 @@ function cases(random: Seeded): CallGroup[] {
     17,
     new Uint8Array(0),
   )
+  const FLAGS = 'Fragment Offset is 13 bits: the three lower bits of the field are reserved and the flag M.'
   const INSIDE = 'The packet ends inside an extension header. Before you read or skip one: is it all there?'
   return [
     {
@@ -171,7 +172,7 @@ function cases(random: Seeded): CallGroup[] {
         ),
         walk(
           'a first fragment with the flag M',
-          moreFragments(
+          withFragmentFlags(
             ipv6Packet(
               random,
               [
@@ -180,8 +181,16 @@ function cases(random: Seeded): CallGroup[] {
               ],
               17,
             ),
+            1,
           ),
-          'Fragment Offset is 13 bits: the three lower bits of the field are reserved and the flag M.',
+          FLAGS,
+        ),
+        ...[2, 4, 6].map(bits =>
+          walk(
+            'a first fragment with something in its reserved bits',
+            withFragmentFlags(ipv6Packet(random, [{ type: 44, units: 0, fragmentOffset: 0 }], 17), bits),
+            FLAGS,
+          ),
         ),
       ],
       misconceptions: MISCONCEPTIONS,
@@ -263,8 +272,9 @@ export function ipv6Packet(
   return encodeIpv6(fields, Uint8Array.from([...headers, ...payload]))
 }
 
-function moreFragments(packet: Uint8Array): Uint8Array {
-  packet[43] |= 1
+/** In the lower three bits of the field, of a Fragment header directly behind the IPv6 header. */
+function withFragmentFlags(packet: Uint8Array, bits: number): Uint8Array {
+  packet[43] |= bits
   return packet
 }
 

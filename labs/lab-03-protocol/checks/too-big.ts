@@ -210,6 +210,8 @@ function cases(random: Seeded): CallGroup[] {
     reports('reports IPv6 packets with an odd number of bytes', own6, [
       [v6(1001), 1280],
       [v6(777), 65_536 + random.int(1, 999)],
+      // No two of its four bytes are the same.
+      [v6(1003), 0x01_02_03_04],
     ]),
     reports('reports IPv4 packets with an odd number of bytes', own4, [
       [v4(301), 576],
@@ -229,6 +231,24 @@ function cases(random: Seeded): CallGroup[] {
         [typed(ipv6Packet(random, [{ type: 60, units: 0 }], 58, random.bytes(1400)), 48, 129), 1400],
       ],
       PING,
+    ),
+    reports(
+      'reports UDP, whatever its first byte is',
+      own4,
+      [3, 4, 5, 11, 12].map(type => [typed(v4(1500), 20, type), 1400]),
+      'A type of ICMP is in packets of protocol 1 only: in UDP the first byte is half a port.',
+    ),
+    reports(
+      'reports UDP in IPv6, whatever its first byte is',
+      own6,
+      [1, 137].map(type => [typed(v6(1500), 40, type), 1400]),
+      'A type of ICMPv6 is in packets of protocol 58 only: in UDP the first byte is half a port.',
+    ),
+    reports(
+      'reports packets from addresses that begin like the unspecified one',
+      own6,
+      [[v6(1500, { source: IpAddress.parse('::7').bytes }), 1400]],
+      'The unspecified address has 128 bits that are 0.',
     ),
     reports('reports first fragments in IPv4', own4, [[fragment4(0x2000), 1400]], FIRST),
     reports('reports first fragments in IPv6', own6, [[fragment6(0, true), 1400]], FIRST),
@@ -263,6 +283,11 @@ function cases(random: Seeded): CallGroup[] {
           `${ERROR} IHL says where it begins.`,
         ),
         silent('about IPv4 multicast', v4(1500, { destination: Uint8Array.of(random.int(224, 239), 0, 0, 1) }), MANY),
+        silent(
+          'about the lowest IPv4 multicast addresses',
+          v4(1500, { destination: Uint8Array.of(224, 0, 0, 1) }),
+          MANY,
+        ),
         silent('about IPv4 broadcast', v4(1500, { destination: Uint8Array.of(255, 255, 255, 255) }), MANY),
         silent(
           'about IPv6 multicast',

@@ -24,6 +24,16 @@ export default {
     ],
   },
   'capsules.ts': {
+    'the values were given: what they are used for is in the live task': [
+      ['DATAGRAM: 0x00n, ADDRESS_ASSIGN: 0x01n,', 'DATAGRAM: 0x01n, ADDRESS_ASSIGN: 0x00n,'],
+      ['DATAGRAM: 0x00n,', 'DATAGRAM: (-1n),'],
+      ['DATAGRAM: 0x00n,', 'DATAGRAM: 0x1n,'],
+      ['ADDRESS_ASSIGN: 0x01n, ADDRESS_REQUEST: 0x02n,', 'ADDRESS_ASSIGN: 0x02n, ADDRESS_REQUEST: 0x01n,'],
+      ['ADDRESS_ASSIGN: 0x01n,', 'ADDRESS_ASSIGN: 0x0n,'],
+      ['ADDRESS_ASSIGN: 0x01n,', 'ADDRESS_ASSIGN: 0x2n,'],
+      ['ADDRESS_REQUEST: 0x02n,', 'ADDRESS_REQUEST: 0x1n,'],
+      ['ADDRESS_REQUEST: 0x02n,', 'ADDRESS_REQUEST: 0x3n,'],
+    ],
     'concat has made a new array already': [['this.#kept = rest.slice()', 'this.#kept = rest']],
     'both are the same then': [
       [
@@ -113,6 +123,28 @@ export default {
     ],
   },
   'http3.ts': {
+    'the values were given: what they are used for is in the live task': [
+      [
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+        'export const FrameType = { DATA: 0x01n, HEADERS: 0x00n, SETTINGS: 0x04n } as const',
+      ],
+      [
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+        'export const FrameType = { DATA: (-1n), HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+      ],
+      [
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+        'export const FrameType = { DATA: 0x1n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+      ],
+      [
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x0n, SETTINGS: 0x04n } as const',
+      ],
+      [
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x01n, SETTINGS: 0x04n } as const',
+        'export const FrameType = { DATA: 0x00n, HEADERS: 0x2n, SETTINGS: 0x04n } as const',
+      ],
+    ],
     'without an identifier there is no value': [
       [
         "if (id === undefined || value === undefined) throw new MalformedError('SETTINGS ends inside a setting')",
@@ -221,6 +253,13 @@ export default {
     ],
   },
   'too-big.ts': {
+    'the other addresses of 0.0.0.0/8 are no receivers either (RFC 1122 §3.2.1.3): whether they are told is left open':
+      [
+        [
+          'const source = packet.subarray(V4.sourceAt, V4.sourceAt + 4)',
+          'const source = packet.subarray(V4.sourceAt, V4.sourceAt + 3)',
+        ],
+      ],
     'the Total Length is written over it': [
       [
         'const header = concat(Uint8Array.of(0x45, 0xc0, 0, 0, 0, 0, 0x40, 0, HOP_COUNT, ICMP, 0, 0), source, destination)',
