@@ -96,6 +96,24 @@ function boundaries(): Scenario[] {
     quirks: [quirk],
     because,
   })
+  /** Bursts, and a link that asks at these times only. */
+  const asked = (bursts: readonly { atMs: number; count: number }[], atMs: readonly number[]): Operation[] => {
+    const packets = bursts.flatMap(burst => Array.from({ length: burst.count }, () => burst.atMs))
+    const operations: Operation[] = [
+      ...packets.map((nowMs, id) => ({ op: 'enqueue' as const, id, bytes: 1500, nowMs })),
+      ...atMs.map(nowMs => ({ op: 'dequeue' as const, nowMs })),
+    ]
+    return operations.sort((a, b) => a.nowMs - b.nowMs)
+  }
+  /** Three drops, at 110, 210 and 290 ms; the last one ends the state, and was due at 280.7 ms. Bad again, up to the first drop at `atMs`. */
+  const badAgain = (atMs: number): Operation[] =>
+    asked(
+      [
+        { atMs: 0, count: 8 },
+        { atMs: atMs - 110, count: 20 },
+      ],
+      [10, 110, 210, 290, 291, ...[-100, 0, 80, 90, 110, 150].map(ms => atMs + ms)],
+    )
   const SIZE = 'With no more than maxPacketBytes behind the packet that was taken, the queue is good.'
   const OTHERS = 'What is a good queue on one link is a bad one on another: the options say so.'
   return [
@@ -107,6 +125,28 @@ function boundaries(): Scenario[] {
       'Bad is a queue in which no packet has waited less than target.',
     ),
     named('exactly maxPacketBytes are left', 'largest-packet-left', standing(12, 1, 1500), OPTIONS, SIZE),
+    named('one byte more than maxPacketBytes is left', 'fixed-size', standing(12, 1, 1501), OPTIONS, SIZE),
+    named(
+      'an empty queue, then a standing one',
+      'drops-at-once',
+      asked([{ atMs: 2, count: 60 }], [1, ...Array.from({ length: 29 }, (_, i) => 20 + i * 10)]),
+      OPTIONS,
+      'The interval begins with the first packet that has waited too long, and a drop is due from its very moment on.',
+    ),
+    named(
+      'bad again 15.5 intervals after two drops more than it began with',
+      'count-reset',
+      badAgain(1830),
+      OPTIONS,
+      'Less than 16 intervals behind the time when the next drop was due, count begins with count - lastcount.',
+    ),
+    named(
+      'bad again 16.5 intervals after the drop that ended the state was due',
+      'count-kept',
+      badAgain(1930),
+      OPTIONS,
+      'A drop after which the queue is good ends the state, and no next one is due; 16 intervals behind it, count begins with 1.',
+    ),
     named('smaller packets', 'fixed-size', standing(12, 2, 600), { ...OPTIONS, maxPacketBytes: 600 }, SIZE),
     named('larger packets', 'fixed-size', standing(12, 3, 3000), { ...OPTIONS, maxPacketBytes: 9000 }, SIZE),
     ...[

@@ -32,7 +32,22 @@ export default {
       ],
     ],
     'what may be dropped is there': [['} else if (mayDrop && packet) {', '} else if (mayDrop) {']],
-    'it is the first': [['dropped.push(packet.id)', 'dropped.unshift(packet.id)']],
+    'it is the first': [
+      [
+        '} else if (mayDrop && packet) { dropped.push(packet.id)',
+        '} else if (mayDrop && packet) { dropped.unshift(packet.id)',
+      ],
+    ],
+    'the last packet left nothing behind it: that was good, and has made it 0': [
+      ['if (packet === undefined) { this.#firstAboveMs = 0', 'if (packet === undefined) { ;'],
+    ],
+    'two drops in a row and more add interval/√n for two n one after the other, so 16 intervals exactly is a matter of rounding':
+      [
+        [
+          'this.#count = inARow > 1 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
+          'this.#count = inARow > 1 && nowMs - this.#dropNextMs <= 16 * intervalMs ? inARow : 1',
+        ],
+      ],
     'one in a row is 1 either way': [
       [
         'this.#count = inARow > 1 && nowMs - this.#dropNextMs < 16 * intervalMs ? inARow : 1',
