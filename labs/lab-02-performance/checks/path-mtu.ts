@@ -40,7 +40,11 @@ interface Path {
   /** What becomes of the n-th probe (from 0) of a size that would pass. */
   fate?: (probe: number) => 'arrives' | 'lost' | { lateMs: number }
   /** Messages Packet Too Big that come after a probe of this size was sent. */
-  tooBig?: (size: number, confirmed: number) => number | undefined
+  tooBig?: (size: number, confirmed: number, passes: number) => number | undefined
+  /** How long after the probe; without it, half of the round-trip time. */
+  tooBigMs?: number
+  /** A black hole is noticed while the first probe is on its way. */
+  holeAtFirst?: boolean
   /** At the end of the search, the path is another one. */
   laterSize?: number
   /** After that change, an answer comes to the largest probe before it. */
@@ -56,6 +60,7 @@ interface Search {
 
 const LATE =
   'An answer that comes late is an answer: whatever arrived is small enough, whichever probe is on its way now, and nothing is left of what was concluded from its silence.'
+const BITS = 'A stream id has up to 62 bits. Operators on bits, such as >>, see 32 of them: divide.'
 const ONE_AT_A_TIME = 'There is never more than one probe on its way: else nobody knows which one a loss was about.'
 
 /** Each search, with the rule that it is about. */
@@ -77,6 +82,9 @@ function searches(random: Seeded): Search[] {
   search('a path that carries the largest size', { size: 1472, rttMs: 20 })
   search('a path that carries nothing above the base', { size: 1200, rttMs: 20 })
   search('to the byte', { size: size(), rttMs: 30 }, { granularity: 1 })
+  for (const passes of [1201, 1203]) {
+    search('to the byte, between five sizes', { size: passes, rttMs: 30 }, { max: 1204, granularity: 1 })
+  }
   search('a path for jumbo frames', { size: random.int(4000, 8900), rttMs: 10 }, { max: 8972, granularity: 8 })
 
   // Never maxProbes in a row: so the size is never given up by who counts right, whatever he tries.
@@ -123,6 +131,30 @@ function searches(random: Seeded): Search[] {
     'Anybody can send Packet Too Big. It counts only when it is below the size of the probe, and not below what is confirmed.',
   )
   search(
+    'routers that say what passes, to the byte',
+    { size: 1337, rttMs: 40, tooBig: () => 1337 },
+    { granularity: 1 },
+    'What a router has named holds also when exactly that is confirmed.',
+  )
+  search(
+    'a router that names exactly what is confirmed',
+    { size: 1200, rttMs: 40, tooBig: () => 1200 },
+    {},
+    'What is confirmed is not below itself: the message counts.',
+  )
+  search(
+    'forged messages Packet Too Big that could be true',
+    { size: 1472, rttMs: 40, tooBig: (_, confirmed) => (confirmed === 1200 ? 1210 : undefined) },
+    {},
+    'A size above what the message named was acknowledged: the message was wrong, and nothing is left of it.',
+  )
+  search(
+    'forged messages Packet Too Big when the search is over',
+    { size: 1300, rttMs: 40, tooBig: () => 1471, tooBigMs: 100_000 },
+    {},
+    'A message Packet Too Big counts only while a probe is on its way.',
+  )
+  search(
     'a router that promises more than the path carries',
     { size: 1300, rttMs: 40, tooBig: probe => (probe > 1340 ? 1340 : undefined) },
     {},
@@ -139,6 +171,21 @@ function searches(random: Seeded): Search[] {
     { size: 1460, rttMs: 40, laterSize: 1210, lateAnswer: true },
     {},
     'An answer to a size that was not sent since the black hole is about the old path.',
+  )
+  const OLD =
+    'What was concluded from silence, or from what a router said, was about the old path: all is searched again.'
+  search('another path after a black hole, which carries more', { size: 1300, rttMs: 40, laterSize: 1460 }, {}, OLD)
+  search(
+    'the same, with routers that say what passes',
+    { size: 1300, rttMs: 40, laterSize: 1460, tooBig: (_, __, passes) => passes },
+    {},
+    OLD,
+  )
+  search(
+    'a black hole while a probe is on its way',
+    { size: 1472, rttMs: 40, fate: probe => (probe === 0 ? 'lost' : 'arrives'), holeAtFirst: true },
+    { maxProbes: 1 },
+    'A probe that was sent before the black hole says nothing about the path that is searched now.',
   )
   return all
 }
@@ -190,6 +237,9 @@ async function expectTunnelMtu(context: CheckContext, random: Seeded): Promise<v
       call('stream 252, the last one with a Quarter Stream ID of one byte', 1350, 20, 252),
       call('stream 256: the Quarter Stream ID takes two bytes', 1350, 20, 256),
       call('a stream with four bytes', 1452, 8, 65_536 * 4),
+      ...[2 ** 14 - 1, 2 ** 14, 2 ** 30 - 1, 2 ** 30].map(quarter =>
+        call(`a Quarter Stream ID of ${quarter}`, 1452, 8, quarter * 4),
+      ),
       ...random.list(6, () =>
         call(
           'one of your own',
@@ -221,6 +271,16 @@ async function expectTunnelMtu(context: CheckContext, random: Seeded): Promise<v
       {
         says: 'What is written is the stream id divided by four, and as a varint: its length changes at 64, that is at stream 256.',
         would: (payload: number, connectionId: number) => mtu(payload, connectionId, 0),
+      },
+      {
+        says: BITS,
+        would: (payload: number, connectionId: number, streamId: number) =>
+          mtu(payload, connectionId, (streamId >> 2) * 4),
+      },
+      {
+        says: BITS,
+        would: (payload: number, connectionId: number, streamId: number) =>
+          mtu(payload, connectionId, (streamId >>> 2) * 4),
       },
     ],
     read: READ_MTU,
@@ -315,13 +375,18 @@ class Simulation {
         await this.#tell('acknowledged', [before])
         await this.#expectConfirmed(`after an answer to the ${before} bytes that were sent before the black hole`)
       }
-      this.#probes.length = 0
-      this.#outstanding = undefined
-      this.#limit = Infinity
+      this.#forget()
       await this.#untilDone()
     } finally {
       this.#show(base, max)
     }
+  }
+
+  /** Nothing is known of the new path. */
+  #forget(): void {
+    this.#probes.length = 0
+    this.#outstanding = undefined
+    this.#limit = Infinity
   }
 
   async #untilDone(): Promise<void> {
@@ -340,6 +405,12 @@ class Simulation {
         if (after?.type !== 'wait')
           this.#wrong('next() to wait while a probe is on its way', format(after), ONE_AT_A_TIME)
         this.#expectWait(after.untilMs)
+        if (this.#path.holeAtFirst && this.#passing === 1) {
+          await this.#tell('blackHole', [])
+          await this.#expectConfirmed('after a black hole')
+          this.#forget()
+          continue
+        }
         await this.#pass(after.untilMs as number)
       } else if (action?.type === 'wait') {
         // The probe before it is still waited for: its answer did not settle it.
@@ -366,7 +437,7 @@ class Simulation {
 
   #send(size: number): void {
     const { base, max, maxProbes, granularity } = this.#options
-    const { rttMs, fate, tooBig } = this.#path
+    const { rttMs, fate, tooBig, tooBigMs = rttMs / 2 } = this.#path
     if (size <= this.#acknowledged || size > max) {
       this.#wrong(
         `a probe of more than ${this.#acknowledged} bytes, which is known to pass, and at most ${max}`,
@@ -416,10 +487,10 @@ class Simulation {
     this.#outstandingUntilMs = this.#nowMs + this.#options.probeTimeoutMs
     if (what === 'arrives') this.#events.push({ atMs: this.#nowMs + rttMs, method: 'acknowledged', size })
     else if (what !== 'lost') this.#events.push({ atMs: this.#nowMs + what.lateMs, method: 'acknowledged', size })
-    const said = tooBig?.(size, this.#acknowledged)
+    const said = tooBig?.(size, this.#acknowledged, this.#size)
     // Only routers that the probe does not pass say something; forged messages come anyway.
     if (said !== undefined && (!passes || this.#title.startsWith('forged'))) {
-      this.#events.push({ atMs: this.#nowMs + rttMs / 2, method: 'packetTooBig', size: said })
+      this.#events.push({ atMs: this.#nowMs + tooBigMs, method: 'packetTooBig', size: said })
     }
     this.#events.sort((a, b) => a.atMs - b.atMs)
   }

@@ -85,7 +85,8 @@ export class PathMtuSearch {
   /**
    * A router says in an ICMP message Packet Too Big that UDP payloads of up to `largest` bytes pass it. Anybody can send such a
    * message. So it counts only while a probe is on its way, and when `largest` is neither below what is confirmed nor at least the
-   * size of that probe. And then it only shows what need not be tried any more: it confirms nothing (RFC 8899 §4.6).
+   * size of that probe. And then it only shows what need not be tried any more: it confirms nothing (RFC 8899 §4.6). When a larger
+   * size than it named is acknowledged after all, nothing is left of it.
    */
   packetTooBig(largest: number): void {
     throw new Error('TODO: packetTooBig')
