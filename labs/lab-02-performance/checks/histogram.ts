@@ -215,6 +215,27 @@ async function expectVectors(context: CheckContext, random: Seeded): Promise<voi
         histogram([1, 0], [2, 0], [Infinity, 0]),
         'Without observations there is no quantile: NaN, not 0.',
       ),
+      call(
+        'no observations, and a first bound below 0',
+        0.5,
+        histogram([-1, 0], [1, 0], [Infinity, 0]),
+        'Without observations there is no quantile: NaN, whatever the bounds are.',
+      ),
+      call('a single observation', 0.5, histogram([1, 0], [2, 1], [Infinity, 1])),
+      call('two buckets', 0.5, histogram([10, 5], [Infinity, 5]), 'Two buckets are enough.'),
+      call('q of 0', 0, plain, 'A q of 0 is not below 0: the rank is 0, and the first bucket has it.'),
+      call(
+        'q of 0, and an empty bucket that ends at 0',
+        0,
+        histogram([0, 0], [1, 10], [Infinity, 10]),
+        'A first bucket that ends at or below 0 has no known beginning: its upper bound is the result.',
+      ),
+      call(
+        'a first bucket that ends just below 0',
+        0.1,
+        histogram([-0.5, 5], [1, 10], [Infinity, 10]),
+        'A first bucket that ends at or below 0 has no known beginning: its upper bound is the result.',
+      ),
       call('no buckets', 0.5, [], 'A quantile needs at least two buckets: NaN.'),
       call('nothing but the last bucket', 0.5, histogram([Infinity, 7]), 'A quantile needs at least two buckets: NaN.'),
       call(

@@ -315,6 +315,14 @@ async function expectKnees(context: CheckContext, random: Seeded): Promise<void>
           ]),
           because: 'Of several that are equal, the lowest: the same power for less waiting.',
         },
+        {
+          ...call('two that are equal, the higher one first', [
+            ...points(16, [170, 94]),
+            ...points(8, [160, 40]),
+            ...points(4, [80, 20]),
+          ]),
+          because: 'Of several that are equal, the lowest, in whatever order they come.',
+        },
         ...SPREAD.map(points => call('each number of clients several times', points)),
       ],
     ],
