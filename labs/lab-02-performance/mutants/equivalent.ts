@@ -27,6 +27,8 @@ export default {
     'the order of what was given up does not matter': [
       ['this.#givenUp.push(probe.size)', 'this.#givenUp.unshift(probe.size)'],
     ],
+    'next() gives it up again or sends another; no size below it can still be acknowledged, so what a router says then changes nothing':
+      [['this.#probe = undefined', ';']],
   },
   'pump.ts': {
     'the first event is a turn, and begins the count again': [
@@ -47,6 +49,20 @@ export default {
     ],
   },
   'scaling.ts': {
+    'throughput and latency have equally many values: the factor goes out of their ratio': [
+      [
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2',
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) * 2',
+      ],
+      [
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2',
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 1',
+      ],
+      [
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2',
+        'return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 3',
+      ],
+    ],
     'map has made a new array already': [
       ['const sorted = [...values].sort((a, b) => a - b)', 'const sorted = values.sort((a, b) => a - b)'],
     ],
