@@ -102,6 +102,8 @@ const SPREAD: Point[][] = [
     points(4, [65, 75], [25, 55], [25, 100], [100, 140]),
     points(8, [100, 30], [80, 60], [80, 140], [40, 130]),
   ),
+  // Three of four values are equal, and so are the two in the middle.
+  [...points(2, [40, 10], [10, 10], [40, 10], [40, 10]), ...points(4, [30, 10], [30, 10], [30, 10])],
   // The text "9" comes after "10" and "11".
   [...points(2, [9, 10], [10, 10], [11, 10]), ...points(4, [21, 20], [21, 20], [21, 20])],
   points(2, [80, 10], [40, 60], [120, 130], [100, 70], [120, 125]).concat(
