@@ -15,6 +15,10 @@ export default {
         'quicOverhead(packet) + streamFrame(packetStreamId, 0) + PACKET_STREAM_TYPE + varintLength(streamId / 4) + CONTEXT_ID',
         'quicOverhead(packet) + streamFrame(packetStreamId, 1) + PACKET_STREAM_TYPE + varintLength(streamId / 4) + CONTEXT_ID',
       ],
+      [
+        'quicOverhead(packet) + streamFrame(packetStreamId, 0) + PACKET_STREAM_TYPE + varintLength(streamId / 4) + CONTEXT_ID',
+        'quicOverhead(packet) + streamFrame(packetStreamId, (-1)) + PACKET_STREAM_TYPE + varintLength(streamId / 4) + CONTEXT_ID',
+      ],
     ],
     'both are added up as varints': [
       [
