@@ -33,7 +33,8 @@ describe('values between a check and the student process', () => {
         value => {
           const arrived = throughJson(value)
           // Node's comparison tells -0 from 0, a hole from undefined, and compares Maps and Sets; order is compared as well.
-          assert.deepStrictEqual(arrived, value)
+          // Two invalid dates are never equal for it (Node 20): there the text decides.
+          if (!inOrder(value).includes('Invalid Date')) assert.deepStrictEqual(arrived, value)
           expect(inOrder(arrived)).to.equal(inOrder(value))
         },
       ),
