@@ -10,7 +10,7 @@ const asked = ([deploy, performance] as Lab[]).flatMap(lab => {
   const answers = readAnswers(solutionFolder(lab))
   return lab.tasks.flatMap(task =>
     task.questions.flatMap(({ id, choices }) =>
-      choices === undefined ? [] : [{ name: `${task.id}, ${id}`, choices, right: answers[task.id]![id]! }],
+      choices === undefined ? [] : [{ name: `${task.id}, ${id}`, choices, right: answers[task.id][id] }],
     ),
   )
 })

@@ -53,6 +53,18 @@ export interface CallGroup {
   show?: (context: CheckContext, group: CallGroup, call: Call, outcome: Outcome, isWrong: boolean) => void
 }
 
+/** Makes groups of calls into one file, which a student who fails one reads the same about. */
+export function groupsOf(file: string, read: readonly Reading[]) {
+  return (text: string, name: string, calls: readonly Call[], misconceptions: readonly Misconception[]): CallGroup => ({
+    text,
+    file,
+    name,
+    calls,
+    misconceptions,
+    read,
+  })
+}
+
 /** Where inputs come from: first the same for everybody, so that no mistake gets through by the luck of a name, then the student's own. */
 export function sources(context: CheckContext, task: string): [everybodys: Seeded, own: Seeded] {
   return [new Seeded('everybody', task), new Seeded(context.seed, task)]
@@ -96,7 +108,7 @@ async function wrongCall(context: CheckContext, group: CallGroup, call: Call, ou
   return {
     expected: `${name}(${call.shown ?? call.args.map(format).join(', ')}) to ${due}: ${call.about}${rule}`,
     found: describeOutcome(outcome),
-    ...(misconception === undefined ? {} : { misconception }),
+    misconception,
     failing: { file, name, calls: [{ method: name, args: call.args }] },
     read,
   }

@@ -26,7 +26,7 @@ export function expectChoice(context: CheckContext, question: string, asked: Ask
   context.expect(text, given === right, {
     expected: asked.expected ?? `one of the letters ${letters.join(', ')} for "${question}", and the right one`,
     found: quoted(context, question, letters.includes(given) ? '' : `; the answers are ${letters.join(', ')}`),
-    ...(misconception === undefined ? {} : { misconception }),
+    misconception,
     read,
   })
 }
@@ -83,7 +83,7 @@ export function expectNumber(
   context.expect(text, problem === undefined && (typeof right === 'number' ? value === right : right(value)), {
     expected: asked.expected ?? `a number for "${question}", and the right one`,
     found: quoted(context, question, problem === undefined ? '' : `; ${problem}`),
-    ...(misconception === undefined ? {} : { misconception }),
+    misconception,
     read,
   })
   return value
@@ -104,7 +104,7 @@ export function letterIn(answer = ''): string {
 /** The letter of a choice that is given in words: "The proxy." for "the proxy"; anything else as it is. */
 export function choiceIn({ choices = {} }: Question, answer: string): string {
   const bare = (text: string) => text.trim().toLowerCase().replace(/\.$/, '')
-  return Object.keys(choices).find(letter => bare(choices[letter]!) === bare(answer)) ?? answer
+  return Object.keys(choices).find(letter => bare(choices[letter]) === bare(answer)) ?? answer
 }
 
 /**
@@ -130,7 +130,7 @@ export function givenAnswers(task: Pick<Task, 'id' | 'questions'>, given: readon
     throw new Error(
       `which question is "${unnamed[0]}" the answer to? ${open.map(id => `--answer ${id}=…`).join(' or ')}`,
     )
-  for (const [at, text] of unnamed.entries()) answers.set(open[at]!, text)
+  for (const [at, text] of unnamed.entries()) answers.set(open[at], text)
   return answers
 }
 

@@ -38,7 +38,7 @@ try {
     handshakeMs,
     sessionMs,
     records: records.map(({ sequence, sentMs, rttMs }) => ({ sequence, sentMs, rttMs })),
-    ...(lost === undefined ? {} : { lost }),
+    lost,
   }
   console.log(JSON.stringify(pings))
 } finally {

@@ -61,7 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
       const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch', 'replay'] as const).find(
         option => options[option] !== undefined,
       )
-      if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0]!.number} --${needsLab}`)
+      if (needsLab) throw new UsageError(`which lab? For example: npm run lab -- ${labs[0].number} --${needsLab}`)
       for (const lab of labs) exercisesProblem(ROOT, lab)
       if (plain.json) printJson(labsJson(labs, store), plain)
       else printLabs(labs, plain)
@@ -71,7 +71,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!lab) {
       const known = labs.map(candidate => `${candidate.number} (${candidate.id})`).join(', ')
       throw new UsageError(
-        `there is no lab '${name}': ${known} can be opened, for example npm run lab -- ${labs[0]!.number}`,
+        `there is no lab '${name}': ${known} can be opened, for example npm run lab -- ${labs[0].number}`,
       )
     }
     return await runLab(labs, lab, options, plain)
@@ -82,7 +82,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: PlainOptions): Promise<number> {
   const task = options.task === undefined ? undefined : knownTask(lab, options.task)
-  const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]!
+  const next = () => task ?? nextTask(lab, plain.store.lab(lab.id)) ?? lab.tasks[0]
   const problem = exercisesProblem(plain.root, lab)
   const works = options.check || options.watch || options.answer || options.reset !== undefined
   if (problem && works) throw new ExercisesError(problem)

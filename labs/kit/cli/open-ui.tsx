@@ -50,7 +50,7 @@ export async function openLabInTerminal(
     store,
     runner: new WorkerRunner(),
     watch,
-    ...(problem === undefined ? {} : { problem }),
+    problem,
     ...(task ? { task } : {}),
     ...(following ? { following } : {}),
   })

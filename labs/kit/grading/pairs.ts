@@ -73,7 +73,7 @@ export async function pair(module: PairsModule, subjects: readonly Subject[], op
   const { root, jobs, signal, onProgress, runner } = options
   const cleanup = new Cleanup()
   try {
-    const { lab } = subjects[0]!
+    const { lab } = subjects[0]
     const tasks = lab.tasks.filter(({ id }) => id === module.task)
     const results = await grade(
       subjects.map(subject => ({ ...subject, tasks })),
@@ -124,7 +124,7 @@ export function pairsTable({ names, cells, notes, task }: Pairs): string {
   const numbers = names.map((_, i) => String(i + 1).padStart(2))
   const lines = [`Task ${task}: rows ask, columns answer`, '', `      ${padEnd('asks', width)}  ${numbers.join(' ')}`]
   texts.forEach((name, i) => {
-    const marks = cells[i]!.map(cell => ` ${cell === null ? '–' : cell.passed ? '✔' : '✘'}`)
+    const marks = cells[i].map(cell => ` ${cell === null ? '–' : cell.passed ? '✔' : '✘'}`)
     lines.push(`  ${numbers[i]}  ${padEnd(name, width)}  ${marks.join(' ')}`)
   })
   lines.push('')

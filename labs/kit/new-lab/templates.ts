@@ -166,7 +166,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     context.expect(\`TTL \${ttl} after \${routers} routers\`, result.value === expected, {
       expected: \`ttlAfter(\${ttl}, \${routers}) to return \${expected}\`,
       found: String(result.value),
-      ...(why === undefined ? {} : { misconception: why }),
+      misconception: why,
       read: READ,
     })
   }

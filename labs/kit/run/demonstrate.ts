@@ -87,5 +87,5 @@ export async function runDemonstration(
   stop.abort()
   live.finish()
   await cleanup.run()
-  return { phases, summary, ...(failure === undefined ? {} : { failure }), ms: now() - startedAt }
+  return { phases, summary, failure, ms: now() - startedAt }
 }

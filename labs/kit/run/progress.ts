@@ -112,7 +112,7 @@ export class ProgressStore {
     const isNumber = ({ id, prediction }: Question) =>
       numberIn(answers[id], typeof prediction === 'object' ? prediction.units : []).problem === undefined
     if (asked.length === 0 || !asked.every(isNumber) || this.task(lab, task.id).predictions) return
-    const predictions = Object.fromEntries(asked.map(({ id }) => [id, answers[id]!]))
+    const predictions = Object.fromEntries(asked.map(({ id }) => [id, answers[id]]))
     this.#update(lab, task.id, old => ({ ...old, predictions }))
   }
 

@@ -14,7 +14,13 @@ import { pathToFileURL } from 'node:url'
 import { thrownAt } from '../check/feedback.ts'
 import { exerciseFolder } from '../lab/exercises.ts'
 import type { FailingCalls, Lab, Task } from '../lab/types.ts'
-import type { Outcome, StudentCode, StudentError, StudentObject } from '../student-code/types.ts'
+import {
+  firstValue,
+  type Outcome,
+  type StudentCode,
+  type StudentError,
+  type StudentObject,
+} from '../student-code/types.ts'
 
 /** Where it is, from the exercise folder. A name with a dot: it is no part of what is handed in. */
 const FOLDER = '.replay'
@@ -39,9 +45,7 @@ export class RecordedCode implements StudentCode {
   }
 
   async call<T>(file: string, name: string, ...args: unknown[]): Promise<T> {
-    const [outcome] = await this.batch<T>(file, name, [args])
-    if (!outcome!.ok) throw outcome!.error
-    return outcome!.value
+    return firstValue(await this.batch<T>(file, name, [args]))
   }
 
   async batch<T>(file: string, name: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]> {
@@ -74,11 +78,7 @@ export class RecordedCode implements StudentCode {
     }
     return {
       batch,
-      async call<T>(method: string, ...args: unknown[]) {
-        const [outcome] = await batch<T>(method, [args])
-        if (!outcome!.ok) throw outcome!.error
-        return outcome!.value
-      },
+      call: async <T>(method: string, ...args: unknown[]) => firstValue(await batch<T>(method, [args])),
       get: property => object.get(property),
     }
   }

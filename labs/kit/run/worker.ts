@@ -36,8 +36,8 @@ const orders = {
     return await inProcess.check(lab, task, {
       root,
       mode,
-      ...(failures === undefined ? {} : { failures }),
-      ...(seed === undefined ? {} : { seed }),
+      failures,
+      seed,
       signal,
       onEvent: event => {
         if (event.type === 'step') report({ steps: event.steps })

@@ -4,6 +4,7 @@ import { fromWire, toWire } from './codec.ts'
 import type { WireError } from './protocol.ts'
 import { type Ask, type End, type Limits, Sandbox, type WireOutcome } from './sandbox.ts'
 import {
+  firstValue,
   type Outcome,
   SandboxError,
   STUDENT_ERROR_KINDS,
@@ -50,9 +51,7 @@ class SandboxedCode implements StudentCode {
   }
 
   async call<T>(file: string, name: string, ...args: unknown[]): Promise<T> {
-    const [outcome] = await this.batch<T>(file, name, [args])
-    if (!outcome!.ok) throw outcome!.error
-    return outcome!.value
+    return firstValue(await this.batch<T>(file, name, [args]))
   }
 
   async batch<T>(file: string, name: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]> {
@@ -79,9 +78,7 @@ class SandboxedCode implements StudentCode {
     const object = ++this.#objects
     const what = `new ${className}()`
     const one = async (ask: Ask, what: string) => {
-      const [outcome] = await this.#each(ask, 1, file, what)
-      if (!outcome!.ok) throw outcome!.error
-      return outcome!.value
+      return firstValue(await this.#each(ask, 1, file, what))
     }
     await one({ op: 'create', file, name: className, object, args: toWire(args) }, what)
     const batch = async <T>(method: string, argLists: readonly (readonly unknown[])[]): Promise<Outcome<T>[]> => {
@@ -90,11 +87,7 @@ class SandboxedCode implements StudentCode {
     }
     return {
       batch,
-      async call<T>(method: string, ...args: unknown[]) {
-        const [outcome] = await batch<T>(method, [args])
-        if (!outcome!.ok) throw outcome!.error
-        return outcome!.value
-      },
+      call: async <T>(method: string, ...args: unknown[]) => firstValue(await batch<T>(method, [args])),
       get: async <T>(property: string) =>
         (await one({ op: 'get', object, name: property }, `${className}.${property}`)) as T,
     }
@@ -126,8 +119,7 @@ class SandboxedCode implements StudentCode {
         this.#files.set(file, built)
         const { code } = await built
         await starting
-        const [outcome] = await this.#each({ op: 'load', file, code }, 1, file, `loading ${file}`)
-        if (!outcome!.ok) throw outcome!.error
+        firstValue(await this.#each({ op: 'load', file, code }, 1, file, `loading ${file}`))
       })()
       this.#loading.set(file, loading)
     }

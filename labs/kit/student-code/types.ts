@@ -48,6 +48,12 @@ export type Outcome<T = unknown> =
   | { readonly ok: true; readonly value: T; readonly output?: string }
   | { readonly ok: false; readonly error: StudentError }
 
+/** What the first call returned. Throws what it threw. */
+export function firstValue<T>([outcome]: readonly Outcome<T>[]): T {
+  if (!outcome.ok) throw outcome.error
+  return outcome.value
+}
+
 export const STUDENT_ERROR_KINDS = [
   /** The exercise file is not there, or is not an ordinary file. */
   'missing-file',

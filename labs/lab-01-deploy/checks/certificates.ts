@@ -67,7 +67,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   context.expect('you know which file a client needs to trust the server', answer === TRUSTED, {
     expected: 'the one file with which a client can verify the certificate that the server shows',
     found: answer === '' ? 'no answer yet' : `the answer "${context.answers.trust}"`,
-    ...(misconception === undefined ? {} : { misconception }),
+    misconception,
     read: ['cert/README.md', 'labs/lab-01-deploy/README.md, "Who trusts whom"'],
   })
   return {

@@ -62,7 +62,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   context.expect('you name the TLS alert', name === alert.name, {
     expected: 'the name of the alert with which the client ends the handshake',
     found: name === '' ? 'no answer yet' : `the answer "${context.answers.alert}"`,
-    ...(misconception === undefined ? {} : { misconception }),
+    misconception,
     read: [TRUST],
   })
   expectNumber(context, 'code', {

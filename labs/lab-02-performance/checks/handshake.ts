@@ -141,7 +141,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
         label: `RTT ${named(line)}`,
         predicted: predicted[phase],
         measured: measured[phase],
-        ...(good === undefined ? {} : { good }),
+        good,
       })
       showChart(context, { title, unit: 'ms', rows: [...rows] })
     }
@@ -247,7 +247,7 @@ function expectNear(context: CheckContext, phase: Phase, line: Line, measured: n
   context.expect(`your prediction of the ${phase} at ${named(line)}`, near(measured, predicted[phase], rttMs), {
     expected: `what was measured: ${measured.toFixed(0)} ms at a round-trip time of ${named(line)}, about ${roundTrips(Math.round(measured / rttMs))}`,
     found: `your prediction ${predicted[phase].toFixed(0)} ms, ${roundTrips(Number(guess.toFixed(2)))}`,
-    ...(why === undefined ? {} : { misconception: why }),
+    misconception: why,
     read: READ,
   })
 }

@@ -151,7 +151,7 @@ async function expectVectors(context: CheckContext, random: Seeded): Promise<voi
     about,
     args: [q, given],
     returns: quantile(q, given),
-    ...(because === undefined ? {} : { because }),
+    because,
   })
   const one = {
     text: 'quantiles of histograms that can be worked out by hand',
@@ -272,7 +272,7 @@ async function expectIncreases(context: CheckContext, random: Seeded): Promise<v
       le,
       count: count < 0 ? later[index].count : count,
     })),
-    ...(because === undefined ? {} : { because }),
+    because,
   })
   await expectCalls(context, {
     text: 'what happened between two scrapes',

@@ -574,7 +574,7 @@ class Simulation {
     fail({
       expected: `${this.#title}: ${expected}`,
       found: `${found}${probes === '' ? '' : ` (the last probes: ${probes})`}`,
-      ...(misconception === undefined ? {} : { misconception }),
+      misconception,
       read: READ,
     })
   }

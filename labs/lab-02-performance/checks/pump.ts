@@ -374,7 +374,7 @@ class Simulation {
     fail({
       expected: `${this.#scenario.title}: ${expected}`,
       found: `${found} (${this.#log.slice(-2).join('; ')})`,
-      ...(misconception === undefined ? {} : { misconception }),
+      misconception,
       read: READ,
     })
   }

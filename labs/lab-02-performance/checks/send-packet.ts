@@ -143,7 +143,7 @@ async function expectActions(
     context.expect(`${text}: ${about}`, false, {
       expected: `sendPacket() with a packet of ${packet.length} bytes, while ${waiting} bytes wait, to return ${format([expected])} (request on stream ${options.requestStream}, QUIC datagrams of up to ${maxDatagramLength} bytes). ${because}`,
       found: format(actions),
-      ...(misconception === undefined ? {} : { misconception: misconception.says }),
+      misconception: misconception?.says,
       read: READ,
     })
   }

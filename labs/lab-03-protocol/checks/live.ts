@@ -109,7 +109,7 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
     }))
   }
   const requests = [echo(56), echo(33)].map(({ fields, data }) => icmpEchoRequest(fields, data))
-  requests.push(...[1, 10].map(words => withOptions(requests[0]!, words)))
+  requests.push(...[1, 10].map(words => withOptions(requests[0], words)))
   const answers = await context.do('call answer with echo requests', () =>
     context.student.batch(
       FILE,
@@ -122,8 +122,8 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
     const problem = echoProblem(answers[index], reference, IcmpType.ECHO_REPLY)
     showPacket(context, 'answer', reference, answers[index])
     context.expect('answer() is the reply to a ping', problem === undefined, () => ({
-      expected: `answer(${describePacket(request)}${(request[0]! & 15) > 5 ? ' (with options in its header)' : ''}) to return ${describePacket(reference)}`,
-      ...(answers[index]?.ok && answers[index].value === undefined && (request[0]! & 15) > 5
+      expected: `answer(${describePacket(request)}${(request[0] & 15) > 5 ? ' (with options in its header)' : ''}) to return ${describePacket(reference)}`,
+      ...(answers[index]?.ok && answers[index].value === undefined && (request[0] & 15) > 5
         ? {
             ...problem!,
             misconception: 'The ICMP message begins behind the options, if there are any: at (packet[0] & 15) * 4.',
@@ -135,9 +135,9 @@ async function expectPings(context: CheckContext, random: Seeded): Promise<void>
   const reply = icmpEchoReplyTo(requests[0])
   const damaged = requests[0].slice()
   damaged[30] ^= 1
-  const broken = requests[0]!.slice()
-  broken[14]! ^= 1
-  const udp = requests[0]!.slice()
+  const broken = requests[0].slice()
+  broken[14] ^= 1
+  const udp = requests[0].slice()
   udp[9] = 17
   withChecksum(udp)
   await expectCalls(context, {
@@ -335,7 +335,7 @@ async function expectApart(context: CheckContext): Promise<void> {
   const found: Outcome[][] = [[], []]
   for (let at = 0; at < Math.max(...streams.map(pieces => pieces.length)); at++) {
     for (const [i, pieces] of streams.entries()) {
-      if (pieces[at]) found[i]!.push(...(await tunnels[i]!.batch('receive', [[pieces[at]]])))
+      if (pieces[at]) found[i].push(...(await tunnels[i].batch('receive', [[pieces[at]]])))
     }
   }
   const SHARED = {
@@ -344,14 +344,14 @@ async function expectApart(context: CheckContext): Promise<void> {
     read: READ,
   }
   for (const [i, value] of ['200', '404'].entries()) {
-    const events = found[i]!.flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
+    const events = found[i].flatMap(outcome => (outcome.ok ? (outcome.value as TunnelEvent[]) : []))
     context.expect(
       'two endpoints keep their streams apart',
       same(events, [{ type: 'response', status: value }]),
       () => ({
         expected: `the response ${value}, while another endpoint receives another one`,
         found: format(
-          found[i]!.find(outcome => !outcome.ok) ? describeOutcome(found[i]!.find(outcome => !outcome.ok)!) : events,
+          found[i].find(outcome => !outcome.ok) ? describeOutcome(found[i].find(outcome => !outcome.ok)!) : events,
         ),
         ...SHARED,
       }),
@@ -364,11 +364,11 @@ async function expectApart(context: CheckContext): Promise<void> {
     [0, 6, 2n],
   ] as const
   for (const [tunnel, version] of requests) {
-    asked.push(...(await tunnels[tunnel]!.batch('requestAddress', [[version]])))
+    asked.push(...(await tunnels[tunnel].batch('requestAddress', [[version]])))
   }
   for (const [i, [, version, id]] of requests.entries()) {
     const expected = addressRequest(id, version)
-    const outcome = asked[i]!
+    const outcome = asked[i]
     context.expect('two endpoints count their own Request IDs', outcome.ok && same(outcome.value, expected), () => ({
       expected: `${format(expected)} of requestAddress(${version}): Request ID ${id} of its endpoint. ${ASKING}`,
       found: describeOutcome(outcome),

@@ -343,7 +343,7 @@ function reports(
       about: `a packet of ${packet.length} bytes, MTU ${mtu}`,
       args: [packet, mtu, own],
       returns: icmpError('too-big', packet, IpAddress.from(version, own), mtu),
-      ...(because === undefined ? {} : { because }),
+      because,
     })),
     misconceptions: [hopCounted(parts), ...parts.map(part => differsAt(part, parts))],
     read: READ,

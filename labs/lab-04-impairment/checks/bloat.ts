@@ -10,7 +10,7 @@ import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile, Rate } from '../../../src/link/profile/profile.ts'
 import { percentileOf } from '../../../src/stats/statistics.ts'
 import type { Testbed } from '../../../src/testbed/testbed.ts'
-import { type Call, type CallGroup, expectGroups, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { type CallGroup, expectGroups, fail, groupsOf, type Misconception, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -98,21 +98,14 @@ function formulas(random: Seeded): CallGroup[] {
     }),
   )
   const sizes = links.map(() => random.int(200, 1500))
-  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]): CallGroup => ({
-    text,
-    file: FILE,
-    name,
-    calls,
-    misconceptions,
-    read: READ,
-  })
+  const group = groupsOf(FILE, READ)
   const about = ({ limit }: Bottleneck) => ('bytes' in limit ? 'a limit in bytes' : 'a limit in packets')
 
   return [
     group(
       'fullQueueMs(): how long the last one waits',
       'fullQueueMs',
-      links.map((link, i) => ({ about: about(link), args: [link, sizes[i]], returns: full(link, sizes[i]!) })),
+      links.map((link, i) => ({ about: about(link), args: [link, sizes[i]], returns: full(link, sizes[i]) })),
       OF_QUEUE,
     ),
     group(
@@ -120,7 +113,7 @@ function formulas(random: Seeded): CallGroup[] {
       'roundTripUnderLoadMs',
       links.map((link, i) => {
         const idle = random.int(10, 100)
-        return { about: about(link), args: [link, sizes[i], idle], returns: idle + full(link, sizes[i]!) }
+        return { about: about(link), args: [link, sizes[i], idle], returns: idle + full(link, sizes[i]) }
       }),
       OF_ROUND_TRIP,
     ),
@@ -129,7 +122,7 @@ function formulas(random: Seeded): CallGroup[] {
       'fullAfterMs',
       [...links, ...links].map((link, i) => {
         const offered = Math.round(link.bitsPerSecond * random.pick(i < links.length ? [1.1, 2, 5] : [0.5, 0.9, 1]))
-        const size = sizes[i % sizes.length]!
+        const size = sizes[i % sizes.length]
         return {
           about: `${about(link)}, ${offered} bit/s offered`,
           args: [link, size, offered],
@@ -218,7 +211,7 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
     showPredictions(context, rows)
     return { rtts, sent: records.length }
   }
-  await context.do('ping over the idle link', () => measure(rows[0]!, IDLE_PINGS))
+  await context.do('ping over the idle link', () => measure(rows[0], IDLE_PINGS))
   const upload = new CrossTraffic({
     to: bed.link.address,
     bitsPerSecond: FILLING * rate.bitsPerSecond,
@@ -226,23 +219,23 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
   })
   context.defer(() => upload.stop())
 
-  const bloated = await underLoad(context, bed, profile, rate, upload, () => measure(rows[1]!, PINGS))
+  const bloated = await underLoad(context, bed, profile, rate, upload, () => measure(rows[1], PINGS))
   const [low, high] = [predicted! * 0.85, predicted! * 1.15]
-  context.compare('round trip under load', rows[1]!.measured!, { min: low, max: high }, 'ms')
+  context.compare('round trip under load', rows[1].measured!, { min: low, max: high }, 'ms')
   context.expect(
     'the round trip under load is as predicted',
-    bloated.rtts.length >= PINGS / 4 && rows[1]!.measured! >= low && rows[1]!.measured! <= high,
+    bloated.rtts.length >= PINGS / 4 && rows[1].measured! >= low && rows[1].measured! <= high,
     {
       expected: `a median of ${formatNumber(predicted!)} ms, within 15 %`,
-      found: `${formatNumber(rows[1]!.measured!)} ms; ${bloated.rtts.length} of ${bloated.sent} pings were answered`,
+      found: `${formatNumber(rows[1].measured!)} ms; ${bloated.rtts.length} of ${bloated.sent} pings were answered`,
       read: READ,
     },
   )
   await bed.setProfile(small)
-  await underLoad(context, bed, small, small.up.rate, upload, () => measure(rows[2]!, PINGS))
-  context.expect('with your limit, it is a small part of that', rows[2]!.low! < predicted! / 3, {
+  await underLoad(context, bed, small, small.up.rate, upload, () => measure(rows[2], PINGS))
+  context.expect('with your limit, it is a small part of that', rows[2].low! < predicted! / 3, {
     expected: `less than ${formatNumber(predicted! / 3)} ms with a queue of ${limit} bytes`,
-    found: `${formatNumber(rows[2]!.low!)} ms (lower quartile)`,
+    found: `${formatNumber(rows[2].low!)} ms (lower quartile)`,
     read: READ,
   })
   return {
@@ -276,7 +269,7 @@ async function underLoad<T>(
       delayMs: { up: profile.up.delayMs, down: profile.down.delayMs },
       loss: { up: 0, down: 0 },
       rate: { up: rate.bitsPerSecond },
-      queue: { packets: up[0]!.queued, limit: Math.floor(queueBytes(link, PACKET) / PACKET) },
+      queue: { packets: up[0].queued, limit: Math.floor(queueBytes(link, PACKET) / PACKET) },
     })
   }
   const timer = setInterval(() => void look().catch(() => {}), 300)

@@ -344,14 +344,14 @@ async function expectApart(context: CheckContext): Promise<void> {
   const found: unknown[][] = [[], []]
   for (let from = 0; from < Math.max(...scripts.map(operations => operations.length)); from += 20) {
     for (const [i, operations] of scripts.entries()) {
-      const [outcome] = await queues[i]!.batch<unknown[]>('play', [[operations.slice(from, from + 20)]])
-      if (outcome?.ok) found[i]!.push(...outcome.value)
+      const [outcome] = await queues[i].batch<unknown[]>('play', [[operations.slice(from, from + 20)]])
+      if (outcome?.ok) found[i].push(...outcome.value)
     }
   }
   for (const [i, operations] of scripts.entries()) {
     const expected = play(new CoDel(OPTIONS), operations)
     context.expect('two queues in turns do not disturb each other', same(found[i], expected, ROUNDING), () => ({
-      ...firstDifference(operations, expected, found[i]!),
+      ...firstDifference(operations, expected, found[i]),
       misconception:
         'Alone, each queue is right. What a queue remembers belongs to that queue: in fields of the object, not in `static` ones or in variables of the file.',
       read: READ,
@@ -361,7 +361,7 @@ async function expectApart(context: CheckContext): Promise<void> {
 
 function firstDifference(operations: readonly Operation[], expected: readonly unknown[], found: readonly unknown[]) {
   const at = expected.findIndex((one, i) => !same(one, found[i], ROUNDING))
-  const operation = operations[Math.max(0, at)]!
+  const operation = operations[Math.max(0, at)]
   const dropsBefore = expected.slice(0, at).reduce<number>((sum, one) => sum + dropsIn(one), 0)
   const waited = (id: number | undefined): string => {
     const arrival = operations.find(one => one.op === 'enqueue' && one.id === id)

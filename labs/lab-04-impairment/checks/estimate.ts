@@ -381,20 +381,20 @@ async function expectCoverage(context: CheckContext, random: Seeded): Promise<nu
     found: format(intervals[shape]),
     read: READ_WILSON,
   }))
-  const held = links.filter(({ rate }, i) => intervals[i]!.low <= rate && rate <= intervals[i]!.high).length / LINKS
+  const held = links.filter(({ rate }, i) => intervals[i].low <= rate && rate <= intervals[i].high).length / LINKS
   context.compare('intervals at 95 % that hold the true rate', held * 100, { min: 92.5, max: 98.5 }, '%')
   context.expect(
     `of ${LINKS} links, the interval holds the true loss rate in about 95 %`,
     held >= 0.925 && held <= 0.985,
     () => {
-      const wrong = links.findIndex(({ rate }, i) => rate < intervals[i]!.low || rate > intervals[i]!.high)
-      const { rate, sent, lost } = links[Math.max(0, wrong)]!
+      const wrong = links.findIndex(({ rate }, i) => rate < intervals[i].low || rate > intervals[i].high)
+      const { rate, sent, lost } = links[Math.max(0, wrong)]
       const args = [lost, sent, 1.96]
       const misconception = recogniseMost(links.map((link, i) => [[link.lost, link.sent, 1.96], intervals[i]]))
       return {
         expected: `an interval at 95 % to hold the true rate in 92.5 to 98.5 % of ${LINKS} links of 50 to 400 packets`,
         found: `it does in ${percent(held)}; for example wilson(${args.join(', ')}) returned ${format(intervals[Math.max(0, wrong)])}, and the rate was ${percent(rate)}`,
-        ...(misconception === undefined ? {} : { misconception }),
+        misconception,
         read: READ_WILSON,
       }
     },
@@ -424,7 +424,7 @@ async function expectFits(context: CheckContext, random: Seeded): Promise<void> 
     READ_MODEL,
   )
   for (const [i, link] of links.entries()) {
-    expectModel(context, `link ${i + 1} of ${links.length}`, link, found[i], traces[i]!, {
+    expectModel(context, `link ${i + 1} of ${links.length}`, link, found[i], traces[i], {
       rates: 0.25,
       oneMinusH: 0.12,
     })
@@ -453,7 +453,7 @@ function expectModel(
     return {
       expected: `${modelText(truth)}; p and r within ${percent(bounds.rates)} of that, 1-h within ${percent(bounds.oneMinusH)}`,
       found: found === undefined ? 'undefined, though the trace has many bursts' : modelText(found),
-      ...(misconception === undefined ? {} : { misconception }),
+      misconception,
       read: READ_MODEL,
     }
   })

@@ -138,12 +138,12 @@ function reorderingOf(arrivals: readonly Arrival[]): Reordering {
 
 /** Of all that is given, further copies included. */
 function metricsOf(packets: readonly Arrival[], reordered = reorderedIndexes(packets)): Reordering {
-  const overtakers = reordered.map(i => packets.findIndex(other => other.sequence > packets[i]!.sequence))
+  const overtakers = reordered.map(i => packets.findIndex(other => other.sequence > packets[i].sequence))
   return {
     reordered: reordered.length,
     ratio: packets.length === 0 ? 0 : reordered.length / packets.length,
-    extents: reordered.map((i, at) => i - overtakers[at]!),
-    lateMs: reordered.map((i, at) => packets[i]!.receivedMs - (packets[overtakers[at]!]?.receivedMs ?? 0)),
+    extents: reordered.map((i, at) => i - overtakers[at]),
+    lateMs: reordered.map((i, at) => packets[i].receivedMs - (packets[overtakers[at]]?.receivedMs ?? 0)),
   }
 }
 
@@ -166,7 +166,7 @@ function transit({ sentMs, receivedMs }: Arrival): number {
 
 function smooth(times: readonly number[], weight = 16, from = 0): number {
   let result = from
-  for (let i = 1; i < times.length; i++) result += (Math.abs(times[i]! - times[i - 1]!) - result) / weight
+  for (let i = 1; i < times.length; i++) result += (Math.abs(times[i] - times[i - 1]) - result) / weight
   return result
 }
 
@@ -280,14 +280,13 @@ async function expectJitter(context: CheckContext, random: Seeded, flows: readon
       ),
       jitterBy('|D|: whether a packet came sooner or later than the one before makes no difference.', packets => {
         let result = 0
-        for (let i = 1; i < packets.length; i++)
-          result += (transit(packets[i]!) - transit(packets[i - 1]!) - result) / 16
+        for (let i = 1; i < packets.length; i++) result += (transit(packets[i]) - transit(packets[i - 1]) - result) / 16
         return result
       }),
       jitterBy(
         'J is a running mean with a weight of 1/16 for the newest value (RFC 3550), not the mean of all.',
         packets => {
-          const differences = packets.slice(1).map((one, i) => Math.abs(transit(one) - transit(packets[i]!)))
+          const differences = packets.slice(1).map((one, i) => Math.abs(transit(one) - transit(packets[i])))
           return differences.length === 0 ? 0 : differences.reduce((sum, one) => sum + one, 0) / differences.length
         },
       ),
@@ -312,7 +311,7 @@ async function expectJitter(context: CheckContext, random: Seeded, flows: readon
       jitterBy('J begins with 0, not with the first |D|.', packets => {
         const transits = packets.map(transit)
         if (transits.length < 2) return 0
-        return smooth(transits.slice(1), 16, Math.abs(transits[1]! - transits[0]!))
+        return smooth(transits.slice(1), 16, Math.abs(transits[1] - transits[0]))
       }),
       {
         says: 'Further copies count here too: each gives a D of its own. Only first copies are meant.',
@@ -352,12 +351,11 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
     misconceptions: [
       reorderingBy(
         'A packet is compared with the highest number so far, not with the one before it only: in 4 5 0 1, both 0 and 1 are late.',
-        packets => packets.flatMap((_, i) => (i > 0 && packets[i]!.sequence < packets[i - 1]!.sequence ? [i] : [])),
+        packets => packets.flatMap((_, i) => (i > 0 && packets[i].sequence < packets[i - 1].sequence ? [i] : [])),
       ),
       reorderingBy(
         'Every packet that is not one more than the one before is counted. Behind a loss that is no reordering: a packet is reordered when its number is **below** the expected one.',
-        packets =>
-          packets.flatMap((_, i) => (i > 0 && packets[i]!.sequence !== packets[i - 1]!.sequence + 1 ? [i] : [])),
+        packets => packets.flatMap((_, i) => (i > 0 && packets[i].sequence !== packets[i - 1].sequence + 1 ? [i] : [])),
       ),
       reorderingBy('The late packet is the reordered one, not those that overtook it.', packets =>
         packets.flatMap(({ sequence }, i) =>
@@ -367,14 +365,14 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
       {
         says: 'The extent is counted in arrivals, back to the first packet that overtook; this is the distance between numbers.',
         would: (arrivals: Arrival[]) =>
-          variant(arrivals, (packets, i) => highestBefore(packets, i) - packets[i]!.sequence),
+          variant(arrivals, (packets, i) => highestBefore(packets, i) - packets[i].sequence),
       },
       {
         says: 'The extent goes back to the **first** packet with a higher number, the one that arrived earliest; this goes to the last.',
         would: (arrivals: Arrival[]) =>
           variant(arrivals, (packets, i) => {
             let j = i - 1
-            while (j >= 0 && packets[j]!.sequence < packets[i]!.sequence) j--
+            while (j >= 0 && packets[j].sequence < packets[i].sequence) j--
             return i - j
           }),
       },
@@ -383,7 +381,7 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
         would: (arrivals: Arrival[]) =>
           variant(
             arrivals,
-            (packets, i) => packets.slice(0, i).filter(one => one.sequence > packets[i]!.sequence).length,
+            (packets, i) => packets.slice(0, i).filter(one => one.sequence > packets[i].sequence).length,
           ),
       },
       {
@@ -399,7 +397,7 @@ async function expectReordering(context: CheckContext, flows: readonly Flow[]): 
         would: (arrivals: Arrival[]) => {
           const packets = firstCopies(arrivals)
           const found = reorderingOf(arrivals)
-          return { ...found, lateMs: reorderedIndexes(packets).map(i => transit(packets[i]!)) }
+          return { ...found, lateMs: reorderedIndexes(packets).map(i => transit(packets[i])) }
         },
       },
       {

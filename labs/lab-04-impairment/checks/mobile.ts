@@ -210,7 +210,7 @@ function runsIn(exercises: string): Partial<Report>[] {
   } catch (error) {
     return fail({
       expected: `${MEASURED} to be TOML, as measure.ts wrote it`,
-      found: (error as Error).message.split('\n')[0]!,
+      found: (error as Error).message.split('\n')[0],
     })
   }
 }
@@ -272,9 +272,9 @@ function expectFresh(context: CheckContext, report: Report, fresh: Awaited<Retur
   }
   const { received_kbit: received, offered_kbit: offered } = report.goodput
   const shares = [share({ received, offered }), share({ received: again.receivedKbit, offered: again.offeredKbit })]
-  context.expect('so much arrives as in a fresh measurement', Math.abs(shares[0]! - shares[1]!) <= 0.2, {
-    expected: `about ${percent(shares[1]!)} of what was offered`,
-    found: `${percent(shares[0]!)} in your report`,
+  context.expect('so much arrives as in a fresh measurement', Math.abs(shares[0] - shares[1]) <= 0.2, {
+    expected: `about ${percent(shares[1])} of what was offered`,
+    found: `${percent(shares[0])} in your report`,
     read: READ,
   })
   const interval = ({ lost, sent }: { lost: number; sent: number }) =>

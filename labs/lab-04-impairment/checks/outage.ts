@@ -12,7 +12,7 @@ import { ConfigError } from '../../../src/config/config-error.ts'
 import { readConfigFile } from '../../../src/config/read-toml.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
-import { type Call, type CallGroup, expectGroups, fail, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import { type Call, type CallGroup, expectGroups, fail, groupsOf, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -39,14 +39,7 @@ const INTO_OUTAGE_MS = 100
 // Cases ---------------------------------------------------------------------------------------------------------------
 
 function formulas(random: Seeded): CallGroup[] {
-  const group = (text: string, name: string, calls: Call[], misconceptions: readonly Misconception[]): CallGroup => ({
-    text,
-    file: FILE,
-    name,
-    calls,
-    misconceptions,
-    read: READ,
-  })
+  const group = groupsOf(FILE, READ)
   const idle = (own: number, peer: number): Call => ({
     about: own === 0 || peer === 0 ? '0 says: none of mine' : 'the smaller one counts',
     args: [own, peer],
@@ -342,7 +335,7 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   })
   const endOfRun = outageEndMs + worst! * 2 + 1000
   impatient.once('down', () => {
-    rows[3]!.measured = performance.now() - beganAt - BEFORE_MS
+    rows[3].measured = performance.now() - beganAt - BEFORE_MS
     showPredictions(context, rows)
   })
   await bed.setProfile(profile)
@@ -378,8 +371,8 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   )
   clearInterval(timer)
   const first = inDatagrams.find(({ sentMs, rttMs }) => sentMs >= BEFORE_MS + 200 && rttMs !== undefined)
-  rows[0]!.measured = first === undefined ? Number.NaN : Math.max(0, first.sentMs + first.rttMs! - outageEndMs)
-  rows[1]!.measured = back
+  rows[0].measured = first === undefined ? Number.NaN : Math.max(0, first.sentMs + first.rttMs! - outageEndMs)
+  rows[1].measured = back
   showPredictions(context, rows)
 
   context.expect('the sessions survive', lost.length === 0 && bed.client.connected && onStream.connected, {
@@ -407,7 +400,7 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
       )
       .join('; ')}${whyItMissed(
       back,
-      rows[1]!.predicted,
+      rows[1].predicted,
       pto!,
       before.flatMap(({ rttMs }) => rttMs ?? []),
     )}`,

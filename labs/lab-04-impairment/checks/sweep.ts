@@ -10,7 +10,14 @@
 
 import type { PingRecord } from '../../../src/probes/ping-train.ts'
 import { clopperPearson } from '../../../src/stats/intervals.ts'
-import { type Call, type CallGroup, expectGroups, type Misconception, valuesOf } from '../../kit/check/calls.ts'
+import {
+  type Call,
+  type CallGroup,
+  expectGroups,
+  groupsOf,
+  type Misconception,
+  valuesOf,
+} from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -173,23 +180,18 @@ function makeFlows(random: Seeded): [about: string, flow: Flow][] {
 }
 
 function formulas(flows: readonly [string, Flow][]): CallGroup[] {
-  const group = (
-    text: string,
-    name: string,
-    returns: (flow: Flow) => unknown,
-    misconceptions: readonly Misconception[],
-  ): CallGroup => ({
-    text,
-    file: FILE,
-    name,
-    calls: flows.map(([about, flow]): Call => ({ about, args: [flow], returns: returns(flow) })),
-    misconceptions,
-    read: READ,
-  })
+  const group = groupsOf(FILE, READ)
+  const each = (returns: (flow: Flow) => unknown): Call[] =>
+    flows.map(([about, flow]) => ({ about, args: [flow], returns: returns(flow) }))
   return [
-    group('predictDatagrams(): what is lost is lost', 'predictDatagrams', datagrams, OF_DATAGRAMS),
-    group('lossDetectionMs(): when a packet is taken for lost', 'lossDetectionMs', detection, OF_DETECTION),
-    group('predictStream(): who waits for whom', 'predictStream', flow => stream(flow), OF_STREAM),
+    group('predictDatagrams(): what is lost is lost', 'predictDatagrams', each(datagrams), OF_DATAGRAMS),
+    group('lossDetectionMs(): when a packet is taken for lost', 'lossDetectionMs', each(detection), OF_DETECTION),
+    group(
+      'predictStream(): who waits for whom',
+      'predictStream',
+      each(flow => stream(flow)),
+      OF_STREAM,
+    ),
   ]
 }
 
@@ -244,10 +246,10 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
     await valuesOf<Prediction>(context, FILE, 'predictStream', flows, READ),
   ]
   const rows: PredictionRow[] = RATES.flatMap((rate, i) => [
-    { name: `${percent(rate)} loss, datagrams: arrive`, predicted: ofDatagrams[i]!.delivered * 100, unit: '%' },
-    { name: `${percent(rate)} loss, stream: arrive`, predicted: ofStream[i]!.delivered * 100, unit: '%' },
-    { name: `${percent(rate)} loss, stream: held up`, predicted: ofStream[i]!.delayed * 100, unit: '%' },
-    { name: `${percent(rate)} loss, stream: wait`, predicted: ofStream[i]!.meanDelayMs - LIVE.oneWayMs, unit: 'ms' },
+    { name: `${percent(rate)} loss, datagrams: arrive`, predicted: ofDatagrams[i].delivered * 100, unit: '%' },
+    { name: `${percent(rate)} loss, stream: arrive`, predicted: ofStream[i].delivered * 100, unit: '%' },
+    { name: `${percent(rate)} loss, stream: held up`, predicted: ofStream[i].delayed * 100, unit: '%' },
+    { name: `${percent(rate)} loss, stream: wait`, predicted: ofStream[i].meanDelayMs - LIVE.oneWayMs, unit: 'ms' },
   ])
   showPredictions(context, rows)
 
@@ -273,7 +275,7 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
     fillIn(rows.slice(4 * i, 4 * i + 4), measured)
     showPredictions(context, rows)
     held = heldUp(measured)
-    expectDatagrams(context, measured, ofDatagrams[i]!)
+    expectDatagrams(context, measured, ofDatagrams[i])
     expectStream(context, measured)
   }
   context.expect('on the stream packets are held up that were not lost themselves', held >= 0.03, {

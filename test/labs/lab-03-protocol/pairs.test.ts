@@ -68,7 +68,7 @@ describe('endpoints of students that meet', function () {
     process.env.GOPROXY = 'off'
     meeting = await open({ scratch: folder, signal: stop.signal })
     if (meeting.others.length === 0) this.skip()
-    const [ada, go] = [participant('ada'), { name: meeting.others[0]! }]
+    const [ada, go] = [participant('ada'), { name: meeting.others[0] }]
     expect(await meeting.exchange(ada, go)).to.equal(undefined)
     expect(await meeting.exchange(go, ada)).to.equal(undefined)
     const mute = participant('mute', 'request[0] !== ECHO_REQUEST', 'request[0] === ECHO_REQUEST')

@@ -51,7 +51,7 @@ describe('check-solutions --pairs', () => {
     expect(closed).to.equal(true)
     expect(met).to.have.length(8)
     expect(pairs.names).to.deep.equal(['ada', 'bob', 'eve', 'a library'])
-    expect(pairs.cells[0]![1]).to.deep.equal({ passed: false, found: 'no answer?[2J' })
+    expect(pairs.cells[0][1]).to.deep.equal({ passed: false, found: 'no answer?[2J' })
     expect(pairsTable(pairs).split('\n')).to.deep.equal([
       'Task live: rows ask, columns answer',
       '',

@@ -122,7 +122,7 @@ describe('student code that hunts for a socket', () => {
   for (const [what, code] of Object.entries(ATTACKS)) {
     it(`finds none by ${what}`, async () => {
       folder.write('a.ts', `${HUNTER}\n${code}`)
-      const { port } = servers[0]!.address() as { port: number }
+      const { port } = servers[0].address() as { port: number }
       const student = folder.open()
       const targets = [{ port, host: '127.0.0.1' }, { path: join(sockets, 'socket') }]
       for (let i = 0; i < 2; i++) expect(await student.call('a.ts', 'hunt', targets)).to.equal(0)

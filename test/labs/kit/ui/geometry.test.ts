@@ -86,7 +86,7 @@ describe('the room on a terminal', () => {
     const progress = { first: { ...UNTOUCHED, predictions: { ttl: '64' } } }
     const [opening] = opened({ lab: sampleLab([task]), progress, task })
     const [state] = reduce(opening, { type: 'answers', answers: { ttl: '63' } })
-    expect(textOf(state, 80, 24)[0]!.join('\n')).to.match(/Your answer: 63 +predicted before the measurement: 64/)
+    expect(textOf(state, 80, 24)[0].join('\n')).to.match(/Your answer: 63 +predicted before the measurement: 64/)
   })
 
   it('says of a solved task that fails now that it stays solved', () => {
