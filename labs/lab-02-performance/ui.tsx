@@ -22,7 +22,7 @@ function lines(props: PanelProps): Line[] {
   const { step } = props
   const chart = all[step]
   if (chart === undefined) return []
-  const position = all.length > 1 ? `${step + 1} of ${all.length}` : ''
+  const position = all.length > 1 ? `picture ${step + 1} of ${all.length}` : ''
   const { width, marks } = props
   const rows = Math.min(props.rows, MOST_ROWS)
   if ('lines' in chart) return pictureLines(chart, { width, rows, position })

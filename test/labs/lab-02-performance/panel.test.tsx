@@ -112,8 +112,8 @@ describe('labs/lab-02-performance: the panel', () => {
     for (const title of ['first', 'second', 'first']) showChart(live, { ...HANDSHAKE, title })
     const charts = latest as Chart[]
     expect(Charts.steps?.(props(charts))).to.equal(2)
-    expect(shown(charts)[0]).to.match(/^first, ms +1 of 2$/)
-    expect(shown(charts, { step: 1 })[0]).to.match(/^second, ms +2 of 2$/)
+    expect(shown(charts)[0]).to.match(/^first, ms +picture 1 of 2$/)
+    expect(shown(charts, { step: 1 })[0]).to.match(/^second, ms +picture 2 of 2$/)
   })
 
   const drawn = (picture: Picture, more: Partial<PanelProps> = {}) =>
