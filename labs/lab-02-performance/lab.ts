@@ -340,6 +340,7 @@ export const lab = defineLab({
       kind: 'coding',
       points: 6,
       files: ['break-search.ts'],
+      answerIsTest: true,
       brief: `
         Now the other way round: the code is given, and you write what finds its mistakes. The proxy runs a search like that of task 5, in
         \`src/quic/path-mtu.ts\`. Its comments say what it promises.

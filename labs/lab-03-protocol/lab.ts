@@ -58,7 +58,7 @@ export const lab = defineLab({
       id: 'capsules',
       title: 'A capsule parser that survives any split',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['capsules.ts'],
       brief: `
         On the stream of an accepted CONNECT-IP request both sides speak **capsules**: type, length, value. But a stream is
@@ -286,7 +286,7 @@ export const lab = defineLab({
       id: 'live',
       title: 'Your code in a live tunnel',
       kind: 'live',
-      points: 16,
+      points: 14,
       mutants: true,
       files: ['endpoint.ts'],
       brief: `
@@ -331,7 +331,7 @@ export const lab = defineLab({
       id: 'capture',
       title: 'Read a capture',
       kind: 'question',
-      points: 10,
+      points: 8,
       mutants: true,
       files: ['answers.toml'],
       brief: `
@@ -385,6 +385,29 @@ export const lab = defineLab({
         'RFC 9000 §19 Frame Types and Formats',
         'RFC 9221 §4 Datagram Frame Types',
       ],
+    },
+    {
+      id: 'break-bucket',
+      title: 'Break the bucket',
+      kind: 'coding',
+      points: 6,
+      files: ['break-bucket.ts'],
+      answerIsTest: true,
+      brief: `
+        Now the other way round: the code is given, and you write what finds its mistakes. Whoever answers bad packets with ICMP errors
+        answers a flood of them with another flood, unless something limits it (RFC 4443 §2.4). In the proxy that is the token bucket in
+        \`src/ip/token-bucket.ts\`, one for each tunnel. Its comments say what it promises.
+
+        In \`break-bucket.ts\`, write a **test** of it. The check has the sound bucket and eight that are broken, each in one place. Your
+        test has to return for the sound one, in whatever way that is written, and to throw for each of the others. It says in words what
+        is wrong with those that you have not found out; the code it keeps to itself.
+      `,
+      hints: [
+        'One function for each promise. What would have to happen, and in which order, so that a bucket that breaks it does something else?',
+        'The clock is a number of yours: half the time for a token, twice. A long time, then everything at once. And backwards.',
+        'A clock that has jumped back is tried twice: at that moment, and a little later.',
+      ],
+      reading: ['src/ip/token-bucket.ts', 'RFC 4443 §2.4 (f)', 'nodejs.org/api/assert.html'],
     },
   ],
 })

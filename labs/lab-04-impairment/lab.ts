@@ -158,7 +158,7 @@ export const lab = defineLab({
       id: 'codel',
       title: 'CoDel: a queue that controls its delay',
       kind: 'coding',
-      points: 16,
+      points: 14,
       files: ['codel.ts'],
       brief: `
         A plain queue drops when it is full. Then it has been full for a while already, and everybody waits. CoDel looks at how long
@@ -189,7 +189,7 @@ export const lab = defineLab({
       title: 'Three seconds without a network',
       kind: 'config',
       mutants: true,
-      points: 14,
+      points: 12,
       files: ['client.toml', 'outage.ts'],
       brief: `
         A train goes through a tunnel. For three seconds nothing passes. Two timers decide about the session: the **idle timeout** gives
@@ -295,7 +295,7 @@ export const lab = defineLab({
       title: 'A mobile network of your choice',
       kind: 'config',
       mutants: true,
-      points: 10,
+      points: 8,
       files: ['report.toml', 'measured.toml', 'my-profile.toml'],
       brief: `
         Now a network of your choice: a telephone with a bad signal, a train, the metro, satellites. Or one of your own, in
@@ -316,6 +316,29 @@ export const lab = defineLab({
       ],
       reading: ['docs/netem.md', `${HANDOUT}, "A report"`],
       timeoutMs: 120_000,
+    },
+    {
+      id: 'break-window',
+      title: 'Break the window',
+      kind: 'coding',
+      points: 6,
+      files: ['break-window.ts'],
+      answerIsTest: true,
+      brief: `
+        Now the other way round: the code is given, and you write what finds its mistakes. Whatever measures in this lab has to tell a late
+        packet from a doubled one, and cannot remember all numbers for ever. \`src/stats/sequence-window.ts\` remembers a window of them. Its
+        comments say what it promises.
+
+        In \`break-window.ts\`, write a **test** of it. The check has the sound window and eight that are broken, each in one place. Your
+        test has to return for the sound one, in whatever way that is written, and to throw for each of the others. It says in words what
+        is wrong with those that you have not found out; the code it keeps to itself.
+      `,
+      hints: [
+        'One function for each promise. What would have to happen, and in which order, so that a window that breaks it does something else?',
+        'Two numbers that are a window apart share a place. Which of them was seen?',
+        'A window can go on by one, by a few, and by more than itself. After each, ask for what was skipped.',
+      ],
+      reading: ['src/stats/sequence-window.ts', 'RFC 4737 §3', 'nodejs.org/api/assert.html'],
     },
   ],
 })

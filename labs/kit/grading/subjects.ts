@@ -119,7 +119,7 @@ export async function mutationSubjects(
   for (const lab of labs) {
     const equivalents = await loadEquivalents(root, lab)
     const solution = collect(join(root, 'solutions', lab.id), filesOf(root, lab), true).files
-    const tasks = lab.tasks.filter(task => only?.includes(task.id) ?? true)
+    const tasks = lab.tasks.filter(task => !task.answerIsTest && (only?.includes(task.id) ?? true))
     const taskOf = new Map(tasks.flatMap(task => task.files.map(file => [file, task] as const)))
     const programs = [...taskOf.keys()].filter(file => file.endsWith('.ts') && solution.has(file))
     const mutations = mutationsOf(new Map(programs.map(file => [file, solution.get(file)!.toString('utf8')])))

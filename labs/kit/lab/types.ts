@@ -55,8 +55,10 @@ export interface Task {
   reading: readonly Reading[]
   /** A check that takes longer has failed, in milliseconds. Default 40 000. */
   timeoutMs?: number
-  /** Whether known-wrong solutions are kept in `mutants/<task>/` and have to be rejected. Default: for `coding` tasks. */
+  /** Whether known-wrong solutions are kept in `mutants/<task>.ts` and have to be rejected. Default: for `coding` tasks. */
   mutants?: boolean
+  /** What the student writes is a test (check/break-it.ts). One with other numbers in it is as right, so `--mutate` changes none. */
+  answerIsTest?: boolean
   /** A picture of this task's own, instead of the lab's. */
   panel?: () => Promise<Panel>
   check: Check

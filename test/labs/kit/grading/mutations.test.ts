@@ -71,6 +71,11 @@ describe('mutations of a program', () => {
     }
   })
 
+  it('are none of a task whose answer is a test: another test is as right', async () => {
+    const labs = (await loadLabs()).filter(({ number }) => number === 3)
+    expect((await mutationSubjects(ROOT, labs, ['break-bucket'])).subjects).to.deep.equal([])
+  })
+
   it('have no equivalents that the solutions have no place for', async () => {
     const { problems } = await mutationSubjects(ROOT, await loadLabs())
     expect(problems.map(({ problem }) => problem)).to.deep.equal([])
