@@ -126,7 +126,7 @@ export interface FieldSpan extends Span {
 const BYTES_A_ROW = 16
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
-export const letterOf = (field: number): string => LETTERS[field % LETTERS.length]
+const letterOf = (field: number): string => LETTERS[field % LETTERS.length]
 
 export interface ByteViewOptions {
   width: number

@@ -25,7 +25,7 @@ import { AUTHORITY, PATH, startNetwork, Wire } from './network.ts'
 import { type CapturedPacket, encodePcapng } from './pcapng.ts'
 
 export const CLIENT = { host: '192.0.2.10', port: 50_000 } as const
-export const PROXY = { host: '198.51.100.20', port: 443 } as const
+const PROXY = { host: '198.51.100.20', port: 443 } as const
 
 /** What is asked about the session. */
 export interface Facts {

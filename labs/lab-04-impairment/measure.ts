@@ -88,7 +88,7 @@ export async function measureProfile(
 }
 
 /** As it goes into report.toml. */
-export function asToml({ rtt, loss, goodput }: ProfileFigures): string {
+function asToml({ rtt, loss, goodput }: ProfileFigures): string {
   const number = (value: number) => Number(value.toPrecision(4))
   return `[rtt]
 median_ms = ${number(rtt.medianMs)}

@@ -40,7 +40,7 @@ export interface TunnelTimeouts {
   readonly graceMs: number
 }
 
-export const DEFAULT_TUNNEL_TIMEOUTS: TunnelTimeouts = { connectMs: 10_000, graceMs: 2000 }
+const DEFAULT_TUNNEL_TIMEOUTS: TunnelTimeouts = { connectMs: 10_000, graceMs: 2000 }
 
 /** How long the tunnel's MTU may be searched for before the tunnel is up with what is known, in ms. */
 const MTU_PATIENCE_MS = 1000

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 
 /** What no text or key that people write is larger than. */
-export const MOST_FILE_BYTES = 1024 ** 2
+const MOST_FILE_BYTES = 1024 ** 2
 
 /** It is there, but it cannot be what is expected. The message continues "FILE: ". */
 export class UnsuitableFileError extends Error {

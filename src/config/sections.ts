@@ -7,7 +7,7 @@ export const ENCAPSULATIONS = ['datagram', 'stream-per-packet', 'single-stream']
 /** How IP packets travel: QUIC datagrams, a new stream for each packet, or capsules on the request stream. */
 export type Encapsulation = (typeof ENCAPSULATIONS)[number]
 
-export const LINK_PROBES = ['require', 'auto', 'off'] as const
+const LINK_PROBES = ['require', 'auto', 'off'] as const
 /**
  * What comes of the test whether the tunnel carries the 1280 bytes that IPv6 needs. `require`: no answer ends the tunnel, as
  * RFC 9484 §7.2 says. `auto`: only when small packets are answered and large ones are not.
@@ -26,7 +26,7 @@ export const linkProbe = (byDefault: LinkProbe) =>
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface QuicOptions {

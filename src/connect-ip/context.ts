@@ -16,7 +16,7 @@ import { ConnectIpError, excessiveLoad } from './errors.ts'
 /** 62 bits. */
 export type ContextId = bigint
 
-export const IP_PACKET_CONTEXT: ContextId = 0n
+const IP_PACKET_CONTEXT: ContextId = 0n
 
 /** The bookkeeping of one tunnel. RFC 9484 defines no extension that allocates; one that does would use this. */
 export class ContextIds {

@@ -16,7 +16,7 @@ import { allCells, type Cell, matches } from './matrix.ts'
 import { PARAMETER_NAMES, PARAMETERS, type ParameterName, type ParameterValue, parameterSpec } from './parameters.ts'
 import { measureOf, PROBE_NAMES, type ProbeName, type ProbeOptions, probe } from './probes.ts'
 
-export const FIGURE_KINDS = ['line', 'bars', 'cdf'] as const
+const FIGURE_KINDS = ['line', 'bars', 'cdf'] as const
 
 export interface FigureRequest {
   kind: (typeof FIGURE_KINDS)[number]
@@ -93,7 +93,7 @@ const excludeRow = table(
   ),
 )
 
-export const experimentSchema = table({
+const experimentSchema = table({
   title: text('a title of one line, at most 100 characters', /^.{1,100}$/).describe('What the report is called.'),
   question: text('a question').describe('What the experiment asks. Write it before the first run.'),
   about: text('a text').default('').describe('What is expected and why, and what the reader should know.'),

@@ -43,7 +43,7 @@ export function keyOf(parameters: Parameters): string {
     .join(' ')
 }
 
-export function runKey(cell: Cell, seed: string): string {
+function runKey(cell: Cell, seed: string): string {
   return `${cell.key} seed=${seed}`
 }
 

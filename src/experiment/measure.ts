@@ -24,7 +24,7 @@ export interface RunResult {
 }
 
 /** So that the results of a thousand runs still open in an editor. */
-export const SAMPLE_LIMIT = 500
+const SAMPLE_LIMIT = 500
 
 /** The values in ascending order, thinned to SAMPLE_LIMIT evenly spaced ranks (the extremes stay), to 4 digits. */
 export function sampleOf(values: readonly number[]): number[] {

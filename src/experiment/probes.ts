@@ -349,7 +349,7 @@ const request = {
 } satisfies Probe
 
 /** By the name in `[probe.NAME]`, in the order in which they run. */
-export const PROBES = { setup, ping, flow, request, greedy } satisfies Record<string, Probe>
+const PROBES = { setup, ping, flow, request, greedy } satisfies Record<string, Probe>
 export type ProbeName = keyof typeof PROBES
 export const PROBE_NAMES = Object.keys(PROBES) as ProbeName[]
 

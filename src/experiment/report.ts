@@ -162,7 +162,7 @@ function columnsOf(name: string, measures: readonly Measure[]): string[] {
   return measures.map(measure => `${name}.${measure.name}`)
 }
 
-export function valueText(value: CellValue | undefined): string {
+function valueText(value: CellValue | undefined): string {
   if (value === undefined) return '–'
   if (value.low === value.high) return formatNumber(value.median)
   return `${formatNumber(value.median)} [${formatNumber(value.low)}, ${formatNumber(value.high)}]`

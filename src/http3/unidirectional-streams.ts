@@ -24,7 +24,7 @@ export const StreamType = {
 } as const
 
 /** Reads the type of a stream, which may come in pieces. */
-export class StreamTypeReader {
+class StreamTypeReader {
   /** The stream's type once it is known, else undefined. Types above 2^53 are Infinity: certainly unknown ones. */
   type: number | undefined
   #partial: Uint8Array | undefined

@@ -55,7 +55,7 @@ export const IcmpTimeExceeded = { IN_TRANSIT: 0, REASSEMBLY: 1 } as const
  * An ICMP error is at most this long as a whole packet, in bytes: any host can take it in one piece (RFC 1812
  * §4.3.2.3).
  */
-export const ICMP_ERROR_MAXIMUM_LENGTH = 576
+const ICMP_ERROR_MAXIMUM_LENGTH = 576
 
 /** Errors travel with IP precedence 6, "internetwork control" (RFC 1812 §4.3.2.5): as a DSCP, CS6. */
 const DSCP_INTERNETWORK_CONTROL = 48

@@ -17,7 +17,7 @@
 
 import { IPV4_HEADER_LENGTH, ipv4HeaderLength } from './ipv4.ts'
 
-export const Ipv4Option = { END: 0, NOP: 1, LOOSE_SOURCE_ROUTE: 131, STRICT_SOURCE_ROUTE: 137 } as const
+const Ipv4Option = { END: 0, NOP: 1, LOOSE_SOURCE_ROUTE: 131, STRICT_SOURCE_ROUTE: 137 } as const
 
 const COPIED_FLAG = 0x80
 

@@ -29,7 +29,7 @@ import { internetChecksum } from './checksum.ts'
 /** The length of a header without options, in bytes: the shortest there is, and the one we send. */
 export const IPV4_HEADER_LENGTH = 20
 export const IPV4_TTL_OFFSET = 8
-export const IPV4_PROTOCOL_OFFSET = 9
+const IPV4_PROTOCOL_OFFSET = 9
 export const IPV4_CHECKSUM_OFFSET = 10
 export const IPV4_SOURCE_OFFSET = 12
 export const IPV4_DESTINATION_OFFSET = 16

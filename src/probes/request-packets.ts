@@ -25,7 +25,7 @@
 
 import { DecodeError, TruncatedError } from '../bytes/errors.ts'
 
-export const REQUEST_LENGTH = 32
+const REQUEST_LENGTH = 32
 export const SEGMENT_HEADER_LENGTH = 16
 export const SEGMENTS_A_REQUEST = 64
 export const LONGEST_RESPONSE = 16 * 1024 * 1024

@@ -111,7 +111,7 @@ export class QuicDriver implements AcceptorHost {
     return connection
   }
 
-  /** Closes every connection (H3_NO_ERROR unless said otherwise), then the sockets. Idempotent. */
+  /** Closes every connection (without an error unless said otherwise), then the sockets. Idempotent. */
   close(code = APPLICATION_NO_ERROR, reason = ''): Promise<void> {
     this.#closed ??= this.#shutDown(code, reason)
     return this.#closed

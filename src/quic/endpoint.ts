@@ -84,7 +84,7 @@ export class QuicEndpoint {
     return this.#driver.table.all
   }
 
-  /** Closes every connection (H3_NO_ERROR unless said otherwise), then the socket. Idempotent. */
+  /** Closes every connection (without an error unless said otherwise), then the socket. Idempotent. */
   close(code?: number, reason?: string): Promise<void> {
     return this.#driver.close(code, reason)
   }

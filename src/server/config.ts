@@ -44,7 +44,7 @@ import { mergeRanges } from '../ip/range.ts'
 import { dnsProblems, dnsSection, nat64Section, toDnsConfigurations } from './dns-config.ts'
 import { canonicalHost } from './own-names.ts'
 
-export const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
+const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
 
 /** Every path is absolute. What the keys mean is said in `serverConfigSchema`. */

@@ -16,7 +16,7 @@ import { StudentError } from '../student-code/types.ts'
 import { describeOutcome, isTodo } from './calls.ts'
 
 /** What the student's test imports: `./subject.ts`. */
-export const SUBJECT_FILE = 'subject.ts'
+const SUBJECT_FILE = 'subject.ts'
 
 export interface BreakIt {
   /** The student's, which exports `test`. */

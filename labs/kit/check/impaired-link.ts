@@ -26,7 +26,7 @@ const TUNNEL_PINGS = fileURLToPath(new URL('./tunnel-pings.ts', import.meta.url)
 const START_TIMEOUT_MS = 60_000
 
 /** A program ended as it should not have; the message has its last words. */
-export class ProgramError extends Error {
+class ProgramError extends Error {
   override name = 'ProgramError'
 }
 

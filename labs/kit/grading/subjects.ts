@@ -23,7 +23,7 @@ export interface Subject {
 }
 
 /** A coding task with fewer mutants has not been thought about enough. */
-export const MIN_MUTANTS = 5
+const MIN_MUTANTS = 5
 
 export interface SolutionSubjects {
   subjects: Subject[]

@@ -12,7 +12,7 @@ export type Block =
   | { type: 'item'; marker: string; depth: number; spans: Span[] }
   | { type: 'code'; lines: string[] }
 
-export function parseMarkdown(text: string): Block[] {
+function parseMarkdown(text: string): Block[] {
   const blocks: Block[] = []
   const lines = dedent(text).split('\n')
   let paragraph: string[] = []
@@ -137,7 +137,7 @@ export function codeColumns(text: string): number {
 }
 
 /** Takes away the indentation that all lines share, so that a brief can be indented like the code around it. */
-export function dedent(text: string): string {
+function dedent(text: string): string {
   const lines = text.replace(/^\n/, '').trimEnd().split('\n')
   const filled = lines.filter(line => line.trim() !== '')
   const common = Math.min(...filled.map(line => line.length - line.trimStart().length), 80)

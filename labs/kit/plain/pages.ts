@@ -81,7 +81,7 @@ export function briefLines(lab: Lab, task: Task, width: number): Line[] {
   return lines
 }
 
-export function readingLines(read: readonly string[], width: number): Line[] {
+function readingLines(read: readonly string[], width: number): Line[] {
   return read.flatMap((text, index) => labelled(index === 0 ? 'Read' : '', [{ text }], width))
 }
 

@@ -32,7 +32,7 @@ interface ProgressFile {
   labs: Record<string, LabProgress>
 }
 
-export const PROGRESS_VERSION = 2
+const PROGRESS_VERSION = 2
 
 /**
  * From an old version to the next one. A file of an old version is kept beside the new one, as `progress.json.version-1`.

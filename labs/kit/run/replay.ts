@@ -128,7 +128,7 @@ export function forgetReplay(root: string, lab: Lab, task: Task): void {
 }
 
 /** A call that has not ended by then never does. */
-export const REPLAY_LIMIT_MS = 20_000
+const REPLAY_LIMIT_MS = 20_000
 
 export interface ReplayOptions {
   /** Waits for a debugger: for as long as it takes. */

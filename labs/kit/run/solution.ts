@@ -6,7 +6,7 @@ import type { Line } from '../lab/text.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskProgress } from './progress.ts'
 
-export const ATTEMPTS_BEFORE_SOLUTION = 3
+const ATTEMPTS_BEFORE_SOLUTION = 3
 
 /** How many more attempts it takes; 0: the solution may be seen. */
 export function attemptsToGo(progress: Readonly<TaskProgress>): number {

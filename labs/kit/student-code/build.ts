@@ -25,7 +25,7 @@ export interface BuiltFile {
  * Reads a file below `folder`. Throws `StudentError` for one that is not there, leads out of the folder, is no ordinary
  * file, or is too long.
  */
-export function readSubmitted(folder: string, file: string): string {
+function readSubmitted(folder: string, file: string): string {
   const path = normalize(file)
   if (isAbsolute(path) || path.split(sep).includes('..') || file.includes('\0')) {
     throw new StudentError('missing-file', `${file} is not inside the exercise folder`, { file })

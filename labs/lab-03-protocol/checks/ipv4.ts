@@ -272,7 +272,7 @@ function cases(random: Seeded): CallGroup[] {
 }
 
 /** A whole packet with a correct header of as many words as asked for. */
-export function ipv4Packet(
+function ipv4Packet(
   random: Seeded,
   {
     ttl = 64,

@@ -41,7 +41,7 @@ export interface CheckOptions {
 }
 
 /** Exit statuses of `netem check`. */
-export const CheckStatus = { ok: 0, refused: 1, unjudged: 3, interrupted: 130 } as const
+const CheckStatus = { ok: 0, refused: 1, unjudged: 3, interrupted: 130 } as const
 
 /** One control datagram for so many of the link's. */
 const CONTROL_EVERY = 2

@@ -127,7 +127,7 @@ function chance({ rate, correlation }: { rate: number; correlation: number }, ev
 }
 
 /** tbf's options. Its own `limit` is that of a queue which our pfifo or bfifo replaces at once. */
-export function tbfOptions(rate: Rate): string[] {
+function tbfOptions(rate: Rate): string[] {
   const limitBytes = 'bytes' in rate.limit ? rate.limit.bytes : rate.limit.packets * FRAME_BYTES
   return ['rate', tcRate(rate.bitsPerSecond), 'burst', tcBytes(rate.burstBytes), 'limit', tcBytes(limitBytes)]
 }

@@ -14,10 +14,10 @@
 import type { Distribution } from '../profile/profile.ts'
 
 /** Entries of a table (iproute2's TABLESIZE / 4). */
-export const TABLE_SIZE = 4096
+const TABLE_SIZE = 4096
 
 /** What stands for 1 in a table (NETEM_DIST_SCALE of linux/pkt_sched.h; TABLEFACTOR in iproute2). */
-export const TABLE_SCALE = 8192
+const TABLE_SCALE = 8192
 
 const LARGEST = 32_767
 const tables = new Map<Distribution, Int16Array>()

@@ -11,8 +11,8 @@ import { type Chance, DISTRIBUTIONS, type Distribution, type LossModel, type Que
 import { bitsPerSecond, bytes as bytesOf, fraction, timeMs } from './tc-units.ts'
 
 /** The range of `jitter` is the kernel's: it keeps it as nanoseconds in 31 bits. */
-export const LONGEST_DELAY_MS = 60_000
-export const LONGEST_JITTER_MS = 2000
+const LONGEST_DELAY_MS = 60_000
+const LONGEST_JITTER_MS = 2000
 const MOST_BITS_PER_SECOND = 10e9
 
 /** A time, in ms. */
