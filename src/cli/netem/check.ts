@@ -1,31 +1,15 @@
 /**
- * `netem check`: does an emulated link do what its profile says?
- *
- * First a trickle in both directions at once, for delay and loss, then a flood, for the rate. With the trickle go the datagrams of a
- * control run, which says what this machine adds. Where the limits of each line come from is in src/link/check/judge.ts.
+ * `netem check`: does an emulated link do what its profile says? What is measured, and how it is judged, is in src/link/check; here
+ * is what the user sees of it.
  *
  * The time of a timeline stands still at its beginning.
  */
 
-import { CheckedLink, type ControlDatagram, type Link, StoppedError } from '../../link/check/checked-link.ts'
-import { floodFlow, trickleFlow, trickleSpacingMs } from '../../link/check/flows.ts'
-import {
-  type Circumstances,
-  judgeQueue,
-  judgeRate,
-  judgeTrickle,
-  type Line,
-  type Verdict,
-} from '../../link/check/judge.ts'
+import { CheckedLink, type ControlDatagram, StoppedError } from '../../link/check/checked-link.ts'
+import type { Line, Verdict } from '../../link/check/judge.ts'
+import { linkAtBeginning, type MeasureReport, measureLink } from '../../link/check/measure.ts'
 import { EmulatorError } from '../../link/emulator/udp-socket.ts'
-import {
-  type Attachment,
-  DIRECTIONS,
-  type Direction,
-  type Impairment,
-  type Profile,
-} from '../../link/profile/profile.ts'
-import { impairmentAt } from '../../link/profile/timeline.ts'
+import type { Attachment, Direction, Profile } from '../../link/profile/profile.ts'
 import { DEFAULT_FALSE_ALARM } from '../../stats/acceptance.ts'
 import { ascending, percentile } from '../../stats/statistics.ts'
 import { bitrate, clip, percent, seconds, wrap } from './show.ts'
@@ -42,10 +26,6 @@ export interface CheckOptions {
 
 /** Exit statuses of `netem check`. */
 const CheckStatus = { ok: 0, refused: 1, unjudged: 3, interrupted: 130 } as const
-
-/** One control datagram for so many of the link's. */
-const CONTROL_EVERY = 2
-const FLOOD_CONTROL_EVERY = 8
 
 /**
  * Measures one profile after the other and prints a line for each thing that was measured, as soon as it is. Returns the exit
@@ -96,7 +76,7 @@ async function checkProfile(profile: Profile, output: Output, options: CheckOpti
     output.progress('starting')
     const checked = await CheckedLink.start(link, attachment, options.seed, options.signal)
     try {
-      for await (const line of measure(link, checked, output, options)) {
+      for await (const line of measureLink(link, checked, { ...options, report: output })) {
         output.line(line)
         verdicts.push(line.verdict)
       }
@@ -106,66 +86,6 @@ async function checkProfile(profile: Profile, output: Output, options: CheckOpti
     }
   }
   return verdicts
-}
-
-async function* measure(
-  link: Link,
-  checked: CheckedLink,
-  output: Output,
-  { packets, seed }: CheckOptions,
-): AsyncGenerator<Line> {
-  const circumstances = async (direction: Direction): Promise<Circumstances> => ({
-    beganMs: checked.beganMs(direction),
-    seed,
-    machineLosses: await checked.machineLosses(),
-  })
-  const trickles = await checked.run(
-    DIRECTIONS.map(direction => trickleFlow(direction, link[direction], trickleSpacingMs(link[direction]), packets)),
-    {
-      onSent: (direction, sequence) => {
-        if (sequence % CONTROL_EVERY === 0) checked.sendControl(direction)
-      },
-      onProgress: share => output.progress(`delay and loss, ${Math.floor(share * 100)} %`),
-    },
-  )
-  output.progress('delay and loss, expectation')
-  const control = checked.takeControl()
-  output.lateness(control)
-  for (const [i, direction] of DIRECTIONS.entries()) {
-    yield* judgeTrickle(link[direction], trickles[i], control[direction], await circumstances(direction))
-  }
-  const floods = DIRECTIONS.map(direction => floodFlow(direction, link[direction]))
-  const flows = floods.filter(flood => typeof flood === 'object')
-  const records = await checked.run(flows, {
-    inBursts: true,
-    onSent: (direction, sequence) => {
-      if (sequence % FLOOD_CONTROL_EVERY === 0) checked.sendControl(direction)
-    },
-    onProgress: share => output.progress(`rate, ${Math.floor(share * 100)} %`),
-  })
-  const floodControl = checked.takeControl()
-  for (const [i, direction] of DIRECTIONS.entries()) {
-    const flood = floods[i]
-    if (flood === undefined) continue
-    const record = records.find(({ flow }) => flow === flood)
-    if (record === undefined) yield unjudgedRate(direction, link[direction], String(flood))
-    else {
-      yield judgeRate(link[direction], record, await circumstances(direction))
-      yield* judgeQueue(link[direction], record, floodControl[direction], await circumstances(direction))
-    }
-  }
-}
-
-function unjudgedRate(direction: Direction, { rate }: Impairment, note: string): Line {
-  const expected = rate?.bitsPerSecond ?? 0
-  const values = { measured: Number.NaN, expected, low: expected, high: expected, sampleSize: 0 }
-  return { direction, name: 'rate', unit: 'bit/s', verdict: 'unjudged', ...values, note }
-}
-
-/** As a timeline's first moment has it. */
-function linkAtBeginning(profile: Profile, attachment: Attachment): Link {
-  const link = (direction: Direction) => impairmentAt(profile, attachment, direction, 0)
-  return { up: link('up'), down: link('down') }
 }
 
 // -- text ------------------------------------------------------------------------------------------------------------
@@ -181,7 +101,7 @@ const COLOURS = { ok: '', refused: '\x1b[31m', unjudged: '\x1b[33m' } as const
 /** From here on there is room for the expected value. */
 const WIDE = 76
 
-class Output {
+class Output implements MeasureReport {
   readonly #profile: Profile
   readonly #options: CheckOptions
   readonly #place: string
