@@ -35,6 +35,7 @@ describe('a demonstration', () => {
         { id: 'two', title: 'Two', state: 'done', detail: 'by itself', ms: 0.5 },
       ],
       summary: ['Seen.'],
+      failure: undefined,
       ms: 7,
     })
   })
