@@ -1,12 +1,14 @@
-/** The two processes of a throughput benchmark: what they are told, and how they are started. */
+/** The processes of a benchmark: what they are told, and how they are started. */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { Child } from '../src/process/child.ts'
 import type { CongestionControl } from '../src/quic/quic.ts'
-import type { PeerOrders } from './peer.ts'
+import type { FleetOrders } from './fleet.ts'
+import { GoPeer } from './go-peer.ts'
+import type { PeerOrders, PeerReport } from './peer.ts'
 
 export interface PeerOrder {
-  kind: 'ceiling' | 'tunnel'
+  kind: 'ceiling' | 'tunnel' | 'connect-ip-go'
   role: 'receiver' | 'sender'
   certificates: TestCertificates
   /** Where the receiver listens; for the sender only. */
@@ -41,7 +43,26 @@ export function proxyOrder(certificates: TestCertificates): PeerOrder {
   }
 }
 
-/** Whoever starts it closes it, also when `start` fails. */
-export function newPeer({ kind, role }: Pick<PeerOrder, 'kind' | 'role'>): Child<PeerOrders> {
-  return new Child<PeerOrders>(new URL('./peer.ts', import.meta.url), { name: `the ${kind} ${role}` })
+/** A process at one end. Whoever starts it closes it, also when `start` fails. */
+export interface PeerProcess {
+  /** Resolves with the port on which the receiver listens. */
+  start(order: PeerOrder): Promise<number>
+  /** Since it began. */
+  counters(): Promise<PeerReport>
+  close(): Promise<unknown>
+}
+
+export function newPeer({ kind, role }: Pick<PeerOrder, 'kind' | 'role'>): PeerProcess {
+  if (kind === 'connect-ip-go') return new GoPeer()
+  const child = new Child<PeerOrders>(new URL('./peer.ts', import.meta.url), { name: `the ${kind} ${role}` })
+  return {
+    start: order => child.ask('start', order),
+    counters: () => child.ask('counters'),
+    close: () => child.close(),
+  }
+}
+
+/** Many clients in one process. Whoever starts it closes it. */
+export function newFleet(): Child<FleetOrders> {
+  return new Child<FleetOrders>(new URL('./fleet.ts', import.meta.url), { name: 'the clients' })
 }

@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | clients | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | peers | clients | fairness | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -9,6 +9,8 @@ import { runCommand } from '../src/cli/run-command.ts'
 import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
+import { type LoadResult, measureLoad } from './load.ts'
+import { benchPeers } from './peers.ts'
 import { benchTunnel, type FlowResult, measureFlow } from './tunnel.ts'
 
 const program = new Command('npm run bench --').description('Measures this program on this machine.')
@@ -82,9 +84,35 @@ program
   )
 
 program
+  .command('peers')
+  .description('IP packets a second through our tunnel, beside one of connect-ip-go (needs Go)')
+  .option('--seconds <n>', 'length of one measurement', positive, 3)
+  .option('--rounds <n>', 'how often the two take turns', positive, 5)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const result = await benchPeers({
+        certificates,
+        seconds: options.seconds,
+        rounds: options.rounds,
+        encapsulation: 'datagram',
+        congestionControl: 'cubic',
+        onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
+      })
+      progressEnd()
+      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
+      const { tunnel, connectIpGo, ratio, ratios, cpuRatio } = result
+      console.log(flowRows({ 'masque-lab': tunnel, 'connect-ip-go': connectIpGo }))
+      console.log(`\nratio ${ratio.toFixed(3)}   (rounds: ${ratios.map(each => each.toFixed(3)).join(', ')})`)
+      console.log(`packets per CPU second: ${cpuRatio.toFixed(3)} of connect-ip-go`)
+    }),
+  )
+
+program
   .command('clients')
-  .description('many clients at once on one proxy, each pinging')
-  .option('--clients <n>', 'how many', positive, 200)
+  .description('many clients at once on one proxy: first each pings, then all send as fast as they can')
+  .option('--clients <list>', 'how many, one measurement each', positives, [1, 10, 100, 1000])
+  .option('--seconds <n>', 'for how long they send', positive, 5)
   .option('--pings <n>', 'pings of each', positive, 10)
   .option('--interval <ms>', 'between two pings of one client', positive, 500)
   .option('--json', 'the result as JSON')
@@ -93,18 +121,34 @@ program
       const result = await benchClients({
         certificates,
         clients: options.clients,
+        seconds: options.seconds,
         pingsEach: options.pings,
         intervalMs: options.interval,
-        onProgress: progress,
+        onRun: ({ clients, pps }) => progress(`${clients} clients: ${Math.round(pps)} packets/s`),
       })
       progressEnd()
       if (options.json) return console.log(JSON.stringify(roundDeep(result)))
-      const { pings } = result
-      console.log(`${machine()}\n`)
-      console.log(`clients          ${result.connected} of ${result.clients} connected at the end`)
-      console.log(`pings            ${pings.sent} sent, ${pings.lost} lost`)
-      console.log(`RTT              p50 ${pings.p50Ms.toFixed(2)} ms, p99 ${pings.p99Ms.toFixed(2)} ms`)
-      console.log(`proxy memory     ${result.serverRssMb.toFixed(0)} MB resident`)
+      console.log(loadRows(result.runs))
+      console.log(`\nmemory of a tunnel beyond the first: ${(result.bytesPerTunnel / 1000).toFixed(0)} KB`)
+      console.log(`packets/s of the most clients against the fewest: ${result.ratio.toFixed(3)}`)
+    }),
+  )
+
+program
+  .command('fairness')
+  .description('one client pings while others send as fast as they can: what it waits, and what it loses')
+  .option('--clients <list>', 'how many others, one measurement each', positives, [8, 60])
+  .option('--seconds <n>', 'for how long', positive, 10)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const runs: LoadResult[] = []
+      for (const clients of options.clients) {
+        progress(`${clients} clients`)
+        runs.push(await measureLoad({ certificates, clients, seconds: options.seconds, pingsEach: 1, intervalMs: 500 }))
+      }
+      progressEnd()
+      console.log(options.json ? JSON.stringify(roundDeep({ runs })) : loadRows(runs))
     }),
   )
 
@@ -178,9 +222,40 @@ function flowRows(flows: Record<string, FlowResult>): string {
     flow.rssMb.growth.toFixed(1),
   ])
   const lines = [header, ...rows].map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(9) : cell.padStart(10))).join(''),
+    row.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(10))).join(''),
   )
   return `${machine()}\n\n${lines.join('\n')}`
+}
+
+function loadRows(runs: readonly LoadResult[]): string {
+  const header = [
+    'clients',
+    'up after',
+    'pings lost',
+    'p50',
+    'p99',
+    'MB idle',
+    'packets/s',
+    'CPU',
+    'ping p50',
+    'ping p99',
+    'lost',
+  ]
+  const rows = runs.map(({ clients, acceptMs, pings, idleRssBytes, pps, cpu, victim }) => [
+    String(clients),
+    `${(acceptMs / 1000).toFixed(2)} s`,
+    `${pings.lost}/${pings.sent}`,
+    pings.p50Ms.toFixed(2),
+    pings.p99Ms.toFixed(2),
+    (idleRssBytes / 1e6).toFixed(0),
+    pps.toFixed(0),
+    cpu.proxy.toFixed(2),
+    victim.p50Ms.toFixed(2),
+    victim.p99Ms.toFixed(2),
+    `${victim.lost}/${victim.sent}`,
+  ])
+  const lines = [header, ...rows].map(row => row.map((cell, i) => cell.padStart(i === 0 ? 7 : 11)).join(''))
+  return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${lines.join('\n')}`
 }
 
 function machine(): string {
@@ -193,6 +268,11 @@ function progress(text: string): void {
 
 function progressEnd(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
+/** `8,60` */
+function positives(text: string): number[] {
+  return text.split(',').map(positive)
 }
 
 function positive(text: string): number {

@@ -39,7 +39,7 @@ export async function benchHandshake(options: {
   const { certificates } = options
   const proxy = newPeer(proxyOrder(certificates))
   try {
-    const port = await proxy.ask('start', proxyOrder(certificates))
+    const port = await proxy.start(proxyOrder(certificates))
     for (let run = -WARM_UP; run < options.runs; run++) {
       const client = newTestClient(certificates, { host: '127.0.0.1', port })
       const info = await client.connect()

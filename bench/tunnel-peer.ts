@@ -2,12 +2,14 @@
 
 import { FlowSource } from '../src/hosts/userspace/flow.ts'
 import { IpAddress } from '../src/ip/address.ts'
+import { IpPrefix } from '../src/ip/prefix.ts'
 import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
 import type { Peer, PeerOrder } from './child.ts'
 
 /** The host behind the proxy that the packets are for. */
-const SINK = IpAddress.parse('10.90.0.1')
+export const SINK = IpAddress.parse('10.90.0.1')
 const FLOW_ID = 1
+const MAX_CLIENTS = 4096
 
 export function startTunnelPeer(order: PeerOrder): Promise<Peer> {
   return order.role === 'receiver' ? startProxy(order) : startClient(order)
@@ -20,9 +22,22 @@ const options = ({ congestionControl, maxUdpPayload, datagramQueue }: PeerOrder)
 
 async function startProxy(order: PeerOrder): Promise<Peer> {
   const hosts = [{ name: 'sink', ipv4: SINK }]
-  const server = await startTestProxy(order.certificates, { ...options(order), hosts })
-  const sink = server.host('sink')?.flowSink(FLOW_ID)
-  return { port: server.address.port, count: () => ({ sent: 0, received: sink?.received ?? 0 }) }
+  const server = await startTestProxy(order.certificates, {
+    ...options(order),
+    hosts,
+    // Room for as many clients as anybody wants to start, all of them from one address.
+    pool: { ipv4: IpPrefix.parse('10.89.0.0/16'), ipv6: IpPrefix.parse('fd00:89::/64') },
+    limits: {
+      maxConnections: MAX_CLIENTS,
+      maxConnectionsPerAddress: MAX_CLIENTS,
+      maxTunnels: MAX_CLIENTS,
+      maxTunnelsPerAddress: MAX_CLIENTS,
+      // Nobody here forges an address, and a round trip more for each client is not what is measured.
+      retry: 'never',
+    },
+  })
+  const sink = server.host('sink')
+  return { port: server.address.port, count: () => ({ sent: 0, received: sink?.counters.flowPackets ?? 0 }) }
 }
 
 async function startClient(order: PeerOrder): Promise<Peer> {

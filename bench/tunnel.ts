@@ -19,14 +19,17 @@ const DATAGRAM_LENGTH = PACKET_LENGTH + 2
 const WARM_UP_MS = 2_000
 const POLL_MS = 100
 
-export interface TunnelBenchOptions {
+export interface FlowOptions {
   certificates: TestCertificates
   /** Length of one measurement. */
   seconds: number
-  /** How often tunnel and ceiling take turns. */
-  rounds: number
   encapsulation: PeerOrder['encapsulation']
   congestionControl: PeerOrder['congestionControl']
+}
+
+export interface TunnelBenchOptions extends FlowOptions {
+  /** How often tunnel and ceiling take turns. */
+  rounds: number
   onRound?: (kind: PeerOrder['kind'], round: number, result: FlowResult) => void
 }
 
@@ -57,37 +60,49 @@ export interface TunnelBenchResult {
 }
 
 export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBenchResult> {
-  const results: Record<PeerOrder['kind'], FlowResult[]> = { ceiling: [], tunnel: [] }
+  const { flows, ratios, ratio, cpuRatio } = await takeTurns('tunnel', 'ceiling', options)
+  return { tunnel: flows.tunnel, ceiling: flows.ceiling, ratio, ratios, cpuRatio }
+}
+
+/** Two kinds of flow, one after the other, `rounds` times: the median of each, and `ours / theirs` of each round. */
+export async function takeTurns<Ours extends PeerOrder['kind'], Theirs extends PeerOrder['kind']>(
+  ours: Ours,
+  theirs: Theirs,
+  options: TunnelBenchOptions,
+): Promise<{ flows: Record<Ours | Theirs, FlowResult>; ratios: number[]; ratio: number; cpuRatio: number }> {
+  const results: { ours: FlowResult[]; theirs: FlowResult[] } = { ours: [], theirs: [] }
   for (let round = 1; round <= options.rounds; round++) {
     // Whoever goes first alternates, so that a machine that warms up or slows down favours neither.
-    const order = round % 2 === 1 ? (['ceiling', 'tunnel'] as const) : (['tunnel', 'ceiling'] as const)
-    for (const kind of order) {
+    for (const whose of round % 2 === 1 ? (['theirs', 'ours'] as const) : (['ours', 'theirs'] as const)) {
+      const kind = whose === 'ours' ? ours : theirs
       const result = await measureFlow(kind, options)
-      results[kind].push(result)
+      results[whose].push(result)
       options.onRound?.(kind, round, result)
     }
   }
-  const ratios = results.tunnel.map((tunnel, i) => tunnel.pps / results.ceiling[i].pps)
+  const compared = (value: (flow: FlowResult) => number): number[] =>
+    results.ours.map((flow, i) => value(flow) / value(results.theirs[i]))
+  const ratios = compared(flow => flow.pps)
+  const flows = { [ours]: medianOf(results.ours), [theirs]: medianOf(results.theirs) }
   return {
-    tunnel: medianOf(results.tunnel),
-    ceiling: medianOf(results.ceiling),
-    ratio: median(ratios),
+    flows: flows as Record<Ours | Theirs, FlowResult>,
     ratios,
-    cpuRatio: median(results.tunnel.map((tunnel, i) => perCpuSecond(tunnel) / perCpuSecond(results.ceiling[i]))),
+    ratio: median(ratios),
+    cpuRatio: median(compared(perCpuSecond)),
   }
 }
 
 /** One measurement: starts both processes, lets them warm up, and compares their counters at its beginning and its end. */
-export async function measureFlow(kind: PeerOrder['kind'], options: TunnelBenchOptions): Promise<FlowResult> {
+export async function measureFlow(kind: PeerOrder['kind'], options: FlowOptions): Promise<FlowResult> {
   const packetLength = kind === 'ceiling' ? DATAGRAM_LENGTH : PACKET_LENGTH
   const { certificates, congestionControl, encapsulation } = options
   const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation }
   const receiver = newPeer({ kind, role: 'receiver' })
   const sender = newPeer({ kind, role: 'sender' })
-  const counters = async () => ({ sender: await sender.ask('counters'), receiver: await receiver.ask('counters') })
+  const counters = async () => ({ sender: await sender.counters(), receiver: await receiver.counters() })
   try {
-    const port = await receiver.ask('start', order)
-    await sender.ask('start', { ...order, role: 'sender', port })
+    const port = await receiver.start(order)
+    await sender.start({ ...order, role: 'sender', port })
     while ((await counters()).receiver.received === 0) await sleep(POLL_MS)
     await sleep(WARM_UP_MS)
     const from = await counters()
