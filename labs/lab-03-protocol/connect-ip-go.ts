@@ -1,17 +1,23 @@
 /** The proxy of interop/connect-ip-go, where Go and the modules that it needs are installed. Commands and events are lines of JSON. */
-import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { promisify } from 'node:util'
 import type { TestCertificates } from '../../src/cert/make-certificates.ts'
 import { IpAddress } from '../../src/ip/address.ts'
+import { userCache } from '../../src/process/cache-folder.ts'
+import { GoUnavailable, goProgram } from '../../src/process/go-program.ts'
+import { printable } from '../../src/text/printable.ts'
 import { ROOT } from '../kit/lab/registry.ts'
 
 export const GO = 'connect-ip-go'
 
-const BUILD_TIMEOUT_MS = 180_000
+const START_TIMEOUT_MS = 20_000
 const PATIENCE_MS = 8000
+/** How long it may take until what it has to say about something is here. */
+const WORDS_TIMEOUT_MS = 500
+const MOST_WORDS = 20
+const MOST_WORD_LENGTH = 300
 /** Longer than any class takes; the proxy would end by itself before. */
 const LIFETIME = '6h'
 
@@ -22,6 +28,20 @@ interface GoEvent {
   port?: number
   received?: number
   error?: string
+  status?: number
+  reason?: string
+  where?: string
+  message?: string
+  by?: string
+}
+
+export interface GoProxyOptions {
+  certificates: TestCertificates
+  /** Where the program is kept when the user's cache cannot be written to. */
+  scratch: string
+  signal: AbortSignal
+  /** How long compiling may take, in milliseconds; it takes half a minute once, and nothing from then on. */
+  buildTimeoutMs: number
 }
 
 export class GoProxy {
@@ -33,44 +53,76 @@ export class GoProxy {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
   /** Who waits for the end of a command. */
   readonly #waiting: Map<number, (event: GoEvent) => void>
+  /** What it did not like, in its own words. */
+  readonly #words: string[]
   #commands = 0
+  #ended = false
 
   private constructor(
     child: ChildProcessByStdio<Writable, Readable, null>,
     certificates: TestCertificates,
     { host, port }: GoEvent,
     waiting: Map<number, (event: GoEvent) => void>,
+    words: string[],
   ) {
     this.#waiting = waiting
+    this.#words = words
     this.#child = child
     this.certificates = certificates
     this.host = host!
     this.port = port!
+    child.once('close', () => (this.#ended = true))
   }
 
-  /** Compiles it into `scratch` and starts it; or says why it cannot. */
-  static async start(certificates: TestCertificates, scratch: string): Promise<GoProxy | { reason: string }> {
-    const program = join(scratch, 'connect-ip-go-proxy')
-    try {
-      const options = { cwd: join(ROOT, 'interop', 'connect-ip-go'), timeout: BUILD_TIMEOUT_MS }
-      await promisify(execFile)('go', ['build', '-buildvcs=false', '-o', program, './cmd/proxy'], options)
-    } catch (error) {
-      const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'Go is not installed' : 'it cannot be compiled'
-      return { reason: `${GO} was left out: ${why}` }
-    }
+  /** Compiles it, unless that was done before, and starts it. Rejects with `GoUnavailable`, or with the signal's reason. */
+  static async start({ certificates, scratch, signal, buildTimeoutMs }: GoProxyOptions): Promise<GoProxy> {
+    const program = await goProgram(
+      { module: join(ROOT, 'interop', 'connect-ip-go'), command: 'proxy' },
+      { signal, timeoutMs: buildTimeoutMs, folders: [join(userCache(), 'go'), scratch] },
+    )
+    signal.throwIfAborted()
     const args = ['-certificate', certificates.server, '-key', certificates.serverKey, '-assign-on-request']
+    // It ends when its standard input does: also when this process is killed.
     const child = spawn(program, [...args, '-lifetime', LIFETIME], { stdio: ['pipe', 'pipe', 'ignore'] })
     child.stdin.on('error', () => {})
-    return await new Promise(resolve => {
-      const waiting = new Map<number, (event: GoEvent) => void>()
-      child.once('error', error => resolve({ reason: `${GO} was left out: ${error.message}` }))
-      child.once('close', () => resolve({ reason: `${GO} was left out: it ended` }))
-      createInterface({ input: child.stdout }).on('line', line => {
-        const event = JSON.parse(line) as GoEvent
-        if (event.event === 'listening') resolve(new GoProxy(child, certificates, event, waiting))
-        if (event.event === 'done') waiting.get(event.id!)?.(event)
+    const waiting = new Map<number, (event: GoEvent) => void>()
+    const words: string[] = []
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise((resolve, reject) => {
+        const left = (why: string) => reject(new GoUnavailable(why))
+        timer = setTimeout(() => left(`it did not start within ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
+        signal.addEventListener('abort', () => left('it was stopped'), { once: true })
+        child.once('error', error => left(`it cannot be started: ${error.message}`))
+        child.once('close', () => left(`it ended at once${words.length > 0 ? `: ${words.join('; ')}` : ''}`))
+        createInterface({ input: child.stdout }).on('line', line => {
+          const event = parsed(line)
+          if (event?.event === 'listening') resolve(new GoProxy(child, certificates, event, waiting, words))
+          if (event?.event === 'done') waiting.get(event.id!)?.(event)
+          const word = event && objection(event)
+          if (word !== undefined && words.length < MOST_WORDS) words.push(word)
+        })
       })
-    })
+    } catch (error) {
+      child.kill('SIGKILL')
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Whether it has ended by itself. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** What it did not like, as sentences; waits a moment for the first of them, which comes on another way than the packets. */
+  async objections(): Promise<readonly string[]> {
+    const deadline = performance.now() + WORDS_TIMEOUT_MS
+    while (this.#words.length === 0 && !this.#ended && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+    return this.#words
   }
 
   /** Pings a client, once with each number of bytes. What went wrong is a sentence. */
@@ -94,8 +146,35 @@ export class GoProxy {
   }
 
   async close(): Promise<void> {
+    if (this.#ended) return
     const closed = new Promise(resolve => this.#child.once('close', resolve))
     this.#child.kill('SIGKILL')
     await closed
+  }
+}
+
+function parsed(line: string): GoEvent | undefined {
+  try {
+    return JSON.parse(line) as GoEvent
+  } catch {
+    return undefined
+  }
+}
+
+/** What an event says that speaks against the client; undefined for all others. */
+function objection({ event, status, reason, where, message, by }: GoEvent): string | undefined {
+  const words = printable(message ?? reason ?? '').slice(0, MOST_WORD_LENGTH)
+  switch (event) {
+    case 'rejected':
+      return `it answered the request with status ${status}: ${words}`
+    case 'error':
+      return `${where}: ${words}`
+    case 'log':
+      // What it says whenever a tunnel is closed.
+      return /H3_NO_ERROR/.test(words) ? undefined : words
+    case 'connection-closed':
+      return by === 'us' ? `it closed the connection: ${words}` : undefined
+    default:
+      return undefined
   }
 }

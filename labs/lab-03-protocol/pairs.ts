@@ -28,6 +28,7 @@ const FILE = 'endpoint.ts'
 const CONTROL_STREAM = 2
 const PEER_CONTROL_STREAM = 3
 const PATIENCE_MS = 8000
+const BUILD_TIMEOUT_MS = 180_000
 /** Bytes of data in each ping. */
 const PINGS = [56, 0, 999]
 
@@ -37,7 +38,12 @@ export async function open({ scratch, signal }: MeetingOptions): Promise<Meeting
   const random = new Seeded('pairs')
   const undo: (() => unknown)[] = []
   const network = await startNetwork({ scratch: async () => scratch, defer: one => undo.push(one) }, random)
-  const go = await GoProxy.start(await makeTestCertificates(join(scratch, 'go-cert'), { clientNames: [] }), scratch)
+  const go = await GoProxy.start({
+    certificates: await makeTestCertificates(join(scratch, 'go-cert'), { clientNames: [] }),
+    scratch,
+    signal,
+    buildTimeoutMs: BUILD_TIMEOUT_MS,
+  }).catch((error: Error) => ({ reason: `${GO} was left out: ${error.message}` }))
   if (go instanceof GoProxy) undo.push(() => go.close())
 
   const endpoints = new Map<string, { endpoint: Endpoint; exercises: string }>()

@@ -18,6 +18,8 @@ interface Entry {
   /** The file that is edited, where it is not that of the catalogue. */
   file?: string
   edits: readonly [Edit, ...Edit[]]
+  /** Only software of others finds it out: the check runs with it, and where that is not installed, nothing is known of this mutant. */
+  withOthers?: true
   /** Why it does not pass the type checker. */
   untyped?: string
 }

@@ -18,6 +18,8 @@ export interface Subject {
   layers(): { files: ReadonlyMap<string, Buffer>[]; notes: string[] }
   /** Of a mutant: words that the feedback has to contain. */
   expects?: string
+  /** Of a mutant: software of others that is installed here takes part in the check. */
+  withOthers?: true
   /** Of a submission: the hashes of the student's own files. */
   fingerprints?(files: ReadonlyMap<string, Buffer>): Record<string, string>
 }
@@ -99,6 +101,7 @@ export async function solutionSubjects(
           tasks: [task],
           layers: () => ({ files: [files], notes: [] }),
           expects: mutant.says,
+          ...(mutant.withOthers ? { withOthers: true as const } : {}),
         })
       }
     }

@@ -31,7 +31,8 @@ export function solutionsTable(report: Report, labProblems: readonly string[] = 
     row(start, `starting files: ${count(start, false)} checks fail`)
     row(mutants, `mutants: ${count(mutants, false)} are rejected`)
     for (const result of [...references, ...start, ...mutants]) {
-      for (const problem of result.problems) lines.push(`    ${result.kind} ${result.name}: ${short(problem)}`)
+      for (const said of [...result.problems, ...result.notes])
+        lines.push(`    ${result.kind} ${result.name}: ${short(said)}`)
     }
   }
   for (const problem of labProblems) lines.push(`${FAILED} ${problem}`)

@@ -91,6 +91,8 @@ export interface Feedback {
   found: string
   /** The idea behind the mistake, when the check recognises it. */
   misconception?: string
+  /** What could not be tried here, why, and what to do about it. The verdict rests on the rest. */
+  leftOut?: string
   read: readonly Reading[]
   /** A program that makes the failing calls alone, with the whole input, and the command that runs it. */
   replay?: { file: string; command: string }
@@ -122,6 +124,11 @@ export interface CheckContext extends Live {
   /** The lab's exercise folder under `root`. */
   readonly exercises: string
   readonly mode: CheckMode
+  /**
+   * Whether software of others that is installed here takes part. In front of the student it does; a mark must not depend on what is
+   * installed, so in grading it does only for mutants that ask for it.
+   */
+  readonly withOthers: boolean
   /** Checks that the student has asked for and that failed: a check may keep the whole answer until there is one. */
   readonly failures: number
   /** Differs from student to student: hidden inputs are generated from it, and are the same at every run. */

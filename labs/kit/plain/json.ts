@@ -47,6 +47,7 @@ export function resultsJson(lab: Lab, mode: CheckMode, tasks: readonly Task[], r
       expected: feedback.expected,
       found: feedback.found,
       ...(feedback.misconception === undefined ? {} : { misconception: feedback.misconception }),
+      ...(feedback.leftOut === undefined ? {} : { leftOut: feedback.leftOut }),
       read: feedback.read,
       steps,
       measured: live.comparisons,

@@ -148,6 +148,7 @@ export function feedbackLines(result: TaskResult, width: number, { good, bad, so
   lines.push(...labelled('Expected', [{ text: feedback.expected }], width))
   lines.push(...labelled('Found', [{ text: feedback.found }], width))
   if (feedback.misconception) lines.push(...labelled('Why', [{ text: feedback.misconception, style: 'strong' }], width))
+  if (feedback.leftOut) lines.push(...labelled('Not run', [{ text: feedback.leftOut }], width))
   if (feedback.replay) {
     const { file, command } = feedback.replay
     const spans: Span[] = [{ text: command, style: 'code' }, { text: ' runs it alone; the whole input is in' }]

@@ -43,6 +43,8 @@ export interface RunOptions {
   mode: CheckMode
   /** Of this task before, in front of the student. Default: enough for everything to be said. */
   failures?: number
+  /** Whether software of others takes part that is installed here. Default: in front of the student. */
+  withOthers?: boolean | undefined
   /** Default: the user's own. */
   seed?: string
   /** Stops the running check and those after it. */
@@ -99,6 +101,7 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
     root: options.root,
     exercises,
     mode: options.mode,
+    withOthers: options.withOthers ?? options.mode === 'live',
     failures: options.failures ?? Number.POSITIVE_INFINITY,
     seed: options.seed ?? defaultSeed(),
     student,

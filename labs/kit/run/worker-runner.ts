@@ -42,11 +42,11 @@ export class WorkerRunner implements Runner {
 
   async check(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult> {
     const startedAt = performance.now()
-    const { root, mode, failures, seed, signal, onEvent } = options
+    const { root, mode, withOthers, failures, seed, signal, onEvent } = options
     onEvent?.({ type: 'started', task })
     // The worker stops a check whose time is up. This is for one that keeps the worker from doing anything at all.
     const timer = setTimeout(() => this.kill(), (task.timeoutMs ?? DEFAULT_TIMEOUT_MS) + GRACE_MS)
-    const given = { lab: lab.id, task: task.id, root, mode, failures, seed }
+    const given = { lab: lab.id, task: task.id, root, mode, withOthers, failures, seed }
     const result = await this.#running()
       .ask('check', given, {
         signal,

@@ -24,18 +24,20 @@ const orders = {
       task: string
       root: string
       mode: CheckMode
+      withOthers: boolean | undefined
       failures: number | undefined
       seed: string | undefined
     },
     { signal, report }: Call<{ steps: readonly Step[] } | { live: LiveState }>,
   ) {
-    const { root, mode, failures, seed } = given
+    const { root, mode, withOthers, failures, seed } = given
     const lab = await labCalled(given.lab)
     const task = lab.tasks.find(candidate => candidate.id === given.task)
     if (!task) throw new Error(`${lab.id} has no task ${given.task}`)
     return await inProcess.check(lab, task, {
       root,
       mode,
+      withOthers,
       failures,
       seed,
       signal,

@@ -3,19 +3,27 @@
  *
  * The proxy at the other end is ours, on loopback. The QUIC connection belongs to this check; every byte on the streams
  * and in the datagrams of the tunnel is written and read by the student's code, in its own process.
+ *
+ * In front of the student, where Go is installed, there is a second tunnel: to the proxy of connect-ip-go, which nobody of us wrote. It is
+ * strict where ours is not.
  */
 
+import { join } from 'node:path'
+import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { describePacket, packetVersion } from '../../../src/ip/packet.ts'
+import { GoUnavailable } from '../../../src/process/go-program.ts'
 import { median } from '../../../src/stats/statistics.ts'
 import { newTestClient } from '../../../src/testbed/proxy-and-client.ts'
 import { describeOutcome, expectCalls, fail, isMalformed, manners, sources } from '../../kit/check/calls.ts'
+import { CheckFailure } from '../../kit/check/check-failure.ts'
 import { format, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import type { Outcome, StudentObject } from '../../kit/student-code/student-code.ts'
 import { showMessage } from '../byte-view.ts'
+import { GO, GoProxy } from '../connect-ip-go.ts'
 import { AUTHORITY, type Network, PATH, startNetwork, Wire } from '../network.ts'
 import { addressText } from '../text.ts'
 import type { AddressEntry } from './addresses.ts'
@@ -32,6 +40,10 @@ const READ = ['RFC 9484 §4 Tunnelling IP over HTTP', 'labs/lab-03-protocol/READ
 /** Long enough for a machine that is busy with something else. */
 const PATIENCE_MS = 8000
 const PINGS = 5
+/** Half a minute of computing, once; more on a machine that is busy. */
+const BUILD_TIMEOUT_MS = 90_000
+/** Bytes of data in the pings of connect-ip-go. */
+const FOREIGN_PINGS = [56, 0, 999]
 const CONTROL_STREAM = 2
 
 type TunnelEvent =
@@ -59,6 +71,7 @@ function addressRequest(requestId: bigint, version: 4 | 6 = 4): Uint8Array {
 // Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
+  const stranger = context.withOthers ? new Stranger(context) : undefined
   for (const random of sources(context, 'live, without a network')) {
     await expectPings(context, random)
     await expectFrames(context, random)
@@ -74,10 +87,13 @@ export async function check(context: CheckContext): Promise<Feedback> {
   for (let sequence = 1; sequence <= PINGS; sequence++) times.push(await tunnel.ping(own, network.library, sequence))
   await tunnel.bePinged(own)
   tunnel.close()
+  const found = `address ${own} from the proxy, ${PINGS} of ${PINGS} pings to ${network.library} answered (${median(times).toFixed(1)} ms), and a ping of another client answered by you`
+  const met = await stranger?.meet(random)
   return {
     passed: true,
     expected: 'a tunnel of your own code that carries pings both ways',
-    found: `address ${own} from the proxy, ${PINGS} of ${PINGS} pings to ${network.library} answered (${median(times).toFixed(1)} ms), and a ping of another client answered by you`,
+    found: met?.found === undefined ? found : `${found}; ${met.found}`,
+    ...(met?.leftOut === undefined ? {} : { leftOut: met.leftOut }),
     read: READ,
   }
 }
@@ -422,12 +438,96 @@ function showPacket(context: CheckContext, title: string, reference: Uint8Array,
   })
 }
 
+// With others ---------------------------------------------------------------------------------------------------------
+
+const STRICTER = `${GO} follows the same RFCs and was written by others. What it refuses, others will refuse, even where our own proxy is lenient.`
+
+/** connect-ip-go as the proxy of a second tunnel. It is compiled while the rest of the check runs. */
+class Stranger {
+  readonly #context: CheckContext
+  readonly #starting: Promise<GoProxy | GoUnavailable>
+
+  constructor(context: CheckContext) {
+    this.#context = context
+    this.#starting = this.#start().catch((error: Error) =>
+      error.name === 'GoUnavailable' ? error : new GoUnavailable(error.message),
+    )
+    // Compiling ends with the check: whatever is opened, is closed.
+    context.defer(async () => {
+      const started = await this.#starting
+      if (started instanceof GoProxy) await started.close()
+    })
+  }
+
+  /** `found`: what was right. `leftOut`: why nothing could be tried. Fails where connect-ip-go refuses what the student's code does. */
+  async meet(random: Seeded): Promise<{ found: string; leftOut?: undefined } | { found?: undefined; leftOut: string }> {
+    const go = await this.#started()
+    if (!(go instanceof GoProxy)) return { leftOut: `the same with ${GO}, software of others: ${go.message}` }
+    try {
+      const tunnel = await Tunnel.open(this.#context, random, go)
+      await tunnel.request()
+      const own = await tunnel.askForAddress()
+      for (let sequence = 1; sequence <= 2; sequence++) await tunnel.ping(own, go.library, sequence)
+      await this.#context.do(`${GO} pings ${own}, which is you`, async () => {
+        const problem = await tunnel.answerDuring(go.ping(own, FOREIGN_PINGS))
+        if (problem === undefined) return
+        fail({
+          expected: `${own} to answer pings of ${FOREIGN_PINGS.join(', ')} bytes from ${GO}`,
+          found: problem,
+          read: READ,
+        })
+      })
+      tunnel.close()
+      return { found: `the same with ${GO}, software of others, as the proxy: address ${own}, pings both ways` }
+    } catch (error) {
+      const words = await go.objections()
+      if (go.ended)
+        return { leftOut: `the same with ${GO}, software of others: it ended by itself; ${words.join('; ')}` }
+      // By name, as in engine.ts: what the student's code throws says all by itself.
+      if (!(error instanceof Error) || error.name !== 'CheckFailure') throw error
+      const { feedback } = error as CheckFailure
+      const told = words.length === 0 ? `${GO} said nothing` : `${GO} said: ${words.join('; ')}`
+      throw new CheckFailure({
+        ...feedback,
+        expected: `in the tunnel to ${GO}, software of others: ${feedback.expected}`,
+        found: `${feedback.found}\n${told}`,
+        misconception: STRICTER,
+      })
+    }
+  }
+
+  async #start(): Promise<GoProxy> {
+    const { signal } = this.#context
+    const scratch = await this.#context.scratch()
+    const certificates = await makeTestCertificates(join(scratch, 'go-cert'), { clientNames: [] })
+    return await GoProxy.start({ certificates, scratch, signal, buildTimeoutMs: BUILD_TIMEOUT_MS })
+  }
+
+  /** Shows how long it takes, where that is long. */
+  async #started(): Promise<GoProxy | GoUnavailable> {
+    const began = performance.now()
+    const total = BUILD_TIMEOUT_MS / 1000
+    const tick = setInterval(() => {
+      const seconds = Math.min(total, Math.round((performance.now() - began) / 1000))
+      this.#context.progress(seconds, total, `${GO} is compiled, for the first time: up to ${total} s`)
+    }, 1000)
+    try {
+      return await this.#context.do(`start ${GO}, a proxy that others wrote`, () => this.#starting)
+    } finally {
+      clearInterval(tick)
+    }
+  }
+}
+
 // Live ----------------------------------------------------------------------------------------------------------------
+
+/** What a tunnel leads to: our proxy, or that of others. */
+type Far = Pick<Network, 'host' | 'port' | 'certificates' | 'library'> & { pool?: Network['pool'] }
 
 class Tunnel {
   readonly #context: CheckContext
   readonly #random: Seeded
-  readonly #network: Network
+  readonly #network: Far
   readonly #wire: Wire
   readonly #endpoint: StudentObject
   readonly #streamId: number
@@ -440,7 +540,7 @@ class Tunnel {
   private constructor(
     context: CheckContext,
     random: Seeded,
-    network: Network,
+    network: Far,
     wire: Wire,
     endpoint: StudentObject,
     streamId: number,
@@ -453,7 +553,7 @@ class Tunnel {
     this.#streamId = streamId
   }
 
-  static async open(context: CheckContext, random: Seeded, network: Network): Promise<Tunnel> {
+  static async open(context: CheckContext, random: Seeded, network: Far): Promise<Tunnel> {
     const wire = await context.do('connect to it by QUIC', () => Wire.connect(network, context))
     context.defer(() => wire.close(0x100))
     const streamId = random.pick([0, 4, 8])
@@ -502,8 +602,9 @@ class Tunnel {
     await this.#until('the routes that the proxy offers', () => this.#find('routes') !== undefined)
     const assigned = answered()!
     const own = assigned.address.length === 4 ? IpAddress.from(4, assigned.address) : undefined
-    this.#context.expect('you are assigned an address', own !== undefined && this.#network.pool.contains(own), {
-      expected: `an address from ${this.#network.pool}, as the proxy sent it`,
+    const { pool } = this.#network
+    this.#context.expect('you are assigned an address', own !== undefined && (pool?.contains(own) ?? true), {
+      expected: `an address ${pool ? `from ${pool}` : 'of IPv4'}, as the proxy sent it`,
       found: `${addressText(assigned.address)}/${format(assigned.prefixLength)}`,
       read: ['RFC 9484 §4.7.1 ADDRESS_ASSIGN Capsule'],
     })
@@ -557,17 +658,12 @@ class Tunnel {
       const client = newTestClient(this.#network.certificates, this.#network)
       this.#context.defer(() => client.close())
       await client.connect()
-      let answered: boolean | undefined
-      const ping = client.ping(own, { timeoutMs: PATIENCE_MS }).then(
-        () => (answered = true),
-        () => (answered = false),
+      const answered = await this.answerDuring(
+        client.ping(own, { timeoutMs: PATIENCE_MS }).then(
+          () => true,
+          () => false,
+        ),
       )
-      let handled = 0
-      while (answered === undefined) {
-        await this.#receiveOne(50)
-        for (; handled < this.#packets.length; handled++) await this.#answer(this.#packets[handled])
-      }
-      await ping
       if (!answered) {
         fail({
           expected: `${own} to answer a ping from ${client.info.assigned.join()}`,
@@ -579,6 +675,20 @@ class Tunnel {
       }
       await client.close()
     })
+  }
+
+  /** Hands to answer() what comes out of the tunnel, until `asking` is over; returns what came of that. */
+  async answerDuring<T>(asking: Promise<T>): Promise<T> {
+    let over = false
+    const end = asking.finally(() => (over = true))
+    // Whoever awaits it comes later.
+    end.catch(() => {})
+    let handled = 0
+    while (!over) {
+      await this.#receiveOne(50)
+      for (; handled < this.#packets.length; handled++) await this.#answer(this.#packets[handled])
+    }
+    return await end
   }
 
   close(): void {

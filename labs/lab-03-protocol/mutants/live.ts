@@ -48,6 +48,17 @@ export default mutants('endpoint.ts', {
     says: 'prefix length 32',
     edits: [['address.length * 8', '0']],
   },
+  'no-capsule-protocol': {
+    misconception: 'the request does not say that capsules follow, which our own proxy forgives',
+    says: 'missing Capsule-Protocol header',
+    withOthers: true,
+    edits: [
+      [
+        'encodeHeaders(connectIpRequest(authority, path))',
+        'encodeHeaders(connectIpRequest(authority, path).slice(0, -1))',
+      ],
+    ],
+  },
   'not-exchanged': {
     misconception: 'the answer goes where the request went',
     says: 'exchanged',

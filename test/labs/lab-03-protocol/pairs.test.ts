@@ -20,7 +20,7 @@ describe('endpoints of students that meet', function () {
     await meeting?.close()
     meeting = undefined
     Object.assign(process.env, environment)
-    if (environment.GOPROXY === undefined) delete process.env.GOPROXY
+    for (const name of ['GOPROXY', 'XDG_CACHE_HOME']) if (environment[name] === undefined) delete process.env[name]
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -37,9 +37,12 @@ describe('endpoints of students that meet', function () {
 
   it('ping and answer each other, also one its own like; and what goes wrong is told, at either end', async () => {
     process.env.PATH = folder
+    process.env.XDG_CACHE_HOME = folder
     meeting = await open({ scratch: folder, signal: stop.signal })
     expect(meeting.others).to.deep.equal([])
-    expect(meeting.notes).to.deep.equal(['connect-ip-go was left out: Go is not installed'])
+    expect(meeting.notes).to.deep.equal([
+      'connect-ip-go was left out: Go is not installed (1.21 or newer, from https://go.dev/dl)',
+    ])
     const ada = participant('ada')
     const bob = participant('bob', 'const TTL = 64', 'const TTL = 60')
     const short = participant('short', 'const reply = request.slice()', 'const reply = request.slice(0, -1)')

@@ -6,6 +6,7 @@ import { grade } from '../../../../labs/kit/grading/grade.ts'
 import { inOrder, summarise } from '../../../../labs/kit/grading/results.ts'
 import { type Subject, solutionSubjects } from '../../../../labs/kit/grading/subjects.ts'
 import { overlay } from '../../../../labs/kit/grading/submission.ts'
+import { solutionsTable } from '../../../../labs/kit/grading/table.ts'
 import { loadLabs, ROOT } from '../../../../labs/kit/lab/registry.ts'
 import type { Feedback } from '../../../../labs/kit/lab/types.ts'
 import type { Runner } from '../../../../labs/kit/run/runner.ts'
@@ -139,6 +140,40 @@ describe('what check-solutions insists on', () => {
     expect(await problems(subject('mutant', 'THAT\n one'), { found: 'that  one' })).to.equal(0)
     expect(await problems(subject('mutant', 'this one'), { found: 'that one' })).to.equal(1)
     expect(await problems(subject('mutant', 'that'), { passed: true, found: 'that' })).to.equal(1)
+  })
+
+  it('is no verdict on a mutant that only software of others finds out, where that is not installed', async () => {
+    const [lab] = await loadLabs()
+    const asked: (boolean | undefined)[] = []
+    const graded = async (withOthers: boolean, feedback: Partial<Feedback>) => {
+      const subject: Subject = {
+        kind: 'mutant',
+        name: 'lenient/wrong',
+        lab: lab!,
+        seed: 's',
+        tasks: lab!.tasks.slice(0, 1),
+        layers: () => ({ files: [], notes: [] }),
+        expects: 'that',
+        ...(withOthers ? { withOthers } : {}),
+      }
+      const check: Runner['check'] = async (lab, task, options) => {
+        asked.push(options.withOthers)
+        return await runner(() => feedback)().check(lab, task, options)
+      }
+      const told = (): Runner => ({ ...runner(() => feedback)(), check })
+      const [result] = await grade([subject], { root: ROOT, jobs: 1, runner: told })
+      return result!
+    }
+    const absent = await graded(true, { passed: true, leftOut: 'the same with Go: it is not installed' })
+    expect(absent).to.deep.include({ tasks: [], problems: [] })
+    expect(absent.notes.join()).to.match(/^nothing is known .* it is not installed$/)
+    expect(solutionsTable({ labs: [summarise(lab!)], results: [absent] } as never)).to.match(
+      /✔ mutants: 0 of 0 are rejected\n {4}mutant lenient\/wrong: nothing is known of/,
+    )
+    expect((await graded(true, { passed: true })).problems).to.have.length(1)
+    expect((await graded(false, { passed: true, leftOut: 'whatever' })).problems).to.have.length(1)
+    expect((await graded(true, { passed: false, found: 'that' })).problems).to.deep.equal([])
+    expect(asked).to.deep.equal([true, true, undefined, true])
   })
 
   it('is that a check whose process has ended is run again, and is not the fault of a student', async () => {
