@@ -1,16 +1,19 @@
-/** `npm run bench -- handshake | tunnel | peers | clients | fairness | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | peers | tun | clients | fairness | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
+import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
 import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
 import { benchPeers } from './peers.ts'
+import { benchTun, type TunBenchResult } from './tun.ts'
 import { benchTunnel, type FlowResult, measureFlow } from './tunnel.ts'
 
 const program = new Command('npm run bench --').description('Measures this program on this machine.')
@@ -109,6 +112,23 @@ program
   )
 
 program
+  .command('tun')
+  .description('iperf3 and ping through TUN devices in two namespaces: ours, wireguard-go, connect-ip-go (Linux)')
+  .option('--seconds <n>', 'length of one measurement of iperf3', positive, 5)
+  .option('--rounds <n>', 'how often they take turns', positive, 5)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async (certificates, scratch) => {
+      const why = whyNoNamespaces()
+      if (why !== undefined) throw new Unavailable(why)
+      const { seconds, rounds } = options
+      const result = await benchTun({ certificates, scratch, seconds, rounds, onProgress: progress })
+      progressEnd()
+      console.log(options.json ? JSON.stringify(roundDeep(result)) : tunRows(result))
+    }),
+  )
+
+program
   .command('clients')
   .description('many clients at once on one proxy: first each pings, then all send as fast as they can')
   .option('--clients <list>', 'how many, one measurement each', positives, [1, 10, 100, 1000])
@@ -199,10 +219,12 @@ await runCommand(async () => {
   await program.parseAsync()
 })
 
-async function withCertificates(run: (certificates: TestCertificates) => Promise<void>): Promise<void> {
+async function withCertificates(
+  run: (certificates: TestCertificates, scratch: string) => Promise<void>,
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'masque-bench-'))
   try {
-    await run(await makeTestCertificates(directory))
+    await run(await makeTestCertificates(directory), directory)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -225,6 +247,31 @@ function flowRows(flows: Record<string, FlowResult>): string {
     row.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(10))).join(''),
   )
   return `${machine()}\n\n${lines.join('\n')}`
+}
+
+function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult): string {
+  const header = ['Mbit/s', 'up', 'down', 'up x4', 'down x4', 'UDP', 'ping p50', 'ping p99', 'CPU s/GB', 'MB']
+  const rows = Object.entries(results).map(([name, figures]) => [
+    name,
+    ...[figures.up, figures.down, figures.up4, figures.down4, figures.udp].map(mbps => mbps.toFixed(0)),
+    figures.pingP50.toFixed(2),
+    figures.pingP99.toFixed(2),
+    figures.cpuPerGb.toFixed(2),
+    (figures.rssBytes / 1e6).toFixed(0),
+  ])
+  const lines = [header, ...rows].map(row =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(18) : cell.padStart(9))).join(''),
+  )
+  const compared = Object.entries(ratios).map(([name, ratio]) => `ours to ${name}: ${ratio?.toFixed(2) ?? '-'}`)
+  return [
+    machine(),
+    '',
+    ...lines,
+    '',
+    ...compared,
+    `ping, ours to wireguardGo: ${pingRatio.toFixed(2)}`,
+    ...skipped,
+  ].join('\n')
 }
 
 function loadRows(runs: readonly LoadResult[]): string {

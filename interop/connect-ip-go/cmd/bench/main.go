@@ -7,16 +7,10 @@ package main
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -25,14 +19,10 @@ import (
 	"time"
 
 	connectip "github.com/quic-go/connect-ip-go"
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
-	"github.com/yosida95/uritemplate/v3"
 
 	"masque-lab/interop/connect-ip-go/internal/lines"
+	"masque-lab/interop/connect-ip-go/internal/tunnel"
 )
-
-const path = "/.well-known/masque/ip/*/*/"
 
 // Where the packets go: a host behind the proxy.
 var sink = netip.MustParseAddr("10.90.0.1")
@@ -96,56 +86,23 @@ func residentBytes() int {
 	return pages * os.Getpagesize()
 }
 
-func (o *options) quic() *quic.Config {
-	return &quic.Config{
-		EnableDatagrams: true, InitialPacketSize: uint16(o.packetSize), DisablePathMTUDiscovery: true, MaxIdleTimeout: 10 * time.Second,
-	}
-}
-
 func (o *options) proxy(out *lines.Out) error {
-	pair, err := tls.LoadX509KeyPair(o.certificate, o.key)
+	proxy := tunnel.Proxy{
+		Listen: "127.0.0.1:0", Certificate: o.certificate, Key: o.key, PacketSize: o.packetSize,
+		Assigned: netip.MustParsePrefix("10.89.0.2/32"),
+		Route:    connectip.IPRoute{StartIP: sink, EndIP: sink},
+		Serve:    count,
+		Failed:   func(err error) { out.Fail("tunnel", err) },
+	}
+	address, err := proxy.Start()
 	if err != nil {
 		return err
 	}
-	listener, err := quic.ListenAddr("127.0.0.1:0", http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{pair}}), o.quic())
-	if err != nil {
-		return err
-	}
-	server := &http3.Server{EnableDatagrams: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := serve(w, r); err != nil {
-			out.Fail("tunnel", err)
-		}
-	})}
-	out.Emit("started", lines.Event{"port": listener.Addr().(*net.UDPAddr).Port})
-	for {
-		connection, err := listener.Accept(context.Background())
-		if err != nil {
-			return err
-		}
-		go server.ServeQUICConn(connection)
-	}
+	out.Emit("started", lines.Event{"port": address.Port})
+	return nil
 }
 
-func serve(w http.ResponseWriter, r *http.Request) error {
-	template, err := uritemplate.New("https://" + r.Host + path)
-	if err != nil {
-		return err
-	}
-	request, err := connectip.ParseProxyRequest(r, template)
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return err
-	}
-	tunnel, err := (&connectip.Proxy{}).Proxy(w, request)
-	if err != nil {
-		return err
-	}
-	if err := tunnel.AssignAddresses([]netip.Prefix{netip.MustParsePrefix("10.89.0.2/32")}); err != nil {
-		return err
-	}
-	if err := tunnel.AdvertiseRoute([]connectip.IPRoute{{StartIP: sink, EndIP: sink}}); err != nil {
-		return err
-	}
+func count(tunnel *connectip.Conn) error {
 	buffer := make([]byte, 2048)
 	for {
 		if _, err := tunnel.ReadPacket(buffer); err != nil {
@@ -156,50 +113,15 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (o *options) client(out *lines.Out) error {
-	pem, err := os.ReadFile(o.ca)
+	tunnel, address, err := tunnel.Dial(fmt.Sprintf("127.0.0.1:%d", o.port), o.ca, o.packetSize)
 	if err != nil {
-		return err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	address := fmt.Sprintf("127.0.0.1:%d", o.port)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	connection, err := quic.DialAddr(ctx, address, &tls.Config{
-		RootCAs: roots, ServerName: "localhost", NextProtos: []string{http3.NextProtoH3},
-	}, o.quic())
-	if err != nil {
-		return err
-	}
-	client, err := (&connectip.Transport{}).NewClientConn(connection)
-	if err != nil {
-		return err
-	}
-	where := &url.URL{Scheme: "https", Host: "localhost:" + strconv.Itoa(o.port), Path: path}
-	template, err := uritemplate.New(where.Scheme + "://" + where.Host + where.Path)
-	if err != nil {
-		return err
-	}
-	request, err := connectip.NewRequest(ctx, template)
-	if err != nil {
-		return err
-	}
-	tunnel, _, err := client.Dial(request)
-	if err != nil {
-		return err
-	}
-	assigned, err := tunnel.ReceiveAddressAssignment(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := tunnel.Routes(ctx); err != nil {
 		return err
 	}
 	out.Emit("started", lines.Event{"port": o.port})
 	packet := make([]byte, o.length)
 	for {
 		// The library takes one off the TTL, and expects a checksum that is right.
-		ipv4Header(packet, assigned[0].IPPrefix.Addr(), sink)
+		ipv4Header(packet, address, sink)
 		icmp, err := tunnel.WritePacket(packet)
 		if err != nil {
 			return err
