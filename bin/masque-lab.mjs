@@ -39,6 +39,7 @@ const commands = {
   experiment: '../src/cli/experiment.ts',
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',
+  'test-tun': '../test/hosts/tun/run.ts',
   'test-netem': '../netem/agreement/run.ts',
   'test-conformance-mutants': '../test/conformance-mutants/run.ts',
 }

@@ -1,10 +1,13 @@
 /** `npm run client -- -c config/client.local.toml`: opens a tunnel, shows what the proxy gave, pings if asked to. */
 
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
-import { loadClientConfig } from '../client/config.ts'
+import { type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
+import type { Host } from '../hosts/host.ts'
+import { openTun } from '../hosts/tun/open-tun.ts'
+import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { VERSION } from '../version.ts'
@@ -20,6 +23,7 @@ interface Options {
   interval: number
   timeout: number
   json?: boolean
+  tun?: string | true
 }
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
@@ -35,12 +39,20 @@ const program = new Command('npm run client --')
   .option('--interval <ms>', 'time between two pings', wholeNumber(0, 3_600_000), 200)
   .option('--timeout <ms>', 'how long to wait for each reply', wholeNumber(1, 3_600_000), DEFAULT_TIMEOUT_MS)
   .option('--json', 'one JSON object a line')
+  .addOption(
+    new Option(
+      '--tun [name]',
+      'a TUN device of the operating system, with the addresses and routes that the proxy gives: all programs use the tunnel',
+    ).conflicts('ping'),
+  )
   .version(VERSION)
   .parse()
 const options = program.opts<Options>()
 
 await runCommand(async () => {
-  const client = new MasqueClient(loadClientConfig(options.config))
+  const config = loadClientConfig(options.config)
+  if (options.tun !== undefined) return withTun(config, options.tun)
+  const client = new MasqueClient(config)
   try {
     const info = await client.connect()
     show('tunnel', info)
@@ -51,7 +63,25 @@ await runCommand(async () => {
   }
 })
 
-async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> {
+/** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
+async function withTun(config: ClientConfig, name: string | true): Promise<void> {
+  const device = openTun(name === true ? {} : { name })
+  const host = new TunHost(device, {
+    onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
+  })
+  const client = new MasqueClient<TunHost>(config, { host })
+  try {
+    const info = await client.connect()
+    show('tunnel', info)
+    print({ event: 'tun', name: device.name, index: device.index }, `TUN         ${device.name}`)
+    await stayOpen(client, info)
+  } finally {
+    await client.close()
+    await host.closed()
+  }
+}
+
+async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelInfo): Promise<void> {
   goOnWithoutReader()
   const stopped = interrupted()
   const changes = new LatestShown<TunnelInfo>((info, leftOut) => {
@@ -81,7 +111,7 @@ async function stayOpen(client: MasqueClient, first: TunnelInfo): Promise<void> 
 }
 
 /** There is no tunnel, and there will be none. */
-function onLost(client: MasqueClient, listener: (error: Error) => void): void {
+function onLost<H extends Host>(client: MasqueClient<H>, listener: (error: Error) => void): void {
   client.on('gaveUp', listener)
   if (!client.config.reconnect.enabled) client.on('down', listener)
 }

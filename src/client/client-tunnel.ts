@@ -23,7 +23,7 @@ import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
 import { type Header, headerValue } from '../http/header.ts'
-import type { IpVersion } from '../ip/address.ts'
+import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import type { QuicConnection } from '../quic/quic.ts'
 import type { ClientConfig } from './config.ts'
@@ -135,6 +135,12 @@ export class ClientTunnel implements HttpClientHandler {
 
   get writable(): boolean {
     return this.open && this.#carrier?.writable === true
+  }
+
+  /** The proxy's IP address, without a zone; undefined while there is no connection. */
+  get proxyAddress(): IpAddress | undefined {
+    const host = this.#connection?.remote.host
+    return host === undefined ? undefined : IpAddress.parse(host.replace(/%.*$/, ''))
   }
 
   /** The QUIC connection below, once there is one: for statistics. */

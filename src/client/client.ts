@@ -87,7 +87,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
-    this.host.send = packet => this.#send(packet)
+    this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
   }
 
   /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */
@@ -156,7 +156,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   /** Sends an IP packet as it is. Throws ClientError when there is no tunnel. */
   sendPacket(packet: Uint8Array): void {
     if (!this.#clientTunnel?.open) throw new ClientError('tunnel', 'the tunnel is closed: the packet was not sent')
-    this.#send(packet)
+    this.#send(packet, false)
   }
 
   /**
@@ -218,16 +218,18 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
 
   // ------------------------------------------------------------------------------------------------------------
 
-  #send(packet: Uint8Array): void {
+  #send(packet: Uint8Array, forwarded: boolean): void {
     // Packets made here are not forwarded: their hop count stays (RFC 9484 §7.2).
-    const drop = this.#clientTunnel?.tunnel?.sendPacket(packet, false)
+    const drop = this.#clientTunnel?.tunnel?.sendPacket(packet, forwarded)
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
   }
 
   #configureHost({ assigned, routes, mtu }: TunnelInfo): void {
     // A prefix longer than one address is a small network; the host takes its first address.
     const addresses = assigned.map(prefix => prefix.address)
-    this.host.configure({ addresses, routes: routes.map(({ range }) => range), mtu })
+    const proxy = this.#clientTunnel?.proxyAddress
+    const outside = proxy === undefined ? [] : [proxy]
+    this.host.configure({ addresses, routes: routes.map(({ range }) => range), mtu, outside })
   }
 
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {

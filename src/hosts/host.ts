@@ -8,6 +8,8 @@ export interface HostConfiguration {
   readonly routes: readonly AddressRange[]
   /** The largest packet that the link carries, in bytes. */
   readonly mtu: number
+  /** Where the link's own packets go, such as the address of a tunnel's proxy: not over this link, whatever the routes say. */
+  readonly outside?: readonly IpAddress[]
 }
 
 /**
@@ -27,9 +29,9 @@ export interface Host {
   receive(packet: Uint8Array): void
   /**
    * Where the host's own packets go; set by whoever attaches the host. The receiver, too, only borrows the bytes.
-   * Until it is set, packets go nowhere.
+   * Until it is set, packets go nowhere. `forwarded`: another host has made it, and this one is a router for that; default false.
    */
-  send: (packet: Uint8Array) => void
+  send: (packet: Uint8Array, forwarded?: boolean) => void
   readonly addresses: readonly IpAddress[]
   /**
    * Replaces what was configured before, from the next packet on: when a tunnel comes up, when its proxy assigns or routes

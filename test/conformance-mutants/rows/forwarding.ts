@@ -231,8 +231,8 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     row: 'CIP-29',
     file: 'client/client.ts',
     why: 'packets that the client made lose a hop',
-    find: 'this.#clientTunnel?.tunnel?.sendPacket(packet, false)',
-    replace: 'this.#clientTunnel?.tunnel?.sendPacket(packet, true)',
+    find: '(packet, forwarded = false) => this.#send(packet, forwarded)',
+    replace: '(packet, forwarded = true) => this.#send(packet, forwarded)',
   },
   {
     row: 'CIP-29',

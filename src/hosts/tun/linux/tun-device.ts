@@ -1,0 +1,342 @@
+/**
+ * A TUN device of Linux (Documentation/networking/tuntap.rst): opened through /dev/net/tun, set up through a routing socket, read after one
+ * poll for all devices of the process.
+ *
+ * One that is not persistent is gone when its descriptor is closed, in whichever way the process ends, and its addresses and routes
+ * with it. Nothing has to be tidied up, and nothing can be forgotten.
+ */
+
+import { closeSync, constants as fsConstants, openSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { IpAddress } from '../../../ip/address.ts'
+import { IPV6_MINIMUM_MTU } from '../../../ip/ipv6.ts'
+import type { IpPrefix } from '../../../ip/prefix.ts'
+import { lastErrno, loadLibrary, type NativeFunction } from '../../../net/libc.ts'
+import { readinessProblem, type Watch, watchReadable } from '../../../net/readiness.ts'
+import {
+  type DeviceEvents,
+  differences,
+  type InterfaceAddress,
+  type InterfaceSettings,
+  type TunDevice,
+} from '../device.ts'
+import { errnoName, TunError } from '../errors.ts'
+import { type LinkState, RouteSocket } from './route-socket.ts'
+
+const CLONE_DEVICE = '/dev/net/tun'
+
+// <linux/if_tun.h>
+const TUNSETIFF = 0x400454ca
+const IFF_TUN = 0x0001
+const IFF_NO_PI = 0x1000
+const IFF_MULTI_QUEUE = 0x0100
+const IFREQ_SIZE = 40
+/** IFNAMSIZ, without the zero at the end. */
+const MAX_NAME = 15
+
+const EAGAIN = 11
+const EPERM = 1
+const EBUSY = 16
+const EINVAL = 22
+const EIO = 5
+const ENOBUFS = 105
+const EBADFD = 77
+
+const MAX_PACKET = 65_535
+/** Packets that are read in one turn of the event loop; then connections have theirs. */
+const PACKETS_PER_TURN = 128
+
+interface TunFunctions {
+  readonly ioctl: NativeFunction
+  readonly read: NativeFunction
+  readonly write: NativeFunction
+}
+
+let functions: TunFunctions | undefined
+
+export interface LinuxTunOptions {
+  /**
+   * Name of the interface, at most 15 characters, or a pattern such as `masque%d`, of which the kernel makes the first free name. One that exists
+   * must be a TUN device that nobody else has attached to.
+   */
+  readonly name: string
+}
+
+export class LinuxTunDevice implements TunDevice {
+  readonly name: string
+  readonly index: number
+  readonly #fd: number
+  readonly #functions: TunFunctions
+  readonly #routes: RouteSocket
+  readonly #isPersistent: boolean
+  readonly #buffer = Buffer.allocUnsafeSlow(MAX_PACKET)
+  #watch: Watch | undefined
+  #closed: Promise<void> | undefined
+
+  /** Makes the device, or attaches to one that exists; it is up then. Throws TunError, with nothing left open. */
+  static open({ name }: LinuxTunOptions): LinuxTunDevice {
+    const problem = readinessProblem()
+    if (problem !== undefined) throw new TunError('unsupported', `TUN devices cannot be used here: ${problem}`)
+    checkName(name)
+    const routes = new RouteSocket()
+    let fd = -1
+    try {
+      const before = name.includes('%') ? undefined : routes.link(name)
+      checkExisting(name, before)
+      fd = openCloneDevice()
+      const attached = attach(fd, name, before)
+      const state = routes.link(attached)
+      if (state === undefined) throw new TunError('system', `${attached} was made and is gone again: try once more`)
+      routes.stopLinkLocal(state.index)
+      if (!state.isUp) bringUp(routes, state)
+      return new LinuxTunDevice(fd, routes, state)
+    } catch (error) {
+      if (fd !== -1) closeSync(fd)
+      routes.close()
+      throw error
+    }
+  }
+
+  private constructor(fd: number, routes: RouteSocket, state: LinkState) {
+    this.name = state.name
+    this.index = state.index
+    this.#fd = fd
+    this.#functions = functions as TunFunctions
+    this.#routes = routes
+    this.#isPersistent = state.tun?.isPersistent === true
+  }
+
+  start(events: DeviceEvents): void {
+    this.#watch = watchReadable(this.#fd, {
+      onReadable: () => this.#read(events),
+      onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
+    })
+  }
+
+  write(packet: Uint8Array): string | undefined {
+    if (this.#closed !== undefined) return 'closed'
+    if (packet.length > MAX_PACKET) return 'too-large'
+    if (this.#functions.write(this.#fd, packet, packet.length) === packet.length) return undefined
+    switch (lastErrno()) {
+      case EINVAL:
+        return 'malformed'
+      case EAGAIN:
+      case ENOBUFS:
+        return 'full'
+      case EIO:
+        return 'down'
+      case EBADFD:
+        return 'gone'
+      default:
+        return 'refused'
+    }
+  }
+
+  flush(): void {}
+
+  configure({ addresses, routes, mtu }: InterfaceSettings): string[] {
+    if (this.#closed !== undefined) return []
+    const problems: string[] = []
+    const attempt = (step: () => void): void => {
+      try {
+        step()
+      } catch (error) {
+        if (!(error instanceof TunError)) throw error
+        problems.push(`${this.name}: ${error.message}`)
+      }
+    }
+    // First, as no IPv6 address can be on a link of less than 1280 bytes.
+    attempt(() => this.#setMtu(mtu))
+    attempt(() => {
+      const all = this.#routes.addresses()
+      const ours = all.filter(({ index }) => index === this.index)
+      const { remove, add } = differences(ours, this.#possible(addresses), addressKey)
+      for (const entry of remove) attempt(() => this.#routes.removeAddress(this.index, entry))
+      for (const entry of add) {
+        const other = all.find(({ address, index }) => index !== this.index && address.equals(entry.address))
+        if (other === undefined) attempt(() => this.#routes.addAddress(this.index, entry))
+        else problems.push(this.#taken(entry.address, other.index))
+      }
+    })
+    attempt(() => {
+      const { remove, add } = differences(this.#routes.routes(this.index), this.#possible(routes), String)
+      for (const prefix of remove) attempt(() => this.#routes.removeRoute(this.index, prefix))
+      for (const prefix of add) attempt(() => this.#routes.addRoute(this.index, prefix))
+    })
+    return problems
+  }
+
+  routeTo(address: IpAddress): { readonly prefix: IpPrefix; readonly isOurs: boolean } | undefined {
+    try {
+      const route = this.#routes.routeTo(address)
+      return route === undefined ? undefined : { prefix: route.prefix, isOurs: route.index === this.index }
+    } catch (error) {
+      if (!(error instanceof TunError)) throw error
+      return undefined
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    await this.#watch?.close()
+    if (this.#isPersistent) this.#clear()
+    closeSync(this.#fd)
+    this.#routes.close()
+  }
+
+  /** A persistent device stays; what we have put on it does not. */
+  #clear(): void {
+    try {
+      for (const prefix of this.#routes.routes(this.index)) this.#routes.removeRoute(this.index, prefix)
+    } catch (error) {
+      if (!(error instanceof TunError)) throw error
+    }
+  }
+
+  #read(events: DeviceEvents): void {
+    for (let i = 0; i < PACKETS_PER_TURN; i++) {
+      const length: number = this.#functions.read(this.#fd, this.#buffer, MAX_PACKET)
+      if (length <= 0) return this.#readFailed(lastErrno(), events)
+      events.onPacket(this.#buffer.subarray(0, length))
+      if (this.#closed !== undefined) return
+    }
+  }
+
+  #readFailed(errno: number, events: DeviceEvents): void {
+    if (errno === EAGAIN) return
+    // Poll would say the same again and again.
+    void this.#watch?.close()
+    const why = errno === EBADFD ? 'somebody has removed it' : `it cannot be read (${errnoName(errno)})`
+    events.onGone(`the TUN device ${this.name} is gone: ${why}`)
+  }
+
+  #setMtu(mtu: number | undefined): void {
+    if (mtu === undefined) return
+    const wanted = Math.min(mtu, MAX_PACKET)
+    if (this.#routes.link(this.index)?.mtu !== wanted) this.#routes.setLink(this.index, { mtu: wanted })
+  }
+
+  /** Where the link is too narrow for IPv6 (RFC 8200 §5), what is of IPv6 waits until it no longer is. */
+  #possible<T extends InterfaceAddress | IpPrefix>(items: readonly T[]): readonly T[] {
+    const mtu = this.#routes.link(this.index)?.mtu ?? 0
+    return mtu >= IPV6_MINIMUM_MTU ? items : items.filter(({ address }) => address.version === 4)
+  }
+
+  #taken(address: IpAddress, index: number): string {
+    const other = this.#routes.link(index)?.name ?? `interface ${index}`
+    return `${this.name}: ${address} is an address of ${other} already: remove it there, or have the proxy assign another`
+  }
+}
+
+function addressKey({ address, length }: InterfaceAddress): string {
+  return `${address}/${length}`
+}
+
+function checkName(name: string): void {
+  const isPattern = /^[^%]*%d[^%]*$/.test(name)
+  const fits = name.length > 0 && Buffer.byteLength(name) <= MAX_NAME
+  const isFree = !/[/:\s\0]/.test(name) && name !== '.' && name !== '..'
+  if (fits && isFree && (isPattern || !name.includes('%'))) return
+  const length = fits ? '' : `, which has ${Buffer.byteLength(name)} bytes`
+  const expected = 'expected 1 to 15 characters without spaces, slashes and colons, or a pattern such as masque%d'
+  throw new TunError('name', `'${name}'${length} cannot be the name of an interface: ${expected}`)
+}
+
+function checkExisting(name: string, link: LinkState | undefined): void {
+  if (link === undefined) return
+  if (link.tun === undefined || link.tun.isTap) {
+    const kind = link.tun === undefined ? 'no TUN device' : 'a TAP device, which carries Ethernet frames'
+    throw new TunError('busy', `an interface ${name} exists and is ${kind}: choose another name`)
+  }
+  // A device with several queues takes one more, and then gives each process some of the flows: nobody has all of them.
+  if (link.tun.queues > 0 || (!link.tun.isPersistent && !link.tun.isMultiQueue)) throw inUse(name)
+}
+
+function inUse(name: string): TunError {
+  return new TunError(
+    'busy',
+    `the TUN device ${name} is in use by another process: end that one, or choose another name`,
+  )
+}
+
+function openCloneDevice(): number {
+  functions ??= loadFunctions()
+  try {
+    return openSync(CLONE_DEVICE, fsConstants.O_RDWR | fsConstants.O_NONBLOCK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES' || code === 'EPERM') {
+      const todo = 'run as root, or have somebody who may run: chmod 666 /dev/net/tun'
+      throw new TunError('no-rights', `this user may not open ${CLONE_DEVICE} (${code}): ${todo}`)
+    }
+    const todo = 'load the module with modprobe tun, or give the container the device (--device /dev/net/tun)'
+    throw new TunError(
+      'no-device',
+      `there are no TUN devices here, ${CLONE_DEVICE} cannot be opened (${code}): ${todo}`,
+    )
+  }
+}
+
+/** Returns the name that the device has. */
+function attach(fd: number, name: string, existing: LinkState | undefined): string {
+  const request = Buffer.alloc(IFREQ_SIZE)
+  request.write(name, 0, MAX_NAME)
+  // A queue of its own where the device was made for several: the kernel wants that to agree.
+  const queues = existing?.tun?.isMultiQueue === true ? IFF_MULTI_QUEUE : 0
+  request.writeUInt16LE(IFF_TUN | IFF_NO_PI | queues, 16)
+  if ((functions as TunFunctions).ioctl(fd, TUNSETIFF, request) === 0) {
+    return request.toString('utf8', 0, request.indexOf(0))
+  }
+  throw attachError(lastErrno(), name, existing)
+}
+
+function attachError(errno: number, name: string, existing: LinkState | undefined): TunError {
+  switch (errno) {
+    case EPERM:
+      if (existing === undefined) {
+        const todo = `run as root, or have somebody who may run: ip tuntap add ${name} mode tun user ${userInfo().username}`
+        return new TunError('no-rights', `this user may not make the TUN device ${name} (EPERM): ${todo}`)
+      }
+      return new TunError(
+        'no-rights',
+        `the TUN device ${name} is ${ownerOf(existing)}: choose another, or have it given to you`,
+      )
+    case EBUSY:
+      return inUse(name)
+    default:
+      return new TunError('system', `the TUN device ${name} was refused (${errnoName(errno)}): choose another name`)
+  }
+}
+
+function ownerOf({ tun }: LinkState): string {
+  return tun?.owner === undefined
+    ? 'for root alone'
+    : `for the user with id ${tun.owner}, and this one has ${process.getuid?.()}`
+}
+
+/** A user without rights attaches to a device that somebody else has brought up. */
+function bringUp(routes: RouteSocket, { index, name }: LinkState): void {
+  try {
+    routes.setLink(index, { up: true })
+  } catch (error) {
+    if (!(error instanceof TunError) || error.kind !== 'no-rights') throw error
+    throw new TunError(
+      'no-rights',
+      `${name} is down, and this user may not change that: have somebody run ip link set ${name} up`,
+    )
+  }
+}
+
+function loadFunctions(): TunFunctions {
+  const library = loadLibrary(null)
+  if (typeof library === 'string') throw new TunError('unsupported', `TUN devices cannot be used here: ${library}`)
+  return {
+    ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    read: library.func('int64 read(int fd, void *bytes, size_t length)'),
+    write: library.func('int64 write(int fd, const void *bytes, size_t length)'),
+  }
+}

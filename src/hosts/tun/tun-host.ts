@@ -1,0 +1,156 @@
+/**
+ * A host that is the operating system itself: what comes out of the tunnel goes into a TUN device, and what the system's programs send to
+ * the routes on that device goes into the tunnel.
+ *
+ *     tunnel --> receive --> device --> the system's IP stack --> curl, ssh, ...
+ *     tunnel <--  send   <-- device <-- the system's IP stack <-- curl, ssh, ...
+ */
+
+import type { IpAddress, IpVersion } from '../../ip/address.ts'
+import { DESTINATION_OFFSET, packetVersion, SOURCE_OFFSET, validatePacket } from '../../ip/packet.ts'
+import type { Host, HostConfiguration } from '../host.ts'
+import type { InterfaceAddress, TunDevice } from './device.ts'
+import { MAX_ROUTES, type Outside, planRoutes } from './route-plan.ts'
+
+export interface TunHostOptions {
+  /** A sentence about something that could not be done, or a device that is gone. Each is told once, as long as it holds. */
+  readonly onProblem?: (sentence: string) => void
+  /** How many bits of an address name the network on the device; default all: nobody else is on the link. */
+  readonly prefixLength?: (address: IpAddress) => number
+}
+
+export interface TunHostCounters {
+  /** Packets out of the tunnel, whatever became of them. */
+  received: number
+  /** Packets into the tunnel. */
+  sent: number
+  /**
+   * By reason. Out of the tunnel: `malformed` (no IP packet, or not as long as it says), and what the device says: `full`, `down`, `gone`,
+   * `too-large`, `refused`, `closed`. From the system: `malformed`, `link-only` (for this link alone, such as multicast), and what the
+   * device says of its own headers: `truncated`, `offload`.
+   */
+  readonly dropped: Record<string, number>
+}
+
+export class TunHost implements Host {
+  send: (packet: Uint8Array, forwarded?: boolean) => void = () => {}
+  readonly device: TunDevice
+  readonly counters: TunHostCounters = { received: 0, sent: 0, dropped: {} }
+  readonly #options: TunHostOptions
+  #addresses: readonly IpAddress[] = []
+  #told = new Set<string>()
+  #isFlushDue = false
+  #isClosed = false
+  readonly #flush = (): void => {
+    this.#isFlushDue = false
+    this.device.flush()
+  }
+
+  constructor(device: TunDevice, options: TunHostOptions = {}) {
+    this.device = device
+    this.#options = options
+    device.start({
+      onPacket: packet => this.#fromSystem(packet),
+      onFault: reason => this.#drop(reason),
+      onGone: why => this.#tell([why]),
+    })
+  }
+
+  get addresses(): readonly IpAddress[] {
+    return this.#addresses
+  }
+
+  receive(packet: Uint8Array): void {
+    this.counters.received++
+    if (packetVersion(packet) === 0 || validatePacket(packet) !== undefined) return this.#drop('malformed')
+    const refused = this.device.write(packet)
+    if (refused !== undefined) return this.#drop(refused)
+    if (this.#isFlushDue) return
+    // When all packets of this turn are there. Before anything else happens, so nothing waits for it.
+    this.#isFlushDue = true
+    queueMicrotask(this.#flush)
+  }
+
+  /** Sets addresses, routes and MTU of the device; nothing is touched that is right already. */
+  configure({ addresses, routes, mtu, outside = [] }: HostConfiguration): void {
+    if (this.#isClosed) return
+    this.#addresses = [...addresses]
+    const plan = planRoutes(routes, this.#outside(outside))
+    const problems = this.device.configure({
+      addresses: addresses.map(address => this.#onDevice(address)),
+      routes: plan.routes,
+      mtu: mtu > 0 ? mtu : undefined,
+    })
+    if (plan.isCut) {
+      problems.push(
+        `${this.device.name}: more than ${MAX_ROUTES} routes would be needed: the first ${MAX_ROUTES} are set`,
+      )
+    }
+    this.#tell(problems)
+  }
+
+  close(): void {
+    void this.closed()
+  }
+
+  /** Closes, and resolves when the device is gone, or given back. */
+  closed(): Promise<void> {
+    this.#isClosed = true
+    return this.device.close()
+  }
+
+  #onDevice(address: IpAddress): InterfaceAddress {
+    return { address, length: this.#options.prefixLength?.(address) ?? address.bytes.length * 8 }
+  }
+
+  /** The proxy's address, and the local network that it is in, if it is in one. */
+  #outside(addresses: readonly IpAddress[]): Outside[] {
+    return addresses.map(address => {
+      const route = this.device.routeTo(address)
+      const isNetwork = route !== undefined && !route.isOurs && route.prefix.length > 0 && !route.prefix.isSingle
+      return { address, network: isNetwork ? route.prefix : undefined }
+    })
+  }
+
+  #fromSystem(packet: Uint8Array): void {
+    const version = packetVersion(packet)
+    if (version === 0 || validatePacket(packet) !== undefined) return this.#drop('malformed')
+    if (isLinkOnly(version, packet)) return this.#drop('link-only')
+    this.counters.sent++
+    this.send(packet, !this.#isOwnSource(version, packet))
+  }
+
+  /** What the system made itself is not forwarded (RFC 9484 §7.2); what it forwards for others comes from another address. */
+  #isOwnSource(version: IpVersion, packet: Uint8Array): boolean {
+    const offset = SOURCE_OFFSET[version]
+    return this.#addresses.some(address => {
+      if (address.version !== version) return false
+      for (let i = 0; i < address.bytes.length; i++) if (packet[offset + i] !== address.bytes[i]) return false
+      return true
+    })
+  }
+
+  #tell(problems: readonly string[]): void {
+    for (const problem of problems) if (!this.#told.has(problem)) this.#options.onProblem?.(problem)
+    this.#told = new Set(problems)
+  }
+
+  #drop(reason: string): void {
+    this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + 1
+  }
+}
+
+/**
+ * Multicast, link-local, or from nobody: what a system says to the link on which it has come up. Counted here, and not as something that the
+ * tunnel has refused.
+ */
+function isLinkOnly(version: IpVersion, packet: Uint8Array): boolean {
+  const source = SOURCE_OFFSET[version]
+  const destination = DESTINATION_OFFSET[version]
+  if (version === 4) return packet[destination] >= 224 || packet[source] === 0
+  return packet[destination] === 0xff || isLinkLocalV6(packet, destination) || isLinkLocalV6(packet, source)
+}
+
+function isLinkLocalV6(packet: Uint8Array, offset: number): boolean {
+  return packet[offset] === 0xfe && (packet[offset + 1] & 0xc0) === 0x80
+}

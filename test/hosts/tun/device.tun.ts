@@ -1,0 +1,309 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { expect } from 'chai'
+import type { InterfaceSettings, TunDevice } from '../../../src/hosts/tun/device.ts'
+import { TunError } from '../../../src/hosts/tun/errors.ts'
+import { openTun } from '../../../src/hosts/tun/open-tun.ts'
+import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
+import { UserspaceHost } from '../../../src/hosts/userspace/userspace-host.ts'
+import { IpAddress } from '../../../src/ip/address.ts'
+import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
+import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { until } from '../../support/loopback.ts'
+import { endPrograms, ours, sh, start, startScript, succeeds } from './network.ts'
+
+const isRealRoot = process.getuid?.() === 0 && sh('cat /proc/self/uid_map').includes('4294967295')
+const address = (text: string) => ({ address: IpAddress.parse(text), length: text.includes(':') ? 128 : 32 })
+const settings = (mtu: number, addresses: string[], routes: string[]): InterfaceSettings => ({
+  mtu,
+  addresses: addresses.map(address),
+  routes: routes.map(text => IpPrefix.parse(text)),
+})
+
+describe('a TUN device of Linux', () => {
+  const devices: TunDevice[] = []
+  const open = (name?: string): TunDevice => {
+    const device = openTun(name === undefined ? {} : { name })
+    devices.push(device)
+    return device
+  }
+  const refused = (name: string): TunError => {
+    try {
+      open(name)
+    } catch (error) {
+      if (error instanceof TunError) return error
+      throw error
+    }
+    throw new Error(`${name} was opened`)
+  }
+
+  afterEach(async () => {
+    await Promise.all(devices.splice(0).map(device => device.close()))
+    await endPrograms()
+  })
+
+  it('has the name that was asked for, or the first free one, is up, and is gone when it is closed', async () => {
+    const named = open('mine0')
+    expect(open().name).to.equal('masque0')
+    expect(open().name).to.equal('masque1')
+    expect(sh('ip -o link show mine0')).to.include('UP')
+    await named.close()
+    await named.close()
+    expect(succeeds('ip link show mine0')).to.equal(false)
+    expect(open('mine0').name).to.equal('mine0')
+  })
+
+  it('gets addresses, routes and MTU, of which only what differs is changed', async () => {
+    const device = open('mine0')
+    expect(device.configure(settings(1400, ['10.7.0.2', 'fd07::2'], ['10.8.0.0/16', 'fd08::/64']))).to.deep.equal([])
+    expect(sh('ip -o addr show mine0')).to.include('10.7.0.2/32').and.include('fd07::2/128')
+    expect(sh('ip -o link show mine0')).to.include('mtu 1400')
+    expect(sh('ip route get 10.8.1.1')).to.include('dev mine0').and.include('src 10.7.0.2')
+    expect(sh('ip route get fd08::1')).to.include('dev mine0').and.include('src fd07::2')
+
+    const monitor = start('ip', ['monitor', 'link', 'address', 'route'])
+    // It is listening when it tells of a change.
+    await until(() => {
+      sh('ip link set lo mtu 65535')
+      sh('ip link set lo mtu 65536')
+      return monitor.output.includes('lo')
+    })
+    device.configure(settings(1400, ['10.7.0.2', 'fd07::2'], ['10.8.0.0/16', 'fd08::/64']))
+    device.configure(settings(1400, ['10.7.0.2', 'fd07::2'], ['10.8.0.0/16', 'fd08::/64', '10.99.0.0/16']))
+    await until(() => monitor.output.includes('10.99.0.0/16'))
+    expect(monitor.output.split('\n').filter(line => line.includes('mine0'))).to.have.length(1)
+
+    expect(device.configure(settings(1400, ['10.7.0.3'], []))).to.deep.equal([])
+    expect(sh('ip -o addr show mine0')).to.include('10.7.0.3/32').and.not.include('10.7.0.2')
+    expect(sh('ip route show dev mine0 proto 77')).to.equal('')
+    expect(device.configure({ addresses: [], routes: [], mtu: undefined })).to.deep.equal([])
+    expect(sh('ip -o -4 addr show mine0')).to.equal('')
+  })
+
+  it('leaves IPv6 out while the MTU is below 1280 bytes, and has it when it is no longer', () => {
+    const device = open('mine0')
+    expect(device.configure(settings(1200, ['10.7.0.2', 'fd07::2'], ['fd08::/64']))).to.deep.equal([])
+    expect(sh('ip -o addr show mine0')).to.include('10.7.0.2').and.not.include('fd07')
+    expect(device.configure(settings(1280, ['10.7.0.2', 'fd07::2'], ['fd08::/64']))).to.deep.equal([])
+    expect(sh('ip -o addr show mine0')).to.include('fd07::2')
+    expect(sh('ip -6 route show dev mine0')).to.include('fd08::/64')
+  })
+
+  it('leaves alone what others have set on it', () => {
+    const device = open('mine0')
+    sh('ip route add 10.55.0.0/16 dev mine0')
+    device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))
+    device.configure(settings(1400, ['10.7.0.2'], []))
+    expect(sh('ip route show dev mine0')).to.include('10.55.0.0/16')
+  })
+
+  it('brings pings of the system to a host in userspace and back, in both IP versions, for several devices at once', async () => {
+    const pairs = [1, 2, 3].map(n => {
+      const device = open(`mine${n}`)
+      const system = new TunHost(device, { onProblem: sentence => expect.fail(sentence) })
+      const far = new UserspaceHost({ addresses: [IpAddress.parse(`10.8.${n}.1`), IpAddress.parse(`fd08:${n}::1`)] })
+      system.send = packet => far.receive(packet)
+      far.send = packet => system.receive(packet)
+      const addresses = [`10.7.${n}.2`, `fd07:${n}::2`].map(text => IpAddress.parse(text))
+      const routes = [`10.8.${n}.0/24`, `fd08:${n}::/64`].map(text => IpPrefix.parse(text).toRange())
+      system.configure({ addresses, routes, mtu: 1400 })
+      return { system, far, n }
+    })
+    const pings = pairs.flatMap(({ n }) =>
+      [`10.8.${n}.1`, `fd08:${n}::1`].map(to => start('ping', ['-c3', '-i0.05', '-W20', to])),
+    )
+    expect(await Promise.all(pings.map(({ ended }) => ended))).to.deep.equal([0, 0, 0, 0, 0, 0])
+    for (const { system, far } of pairs) {
+      expect(far.counters.echoRequestsAnswered).to.equal(6)
+      expect(system.counters).to.deep.include({ sent: 6, received: 6 })
+    }
+  })
+
+  it('reads many packets after one wake-up, none of them lost or changed', async () => {
+    const device = open('mine0')
+    const seen: number[] = []
+    device.start({
+      onPacket: packet => {
+        if (packet.length === 28 + 4 && packet[0] === 0x45) seen.push(Buffer.from(packet).readUInt32BE(28))
+      },
+      onFault: reason => expect.fail(reason),
+      onGone: why => expect.fail(why),
+    })
+    device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))
+    const socket = createSocket('udp4')
+    const bytes = Buffer.alloc(4)
+    for (let i = 0; i < 400; i++) {
+      bytes.writeUInt32BE(i)
+      socket.send(Buffer.from(bytes), 9, '10.8.0.1')
+    }
+    await until(() => seen.length === 400)
+    expect(seen).to.deep.equal(Array.from({ length: 400 }, (_, i) => i))
+    socket.close()
+  })
+
+  it('takes whatever bytes there are to write, and says why not', () => {
+    const device = open('mine0')
+    expect(device.write(new Uint8Array(0))).to.equal('malformed')
+    expect(device.write(new Uint8Array(40))).to.equal('malformed')
+    expect(device.write(new Uint8Array(70_000).fill(0x45))).to.equal('too-large')
+    sh('ip link set mine0 down')
+    expect(device.write(new Uint8Array(40).fill(0x45))).to.equal('down')
+  })
+
+  it('tells that somebody has removed it, and the process goes on', async () => {
+    const device = open('mine0')
+    const problems: string[] = []
+    const host = new TunHost(device, { onProblem: sentence => problems.push(sentence) })
+    sh('ip link del mine0')
+    await until(() => problems.length > 0)
+    expect(problems[0]).to.match(/mine0 is gone: somebody has removed it/)
+    const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
+    host.receive(icmpEchoRequest({ source, destination, id: 1, seq: 1 }, new Uint8Array(8)))
+    expect(host.counters.dropped).to.deep.equal({ gone: 1 })
+    host.configure({ addresses: [IpAddress.parse('10.7.0.2')], routes: [], mtu: 1400 })
+    await host.closed()
+  })
+
+  for (const [how, code, status] of [
+    ['at its end', '', 0],
+    ['by process.exit()', 'process.exit(3)', 3],
+    ['by an error that nobody catches', "throw new Error('a bug')", 1],
+    ['by SIGTERM', "process.kill(process.pid, 'SIGTERM')", null],
+    ['by SIGKILL', "process.kill(process.pid, 'SIGKILL')", null],
+  ] as const) {
+    it(`is gone with addresses and routes when its process ends ${how}`, async () => {
+      const program = startScript(`
+        import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
+        import { TunHost } from '${ours('src/hosts/tun/tun-host.ts')}'
+        import { IpAddress } from '${ours('src/ip/address.ts')}'
+        import { IpPrefix } from '${ours('src/ip/prefix.ts')}'
+        const host = new TunHost(openTun({ name: 'mine0' }))
+        host.configure({ addresses: [IpAddress.parse('10.7.0.2')], routes: [IpPrefix.parse('10.8.0.0/16').toRange()], mtu: 1400 })
+        console.log('ready')
+        setTimeout(() => { ${code === '' ? 'host.close()' : code} }, 100)`)
+      await until(() => program.output.includes('ready'))
+      expect(sh('ip route')).to.include('10.8.0.0/16')
+      expect(await program.ended, program.output).to.equal(status)
+      expect(succeeds('ip link show mine0')).to.equal(false)
+      expect(sh('ip route')).not.to.include('10.8.0.0/16')
+    })
+  }
+
+  describe('that cannot be had says why in one sentence, and what to do', () => {
+    it('names that the kernel does not take', () => {
+      for (const name of ['', 'sixteen-letters-', 'a b', 'a/b', 'a:b', '.', '..', 'x%s', '%d%d', 'ü'.repeat(8)]) {
+        const error = refused(name)
+        expect(error.kind, name).to.equal('name')
+        expect(error.message).to.include('expected 1 to 15 characters')
+      }
+    })
+
+    it('the name of another kind of interface', () => {
+      expect(refused('lo').message).to.match(/interface lo exists and is no TUN device: choose another name/)
+      sh('ip tuntap add tap7 mode tap')
+      expect(refused('tap7').message).to.include('TAP device')
+      sh('ip link del tap7')
+    })
+
+    it('a device that another process has', () => {
+      open('mine0')
+      expect(refused('mine0')).to.include({ kind: 'busy' })
+      expect(refused('mine0').message).to.include('in use by another process')
+    })
+
+    it('an address that another interface has', () => {
+      sh('ip addr add 10.7.0.2/32 dev lo')
+      const problems = open('mine0').configure(settings(1400, ['10.7.0.2', '10.7.0.3'], []))
+      sh('ip addr del 10.7.0.2/32 dev lo')
+      expect(problems).to.have.length(1)
+      expect(problems[0]).to.match(/^mine0: 10\.7\.0\.2 is an address of lo already/)
+      expect(sh('ip -o addr show mine0')).to.include('10.7.0.3')
+    })
+
+    it('no /dev/net/tun', async () => {
+      const program = startScript(
+        `import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
+         try { openTun() } catch (error) { console.log(error.name, error.kind, error.message) }`,
+        ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /dev/net && exec "$@"', 'sh'],
+      )
+      await program.ended
+      expect(program.output).to.match(/^TunError no-device .*modprobe tun/)
+    })
+  })
+
+  describe('made for a user', () => {
+    const asNobody = [
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--bounding-set=-all',
+      // Its cache is in a folder that is ours alone.
+      'env',
+      'TSX_DISABLE_CACHE=1',
+    ]
+    const asUser = (code: string) =>
+      startScript(
+        `import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
+         import { TunHost } from '${ours('src/hosts/tun/tun-host.ts')}'
+         import { IpAddress } from '${ours('src/ip/address.ts')}'
+         try { ${code} } catch (error) { console.log(error.name, error.kind, error.message) }`,
+        asNobody,
+      )
+
+    before(function () {
+      if (isRealRoot) return
+      console.log('skipped: only root can become another user')
+      this.skip()
+    })
+    afterEach(() => {
+      if (succeeds('ip link show users0')) sh('ip link del users0')
+    })
+
+    it('is used by that user without rights, as it was set up, and stays', async () => {
+      sh('ip tuntap add users0 mode tun user 65534')
+      sh('ip addr add 10.7.0.2/32 dev users0')
+      sh('ip link set users0 mtu 1400 up')
+      const program = asUser(`
+        const host = new TunHost(openTun({ name: 'users0' }), { onProblem: sentence => console.log('problem', sentence) })
+        host.configure({ addresses: [IpAddress.parse('10.7.0.2')], routes: [], mtu: 1400 })
+        host.configure({ addresses: [IpAddress.parse('10.7.0.9')], routes: [], mtu: 1400 })
+        await host.closed()
+        console.log('closed')`)
+      expect(await program.ended, program.output).to.equal(0)
+      const said = program.output.trim().split('\n')
+      expect(said).to.have.length(3)
+      expect(said[0]).to.match(/^problem users0: the address 10\.7\.0\.2\/32 was refused \(EPERM\): that needs root/)
+      expect(said[2]).to.equal('closed')
+      expect(sh('ip -o addr show users0')).to.include('10.7.0.2')
+    })
+
+    it('is refused to another one, and so is making one', async () => {
+      sh('ip tuntap add users0 mode tun user 1234')
+      sh('ip link set users0 up')
+      const other = asUser(`openTun({ name: 'users0' })`)
+      await other.ended
+      expect(other.output).to.match(/^TunError no-rights .*for the user with id 1234, and this one has 65534/)
+      const none = asUser(`openTun({ name: 'mine0' })`)
+      await none.ended
+      expect(none.output).to.match(/^TunError no-rights .*ip tuntap add mine0 mode tun user nobody/)
+    })
+
+    it('with several queues is used when nobody else has one of them', async () => {
+      sh('ip tuntap add users0 mode tun multi_queue user 65534')
+      sh('ip link set users0 up')
+      const code = `
+        const device = openTun({ name: 'users0' })
+        console.log('open')
+        device.start({ onPacket() {}, onFault() {}, onGone() {} })`
+      const first = asUser(code)
+      await until(() => first.output.includes('open'))
+      const second = asUser(code)
+      await second.ended
+      expect(second.output).to.match(/^TunError busy .*in use by another process/)
+      first.process.kill('SIGKILL')
+      await once(first.process, 'close')
+    })
+  })
+})

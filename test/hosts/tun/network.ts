@@ -1,0 +1,77 @@
+/** For tests that `run.ts` starts: commands, namespaces and programs in them. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** Runs a command line of words without quotes; returns what it prints. Throws with what it says when it fails. */
+export function sh(line: string, input?: string): string {
+  const [file, ...args] = line.split(' ')
+  const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8', input, timeout: 60_000 })
+  if (error !== undefined || status !== 0) throw new Error(`${line}: ${error?.message ?? `${stdout}${stderr}`}`)
+  return stdout
+}
+
+export function succeeds(line: string): boolean {
+  const [file, ...args] = line.split(' ')
+  return spawnSync(file, args, { timeout: 60_000 }).status === 0
+}
+
+export interface Program {
+  readonly process: ChildProcess
+  readonly output: string
+  readonly ended: Promise<number | null>
+}
+
+const programs = new Set<Program>()
+
+/** Starts a program that goes on; `namespace`: in which one. */
+export function start(file: string, args: readonly string[], namespace?: string, env?: NodeJS.ProcessEnv): Program {
+  const prefix = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const [first, ...rest] = [...prefix, file, ...args]
+  const child = spawn(first, rest, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const program = {
+    process: child,
+    output: '',
+    ended: once(child, 'close').then(([status]) => status as number | null),
+  }
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', text => {
+      program.output += text
+    })
+  }
+  programs.add(program)
+  return program
+}
+
+/** `npm run ARGUMENTS...` */
+export function startCommand(args: readonly string[], namespace?: string): Program {
+  return start(process.execPath, ['bin/masque-lab.mjs', ...args], namespace)
+}
+
+/** A module of TypeScript as text, with imports relative to the repository. */
+export function startScript(code: string, prefix: readonly string[] = []): Program {
+  const [file, ...args] = [...prefix, process.execPath, '--import', TSX, '--input-type=module', '-e', code]
+  return start(file, args)
+}
+
+/** Ends what was started and is still there. For `afterEach`. */
+export async function endPrograms(): Promise<void> {
+  for (const { process } of programs) if (process.exitCode === null) process.kill('SIGKILL')
+  await Promise.all([...programs].map(({ ended }) => ended))
+  programs.clear()
+}
+
+export function isMissing(command: string, suite: Mocha.Context, debianPackage = command): boolean {
+  if (spawnSync(command, ['--version']).error === undefined) return false
+  console.log(`skipped: the command ${command} is missing (Debian package ${debianPackage})`)
+  suite.skip()
+}
+
+/** Specifier of a module of ours for `startScript`. */
+export function ours(path: string): string {
+  return pathToFileURL(`${ROOT}${path}`).href
+}
