@@ -139,13 +139,8 @@ export interface ReplayOptions {
 }
 
 /** Runs it in this terminal, until it ends. Returns its exit status, or undefined when there is none for this task. */
-export async function runReplay(
-  root: string,
-  lab: Lab,
-  task: Task,
-  options: ReplayOptions,
-): Promise<number | undefined> {
-  const { inspect = false, limitMs = REPLAY_LIMIT_MS, say } = options
+export async function runReplay(root: string, lab: Lab, task: Task, given: ReplayOptions): Promise<number | undefined> {
+  const { inspect = false, limitMs = REPLAY_LIMIT_MS, say } = given
   const file = replayFile(root, lab, task)
   if (!existsSync(file)) return undefined
   const problem = await compileProblem(exerciseFolder(root, lab), file)
@@ -154,10 +149,11 @@ export async function runReplay(
     return 1
   }
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const child = spawn(process.execPath, [...(inspect ? ['--inspect-brk'] : []), '--import', tsx, file], {
-    stdio: 'inherit',
-    cwd: root,
-  })
+  // This process may be killed before it can end the other, which may be in an endless loop.
+  const guard = new URL(`../../../src/process/die-with-parent.mjs?parent=${process.pid}`, import.meta.url).href
+  const options = ['--import', guard, '--import', tsx]
+  if (inspect) options.push('--inspect', '--import', new URL('./wait-for-debugger.mjs', import.meta.url).href)
+  const child = spawn(process.execPath, [...options, file], { stdio: 'inherit', cwd: root })
   // Nobody asks a program that is in an endless loop to end.
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
@@ -206,6 +202,8 @@ function programOf({ file, name, created, calls }: FailingCalls, command: string
     '',
     "const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))",
     'const show = (value: unknown) => console.dir(value, { depth: null, maxArrayLength: null })',
+    '',
+    'debugger // It stops here when it is run with --inspect.',
     '',
     ...(created ? [`const it = new ${name}(${created.map(literal).join(', ')})`] : []),
     ...lines,

@@ -6,6 +6,8 @@ import { expect } from 'chai'
 import type { Check, CheckContext } from '../../../../labs/kit/lab/types.ts'
 import { runCheck } from '../../../../labs/kit/run/engine.ts'
 import { literal, runReplay } from '../../../../labs/kit/run/replay.ts'
+import { isRunning } from '../../../../src/process/is-running.ts'
+import { until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
 const CODE = `
@@ -113,35 +115,47 @@ describe('a failing input, alone', () => {
     expect(endless.said).to.match(/^it had not ended after 1.5 s; with --inspect/)
   })
 
-  it('ends with the program that runs it, also in an endless loop', async () => {
+  /** A process that runs a replay, and what that says first. */
+  const runnerOf = async (code: string, options: { inspect?: boolean } = {}) => {
     const { lab, task } = await checked(large)
-    writeFileSync(
-      join(place.exercises, 'a.ts'),
-      'console.error(process.pid)\nexport const length = () => { for (;;); }',
-    )
+    writeFileSync(join(place.exercises, 'a.ts'), code)
     const runner = join(place.root, 'runner.ts')
     const module = JSON.stringify(new URL('../../../../labs/kit/run/replay.ts', import.meta.url).href)
-    const given = `${JSON.stringify(place.root)}, ${JSON.stringify(lab)}, ${JSON.stringify(task)}`
-    const orders = `process.on('SIGTERM', () => process.exit(143)); await runReplay(${given}, { say: console.log })`
+    const given = [place.root, lab, task].map(one => JSON.stringify(one)).join()
+    const orders = `process.on('SIGTERM', () => process.exit(143))
+      await runReplay(${given}, { ...${JSON.stringify(options)}, say: console.log })`
     writeFileSync(runner, `import { runReplay } from ${module}; ${orders}`)
-    const parent = spawn(process.execPath, ['--import', 'tsx', runner], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const parent = spawn(process.execPath, ['--import', 'tsx', runner], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A free port for the debugger: others run at the same time.
+      env: { ...process.env, NODE_OPTIONS: '--inspect-port=0' },
+    })
     const [said] = (await once(parent.stderr, 'data')) as [Buffer]
-    const pid = Number(String(said).trim())
-    expect(pid, String(said)).to.be.greaterThan(1)
-    parent.kill('SIGTERM')
-    const ended = () => {
+    return { parent, said: String(said) }
+  }
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`ends with the program that runs it, also in an endless loop, when that gets ${signal}`, async () => {
+      const code = 'console.error(process.pid)\nexport const length = () => { for (;;); }'
+      const { parent, said } = await runnerOf(code)
+      const pid = Number(said.trim())
+      expect(pid, said).to.be.greaterThan(1)
+      parent.kill(signal)
       try {
-        return !process.kill(pid, 0)
-      } catch {
-        return true
+        await until(() => !isRunning(pid))
+      } finally {
+        if (isRunning(pid)) process.kill(pid, 'SIGKILL')
       }
-    }
-    try {
-      for (let turn = 0; turn < 300 && !ended(); turn++) await new Promise(resolve => setTimeout(resolve, 10))
-      expect(ended()).to.equal(true)
-    } finally {
-      if (!ended()) process.kill(pid, 'SIGKILL')
-    }
+    })
+  }
+
+  it('ends with a program that is killed also while it waits for a debugger', async () => {
+    const { parent, said } = await runnerOf('export const length = () => 0', { inspect: true })
+    expect(said).to.match(/^Debugger listening on ws:/)
+    // The output is that of both, and has its end when the last of them has.
+    const over = once(parent.stderr, 'close')
+    parent.kill('SIGKILL')
+    await over
   })
 
   it('is not that of an earlier check', async () => {
