@@ -90,12 +90,22 @@ function searches(random: Seeded): Search[] {
   // Never maxProbes in a row: so the size is never given up by who counts right, whatever he tries.
   const bursts = random.list(400, () => random.boolean())
   for (let i = 2; i < bursts.length; i++) if (bursts[i - 1] && bursts[i - 2]) bursts[i] = false
+  const NO_PROOF =
+    'One probe that is lost is not a proof: packets are lost for other reasons too. A size is given up after maxProbes of its probes, one after the other, brought no answer.'
   search(
     'a path that loses about half of all probes',
     { size: size(), rttMs: 50, fate: probe => (bursts[probe] ? 'lost' : 'arrives') },
     {},
-    'One probe that is lost is not a proof: packets are lost for other reasons too. A size is given up after maxProbes of its probes, one after the other, brought no answer.',
+    NO_PROOF,
   )
+  for (const maxProbes of [2, 3, 4]) {
+    search(
+      `a path on which only probe number ${maxProbes} of each size arrives`,
+      { size: 1472, rttMs: 50, fate: probe => (probe % maxProbes === maxProbes - 1 ? 'arrives' : 'lost') },
+      { maxProbes },
+      NO_PROOF,
+    )
+  }
   search(
     'a path on which answers come late',
     { size: size(), rttMs: 60, fate: probe => (probe % 3 === 0 ? { lateMs: 340 } : 'arrives') },

@@ -63,6 +63,11 @@ export default mutants('path-mtu.ts', {
     says: 'One probe that is lost is not a proof',
     edits: [['probe.sent < maxProbes', 'probe.sent < 1']],
   },
+  'first-probe-counts-twice': {
+    misconception: 'a size is given up after one probe less than maxProbes',
+    says: 'after maxProbes of its probes',
+    edits: [['(this.#ceiling - this.#confirmed) / 2), 1, nowMs)', '(this.#ceiling - this.#confirmed) / 2), 2, nowMs)']],
+  },
   'packet-number-of-one-byte': {
     misconception: 'the MTU holds for the first packets only',
     says: 'hold for every packet',
