@@ -62,7 +62,12 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--submissions <dir>', 'grade: DIR/<student>/<lab>/<files>, or DIR/<student>/<files> with one --lab')
     .option('--jobs <n>', 'checks at the same time', whole, Math.min(2, availableParallelism()))
     .option('--shard <i/n>', 'only the i-th of n parts; put the parts together with merge', shard)
-    .option('--repeat <n>', 'run the reference solutions n times, each time with other hidden inputs', whole, 1)
+    .option(
+      '--repeat <n>',
+      'run the reference solutions (with --mutate, what is made of them) n times, each time with other hidden inputs',
+      whole,
+      1,
+    )
     .option('--only <kind...>', 'reference, start or mutant', kind)
     .option('--task <id...>', 'only these tasks; not for submissions')
     .option('--mutate', 'instead, change the reference solutions at every place where that is possible; all must fail')
@@ -113,11 +118,9 @@ async function check(options: Options): Promise<number> {
     const known = labs.flatMap(lab => lab.tasks.map(task => task.id))
     const unknown = options.task?.find(id => !known.includes(id))
     if (unknown !== undefined) throw new UsageError(`there is no task '${unknown}'; there is ${known.join(', ')}`)
-    if (options.mutate && (options.repeat !== 1 || options.only)) {
-      throw new UsageError('--repeat and --only are not for --mutate')
-    }
+    if (options.mutate && options.only) throw new UsageError('--only is not for --mutate')
     const own = options.mutate
-      ? await mutationSubjects(ROOT, labs, options.task)
+      ? await mutationSubjects(ROOT, labs, options.task, options.repeat)
       : await solutionSubjects(ROOT, labs, options.repeat, options.task)
     subjects = own.subjects.filter(
       subject => subject.tasks.length > 0 && (options.only?.includes(subject.kind) ?? true),

@@ -109,11 +109,15 @@ export async function solutionSubjects(
   return { subjects, problems }
 }
 
-/** One subject for each mutation of the reference solutions, but for those that are known to change nothing. */
+/**
+ * One subject for each mutation of the reference solutions, but for those that are known to change nothing; `repeat` times, each with other
+ * hidden inputs: what some of them do not find out, others may have found by luck.
+ */
 export async function mutationSubjects(
   root: string,
   labs: readonly Lab[],
   only?: readonly string[],
+  repeat = 1,
 ): Promise<SolutionSubjects> {
   // The parser is for those who write labs: grading does without.
   const { mutationsOf } = await import('./mutations.ts')
@@ -135,14 +139,17 @@ export async function mutationSubjects(
       const task = taskOf.get(file)!
       for (const { line, column, before, after, text } of ofFile) {
         if (equivalent.some(known => known[0] === before && known[1] === after)) continue
-        subjects.push({
-          kind: 'mutant',
-          name: `${file}:${line}:${column} ${before} → ${after}`,
-          lab,
-          seed: `mutation-${file}:${line}:${column}`,
-          tasks: [task],
-          layers: () => ({ files: [new Map([...solution, [file, Buffer.from(text)]])], notes: [] }),
-        })
+        for (let run = 0; run < repeat; run++) {
+          const again = run === 0 ? '' : `-${run}`
+          subjects.push({
+            kind: 'mutant',
+            name: `${file}:${line}:${column} ${before} → ${after}`,
+            lab,
+            seed: `mutation${again}-${file}:${line}:${column}`,
+            tasks: [task],
+            layers: () => ({ files: [new Map([...solution, [file, Buffer.from(text)]])], notes: [] }),
+          })
+        }
       }
     }
   }
