@@ -1,14 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { scratchFolder } from '../../test/support/scratch.ts'
 import { lastWord, Unavailable } from './skip.ts'
-import { runTool } from './tool.ts'
+import { cacheFolder, runTool } from './tool.ts'
 
 const MODULE = fileURLToPath(new URL('../connect-ip-go', import.meta.url))
-const BIN = join(MODULE, 'bin')
+
+/** Not beside their source, which may belong to somebody else. */
+const bin = () => join(cacheFolder('connect-ip-go'), 'bin')
 
 // Go 1.21 was the first that fetches by itself the newer Go that a go.mod asks for.
 const OLDEST_GO = 21
@@ -17,7 +19,7 @@ const DOWNLOAD_TIMEOUT_MS = 180_000
 
 /** The path of one of our Go programs, as `buildGoPrograms` leaves it. */
 export function goProgram(name: 'client' | 'proxy' | 'certificates' | 'bench' | 'tun'): string {
-  return join(BIN, process.platform === 'win32' ? `${name}.exe` : name)
+  return join(bin(), process.platform === 'win32' ? `${name}.exe` : name)
 }
 
 /**
@@ -38,7 +40,7 @@ export async function prepareGo(): Promise<void> {
 
 /** Compiles the programs. Rejects with what the compiler said. */
 export function buildGoPrograms(): Promise<void> {
-  return runGo(['build', '-buildvcs=false', '-o', BIN + (process.platform === 'win32' ? '\\' : '/'), './cmd/...'])
+  return runGo(['build', '-buildvcs=false', '-o', bin() + sep, './cmd/...'])
 }
 
 /** Runs the Go programs' own unit tests. */

@@ -1,17 +1,29 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { firstWritable, userCache } from '../../src/process/cache-folder.ts'
 import { Unavailable } from './skip.ts'
 
-/** What peers need is kept here between runs: `npm ci` empties it, and git ignores it. */
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/masque-lab-interop', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A folder of a peer's own in the cache, made when it is missing. */
-export function cacheFolder(peer: string): string {
-  const folder = join(CACHE, peer)
-  mkdirSync(folder, { recursive: true })
-  return folder
+/**
+ * What peers need is kept here between runs. Beside the packages: `npm ci` empties it, and git ignores it. Where these belong to somebody else,
+ * in the user's own cache, apart for each copy of the repository, since two may want other versions.
+ */
+const CACHES = [
+  join(ROOT, 'node_modules', '.cache', 'masque-lab-interop'),
+  join(userCache(), `interop-${createHash('sha256').update(ROOT).digest('hex').slice(0, 12)}`),
+]
+
+/** A folder of a peer's own in the first cache that can be written to, made when it is missing. Throws `Unavailable`. */
+export function cacheFolder(peer: string, caches: readonly string[] = CACHES): string {
+  try {
+    return firstWritable(caches.map(cache => join(cache, peer)))
+  } catch (error) {
+    const advice = 'XDG_CACHE_HOME names a folder that you may write to'
+    throw new Unavailable(`there is no place for what it needs: ${(error as Error).message}; ${advice}`)
+  }
 }
 
 export interface ToolResult {

@@ -400,6 +400,26 @@ const ASKING =
 
 async function expectDatagrams(context: CheckContext, random: Seeded): Promise<void> {
   const packet = random.bytes(random.int(30, 60))
+  // Before the tunnel, whose stream may be 0: then a Quarter Stream ID in the place of the Context ID goes unnoticed.
+  for (const [streamId, quarter] of [
+    [0n, [0]],
+    [4n, [1]],
+    [256n, [0x40, 0x40]],
+  ] as const) {
+    const endpoint = await context.student.create(FILE, 'Endpoint', streamId)
+    const [outcome] = await endpoint.batch('encapsulate', [[packet]])
+    const expected = Uint8Array.from([...quarter, 0, ...packet])
+    context.expect(
+      `encapsulate() in the tunnel on stream ${streamId}`,
+      outcome.ok && same(outcome.value, expected),
+      () => ({
+        expected: `the packet behind Quarter Stream ID ${streamId / 4n} and Context ID 0: ${format(expected.slice(0, 12))} …`,
+        found: outcome.ok ? format(outcome.value) : describeOutcome(outcome),
+        ...manners(outcome),
+        read: ['RFC 9297 §2.1 HTTP/3 Datagrams', 'RFC 9484 §6 HTTP Datagram Payload Format'],
+      }),
+    )
+  }
   const endpoint = await context.student.create(FILE, 'Endpoint', 8n)
   const [own, other] = await endpoint.batch('decapsulate', [
     [Uint8Array.from([2, 0, ...packet])],

@@ -159,6 +159,11 @@ export default mutants('endpoint.ts', {
       ],
     ],
   },
+  'context-first': {
+    misconception: 'the Context ID comes before the Quarter Stream ID',
+    says: 'behind Quarter Stream ID 1 and Context ID 0',
+    edits: [['encodeDatagram(this.streamId, 0n, packet)', 'encodeDatagram(0n, this.streamId, packet)']],
+  },
   'first-header': {
     misconception: 'takes the first header for the status',
     says: 'the value of the first field',

@@ -71,6 +71,18 @@ describe('mutations of a program', () => {
     }
   })
 
+  it('are graded again with other hidden inputs, when that is asked for', async () => {
+    const labs = (await loadLabs()).filter(({ number }) => number === 3)
+    const once = (await mutationSubjects(ROOT, labs, ['varint'])).subjects
+    const twice = (await mutationSubjects(ROOT, labs, ['varint'], 2)).subjects
+    expect(twice).to.have.length(2 * once.length)
+    for (const [i, { name, seed }] of once.entries()) {
+      expect(twice[2 * i]).to.deep.include({ name, seed })
+      expect(twice[2 * i + 1]).to.deep.include({ name })
+      expect(twice[2 * i + 1].seed).not.to.equal(seed)
+    }
+  })
+
   it('are none of a task whose answer is a test: another test is as right', async () => {
     const labs = (await loadLabs()).filter(({ number }) => number === 3)
     expect((await mutationSubjects(ROOT, labs, ['break-bucket'])).subjects).to.deep.equal([])
