@@ -34,6 +34,7 @@ const commands = {
   functional: '../src/cli/functional.ts',
   bench: '../bench/cli.ts',
   cert: '../src/cli/cert.ts',
+  doctor: '../src/cli/doctor.ts',
   netem: '../src/cli/netem.ts',
   'netem-kernel': '../src/cli/netem-kernel.ts',
   experiment: '../src/cli/experiment.ts',

@@ -9,13 +9,14 @@ import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 const program = new Command('npm run server --')
   .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
   .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
+  .option('--tun [name]', 'the same as [tun] in the configuration, and its name')
   .option('--check', 'only check the configuration, and the files that it names')
   .version(VERSION)
   .parse()
-const options = program.opts<{ config: string; check?: boolean }>()
+const options = program.opts<{ config: string; check?: boolean; tun?: string | true }>()
 
 await runCommand(async () => {
-  const config = loadServerConfig(options.config)
+  const config = loadServerConfig(options.config, { tun: options.tun })
   if (options.check) {
     checkServerFiles(config)
     console.log(`${options.config}: the configuration is valid`)
@@ -26,6 +27,7 @@ await runCommand(async () => {
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
+  if (server.tunName !== undefined) console.log(`TUN     ${server.tunName}`)
   if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
   console.log('Ctrl-C stops it.')
   await stopped

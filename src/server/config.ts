@@ -63,6 +63,8 @@ export interface ServerConfig {
   /** Advertised to clients. `protocol` 0 is any. */
   routes: { prefix: IpPrefix; protocol: number }[]
   hosts: HostConfig[]
+  /** The operating system takes part, over a TUN device. */
+  tun?: { name: string; mtu: number; nat: boolean }
   /** What clients are told about DNS and NAT64. */
   dns: DnsConfiguration[]
   nat64: { prefixes: IpPrefix[] }
@@ -186,6 +188,31 @@ export const serverConfigSchema = table({
       'Hosts inside the server process, behind the proxy. They answer ping and UDP echo; no rights are needed for that.',
     ),
 
+  tun: table({
+    name: text(
+      'a name of at most 15 letters, digits, dots, dashes, underscores, or a pattern such as masque%d',
+      /^(?=.{1,15}$)[A-Za-z0-9_.-]+(%d)?$/,
+    )
+      .default('masque%d')
+      .describe('Name of the interface; of masque%d the system makes the first free name.'),
+    mtu: integer(1280, 65_535, 'bytes')
+      .default(1400)
+      .describe(
+        'MTU of the interface. Clients with less are told of by ICMP, and TCP heeds the smaller one from the start.',
+      ),
+    nat: flag()
+      .default(false)
+      .describe(
+        'Do packets of clients leave this machine with its own address (with nftables, or iptables where nft is missing)? Without it, the routers ' +
+          'around must know a route to the pools.',
+      ),
+  })
+    .optional()
+    .describe(
+      'A TUN device: clients reach this machine and, with [[routes]] that lead there, the networks around it. Linux, as root. While the ' +
+        'server runs, the system forwards packets (ip_forward).',
+    ),
+
   dns: dnsSection,
 
   nat64: nat64Section,
@@ -255,9 +282,11 @@ export const serverConfigSchema = table({
   log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
 })
 
-/** Reads and checks a configuration file. Throws ConfigError. */
-export function loadServerConfig(file: string): ServerConfig {
-  return parseServerConfig(readConfigFile(file), { file })
+/** Reads and checks a configuration file. `tun`: a TUN device whatever the file says, and its name. Throws ConfigError. */
+export function loadServerConfig(file: string, { tun }: { tun?: string | true } = {}): ServerConfig {
+  const config = parseServerConfig(readConfigFile(file), { file })
+  if (tun !== undefined) config.tun = { ...DEFAULT_TUN, ...config.tun, ...(tun !== true && { name: tun }) }
+  return config
 }
 
 /** Checks the text of a configuration file. `file` is named in errors, and relative paths are relative to its directory. Throws ConfigError. */
@@ -281,6 +310,8 @@ hosts = [{ name = "echo", ipv4 = "10.90.0.1", ipv6 = "fd00:90::1" }]
 api.port = 0
 `
 
+const DEFAULT_TUN = { name: 'masque%d', mtu: 1400, nat: false }
+
 /**
  * A configuration for tests and demonstrations: the schema's defaults, but any free port for QUIC and for the API, the certificates
  * of `npm run cert`, pools for both families and one host "echo". Throws ConfigError when the overrides make no sense.
@@ -295,6 +326,7 @@ export function defaultServerConfig(overrides: ServerConfigOverrides = {}): Serv
     tunnel: { ...base.tunnel, ...overrides.tunnel },
     pool,
     hosts,
+    ...(overrides.tun !== undefined && { tun: { ...DEFAULT_TUN, ...overrides.tun } }),
     routes: overrides.routes ?? defaultRoutes(pool, hosts),
     dns: overrides.dns ?? base.dns,
     nat64: { ...base.nat64, ...overrides.nat64 },
@@ -329,6 +361,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),
     hosts: toml.hosts,
+    ...(toml.tun !== undefined && { tun: toml.tun }),
     dns: toDnsConfigurations(toml.dns),
     nat64: toml.nat64,
     auth: {

@@ -3,7 +3,8 @@
  *
  *   tunnel ─┐                         ┌─ host     (the network behind the proxy, the proxy itself)
  *           ├─ whose address is this? ┼─ tunnel   (a client that this address is leased to)
- *   host  ──┘                         └─ tunnel   (a client with a network behind it)
+ *   host  ──┤                         ├─ tunnel   (a client with a network behind it)
+ *   system ─┘                         └─ system   (over a TUN device, where there is one: all other networks)
  *
  * In this order: what a client says about the networks behind it never moves an address that the proxy gives out itself.
  */
@@ -51,6 +52,9 @@ export class PacketProcessor {
   readonly #addresses = new RouteTable<NextHop>()
   readonly #networks = new ClientNetworks<NextHop>()
   readonly #hops = new Map<Tunnel, NextHop>()
+  /** The operating system, where it takes part: for all that is not inside. */
+  #system: NextHop | undefined
+  readonly #inside = new RouteTable<true>()
   readonly #options: ProcessorOptions
   readonly #icmpBudget: TokenBucket
   #untilSample = 1
@@ -76,6 +80,28 @@ export class PacketProcessor {
     }
     for (const address of host.addresses) this.#attach(address, hop)
     host.send = packet => this.fromHost(packet, !isGateway)
+  }
+
+  /**
+   * Connects the operating system: it has the proxy's own addresses, and all that is reached over its other networks is behind it. What is
+   * `inside`, the networks of the tunnels, is not: an address there that nobody has leads nowhere. The kernel may be sent packets for
+   * `host.addresses`, which are the proxy's, and for others, which it forwards as a router of its own.
+   */
+  attachSystem(host: Host, addresses: readonly IpAddress[], inside: readonly IpPrefix[]): void {
+    const hop: NextHop = {
+      tunnel: undefined,
+      deliver: packet => {
+        host.receive(packet)
+        return undefined
+      },
+    }
+    for (const address of addresses) this.#attach(address, hop)
+    for (const prefix of inside) this.#inside.add(prefix, true)
+    this.#system = {
+      tunnel: undefined,
+      deliver: packet => (hopCountOf(packet) === 0 ? this.#refuse(packet, 'hop-limit') : hop.deliver(packet, true)),
+    }
+    host.send = (packet, forwarded = true) => this.#fromSystem(packet, forwarded, hop)
   }
 
   /** Leads to the tunnel that this address is leased to; the returned function takes that back. */
@@ -136,6 +162,14 @@ export class PacketProcessor {
     if (drop?.icmp !== undefined) this.#lookup(drop.icmp)?.deliver(drop.icmp, false)
   }
 
+  /** A packet that the system wants to reach a tunnel with, or a host in this process. It is never sent back where it came from. */
+  #fromSystem(packet: Uint8Array, forwarded: boolean, system: NextHop): void {
+    const next = this.#lookup(packet)
+    const isElsewhere = next !== undefined && next !== system && next !== this.#system
+    const drop = isElsewhere ? next.deliver(packet, forwarded) : this.#refuse(packet, 'no-route')
+    if (drop?.icmp !== undefined) system.deliver(drop.icmp, false)
+  }
+
   #forward(packet: Uint8Array, tunnel: Tunnel): Drop | undefined {
     if (!this.#mayComeFrom(packet, tunnel)) return this.#refuse(packet, 'source-policy')
     const next = this.#lookup(packet)
@@ -157,11 +191,18 @@ export class PacketProcessor {
 
   #lookup(packet: Uint8Array): NextHop | undefined {
     const version = packetVersion(packet)
-    return version === 0 ? undefined : this.#ownerOf(version, packet, DESTINATION_OFFSET[version])
+    if (version === 0) return undefined
+    const offset = DESTINATION_OFFSET[version]
+    return this.#ownerOf(version, packet, offset) ?? this.#behindSystem(version, packet, offset)
   }
 
   #ownerOf(version: IpVersion, packet: Uint8Array, offset: number): NextHop | undefined {
     return this.#addresses.lookupBytes(version, packet, offset) ?? this.#networks.lookupBytes(version, packet, offset)
+  }
+
+  #behindSystem(version: IpVersion, packet: Uint8Array, offset: number): NextHop | undefined {
+    if (this.#system === undefined || this.#inside.lookupBytes(version, packet, offset) !== undefined) return undefined
+    return this.#system
   }
 
   #refuse(packet: Uint8Array, reason: IcmpErrorKind): Drop {

@@ -19,7 +19,7 @@ import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
-import type { IpPrefix } from '../ip/prefix.ts'
+import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
@@ -41,6 +41,7 @@ import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
+import { SystemNetwork } from './system-network.ts'
 
 const CONNECTION_LOG_LENGTH = 200
 /** How long clients get to end their tunnels after a GOAWAY. */
@@ -96,6 +97,7 @@ export class MasqueServer {
   #endpoint!: QuicEndpoint
   #names!: OwnNames
   #api: ApiServer | undefined
+  #system: SystemNetwork | undefined
   #tunnelsTotal = 0
   #draining = false
   #closed: Promise<void> | undefined
@@ -134,7 +136,7 @@ export class MasqueServer {
       observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
       now: () => performance.now(),
     })
-    this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
+    if (config.tun === undefined) this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
     for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])
 
     const server = this
@@ -304,6 +306,7 @@ export class MasqueServer {
     await this.#endpoint?.close()
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
+    await this.#system?.close()
     this.#logBudget.close()
   }
 
@@ -316,6 +319,7 @@ export class MasqueServer {
     this.#endpoint = await this.#listen(tls, settings).catch(error => {
       throw listenError(error, config.listen)
     })
+    this.#attachSystem()
     if (config.api.enabled) {
       this.#api = await startApiServer({
         host: config.api.host,
@@ -347,6 +351,30 @@ export class MasqueServer {
       onWarning: sentence => this.#log.warn(sentence),
       debug: message => this.#log.debug(message),
     })
+  }
+
+  /** The proxy's own addresses are the system's then, and so is all that is not inside a tunnel. */
+  #attachSystem(): void {
+    const { tun, pool, hosts, tunnel } = this.config
+    if (tun === undefined) return
+    const pools = [pool.ipv4, pool.ipv6].filter(prefix => prefix !== undefined)
+    const single = hosts.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter(address => address !== undefined)
+    const inside = [...pools, ...single.map(address => IpPrefix.single(address)), ...tunnel.clientRoutes]
+    const addresses = [this.gateway.v4, this.gateway.v6].filter(address => address !== undefined)
+    this.#system = new SystemNetwork({
+      ...tun,
+      addresses,
+      inside,
+      hidden: pools,
+      onProblem: text => this.#log.warn(text),
+    })
+    this.#processor.attachSystem(this.#system.host, addresses, inside)
+    this.#log.info({ device: this.#system.name, nat: tun.nat }, 'the system takes part over a TUN device')
+  }
+
+  /** The name of the TUN device, where there is one. */
+  get tunName(): string | undefined {
+    return this.#system?.name
   }
 
   #attachHost(name: string, addresses: (IpAddress | undefined)[]): UserspaceHost {

@@ -193,4 +193,64 @@ describe('the packet processor', () => {
     expect(durations.length).to.equal(10)
     expect(durations.every(seconds => seconds >= 0)).to.equal(true)
   })
+
+  describe('with the operating system behind it', () => {
+    const GATEWAYS = [IpAddress.parse('10.89.0.1'), IpAddress.parse('fd00:89::1')]
+    const INSIDE = ['10.89.0.0/24', 'fd00:89::/64', '10.90.0.1/32'].map(text => IpPrefix.parse(text))
+    function withSystem(options: { clientToClient?: boolean } = {}) {
+      const durations: number[] = []
+      const processor = new PacketProcessor({
+        gateway: { v4: GATEWAYS[0], v6: GATEWAYS[1] },
+        clientToClient: options.clientToClient ?? true,
+        observeDuration: seconds => durations.push(seconds),
+        now: () => 0,
+      })
+      const a = fakeTunnel()
+      processor.attachTunnel(IpAddress.parse('10.89.0.2'), a.tunnel)
+      const host = fakeHost('10.90.0.1')
+      processor.attachHost(host, false)
+      const system = fakeHost()
+      processor.attachSystem(system, GATEWAYS, INSIDE)
+      return { processor, a, host, system }
+    }
+
+    it('gives it what is for the proxy itself and what is not inside, also from a client that may reach no other', () => {
+      const { processor, a, system } = withSystem({ clientToClient: false })
+      for (const to of ['10.89.0.1', '198.51.100.7']) processor.fromTunnel(packet('10.89.0.2', to), a.tunnel)
+      expect(system.received).to.have.length(2)
+    })
+
+    it('never gives it what is for an address inside that nobody has', () => {
+      const { processor, a, system } = withSystem()
+      processor.fromTunnel(packet('10.89.0.2', '10.89.0.99'), a.tunnel)
+      expect(system.received).to.deep.equal([])
+      expect(processor.dropped).to.deep.equal({ 'no-route': 1 })
+    })
+
+    it('CIP-29 forwards what it forwards, and not what it made; no packet whose hops are used up goes to it', () => {
+      const { processor, a, system } = withSystem()
+      system.send(packet('198.51.100.7', '10.89.0.2'))
+      system.send(packet('10.89.0.1', '10.89.0.2'), false)
+      expect(a.sent.map(({ forwarded }) => forwarded)).to.deep.equal([true, false])
+      processor.fromTunnel(packet('10.89.0.2', '198.51.100.7', { hops: 0 }), a.tunnel)
+      expect(system.received).to.deep.equal([])
+      expect(processor.dropped).to.deep.equal({ 'hop-limit': 1 })
+    })
+
+    it('sends nothing back that it has sent, but says by ICMP that it leads nowhere', () => {
+      const { processor, system } = withSystem()
+      system.send(packet('198.51.100.7', '10.89.0.99'))
+      system.send(packet('198.51.100.7', '198.51.100.8'))
+      system.send(packet('198.51.100.7', '10.89.0.1'))
+      expect(processor.dropped).to.deep.equal({ 'no-route': 3 })
+      expect(system.received).to.have.length(3)
+      for (const text of system.received) expect(text).to.include('10.89.0.1').and.include('198.51.100.7')
+    })
+
+    it('lets it reach hosts in this process', () => {
+      const { host, system } = withSystem()
+      system.send(packet('198.51.100.7', '10.90.0.1'))
+      expect(host.received).to.have.length(1)
+    })
+  })
 })

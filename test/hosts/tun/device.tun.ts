@@ -179,10 +179,11 @@ describe('a TUN device of Linux', () => {
         import { IpPrefix } from '${ours('src/ip/prefix.ts')}'
         const host = new TunHost(openTun({ name: 'mine0' }))
         host.configure({ addresses: [IpAddress.parse('10.7.0.2')], routes: [IpPrefix.parse('10.8.0.0/16').toRange()], mtu: 1400 })
-        console.log('ready')
-        setTimeout(() => { ${code === '' ? 'host.close()' : code} }, 100)`)
+        process.once('SIGUSR2', () => { ${code === '' ? 'host.close()' : code} })
+        console.log('ready')`)
       await until(() => program.output.includes('ready'))
       expect(sh('ip route')).to.include('10.8.0.0/16')
+      program.process.kill('SIGUSR2')
       expect(await program.ended, program.output).to.equal(status)
       expect(succeeds('ip link show mine0')).to.equal(false)
       expect(sh('ip route')).not.to.include('10.8.0.0/16')

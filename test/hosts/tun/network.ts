@@ -29,10 +29,10 @@ export interface Program {
 const programs = new Set<Program>()
 
 /** Starts a program that goes on; `namespace`: in which one. */
-export function start(file: string, args: readonly string[], namespace?: string, env?: NodeJS.ProcessEnv): Program {
+export function start(file: string, args: readonly string[], namespace?: string): Program {
   const prefix = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
   const [first, ...rest] = [...prefix, file, ...args]
-  const child = spawn(first, rest, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const child = spawn(first, rest, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   const program = {
     process: child,
     output: '',

@@ -127,7 +127,7 @@ export function decodeAttributes(body: Uint8Array, offset: number): Map<number, 
 
 /** The body of a message of type ERROR, which is also what says that all went well. Throws DecodeError. */
 export function decodeAnswer({ flags, body }: NetlinkMessage): NetlinkAnswer {
-  const errno = -(readUint32(body) | 0)
+  const errno = 0 - (readUint32(body) | 0)
   if ((flags & HAS_ATTRIBUTES) === 0) return { errno, text: '' }
   // The request that this is about stands in between; whole, unless the flag says that only its header does.
   const quoted = flags & CAPPED ? HEADER : aligned(readUint32(body, 4))

@@ -1,0 +1,300 @@
+/**
+ * What a router changes on its machine beside its own device: settings of the kernel, rules of the firewall. Unlike a device, these stay when the
+ * process is killed. So each change is written into a file first; whoever finds the file of a process that is gone knows what to undo
+ * (`npm run doctor`).
+ *
+ *     /run/masque-lab/1234-masque0.json       process 1234, for its device masque0; its user's only
+ */
+
+import { spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { isRunning } from '../../../process/is-running.ts'
+import { TunError } from '../errors.ts'
+
+const SETTING = /^net\/(ipv4\/ip_forward|ipv6\/conf\/all\/forwarding|ipv6\/conf\/[^/]{1,15}\/accept_ra)$/
+const MAX_FILE_BYTES = 64 << 10
+
+const change = z.discriminatedUnion('kind', [
+  /** A file below /proc/sys. */
+  z.object({ kind: z.literal('setting'), key: z.string().regex(SETTING), before: z.string(), after: z.string() }),
+  z.object({ kind: z.literal('nft'), table: z.string().regex(/^masque_lab_\w{1,15}$/) }),
+  z.object({
+    kind: z.literal('iptables'),
+    command: z.enum(['iptables', 'ip6tables']),
+    table: z.enum(['nat', 'mangle']),
+    rule: z.array(z.string().regex(/^[\w.:/!,%-]+$/)).max(32),
+  }),
+])
+
+/** One thing that was changed, or was about to be. */
+export type Change = z.output<typeof change>
+
+const record = z.object({
+  pid: z.number().int().positive(),
+  /** Of the process, in the kernel's ticks: ids are used again. */
+  startTime: z.string(),
+  boot: z.string(),
+  /** Network and process namespaces: in others, the same names mean other things. */
+  network: z.string(),
+  processes: z.string(),
+  device: z.string(),
+  changes: z.array(change).max(256),
+})
+
+type ChangeRecord = z.output<typeof record>
+
+/** What a process has left behind. */
+export interface Leftover {
+  readonly file: string
+  readonly pid: number
+  readonly device: string
+  readonly changes: readonly Change[]
+}
+
+export interface Leftovers {
+  /** Of processes that are gone; to be undone. */
+  readonly found: readonly Leftover[]
+  /** Sentences about files that cannot be judged here. */
+  readonly unclear: readonly string[]
+}
+
+/** The changes of this process for one device. */
+export class HostChanges {
+  readonly #record: ChangeRecord
+  readonly #file: string
+  #isUndone = false
+
+  /** Throws TunError where its file cannot be written: then nothing is changed. */
+  constructor(device: string) {
+    this.#record = { ...ourselves(), device, changes: [] }
+    this.#file = join(runFolder(), `${process.pid}-${device}.json`)
+    this.#write()
+  }
+
+  /** Throws TunError when the kernel does not take the value. */
+  set(key: string, after: string): void {
+    const current = readSetting(key)
+    if (current === undefined)
+      throw new TunError('system', `/proc/sys/${key} cannot be read: has this kernel that family?`)
+    // Who came first knows how it was; who leaves last puts it back.
+    const before = othersClaiming(key, this.#file)[0]?.before ?? current
+    this.#remember({ kind: 'setting', key, before, after })
+    if (current !== after) writeSetting(key, after)
+  }
+
+  /** A table of nftables; `script` makes it. Throws TunError, with nothing left, when nft does not take it. */
+  nft(table: string, script: string): void {
+    this.#remember({ kind: 'nft', table })
+    // Replaced as a whole: one of this name can only be left over from before.
+    runTool('nft', ['-f', '-'], `table inet ${table}\ndelete table inet ${table}\n${script}`)
+  }
+
+  /** A rule of iptables, appended. Throws TunError when it is not taken. */
+  iptables(command: 'iptables' | 'ip6tables', table: 'nat' | 'mangle', rule: string[]): void {
+    this.#remember({ kind: 'iptables', command, table, rule })
+    runTool(command, ['-w', '-t', table, '-A', ...rule])
+  }
+
+  /** Undoes everything, the last first. Returns a sentence for each thing that could not be undone. Idempotent. */
+  undo(): string[] {
+    if (this.#isUndone) return []
+    this.#isUndone = true
+    return undo({ ...this.#record, file: this.#file })
+  }
+
+  #remember(change: Change): void {
+    this.#record.changes.push(change)
+    this.#write()
+  }
+
+  /** Whole or not at all, and on the disk before anything is changed. */
+  #write(): void {
+    const temporary = `${this.#file}.new`
+    try {
+      const fd = openSync(temporary, 'w', 0o600)
+      writeSync(fd, `${JSON.stringify(this.#record, undefined, 2)}\n`)
+      fsyncSync(fd)
+      closeSync(fd)
+      renameSync(temporary, this.#file)
+    } catch (error) {
+      const why = (error as Error).message
+      throw new TunError('system', `what is changed cannot be written down, so nothing is changed: ${why}`)
+    }
+  }
+}
+
+/** What processes that are gone have left in this network namespace. Changes nothing, but for records from before the last boot, which it removes. */
+export function findLeftovers(): Leftovers {
+  const found: Leftover[] = []
+  const unclear: string[] = []
+  const here = ourselves()
+  for (const { file, content } of readRecords()) {
+    if (content === undefined) {
+      unclear.push(`${file} is no record of masque-lab: look at it, and remove it`)
+    } else if (content.boot !== here.boot) {
+      rmSync(file, { force: true })
+    } else if (content.network !== here.network || content.processes !== here.processes) {
+      unclear.push(`${file} is about another namespace: run the command in there, or remove the file if that is gone`)
+    } else if (!isAlive(content)) {
+      found.push({ file, pid: content.pid, device: content.device, changes: content.changes })
+    }
+  }
+  return { found, unclear }
+}
+
+/** Undoes what was left behind, and removes its record. Returns a sentence for each thing that could not be undone. */
+export function undo({ file, changes }: Pick<Leftover, 'file' | 'changes'>): string[] {
+  const problems: string[] = []
+  for (const change of [...changes].reverse()) {
+    try {
+      undoOne(change, file)
+    } catch (error) {
+      problems.push((error as Error).message)
+    }
+  }
+  // With problems the record stays, for another attempt.
+  if (problems.length === 0) rmSync(file, { force: true })
+  return problems
+}
+
+/** "net.ipv4.ip_forward 0 -> 1" */
+export function describeChange(change: Change): string {
+  switch (change.kind) {
+    case 'setting':
+      return `${change.key.replaceAll('/', '.')} ${change.before} -> ${change.after}`
+    case 'nft':
+      return `the nftables table inet ${change.table}`
+    case 'iptables':
+      return `the rule ${change.command} -t ${change.table} ${change.rule.join(' ')}`
+  }
+}
+
+function undoOne(change: Change, file: string): void {
+  switch (change.kind) {
+    case 'setting': {
+      const { key, before, after } = change
+      // Somebody else still needs it, or has set something else meanwhile.
+      if (othersClaiming(key, file).length > 0 || readSetting(key) !== after || before === after) return
+      return writeSetting(key, before)
+    }
+    case 'nft':
+      // Made first, so that one that is missing is no failure.
+      return runTool('nft', ['-f', '-'], `table inet ${change.table}\ndelete table inet ${change.table}\n`)
+    case 'iptables': {
+      const { command, table, rule } = change
+      if (spawnSync(command, ['-w', '-t', table, '-C', ...rule]).status !== 0) return
+      return runTool(command, ['-w', '-t', table, '-D', ...rule])
+    }
+  }
+}
+
+/** Runs without a shell. Throws TunError with what it says. */
+function runTool(command: string, args: readonly string[], input = ''): void {
+  const { status, stderr, error } = spawnSync(command, args, { input, encoding: 'utf8', timeout: 20_000 })
+  if (error !== undefined) throw new TunError('system', `${command} cannot be started: ${error.message}`)
+  if (status !== 0) {
+    throw new TunError(
+      'system',
+      `${command} has refused: ${stderr.trim().split('\n')[0]} (does this user have the rights of root?)`,
+    )
+  }
+}
+
+/** The changes of one setting by other processes that live, in this namespace. */
+function othersClaiming(key: string, file: string): { before: string }[] {
+  const { network } = ourselves()
+  return readRecords().flatMap(({ file: other, content }) => {
+    if (other === file || content === undefined || content.network !== network || !isAlive(content)) return []
+    return content.changes.filter(change => change.kind === 'setting').filter(change => change.key === key)
+  })
+}
+
+function readRecords(): { file: string; content: ChangeRecord | undefined }[] {
+  const folder = runFolder()
+  return readdirSync(folder)
+    .filter(name => name.endsWith('.json'))
+    .map(name => ({ file: join(folder, name), content: readRecord(join(folder, name)) }))
+}
+
+function readRecord(file: string): ChangeRecord | undefined {
+  try {
+    if (lstatSync(file).size > MAX_FILE_BYTES) return undefined
+    return record.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive({ pid, startTime }: ChangeRecord): boolean {
+  return isRunning(pid) && startTimeOf(pid) === startTime
+}
+
+function ourselves(): Pick<ChangeRecord, 'pid' | 'startTime' | 'boot' | 'network' | 'processes'> {
+  return {
+    pid: process.pid,
+    startTime: startTimeOf(process.pid) ?? '',
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    network: readlinkSync('/proc/self/ns/net'),
+    processes: readlinkSync('/proc/self/ns/pid'),
+  }
+}
+
+/** Field 22 of proc_pid_stat(5); the second, the name in parentheses, may contain anything. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
+/** Where records are kept: nobody else may write there, or they could tell root what to undo. Throws TunError. */
+function runFolder(): string {
+  const isRoot = process.getuid?.() === 0
+  const folder = isRoot ? '/run/masque-lab' : join(tmpdir(), `masque-lab-${process.getuid?.()}`)
+  try {
+    mkdirSync(folder, { mode: 0o700, recursive: true })
+    const { uid, mode } = lstatSync(folder)
+    if (lstatSync(folder).isDirectory() && uid === process.getuid?.() && (mode & 0o022) === 0) return folder
+  } catch (error) {
+    throw new TunError('system', `${folder} cannot be used: ${(error as Error).message}`)
+  }
+  throw new TunError('system', `${folder} is not a folder that only this user may write to: have it removed`)
+}
+
+export function readSetting(key: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${key}`, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+function writeSetting(key: string, value: string): void {
+  try {
+    writeFileSync(`/proc/sys/${key}`, value)
+  } catch (error) {
+    const name = key.replaceAll('/', '.')
+    throw new TunError(
+      'no-rights',
+      `${name} cannot be set to ${value} (${(error as NodeJS.ErrnoException).code}): run as root`,
+    )
+  }
+}

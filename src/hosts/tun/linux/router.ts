@@ -1,0 +1,98 @@
+/**
+ * Makes the machine forward between a TUN device and its other networks, and perhaps hide the addresses of the tunnels behind its own (NAT).
+ * All that is undone when it is closed.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
+import type { IpPrefix } from '../../../ip/prefix.ts'
+import { HostChanges, readSetting } from './host-changes.ts'
+
+export interface RouterOptions {
+  /** The name of the TUN device. */
+  readonly device: string
+  /** The networks behind the device, of the families that are to be forwarded. */
+  readonly networks: readonly IpPrefix[]
+  /** Packets from there leave the machine with its own address. */
+  readonly nat: boolean
+}
+
+/** Returns what undoes it, with sentences about what could not be undone. Throws TunError, with nothing left changed. */
+export function startRouting({ device, networks, nat }: RouterOptions): () => string[] {
+  const changes = new HostChanges(device)
+  try {
+    acceptOwnAddress(device)
+    const versions = new Set(networks.map(({ version }) => version))
+    if (versions.has(4)) changes.set('net/ipv4/ip_forward', '1')
+    if (versions.has(6)) {
+      keepDefaultRoutes(changes, device)
+      changes.set('net/ipv6/conf/all/forwarding', '1')
+    }
+    if (nat) hideAddresses(changes, device, networks)
+  } catch (error) {
+    changes.undo()
+    throw error
+  }
+  return () => changes.undo()
+}
+
+/**
+ * ICMP errors of the proxy come in through the device, from the address that the device has. The kernel would take them for forged.
+ * What clients send from there never gets so far: a tunnel lets pass what comes from the client's own addresses.
+ */
+function acceptOwnAddress(device: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv4/conf/${device}/accept_local`, '1')
+  } catch {
+    // Then those errors are lost, which a sender survives.
+  }
+}
+
+/** A machine that forwards IPv6 forgets the default route that its router has announced, unless accept_ra is 2. */
+function keepDefaultRoutes(changes: HostChanges, device: string): void {
+  for (const name of readdirSync('/proc/sys/net/ipv6/conf')) {
+    if (['all', 'default', 'lo', device].includes(name)) continue
+    const key = `net/ipv6/conf/${name}/accept_ra`
+    if (readSetting(key) === '1') changes.set(key, '2')
+  }
+}
+
+function hideAddresses(changes: HostChanges, device: string, networks: readonly IpPrefix[]): void {
+  if (spawnSync('nft', ['--version']).status === 0) {
+    const table = `masque_lab_${device.replace(/\W/g, '_')}`
+    changes.nft(table, nftScript(table, device, networks))
+    return
+  }
+  for (const network of networks) {
+    const command = network.version === 4 ? 'iptables' : 'ip6tables'
+    changes.iptables(command, 'nat', ['POSTROUTING', '-s', `${network}`, '!', '-o', device, '-j', 'MASQUERADE'])
+    for (const [side, port] of [
+      ['-i', '-s'],
+      ['-o', '-d'],
+    ]) {
+      const syn = ['-p', 'tcp', '--tcp-flags', 'SYN,RST', 'SYN']
+      const clamp = ['-j', 'TCPMSS', '--clamp-mss-to-pmtu']
+      changes.iptables(command, 'mangle', ['FORWARD', port, `${network}`, side, device, ...syn, ...clamp])
+    }
+  }
+}
+
+/** Also the largest segments that TCP agrees on, for routers on the way that say nothing about what does not fit. */
+function nftScript(table: string, device: string, networks: readonly IpPrefix[]): string {
+  const hide = networks.map(network => {
+    const family = network.version === 4 ? 'ip' : 'ip6'
+    return `    ${family} saddr ${network} oifname != "${device}" masquerade`
+  })
+  return `table inet ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+${hide.join('\n')}
+  }
+  chain forward {
+    type filter hook forward priority mangle; policy accept;
+    iifname "${device}" tcp flags syn tcp option maxseg size set rt mtu
+    oifname "${device}" tcp flags syn tcp option maxseg size set rt mtu
+  }
+}
+`
+}

@@ -1,0 +1,51 @@
+/** The operating system behind the proxy: a TUN device, forwarding between it and the machine's other networks, and NAT where it is wanted. */
+
+import { startRouting } from '../hosts/tun/linux/router.ts'
+import { openTun } from '../hosts/tun/open-tun.ts'
+import { TunHost } from '../hosts/tun/tun-host.ts'
+import type { IpAddress } from '../ip/address.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
+
+export interface SystemNetworkOptions {
+  readonly name: string
+  readonly mtu: number
+  readonly nat: boolean
+  /** The proxy's own, which the system answers for. */
+  readonly addresses: readonly IpAddress[]
+  /** What is in the tunnels: the system's routes lead there over the device. */
+  readonly inside: readonly IpPrefix[]
+  /** What NAT hides. */
+  readonly hidden: readonly IpPrefix[]
+  /** A sentence about something that could not be set, or undone. */
+  readonly onProblem: (sentence: string) => void
+}
+
+export class SystemNetwork {
+  readonly host: TunHost
+  readonly #onProblem: (sentence: string) => void
+  readonly #stopRouting: () => string[]
+
+  /** Throws TunError, with nothing left changed. */
+  constructor({ name, mtu, nat, addresses, inside, hidden, onProblem }: SystemNetworkOptions) {
+    const device = openTun({ name })
+    this.#onProblem = onProblem
+    this.host = new TunHost(device, { onProblem })
+    this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })
+    try {
+      this.#stopRouting = startRouting({ device: device.name, networks: hidden, nat })
+    } catch (error) {
+      this.host.close()
+      throw error
+    }
+  }
+
+  get name(): string {
+    return this.host.device.name
+  }
+
+  /** Puts everything back as it was. Idempotent. */
+  async close(): Promise<void> {
+    for (const sentence of this.#stopRouting()) this.#onProblem(sentence)
+    await this.host.closed()
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Programs of the system through client and proxy, as they are started from the command line:
+ *
+ *     client ── 192.0.2.0/24 ── proxy ── 198.51.100.0/24 ── server       in namespaces of these names; and fd10::/64, fd20::/64
+ *
+ * The server knows no route to the pools, so that only NAT brings its answers back.
+ */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { testCertificates } from '../../support/certificates.ts'
+import { until } from '../../support/loopback.ts'
+import { endPrograms, isMissing, type Program, sh, start, startCommand, succeeds } from './network.ts'
+
+const NAMESPACES = ['client', 'proxy', 'server']
+const SERVER = { 4: '198.51.100.2', 6: 'fd20::2' }
+const BYTES = 8 << 20
+
+describe('programs of the system through a tunnel', function () {
+  this.timeout(120_000)
+  let folder: string
+
+  before(function () {
+    isMissing('curl', this)
+    folder = mkdtempSync(join(tmpdir(), 'traffic-'))
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  beforeEach(() => {
+    for (const name of NAMESPACES) {
+      sh(`ip netns add ${name}`)
+      sh(`ip -n ${name} link set lo up`)
+    }
+    sh('ip link add c0 netns client type veth peer name c1 netns proxy')
+    sh('ip link add s0 netns server type veth peer name s1 netns proxy')
+    for (const [name, device, v4, v6] of [
+      ['client', 'c0', '192.0.2.2', 'fd10::2'],
+      ['proxy', 'c1', '192.0.2.1', 'fd10::1'],
+      ['proxy', 's1', '198.51.100.1', 'fd20::1'],
+      ['server', 's0', SERVER[4], SERVER[6]],
+    ]) {
+      sh(`ip -n ${name} addr add ${v4}/24 dev ${device}`)
+      sh(`ip -n ${name} addr add ${v6}/64 dev ${device} nodad`)
+      sh(`ip -n ${name} link set ${device} up`)
+    }
+  })
+
+  afterEach(async () => {
+    await endPrograms()
+    for (const name of NAMESPACES) sh(`ip netns del ${name}`)
+  })
+
+  /** Starts the proxy and waits until it listens. */
+  async function proxy(more = '[tun]\nname = "tun0"\nnat = true', path = process.env.PATH): Promise<Program> {
+    const certificates = await testCertificates()
+    const file = join(folder, 'server.toml')
+    const routes = ['198.51.100.0/24', 'fd20::/64', '10.89.0.0/24', 'fd00:89::/64']
+    writeFileSync(
+      file,
+      `listen = { host = "192.0.2.1", port = 4433 }
+       tls = { certificate = "${certificates.server}", key = "${certificates.serverKey}" }
+       pool = { ipv4 = "10.89.0.0/24", ipv6 = "fd00:89::/64" }
+       api = { enabled = false }
+       ${more.includes('[[routes]]') ? '' : routes.map(prefix => `[[routes]]\nprefix = "${prefix}"`).join('\n')}
+       ${more}`,
+    )
+    const program = start(
+      'env',
+      [`PATH=${path}`, process.execPath, 'bin/masque-lab.mjs', 'server', '-c', file],
+      'proxy',
+    )
+    await until(() => program.output.includes('Ctrl-C') || program.process.exitCode !== null)
+    return program
+  }
+
+  /** Starts the client and waits until its tunnel is up. */
+  async function client(): Promise<Program> {
+    const certificates = await testCertificates()
+    const file = join(folder, 'client.toml')
+    writeFileSync(
+      file,
+      `[proxy]
+       template = "https://localhost:4433/.well-known/masque/ip/{target}/{ipproto}/"
+       address = "192.0.2.1:4433"
+       [tls]
+       ca = "${certificates.ca}"
+       [reconnect]
+       initial_delay_ms = 50
+       max_delay_ms = 200`,
+    )
+    const program = startCommand(['client', '-c', file, '--tun', 'tun0'], 'client')
+    await until(() => program.output.includes('Ctrl-C') || program.process.exitCode !== null)
+    expect(program.output).to.include('TUN         tun0').and.not.include('problem')
+    return program
+  }
+
+  async function interrupt(program: Program): Promise<void> {
+    program.process.kill('SIGINT')
+    expect(await program.ended, program.output).to.equal(0)
+  }
+
+  const inside = (namespace: string, line: string): string => sh(`ip netns exec ${namespace} ${line}`)
+  const ping = (to: string, options = '-c 2 -i 0.1'): boolean =>
+    succeeds(`ip netns exec client ping ${options} -W 10 ${to}`)
+  const setting = (key: string): string => inside('proxy', `cat /proc/sys/${key}`).trim()
+  /** Addresses, routes, rules and settings: what must be as before when all is over. */
+  const stateOf = (namespace: string): string => {
+    const shown = [
+      'ip -o addr',
+      'ip route show table all',
+      'ip -6 route show table all',
+      'ip rule',
+      'nft list ruleset',
+      ...['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'].map(key => `cat /proc/sys/${key}`),
+      'grep -r . /proc/sys/net/ipv6/conf --include accept_ra',
+    ].map(line => (succeeds(`ip netns exec ${namespace} ${line}`) ? inside(namespace, line) : ''))
+    // Link-local addresses come a moment after their link. Lifetimes go on.
+    const lines = shown.join('\n').split('\n')
+    return lines.filter(line => !/fe80|ff00|anycast/.test(line)).join('\n')
+  }
+
+  async function web(): Promise<void> {
+    const code = `
+      require('node:http').createServer((request, response) => {
+        let bytes = 0
+        request.on('data', data => { bytes += data.length }).on('end', () => {
+          if (request.method === 'POST') return response.end(String(bytes) + ' from ' + request.socket.remoteAddress)
+          response.end(Buffer.alloc(${BYTES}, 'x'))
+        })
+      }).listen(80, '::', () => console.log('listening'))`
+    const program = start(process.execPath, ['-e', code], 'server')
+    await until(() => program.output.includes('listening'))
+  }
+
+  it('ping, download and upload in both IP versions, behind NAT', async () => {
+    await Promise.all([web(), proxy()])
+    await client()
+    for (const to of ['10.89.0.1', 'fd00:89::1', SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
+    for (const host of [SERVER[4], `[${SERVER[6]}]`]) {
+      const got = inside('client', `curl -sS -m 60 -o /dev/null -w %{size_download} http://${host}/`)
+      expect(got).to.equal(String(BYTES))
+      writeFileSync(join(folder, 'upload'), Buffer.alloc(BYTES, 'y'))
+      const put = inside('client', `curl -sS -m 60 --data-binary @${join(folder, 'upload')} http://${host}/`)
+      expect(put).to.match(host === SERVER[4] ? /^8388608 from ::ffff:198\.51\.100\.1$/ : /^8388608 from fd20::1$/)
+    }
+  })
+
+  it('hear how large a packet may be', async () => {
+    await proxy()
+    await client()
+    const mtu = Number(/mtu (\d+)/.exec(inside('client', 'ip -o link show tun0'))?.[1])
+    expect(mtu).to.be.within(1280, 1400)
+    expect(ping(SERVER[4], `-c 1 -M do -s ${mtu - 28}`)).to.equal(true)
+    expect(ping(SERVER[6], `-c 1 -M do -s ${mtu - 48}`)).to.equal(true)
+    expect(ping(SERVER[4], `-c 1 -M do -s ${mtu - 27}`)).to.equal(false)
+    // From the other side, where the device is wider than the tunnel: the proxy's ICMP error says it to the kernel, which fragments then.
+    const own = /10\.89\.0\.\d+/.exec(inside('client', 'ip -o -4 addr show tun0'))?.[0]
+    expect(succeeds(`ip netns exec proxy ping -c 1 -W 2 -M do -s 1372 ${own}`)).to.equal(false)
+    expect(inside('proxy', `ip route get ${own}`)).to.include(`mtu ${mtu}`)
+  })
+
+  it('leave everything as it was when client and proxy end, in both namespaces', async () => {
+    const before = { client: stateOf('client'), proxy: stateOf('proxy') }
+    const theProxy = await proxy()
+    expect(setting('net/ipv4/ip_forward')).to.equal('1')
+    const theClient = await client()
+    expect(stateOf('client')).not.to.equal(before.client)
+    await interrupt(theClient)
+    expect(stateOf('client')).to.equal(before.client)
+    await interrupt(theProxy)
+    expect(stateOf('proxy')).to.equal(before.proxy)
+  })
+
+  it('leave nothing of a client that was killed, and of a proxy what doctor finds and undoes', async () => {
+    const before = { client: stateOf('client'), proxy: stateOf('proxy') }
+    const theProxy = await proxy()
+    const theClient = await client()
+    // `ip netns exec` becomes the program: there is nothing in between.
+    theClient.process.kill('SIGKILL')
+    theProxy.process.kill('SIGKILL')
+    await Promise.all([theClient.ended, theProxy.ended])
+    await until(() => stateOf('client') === before.client)
+    expect(setting('net/ipv4/ip_forward')).to.equal('1')
+    expect(stateOf('proxy')).not.to.equal(before.proxy)
+
+    const doctor = async (...args: string[]): Promise<string> => {
+      const program = startCommand(['doctor', ...args], 'proxy')
+      expect(await program.ended, program.output).to.equal(0)
+      return program.output
+    }
+    expect(await doctor('--dry-run'))
+      .to.include('net.ipv4.ip_forward 0 -> 1')
+      .and.not.include('undone')
+    expect(setting('net/ipv4/ip_forward')).to.equal('1')
+    expect(await doctor())
+      .to.include(`Process ${theProxy.process.pid}`)
+      .and.include('undone')
+    expect(stateOf('proxy')).to.equal(before.proxy)
+    expect(await doctor()).to.include('Nothing was left behind.')
+  })
+
+  it('use a tunnel for everything, but not for the proxy itself and its network', async () => {
+    sh('ip -n client route add default via 192.0.2.1')
+    sh('ip -n client -6 route add default via fd10::1')
+    await proxy('[tun]\nname = "tun0"\nnat = true\n[[routes]]\nprefix = "0.0.0.0/0"\n[[routes]]\nprefix = "::/0"')
+    await client()
+    expect(inside('client', `ip route get ${SERVER[4]}`)).to.include('dev tun0')
+    expect(inside('client', `ip route get ${SERVER[6]}`)).to.include('dev tun0')
+    expect(inside('client', 'ip route get 192.0.2.1')).to.include('dev c0')
+    expect(inside('client', 'ip route get 192.0.2.99')).to.include('dev c0')
+    for (const to of [SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
+  })
+
+  it('go on when the proxy comes back, with the same device', async () => {
+    const first = await proxy()
+    const theClient = await client()
+    const before = inside('client', 'ip -o link show tun0').split(':')[0]
+    await interrupt(first)
+    await until(() => theClient.output.includes('down'))
+    await until(() => inside('client', 'ip -o -4 addr show tun0') === '')
+    await proxy()
+    await until(() => ping(SERVER[4], '-c 1'))
+    expect(inside('client', 'ip -o link show tun0').split(':')[0]).to.equal(before)
+  })
+
+  it('are behind NAT by iptables where nft is missing', async function () {
+    isMissing('iptables', this)
+    const bin = join(folder, 'bin')
+    mkdirSync(bin)
+    for (const name of ['iptables', 'ip6tables']) symlinkSync(sh(`which ${name}`).trim(), join(bin, name))
+    const theProxy = await proxy(undefined, bin)
+    await client()
+    for (const to of [SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
+    expect(inside('proxy', 'iptables -t nat -S')).to.include('MASQUERADE')
+    await interrupt(theProxy)
+    expect(inside('proxy', 'iptables -t nat -S')).not.to.include('MASQUERADE')
+    expect(inside('proxy', 'iptables -t mangle -S')).not.to.include('TCPMSS')
+    expect(setting('net/ipv4/ip_forward')).to.equal('0')
+  })
+
+  it('say in one sentence why there is no TUN device', async () => {
+    sh('ip -n proxy link add tun0 type veth peer name tun9')
+    const program = await proxy()
+    expect(await program.ended).to.equal(1)
+    expect(program.output).to.equal('an interface tun0 exists and is no TUN device: choose another name\n')
+    expect(setting('net/ipv4/ip_forward')).to.equal('0')
+  })
+})

@@ -1,0 +1,162 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import {
+  type DeviceEvents,
+  differences,
+  type InterfaceSettings,
+  type TunDevice,
+} from '../../../src/hosts/tun/device.ts'
+import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
+import { IpAddress } from '../../../src/ip/address.ts'
+import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
+import { icmpv6EchoRequest } from '../../../src/ip/icmpv6.ts'
+import { IpPrefix } from '../../../src/ip/prefix.ts'
+
+/** A device without a system behind it. */
+class MemoryDevice implements TunDevice {
+  readonly name = 'memory0'
+  readonly index = 7
+  events!: DeviceEvents
+  readonly written: Uint8Array[] = []
+  readonly configured: InterfaceSettings[] = []
+  problems: string[] = []
+  refuses: string | undefined
+  flushes = 0
+  start(events: DeviceEvents): void {
+    this.events = events
+  }
+  write(packet: Uint8Array): string | undefined {
+    if (this.refuses === undefined) this.written.push(packet.slice())
+    return this.refuses
+  }
+  flush(): void {
+    this.flushes++
+  }
+  configure(settings: InterfaceSettings): string[] {
+    this.configured.push(settings)
+    return [...this.problems]
+  }
+  routeTo(): { prefix: IpPrefix; isOurs: boolean } | undefined {
+    return { prefix: IpPrefix.parse('192.0.2.0/24'), isOurs: false }
+  }
+  async close(): Promise<void> {}
+}
+
+const address = (text: string) => IpAddress.parse(text)
+const ping = (source: string, destination: string) =>
+  (source.includes(':') ? icmpv6EchoRequest : icmpEchoRequest)(
+    { source: address(source), destination: address(destination), id: 1, seq: 1 },
+    new Uint8Array(8),
+  )
+
+describe('a host that is the system, over a TUN device', () => {
+  function setUp() {
+    const device = new MemoryDevice()
+    const problems: string[] = []
+    const sent: { packet: Uint8Array; forwarded: boolean | undefined }[] = []
+    const host = new TunHost(device, { onProblem: sentence => problems.push(sentence) })
+    host.send = (packet, forwarded) => sent.push({ packet: packet.slice(), forwarded })
+    host.configure({ addresses: [address('10.89.0.2'), address('fd00:89::2')], routes: [], mtu: 1400 })
+    return { device, problems, sent, host }
+  }
+
+  it('hands packets on in both directions, and flushes once after all that come in one turn', async () => {
+    const { device, sent, host } = setUp()
+    const packets = [ping('10.90.0.1', '10.89.0.2'), ping('fd00:90::1', 'fd00:89::2')]
+    for (const packet of packets) host.receive(packet)
+    expect(device.flushes).to.equal(0)
+    await Promise.resolve()
+    expect(device.flushes).to.equal(1)
+    expect(device.written).to.deep.equal(packets)
+    device.events.onPacket(ping('10.89.0.2', '10.90.0.1'))
+    expect(sent).to.have.length(1)
+    expect(host.counters).to.deep.equal({ received: 2, sent: 1, dropped: {} })
+  })
+
+  it('CIP-29 tells what the system has made from what it forwards for others', () => {
+    const { device, sent } = setUp()
+    device.events.onPacket(ping('10.89.0.2', '10.90.0.1'))
+    device.events.onPacket(ping('fd00:89::2', 'fd00:90::1'))
+    device.events.onPacket(ping('192.168.7.7', '10.90.0.1'))
+    device.events.onPacket(ping('fd00:7::7', 'fd00:90::1'))
+    expect(sent.map(({ forwarded }) => forwarded)).to.deep.equal([false, false, true, true])
+  })
+
+  it('keeps what is for its link alone off the tunnel', () => {
+    const { device, sent, host } = setUp()
+    for (const [source, destination] of [
+      ['10.89.0.2', '224.0.0.251'],
+      ['10.89.0.2', '255.255.255.255'],
+      ['0.0.0.0', '10.90.0.1'],
+      ['fe80::1', 'ff02::2'],
+      ['fd00:89::2', 'fe80::1'],
+    ]) {
+      device.events.onPacket(ping(source, destination))
+    }
+    expect(sent).to.deep.equal([])
+    expect(host.counters.dropped).to.deep.equal({ 'link-only': 5 })
+  })
+
+  it('throws nothing and counts by reason, whatever bytes come from either side', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(undefined, 'full', 'gone'), (bytes, refuses) => {
+        const { device, sent, host } = setUp()
+        device.refuses = refuses
+        host.receive(bytes)
+        device.events.onPacket(bytes)
+        device.events.onFault('truncated')
+        const { dropped } = host.counters
+        expect(dropped.truncated).to.equal(1)
+        const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+        expect(total + device.written.length + sent.length).to.equal(3)
+      }),
+    )
+  })
+
+  it('takes its routes from what is advertised without the proxy, and none when the tunnel is gone', () => {
+    const { device, host } = setUp()
+    const everything = IpPrefix.parse('0.0.0.0/0').toRange()
+    host.configure({ addresses: [], routes: [everything], mtu: 1400, outside: [address('192.0.2.1')] })
+    const { routes } = device.configured.at(-1) as InterfaceSettings
+    expect(routes.some(route => route.contains(address('192.0.2.77')))).to.equal(false)
+    expect(routes.some(route => route.contains(address('192.0.3.1')))).to.equal(true)
+    host.configure({ addresses: [], routes: [], mtu: 0 })
+    expect(device.configured.at(-1)).to.deep.equal({ addresses: [], routes: [], mtu: undefined })
+  })
+
+  it('tells a problem once while it lasts, and again when it comes back', () => {
+    const { device, problems, host } = setUp()
+    const configure = (...found: string[]) => {
+      device.problems = found
+      host.configure({ addresses: [], routes: [], mtu: 1400 })
+    }
+    configure('a')
+    configure('a', 'b')
+    configure()
+    configure('a')
+    expect(problems).to.deep.equal(['a', 'b', 'a'])
+  })
+
+  it('changes nothing any more when it is closed', () => {
+    const { device, host } = setUp()
+    host.close()
+    host.configure({ addresses: [address('10.89.0.3')], routes: [], mtu: 1400 })
+    expect(device.configured).to.have.length(1)
+  })
+})
+
+describe('differences between what there is and what is wanted', () => {
+  it('lead from the one to the other, with nothing that is in both', () => {
+    const sets = fc.array(fc.integer({ min: 0, max: 20 }))
+    fc.assert(
+      fc.property(sets, sets, (have, want) => {
+        const { remove, add } = differences(have, want, String)
+        const after = new Set([...have.filter(item => !remove.includes(item)), ...add])
+        expect(after).to.deep.equal(new Set(want))
+        expect(new Set(add).size).to.equal(add.length)
+        expect(add.filter(item => have.includes(item))).to.deep.equal([])
+        expect(remove.filter(item => want.includes(item))).to.deep.equal([])
+      }),
+    )
+  })
+})
