@@ -5,7 +5,7 @@ import { startFolder } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import { loadEquivalents, loadMutants, mutated } from './mutants.ts'
 import type { Kind } from './results.ts'
-import { collect, type Files, filesOf, fingerprint } from './submission.ts'
+import { collect, type Files, filesOf, fingerprints } from './submission.ts'
 
 export interface Subject {
   kind: Kind
@@ -213,10 +213,8 @@ export function submissionSubjects(
           const named = lab.tasks.flatMap(task => task.files)
           const own = [...files]
             .filter(([file]) => named.includes(file))
-            .map(([file, content]) => [file, fingerprint(content)] as const)
-          return Object.fromEntries(
-            own.filter(([file, hash]) => file.endsWith('.ts') && !common.has(`${file} ${hash}`)),
-          )
+            .flatMap(([file, content]) => fingerprints(file, content))
+          return Object.fromEntries(own.filter(([name, hash]) => !common.has(`${name} ${hash}`)))
         },
       }
     })
@@ -245,7 +243,9 @@ function commonFingerprints(root: string, lab: Lab, wanted: ReadonlySet<string>)
   const common = new Set<string>()
   for (const folder of [startFolder(root, lab), join(root, 'solutions', lab.id)]) {
     if (!existsSync(folder)) continue
-    for (const [file, content] of collect(folder, wanted, true).files) common.add(`${file} ${fingerprint(content)}`)
+    for (const [file, content] of collect(folder, wanted, true).files) {
+      for (const [name, hash] of fingerprints(file, content)) common.add(`${name} ${hash}`)
+    }
   }
   return common
 }

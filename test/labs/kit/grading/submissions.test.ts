@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { grade } from '../../../../labs/kit/grading/grade.ts'
-import type { Result } from '../../../../labs/kit/grading/results.ts'
+import { alike, type Result } from '../../../../labs/kit/grading/results.ts'
 import { SubmissionsError, submissionSubjects } from '../../../../labs/kit/grading/subjects.ts'
 import { loadLabs, ROOT } from '../../../../labs/kit/lab/registry.ts'
 import type { Lab } from '../../../../labs/kit/lab/types.ts'
@@ -58,6 +58,27 @@ describe('grading submissions', () => {
     expect(passed(of(results, 'bob'))).to.deep.equal([])
     expect(of(results, 'eve')).to.include({ points: 0 })
     expect(of(results, 'eve').notes).to.deep.equal(['nothing was handed in'])
+  })
+
+  it('knows a run that two students say they have measured, among others and with other comments', () => {
+    const reference = readFileSync(join(ROOT, 'solutions', 'lab-04-impairment', 'measured.toml'), 'utf8')
+    const run = (median: number) => `\n[[run]]\nprofile = "lte"\n[run.rtt]\nmedian_ms = ${median}\n`
+    const records: Record<string, string> = {
+      ada: run(61.2) + run(70.4),
+      bob: `# mine\n${reference}${run(70.4).replace('[run.rtt]', '\n# at home\n[run.rtt]')}`,
+      eve: run(61.3),
+    }
+    const found = Object.entries(records).map(([student, text]) => {
+      submitted.handIn(student, 'lab-04-impairment', { 'measured.toml': text })
+      const subjects = submissionSubjects(ROOT, submitted.path, [lab(4)], true)
+      const subject = subjects.find(({ name }) => name === student)!
+      const fingerprints = subject.fingerprints!(subject.layers().files[0])
+      expect(Object.keys(fingerprints).every(name => /^measured\.toml, run [0-9a-f]{6}$/.test(name))).to.equal(true)
+      return { kind: 'submission', lab: 'lab-04-impairment', name: student, fingerprints }
+    })
+    // The run of the reference is nobody's.
+    expect(found.map(({ fingerprints }) => Object.keys(fingerprints).length)).to.deep.equal([2, 1, 1])
+    expect(alike({ results: found } as never).map(({ students }) => students)).to.deep.equal([['ada', 'bob']])
   })
 
   it('finds the files wherever a student may have put the lab', async () => {
