@@ -24,6 +24,7 @@ interface Options {
   timeout: number
   json?: boolean
   tun?: string | true
+  tunOffload?: boolean
 }
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
@@ -45,6 +46,7 @@ const program = new Command('npm run client --')
       'a TUN device of the operating system, with the addresses and routes that the proxy gives: all programs use the tunnel',
     ).conflicts('ping'),
   )
+  .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
   .version(VERSION)
   .parse()
 const options = program.opts<Options>()
@@ -65,7 +67,7 @@ await runCommand(async () => {
 
 /** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
 async function withTun(config: ClientConfig, name: string | true): Promise<void> {
-  const device = openTun(name === true ? {} : { name })
+  const device = openTun({ ...(name !== true && { name }), offload: options.tunOffload })
   const host = new TunHost(device, {
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
   })

@@ -64,7 +64,7 @@ export interface ServerConfig {
   routes: { prefix: IpPrefix; protocol: number }[]
   hosts: HostConfig[]
   /** The operating system takes part, over a TUN device. */
-  tun?: { name: string; mtu: number; nat: boolean }
+  tun?: { name: string; mtu: number; nat: boolean; offload: boolean }
   /** What clients are told about DNS and NAT64. */
   dns: DnsConfiguration[]
   nat64: { prefixes: IpPrefix[] }
@@ -206,6 +206,9 @@ export const serverConfigSchema = table({
         'Do packets of clients leave this machine with its own address (with nftables, or iptables where nft is missing)? Without it, the routers ' +
           'around must know a route to the pools.',
       ),
+    offload: flag()
+      .default(false)
+      .describe('Does the interface pass on many packets of a flow at once, as network cards do (TSO, USO, GRO)?'),
   })
     .optional()
     .describe(
@@ -310,7 +313,7 @@ hosts = [{ name = "echo", ipv4 = "10.90.0.1", ipv6 = "fd00:90::1" }]
 api.port = 0
 `
 
-const DEFAULT_TUN = { name: 'masque%d', mtu: 1400, nat: false }
+const DEFAULT_TUN = { name: 'masque%d', mtu: 1400, nat: false, offload: false }
 
 /**
  * A configuration for tests and demonstrations: the schema's defaults, but any free port for QUIC and for the API, the certificates

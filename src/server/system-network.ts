@@ -10,6 +10,7 @@ export interface SystemNetworkOptions {
   readonly name: string
   readonly mtu: number
   readonly nat: boolean
+  readonly offload: boolean
   /** The proxy's own, which the system answers for. */
   readonly addresses: readonly IpAddress[]
   /** What is in the tunnels: the system's routes lead there over the device. */
@@ -26,8 +27,8 @@ export class SystemNetwork {
   readonly #stopRouting: () => string[]
 
   /** Throws TunError, with nothing left changed. */
-  constructor({ name, mtu, nat, addresses, inside, hidden, onProblem }: SystemNetworkOptions) {
-    const device = openTun({ name })
+  constructor({ name, mtu, nat, offload, addresses, inside, hidden, onProblem }: SystemNetworkOptions) {
+    const device = openTun({ name, offload })
     this.#onProblem = onProblem
     this.host = new TunHost(device, { onProblem })
     this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })

@@ -20,7 +20,7 @@ export interface InterfaceSettings {
 export interface DeviceEvents {
   /** An IP packet that the system has sent into the device. The bytes are borrowed for the call. */
   onPacket(packet: Uint8Array): void
-  /** What was read is no IP packet; `reason` is for a counter. */
+  /** What was read is no IP packet, or what `flush` wrote was not taken; `reason` is for a counter. */
   onFault(reason: string): void
   /** The device is gone, or cannot be read any more. Nothing more comes. */
   onGone(why: string): void

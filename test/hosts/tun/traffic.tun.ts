@@ -75,7 +75,7 @@ describe('programs of the system through a tunnel', function () {
   }
 
   /** Starts the client and waits until its tunnel is up. */
-  async function client(): Promise<Program> {
+  async function client(...options: string[]): Promise<Program> {
     const certificates = await testCertificates()
     const file = join(folder, 'client.toml')
     writeFileSync(
@@ -89,7 +89,7 @@ describe('programs of the system through a tunnel', function () {
        initial_delay_ms = 50
        max_delay_ms = 200`,
     )
-    const program = startCommand(['client', '-c', file, '--tun', 'tun0'], 'client')
+    const program = startCommand(['client', '-c', file, '--tun', 'tun0', ...options], 'client')
     await until(() => program.output.includes('Ctrl-C') || program.process.exitCode !== null)
     expect(program.output).to.include('TUN         tun0').and.not.include('problem')
     return program
@@ -133,18 +133,19 @@ describe('programs of the system through a tunnel', function () {
     await until(() => program.output.includes('listening'))
   }
 
-  it('ping, download and upload in both IP versions, behind NAT', async () => {
-    await Promise.all([web(), proxy()])
-    await client()
-    for (const to of ['10.89.0.1', 'fd00:89::1', SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
-    for (const host of [SERVER[4], `[${SERVER[6]}]`]) {
-      const got = inside('client', `curl -sS -m 60 -o /dev/null -w %{size_download} http://${host}/`)
-      expect(got).to.equal(String(BYTES))
-      writeFileSync(join(folder, 'upload'), Buffer.alloc(BYTES, 'y'))
-      const put = inside('client', `curl -sS -m 60 --data-binary @${join(folder, 'upload')} http://${host}/`)
-      expect(put).to.match(host === SERVER[4] ? /^8388608 from ::ffff:198\.51\.100\.1$/ : /^8388608 from fd20::1$/)
-    }
-  })
+  for (const offload of [false, true])
+    it(`ping, download and upload in both IP versions, behind NAT${offload ? ', with offload' : ''}`, async () => {
+      await Promise.all([web(), proxy(`[tun]\nname = "tun0"\nnat = true\noffload = ${offload}`)])
+      await client(...(offload ? ['--tun-offload'] : []))
+      for (const to of ['10.89.0.1', 'fd00:89::1', SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
+      for (const host of [SERVER[4], `[${SERVER[6]}]`]) {
+        const got = inside('client', `curl -sS -m 60 -o /dev/null -w %{size_download} http://${host}/`)
+        expect(got).to.equal(String(BYTES))
+        writeFileSync(join(folder, 'upload'), Buffer.alloc(BYTES, 'y'))
+        const put = inside('client', `curl -sS -m 60 --data-binary @${join(folder, 'upload')} http://${host}/`)
+        expect(put).to.match(host === SERVER[4] ? /^8388608 from ::ffff:198\.51\.100\.1$/ : /^8388608 from fd20::1$/)
+      }
+    })
 
   it('hear how large a packet may be', async () => {
     await proxy()

@@ -21,6 +21,7 @@ import {
   type TunDevice,
 } from '../device.ts'
 import { errnoName, TunError } from '../errors.ts'
+import { Coalescer, OFFLOAD_HEADER, splitFrame } from '../offload.ts'
 import { type LinkState, RouteSocket } from './route-socket.ts'
 
 const CLONE_DEVICE = '/dev/net/tun'
@@ -30,6 +31,12 @@ const TUNSETIFF = 0x400454ca
 const IFF_TUN = 0x0001
 const IFF_NO_PI = 0x1000
 const IFF_MULTI_QUEUE = 0x0100
+const IFF_VNET_HDR = 0x4000
+const TUNSETOFFLOAD = 0x400454d0
+/** TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_TSO_ECN */
+const OFFLOAD_TCP = 0x0f
+/** TUN_F_USO4, TUN_F_USO6: since Linux 6.2 */
+const OFFLOAD_UDP = 0x60
 const IFREQ_SIZE = 40
 /** IFNAMSIZ, without the zero at the end. */
 const MAX_NAME = 15
@@ -48,6 +55,8 @@ const PACKETS_PER_TURN = 128
 
 interface TunFunctions {
   readonly ioctl: NativeFunction
+  /** The same, for requests whose argument is a number. */
+  readonly ioctlNumber: NativeFunction
   readonly read: NativeFunction
   readonly write: NativeFunction
 }
@@ -60,6 +69,8 @@ export interface LinuxTunOptions {
    * must be a TUN device that nobody else has attached to.
    */
   readonly name: string
+  /** Many packets in one read and one write (see offload.ts); default false. */
+  readonly offload?: boolean
 }
 
 export class LinuxTunDevice implements TunDevice {
@@ -69,12 +80,16 @@ export class LinuxTunDevice implements TunDevice {
   readonly #functions: TunFunctions
   readonly #routes: RouteSocket
   readonly #isPersistent: boolean
-  readonly #buffer = Buffer.allocUnsafeSlow(MAX_PACKET)
+  readonly #buffer = Buffer.allocUnsafeSlow(OFFLOAD_HEADER + MAX_PACKET)
+  /** Undefined: each packet is read and written as it is. */
+  readonly #coalescer: Coalescer | undefined
+  readonly #segment = Buffer.allocUnsafeSlow(MAX_PACKET)
   #watch: Watch | undefined
+  #events: DeviceEvents | undefined
   #closed: Promise<void> | undefined
 
   /** Makes the device, or attaches to one that exists; it is up then. Throws TunError, with nothing left open. */
-  static open({ name }: LinuxTunOptions): LinuxTunDevice {
+  static open({ name, offload = false }: LinuxTunOptions): LinuxTunDevice {
     const problem = readinessProblem()
     if (problem !== undefined) throw new TunError('unsupported', `TUN devices cannot be used here: ${problem}`)
     checkName(name)
@@ -84,12 +99,13 @@ export class LinuxTunDevice implements TunDevice {
       const before = name.includes('%') ? undefined : routes.link(name)
       checkExisting(name, before)
       fd = openCloneDevice()
-      const attached = attach(fd, name, before)
+      const attached = attach(fd, name, before, offload)
+      const joinsUdp = offload && startOffload(fd)
       const state = routes.link(attached)
       if (state === undefined) throw new TunError('system', `${attached} was made and is gone again: try once more`)
       routes.stopLinkLocal(state.index)
       if (!state.isUp) bringUp(routes, state)
-      return new LinuxTunDevice(fd, routes, state)
+      return new LinuxTunDevice(fd, routes, state, offload, joinsUdp)
     } catch (error) {
       if (fd !== -1) closeSync(fd)
       routes.close()
@@ -97,16 +113,18 @@ export class LinuxTunDevice implements TunDevice {
     }
   }
 
-  private constructor(fd: number, routes: RouteSocket, state: LinkState) {
+  private constructor(fd: number, routes: RouteSocket, state: LinkState, offload: boolean, joinsUdp: boolean) {
     this.name = state.name
     this.index = state.index
     this.#fd = fd
     this.#functions = functions as TunFunctions
     this.#routes = routes
     this.#isPersistent = state.tun?.isPersistent === true
+    this.#coalescer = offload ? new Coalescer(frame => this.#writeNow(frame), joinsUdp) : undefined
   }
 
   start(events: DeviceEvents): void {
+    this.#events = events
     this.#watch = watchReadable(this.#fd, {
       onReadable: () => this.#read(events),
       onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
@@ -116,6 +134,15 @@ export class LinuxTunDevice implements TunDevice {
   write(packet: Uint8Array): string | undefined {
     if (this.#closed !== undefined) return 'closed'
     if (packet.length > MAX_PACKET) return 'too-large'
+    return this.#coalescer === undefined ? this.#writeNow(packet) : this.#coalescer.add(packet)
+  }
+
+  flush(): void {
+    const refused = this.#closed === undefined ? this.#coalescer?.flush() : undefined
+    if (refused !== undefined) this.#events?.onFault(refused)
+  }
+
+  #writeNow(packet: Uint8Array): string | undefined {
     if (this.#functions.write(this.#fd, packet, packet.length) === packet.length) return undefined
     switch (lastErrno()) {
       case EINVAL:
@@ -131,8 +158,6 @@ export class LinuxTunDevice implements TunDevice {
         return 'refused'
     }
   }
-
-  flush(): void {}
 
   configure({ addresses, routes, mtu }: InterfaceSettings): string[] {
     if (this.#closed !== undefined) return []
@@ -199,11 +224,18 @@ export class LinuxTunDevice implements TunDevice {
 
   #read(events: DeviceEvents): void {
     for (let i = 0; i < PACKETS_PER_TURN; i++) {
-      const length: number = this.#functions.read(this.#fd, this.#buffer, MAX_PACKET)
+      const length: number = this.#functions.read(this.#fd, this.#buffer, this.#buffer.length)
       if (length <= 0) return this.#readFailed(lastErrno(), events)
-      events.onPacket(this.#buffer.subarray(0, length))
+      const bytes = this.#buffer.subarray(0, length)
+      if (this.#coalescer === undefined) events.onPacket(bytes)
+      else this.#split(bytes, events)
       if (this.#closed !== undefined) return
     }
+  }
+
+  #split(frame: Uint8Array, events: DeviceEvents): void {
+    const fault = splitFrame(frame, this.#segment, packet => events.onPacket(packet))
+    if (fault !== undefined) events.onFault(fault)
   }
 
   #readFailed(errno: number, events: DeviceEvents): void {
@@ -282,16 +314,25 @@ function openCloneDevice(): number {
 }
 
 /** Returns the name that the device has. */
-function attach(fd: number, name: string, existing: LinkState | undefined): string {
+function attach(fd: number, name: string, existing: LinkState | undefined, offload: boolean): string {
   const request = Buffer.alloc(IFREQ_SIZE)
   request.write(name, 0, MAX_NAME)
   // A queue of its own where the device was made for several: the kernel wants that to agree.
   const queues = existing?.tun?.isMultiQueue === true ? IFF_MULTI_QUEUE : 0
-  request.writeUInt16LE(IFF_TUN | IFF_NO_PI | queues, 16)
+  request.writeUInt16LE(IFF_TUN | IFF_NO_PI | queues | (offload ? IFF_VNET_HDR : 0), 16)
   if ((functions as TunFunctions).ioctl(fd, TUNSETIFF, request) === 0) {
     return request.toString('utf8', 0, request.indexOf(0))
   }
   throw attachError(lastErrno(), name, existing)
+}
+
+/** Tells the kernel what it may leave to us. Returns whether that includes large UDP packets. */
+function startOffload(fd: number): boolean {
+  const { ioctlNumber } = functions as TunFunctions
+  if (ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP | OFFLOAD_UDP) === 0) return true
+  // An older kernel. One that takes not even this sends packets as they are, with an empty header in front.
+  ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP)
+  return false
 }
 
 function attachError(errno: number, name: string, existing: LinkState | undefined): TunError {
@@ -336,6 +377,7 @@ function loadFunctions(): TunFunctions {
   if (typeof library === 'string') throw new TunError('unsupported', `TUN devices cannot be used here: ${library}`)
   return {
     ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    ioctlNumber: library.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
     read: library.func('int64 read(int fd, void *bytes, size_t length)'),
     write: library.func('int64 write(int fd, const void *bytes, size_t length)'),
   }
