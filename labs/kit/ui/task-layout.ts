@@ -1,5 +1,5 @@
 /** Where everything of one task is on the screen: in a narrow terminal below each other, in a wide one side by side. */
-import { liveLines } from '../check/measurements.ts'
+import { liveLines, progressLine } from '../check/measurements.ts'
 import { codeColumns, layoutCode } from '../lab/markdown.ts'
 import { type Line, wrap } from '../lab/text.ts'
 import type { Lab, Panel, PanelProps, Question, Task } from '../lab/types.ts'
@@ -159,18 +159,25 @@ function asideLines({ state, theme, runningMs, frame }: Scene, width: number): {
     latest === 'solution',
   )
   const { marks } = theme
-  const measured = liveLines(running?.live ?? result?.live ?? NOTHING_YET, width, marks)
+  const measured = liveLines(result?.live ?? NOTHING_YET, width, marks)
   const good = { done: `${marks.good} `, failed: `${marks.bad} ` }
   if (running) {
     const spinner = marks.spinner[frame % marks.spinner.length]
     const seconds = `${(runningMs / 1000).toFixed(0)} s`
     const slow = runningMs >= SHOW_PROGRESS_AFTER_MS
+    const { progress, ...rest } = running.live
+    // Above the steps, of which there may be more than the screen has rows.
+    const bar = progress
+      ? [progressLine(progress, width, marks)]
+      : slow
+        ? [busyBar(theme, runningMs, Math.min(40, width))]
+        : []
     add(
       [
         [{ text: 'Checking', style: 'accent' }, ...(slow ? [{ text: `  ${seconds}`, style: 'muted' as const }] : [])],
-        ...(slow && !running.live.progress ? [busyBar(theme, runningMs, Math.min(40, width))] : []),
+        ...bar,
         ...stepLines(running.steps, width, { ...good, running: `${spinner} ` }),
-        ...measured,
+        ...liveLines(rest, width, marks),
       ],
       latest === 'check',
     )

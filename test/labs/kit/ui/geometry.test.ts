@@ -89,6 +89,21 @@ describe('the room on a terminal', () => {
     expect(textOf(state, 80, 24)[0].join('\n')).to.match(/Your answer: 63 +predicted before the measurement: 64/)
   })
 
+  it('shows how far a check has come above its steps, of which there may be many; what it has measured is below', () => {
+    const task = sampleTask({ brief: 'Do it.' })
+    const [opening] = opened({ lab: sampleLab([task]), progress: {}, task })
+    const steps = Array.from({ length: 40 }, (_, i) => ({ text: `step ${i}`, state: 'done' as const }))
+    const series = [{ name: 'round trip', unit: 'ms', values: [1, 2], count: 2 }]
+    const live = { ...NOTHING_YET, progress: { done: 3, total: 10, text: 'is compiled' }, series }
+    const state: State = { ...opening, task: { ...opening.task, running: { steps, live }, latest: 'check' } }
+    const lines = textOf(state, 80, 24)[0]
+    const at = (text: string) => lines.findIndex(line => line.includes(text))
+    expect(at('Checking')).to.be.above(-1)
+    expect([at('30 %  is compiled'), at('step 0')]).to.deep.equal([at('Checking') + 1, at('Checking') + 2])
+    expect(at('round trip')).to.be.above(at('step 39'))
+    expect(lines.filter(line => line.includes('is compiled'))).to.have.length(1)
+  })
+
   it('says of a solved task that fails now that it stays solved', () => {
     const task = sampleTask()
     const solved = { first: { ...UNTOUCHED, state: 'solved' as const } }
