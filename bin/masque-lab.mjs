@@ -38,6 +38,7 @@ const commands = {
   netem: '../src/cli/netem.ts',
   'netem-kernel': '../src/cli/netem-kernel.ts',
   experiment: '../src/cli/experiment.ts',
+  testbed: '../src/cli/testbed.ts',
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',
   'test-tun': '../test/hosts/tun/run.ts',

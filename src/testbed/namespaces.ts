@@ -82,6 +82,7 @@ export async function openNamespaces(names: readonly string[], script: string): 
   const inside = firstChild(holder.pid as number)
   const enter = (namespace: string, command: readonly string[]): string[] => [
     ...['nsenter', '--target', inside, '--user', '--net', '--mount', '--pid', '--preserve-credentials'],
+    `--wd=${process.cwd()}`,
     ...['ip', 'netns', 'exec', namespace, ...command],
   ]
 

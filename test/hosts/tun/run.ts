@@ -9,7 +9,7 @@ import { Command } from 'commander'
 import { ended, scratchFolder } from '../../support/scratch.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const FILES = 'test/hosts/tun/**/*.tun.ts'
+const FILES = 'test/**/*.tun.ts'
 const TIMEOUT_MS = 600_000
 
 interface Outcome {

@@ -1,0 +1,60 @@
+/** `npm run testbed`: a small network with real interfaces, without root, and a shell in it. */
+
+import { once } from 'node:events'
+import { Command, Option } from 'commander'
+import { whyNoNamespaces } from '../testbed/namespaces.ts'
+import { NAMESPACES, type NamespaceName, openRealNetwork, WEB } from '../testbed/real-network.ts'
+import { runCommand } from './run-command.ts'
+
+class TestbedUnavailable extends Error {
+  override name = 'TestbedUnavailable'
+}
+
+const program = new Command('npm run testbed --')
+  .description(
+    'Client, proxy and a web server behind it, each in a network namespace with real interfaces and a tunnel with TUN devices; ' +
+      'opens a shell in it. Needs Linux and no root; nothing is left of it afterwards.',
+  )
+  .option('--profile <name>', 'impair the link between client and proxy as this profile says (npm run netem -- list)')
+  .addOption(new Option('--in <namespace>', 'where the shell is').choices(NAMESPACES).default('client'))
+  .option('--run <command>', 'run this instead of a shell, and end with its status')
+  .parse()
+const options = program.opts<{ profile?: string; in: NamespaceName; run?: string }>()
+
+await runCommand(async () => {
+  const why = whyNoNamespaces()
+  if (why !== undefined) throw new TestbedUnavailable(why)
+  const network = await openRealNetwork({
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    onStep: what => console.error(`  done  ${what}`),
+  })
+  try {
+    if (options.run === undefined) console.error(hints())
+    // What the shell's user interrupts is the shell's business.
+    const ignore = (): void => {}
+    process.on('SIGINT', ignore)
+    const shell = process.env.SHELL ?? 'sh'
+    const command = options.run === undefined ? [shell] : ['sh', '-c', options.run]
+    const child = network.spawn(options.in, command, {
+      stdio: 'inherit',
+      env: { ...process.env, PS1: `[testbed: ${options.in}] $ `, MASQUE_TESTBED: options.in },
+    })
+    const [status] = await once(child, 'close')
+    process.off('SIGINT', ignore)
+    process.exitCode = status ?? 1
+  } finally {
+    await network.close()
+  }
+})
+
+function hints(): string {
+  return `
+This shell is in the namespace "${options.in}". Try
+  ping ${WEB.ipv4}
+  curl http://${WEB.ipv4}/
+  curl -o /dev/null http://${WEB.ipv4}/bytes/100000000
+  iperf3 -c ${WEB.ipv4}
+  ip addr; ip route; tcpdump -ni masque0
+and \`exit\` when you are done: everything is gone then.
+`
+}

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { expect } from 'chai'
+import { openRealNetwork, type RealNetwork, WEB } from '../../src/testbed/real-network.ts'
+import { command } from '../support/command.ts'
+
+const folders = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-testbed-'))
+
+describe('the testbed with real interfaces', () => {
+  let network: RealNetwork | undefined
+
+  afterEach(() => network?.close())
+
+  it('leads what the system sends to the web server through the tunnel, in both families', async () => {
+    const before = folders()
+    const steps: string[] = []
+    network = await openRealNetwork({ onStep: what => steps.push(what) })
+    expect(steps.at(-1)).to.equal('tunnel, with a TUN device at the client')
+    for (const [at, seenAs] of [
+      [WEB.ipv4, '198.51.100.1'],
+      [`[${WEB.ipv6}]`, '2001:db8:100::1'],
+    ]) {
+      // The proxy's NAT: it is its address that the server sees.
+      expect(await network.run('client', ['curl', '-s', `http://${at}/`])).to.contain(`It sees you as ${seenAs}.`)
+    }
+    const length = await network.run('client', [...['sh', '-c', `curl -s http://${WEB.ipv4}/bytes/3000000 | wc -c`]])
+    expect(Number(length)).to.equal(3_000_000)
+    await network.close()
+    expect(folders()).to.deep.equal(before)
+  })
+
+  it('puts a profile on the link between client and proxy', async () => {
+    network = await openRealNetwork({ profile: 'geo' })
+    // Twice the 275 ms at least that a geostationary satellite takes.
+    const output = await network.run('client', ['ping', '-c', '2', '-W', '5', WEB.ipv4])
+    const fastest = Number(/ = ([\d.]+)\//.exec(output)?.[1])
+    expect(fastest).to.be.above(450)
+  })
+
+  it('runs a command in one of its namespaces, and ends with that one’s status', async () => {
+    const { status, stdout, stderr } = await command(['testbed', '--in', 'web', '--run', 'ip -br link; exit 7'])
+    expect(stderr).to.contain('done  tunnel')
+    expect(status).to.equal(7)
+    expect(stdout).to.match(/^w0@/m)
+  })
+
+  it('says at once that there is no such profile, and leaves nothing', async () => {
+    const before = folders()
+    const { status, stderr } = await command(['testbed', '--profile', 'nonsense', '--run', 'true'])
+    expect(status).to.equal(1)
+    expect(stderr).to.match(/^nonsense: there is no such profile/)
+    expect(folders()).to.deep.equal(before)
+    expect(existsSync('/run/masque-lab')).to.equal(false)
+  })
+})
