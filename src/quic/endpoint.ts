@@ -3,12 +3,13 @@
 import type { AcceptPolicy } from './acceptor.ts'
 import type { EndpointCounters } from './counters.ts'
 import { QuicDriver } from './driver.ts'
+import type { EngineOptions } from './engine.ts'
 import type { PacketSocket } from './io.ts'
 import type { QuicConnection, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { QuicheEngine } from './quiche/quiche-engine.ts'
 import { NODE_IO, UdpSocket } from './udp/node-io.ts'
 
-interface EndpointOptions {
+interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch'> {
   tls: TlsMaterial
   settings: QuicSettings
   /** A handler threw: a bug of ours, which closes that connection only. */
@@ -46,8 +47,8 @@ export class QuicEndpoint {
 
   /** Opens a server socket. Rejects with the system's error (EADDRINUSE, EACCES, …) when that cannot be. */
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
-    const { settings, tls, clientCertificate, debug } = options
-    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate: clientCertificate })
+    const { settings, tls, clientCertificate, newMtuSearch, debug } = options
+    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate: clientCertificate, newMtuSearch })
     const socket = await UdpSocket.bind(options, debug)
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })
@@ -62,9 +63,9 @@ export class QuicEndpoint {
    * Set the connection's `handler` at once: nothing is reported before the caller's turn of the event loop is over.
    */
   static async connect(options: ConnectOptions): Promise<QuicConnection> {
-    const { settings, tls, insecure, debug } = options
+    const { settings, tls, insecure, newMtuSearch, debug } = options
     const peerCertificate = insecure === true ? 'any' : 'required'
-    const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate })
+    const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch })
     const socket = await UdpSocket.connect(options.remote, debug)
     return closingOnFailure(socket, () =>
       new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket] }).connect(options),

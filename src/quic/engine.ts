@@ -15,6 +15,7 @@
  * All that a peer can cause is told by an event or a result. What throws is a bug: the driver ends that connection.
  */
 
+import type { MtuSearch } from './path-mtu.ts'
 import type { QuicCloseReason, QuicPath, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 
 /** The two ends of a network path (RFC 9000 §9). `local` is the address of one of our sockets. */
@@ -29,6 +30,8 @@ export interface EngineOptions {
   tls: TlsMaterial
   /** What is asked of the peer's certificate; one that is sent must verify, except with `any`. */
   peerCertificate: 'none' | 'optional' | 'required' | 'any'
+  /** Makes the search for the MTU of a connection's path. Default: that of path-mtu.ts. `max` in bytes, `now` in ms. */
+  newMtuSearch?: (options: { max: number; now: number }) => MtuSearch
 }
 
 /** What all connections of an endpoint have in common. */

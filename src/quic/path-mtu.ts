@@ -35,6 +35,9 @@ const RAISE_MS = 600_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
+/** What a connection asks of a search: another one can take the place of this one. */
+export type MtuSearch = Pick<PathMtuSearch, keyof PathMtuSearch>
+
 export class PathMtuSearch {
   readonly #base: number
   readonly #max: number

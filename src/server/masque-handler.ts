@@ -5,7 +5,7 @@
  */
 
 import { Writer } from '../bytes/writer.ts'
-import { ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
+import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
 import type {
   CloseReason,
   HttpServerConnection,
@@ -56,6 +56,8 @@ export interface HandlerContext extends TunnelContext {
   /** Is this `:authority` one of the proxy's own names? (RFC 9110 §7.4) */
   servesAuthority(authority: string): boolean
   readonly encapsulations: readonly Encapsulation[]
+  /** Makes what a tunnel sends through, in the place of the carrier that its request has opened. */
+  wrapCarrier?(carrier: Carrier, connection: HttpServerConnection, streamId: number): Carrier
   readonly draining: boolean
   /** How long a connection may be without a tunnel, in ms. */
   readonly tunnelTimeoutMs: number
@@ -312,7 +314,10 @@ export class MasqueHandler implements HttpServerHandler {
       scope,
       resolved,
       routes,
-      openCarrier: handler => request.openCarrier(encapsulations, handler),
+      openCarrier: handler => {
+        const carrier = request.openCarrier(encapsulations, handler)
+        return this.#context.wrapCarrier?.(carrier, connection, request.id) ?? carrier
+      },
       onClosed: reason => {
         // It may fail while it is being opened, before anybody has counted it.
         if (!this.#tunnels.delete(request)) return

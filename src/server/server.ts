@@ -6,6 +6,7 @@
  */
 
 import type { Logger } from 'pino'
+import type { Carrier } from '../carriers/carrier.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
 import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
@@ -25,7 +26,7 @@ import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
 import { formatAddress, resolveHost } from '../net/udp.ts'
-import { QuicEndpoint } from '../quic/endpoint.ts'
+import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
@@ -59,6 +60,10 @@ export interface ServerOptions {
   now?: () => number
   /** For tests that cannot wait for the deadline of the link probe. */
   linkProbeTiming?: ProbeTiming
+  /** Makes what tunnels send through, in the place of the carrier that they get: lab 2 puts a student's code there. */
+  wrapCarrier?: (carrier: Carrier, connection: HttpServerConnection, streamId: number) => Carrier
+  /** See EngineOptions of QUIC. */
+  newMtuSearch?: ListenOptions['newMtuSearch']
 }
 
 /** An entry of the connection log before anybody has asked for it: texts are made when it is read. */
@@ -84,6 +89,7 @@ export class MasqueServer {
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
+  readonly #newMtuSearch: ServerOptions['newMtuSearch']
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
   /** Counters of tunnels that are gone; `status` adds those that are there. */
   readonly #past = {
@@ -118,6 +124,7 @@ export class MasqueServer {
   private constructor(config: ServerConfig, options: ServerOptions) {
     this.config = config
     this.#now = options.now ?? (() => performance.now())
+    this.#newMtuSearch = options.newMtuSearch
     this.#startedAt = this.#now()
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#logBudget = new LogBudget(this.#log)
@@ -159,6 +166,7 @@ export class MasqueServer {
       nat64Prefixes: config.nat64.prefixes,
       linkProbe: config.tunnel.linkProbe,
       linkProbeTiming: options.linkProbeTiming,
+      wrapCarrier: options.wrapCarrier,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       tunnelTimeoutMs: config.limits.tunnelTimeoutMs,
       maxTunnels: config.limits.maxTunnels,
@@ -338,6 +346,7 @@ export class MasqueServer {
       ...(await resolveHost(config.listen)),
       tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
       settings,
+      newMtuSearch: this.#newMtuSearch,
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,

@@ -27,7 +27,7 @@
 import type { Connection as NativeConnection, SendInfo } from '@matrixai/quic/native/index.js'
 import { quiche } from '@matrixai/quic/native/index.js'
 import type { ProbeContent } from '../engine.ts'
-import { BASE_UDP_PAYLOAD, type PathMtuSearch } from '../path-mtu.ts'
+import { BASE_UDP_PAYLOAD, type MtuSearch } from '../path-mtu.ts'
 
 /** Reserved streams may end with this code (RFC 9114 §6.2.3). */
 const H3_NO_ERROR = 0x100
@@ -77,7 +77,7 @@ interface Probe {
 }
 
 export class PathMtuProbes {
-  readonly search: PathMtuSearch
+  readonly search: MtuSearch
   readonly #native: NativeConnection
   #probe: Probe | undefined
   /** Streams whose end does not interest the application. */
@@ -90,7 +90,7 @@ export class PathMtuProbes {
   /** The connection's counters at the last look. */
   #seen = { lost: 0, lostBytes: 0, sent: 0, sentBytes: 0, waiting: false }
 
-  constructor(native: NativeConnection, search: PathMtuSearch) {
+  constructor(native: NativeConnection, search: MtuSearch) {
     this.#native = native
     this.search = search
   }

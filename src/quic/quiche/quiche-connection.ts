@@ -14,6 +14,7 @@ import type {
   EngineConnection,
   EngineCounters,
   EngineEvents,
+  EngineOptions,
   OutgoingPacket,
   ProbeContent,
   UdpPath,
@@ -49,6 +50,7 @@ export class QuicheConnection implements EngineConnection {
   readonly #native: NativeConnection
   readonly #paths: NativePaths
   readonly #maxUdpPayload: number
+  readonly #newMtuSearch: NonNullable<EngineOptions['newMtuSearch']>
   readonly #expectedIp: string | undefined
   #established = false
   /** Undefined until the handshake is over. */
@@ -74,6 +76,7 @@ export class QuicheConnection implements EngineConnection {
     path: UdpPath
     /** The largest UDP payload that is tried, in bytes. */
     maxUdpPayload: number
+    newMtuSearch?: EngineOptions['newMtuSearch']
     /** The server is known by an IP address: its certificate has to have it. (Names are checked inside TLS.) */
     expectedIp?: string
   }) {
@@ -82,6 +85,7 @@ export class QuicheConnection implements EngineConnection {
     this.#path = options.path
     this.#outgoing = { length: 0, path: options.path }
     this.#maxUdpPayload = options.maxUdpPayload
+    this.#newMtuSearch = options.newMtuSearch ?? (search => new PathMtuSearch(search))
     this.#expectedIp = options.expectedIp
   }
 
@@ -219,7 +223,7 @@ export class QuicheConnection implements EngineConnection {
     }
     this.#established = true
     const max = Math.min(this.#maxUdpPayload, native.maxSendUdpPayloadSize())
-    this.#pathMtu = new PathMtuProbes(native, new PathMtuSearch({ max, now }))
+    this.#pathMtu = new PathMtuProbes(native, this.#newMtuSearch({ max, now }))
     this.#updateMaxDatagramLength()
     // Asking for the statistics is slow; they are needed only where datagrams were not negotiated as we expect.
     this.peerMaxDatagramFrameSize =

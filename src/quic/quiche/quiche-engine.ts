@@ -63,7 +63,8 @@ export class QuicheEngine implements QuicEngine {
     const info = paths.toNative(path)
     if (info === undefined) return undefined
     const native = quiche.Connection.accept(id, originalId, info.to, info.from, this.#config)
-    return new QuicheConnection({ native, paths, path, maxUdpPayload: this.#options.settings.maxUdpPayload })
+    const { settings, newMtuSearch } = this.#options
+    return new QuicheConnection({ native, paths, path, maxUdpPayload: settings.maxUdpPayload, newMtuSearch })
   }
 
   connect({ id, path, serverName, resumptionTicket }: DialOptions): EngineConnection {
@@ -78,6 +79,7 @@ export class QuicheEngine implements QuicEngine {
       paths,
       path,
       maxUdpPayload: this.#options.settings.maxUdpPayload,
+      newMtuSearch: this.#options.newMtuSearch,
       expectedIp: byAddress && this.#options.peerCertificate !== 'any' ? serverName : undefined,
     })
   }
