@@ -73,7 +73,7 @@ export function expectNumber(
   question: string,
   asked: Omit<Asked, 'wrong'> & {
     right: number | ((value: number) => boolean)
-    wrong?: WrongAnswers | ((value: number) => string)
+    wrong?: WrongAnswers | ((value: number) => string | undefined)
     units?: Units
   },
 ): number {

@@ -34,7 +34,11 @@ export type TaskDeclaration =
       questions?: readonly Question[]
     })
   | (TaskBasics & { kind: 'config'; files: NonEmpty<string>; questions?: readonly Question[] })
-  | (TaskBasics & { kind: 'question'; files: NonEmpty<'answers.toml'>; questions: NonEmpty<Question> })
+  | (TaskBasics & {
+      kind: 'question'
+      files: NonEmpty<'answers.toml' | 'measured.toml'>
+      questions: NonEmpty<Question>
+    })
   | (TaskBasics & { kind: 'live'; files: readonly string[]; questions?: readonly Question[] })
 
 /** Two tasks of one lab must not have the same id: it is their key in progress files and in answers. */

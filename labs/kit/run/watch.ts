@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { MEASURED_FILE } from '../check/own-runs.ts'
 
 const EVERY_MS = 250
 
@@ -13,13 +14,17 @@ export interface Watcher {
   stop(): void
 }
 
-/** Calls `onSave` with the names of the files whose content has changed, once it has stayed the same for one look. */
+/**
+ * Calls `onSave` with the names of the files whose content has changed, once it has stayed the same for one look. The file that checks write
+ * into is none of them: a check would be the reason for the next one.
+ */
 export function watchFiles(
   folder: string,
-  files: readonly string[],
+  named: readonly string[],
   onSave: (changed: string[]) => void,
   everyMs: number = EVERY_MS,
 ): Watcher {
+  const files = named.filter(file => file !== MEASURED_FILE)
   const known = new Map<string, { stamp: string; content: string }>()
   const look = (file: string) => known.set(file, { stamp: stampOf(join(folder, file)), content: read(folder, file) })
   for (const file of files) look(file)

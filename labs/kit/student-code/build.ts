@@ -50,11 +50,18 @@ function readSubmitted(folder: string, file: string): string {
   return readFileSync(at, 'utf8')
 }
 
-/** Throws `StudentError` of the kinds `missing-file` and `compile`; `SandboxError` when there is no compiler to ask. */
-export async function buildStudentFile(folder: string, file: string): Promise<BuiltFile> {
+/**
+ * `ours`: files of a check's own, by name, that lie beside the student's and may import them. Throws `StudentError` of the kinds
+ * `missing-file` and `compile`; `SandboxError` when there is no compiler to ask.
+ */
+export async function buildStudentFile(
+  folder: string,
+  file: string,
+  ours: ReadonlyMap<string, string> = new Map(),
+): Promise<BuiltFile> {
   const sources = new Map<string, string>()
   const entry = posix.normalize(file.replaceAll('\\', '/'))
-  sources.set(entry, readSubmitted(folder, entry))
+  sources.set(entry, ours.get(entry) ?? readSubmitted(folder, entry))
   const bundle = async (format: 'cjs' | 'esm') =>
     await esbuild.build({
       entryPoints: [entry],

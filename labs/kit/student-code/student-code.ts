@@ -24,11 +24,13 @@ export interface StudentCodeOptions {
   /** Ends the process when it is aborted. */
   signal?: AbortSignal
   limits?: Partial<Limits>
+  /** Files of a check's own, by name, that run in the sandbox and may import the student's. */
+  ours?: ReadonlyMap<string, string>
 }
 
 /** Nothing is read or started before the first call. `close` it in the end. */
-export function openStudentCode({ exercises, signal, limits = {} }: StudentCodeOptions): StudentCode {
-  const code = new SandboxedCode(exercises, limits)
+export function openStudentCode({ exercises, signal, limits = {}, ours }: StudentCodeOptions): StudentCode {
+  const code = new SandboxedCode(exercises, limits, ours)
   const close = () => void code.close()
   if (signal?.aborted) close()
   else signal?.addEventListener('abort', close, { once: true })
@@ -38,6 +40,7 @@ export function openStudentCode({ exercises, signal, limits = {} }: StudentCodeO
 class SandboxedCode implements StudentCode {
   #folder: string
   #limits: Partial<Limits>
+  #ours: ReadonlyMap<string, string> | undefined
   #sandbox: Promise<Sandbox> | undefined
   #files = new Map<string, Promise<BuiltFile>>()
   #loading = new Map<string, Promise<void>>()
@@ -45,9 +48,10 @@ class SandboxedCode implements StudentCode {
   #others = new Set<SandboxedCode>()
   #closed = false
 
-  constructor(folder: string, limits: Partial<Limits>) {
+  constructor(folder: string, limits: Partial<Limits>, ours?: ReadonlyMap<string, string>) {
     this.#folder = folder
     this.#limits = limits
+    this.#ours = ours
   }
 
   async call<T>(file: string, name: string, ...args: unknown[]): Promise<T> {
@@ -61,7 +65,7 @@ class SandboxedCode implements StudentCode {
   }
 
   async alone<T>(file: string, name: string, args: readonly unknown[], whole: boolean): Promise<Outcome<T>> {
-    const other = new SandboxedCode(this.#folder, this.#limits)
+    const other = new SandboxedCode(this.#folder, this.#limits, this.#ours)
     this.#others.add(other)
     try {
       await other.#load(file)
@@ -115,7 +119,7 @@ class SandboxedCode implements StudentCode {
       loading = (async () => {
         const starting = this.#start()
         starting.catch(() => {})
-        const built = buildStudentFile(this.#folder, file)
+        const built = buildStudentFile(this.#folder, file, this.#ours)
         this.#files.set(file, built)
         const { code } = await built
         await starting

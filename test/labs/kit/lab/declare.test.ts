@@ -81,7 +81,11 @@ describe('the declaration of a lab', () => {
         { ...named, id: 'none' },
       ],
     }).tasks
-    const feedback = await explain!.check({ answers: {}, expect: () => {} } as unknown as CheckContext)
+    const feedback = await explain!.check({
+      answers: {},
+      exercises: 'nowhere',
+      expect: () => {},
+    } as unknown as CheckContext)
     expect(feedback.expected).to.match(/explanations/)
     const error = await nothing!.check({} as CheckContext).catch(error => error as Error)
     expect(error).to.be.instanceOf(Error).and.have.property('message').that.includes('checks/none.ts')

@@ -101,7 +101,12 @@ describe('exercise files', () => {
     beforeEach(() => {
       saved = []
       ensureExercises(root, lab)
-      watcher = watchFiles(exerciseFolder(root, lab), ['one.ts', 'new.ts'], files => saved.push(files), 5)
+      watcher = watchFiles(
+        exerciseFolder(root, lab),
+        ['one.ts', 'new.ts', 'measured.toml'],
+        files => saved.push(files),
+        5,
+      )
     })
     afterEach(() => watcher?.stop())
     const until = async (count: number) => {
@@ -124,9 +129,10 @@ describe('exercise files', () => {
       expect(saved).to.deep.equal([['one.ts'], ['one.ts'], ['new.ts'], ['new.ts']])
     })
 
-    it('tell nothing of a save that changes nothing, of what the program has written itself, and of other files', async () => {
+    it('tell nothing of a save that changes nothing, of what the program or a check has written itself, and of other files', async () => {
       writeFileSync(path('one.ts'), 'start one')
       writeFileSync(path('other.ts'), 'other')
+      writeFileSync(path('measured.toml'), '[[scaling]]')
       writeFileSync(path('new.ts'), 'written by the program')
       watcher!.acknowledge()
       await new Promise(resolve => setTimeout(resolve, 60))
