@@ -209,7 +209,7 @@ export const lab = defineLab({
       title: 'Ping, and predict the TTL',
       kind: 'question',
       points: 20,
-      files: ['answers.toml'],
+      files: ['answers.toml', 'measured.toml'],
       brief: `
         Every IP packet carries a number that is decremented by each router on its way: the TTL in IPv4, the hop limit in
         IPv6. When it is used up, the packet is dropped: no packet travels in circles for ever.
@@ -228,7 +228,8 @@ export const lab = defineLab({
             --ping 10.89.1.1 --ping fd00:89:1::1
         \`\`\`
 
-        The check measures all four by itself, with a server and a client from your files.
+        The check measures all four by itself, with a server and a client from your files. Then it pings the library some more, with a size that
+        nobody else gets, and keeps what the server has counted in \`measured.toml\`: the last question is about **your** numbers.
       `,
       questions: [
         {
@@ -243,11 +244,18 @@ export const lab = defineLab({
           prediction: true,
           placeholder: 'a number',
         },
+        {
+          id: 'data',
+          prompt:
+            'Once measured: your server has counted packets and bytes of IPv4 pings. How many bytes of ICMP data did each of them carry?',
+          placeholder: 'a number',
+        },
       ],
       hints: [
         'A tunnel has two ends. Does a packet lose a hop at both of them?',
         'RFC 9484 §7.2: "decrement the IP Hop Count (or TTL) upon encapsulation but not upon decapsulation."',
         'And the last sentence of that paragraph: it does not apply to packets that the endpoint makes itself. Which of the two answers is forwarded, which is made by the endpoint?',
+        'data: the server counts whole IP packets. Around the data of a ping are two headers, of 20 bytes and of 8.',
       ],
       reading: [ROUTING, 'labs/lab-01-deploy/README.md, "The way of a packet"'],
     },

@@ -223,7 +223,7 @@ export const lab = defineLab({
       kind: 'question',
       mutants: true,
       points: 10,
-      files: ['answers.toml'],
+      files: ['answers.toml', 'measured.toml'],
       brief: `
         The address of a client may change in two ways. A **NAT** on the way loses its table, and gives the client another port: the client
         notices nothing. Or the client goes **from one network to another**, from Wi-Fi to LTE: then the old address is gone.
@@ -236,9 +236,10 @@ export const lab = defineLab({
                                  \\----- LTE -----------/
         \`\`\`
 
-        Answer in \`answers.toml\`, then run the check: it measures both profiles.
+        Answer in \`answers.toml\`, then run the check: it measures both profiles, and keeps the figures of your run in \`measured.toml\`. Then
+        answer the last question from them, and check again.
 
-        For the last question: the idle timeout of the client is 4000 ms, it sends a keep-alive in each second, and as soon as it
+        For the gap: the idle timeout of the client is 4000 ms, it sends a keep-alive in each second, and as soon as it
         has lost its session it connects anew, over LTE (64 ms round trip). The server's idle timeout is 30 s.
       `,
       questions: [
@@ -279,6 +280,12 @@ export const lab = defineLab({
           id: 'gap',
           prompt: 'For how long does nothing flow in the handover? Predict it from the timers above, in ms.',
           prediction: { units: MILLISECONDS },
+          placeholder: 'a number',
+        },
+        {
+          id: 'reconnect',
+          prompt:
+            'Once measured: in the handover of your run, how long did the reconnect itself take, from the end of the session until traffic flowed? In ms.',
           placeholder: 'a number',
         },
       ],

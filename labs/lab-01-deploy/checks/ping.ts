@@ -1,7 +1,10 @@
 /** Task 5: the TTL that arrives, predicted and then measured. */
+import { expectOwnNumber, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
 import { expectNumber, numberIn } from '../../kit/check/questions.ts'
+import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { connect, loadClient, loadServer, NETWORK, ping, ROUTING, startServer } from '../deployment.ts'
+import { clientsOf } from '../rest-api.ts'
 
 // Cases ----------------------------------------------------------------------------------------------------------------
 
@@ -28,6 +31,37 @@ const ANSWERED_BY = [
     },
   },
 ] as const
+
+/** What surrounds the data of an ICMP echo request in IPv4 (RFC 791, RFC 792). */
+const IP_HEADER = 20
+const ICMP_HEADER = 8
+const IPV6_HEADER = 40
+
+const eachPing = (run: { packets: number; bytes: number }) => run.bytes / run.packets
+const lessEach = (headers: number) => (run: Readonly<Record<string, number>>) =>
+  eachPing({ packets: run.packets, bytes: run.bytes }) - headers
+
+const DATA: OwnQuestion = {
+  task: 'ping',
+  figures: ['packets', 'bytes'],
+  right: lessEach(IP_HEADER + ICMP_HEADER),
+  wrong: [
+    { says: 'That is the whole IP packet: the headers of IP and ICMP are in it.', would: lessEach(0) },
+    { says: 'Behind the header of IP is that of ICMP, which is no data either.', would: lessEach(IP_HEADER) },
+    {
+      says: 'In front of the header of ICMP is that of IP, which the server counts too.',
+      would: lessEach(ICMP_HEADER),
+    },
+    {
+      says: 'The header of IPv4 has 20 bytes. The one with 40 is that of IPv6.',
+      would: lessEach(IPV6_HEADER + ICMP_HEADER),
+    },
+    { says: 'That is of all of them together. Asked for is one.', would: run => run.bytes },
+  ],
+  // Bytes are counted: nothing is rounded.
+  tolerance: 0,
+  read: ['RFC 792, "Echo or Echo Reply Message"', 'RFC 791 §3.1'],
+}
 
 // Judgement ------------------------------------------------------------------------------------------------------------
 
@@ -64,10 +98,43 @@ export async function check(context: CheckContext): Promise<Feedback> {
     })
     found.push(`${name}: TTL ${ttl}, hop limit ${hopLimit}`)
   }
+  await countPings(context, server, client)
+  expectOwnNumber(context, 'data', DATA)
   return {
     passed: true,
     expected: 'the TTL that you have predicted, from the library and from the proxy',
     found: found.join('; '),
     read: [ROUTING, 'src/connect-ip/session.ts'],
   }
+}
+
+/** Some pings of a size that differs from student to student, and what the server has counted meanwhile. */
+async function countPings(
+  context: CheckContext,
+  server: { apiUrl: string },
+  client: Awaited<ReturnType<typeof connect>>,
+): Promise<void> {
+  const random = new Seeded(context.seed, 'ping')
+  const [count, size] = [random.int(4, 9), random.int(100, 900)]
+  const counted = async () => {
+    const [{ packets, bytes }] = await clientsOf(context, server.apiUrl)
+    return { packets: packets.received, bytes: bytes.received }
+  }
+  const counts = await context.do('ping the library some more, each time with as many bytes', async () => {
+    for (let left = 5; ; left--) {
+      const before = await counted()
+      for (let i = 0; i < count; i++) await client.ping(NETWORK.library4, { size, timeoutMs: 10_000 })
+      const after = await counted()
+      const counts = { packets: after.packets - before.packets, bytes: after.bytes - before.bytes }
+      // The two ends of the tunnel may have looked meanwhile whether it is wide enough: then once more.
+      if (counts.packets === count || left === 0) return counts
+    }
+  })
+  const { packets, bytes } = counts
+  context.expect(`the server has counted ${packets} packets more, of ${bytes} bytes together`, packets === count, {
+    expected: `${count} packets from the client, one for each ping`,
+    found: `${packets}`,
+    read: ['src/carriers/tunnel.ts'],
+  })
+  recordRun(context, 'ping', counts)
 }

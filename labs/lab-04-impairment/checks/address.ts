@@ -7,6 +7,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
+import { expectOwnNumber, type OwnQuestion, ownRuns, recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoice, expectEach, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { RECOVERIES } from '../address-change.ts'
@@ -51,9 +52,39 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
   },
 }
 
+const RECONNECT: OwnQuestion = {
+  task: 'address',
+  figures: ['session_lost_after_ms', 'traffic_after_ms'],
+  right: run => run.traffic_after_ms - run.session_lost_after_ms,
+  wrong: [
+    {
+      says: 'That is the whole gap: most of it is over before the client begins to connect again.',
+      would: run => run.traffic_after_ms,
+    },
+    {
+      says: 'That is how long the client did not know that its session is dead. The reconnect begins then.',
+      would: run => run.session_lost_after_ms,
+    },
+    {
+      says: 'The timeout is what was set. When the session really ended is among the figures of your run.',
+      would: run => run.traffic_after_ms - IDLE_MS,
+    },
+    {
+      says: 'That is in seconds.',
+      would: run => (run.traffic_after_ms - run.session_lost_after_ms) / 1000,
+    },
+  ],
+  units: MILLISECONDS,
+  read: READ,
+}
+
 // Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
+  const reconnect = (each: CheckContext) => expectOwnNumber(each, 'reconnect', RECONNECT)
+  // Who has not measured yet cannot answer it; and a wrong answer needs no new measurement.
+  const isMeasured = ownRuns(context.exercises, 'address', RECONNECT.figures).length > 0
+  const isAnswered = isMeasured && context.answers.reconnect !== ''
   let gap = Number.NaN
   expectEach(context, [
     ...Object.entries(CHOICES).map(([question, choice]) => (each: CheckContext) => {
@@ -69,6 +100,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
         read: READ,
       })
     },
+    ...(context.mode === 'unattended' || isAnswered ? [reconnect] : []),
   ])
   const rows: PredictionRow[] = [
     { name: 'nat-rebind: nothing flows for', predicted: 0, unit: 'ms' },
@@ -78,6 +110,8 @@ export async function check(context: CheckContext): Promise<Feedback> {
   showPredictions(context, rows)
   await expectRebind(context, rows)
   await expectHandover(context, rows)
+  recordRun(context, 'address', { session_lost_after_ms: rows[1].measured!, traffic_after_ms: rows[2].measured! })
+  reconnect(context)
   return {
     passed: true,
     expected: 'a session that lives through a rebinding, and one that does not live through a handover',

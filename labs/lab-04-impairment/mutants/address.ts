@@ -47,4 +47,24 @@ export default mutants('answers.toml', {
     says: 'nothing else keeps it waiting',
     edits: [['gap = "4300"', 'gap = "30000"']],
   },
+  'reconnect-is-the-gap': {
+    misconception: 'takes the whole gap for the reconnect',
+    says: 'before the client begins to connect again',
+    edits: [['reconnect = "192"', 'reconnect = "4297"']],
+  },
+  'reconnect-is-the-silence': {
+    misconception: 'takes the silence for the reconnect',
+    says: 'did not know that its session is dead',
+    edits: [['reconnect = "192"', 'reconnect = "4105"']],
+  },
+  'reconnect-from-the-timer': {
+    misconception: 'takes what was set for what was measured',
+    says: 'The timeout is what was set',
+    edits: [['reconnect = "192"', 'reconnect = "297"']],
+  },
+  'reconnect-of-somebody-else': {
+    misconception: 'an answer that is right for another run',
+    says: 'one of your own runs',
+    edits: [['reconnect = "192"', 'reconnect = "260"']],
+  },
 })
