@@ -23,7 +23,7 @@ export const lab = defineLab({
     'read latency from histograms, and find the knee of a system under load',
   ],
   prerequisites: ['lab 1', 'TypeScript: functions, classes, Uint8Array', 'percentiles'],
-  minutes: 240,
+  minutes: 270,
   panel: async () => (await import('./ui.tsx')).Charts,
   reading: ['RFC 9000', 'RFC 9221', 'RFC 9297', 'RFC 9484', 'RFC 8899', `${HANDOUT}: the handout`],
   tasks: [
@@ -31,7 +31,7 @@ export const lab = defineLab({
       id: 'handshake',
       title: 'Round trips until there is a tunnel',
       kind: 'coding',
-      points: 10,
+      points: 8,
       files: ['formulas.ts'],
       brief: `
         Far away, computers are fast and light is slow: what counts is how often one side has to wait for the other. Three formulas are
@@ -57,7 +57,7 @@ export const lab = defineLab({
       id: 'overhead',
       title: 'Bytes around a packet',
       kind: 'coding',
-      points: 10,
+      points: 8,
       files: ['overhead.ts'],
       brief: `
         An IP packet goes into the tunnel wrapped in frames, QUIC, UDP and IP again. How much is that, to the byte?
@@ -80,7 +80,7 @@ export const lab = defineLab({
       id: 'send-packet',
       title: 'SendPacket, rewritten',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['send-packet.ts'],
       brief: `
         A published article about _masque-vpn_, a prototype that this platform is modelled on, sends each IP packet on a new stream, "for
@@ -111,7 +111,7 @@ export const lab = defineLab({
       id: 'pump',
       title: 'A pump that works in turns',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['pump.ts'],
       brief: `
         Between a network device and the tunnel is a pump: a loop that reads packets and passes them on. To be woken up for each
@@ -134,7 +134,7 @@ export const lab = defineLab({
       id: 'path-mtu',
       title: 'How large may a packet be?',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['path-mtu.ts'],
       brief: `
         A packet that is too large for a link of the path is dropped, often in silence. Two things are asked for, in \`path-mtu.ts\`:
@@ -231,10 +231,12 @@ export const lab = defineLab({
       kind: 'question',
       points: 8,
       mutants: true,
-      files: ['answers.toml'],
+      files: ['answers.toml', 'measured.toml'],
       brief: `
-        Eight questions about what you have seen in tasks 1 to 7. Each wrong answer is an idea that somebody really has. Where you are not
+        Eight questions about what you have seen in tasks 1 to 7. Each wrong letter is an idea that somebody really has. Where you are not
         sure, run the check of the task again, and go through its charts with \`[\` and \`]\`.
+
+        The last one is answered with a number that nobody else has: from **your** run of task 7, which is in \`measured.toml\`.
       `,
       questions: [
         {
@@ -246,17 +248,6 @@ export const lab = defineLab({
             b: 'One is the request with its response, one the ADDRESS_REQUEST with its answer.',
             c: "One is waiting for the server's SETTINGS, one is the request.",
             d: 'One is the validation of the path, one the request.',
-          },
-        },
-        {
-          id: 'small',
-          prompt: 'Why is the goodput of packets of 40 bytes so much lower than that of 1300 bytes?',
-          placeholder: 'a, b, c or d',
-          choices: {
-            a: 'Small packets have more bytes around them than large ones.',
-            b: 'As much is around each packet, and there are more of them.',
-            c: 'QUIC waits until several small packets can be sent together.',
-            d: 'Congestion control gives small packets less room.',
           },
         },
         {
@@ -326,11 +317,18 @@ export const lab = defineLab({
             d: 'The true one is at least 1.75 ms.',
           },
         },
+        {
+          id: 'waiting',
+          prompt:
+            'In your run of task 7: with 16 clients, how many requests on average were waiting in the queue, and not on their way there or back?',
+          placeholder: 'a number',
+        },
       ],
       hints: [
-        'Each question belongs to a task, in their order: settings 1, small 2, streams and reliable 3, budget 4, probe 5, buckets and bound 6.',
+        'Each question belongs to a task, in their order: settings 1, streams and reliable 3, budget 4, probe 5, buckets and bound 6, waiting 7.',
         'streams: which packets are late on a single stream, and which when each has a stream of its own?',
         'buckets: what is cumulative can be added up. What is a percentile cannot.',
+        "waiting: Little's law, twice. With 16 clients 16 requests are under way. How many of them are on the link, at this throughput, if each is there as long as the one of a client that is alone?",
       ],
       reading: [HANDOUT],
     },
@@ -356,6 +354,76 @@ export const lab = defineLab({
         'Three ways to be asked again: `dueAt` ten minutes later, `suspect` with three losses, `onStall`.',
       ],
       reading: ['src/quic/path-mtu.ts', 'RFC 8899 §4.3, §5.1', 'nodejs.org/api/assert.html'],
+    },
+    {
+      id: 'whole',
+      title: 'Your parts in the proxy',
+      kind: 'live',
+      points: 10,
+      mutants: true,
+      files: ['answers.toml', 'measured.toml'],
+      brief: `
+        Tasks 3, 4 and 5 again, all at once and for real: the check starts a proxy whose packets towards the clients go through **your**
+        \`Pump\`, **your** \`PacketSender\` and **your** \`PathMtuSearch\`, from \`pump.ts\`, \`send-packet.ts\` and \`path-mtu.ts\`.
+
+        \`\`\`
+        busy client   narrow path -----+
+                                       proxy, 250 packets/s --- library
+        quiet client  8 % lost down ---+
+        \`\`\`
+
+        Both clients have a queue of 64 packets. First both ping; then the busy one is flooded with 500 packets/s for six seconds. **Before** yours, the check runs
+        naive parts: a queue is drained before the next one, each packet has a stream of its own, and nobody looks for the MTU.
+
+        **Predict first**, both numbers. Then run the check: it measures, keeps the figures in \`measured.toml\`, and shows them. Then answer
+        the other questions, **with the numbers of your run**, and check again.
+      `,
+      questions: [
+        {
+          id: 'busy',
+          prompt:
+            'Prediction: in the flood, the quiet client has 40 answers a second. How many packets a second does your pump pass for the busy one?',
+          prediction: true,
+          placeholder: 'a number',
+        },
+        {
+          id: 'late',
+          prompt: 'Prediction: of 100 answers that reach the quiet client, how many come late with your PacketSender?',
+          prediction: true,
+          placeholder: 'a number',
+        },
+        {
+          id: 'queue',
+          prompt:
+            'In the flood, the queue of the busy client was full. How long did a packet wait in it, with your pump? From the figures of your run, in ms.',
+          placeholder: 'a number',
+        },
+        {
+          id: 'fewer',
+          prompt:
+            'How many packets fewer does the proxy need now to send the busy client a file of 1,000,000 bytes in UDP over IPv4? From the two MTUs of your run.',
+          placeholder: 'a number',
+        },
+        {
+          id: 'unfair',
+          prompt: 'Before, no answer reached the quiet client in the flood. Where were they?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'On the link, behind the packets of the busy client.',
+            b: 'In QUIC, whose congestion control gave the quiet connection no room.',
+            c: 'Nowhere: the library was too busy with the other client to answer.',
+            d: 'In a queue that the pump did not come to.',
+          },
+        },
+      ],
+      hints: [
+        'A part that is wrong here though its own task is solved: is there something in it that all objects of the class share? Here there are two tunnels at a time.',
+        'The busy client gets what the quiet one leaves of 250.',
+        "queue: Little's law. Both numbers are of this queue: how many packets are in it, and how many leave it in a second.",
+        'fewer: the MTU is that of a whole IP packet. 28 bytes of it are headers.',
+      ],
+      reading: [`${HANDOUT}, "Your parts in the proxy"`, 'RFC 9484 §10', 'src/server/packet-processor.ts'],
+      timeoutMs: 240_000,
     },
   ],
 })

@@ -7,8 +7,10 @@ import type { CheckContext } from '../kit/lab/types.ts'
 export interface LinkOptions {
   /** Of the link alone, both directions together, in ms. */
   rttMs: number
-  /** Of the packets from the client to the server, 0 to 1; none in the other direction. */
+  /** Of the packets from the client to the server, 0 to 1; default none. */
   lossUp?: number
+  /** Of those in the other direction. */
+  lossDown?: number
   /** In each direction, counted with Ethernet, IP and UDP headers. */
   bitsPerSecond?: number
   /** Packets that may wait in front of that. */
@@ -18,7 +20,13 @@ export interface LinkOptions {
 /** Ethernet, IPv4 and UDP headers: what the link counts around a UDP payload. */
 export const LINK_OVERHEAD = 14 + 20 + 8
 
-export function linkProfile({ rttMs, lossUp = 0, bitsPerSecond, queuePackets = 1000 }: LinkOptions): Profile {
+export function linkProfile({
+  rttMs,
+  lossUp = 0,
+  lossDown = 0,
+  bitsPerSecond,
+  queuePackets = 1000,
+}: LinkOptions): Profile {
   const direction = (loss: number): Impairment => ({
     ...CLEAN,
     delayMs: rttMs / 2,
@@ -33,7 +41,7 @@ export function linkProfile({ rttMs, lossUp = 0, bitsPerSecond, queuePackets = 1
     about: 'One property at a time.',
     source: 'labs/lab-02-performance/link.ts',
     up: direction(lossUp),
-    down: direction(0),
+    down: direction(lossDown),
     timeline: [],
   }
 }

@@ -1,4 +1,5 @@
 /** Task 8: what was measured, explained. Each wrong answer is a misconception that somebody has. */
+import { expectOwnNumber, type OwnQuestion } from '../../kit/check/own-runs.ts'
 import { expectChoice, expectEach } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 
@@ -16,16 +17,6 @@ const ANSWERS: readonly (Parameters<typeof expectChoice>[2] & { question: string
       d: 'QUIC validates the path in the handshake itself. A PATH_CHALLENGE is for a path that is new.',
     },
     read: ['RFC 9220 §3', `${HANDOUT}, "Counting round trips"`],
-  },
-  {
-    question: 'small',
-    right: 'b',
-    wrong: {
-      a: 'What is around a packet is nearly the same for each size. Look at the ratio, not at the difference.',
-      c: 'Whether small packets are sent together is up to the sender; each IP packet still has a frame and ids of its own.',
-      d: 'Congestion control counts bytes on the way. It does not prefer large packets.',
-    },
-    read: [`${HANDOUT}, "Around a packet"`],
   },
   {
     question: 'streams',
@@ -89,21 +80,53 @@ const ANSWERS: readonly (Parameters<typeof expectChoice>[2] & { question: string
   },
 ]
 
+/** Of the run of task 7 with the most clients, and of the one with one: Little's law says the rest. */
+const WAITING: OwnQuestion = {
+  task: 'scaling',
+  figures: ['clients', 'per_second', 'latency_ms', 'latency_alone_ms'],
+  right: run => run.clients - (run.per_second * run.latency_alone_ms) / 1000,
+  wrong: [
+    {
+      says: 'All of them are under way. But some of them are on the link: those do not wait.',
+      would: run => run.clients,
+    },
+    {
+      says: 'That is how many are on the link, as if nobody waited. The others wait.',
+      would: run => (run.per_second * run.latency_alone_ms) / 1000,
+    },
+    {
+      says: 'That is how long one waits, in ms. Asked for is how many do: multiply by how many come in a second.',
+      would: run => run.latency_ms - run.latency_alone_ms,
+    },
+    {
+      says: 'Per second, and in ms: one of the two has to be converted.',
+      would: run => run.per_second * (run.latency_ms - run.latency_alone_ms),
+    },
+    {
+      says: 'A latency that is so many times longer is a ratio, and no number of requests.',
+      would: run => run.latency_ms / run.latency_alone_ms,
+    },
+  ],
+  // Two figures with three digits each, and a difference.
+  tolerance: 0.03,
+  read: [`${HANDOUT}, "Before and after the knee"`],
+}
+
 // Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  expectEach(
-    context,
-    ANSWERS.map(
+  expectEach(context, [
+    ...ANSWERS.map(
       ({ question, ...asked }) =>
-        each =>
+        (each: CheckContext) =>
           expectChoice(each, question, asked),
     ),
-  )
+    each => expectOwnNumber(each, 'waiting', WAITING),
+  ])
   return {
     passed: true,
-    expected: `${ANSWERS.length} explanations that agree with what was measured`,
-    found: `${ANSWERS.length} of ${ANSWERS.length}`,
+    expected: `${ANSWERS.length + 1} explanations that agree with what was measured`,
+    found: 'all of them',
     read: [HANDOUT],
   }
 }

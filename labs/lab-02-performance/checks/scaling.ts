@@ -5,6 +5,7 @@ import type { IpAddress } from '../../../src/ip/address.ts'
 import { median } from '../../../src/stats/statistics.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
 import { format } from '../../kit/check/format.ts'
+import { recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoice } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -445,6 +446,13 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
     )
   }
   context.progress(CLIENTS.length, CLIENTS.length, 'measured')
+  const [alone, most] = [points[0], points.at(-1)!]
+  recordRun(context, 'scaling', {
+    clients: most.clients,
+    per_second: most.throughput,
+    latency_ms: most.latencyMs,
+    latency_alone_ms: alone.latencyMs,
+  })
   const knee = await context.student.call<number>(
     FILE,
     'findKnee',

@@ -42,11 +42,6 @@ export default mutants('answers.toml', {
     says: 'does not wait for HTTP',
     edits: [['settings = "c"', 'settings = "a"']],
   },
-  'small-have-more': {
-    misconception: 'takes a ratio for a difference',
-    says: 'Look at the ratio',
-    edits: [['small = "b"', 'small = "a"']],
-  },
   'streams-block-each-other': {
     misconception: 'takes streams for one queue',
     says: 'Streams do not wait for each other',
@@ -56,6 +51,36 @@ export default mutants('answers.toml', {
     misconception: 'takes the mean for the distribution',
     says: 'have forgotten',
     edits: [['buckets = "d"', 'buckets = "c"']],
+  },
+  'waiting-all': {
+    misconception: 'takes all that are under way for those that wait',
+    says: 'some of them are on the link',
+    edits: [['waiting = "10.5"', 'waiting = "16"']],
+  },
+  'waiting-on-the-link': {
+    misconception: 'takes those on the link for those that wait',
+    says: 'how many are on the link',
+    edits: [['waiting = "10.5"', 'waiting = "5.5"']],
+  },
+  'waiting-in-ms': {
+    misconception: 'takes the wait for the number of those who wait',
+    says: 'how long one waits',
+    edits: [['waiting = "10.5"', 'waiting = "232"']],
+  },
+  'waiting-not-converted': {
+    misconception: 'multiplies per second by ms',
+    says: 'one of the two has to be converted',
+    edits: [['waiting = "10.5"', 'waiting = "10508"']],
+  },
+  'waiting-as-a-ratio': {
+    misconception: 'takes a ratio for a number of requests',
+    says: 'no number of requests',
+    edits: [['waiting = "10.5"', 'waiting = "2.91"']],
+  },
+  'waiting-of-somebody-else': {
+    misconception: 'an answer that is right for another run',
+    says: 'one of your own runs',
+    edits: [['waiting = "10.5"', 'waiting = "9.9"']],
   },
   'tcp-knows': {
     misconception: 'takes TCP for a reader of minds',
