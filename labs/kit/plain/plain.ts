@@ -198,7 +198,7 @@ export async function printChecks(
     ...(one ? { failures: store.task(lab.id, one.id).attempts } : {}),
     ...(signal ? { signal } : {}),
     onEvent(event) {
-      if (event.type !== 'finished') return
+      if (event.type !== 'finished' || signal?.aborted) return
       if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed, asked)
       if (json) return
       printResult(lab, event.task, event.result, { root, store, out })
