@@ -2,13 +2,14 @@
  * The ceiling: the same datagrams through quiche and UDP, with nothing of ours in between.
  *
  * One process sends, the other receives and counts. No routing by connection id, no streams, no HTTP, no IP: the least
- * that a program can do with this QUIC library and node:dgram. Runs as a child process of `tunnel.ts`.
+ * that a program can do with this QUIC library and node:dgram, or with the batches of quic/udp. Runs as a child process of `tunnel.ts`.
  */
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Connection, quiche, type SendInfo } from '@matrixai/quic/native/index.js'
-import { bindUdp, connectUdp, LOOPBACK } from '../src/net/udp.ts'
+import { LOOPBACK } from '../src/net/udp.ts'
+import { bindSocket, connectSocket } from '../src/quic/udp/open-socket.ts'
 import type { Peer, PeerOrder } from './child.ts'
 
 export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
@@ -29,11 +30,12 @@ export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
   config.enablePacing(false)
   config.enableDgram(true, order.datagramQueue, order.datagramQueue)
 
-  // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
-  const socket = await bindUdp(LOOPBACK)
-  const local = { host: '127.0.0.1', port: socket.address().port }
+  const remote = { host: '127.0.0.1', port: order.port ?? 0 }
+  const choice = order.kind === 'batched-ceiling' ? 'batched' : 'dgram'
+  // The sender's socket is connected, as the tunnel's is.
+  const socket = await (server ? bindSocket(LOOPBACK, { choice }) : connectSocket(remote, { choice }))
+  const local = { host: '127.0.0.1', port: socket.local.port }
   let connection: Connection | undefined
-  let out = new Uint8Array(order.maxUdpPayload)
   const inbox = new Uint8Array(65536)
   const payload = new Uint8Array(order.datagramLength)
   let received = 0
@@ -49,16 +51,12 @@ export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
       while (connection.dgramSend(payload) !== null) sent++
     }
     for (;;) {
-      const packet: [number, SendInfo] | null = connection.send(out)
+      const packet: [number, SendInfo] | null = connection.send(socket.room(order.maxUdpPayload))
       if (packet === null) break
-      // The sender's socket is connected, as the tunnel's is.
-      if (server) socket.send(out.subarray(0, packet[0]), packet[1].to.port, packet[1].to.host)
-      else socket.send(out.subarray(0, packet[0]))
-      if (socket.getSendQueueCount() > 0) {
-        out = new Uint8Array(order.maxUdpPayload)
-        if (socket.getSendQueueCount() > 64) return schedule()
-      }
+      socket.send(packet[0], to ?? remote)
+      if (socket.queued > 64) return schedule()
     }
+    socket.flush()
     if (!server && connection.isEstablished() && !connection.isDgramSendQueueFull()) schedule()
   }
 
@@ -74,19 +72,23 @@ export async function startCeilingPeer(order: PeerOrder): Promise<Peer> {
   }, 5)
 
   let recvInfo: Parameters<Connection['recv']>[1] | undefined
-  socket.on('message', (packet, from) => {
-    if (recvInfo === undefined) {
-      recvInfo = { from: { host: from.address, port: from.port }, to: local }
-      connection ??= quiche.Connection.accept(randomBytes(8), undefined, local, recvInfo.from, config)
-    }
-    connection?.recv(packet, recvInfo)
-    schedule()
+  let to: { host: string; port: number } | undefined
+  socket.start({
+    onPacket(packet, host, port) {
+      if (recvInfo === undefined) {
+        to = { host, port }
+        recvInfo = { from: to, to: local }
+        connection ??= quiche.Connection.accept(randomBytes(8), undefined, local, to, config)
+      }
+      connection?.recv(packet, recvInfo)
+      schedule()
+    },
+    // At the end the other process may be gone first (ECONNREFUSED), which nobody measures.
+    onError() {},
   })
 
   if (!server) {
-    const remote = { host: '127.0.0.1', port: order.port as number }
     connection = quiche.Connection.connect('localhost', randomBytes(8), local, remote, config)
-    await connectUdp(socket, remote)
     schedule()
   }
   return { port: local.port, count: () => ({ sent, received }) }

@@ -8,7 +8,8 @@ import { GoPeer } from './go-peer.ts'
 import type { PeerOrders, PeerReport } from './peer.ts'
 
 export interface PeerOrder {
-  kind: 'ceiling' | 'tunnel' | 'connect-ip-go'
+  /** The ceilings: quiche and UDP alone, by node:dgram and in batches. */
+  kind: 'ceiling' | 'batched-ceiling' | 'tunnel' | 'connect-ip-go'
   role: 'receiver' | 'sender'
   certificates: TestCertificates
   /** Where the receiver listens; for the sender only. */

@@ -48,9 +48,9 @@ program
 
 program
   .command('tunnel')
-  .description('IP packets a second through one tunnel, beside the ceiling of quiche and UDP alone')
+  .description('IP packets a second through one tunnel, beside the ceilings of quiche and UDP alone')
   .option('--seconds <n>', 'length of one measurement', positive, 3)
-  .option('--rounds <n>', 'how often tunnel and ceiling take turns', positive, 3)
+  .option('--rounds <n>', 'how often tunnel and ceilings take turns', positive, 5)
   .option('--encapsulation <kind>', 'datagram, single-stream or stream-per-packet', 'datagram')
   .option('--cc <name>', 'congestion control: reno, cubic or bbr', 'cubic')
   .option('--soak <seconds>', 'only the tunnel, for so long, to see whether memory grows', positive)
@@ -76,13 +76,14 @@ program
         onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
       })
       progressEnd()
+      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
       const { tunnel, ceiling, ratio, ratios, cpuRatio } = result
-      if (options.json) console.log(JSON.stringify(roundDeep({ tunnel, ceiling, ratio, ratios, cpuRatio })))
-      else {
-        console.log(flowRows({ tunnel, ceiling }))
-        console.log(`\nratio ${ratio.toFixed(3)}   (rounds: ${ratios.map(each => each.toFixed(3)).join(', ')})`)
-        console.log(`packets per CPU second: ${cpuRatio.toFixed(3)} of the ceiling`)
-      }
+      const { batchedCeiling, batchedRatio, batchedRatios, batchedCpuRatio } = result
+      console.log(flowRows({ tunnel, ceiling, ...(batchedCeiling === undefined ? {} : { batched: batchedCeiling }) }))
+      console.log()
+      console.log(ratioRow('ceiling', ratio, ratios, cpuRatio))
+      if (batchedRatio === undefined) console.log('batched ceiling: this machine has no UDP in batches')
+      else console.log(ratioRow('batched ceiling', batchedRatio, batchedRatios ?? [], batchedCpuRatio ?? 0))
     }),
   )
 
@@ -303,6 +304,11 @@ function loadRows(runs: readonly LoadResult[]): string {
   ])
   const lines = [header, ...rows].map(row => row.map((cell, i) => cell.padStart(i === 0 ? 7 : 11)).join(''))
   return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${lines.join('\n')}`
+}
+
+function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
+  const rounds = ratios.map(each => each.toFixed(3)).join(', ')
+  return `${ratio.toFixed(3)} of the ${name} (rounds: ${rounds}); per CPU second ${cpuRatio.toFixed(3)}`
 }
 
 function machine(): string {

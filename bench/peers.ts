@@ -20,6 +20,7 @@ export interface PeersBenchResult {
 export async function benchPeers(options: TunnelBenchOptions): Promise<PeersBenchResult> {
   await prepareGo()
   await buildGoPrograms()
-  const { flows, ratios, ratio, cpuRatio } = await takeTurns('tunnel', 'connect-ip-go', options)
-  return { tunnel: flows.tunnel, connectIpGo: flows['connect-ip-go'], ratio, ratios, cpuRatio }
+  const { ours, theirs } = await takeTurns('tunnel', ['connect-ip-go'], options)
+  const { flow, ...ratios } = theirs['connect-ip-go']
+  return { tunnel: ours, connectIpGo: flow, ...ratios }
 }

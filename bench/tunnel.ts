@@ -2,12 +2,13 @@
  * `bench tunnel`: how many IP packets a second one tunnel carries, and how close that is to what the machine can do.
  *
  * Two processes, 1200-byte IP packets from a userspace host at the client to one behind the proxy. Beside it, in turns,
- * the ceiling: the same datagrams through quiche and UDP with nothing of ours in between. Only the ratio of the two says
- * something about this program; the absolute numbers say more about the machine.
+ * two ceilings: the same datagrams through quiche and UDP with nothing of ours in between, by node:dgram and in batches. Only the ratios
+ * say something about this program; the absolute numbers say more about the machine.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
+import { loadUdpCalls } from '../src/quic/udp/linux-calls.ts'
 import { median } from '../src/stats/statistics.ts'
 import { newPeer, type PeerOrder, proxyOrder } from './child.ts'
 import type { PeerReport } from './peer.ts'
@@ -28,7 +29,7 @@ export interface FlowOptions {
 }
 
 export interface TunnelBenchOptions extends FlowOptions {
-  /** How often tunnel and ceiling take turns. */
+  /** How often tunnel and ceilings take turns. */
   rounds: number
   onRound?: (kind: PeerOrder['kind'], round: number, result: FlowResult) => void
 }
@@ -49,6 +50,11 @@ export interface FlowResult {
 export interface TunnelBenchResult {
   tunnel: FlowResult
   ceiling: FlowResult
+  /** Undefined where this machine has no UDP in batches, here and below. */
+  batchedCeiling?: FlowResult
+  batchedRatio?: number
+  batchedRatios?: number[]
+  batchedCpuRatio?: number
   /** Median over the rounds of tunnel pps / ceiling pps, each pair measured back to back. */
   ratio: number
   ratios: number[]
@@ -60,41 +66,60 @@ export interface TunnelBenchResult {
 }
 
 export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBenchResult> {
-  const { flows, ratios, ratio, cpuRatio } = await takeTurns('tunnel', 'ceiling', options)
-  return { tunnel: flows.tunnel, ceiling: flows.ceiling, ratio, ratios, cpuRatio }
+  const hasBatches = typeof loadUdpCalls() !== 'string'
+  const { ours, theirs } = await takeTurns('tunnel', hasBatches ? ['ceiling', 'batched-ceiling'] : ['ceiling'], options)
+  const { flow, ...ratios } = theirs.ceiling
+  const result = { tunnel: ours, ceiling: flow, ...ratios }
+  if (!hasBatches) return result
+  const batched = theirs['batched-ceiling']
+  return {
+    ...result,
+    batchedCeiling: batched.flow,
+    batchedRatio: batched.ratio,
+    batchedRatios: batched.ratios,
+    batchedCpuRatio: batched.cpuRatio,
+  }
 }
 
-/** Two kinds of flow, one after the other, `rounds` times: the median of each, and `ours / theirs` of each round. */
-export async function takeTurns<Ours extends PeerOrder['kind'], Theirs extends PeerOrder['kind']>(
-  ours: Ours,
-  theirs: Theirs,
+interface Comparison {
+  flow: FlowResult
+  /** Ours to this one, packets a second: of each round, and their median. */
+  ratios: number[]
+  ratio: number
+  /** The median for packets per CPU second. */
+  cpuRatio: number
+}
+
+/** Several kinds of flow, one after the other, `rounds` times: the median of each, and `ours / theirs` of each round. */
+export async function takeTurns<Theirs extends PeerOrder['kind']>(
+  ours: PeerOrder['kind'],
+  theirs: readonly Theirs[],
   options: TunnelBenchOptions,
-): Promise<{ flows: Record<Ours | Theirs, FlowResult>; ratios: number[]; ratio: number; cpuRatio: number }> {
-  const results: { ours: FlowResult[]; theirs: FlowResult[] } = { ours: [], theirs: [] }
+): Promise<{ ours: FlowResult; theirs: Record<Theirs, Comparison> }> {
+  const kinds = [theirs[0], ours, ...theirs.slice(1)]
+  const results = new Map<PeerOrder['kind'], FlowResult[]>(kinds.map(kind => [kind, []]))
+  const of = (kind: PeerOrder['kind']): FlowResult[] => results.get(kind) as FlowResult[]
   for (let round = 1; round <= options.rounds; round++) {
-    // Whoever goes first alternates, so that a machine that warms up or slows down favours neither.
-    for (const whose of round % 2 === 1 ? (['theirs', 'ours'] as const) : (['ours', 'theirs'] as const)) {
-      const kind = whose === 'ours' ? ours : theirs
+    // Whoever goes first alternates, so that a machine that warms up or slows down favours none.
+    for (const kind of round % 2 === 1 ? kinds : kinds.toReversed()) {
       const result = await measureFlow(kind, options)
-      results[whose].push(result)
+      of(kind).push(result)
       options.onRound?.(kind, round, result)
     }
   }
-  const compared = (value: (flow: FlowResult) => number): number[] =>
-    results.ours.map((flow, i) => value(flow) / value(results.theirs[i]))
-  const ratios = compared(flow => flow.pps)
-  const flows = { [ours]: medianOf(results.ours), [theirs]: medianOf(results.theirs) }
-  return {
-    flows: flows as Record<Ours | Theirs, FlowResult>,
-    ratios,
-    ratio: median(ratios),
-    cpuRatio: median(compared(perCpuSecond)),
+  const compareTo = (kind: PeerOrder['kind']): Comparison => {
+    const compared = (value: (flow: FlowResult) => number): number[] =>
+      of(ours).map((flow, i) => value(flow) / value(of(kind)[i]))
+    const ratios = compared(flow => flow.pps)
+    return { flow: medianOf(of(kind)), ratios, ratio: median(ratios), cpuRatio: median(compared(perCpuSecond)) }
   }
+  const comparisons = theirs.map(kind => [kind, compareTo(kind)])
+  return { ours: medianOf(of(ours)), theirs: Object.fromEntries(comparisons) as Record<Theirs, Comparison> }
 }
 
 /** One measurement: starts both processes, lets them warm up, and compares their counters at its beginning and its end. */
 export async function measureFlow(kind: PeerOrder['kind'], options: FlowOptions): Promise<FlowResult> {
-  const packetLength = kind === 'ceiling' ? DATAGRAM_LENGTH : PACKET_LENGTH
+  const packetLength = kind.endsWith('ceiling') ? DATAGRAM_LENGTH : PACKET_LENGTH
   const { certificates, congestionControl, encapsulation } = options
   const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation }
   const receiver = newPeer({ kind, role: 'receiver' })

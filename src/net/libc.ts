@@ -4,6 +4,8 @@
  */
 
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { getSystemErrorName } from 'node:util'
 
 /** A function of a library, which takes and gives what its declaration says. The asynchronous form runs on one of the four threads that Node also needs for files and names. */
 export interface NativeFunction {
@@ -20,6 +22,14 @@ export interface NativeLibrary {
 interface Koffi {
   load(library: string | null): NativeLibrary
   errno(): number
+  alloc(type: string, length: number): bigint
+  view(address: bigint, length: number): ArrayBuffer
+}
+
+/** Memory outside of Node's, which never moves. */
+export interface NativeMemory {
+  readonly address: bigint
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 let koffi: Koffi | string | undefined
@@ -49,4 +59,24 @@ export function loadLibrary(name: string | null): NativeLibrary | string {
 /** errno(3) of the last call, on this thread. Only to be read at once after a call that has failed. */
 export function lastErrno(): number {
   return typeof koffi === 'object' ? koffi.errno() : 0
+}
+
+/** Zeros, which are never given back: for what a process needs once. Throws where koffi does not work. */
+export function allocateForever(length: number): NativeMemory {
+  koffi ??= loadKoffi()
+  if (typeof koffi === 'string') throw new Error(koffi)
+  const address = koffi.alloc('uint8_t', length)
+  return { address, bytes: new Uint8Array(koffi.view(address, length)).fill(0) }
+}
+
+/** EAGAIN and the like. */
+export function errorName(errno: number): string {
+  // Of a number that the system never gives there is no name.
+  return Object.values(constants.errno).includes(errno) ? getSystemErrorName(-errno) : `errno ${errno}`
+}
+
+/** `errno` as an error like those of Node: `code` is EAGAIN and the like. */
+export function systemError(errno: number, call: string): NodeJS.ErrnoException {
+  const code = errorName(errno)
+  return Object.assign(new Error(`${call} ${code}`), { errno: -errno, code, syscall: call })
 }

@@ -26,14 +26,16 @@ export interface ConnectionHost {
   readonly io: DriverIo
   /** Asks for `turn()` soon: after the packets that are waiting in the sockets, before the process sleeps. */
   schedule(connection: DrivenConnection): void
-  /** A buffer for the largest UDP payload, which the engine fills. */
-  sendBuffer(): Uint8Array
+  /** Where the engine writes the next packet for this socket: room for the largest UDP payload. */
+  room(socket: PacketSocket): Uint8Array
   /** The socket that is bound to this address; if none is, any. */
   socketAt(local: SocketAddress): PacketSocket
   /** Whether nothing should be sent on this socket now, because it is closed or has much to send. */
   isCongested(socket: PacketSocket): boolean
-  /** Sends the first `length` bytes of the send buffer for this connection, or withholds them as if they were lost. */
+  /** Sends the first `length` bytes of the socket's room for this connection, or withholds them as if they were lost. */
   transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void
+  /** What was transmitted leaves now: packets that can leave together do. */
+  flush(): void
   /** The engine has forgotten the connection; so may the endpoint. */
   forget(connection: DrivenConnection): void
   handshakeDone(connection: DrivenConnection): void
@@ -402,19 +404,28 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   // -- the steps of a turn -------------------------------------------------------------------------------------
 
   #transmit(): void {
+    try {
+      this.#transmitPackets()
+    } finally {
+      this.#host.flush()
+    }
+  }
+
+  #transmitPackets(): void {
     const host = this.#host
     const now = this.#io.now()
     if (this.#runaway.isPausing(now)) return
     let packets = 0
     let bytes = 0
     while (!host.isCongested(this.#socket)) {
-      const packet = this.#engine.send(host.sendBuffer(), now)
+      const room = host.room(this.#socket)
+      const packet = this.#engine.send(room, now)
       if (packet === undefined) {
         if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#engine.countDatagrams()
         this.#sendProbe(now)
         return
       }
-      this.#sendPacket(packet)
+      this.#sendPacket(packet, room)
       packets++
       bytes += packet.length
       const pauseMs = this.#runaway.judge(packets, bytes, now)
@@ -429,9 +440,13 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     host.schedule(this)
   }
 
-  #sendPacket({ length, path }: OutgoingPacket): void {
-    // A probe of another path leaves there, and the next packet where it belongs.
-    const socket = path.local === this.#path.local ? this.#socket : this.#host.socketAt(path.local)
+  #sendPacket({ length, path }: OutgoingPacket, room: Uint8Array): void {
+    let socket = this.#socket
+    if (path.local !== this.#path.local) {
+      // A probe of another path leaves there, and the next packet where it belongs.
+      socket = this.#host.socketAt(path.local)
+      if (socket !== this.#socket) this.#host.room(socket).set(room.subarray(0, length))
+    }
     this.#host.transmit(this, length, socket, path.remote)
   }
 
@@ -443,9 +458,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */
   #sendProbe(now: number): void {
     if (!this.established || this.#engine.closing || !this.#pending.isEmpty || this.#datagramsQueued > 0) return
-    const probe = this.#engine.sendProbe(this.#host.sendBuffer(), length => this.#probeContent(length), now)
+    const room = this.#host.room(this.#socket)
+    const probe = this.#engine.sendProbe(room, length => this.#probeContent(length), now)
     if (probe === undefined) return
-    this.#sendPacket(probe)
+    this.#sendPacket(probe, room)
     // The end of the probe's stream is still to be sent.
     this.#wake()
   }

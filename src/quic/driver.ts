@@ -65,7 +65,6 @@ export class QuicDriver implements AcceptorHost {
   readonly #acceptor: Acceptor | undefined
   readonly #onError: (error: unknown) => void
   readonly #scheduled: DrivenConnection[] = []
-  #sendBuffer: Uint8Array
   #open = true
   #closed: Promise<void> | undefined
   #socketsClosed: Promise<unknown> | undefined
@@ -76,15 +75,14 @@ export class QuicDriver implements AcceptorHost {
     this.#settings = options.settings
     this.#sockets = options.sockets
     this.#onError = options.onError ?? (() => {})
-    const { keyLog, datagramQueue, maxUdpPayload } = options.settings
+    const { keyLog, datagramQueue } = options.settings
     this.keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
     this.datagramQueue = datagramQueue
-    this.#sendBuffer = new Uint8Array(maxUdpPayload)
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
     for (const socket of this.#sockets) {
       socket.start({
         onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
-        onError: error => this.#socketFailed(error),
+        onError: error => this.#heardError(error),
       })
     }
   }
@@ -166,8 +164,8 @@ export class QuicDriver implements AcceptorHost {
     }
   }
 
-  sendBuffer(): Uint8Array {
-    return this.#sendBuffer
+  room(socket: PacketSocket): Uint8Array {
+    return socket.room(this.#settings.maxUdpPayload)
   }
 
   socketAt({ host, port }: SocketAddress): PacketSocket {
@@ -180,13 +178,12 @@ export class QuicDriver implements AcceptorHost {
   }
 
   transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void {
-    if (!this.unvalidated.maySend(connection, length)) {
-      this.counters.withheld++
-      return
-    }
-    socket.send(this.#sendBuffer.subarray(0, length), to)
-    // Nearly always the kernel has taken the packet by now. If not, its bytes are still needed: leave the buffer to it.
-    if (socket.queued > 0) this.#sendBuffer = new Uint8Array(this.#settings.maxUdpPayload)
+    if (this.unvalidated.maySend(connection, length)) socket.send(length, to)
+    else this.counters.withheld++
+  }
+
+  flush(): void {
+    for (const socket of this.#sockets) socket.flush()
   }
 
   add(connection: DrivenConnection, ids: readonly Uint8Array[]): void {
@@ -270,10 +267,23 @@ export class QuicDriver implements AcceptorHost {
 
   answer(packet: Uint8Array, path: UdpPath): void {
     const socket = this.socketAt(path.local)
-    if (socket.open) socket.send(packet, path.remote)
+    if (!socket.open) return
+    socket.room(packet.length).set(packet)
+    socket.send(packet.length, path.remote)
+    socket.flush()
   }
 
   // -- the sockets ---------------------------------------------------------------------------------------------
+
+  #heardError(error: NodeJS.ErrnoException): void {
+    try {
+      this.#socketFailed(error)
+      // The last socket has ended, which no peer can cause: neither can any connection go on.
+      if (this.#open && !this.#sockets.some(({ open }) => open)) this.#closeSockets()
+    } catch (another) {
+      this.onError(another)
+    }
+  }
 
   /** A client hears here that nobody listens (ECONNREFUSED). A server's sockets go on: the error was one packet's. */
   #socketFailed(error: NodeJS.ErrnoException): void {

@@ -7,7 +7,8 @@ import type { EngineOptions } from './engine.ts'
 import type { PacketSocket } from './io.ts'
 import type { QuicConnection, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { QuicheEngine } from './quiche/quiche-engine.ts'
-import { NODE_IO, UdpSocket } from './udp/node-io.ts'
+import { NODE_IO } from './udp/node-io.ts'
+import { bindSocket, connectSocket } from './udp/open-socket.ts'
 
 interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch'> {
   tls: TlsMaterial
@@ -49,7 +50,7 @@ export class QuicEndpoint {
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
     const { settings, tls, clientCertificate, newMtuSearch, debug } = options
     const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate: clientCertificate, newMtuSearch })
-    const socket = await UdpSocket.bind(options, debug)
+    const socket = await bindSocket(options, { debug })
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })
       return new QuicEndpoint(driver, socket.local)
@@ -66,7 +67,7 @@ export class QuicEndpoint {
     const { settings, tls, insecure, newMtuSearch, debug } = options
     const peerCertificate = insecure === true ? 'any' : 'required'
     const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch })
-    const socket = await UdpSocket.connect(options.remote, debug)
+    const socket = await connectSocket(options.remote, { debug })
     return closingOnFailure(socket, () =>
       new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket] }).connect(options),
     )

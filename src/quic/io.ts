@@ -11,14 +11,29 @@ export interface DriverIo {
   soon(callback: () => void): void
 }
 
+/**
+ * A UDP socket that may send and receive several packets at a time: see udp/ for the two that there are.
+ *
+ *     const room = socket.room(1200)        again and again, then      socket.flush()
+ *     socket.send(write(room), to)
+ */
 export interface PacketSocket {
   /** Where it is bound: always the same object. */
   readonly local: SocketAddress
   readonly open: boolean
-  /** Packets that the system has not taken yet. Their bytes must not change. */
+  /** Packets that were flushed, and that the system has not taken yet. */
   readonly queued: number
-  /** Never throws because of the network. A connected socket sends to where it is connected. */
-  send(packet: Uint8Array, to: SocketAddress): void
+  /** Packets that were never sent, because the system refused them or has too many already: as far as the socket hears of it. */
+  readonly unsent: number
+  /** Where the next packet is to be written: so many bytes. Valid until any socket is asked for room, or sends. */
+  room(length: number): Uint8Array
+  /**
+   * The first `length` bytes of the room are a packet for there. It leaves with the next `flush`, or before. A connected socket
+   * sends to where it is connected. Never throws because of the network.
+   */
+  send(length: number, to: SocketAddress): void
+  /** What was sent since the last time leaves now. */
+  flush(): void
   /** Idempotent. Resolves when nothing will be received any more. */
   close(): Promise<void>
   /** Called once, before anything has been received. */
@@ -26,7 +41,11 @@ export interface PacketSocket {
 }
 
 export interface SocketEvents {
+  /** The bytes are valid during the call only, and may be changed by it. */
   onPacket(packet: Buffer, host: string, port: number): void
-  /** The system has said that something could not be sent, or that nobody listens there. */
+  /**
+   * The system has said that something could not be sent, or that nobody listens there. Never from within a call to the socket. When
+   * the socket is not open any more, this was why.
+   */
   onError(error: NodeJS.ErrnoException): void
 }

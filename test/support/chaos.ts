@@ -11,6 +11,8 @@ import { Socket } from 'node:dgram'
 import { readdirSync } from 'node:fs'
 import { quiche } from '@matrixai/quic/native/index.js'
 import { DrivenConnection } from '../../src/quic/connection.ts'
+import type { PacketSocket } from '../../src/quic/io.ts'
+import { betweenSocketsAndOwners } from './quic-sockets.ts'
 
 const SRC = new URL('../../src/', import.meta.url)
 
@@ -18,7 +20,7 @@ const SRC = new URL('../../src/', import.meta.url)
 export class Victim {
   readonly ends: Record<Side, End>
   readonly target: Target | undefined
-  readonly #sockets: Socket[] = []
+  readonly #sockets: PacketSocket[] = []
 
   /** Without a target nothing throws, and calls are only written down. */
   constructor(target?: Target) {
@@ -38,19 +40,13 @@ export class Victim {
     return this.ends.server.thrown + this.ends.client.thrown
   }
 
-  opened(socket: Socket): void {
+  opened(socket: PacketSocket): void {
     this.#sockets.push(socket)
   }
 
   /** The client's machine is switched off. */
   vanish(): void {
-    for (const socket of this.#sockets) {
-      try {
-        socket.close()
-      } catch {
-        // It is closed already.
-      }
-    }
+    for (const socket of this.#sockets) socket.close().catch(() => {})
   }
 
   /** Runs what the client does: its socket, and so both ends of its connection, are this victim's. */
@@ -123,22 +119,21 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
       Object.defineProperty(prototype, name, replaced)
     }
   }
-  const emit = Socket.prototype.emit as (...args: unknown[]) => boolean
   const { connect } = Socket.prototype
   Socket.prototype.connect = function (this: Socket, ...args: never[]) {
     const victim = running.getStore()?.victim
-    if (victim !== undefined) {
-      victim.opened(this)
-      victims.set(this.address().port, victim)
-    }
+    if (victim !== undefined) victims.set(this.address().port, victim)
     return (connect as (...args: never[]) => void).apply(this, args)
   } as typeof connect
-  Socket.prototype.emit = function (this: Socket, event: string, ...args: unknown[]) {
-    if (event !== 'message') return emit.call(this, event, ...args)
-    const from = args[1] as { port: number }
-    const end = victims.get(from.port)?.ends.server ?? victims.get(this.address().port)?.ends.client
-    return running.run(end, () => emit.call(this, event, ...args))
-  } as typeof emit
+  const takeOut = betweenSocketsAndOwners((socket, events) => {
+    running.getStore()?.victim.opened(socket)
+    const ofPacketFrom = (port: number): End | undefined =>
+      victims.get(port)?.ends.server ?? victims.get(socket.local.port)?.ends.client
+    return {
+      onPacket: (packet, host, port) => running.run(ofPacketFrom(port), () => events.onPacket(packet, host, port)),
+      onError: error => events.onError(error),
+    }
+  })
   const turn = DrivenConnection.prototype.turn
   DrivenConnection.prototype.turn = function (this: DrivenConnection) {
     const end = this.role === 'server' ? victims.get(this.remote.port)?.ends.server : running.getStore()
@@ -146,7 +141,7 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
   }
   return () => {
     Object.assign(Socket.prototype, { connect })
-    Reflect.deleteProperty(Socket.prototype, 'emit')
+    takeOut()
     DrivenConnection.prototype.turn = turn
     for (const [prototype, name, property] of originals) Object.defineProperty(prototype, name, property)
     victims.clear()

@@ -72,7 +72,9 @@ export class FakeSocket implements PacketSocket {
   readonly sent: { packet: Uint8Array; to: SocketAddress }[] = []
   open = true
   queued = 0
+  unsent = 0
   #events: SocketEvents | undefined
+  #room = new Uint8Array(0)
 
   constructor(host: string, port: number) {
     this.local = { host, port }
@@ -81,9 +83,14 @@ export class FakeSocket implements PacketSocket {
   start(events: SocketEvents): void {
     this.#events = events
   }
-  send(packet: Uint8Array, to: SocketAddress): void {
-    this.sent.push({ packet: Uint8Array.from(packet), to })
+  room(length: number): Uint8Array {
+    this.#room = new Uint8Array(length)
+    return this.#room
   }
+  send(length: number, to: SocketAddress): void {
+    this.sent.push({ packet: this.#room.subarray(0, length), to })
+  }
+  flush(): void {}
   async close(): Promise<void> {
     this.open = false
   }

@@ -61,8 +61,9 @@ export class QuicheConnection implements EngineConnection {
   #heard = false
   #sendFailed = false
   #stopped = new Set<number>()
-  /** The part of the driver's buffer that a packet may fill: what the path is known to carry. */
-  #packetBuffer: Uint8Array = new Uint8Array(0)
+  /** The last buffer of the driver, and the part of it that a packet may fill: what the path is known to carry. */
+  #whole: Uint8Array = new Uint8Array(0)
+  #packetBuffer: Uint8Array = this.#whole
   readonly #outgoing: OutgoingPacket
   #path: UdpPath
   /** The most that was written to a stream at a time since packets were last asked for, in bytes. */
@@ -162,7 +163,8 @@ export class QuicheConnection implements EngineConnection {
   /** The driver's buffer, as far as the path is known to carry it. */
   #packetRoom(whole: Uint8Array): Uint8Array {
     const size = this.#udpPayload
-    if (this.#packetBuffer.buffer !== whole.buffer || this.#packetBuffer.length !== size) {
+    if (this.#whole !== whole || this.#packetBuffer.length !== size) {
+      this.#whole = whole
       this.#packetBuffer = whole.subarray(0, size)
     }
     return this.#packetBuffer

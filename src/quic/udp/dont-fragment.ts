@@ -4,8 +4,8 @@
  */
 
 import type { Socket } from 'node:dgram'
-import { createRequire } from 'node:module'
 import { isIPv6 } from 'node:net'
+import { errorName, lastErrno, loadLibrary, type NativeFunction, type NativeLibrary } from '../../net/libc.ts'
 
 /** Linux, <linux/in.h> and <linux/in6.h>. */
 const IPPROTO_IP = 0
@@ -18,40 +18,32 @@ const IPV6_MTU_DISCOVER = 23
  */
 const PROBE = 3
 
-type SetSockOpt = (fd: number, level: number, option: number, value: number[], length: number) => number
-
-let setSockOpt: SetSockOpt | string | undefined
+let setSockOpt: NativeFunction | undefined
 
 /** Sets Don't Fragment on a bound socket. Returns why that could not be done; undefined: it was. */
 export function setDontFragment(socket: Socket): string | undefined {
   if (process.platform !== 'linux') return `not built for ${process.platform}`
-  setSockOpt ??= loadSetSockOpt()
-  if (typeof setSockOpt === 'string') return setSockOpt
+  const libc = loadLibrary(null)
+  if (typeof libc === 'string') return libc
+  setSockOpt ??= declare(libc)
   const fd = descriptorOf(socket)
   if (fd === undefined) return 'this version of Node does not show the descriptor of a socket'
   // An IPv6 socket also sends to IPv4 addresses.
   const wanted = [[IPPROTO_IP, IP_MTU_DISCOVER]]
   if (isIPv6(socket.address().address)) wanted.push([IPPROTO_IPV6, IPV6_MTU_DISCOVER])
   for (const [level, option] of wanted) {
-    if (setSockOpt(fd, level, option, [PROBE], 4) !== 0) return `setsockopt(${level}, ${option}) was refused`
+    const isSet = setSockOpt(fd, level, option, Int32Array.of(PROBE), 4) === 0
+    if (!isSet) return `setsockopt(${level}, ${option}) was refused: ${errorName(lastErrno())}`
   }
   return undefined
 }
 
-/** The function of the C library, or why it cannot be had. */
-function loadSetSockOpt(): SetSockOpt | string {
-  try {
-    const koffi = createRequire(import.meta.url)('koffi') as {
-      load(library: null): { func(declaration: string): SetSockOpt }
-    }
-    return koffi.load(null).func('int setsockopt(int fd, int level, int option, const int *value, unsigned int length)')
-  } catch (error) {
-    return `koffi does not work here: ${(error as Error).message.split('\n')[0]}`
-  }
+function declare(libc: NativeLibrary): NativeFunction {
+  return libc.func('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)')
 }
 
 /** node:dgram keeps its handle, which has the descriptor, in a state behind a symbol. */
-function descriptorOf(socket: Socket): number | undefined {
+export function descriptorOf(socket: Socket): number | undefined {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
   if (symbol === undefined) return undefined
   const state = (socket as unknown as Record<symbol, { handle?: { fd?: number } } | undefined>)[symbol]

@@ -1,0 +1,66 @@
+/** UDP through node:dgram, which works everywhere: a system call and some objects for each packet. */
+
+import type { Socket } from 'node:dgram'
+import type { PacketSocket, SocketEvents } from '../io.ts'
+import type { SocketAddress } from '../quic.ts'
+
+export class DgramSocket implements PacketSocket {
+  readonly local: SocketAddress
+  unsent = 0
+  readonly #socket: Socket
+  readonly #connected: boolean
+  readonly #closed: Promise<void>
+  #room = new Uint8Array(0)
+  #open = true
+
+  /** `socket` is bound, and belongs to this object from now on. */
+  constructor(socket: Socket, connected: boolean) {
+    this.#socket = socket
+    this.#connected = connected
+    const { address, port } = socket.address()
+    this.local = { host: address, port }
+    this.#closed = new Promise(resolve => {
+      socket.once('close', () => {
+        this.#open = false
+        resolve()
+      })
+    })
+  }
+
+  start({ onPacket, onError }: SocketEvents): void {
+    this.#socket.on('message', (packet, from) => onPacket(packet, from.address, from.port))
+    this.#socket.on('error', error => {
+      this.unsent++
+      onError(error)
+    })
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  get queued(): number {
+    return this.#socket.getSendQueueCount()
+  }
+
+  room(length: number): Uint8Array {
+    if (this.#room.length !== length) this.#room = new Uint8Array(length)
+    return this.#room
+  }
+
+  send(length: number, to: SocketAddress): void {
+    const packet = this.#room.subarray(0, length)
+    if (this.#connected) this.#socket.send(packet)
+    else this.#socket.send(packet, to.port, to.host)
+    // Nearly always the kernel has taken the packet by now. If not, its bytes are still needed: leave the room to it.
+    if (this.queued > 0) this.#room = new Uint8Array(this.#room.length)
+  }
+
+  flush(): void {}
+
+  close(): Promise<void> {
+    if (this.#open) this.#socket.close()
+    this.#open = false
+    return this.#closed
+  }
+}

@@ -1,0 +1,178 @@
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { expect } from 'chai'
+import type { PacketSocket } from '../../../src/quic/io.ts'
+import { BatchedSocket } from '../../../src/quic/udp/batched-socket.ts'
+import { DgramSocket } from '../../../src/quic/udp/dgram-socket.ts'
+import { loadUdpCalls, type UdpCalls } from '../../../src/quic/udp/linux-calls.ts'
+import { bindSocket, type OpenOptions } from '../../../src/quic/udp/open-socket.ts'
+import { until } from '../../support/loopback.ts'
+
+const AT = { host: '127.0.0.1', port: 0 }
+const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno
+
+describe('which kind of UDP socket it is', () => {
+  let sockets: PacketSocket[] = []
+
+  afterEach(async () => {
+    await Promise.all(sockets.map(socket => socket.close()))
+    sockets = []
+  })
+
+  async function open(options: OpenOptions): Promise<{ socket: PacketSocket; said: string[] }> {
+    const said: string[] = []
+    const socket = await bindSocket(AT, { ...options, debug: message => said.push(message) })
+    sockets.push(socket)
+    return { socket, said: said.filter(message => message.startsWith('UDP')) }
+  }
+
+  const realCalls = (context: Mocha.Context): UdpCalls => {
+    const calls = loadUdpCalls()
+    if (typeof calls !== 'string') return calls
+    console.log(`      skipped: no UDP in batches here: ${calls}`)
+    return context.skip()
+  }
+
+  it('is the one that MASQUE_UDP names, and a line of the log says so', async function () {
+    const dgram = await open({ choice: 'dgram' })
+    expect(dgram.socket).to.be.instanceOf(DgramSocket)
+    expect(dgram.said).to.deep.equal(['UDP a packet at a time, by node:dgram: MASQUE_UDP says so'])
+    realCalls(this)
+    const batched = await open({ choice: 'batched' })
+    expect(batched.socket).to.be.instanceOf(BatchedSocket)
+    expect(batched.said).to.deep.equal(['UDP in batches, by GSO and GRO: MASQUE_UDP says so'])
+  })
+
+  it('is node:dgram where batches cannot be had, and the log says why', async () => {
+    const { socket, said } = await open({
+      choice: 'auto',
+      calls: 'the kernel has no UDP_SEGMENT: setsockopt ENOPROTOOPT',
+    })
+    expect(socket).to.be.instanceOf(DgramSocket)
+    expect(said).to.deep.equal([
+      'UDP a packet at a time, by node:dgram: the kernel has no UDP_SEGMENT: setsockopt ENOPROTOOPT',
+    ])
+  })
+
+  it('is node:dgram, and still open, where its descriptor cannot be had', async function () {
+    const calls = { ...realCalls(this), duplicate: () => -constants.errno.EMFILE }
+    const { socket, said } = await open({ choice: 'auto', calls })
+    expect([socket.open, socket instanceof DgramSocket]).to.deep.equal([true, true])
+    expect(said[0]).to.match(/the socket cannot be had: fcntl EMFILE$/)
+  })
+
+  it('is an error, and nothing stays open, where MASQUE_UDP wants what cannot be had, or what there is not', async () => {
+    const refused = async (options: OpenOptions): Promise<string> =>
+      bindSocket(AT, options).then(
+        () => 'opened',
+        error => error.message,
+      )
+    expect(await refused({ choice: 'batched', calls: 'koffi does not work here' })).to.equal(
+      'MASQUE_UDP is "batched", which this machine cannot do: koffi does not work here; use auto',
+    )
+    expect(await refused({ choice: 'Dgram' })).to.equal('MASQUE_UDP is "Dgram"; expected auto, dgram or batched')
+  })
+
+  /** The calls of the system, but for what `send` answers; and what it was asked to send: bytes, and the length of its packets. */
+  function refusing(calls: UdpCalls, answer: (length: number, segment: number) => number | undefined) {
+    const asked: [number, number][] = []
+    const send: UdpCalls['send'] = (fd, start, length, segment, to) => {
+      asked.push([length, segment])
+      return answer(length, segment) ?? calls.send(fd, start, length, segment, to)
+    }
+    return { asked, calls: { ...calls, send } }
+  }
+
+  async function exchange(calls: UdpCalls) {
+    const receiver = (await open({ choice: 'dgram' })).socket
+    const { socket, said } = await open({ choice: 'auto', calls })
+    const arrived: number[] = []
+    const errors: string[] = []
+    receiver.start({ onPacket: packet => arrived.push(packet[0]), onError() {} })
+    socket.start({ onPacket() {}, onError: error => errors.push(String(error.code)) })
+    const burst = (from: number, count: number): void => {
+      for (let n = from; n < from + count; n++) {
+        socket.room(100)[0] = n
+        socket.send(100, receiver.local)
+      }
+      socket.flush()
+    }
+    return { socket, said, arrived, errors, burst }
+  }
+
+  for (const [name, errno] of Object.entries({ EIO, EINVAL })) {
+    it(`sends packets one by one from then on where the device takes no batches (${name})`, async function () {
+      const { calls, asked } = refusing(realCalls(this), (length, segment) => (length > segment ? -errno : undefined))
+      const { socket, arrived, errors, burst } = await exchange(calls)
+      burst(0, 5)
+      burst(5, 3)
+      await until(() => arrived.length === 8)
+      expect(arrived).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7])
+      expect(asked.filter(([length]) => length > 100)).to.deep.equal([[500, 100]])
+      expect([errors, socket.unsent]).to.deep.equal([[], 0])
+    })
+  }
+
+  it('goes on with batches where a batch was refused because of what was in it', async function () {
+    let isNarrow = true
+    const { calls, asked } = refusing(realCalls(this), (length, segment) => {
+      if (!isNarrow) return undefined
+      return length > segment ? -EINVAL : -EMSGSIZE
+    })
+    const { socket, arrived, errors, burst } = await exchange(calls)
+    burst(0, 5)
+    await until(() => errors.length > 0)
+    expect([errors, socket.unsent]).to.deep.equal([['EMSGSIZE'], 5])
+    isNarrow = false
+    burst(5, 4)
+    await until(() => arrived.length === 4)
+    expect(asked.at(-1)).to.deep.equal([400, 100])
+  })
+
+  it('keeps what the system does not take now, in order, and loses and counts what is too much', async function () {
+    let isFull = true
+    const { calls } = refusing(realCalls(this), () => (isFull ? -EAGAIN : undefined))
+    const { socket, arrived, errors, burst } = await exchange(calls)
+    burst(0, 64)
+    burst(64, 30)
+    expect(socket.queued).to.equal(94)
+    isFull = false
+    await until(() => arrived.length === 94)
+    expect(arrived).to.deep.equal(Array.from({ length: 94 }, (_, n) => n))
+    expect([socket.queued, socket.unsent]).to.deep.equal([0, 0])
+    isFull = true
+    for (let i = 0; i < 10; i++) burst(0, 64)
+    await until(() => errors.length > 0)
+    expect([errors, socket.queued, socket.unsent]).to.deep.equal([['ENOBUFS'], 512, 128])
+    await socket.close()
+    expect(socket.unsent).to.equal(640)
+  })
+
+  it('closes with an error when what reads it fails, and nothing escapes', async function () {
+    const calls: UdpCalls = {
+      ...realCalls(this),
+      receive() {
+        throw new Error('a bug')
+      },
+    }
+    const { socket } = await open({ choice: 'auto', calls })
+    const errors: string[] = []
+    socket.start({ onPacket() {}, onError: error => errors.push(error.message) })
+    const sender = (await open({ choice: 'dgram' })).socket
+    sender.room(1)
+    sender.send(1, socket.local)
+    await until(() => errors.length > 0)
+    expect([errors, socket.open]).to.deep.equal([['a bug'], false])
+  })
+
+  for (const [how, status] of Object.entries({ exit: 7, throw: 1, close: 0 })) {
+    it(`lets the process end, whichever way: ${how}`, () => {
+      const program = fileURLToPath(new URL('./ending-program.ts', import.meta.url))
+      const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+      const ended = spawnSync(process.execPath, ['--import', tsx, program, how], { encoding: 'utf8', timeout: 50_000 })
+      expect([ended.signal, ended.status]).to.deep.equal([null, status])
+    })
+  }
+})
