@@ -458,10 +458,13 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */
   #sendProbe(now: number): void {
     if (!this.established || this.#engine.closing || !this.#pending.isEmpty || this.#datagramsQueued > 0) return
+    // It leaves alone: virtual links let a batch pass whose packets are too large for them.
+    this.#host.flush()
     const room = this.#host.room(this.#socket)
     const probe = this.#engine.sendProbe(room, length => this.#probeContent(length), now)
     if (probe === undefined) return
     this.#sendPacket(probe, room)
+    this.#host.flush()
     // The end of the probe's stream is still to be sent.
     this.#wake()
   }
