@@ -11,7 +11,17 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { testCertificates } from '../../support/certificates.ts'
 import { until } from '../../support/loopback.ts'
-import { endPrograms, isMissing, type Program, sh, start, startCommand, succeeds } from './network.ts'
+import {
+  endPrograms,
+  isMissing,
+  ours,
+  type Program,
+  sh,
+  start,
+  startCommand,
+  startScript,
+  succeeds,
+} from './network.ts'
 
 const NAMESPACES = ['client', 'proxy', 'server']
 const SERVER = { 4: '198.51.100.2', 6: 'fd20::2' }
@@ -75,7 +85,7 @@ describe('programs of the system through a tunnel', function () {
   }
 
   /** Starts the client and waits until its tunnel is up. */
-  async function client(...options: string[]): Promise<Program> {
+  async function client(options: readonly string[] = [], scope = ''): Promise<Program> {
     const certificates = await testCertificates()
     const file = join(folder, 'client.toml')
     writeFileSync(
@@ -83,6 +93,7 @@ describe('programs of the system through a tunnel', function () {
       `[proxy]
        template = "https://localhost:4433/.well-known/masque/ip/{target}/{ipproto}/"
        address = "192.0.2.1:4433"
+       ${scope}
        [tls]
        ca = "${certificates.ca}"
        [reconnect]
@@ -136,7 +147,7 @@ describe('programs of the system through a tunnel', function () {
   for (const offload of [false, true])
     it(`ping, download and upload in both IP versions, behind NAT${offload ? ', with offload' : ''}`, async () => {
       await Promise.all([web(), proxy(`[tun]\nname = "tun0"\nnat = true\noffload = ${offload}`)])
-      await client(...(offload ? ['--tun-offload'] : []))
+      await client(offload ? ['--tun-offload'] : [])
       for (const to of ['10.89.0.1', 'fd00:89::1', SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
       for (const host of [SERVER[4], `[${SERVER[6]}]`]) {
         const got = inside('client', `curl -sS -m 60 -o /dev/null -w %{size_download} http://${host}/`)
@@ -211,6 +222,77 @@ describe('programs of the system through a tunnel', function () {
     expect(inside('client', 'ip route get 192.0.2.1')).to.include('dev c0')
     expect(inside('client', 'ip route get 192.0.2.99')).to.include('dev c0')
     for (const to of [SERVER[4], SERVER[6]]) expect(ping(to), to).to.equal(true)
+  })
+
+  it('reach one host with one protocol, where the tunnel is for that flow alone (RFC 9484 §8.3)', async () => {
+    await Promise.all([web(), proxy()])
+    await client([], `target = "${SERVER[4]}"\nipproto = "6"`)
+    expect(inside('client', 'ip route show dev tun0 proto 77').trim().split('\n')).to.have.length(1)
+    expect(inside('client', `ip route get ${SERVER[4]}`)).to.include('dev tun0')
+    expect(inside('client', `curl -sS -m 60 -o /dev/null -w %{size_download} http://${SERVER[4]}/`)).to.equal(
+      String(BYTES),
+    )
+    expect(succeeds('ip netns exec client ip route get 198.51.100.3')).to.equal(false)
+  })
+
+  it('join two sites: a network behind the client and one behind the proxy, without NAT (RFC 9484 §8.2)', async () => {
+    const LAN = { 4: '10.55.0.2', 6: 'fd55::2' }
+    sh('ip netns add lan')
+    try {
+      sh('ip link add l0 netns lan type veth peer name l1 netns client')
+      for (const [name, device, v4, v6] of [
+        ['lan', 'l0', LAN[4], LAN[6]],
+        ['client', 'l1', '10.55.0.1', 'fd55::1'],
+      ]) {
+        sh(`ip -n ${name} addr add ${v4}/24 dev ${device}`)
+        sh(`ip -n ${name} addr add ${v6}/64 dev ${device} nodad`)
+        sh(`ip -n ${name} link set ${device} up`)
+      }
+      // Both sites know the way to each other; the rest is for client and proxy.
+      for (const [name, v4, v6] of [
+        ['lan', '10.55.0.1', 'fd55::1'],
+        ['server', '198.51.100.1', 'fd20::1'],
+      ]) {
+        sh(`ip -n ${name} route add default via ${v4}`)
+        sh(`ip -n ${name} -6 route add default via ${v6}`)
+      }
+      for (const key of ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']) {
+        sh(`ip netns exec client tee /proc/sys/${key}`, '1')
+      }
+      await proxy('[tunnel]\nclient_routes = ["10.55.0.0/24", "fd55::/64"]\n[tun]\nname = "tun0"')
+      const certificates = await testCertificates()
+      const site = startScript(
+        `import { MasqueClient } from '${ours('src/client/client.ts')}'
+         import { defaultClientConfig } from '${ours('src/client/config.ts')}'
+         import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
+         import { TunHost } from '${ours('src/hosts/tun/tun-host.ts')}'
+         import { IpPrefix } from '${ours('src/ip/prefix.ts')}'
+         const host = new TunHost(openTun({ name: 'tun0' }), { onProblem: console.error })
+         const client = new MasqueClient(defaultClientConfig({
+           proxy: { address: { host: '192.0.2.1', port: 4433 } },
+           tls: { ca: ${JSON.stringify(certificates.ca)} },
+           log: { level: 'silent' },
+         }), { host })
+         await client.connect()
+         client.advertiseRoutes(['10.55.0.0/24', 'fd55::/64'].map(text => ({ range: IpPrefix.parse(text).toRange(), protocol: 0 })))
+         console.log('up')`,
+        ['ip', 'netns', 'exec', 'client'],
+      )
+      await until(() => site.output.includes('up') || site.process.exitCode !== null)
+      for (const [from, to] of [
+        ['lan', SERVER[4]],
+        ['lan', SERVER[6]],
+        ['server', LAN[4]],
+        ['server', LAN[6]],
+      ]) {
+        await until(() => succeeds(`ip netns exec ${from} ping -c 1 -W 2 ${to}`))
+      }
+      // Client, proxy process and the proxy's kernel are the routers on this way: each takes one hop.
+      expect(/ttl=(\d+)/.exec(inside('lan', `ping -c 1 -W 10 ${SERVER[4]}`))?.[1]).to.equal('61')
+    } finally {
+      await endPrograms()
+      sh('ip netns del lan')
+    }
   })
 
   it('go on when the proxy comes back, with the same device', async () => {
