@@ -4,10 +4,11 @@ import { expect } from 'chai'
 import type { InterfaceSettings, TunDevice } from '../../../src/hosts/tun/device.ts'
 import { TunError } from '../../../src/hosts/tun/errors.ts'
 import { openTun } from '../../../src/hosts/tun/open-tun.ts'
+import { Tun } from '../../../src/hosts/tun/tun.ts'
 import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
 import { UserspaceHost } from '../../../src/hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
-import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
+import { icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { until } from '../../support/loopback.ts'
 import { endPrograms, ours, sh, start, startScript, succeeds } from './network.ts'
@@ -87,6 +88,27 @@ describe('a TUN device of Linux', () => {
     expect(device.configure(settings(1280, ['10.7.0.2', 'fd07::2'], ['fd08::/64']))).to.deep.equal([])
     expect(sh('ip -o addr show mine0')).to.include('fd07::2')
     expect(sh('ip -6 route show dev mine0')).to.include('fd08::/64')
+  })
+
+  it('is a stream in the shape of tuntap2, for whoever wants that', async () => {
+    const tun = new Tun({ name: 'mine0' })
+    const seen: Buffer[] = []
+    tun.on('data', packet => seen.push(packet))
+    tun.mtu = 1400
+    tun.ipv4 = '10.7.0.2/24'
+    tun.ipv6 = 'fd07::2/64'
+    expect(tun).to.include({ name: 'mine0', mtu: 1400, ipv4: '10.7.0.2/24', ipv6: 'fd07::2/64', isUp: true })
+    const answered = start('ping', ['-c1', '-W20', '10.7.0.9'])
+    await until(() => seen.some(packet => packet[0] === 0x45 && packet[9] === 1))
+    tun.write(icmpEchoReplyTo(seen.find(packet => packet[0] === 0x45 && packet[9] === 1) as Buffer))
+    expect(await answered.ended).to.equal(0)
+    expect(() => {
+      tun.ipv4 = 'fd07::2'
+    }).to.throw('is no IPv4 address')
+    await tun.release()
+    await tun.release()
+    expect(tun.isUp).to.equal(false)
+    expect(succeeds('ip link show mine0')).to.equal(false)
   })
 
   it('leaves alone what others have set on it', () => {

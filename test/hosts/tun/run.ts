@@ -2,7 +2,7 @@
 // root: nothing of this machine's network is touched, and everything is gone with the last process, however that ends.
 // The last line of output is `N passed, N failed, N skipped`.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -41,6 +41,11 @@ function whyNot(): string | undefined {
     if (!statSync('/dev/net/tun').isCharacterDevice()) return '/dev/net/tun is no device'
   } catch {
     return 'there is no /dev/net/tun: load the module with modprobe tun'
+  }
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK)
+  } catch {
+    return 'this user may not open /dev/net/tun: run as root, or have somebody who may run chmod 666 /dev/net/tun'
   }
   if (spawnSync('ip', ['-V']).status !== 0) return 'the command ip is missing (Debian package iproute2)'
   const { status, error } = spawnSync('unshare', [...UNSHARE, 'true'])

@@ -254,6 +254,8 @@ export class RouteSocket {
     parts: readonly Uint8Array[],
     harmless: readonly number[] | 'any' = [],
   ): NetlinkMessage[] {
+    // The number of the descriptor may be somebody else's by now.
+    if (this.#isClosed) throw new TunError('system', `${what}: the device is closed`)
     const sequence = ++this.#sequence
     const request = encodeMessage(type, NetlinkFlag.REQUEST | NetlinkFlag.ACK | flags, sequence, ...parts)
     if (this.#functions.send(this.#fd, request, request.length, 0) !== request.length) {
