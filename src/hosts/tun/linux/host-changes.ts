@@ -9,6 +9,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -17,12 +18,13 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { isRunning } from '../../../process/is-running.ts'
 import { TunError } from '../errors.ts'
@@ -148,7 +150,7 @@ export function findLeftovers(): Leftovers {
     if (content === undefined) {
       unclear.push(`${file} is no record of masque-lab: look at it, and remove it`)
     } else if (content.boot !== here.boot) {
-      rmSync(file, { force: true })
+      removeRecord(file)
     } else if (content.network !== here.network || content.processes !== here.processes) {
       unclear.push(`${file} is about another namespace: run the command in there, or remove the file if that is gone`)
     } else if (!isAlive(content)) {
@@ -169,7 +171,7 @@ export function undo({ file, changes }: Pick<Leftover, 'file' | 'changes'>): str
     }
   }
   // With problems the record stays, for another attempt.
-  if (problems.length === 0) rmSync(file, { force: true })
+  if (problems.length === 0) removeRecord(file)
   return problems
 }
 
@@ -226,10 +228,22 @@ function othersClaiming(key: string, file: string): { before: string }[] {
 }
 
 function readRecords(): { file: string; content: ChangeRecord | undefined }[] {
-  const folder = runFolder()
+  const folder = runFolderName()
+  if (!existsSync(folder)) return []
+  checkRunFolder(folder)
   return readdirSync(folder)
     .filter(name => name.endsWith('.json'))
     .map(name => ({ file: join(folder, name), content: readRecord(join(folder, name)) }))
+}
+
+/** And the folder, when nothing else is in there. */
+function removeRecord(file: string): void {
+  rmSync(file, { force: true })
+  try {
+    rmdirSync(dirname(file))
+  } catch {
+    // Others have their records in there.
+  }
 }
 
 function readRecord(file: string): ChangeRecord | undefined {
@@ -265,17 +279,26 @@ function startTimeOf(pid: number): string | undefined {
   }
 }
 
-/** Where records are kept: nobody else may write there, or they could tell root what to undo. Throws TunError. */
+function runFolderName(): string {
+  return process.getuid?.() === 0 ? '/run/masque-lab' : join(tmpdir(), `masque-lab-${process.getuid?.()}`)
+}
+
+/** Where records are kept, made when it is missing. Throws TunError. */
 function runFolder(): string {
-  const isRoot = process.getuid?.() === 0
-  const folder = isRoot ? '/run/masque-lab' : join(tmpdir(), `masque-lab-${process.getuid?.()}`)
+  const folder = runFolderName()
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true })
-    const { uid, mode } = lstatSync(folder)
-    if (lstatSync(folder).isDirectory() && uid === process.getuid?.() && (mode & 0o022) === 0) return folder
   } catch (error) {
-    throw new TunError('system', `${folder} cannot be used: ${(error as Error).message}`)
+    throw new TunError('system', `${folder} cannot be made: ${(error as Error).message}`)
   }
+  checkRunFolder(folder)
+  return folder
+}
+
+/** Nobody else may write there, or they could tell root what to undo. Throws TunError. */
+function checkRunFolder(folder: string): void {
+  const { uid, mode } = lstatSync(folder)
+  if (lstatSync(folder).isDirectory() && uid === process.getuid?.() && (mode & 0o022) === 0) return
   throw new TunError('system', `${folder} is not a folder that only this user may write to: have it removed`)
 }
 
