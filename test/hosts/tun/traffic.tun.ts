@@ -35,7 +35,11 @@ describe('programs of the system through a tunnel', function () {
     isMissing('curl', this)
     folder = mkdtempSync(join(tmpdir(), 'traffic-'))
   })
-  after(() => rmSync(folder, { recursive: true, force: true }))
+  after(() => {
+    rmSync(folder, { recursive: true, force: true })
+    // What proxies have written down that were killed at the end of a test. /run is this run's own.
+    rmSync('/run/masque-lab', { recursive: true, force: true })
+  })
 
   beforeEach(() => {
     for (const name of NAMESPACES) {
