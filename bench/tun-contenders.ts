@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildGoPrograms, goProgram, prepareGo } from '../interop/harness/go-programs.ts'
@@ -38,9 +38,26 @@ export interface Contender {
 
 const WIREGUARD_MODULE = fileURLToPath(new URL('../interop/wireguard-go', import.meta.url))
 const WIREGUARD_PORT = 51820
+const PROGRAM = fileURLToPath(new URL('../bin/masque-lab.mjs', import.meta.url))
+const PORT = 4433
+/** What a link of 1500 bytes carries, IPv4 and UDP header taken off; of all programs alike. */
+const MAX_UDP_PAYLOAD = 1452
 const BUILD_TIMEOUT_MS = 180_000
 
 export const CONTENDERS: readonly Contender[] = [
+  {
+    name: 'masqueLab',
+    title: 'masque-lab',
+    async prepare() {},
+    async start({ network, certificates, scratch }) {
+      const [server, client] = ['server', 'client'].map(end => join(scratch, `${end}.toml`))
+      writeFileSync(server, serverConfig(certificates))
+      writeFileSync(client, clientConfig(certificates))
+      const proxyProcess = await said(network, 'proxy', 'Ctrl-C', [process.execPath, PROGRAM, 'server', '-c', server])
+      const command = [process.execPath, PROGRAM, 'client', '-c', client, '--tun', DEVICE.client, '--tun-offload']
+      return [await said(network, 'client', 'TUN ', command), proxyProcess]
+    },
+  },
   wireguard('wireguardGo', "today's wireguard-go", join(WIREGUARD_MODULE, 'bin', 'wireguard-go'), async () => {
     await prepareGo()
     const args = ['build', '-buildvcs=false', '-o', 'bin/wireguard-go', 'golang.zx2c4.com/wireguard']
@@ -58,13 +75,13 @@ export const CONTENDERS: readonly Contender[] = [
       await buildGoPrograms()
     },
     async start({ network, certificates }) {
-      const program = [goProgram('tun'), '-proxy', `${OUTER.proxy}:4443`, '-packet-size', '1452']
+      const program = [goProgram('tun'), '-proxy', `${OUTER.proxy}:${PORT}`, '-packet-size', String(MAX_UDP_PAYLOAD)]
       const certificate = ['-certificate', certificates.server, '-key', certificates.serverKey]
       const assigned = ['-assigned', `${INNER.client}/32`]
       const proxyCommand = [...program, '-device', DEVICE.proxy, ...assigned, ...certificate]
-      const proxy = await said(network, 'proxy', 'tunnel', proxyCommand)
+      const proxy = await said(network, 'proxy', '"event":"tunnel"', proxyCommand)
       const clientCommand = [...program, '-device', DEVICE.client, '-ca', certificates.ca]
-      const client = await said(network, 'client', 'tunnel', clientCommand)
+      const client = await said(network, 'client', '"event":"tunnel"', clientCommand)
       // The largest packet that fits into a QUIC packet of 1452 bytes: short header, frame, stream and context id, tag.
       await configure(network, 1410)
       return [client, proxy]
@@ -126,20 +143,61 @@ async function configure(network: Namespaces, mtu: number): Promise<void> {
   }
 }
 
-/** Starts one of our Go programs and waits for its event. */
-function said(network: Namespaces, end: string, event: string, command: readonly string[]): Promise<ChildProcess> {
+/** Starts a program and waits for what it says when it is ready. */
+function said(network: Namespaces, end: string, ready: string, command: readonly string[]): Promise<ChildProcess> {
   const child = network.spawn(end, command, { stdio: ['pipe', 'pipe', 'pipe'] })
   return new Promise((resolve, reject) => {
     let output = ''
     const look = (text: string): void => {
-      output += text
-      if (output.includes(`"event":"${event}"`)) resolve(child)
+      // Once it is ready, nobody wants to know; but it is read on, or a full pipe would stop the program.
+      if (output.length < 20_000) output += text
+      if (output.includes(ready)) resolve(child)
     }
     child.stdout?.setEncoding('utf8').on('data', look)
     child.stderr?.setEncoding('utf8').on('data', look)
     child.once('error', reject)
     child.once('close', status => reject(new Error(`${command[0]} ended with status ${status}: ${output.trim()}`)))
   })
+}
+
+/** The pool begins with the proxy's own address; the first client has the next one. */
+function serverConfig({ server, serverKey }: TestCertificates): string {
+  return `
+[listen]
+host = "${OUTER.proxy}"
+port = ${PORT}
+names = ["localhost"]
+[tls]
+certificate = "${server}"
+key = "${serverKey}"
+[pool]
+ipv4 = "10.66.0.0/24"
+[tun]
+name = "${DEVICE.proxy}"
+offload = true
+[api]
+enabled = false
+[log]
+level = "warn"
+[quic]
+max_udp_payload = ${MAX_UDP_PAYLOAD}
+`
+}
+
+function clientConfig({ ca }: TestCertificates): string {
+  return `
+[proxy]
+template = "https://localhost:${PORT}/.well-known/masque/ip/{target}/{ipproto}/"
+address = "${OUTER.proxy}:${PORT}"
+[tls]
+ca = "${ca}"
+[tunnel]
+request_addresses = ["ipv4"]
+[log]
+level = "warn"
+[quic]
+max_udp_payload = ${MAX_UDP_PAYLOAD}
+`
 }
 
 function keyPair(): { secret: string; public: string } {
