@@ -117,13 +117,16 @@ program
   .description('iperf3 and ping through TUN devices in two namespaces: ours, wireguard-go, connect-ip-go (Linux)')
   .option('--seconds <n>', 'length of one measurement of iperf3', positive, 5)
   .option('--rounds <n>', 'how often they take turns', positive, 5)
+  .option('--only <names>', 'of veth, masqueLab, wireguardGo, wireguardGoDebian and connectIpGo', text =>
+    text.split(','),
+  )
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async (certificates, scratch) => {
       const why = whyNoNamespaces()
       if (why !== undefined) throw new Unavailable(why)
-      const { seconds, rounds } = options
-      const result = await benchTun({ certificates, scratch, seconds, rounds, onProgress: progress })
+      const { seconds, rounds, only } = options
+      const result = await benchTun({ certificates, scratch, seconds, rounds, only, onProgress: progress })
       progressEnd()
       console.log(options.json ? JSON.stringify(roundDeep(result)) : tunRows(result))
     }),

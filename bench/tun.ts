@@ -55,16 +55,20 @@ export interface TunBenchOptions {
   scratch: string
   seconds: number
   rounds: number
+  /** Names of those who take part; default: all. */
+  only: readonly string[] | undefined
   onProgress?: (text: string) => void
 }
 
 export async function benchTun(options: TunBenchOptions): Promise<TunBenchResult> {
-  const { rounds, onProgress } = options
+  const { rounds, only, onProgress } = options
+  const takesPart = (name: string): boolean => only === undefined || only.includes(name)
   const skipped: string[] = []
   const runs: { [Name in ContenderName | 'veth']?: TunFigures[] } = {}
-  const able: (ContenderName | 'veth')[] = ['veth']
+  const able: (ContenderName | 'veth')[] = takesPart('veth') ? ['veth'] : []
   if (!onPath('iperf3')) throw new Unavailable('iperf3 is not installed (Debian package iperf3)')
   for (const { name, title, prepare } of CONTENDERS) {
+    if (!takesPart(name)) continue
     onProgress?.(`preparing ${title}`)
     try {
       await prepare()
