@@ -173,7 +173,16 @@ export class MasqueHandler implements HttpServerHandler {
   onClosed(reason: CloseReason): void {
     clearTimeout(this.#tunnelTimer)
     for (const request of [...this.#pending.keys()]) this.#forget(request)
-    this.#context.connectionClosed(this, reason)
+    const end = { clean: false, reason: 'the connection has ended' }
+    runAll([
+      // Their carriers have told them already, unless that has failed: of a connection that is gone, nothing stays.
+      ...[...this.#tunnels.values()].map(
+        ({ proxyTunnel }) =>
+          () =>
+            proxyTunnel.onClosed(end),
+      ),
+      () => this.#context.connectionClosed(this, reason),
+    ])
   }
 
   // -- requests ------------------------------------------------------------------------------------------------

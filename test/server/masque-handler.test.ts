@@ -73,6 +73,16 @@ describe('the proxy’s handler of one connection', () => {
     expect([tunnels.size, pools[4].used]).to.deep.equal([1, 1])
   })
 
+  it('keeps nothing of a tunnel that could not be told of the end of its connection', async () => {
+    const { transport, tunnels, pools, budgets } = proxy()
+    transport.onStreamData(0, headersFrame(CONNECT_IP), false)
+    await settle()
+    const [{ proxyTunnel }] = tunnels.values()
+    proxyTunnel.tunnel.onAborted = bug
+    expect(() => transport.onClosed({ source: 'peer', application: true, code: 0x100, reason: '' })).to.throw('a bug')
+    expect([tunnels.size, pools[4].used, budgets.tunnelsOfAddress.total]).to.deep.equal([0, 0, 0])
+  })
+
   it('CIP-25 CIP-18 keeps capsules that come before the answer, up to 64 KiB, and answers them then', async () => {
     let answer: (addresses: []) => void = () => {}
     const waiting = () =>
