@@ -40,12 +40,12 @@ describe('npm run lab, without a terminal', () => {
 
   it('shows one task as text, and one more hint at each call', async () => {
     const first = await lab('1', '--task', 'ping', '--hint')
-    expect(first.out).to.include('Hint 1 of 3').and.not.to.include('Hint 2')
+    expect(first.out).to.include('Hint 1 of 4').and.not.to.include('Hint 2')
     const second = await lab('1', '--task', '5', '--hint')
-    expect(second.out).to.include('Hint 2 of 3')
+    expect(second.out).to.include('Hint 2 of 4')
     const task = await lab('1', '--task', 'ping')
     expect(task.status).to.equal(0)
-    expect(task.out).to.include('Ping, and predict the TTL').and.to.include('Hint 2 of 3').and.not.to.include('Hint 3')
+    expect(task.out).to.include('Ping, and predict the TTL').and.to.include('Hint 2 of 4').and.not.to.include('Hint 3')
   })
 
   it('lists labs and tasks as JSON', async () => {
