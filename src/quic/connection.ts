@@ -102,6 +102,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   readonly #host: ConnectionHost
   readonly #io: DriverIo
   readonly #datagramQueue: number
+  /** Since the last turn. */
+  #packetsIn = 0
   readonly #keepAliveMs: number
   readonly #pending = new PendingStreams()
   readonly #unacknowledged = new UnacknowledgedStreams()
@@ -295,12 +297,22 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     this.#unacknowledged.onPacket()
     if (!this.#engine.receive(packet, this.#pathIn, this.#io.now())) return false
     this.#runaway.reset()
+    this.#packetsIn++
     this.#wake()
     return true
   }
 
+  /**
+   * So many packets have come that their datagrams may fill the engine's queue, which would lose the next ones: a turn is due now, though
+   * there is more to read.
+   */
+  get isFull(): boolean {
+    return this.#packetsIn * 2 >= this.#datagramQueue
+  }
+
   /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
   turn(): void {
+    this.#packetsIn = 0
     if (this.closed) return this.#lingerOrForget()
     this.#inTurn = true
     try {

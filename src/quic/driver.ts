@@ -253,6 +253,7 @@ export class QuicDriver implements AcceptorHost {
       this.unvalidated.heard(connection, id, packet.length, host, port)
       try {
         if (!connection.receive(packet, socket.local, host, port)) this.counters.stray++
+        else if (connection.isFull) connection.turn()
       } catch (error) {
         this.#failed(connection, error)
       }
