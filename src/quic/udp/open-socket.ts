@@ -1,6 +1,6 @@
 /**
- * Which of the two kinds of UDP socket it is: batched where the system has what that needs, node:dgram everywhere else, or what
- * the environment variable MASQUE_UDP says.
+ * Which of the two kinds of UDP socket it is, as the environment variable MASQUE_UDP says: `dgram`, which is the default; `batched`; or
+ * `auto`, batched where the system has what that needs and node:dgram everywhere else.
  */
 
 import type { Socket } from 'node:dgram'
@@ -14,11 +14,12 @@ import { descriptorOf, setDontFragment } from './dont-fragment.ts'
 import { loadUdpCalls, type UdpCalls } from './linux-calls.ts'
 
 const CHOICES = ['auto', 'dgram', 'batched']
+const WHY_DGRAM = 'MASQUE_UDP=auto sends and takes them in batches, where the system can'
 
 export interface OpenOptions {
   /** Hears which kind it is and why, and when packets may be fragmented. */
   debug?(message: string): void
-  /** Default: MASQUE_UDP, and `auto` without it. */
+  /** Default: MASQUE_UDP, and `dgram` without it. */
   choice?: string
   /** For tests: instead of those of the system. */
   calls?: UdpCalls | string
@@ -38,7 +39,7 @@ export async function connectSocket(remote: SocketAddress, options: OpenOptions 
   return wrap(socket, true, choice, options)
 }
 
-function choiceOf({ choice = process.env.MASQUE_UDP ?? 'auto' }: OpenOptions): string {
+function choiceOf({ choice = process.env.MASQUE_UDP ?? 'dgram' }: OpenOptions): string {
   if (CHOICES.includes(choice)) return choice
   throw new Error(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, dgram or batched`)
 }
@@ -47,7 +48,7 @@ function wrap(socket: Socket, connected: boolean, choice: string, options: OpenO
   const { debug } = options
   const fragmented = setDontFragment(socket)
   if (fragmented !== undefined) debug?.(`packets may be fragmented: Don't Fragment is not set, ${fragmented}`)
-  const batched = choice === 'dgram' ? 'MASQUE_UDP says so' : takeOver(socket, connected, options)
+  const batched = choice === 'dgram' ? WHY_DGRAM : takeOver(socket, connected, options)
   if (typeof batched !== 'string') {
     debug?.(`UDP in batches, by GSO and GRO${choice === 'auto' ? '' : ': MASQUE_UDP says so'}`)
     return batched
