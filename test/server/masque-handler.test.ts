@@ -73,7 +73,7 @@ describe('the proxy’s handler of one connection', () => {
     expect([tunnels.size, pools[4].used]).to.deep.equal([1, 1])
   })
 
-  it('keeps nothing of a tunnel that could not be told of the end of its connection', async () => {
+  it('CIP-11 keeps nothing of a tunnel that could not be told of the end of its connection', async () => {
     const { transport, tunnels, pools, budgets } = proxy()
     transport.onStreamData(0, headersFrame(CONNECT_IP), false)
     await settle()

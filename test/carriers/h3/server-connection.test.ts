@@ -225,7 +225,7 @@ describe('the carrier on HTTP/3', () => {
     expect(two.transport.h3.openRequests).to.equal(0)
   })
 
-  it('is aborted when the connection ends', () => {
+  it('CIP-11 is aborted when the connection ends', () => {
     const { heard, transport } = openCarrier()
     transport.onClosed({ source: 'timeout', application: false, code: 0, reason: 'silence' })
     expect(heard).to.deep.equal(['aborted: the connection timed out: silence', 'closed timeout: silence'])

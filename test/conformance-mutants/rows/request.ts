@@ -430,4 +430,11 @@ export const REQUEST_MUTANTS: readonly Mutant[] = [
     find: 'if (ended) request.peerEnded()\n      return',
     replace: 'return',
   },
+  {
+    row: 'CIP-11',
+    file: 'server/masque-handler.ts',
+    why: 'a tunnel that could not be told of the end of its connection stays',
+    find: 'proxyTunnel.onClosed(end),',
+    replace: 'void [proxyTunnel, end],',
+  },
 ]
