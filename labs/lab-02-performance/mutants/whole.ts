@@ -86,7 +86,8 @@ export default mutants('answers.toml', {
   },
   'pump-forgets': {
     misconception: 'a new turn knows only the queues that are named',
-    says: 'the quiet client to lose what its link loses',
+    // Whichever of the two it forgets: the quiet one loses pings, or the busy one hardly has a turn, fewer than the quiet one.
+    says: 'the quiet',
     file: 'pump.ts',
     edits: [
       [
