@@ -406,7 +406,7 @@ export const lab = defineLab({
         },
         {
           id: 'unfair',
-          prompt: 'Before, no answer reached the quiet client in the flood. Where were they?',
+          prompt: 'Before, hardly an answer reached the quiet client in the flood. Where were they?',
           placeholder: 'a, b, c or d',
           choices: {
             a: 'On the link, behind the packets of the busy client.',

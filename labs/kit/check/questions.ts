@@ -62,7 +62,7 @@ export function expectEach(context: CheckContext, judgements: readonly ((context
   )
   throw new CheckFailure({
     expected: [...new Set(failed.map(({ feedback }) => feedback.expected))].join('\n'),
-    found: [`${failed.length} of ${judgements.length} are not right`, ...lines].join('\n'),
+    found: [`${failed.length} of ${judgements.length} are not right yet`, ...lines].join('\n'),
     read: [...new Set(failed.flatMap(({ feedback }) => feedback.read ?? []))].slice(0, 4),
   })
 }

@@ -2,6 +2,7 @@
  * A student's files, on their way into the scratch copy that is graded. What they are is not known: links, pipes, huge
  * or deep folders, names made to confuse. Only ordinary files that a lab has a use for are read, and copies are graded.
  */
+
 import { createHash } from 'node:crypto'
 import {
   closeSync,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ANSWERS_FILE } from '../check/answers.ts'
+import { MEASURED_FILE } from '../check/own-runs.ts'
 import { exerciseFolder, startFolder, startingFiles } from '../lab/exercises.ts'
 import type { Lab } from '../lab/types.ts'
 
@@ -115,13 +117,13 @@ export function overlay(root: string, scratch: string, lab: Lab, layers: readonl
   }
 }
 
-/** Where programs of the labs write down what they have measured, one `[[run]]` after the other. */
-const MEASURED = 'measured.toml'
-
-/** What shows that two students have handed in the same: code as a whole, and each run of what was measured. Of other files nothing. */
+/**
+ * What shows that two students have handed in the same: code as a whole, and each `[[run]]` that a lab's program has measured. Of other
+ * files nothing, and nothing of the few figures that checks keep (`recordRun`): two honest students may well have the same ones.
+ */
 export function fingerprints(file: string, content: Buffer): [name: string, hash: string][] {
   if (file.endsWith('.ts')) return [[file, fingerprint(content)]]
-  if (file !== MEASURED) return []
+  if (file !== MEASURED_FILE) return []
   const [, ...runs] = content.toString('utf8').split(/^\s*\[\[run\]\]/m)
   return runs.map(run => {
     const hash = fingerprint(Buffer.from(run))

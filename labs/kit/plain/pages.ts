@@ -3,6 +3,7 @@
  */
 
 import { columns } from '../../../src/text/columns.ts'
+import { MEASURED_FILE } from '../check/own-runs.ts'
 import { layoutCode, layoutMarkdown } from '../lab/markdown.ts'
 import { type Line, type Span, wrap } from '../lab/text.ts'
 import type { Lab, Question, Task } from '../lab/types.ts'
@@ -70,11 +71,10 @@ export function briefLines(lab: Lab, task: Task, width: number): Line[] {
   const lines = layoutMarkdown(task.brief, width)
   if (task.files.length > 0) {
     lines.push([])
-    for (const [index, file] of task.files.entries()) {
-      lines.push(
-        ...labelled(index === 0 ? 'Edit' : '', [{ text: `labs/${lab.id}/exercises/${file}`, style: 'code' }], width),
-      )
-    }
+    const edited = task.files.filter(file => file !== MEASURED_FILE)
+    const place = (file: string): Line => [{ text: `labs/${lab.id}/exercises/${file}`, style: 'code' }]
+    for (const [index, file] of edited.entries()) lines.push(...labelled(index === 0 ? 'Edit' : '', place(file), width))
+    if (edited.length < task.files.length) lines.push(...labelled('Figures', place(MEASURED_FILE), width))
   }
   if (task.files.length === 0) lines.push([])
   lines.push(...readingLines(task.reading, width))

@@ -102,7 +102,7 @@ describe('labs/kit: questions', () => {
     const two = await said('one = "b"\ntwo = "x"\nthree = "a"')
     expect(two.steps.map(({ state }) => state)).to.deep.equal(['failed', 'failed', 'done'])
     expect(two.feedback.found).to.equal(
-      '2 of 3 are not right\nyou answer the question "one": the answer "b". Not one.\nyou answer the question "two": the answer "x"; the answers are a, b.',
+      '2 of 3 are not right yet\nyou answer the question "one": the answer "b". Not one.\nyou answer the question "two": the answer "x"; the answers are a, b.',
     )
     expect((await said('one = "b"\ntwo = "a"\nthree = "a"')).feedback).to.include({ misconception: 'Not one.' })
     place.remove()
