@@ -1,7 +1,7 @@
 /** `npm run bench -- handshake | tunnel | peers | tun | clients | fairness | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { Unavailable } from '../interop/harness/skip.ts'
@@ -13,8 +13,9 @@ import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
 import { benchPeers } from './peers.ts'
-import { benchTun, type TunBenchResult } from './tun.ts'
-import { benchTunnel, type FlowResult, measureFlow } from './tunnel.ts'
+import { flowRows, loadRows, machine, ratioRow, tunRows } from './rows.ts'
+import { benchTun, PARTICIPANTS } from './tun.ts'
+import { benchTunnel, measureFlow } from './tunnel.ts'
 
 const program = new Command('npm run bench --').description('Measures this program on this machine.')
 
@@ -107,8 +108,7 @@ program
       if (options.json) return console.log(JSON.stringify(roundDeep(result)))
       const { tunnel, connectIpGo, ratio, ratios, cpuRatio } = result
       console.log(flowRows({ 'masque-lab': tunnel, 'connect-ip-go': connectIpGo }))
-      console.log(`\nratio ${ratio.toFixed(3)}   (rounds: ${ratios.map(each => each.toFixed(3)).join(', ')})`)
-      console.log(`packets per CPU second: ${cpuRatio.toFixed(3)} of connect-ip-go`)
+      console.log(`\n${ratioRow('packets of connect-ip-go', ratio, ratios, cpuRatio)}`)
     }),
   )
 
@@ -117,9 +117,7 @@ program
   .description('iperf3 and ping through TUN devices in two namespaces: ours, wireguard-go, connect-ip-go (Linux)')
   .option('--seconds <n>', 'length of one measurement of iperf3', positive, 5)
   .option('--rounds <n>', 'how often they take turns', positive, 5)
-  .option('--only <names>', 'of veth, masqueLab, wireguardGo, wireguardGoDebian and connectIpGo', text =>
-    text.split(','),
-  )
+  .option('--only <names>', `of ${PARTICIPANTS.join(', ')}`, participants)
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async (certificates, scratch) => {
@@ -234,96 +232,20 @@ async function withCertificates(
   }
 }
 
-function flowRows(flows: Record<string, FlowResult>): string {
-  const header = ['', 'packets/s', 'Mbit/s', 'loss', 'CPU send', 'CPU recv', 'MB send', 'MB recv', 'MB growth']
-  const rows = Object.entries(flows).map(([name, flow]) => [
-    name,
-    flow.pps.toFixed(0),
-    flow.mbps.toFixed(0),
-    `${(flow.loss * 100).toFixed(2)} %`,
-    flow.cpu.sender.toFixed(2),
-    flow.cpu.receiver.toFixed(2),
-    flow.rssMb.sender.toFixed(0),
-    flow.rssMb.receiver.toFixed(0),
-    flow.rssMb.growth.toFixed(1),
-  ])
-  const lines = [header, ...rows].map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(10))).join(''),
-  )
-  return `${machine()}\n\n${lines.join('\n')}`
-}
-
-function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult): string {
-  const header = ['Mbit/s', 'up', 'down', 'up x4', 'down x4', 'UDP', 'ping p50', 'ping p99', 'CPU s/GB', 'MB']
-  const rows = Object.entries(results).map(([name, figures]) => [
-    name,
-    ...[figures.up, figures.down, figures.up4, figures.down4, figures.udp].map(mbps => mbps.toFixed(0)),
-    figures.pingP50.toFixed(2),
-    figures.pingP99.toFixed(2),
-    figures.cpuPerGb.toFixed(2),
-    (figures.rssBytes / 1e6).toFixed(0),
-  ])
-  const lines = [header, ...rows].map(row =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(18) : cell.padStart(9))).join(''),
-  )
-  const compared = Object.entries(ratios).map(([name, ratio]) => `ours to ${name}: ${ratio?.toFixed(2) ?? '-'}`)
-  return [
-    machine(),
-    '',
-    ...lines,
-    '',
-    ...compared,
-    `ping, ours to wireguardGo: ${pingRatio.toFixed(2)}`,
-    ...skipped,
-  ].join('\n')
-}
-
-function loadRows(runs: readonly LoadResult[]): string {
-  const header = [
-    'clients',
-    'up after',
-    'pings lost',
-    'p50',
-    'p99',
-    'MB idle',
-    'packets/s',
-    'CPU',
-    'ping p50',
-    'ping p99',
-    'lost',
-  ]
-  const rows = runs.map(({ clients, acceptMs, pings, idleRssBytes, pps, cpu, victim }) => [
-    String(clients),
-    `${(acceptMs / 1000).toFixed(2)} s`,
-    `${pings.lost}/${pings.sent}`,
-    pings.p50Ms.toFixed(2),
-    pings.p99Ms.toFixed(2),
-    (idleRssBytes / 1e6).toFixed(0),
-    pps.toFixed(0),
-    cpu.proxy.toFixed(2),
-    victim.p50Ms.toFixed(2),
-    victim.p99Ms.toFixed(2),
-    `${victim.lost}/${victim.sent}`,
-  ])
-  const lines = [header, ...rows].map(row => row.map((cell, i) => cell.padStart(i === 0 ? 7 : 11)).join(''))
-  return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${lines.join('\n')}`
-}
-
-function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
-  const rounds = ratios.map(each => each.toFixed(3)).join(', ')
-  return `${ratio.toFixed(3)} of the ${name} (rounds: ${rounds}); per CPU second ${cpuRatio.toFixed(3)}`
-}
-
-function machine(): string {
-  return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`
-}
-
 function progress(text: string): void {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
 }
 
 function progressEnd(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
+/** `masqueLab,veth` */
+function participants(text: string): string[] {
+  const names = text.split(',')
+  const unknown = names.find(name => !PARTICIPANTS.some(each => each === name))
+  if (unknown === undefined) return names
+  throw new InvalidArgumentError(`${unknown} is not one of ${PARTICIPANTS.join(', ')}`)
 }
 
 /** `8,60` */

@@ -16,6 +16,9 @@ const PAIR = `
   ip -n client addr add ${OUTER.client}/24 dev v0; ip -n client link set v0 up
   ip -n proxy addr add ${OUTER.proxy}/24 dev v0; ip -n proxy link set v0 up`
 
+/** Whoever can be measured: `veth` is the network without a tunnel. */
+export const PARTICIPANTS = ['veth', ...CONTENDERS.map(({ name }) => name)] as const
+
 const PINGS = 200
 const PING_INTERVAL_S = 0.01
 /** Clock ticks a second that /proc counts in, on every Linux of today. */

@@ -55,11 +55,7 @@ export function encodeMessage(type: number, flags: number, sequence: number, ...
   view.setUint16(4, type, true)
   view.setUint16(6, flags, true)
   view.setUint32(8, sequence, true)
-  let offset = HEADER
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
+  setAll(bytes, HEADER, parts)
   return bytes
 }
 
@@ -69,12 +65,15 @@ export function encodeAttribute(type: number, ...values: Uint8Array[]): Uint8Arr
   const view = new DataView(bytes.buffer)
   view.setUint16(0, length, true)
   view.setUint16(2, type, true)
-  let offset = ATTRIBUTE_HEADER
-  for (const value of values) {
-    bytes.set(value, offset)
-    offset += value.length
-  }
+  setAll(bytes, ATTRIBUTE_HEADER, values)
   return bytes
+}
+
+function setAll(bytes: Uint8Array, offset: number, parts: readonly Uint8Array[]): void {
+  for (const part of parts) {
+    bytes.set(part, offset)
+    offset += part.length
+  }
 }
 
 export function uint32(value: number): Uint8Array {

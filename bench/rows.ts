@@ -1,0 +1,90 @@
+/** What the benchmarks print for people. */
+
+import { cpus } from 'node:os'
+import type { LoadResult } from './load.ts'
+import type { TunBenchResult } from './tun.ts'
+import type { FlowResult } from './tunnel.ts'
+
+export function flowRows(flows: Record<string, FlowResult>): string {
+  const header = ['', 'packets/s', 'Mbit/s', 'loss', 'CPU send', 'CPU recv', 'MB send', 'MB recv', 'MB growth']
+  const rows = Object.entries(flows).map(([name, flow]) => [
+    name,
+    flow.pps.toFixed(0),
+    flow.mbps.toFixed(0),
+    `${(flow.loss * 100).toFixed(2)} %`,
+    flow.cpu.sender.toFixed(2),
+    flow.cpu.receiver.toFixed(2),
+    flow.rssMb.sender.toFixed(0),
+    flow.rssMb.receiver.toFixed(0),
+    flow.rssMb.growth.toFixed(1),
+  ])
+  return `${machine()}\n\n${table([header, ...rows], 14, 10)}`
+}
+
+export function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult): string {
+  const header = ['Mbit/s', 'up', 'down', 'up x4', 'down x4', 'UDP', 'ping p50', 'ping p99', 'CPU s/GB', 'MB']
+  const rows = Object.entries(results).map(([name, figures]) => [
+    name,
+    ...[figures.up, figures.down, figures.up4, figures.down4, figures.udp].map(mbps => mbps.toFixed(0)),
+    figures.pingP50.toFixed(2),
+    figures.pingP99.toFixed(2),
+    figures.cpuPerGb.toFixed(2),
+    (figures.rssBytes / 1e6).toFixed(0),
+  ])
+  const compared = Object.entries(ratios).map(([name, ratio]) => `ours to ${name}: ${ratio?.toFixed(2) ?? '-'}`)
+  return [
+    machine(),
+    '',
+    table([header, ...rows], 18, 9),
+    '',
+    ...compared,
+    `ping, ours to wireguardGo: ${pingRatio.toFixed(2)}`,
+    ...skipped,
+  ].join('\n')
+}
+
+export function loadRows(runs: readonly LoadResult[]): string {
+  const header = [
+    'clients',
+    'up after',
+    'pings lost',
+    'p50',
+    'p99',
+    'MB idle',
+    'packets/s',
+    'CPU',
+    'ping p50',
+    'ping p99',
+    'lost',
+  ]
+  const rows = runs.map(({ clients, acceptMs, pings, idleRssBytes, pps, cpu, victim }) => [
+    String(clients),
+    `${(acceptMs / 1000).toFixed(2)} s`,
+    `${pings.lost}/${pings.sent}`,
+    pings.p50Ms.toFixed(2),
+    pings.p99Ms.toFixed(2),
+    (idleRssBytes / 1e6).toFixed(0),
+    pps.toFixed(0),
+    cpu.proxy.toFixed(2),
+    victim.p50Ms.toFixed(2),
+    victim.p99Ms.toFixed(2),
+    `${victim.lost}/${victim.sent}`,
+  ])
+  return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${table([header, ...rows], 8, 11)}`
+}
+
+export function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
+  const rounds = ratios.map(each => each.toFixed(3)).join(', ')
+  return `${ratio.toFixed(3)} of the ${name} (rounds: ${rounds}); per CPU second ${cpuRatio.toFixed(3)}`
+}
+
+export function machine(): string {
+  return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`
+}
+
+/** The first column is as wide as `first` and has names; the others have numbers. */
+function table(rows: readonly (readonly string[])[], first: number, other: number): string {
+  return rows
+    .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(first) : cell.padStart(other))).join(''))
+    .join('\n')
+}
