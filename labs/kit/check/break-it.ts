@@ -8,11 +8,9 @@
  * The test returns when it finds nothing wrong, and throws when it does. So it has to return for the sound one, in whatever way that is
  * written, and to throw for each of the broken ones. Every subject is loaded in a process of its own.
  */
-import { cpSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, lstatSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Mutant, mutated } from '../grading/mutants.ts'
-import { ROOT } from '../lab/registry.ts'
-import type { CheckContext, Feedback, Reading } from '../lab/types.ts'
+import type { CheckContext, Reading } from '../lab/types.ts'
 import { openStudentCode } from '../student-code/student-code.ts'
 import { StudentError } from '../student-code/types.ts'
 import { describeOutcome, isTodo } from './calls.ts'
@@ -20,7 +18,7 @@ import { describeOutcome, isTodo } from './calls.ts'
 /** What the student's test imports: `./subject.ts`. */
 const SUBJECT_FILE = 'subject.ts'
 
-interface Trial {
+export interface Trial {
   /** The student's, which exports `test`. */
   file: string
   /** The file with the sound implementation, from the top of the repository. */
@@ -32,33 +30,6 @@ interface Trial {
   read: readonly Reading[]
   /** Draws how far it has come. `caught`: what the test threw; undefined: it returned. */
   show?(results: readonly { fault: string; caught: string | undefined }[]): void
-}
-
-/** The subjects as edits of the sound one, which imports nothing. */
-interface BreakIt extends Pick<Trial, 'file' | 'subject' | 'read' | 'show'> {
-  /** What the subject is called in a sentence, such as `bucket`. */
-  name: string
-  /** After these it still does the same. */
-  same: readonly Mutant[]
-  /** These break it. Their misconception is the fault. */
-  broken: readonly Mutant[]
-}
-
-/** The whole check of such a task. */
-export async function checkBreakIt(context: CheckContext, task: BreakIt): Promise<Feedback> {
-  const { subject, name, same, broken } = task
-  const text = readFileSync(join(ROOT, subject), 'utf8')
-  await expectBroken(context, {
-    ...task,
-    sound: [text, ...same.map(one => mutated(one, text))],
-    broken: broken.map(one => ({ fault: one.misconception, text: mutated(one, text) })),
-  })
-  return {
-    passed: true,
-    expected: `a test that takes the sound ${name} for sound, and no broken one`,
-    found: `${broken.length} of ${broken.length} broken ones are found out`,
-    read: task.read,
-  }
 }
 
 /** Fails the check when the test fails what is sound, or returns for one that is broken. */

@@ -1,5 +1,5 @@
 /** Task 9: the student's test of the search that the proxy runs, on the sound one and on broken ones. */
-import { checkBreakIt } from '../../kit/check/break-it.ts'
+import { checkBreakIt } from '../../kit/grading/break-it.ts'
 import { mutants } from '../../kit/grading/mutants.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
