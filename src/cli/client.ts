@@ -3,9 +3,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
 import { type ClientConfig, loadClientConfig } from '../client/config.ts'
+import { loadClientTlsConfig } from '../config/tls-config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import type { Host } from '../hosts/host.ts'
+import { whyNotForwarded } from '../hosts/tun/linux/router.ts'
 import { openTun } from '../hosts/tun/open-tun.ts'
 import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
@@ -25,6 +27,7 @@ interface Options {
   json?: boolean
   tun?: string | true
   tunOffload?: boolean
+  check?: boolean
 }
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
@@ -46,6 +49,7 @@ const program = new Command('npm run client --')
       'a TUN device of the operating system, with the addresses and routes that the proxy gives: all programs use the tunnel',
     ).conflicts('ping'),
   )
+  .option('--check', 'only check the configuration, and the files that it names')
   .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
   .version(VERSION)
   .parse()
@@ -53,6 +57,11 @@ const options = program.opts<Options>()
 
 await runCommand(async () => {
   const config = loadClientConfig(options.config)
+  if (options.check) {
+    loadClientTlsConfig(config.tls)
+    console.log(`${options.config}: the configuration is valid`)
+    return
+  }
   if (options.tun !== undefined) return withTun(config, options.tun)
   const client = new MasqueClient(config)
   try {
@@ -75,6 +84,9 @@ async function withTun(config: ClientConfig, name: string | true): Promise<void>
   try {
     const info = await client.connect()
     show('tunnel', info)
+    for (const problem of whyNotForwarded(config.advertise.map(({ prefix }) => prefix))) {
+      print({ event: 'tun-problem', reason: problem }, `problem     ${problem}`)
+    }
     print({ event: 'tun', name: device.name, index: device.index }, `TUN         ${device.name}`)
     await stayOpen(client, info)
   } finally {
@@ -170,14 +182,16 @@ function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
   const sameAddresses = before && assigned.join() === before.assigned.map(String).join()
   const comparison = sameAddresses === undefined ? '' : sameAddresses ? ' (as before)' : ' (others than before)'
   const routes = info.routes.map(describeRoute)
+  const advertised = info.advertised.map(describeRoute)
   const dns = info.dns.map(describeDns)
   const nat64Prefixes = info.nat64Prefixes.map(String)
   print(
-    { event, ...info, assigned, sameAddresses, routes, dns, nat64Prefixes },
+    { event, ...info, assigned, sameAddresses, routes, advertised, dns, nat64Prefixes },
     [
       `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
       `assigned    ${assigned.join(', ')}${comparison}`,
       ...(routes.length === 0 ? ['none'] : routes).map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
+      ...advertised.map((route, i) => `${i === 0 ? 'advertised' : '          '}  ${route}`),
       ...dns.map((configuration, i) => `${i === 0 ? 'DNS' : '   '}         ${configuration}`),
       ...(nat64Prefixes.length > 0 ? [`NAT64       ${nat64Prefixes.join(', ')}`] : []),
       `MTU         ${info.mtu} bytes`,

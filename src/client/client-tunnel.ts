@@ -19,6 +19,7 @@ import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { DNS_EXTENSION } from '../connect-ip/dns/extension.ts'
 import { buildRequestHeaders, isAccepted } from '../connect-ip/request.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import { normaliseRoutes } from '../connect-ip/routes.ts'
 import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
@@ -52,6 +53,8 @@ export interface TunnelInfo {
   readonly assigned: IpPrefix[]
   /** What the proxy routes for us. */
   readonly routes: IpAddressRange[]
+  /** Networks behind us that the proxy was told of. */
+  readonly advertised: readonly IpAddressRange[]
   /** DNS servers that the proxy told us of, by the names they are for. Nothing here asks them. */
   readonly dns: DnsConfiguration[]
   /** Prefixes of a NAT64 behind the proxy. */
@@ -108,6 +111,7 @@ export class ClientTunnel implements HttpClientHandler {
   #awaited = new Set<bigint>()
   #assigned: AssignedAddress[] | undefined
   #routes: IpAddressRange[] | undefined
+  #advertised: readonly IpAddressRange[] = []
   #goingAway = false
   #dns: DnsConfiguration[] = []
   #nat64Prefixes: IpPrefix[] = []
@@ -157,6 +161,7 @@ export class ClientTunnel implements HttpClientHandler {
     return {
       assigned: (this.#assigned ?? []).map(entry => entry.prefix),
       routes: this.#routes ?? [],
+      advertised: this.#advertised,
       dns: this.#dns,
       nat64Prefixes: this.#nat64Prefixes,
       mtu: this.#carrier?.mtu ?? 0,
@@ -207,6 +212,13 @@ export class ClientTunnel implements HttpClientHandler {
       this.failed(error)
     }
     return settled.finally(() => clearTimeout(timer))
+  }
+
+  /** Tells the proxy of networks behind this end; replaces what it was told before. The tunnel must be up. */
+  advertise(routes: readonly IpAddressRange[]): void {
+    const { carrier, session } = this.tunnel as Tunnel
+    carrier.sendCapsules(session.advertiseRoutes(routes))
+    this.#advertised = normaliseRoutes(routes)
   }
 
   /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */

@@ -15,6 +15,7 @@ import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import { whyUnreachable } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
+import { policyRoutes } from '../connect-ip/routes.ts'
 import type { Host } from '../hosts/host.ts'
 import { PingError, type PingOptions, type PingResult } from '../hosts/userspace/pinger.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
@@ -72,6 +73,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #resumptionTicket: Uint8Array | undefined
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
+  /** Networks behind this client, for every tunnel that comes. */
+  #advertised: readonly IpAddressRange[]
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
   /** Reconnects since there was last a tunnel that lived for a while. */
@@ -87,6 +90,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
+    this.#advertised = policyRoutes(config.advertise)
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
   }
 
@@ -125,6 +129,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     })
     this.#clientTunnel = clientTunnel
     await clientTunnel.connect()
+    if (this.#advertised.length > 0) clientTunnel.advertise(this.#advertised)
     // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
     const { info } = clientTunnel
     this.#upSinceMs = performance.now()
@@ -171,12 +176,14 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   }
 
   /**
-   * Offers networks behind this client to the proxy (RFC 9484 §8.2); replaces what was offered before. Whether the proxy
-   * uses them is its own policy. Packets from there are sent with `forwardPacket`.
+   * Offers networks behind this client to the proxy (RFC 9484 §8.2), now and after each reconnect; replaces what was offered
+   * before, also by the configuration. Whether the proxy uses them is its own policy. Packets from there are sent with
+   * `forwardPacket`.
    */
-  advertiseRoutes(routes: IpAddressRange[]): void {
-    const tunnel = this.#openTunnel()
-    tunnel.carrier.sendCapsules(tunnel.session.advertiseRoutes(routes))
+  advertiseRoutes(routes: readonly IpAddressRange[]): void {
+    this.#openTunnel()
+    this.#clientTunnel?.advertise(routes)
+    this.#advertised = [...routes]
   }
 
   /** Assigns addresses of the networks behind this client to the proxy; replaces what was assigned before. */

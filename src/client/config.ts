@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { DecodeError } from '../bytes/errors.ts'
 import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
-import { choice, choices, flag, hostAndPort, integer, table, text } from '../config/fields.ts'
+import { choice, choices, flag, hostAndPort, integer, ipPrefix, table, tables, text } from '../config/fields.ts'
 import { ipv6RoomProblems } from '../config/ipv6-room.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
@@ -19,7 +19,10 @@ import {
   quicSection,
   toQuicOptions,
 } from '../config/sections.ts'
+import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
+import { policyRoutes } from '../connect-ip/routes.ts'
 import { defaultTemplate, expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
+import type { IpPrefix } from '../ip/prefix.ts'
 import { BEARER_TOKEN, readToken } from './token.ts'
 
 /** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
@@ -40,6 +43,8 @@ export interface ClientConfig {
     linkProbe: LinkProbe
     acceptDns: boolean
   }
+  /** Networks behind this client. */
+  advertise: { prefix: IpPrefix; protocol: number }[]
   quic: QuicOptions
   reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
   log: { level: LogLevel }
@@ -123,6 +128,18 @@ export const clientConfigSchema = table({
     .prefault({})
     .describe('The tunnel.'),
 
+  advertise: tables({
+    prefix: ipPrefix().describe('A network behind this client.'),
+    protocol: integer(0, 255, 'an IP protocol number')
+      .default(0)
+      .describe('Only packets of this IP protocol (6 is TCP, 17 UDP); 0 is any. ICMP is always allowed.'),
+  })
+    .default([])
+    .describe(
+      'Networks behind this client that the proxy is told of (RFC 9484 §8.2), in each tunnel. It uses those inside its tunnel.client_routes. ' +
+        'For --tun: this machine is then their router, and its system has to forward.',
+    ),
+
   quic: quicSection.prefault({}).describe('The QUIC transport.'),
 
   reconnect: table({
@@ -157,8 +174,10 @@ export function parseClientConfig(text: string, { file }: { file: string }): Cli
   return config
 }
 
-/** What may be changed in `defaultClientConfig`: any key of any section. */
-export type ClientConfigOverrides = { [K in keyof ClientConfig]?: Partial<ClientConfig[K]> }
+/** What may be changed in `defaultClientConfig`: any key of any section. A list replaces the default one as a whole. */
+export type ClientConfigOverrides = {
+  [K in keyof ClientConfig]?: ClientConfig[K] extends unknown[] ? ClientConfig[K] : Partial<ClientConfig[K]>
+}
 
 /** A configuration for tests and demonstrations: the schema's defaults with some keys changed. Throws ConfigError when they make no sense. */
 export function defaultClientConfig(overrides: ClientConfigOverrides = {}): ClientConfig {
@@ -168,6 +187,7 @@ export function defaultClientConfig(overrides: ClientConfigOverrides = {}): Clie
     tls: { ...base.tls, ...overrides.tls },
     auth: { ...base.auth, ...overrides.auth },
     tunnel: { ...base.tunnel, ...overrides.tunnel },
+    advertise: overrides.advertise ?? base.advertise,
     quic: { ...base.quic, ...overrides.quic },
     reconnect: { ...base.reconnect, ...overrides.reconnect },
     log: { ...base.log, ...overrides.log },
@@ -200,6 +220,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       linkProbe: tunnel.link_probe,
       acceptDns: tunnel.accept_dns,
     },
+    advertise: toml.advertise,
     quic: toQuicOptions(toml.quic, resolvePath),
     reconnect: {
       enabled: reconnect.enabled,
@@ -217,7 +238,7 @@ function withoutUriEncoding(target: string): string {
 }
 
 /** What the schema cannot say: the URI template's own rules, and keys that do not make sense together. */
-function findProblems({ proxy, tls, auth, tunnel, quic, reconnect }: ClientConfig): KeyProblem[] {
+function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: ClientConfig): KeyProblem[] {
   const problems: KeyProblem[] = []
   // CIP-01: a client with a wrong template refuses its configuration and sends nothing.
   const template = attempt('proxy.template', () => parseUriTemplate(proxy.template), problems)
@@ -230,6 +251,7 @@ function findProblems({ proxy, tls, auth, tunnel, quic, reconnect }: ClientConfi
     problems.push({ key: 'auth.token_file', message: 'given beside auth.token; expected one of the two' })
   }
   problems.push(
+    ...advertiseProblems(advertise),
     ...ipv6RoomProblems({
       maxUdpPayload: quic.maxUdpPayload,
       linkProbe: tunnel.linkProbe,
@@ -244,6 +266,20 @@ function findProblems({ proxy, tls, auth, tunnel, quic, reconnect }: ClientConfi
     problems.push({ key: 'reconnect.max_delay_ms', message })
   }
   return problems
+}
+
+/** What no proxy could send on to this client; and more than the capsule that says it may hold. */
+function advertiseProblems(advertise: ClientConfig['advertise']): KeyProblem[] {
+  const problems = advertise.flatMap(({ prefix }, i): KeyProblem[] => {
+    const { address } = prefix
+    if (!address.isMulticast && !address.isLinkLocal && !address.isLoopback) return []
+    const expected = 'a network that can be reached through a router, not a multicast, link-local or loopback one'
+    return [{ key: `advertise[${i}].prefix`, message: `found ${prefix}; expected ${expected}` }]
+  })
+  const count = policyRoutes(advertise).length
+  if (count <= DEFAULT_MAX_ENTRIES) return problems
+  const message = `found ${count} (adjacent ones count as one); expected at most ${DEFAULT_MAX_ENTRIES}, the entries of one ROUTE_ADVERTISEMENT: give larger prefixes`
+  return [...problems, { key: 'advertise', message }]
 }
 
 function attempt<T>(key: string, decode: () => T, problems: KeyProblem[]): T | undefined {

@@ -59,7 +59,10 @@ describe('the commands', function () {
     started.functional = command(['functional'])
     started.nobody = command(['functional', '-c', client('nobody.toml', gone.address.port)])
     const pings = ['--ping', '10.90.0.1', '--ping', 'fd00:90::1', '--count', '1', '--json']
-    started.client = command(['client', '-c', client('client.toml', proxy.address.port), ...pings])
+    const advertise = '[[advertise]]\nprefix = "10.20.0.0/16"\n'
+    started.client = command(['client', '-c', client('client.toml', proxy.address.port, advertise), ...pings])
+    started.checked = command(['client', '-c', client('checked.toml', gone.address.port), '--check'])
+    started.unchecked = command(['client', '-c', file('unchecked.toml', 'tls.ca = "none.pem"\n'), '--check'])
     const slow = await startSlowProxy()
     const patience = ['--ping', '10.0.0.1', '--count', '2', '--timeout', '50', '--interval', '1000', '--json']
     started.late = command(['client', '-c', client('late.toml', slow.address.port), ...patience])
@@ -127,6 +130,15 @@ describe('the commands', function () {
       .map(line => JSON.parse(line))
     expect(lines.map(line => line.event)).to.deep.equal(['tunnel', 'pong', 'pong'])
     expect(lines.slice(1).map(line => line.hopCount)).to.deep.equal([63, 63])
+    expect(lines[0].advertised).to.deep.equal(['10.20.0.0-10.20.255.255'])
+  })
+
+  it('client --check looks at its configuration and the files in it, and sends nothing', async () => {
+    const [right, wrong] = [await started.checked, await started.unchecked]
+    expect(right).to.include({ status: 0, stderr: '' })
+    expect(right.stdout).to.match(/checked\.toml: the configuration is valid\n$/)
+    expect(wrong).to.include({ status: 1, stdout: '' })
+    expect(wrong.stderr).to.match(/^\S*none\.pem: [^\n]*\n$/)
   })
 
   it('client waits for replies as long as it is told, and tells of those that come later', async () => {

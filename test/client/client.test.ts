@@ -625,6 +625,27 @@ describe('the client', () => {
       await ping(client, '10.90.0.1')
     })
 
+    it('tells the new tunnel, too, of the networks behind it', async () => {
+      const networks = ['192.168.7.0/24', '192.168.9.0/24'].map(text => IpPrefix.parse(text))
+      const overrides = { tunnel: { clientRoutes: networks } }
+      const first = await startServer(overrides)
+      const { port } = first.address
+      const { client, info } = await connectClient(first, {
+        advertise: [{ prefix: networks[0], protocol: 0 }],
+        reconnect: { enabled: true, initialDelayMs: 10, maxDelayMs: 40 },
+      })
+      expect(info.advertised).to.deep.equal([{ range: networks[0].toRange(), protocol: 0 }])
+      await until(() => first.clients()[0].networks.length === 1)
+      // What a program says later holds as well, instead of what the configuration says.
+      client.advertiseRoutes([{ range: networks[1].toRange(), protocol: 0 }])
+      const up = new Promise<TunnelInfo>(resolve => client.once('up', resolve))
+      await first.close()
+      const second = await startServer({ ...overrides, listen: { port } })
+      expect((await up).advertised).to.deep.equal([{ range: networks[1].toRange(), protocol: 0 }])
+      await until(() => second.clients()[0].networks.length === 1)
+      expect(second.clients()[0].networks).to.deep.equal(['192.168.9.0-192.168.9.255'])
+    })
+
     it('gives up when it is told that its token is wrong', async () => {
       const first = await startServer()
       const { port } = first.address

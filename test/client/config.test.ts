@@ -50,7 +50,35 @@ describe('client configuration', () => {
     })
   })
 
+  it('reads the networks behind the client, for any protocol unless one is given', () => {
+    const { advertise } = parse(
+      '[[advertise]]\nprefix = "10.20.0.0/16"\n[[advertise]]\nprefix = "fd00:20::/48"\nprotocol = 6',
+    )
+    expect(advertise.map(({ prefix, protocol }) => `${prefix} ${protocol}`)).to.deep.equal([
+      '10.20.0.0/16 0',
+      'fd00:20::/48 6',
+    ])
+    expect(parse('').advertise).to.deep.equal([])
+  })
+
+  it('refuses more networks behind the client than one capsule holds', () => {
+    // Every other one, so that none are merged.
+    const list = Array.from({ length: 1025 }, (_, i) => `{ prefix = "10.${i >> 7}.${(2 * i) % 256}.0/24" }`)
+    expect(parse(`advertise = [${list.slice(1).join(', ')}]`).advertise).to.have.length(1024)
+    expect(() => parse(`advertise = [${list.join(', ')}]`)).to.throw(ConfigError, 'advertise: found 1025 (adjacent')
+  })
+
   for (const [what, text, expected] of [
+    [
+      'a network behind the client with host bits',
+      'advertise = [{ prefix = "10.20.0.1/16" }]',
+      'client.toml: advertise[0].prefix: found "10.20.0.1/16", expected an IP prefix',
+    ],
+    [
+      'a network behind the client that no router leads to',
+      'advertise = [{ prefix = "10.20.0.0/16" }, { prefix = "fe80::/64" }]',
+      'client.toml: advertise[1].prefix: found fe80::/64; expected a network that can be reached through a router',
+    ],
     [
       'an address without a port',
       'proxy.address = "::1"',

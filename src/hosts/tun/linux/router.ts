@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import type { IpPrefix } from '../../../ip/prefix.ts'
 import { HostChanges, readSetting } from './host-changes.ts'
 
@@ -21,7 +21,6 @@ export interface RouterOptions {
 export function startRouting({ device, networks, nat }: RouterOptions): () => string[] {
   const changes = new HostChanges(device)
   try {
-    acceptOwnAddress(device)
     const versions = new Set(networks.map(({ version }) => version))
     if (versions.has(4)) changes.set('net/ipv4/ip_forward', '1')
     if (versions.has(6)) {
@@ -36,16 +35,16 @@ export function startRouting({ device, networks, nat }: RouterOptions): () => st
   return () => changes.undo()
 }
 
-/**
- * ICMP errors of the proxy come in through the device, from the address that the device has. The kernel would take them for forged.
- * What clients send from there never gets so far: a tunnel lets pass what comes from the client's own addresses.
- */
-function acceptOwnAddress(device: string): void {
-  try {
-    writeFileSync(`/proc/sys/net/ipv4/conf/${device}/accept_local`, '1')
-  } catch {
-    // Then those errors are lost, which a sender survives.
-  }
+/** A sentence for each IP version in which this machine does not forward for these networks, though packets for them come out of the tunnel. */
+export function whyNotForwarded(networks: readonly IpPrefix[]): string[] {
+  const settings = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' }
+  return ([4, 6] as const).flatMap(version => {
+    const network = networks.find(candidate => candidate.version === version)
+    const key = settings[version]
+    if (network === undefined || readSetting(key) === '1') return []
+    const name = key.replaceAll('/', '.')
+    return [`this machine does not forward to ${network}, which is advertised: sysctl -w ${name}=1`]
+  })
 }
 
 /** A machine that forwards IPv6 forgets the default route that its router has announced, unless accept_ra is 2. */

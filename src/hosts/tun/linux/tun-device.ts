@@ -6,7 +6,7 @@
  * with it. Nothing has to be tidied up, and nothing can be forgotten.
  */
 
-import { closeSync, constants as fsConstants, openSync } from 'node:fs'
+import { closeSync, constants as fsConstants, openSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { IpAddress } from '../../../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../../../ip/ipv6.ts'
@@ -105,6 +105,7 @@ export class LinuxTunDevice implements TunDevice {
       if (state === undefined) throw new TunError('system', `${attached} was made and is gone again: try once more`)
       routes.stopLinkLocal(state.index)
       if (!state.isUp) bringUp(routes, state)
+      acceptOwnAddress(attached)
       return new LinuxTunDevice(fd, routes, state, offload, joinsUdp)
     } catch (error) {
       if (fd !== -1) closeSync(fd)
@@ -369,6 +370,19 @@ function bringUp(routes: RouteSocket, { index, name }: LinkState): void {
       'no-rights',
       `${name} is down, and this user may not change that: have somebody run ip link set ${name} up`,
     )
+  }
+}
+
+/**
+ * Our end of the tunnel says by ICMP what it refuses, from the address that the device has. The kernel would take that for forged, in
+ * IPv4 alone, and a program would wait for an answer. Whoever is at the other end could use this, too: a proxy lets nobody send
+ * from its own address, and a client trusts its proxy with more than that.
+ */
+function acceptOwnAddress(name: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv4/conf/${name}/accept_local`, '1')
+  } catch {
+    // Without the rights for it, those errors are lost, which a sender survives.
   }
 }
 
