@@ -384,10 +384,10 @@ export const CAPSULE_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'CIP-20',
-    file: 'client/client.ts',
+    file: 'client/client-tunnel.ts',
     why: 'the client does not send its routes',
-    find: 'tunnel.carrier.sendCapsules(tunnel.session.advertiseRoutes(routes))',
-    replace: 'tunnel.session.advertiseRoutes(routes)',
+    find: 'carrier.sendCapsules(session.advertiseRoutes(routes))',
+    replace: 'session.advertiseRoutes(routes)',
   },
   {
     row: 'CIP-20',
