@@ -8,7 +8,7 @@ import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import type { Host } from '../hosts/host.ts'
 import { whyNotForwarded } from '../hosts/tun/linux/router.ts'
-import { openTun } from '../hosts/tun/open-tun.ts'
+import { openTun, tunCaution } from '../hosts/tun/open-tun.ts'
 import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -76,6 +76,8 @@ await runCommand(async () => {
 
 /** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
 async function withTun(config: ClientConfig, name: string | true): Promise<void> {
+  const caution = tunCaution()
+  if (caution !== undefined) print({ event: 'tun-caution', reason: caution }, `caution     ${caution}`)
   const device = openTun({ ...(name !== true && { name }), offload: options.tunOffload })
   const host = new TunHost(device, {
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),

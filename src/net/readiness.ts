@@ -1,6 +1,6 @@
 /**
  * Says when there is something to read from descriptors that Node's event loop does not know: TUN devices, sockets that were opened
- * through koffi. For Linux.
+ * through koffi. For Linux; for macOS, where it has not been tried yet.
  *
  *     const watch = watchReadable(fd, { onReadable: () => readSome(fd), onError: error => ... })
  *     ...
@@ -8,15 +8,16 @@
  *     close(fd)
  *
  * One poll(2) serves the whole process. It waits on one of the four threads that Node has for files and names, so that any number of
- * descriptors takes one of them. An eventfd(2) among the descriptors wakes it, when one is added or removed, and when the process ends:
+ * descriptors takes one of them. A pipe(2) among the descriptors wakes it, when one is added or removed, and when the process ends:
  * Node waits for its threads then.
  *
- *     watchReadable --> eventfd --> poll returns --> onReadable of what is ready --> poll again, at first without waiting
+ *     watchReadable --> pipe --> poll returns --> onReadable of what is ready --> poll again, at first without waiting
  *
  * After something was read, the next turn of the event loop asks poll itself, without a thread and without waiting: under load there is
  * something again, and the way over the thread is spared.
  */
 
+import { constants } from 'node:fs'
 import { loadLibrary, type NativeFunction } from './libc.ts'
 
 export interface Watcher {
@@ -31,17 +32,21 @@ export interface Watch {
   close(): Promise<void>
 }
 
-/** <poll.h>, <sys/eventfd.h> */
+/** <poll.h>, <fcntl.h>: the same on Linux and macOS, but for O_NONBLOCK. */
 const POLLIN = 1
 const POLLNVAL = 0x20
 const POLLFD_SIZE = 8
-const EFD_NONBLOCK_CLOEXEC = 0o2004000
+const F_SETFD = 2
+const F_SETFL = 4
+const FD_CLOEXEC = 1
 /** poll is interrupted now and then; when it fails this often in a row, something is wrong that will not pass. */
 const MAX_FAILURES = 16
 
 interface PollFunctions {
   readonly poll: NativeFunction
-  readonly eventfd: NativeFunction
+  readonly pipe: NativeFunction
+  /** With an argument of any kind: it has to be named, as some systems hand it over in another way. */
+  readonly fcntl: NativeFunction
   readonly read: NativeFunction
   readonly write: NativeFunction
   readonly close: NativeFunction
@@ -67,17 +72,19 @@ let functions: PollFunctions | string | undefined
 const watches = new Set<OpenWatch>()
 /** Those who wait for the poll under way to end. */
 const waiting: (() => void)[] = []
+/** The ends of the pipe: what is written into the one wakes the poll, in which the other is. */
 let wakeFd = -1
+let wakenFd = -1
 let isPolling = false
 let isServing = false
 let failures = 0
 let descriptors = Buffer.allocUnsafeSlow(8 * POLLFD_SIZE)
-const one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
-const eight = Buffer.alloc(8)
+const oneByte = Buffer.alloc(1)
+const drained = Buffer.alloc(64)
 
 /** Why nothing can be watched here; undefined: it can. */
 export function readinessProblem(): string | undefined {
-  if (process.platform !== 'linux') return `not built for ${process.platform}`
+  if (process.platform !== 'linux' && process.platform !== 'darwin') return `not built for ${process.platform}`
   if (process.env.UV_THREADPOOL_SIZE === '1') return 'UV_THREADPOOL_SIZE is 1: waiting would leave no thread for files'
   functions ??= loadFunctions()
   return typeof functions === 'string' ? functions : undefined
@@ -110,7 +117,8 @@ function loadFunctions(): PollFunctions | string {
   if (typeof library === 'string') return library
   return {
     poll: library.func('int poll(void *fds, unsigned long count, int timeout)'),
-    eventfd: library.func('int eventfd(unsigned int count, int flags)'),
+    pipe: library.func('int pipe(void *fds)'),
+    fcntl: library.func('int fcntl(int fd, int command, ...)'),
     read: library.func('int64 read(int fd, void *bytes, size_t length)'),
     write: library.func('int64 write(int fd, void *bytes, size_t length)'),
     close: library.func('int close(int fd)'),
@@ -118,20 +126,27 @@ function loadFunctions(): PollFunctions | string {
 }
 
 function open(): void {
-  wakeFd = (functions as PollFunctions).eventfd(0, EFD_NONBLOCK_CLOEXEC)
-  if (wakeFd === -1) throw new Error('eventfd was refused: too many files are open; raise the limit with ulimit -n')
+  const { pipe, fcntl } = functions as PollFunctions
+  const ends = new Int32Array(2)
+  if (pipe(ends) === -1) throw new Error('a pipe was refused: too many files are open; raise the limit with ulimit -n')
+  for (const fd of ends) {
+    fcntl(fd, F_SETFL, 'int', constants.O_NONBLOCK)
+    fcntl(fd, F_SETFD, 'int', FD_CLOEXEC)
+  }
+  ;[wakenFd, wakeFd] = ends
   process.on('exit', wake)
 }
 
 function shut(): void {
   if (wakeFd === -1) return
   process.off('exit', wake)
-  ;(functions as PollFunctions).close(wakeFd)
+  for (const fd of [wakenFd, wakeFd]) (functions as PollFunctions).close(fd)
   wakeFd = -1
 }
 
+/** A pipe that is full wakes all the same. */
 function wake(): void {
-  ;(functions as PollFunctions).write(wakeFd, one, 8)
+  ;(functions as PollFunctions).write(wakeFd, oneByte, 1)
 }
 
 /** Waits, on a thread, for the next that is ready. */
@@ -153,13 +168,13 @@ function pollWithoutWaiting(): void {
   serve(poll(descriptors, count, 0))
 }
 
-/** One for each watch, the eventfd in front of them. Returns how many. */
+/** One for each watch, the pipe in front of them. Returns how many. */
 function writeDescriptors(): number {
   if (descriptors.length < (watches.size + 1) * POLLFD_SIZE) {
     descriptors = Buffer.allocUnsafeSlow((watches.size + 1) * 2 * POLLFD_SIZE)
   }
   let position = 0
-  writeDescriptor(position++, wakeFd)
+  writeDescriptor(position++, wakenFd)
   for (const watch of watches) {
     watch.position = position
     writeDescriptor(position++, watch.fd)
@@ -183,7 +198,7 @@ function serve(ready: number): void {
   failures = ready < 0 ? failures + 1 : 0
   if (failures >= MAX_FAILURES) failAll(new Error('poll(2) fails each time'))
   if (ready > 0) {
-    if (stateAt(0) !== 0) (functions as PollFunctions).read(wakeFd, eight, 8)
+    if (stateAt(0) !== 0) (functions as PollFunctions).read(wakenFd, drained, drained.length)
     for (const watch of watches) {
       const state = watch.position === -1 ? 0 : stateAt(watch.position)
       watch.position = -1

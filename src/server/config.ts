@@ -204,16 +204,18 @@ export const serverConfigSchema = table({
       .default(false)
       .describe(
         'Do packets of clients leave this machine with its own address (with nftables, or iptables where nft is missing)? Without it, the routers ' +
-          'around must know a route to the pools.',
+          'around must know a route to the pools. For Linux.',
       ),
     offload: flag()
       .default(false)
-      .describe('Does the interface pass on many packets of a flow at once, as network cards do (TSO, USO, GRO)?'),
+      .describe(
+        'Does the interface pass on many packets of a flow at once, as network cards do (TSO, USO, GRO)? For Linux.',
+      ),
   })
     .optional()
     .describe(
-      'A TUN device: clients reach this machine and, with [[routes]] that lead there, the networks around it. Linux, as root. While the ' +
-        'server runs, the system forwards packets (ip_forward).',
+      'A TUN device: clients reach this machine and, with [[routes]] that lead there, the networks around it. As root or administrator. On Linux, ' +
+        'the system forwards packets while the server runs (ip_forward); on macOS and Windows, whoever runs it has to see to that.',
     ),
 
   dns: dnsSection,
@@ -417,7 +419,17 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...dnsProblems(config),
     ...authProblems(config),
     ...linkProblems(config),
+    ...tunProblems(config),
   ]
+}
+
+/** What is built for Linux only. */
+function tunProblems({ tun }: ServerConfig): KeyProblem[] {
+  if (tun === undefined || process.platform === 'linux') return []
+  const expected = `expected false: that is built for Linux, and this is ${process.platform}`
+  return (['nat', 'offload'] as const)
+    .filter(key => tun[key])
+    .map(key => ({ key: `tun.${key}`, message: `found true; ${expected}` }))
 }
 
 function linkProblems({ quic, tunnel, pool }: ServerConfig): KeyProblem[] {

@@ -16,6 +16,7 @@ import { loadTlsConfig, type TlsConfig } from '../config/tls-config.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { parsePathTemplate } from '../connect-ip/uri-template.ts'
+import { tunCaution } from '../hosts/tun/open-tun.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
@@ -366,6 +367,8 @@ export class MasqueServer {
   #attachSystem(): void {
     const { tun, pool, hosts, tunnel } = this.config
     if (tun === undefined) return
+    const caution = tunCaution()
+    if (caution !== undefined) this.#log.warn(caution)
     const pools = [pool.ipv4, pool.ipv6].filter(prefix => prefix !== undefined)
     const single = hosts.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter(address => address !== undefined)
     const inside = [...pools, ...single.map(address => IpPrefix.single(address)), ...tunnel.clientRoutes]

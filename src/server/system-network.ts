@@ -1,4 +1,7 @@
-/** The operating system behind the proxy: a TUN device, forwarding between it and the machine's other networks, and NAT where it is wanted. */
+/**
+ * The operating system behind the proxy: a TUN device; on Linux also forwarding between it and the machine's other networks, and NAT where it is
+ * wanted. On other systems, clients reach this machine itself, and whoever runs it may have it forward.
+ */
 
 import { startRouting } from '../hosts/tun/linux/router.ts'
 import { openTun } from '../hosts/tun/open-tun.ts'
@@ -33,7 +36,8 @@ export class SystemNetwork {
     this.host = new TunHost(device, { onProblem })
     this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })
     try {
-      this.#stopRouting = startRouting({ device: device.name, networks: hidden, nat })
+      const isLinux = process.platform === 'linux'
+      this.#stopRouting = isLinux ? startRouting({ device: device.name, networks: hidden, nat }) : () => []
     } catch (error) {
       this.host.close()
       throw error

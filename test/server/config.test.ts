@@ -14,6 +14,7 @@ import {
   parseServerConfig,
   serverConfigSchema,
 } from '../../src/server/config.ts'
+import { onPlatform } from '../support/platform.ts'
 
 const TLS = 'tls = { certificate = "server.pem", key = "server-key.pem" }\n'
 const POOL = 'pool = { ipv4 = "10.89.0.0/24" }\n'
@@ -37,6 +38,21 @@ function problems(text: string): string[] {
 }
 
 describe('server configuration', () => {
+  it('has a TUN device everywhere, and NAT and offload on Linux only', () => {
+    const text = `${TLS}${POOL}[tun]\n`
+    const found = (platform: NodeJS.Platform, keys: string): string[] =>
+      onPlatform(platform, () => problems(`${text}${keys}`))
+    for (const platform of ['darwin', 'win32'] as const) {
+      expect(onPlatform(platform, () => parse(text)).tun?.nat).to.equal(false)
+      const expected = `expected false: that is built for Linux, and this is ${platform}`
+      expect(found(platform, 'nat = true\noffload = true')).to.deep.equal([
+        `tun.nat: found true; ${expected}`,
+        `tun.offload: found true; ${expected}`,
+      ])
+    }
+    expect(onPlatform('linux', () => parse(`${text}nat = true`)).tun?.nat).to.equal(true)
+  })
+
   it('reads config/server.local.toml, with paths relative to it', () => {
     const file = fileURLToPath(new URL('../../config/server.local.toml', import.meta.url))
     const config = loadServerConfig(file)

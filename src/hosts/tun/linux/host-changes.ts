@@ -28,6 +28,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { isRunning } from '../../../process/is-running.ts'
 import { TunError } from '../errors.ts'
+import { runTool } from '../run-tool.ts'
 
 const SETTING = /^net\/(ipv4\/ip_forward|ipv6\/conf\/all\/forwarding|ipv6\/conf\/[^/]{1,15}\/accept_ra)$/
 const MAX_FILE_BYTES = 64 << 10
@@ -197,24 +198,14 @@ function undoOne(change: Change, file: string): void {
     }
     case 'nft':
       // Made first, so that one that is missing is no failure.
-      return runTool('nft', ['-f', '-'], `table inet ${change.table}\ndelete table inet ${change.table}\n`)
+      runTool('nft', ['-f', '-'], `table inet ${change.table}\ndelete table inet ${change.table}\n`)
+      return
     case 'iptables': {
       const { command, table, rule } = change
       if (spawnSync(command, ['-w', '-t', table, '-C', ...rule]).status !== 0) return
-      return runTool(command, ['-w', '-t', table, '-D', ...rule])
+      runTool(command, ['-w', '-t', table, '-D', ...rule])
+      return
     }
-  }
-}
-
-/** Runs without a shell. Throws TunError with what it says. */
-function runTool(command: string, args: readonly string[], input = ''): void {
-  const { status, stderr, error } = spawnSync(command, args, { input, encoding: 'utf8', timeout: 20_000 })
-  if (error !== undefined) throw new TunError('system', `${command} cannot be started: ${error.message}`)
-  if (status !== 0) {
-    throw new TunError(
-      'system',
-      `${command} has refused: ${stderr.trim().split('\n')[0]} (does this user have the rights of root?)`,
-    )
   }
 }
 
