@@ -7,8 +7,10 @@ import { loadClientTlsConfig } from '../config/tls-config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import type { Host } from '../hosts/host.ts'
+import { describeDnsSettings } from '../hosts/tun/dns-plan.ts'
 import { whyNotForwarded } from '../hosts/tun/linux/router.ts'
 import { openTun, tunCaution } from '../hosts/tun/open-tun.ts'
+import { systemDns } from '../hosts/tun/system-dns.ts'
 import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -28,6 +30,7 @@ interface Options {
   tun?: string | true
   tunOffload?: boolean
   check?: boolean
+  tunDns?: boolean
 }
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
@@ -51,6 +54,7 @@ const program = new Command('npm run client --')
   )
   .option('--check', 'only check the configuration, and the files that it names')
   .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
+  .option('--tun-dns', 'with --tun: the system asks the DNS servers that the proxy tells of, while the tunnel is up')
   .version(VERSION)
   .parse()
 const options = program.opts<Options>()
@@ -63,6 +67,7 @@ await runCommand(async () => {
     return
   }
   if (options.tun !== undefined) return withTun(config, options.tun)
+  if (options.tunDns) program.error("error: option '--tun-dns' is for '--tun': without it, nothing asks for names")
   const client = new MasqueClient(config)
   try {
     const info = await client.connect()
@@ -76,10 +81,15 @@ await runCommand(async () => {
 
 /** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
 async function withTun(config: ClientConfig, name: string | true): Promise<void> {
+  const usesDns = options.tunDns || config.tunnel.tunDns
+  if (usesDns && !config.tunnel.acceptDns) {
+    program.error("error: option '--tun-dns' needs tunnel.accept_dns, which is false in the configuration")
+  }
   const caution = tunCaution()
   if (caution !== undefined) print({ event: 'tun-caution', reason: caution }, `caution     ${caution}`)
   const device = openTun({ ...(name !== true && { name }), offload: options.tunOffload })
   const host = new TunHost(device, {
+    ...(usesDns && { dns: systemDns(device) }),
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
   })
   const client = new MasqueClient<TunHost>(config, { host })
@@ -90,11 +100,18 @@ async function withTun(config: ClientConfig, name: string | true): Promise<void>
       print({ event: 'tun-problem', reason: problem }, `problem     ${problem}`)
     }
     print({ event: 'tun', name: device.name, index: device.index }, `TUN         ${device.name}`)
+    if (usesDns) showDns(host)
     await stayOpen(client, info)
   } finally {
     await client.close()
     await host.closed()
   }
+}
+
+/** Whom the system asks for names now. */
+function showDns({ dnsSettings }: TunHost): void {
+  const text = dnsSettings === undefined ? 'asked of whom they were before' : describeDnsSettings(dnsSettings)
+  print({ event: 'tun-dns', used: dnsSettings && describeDnsSettings(dnsSettings) }, `names       ${text}`)
 }
 
 async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelInfo): Promise<void> {

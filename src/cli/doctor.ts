@@ -2,12 +2,13 @@
 
 import { Command } from 'commander'
 import { describeChange, findLeftovers, undo } from '../hosts/tun/linux/host-changes.ts'
+import { findDnsEntries, removeDnsEntry } from '../hosts/tun/macos/macos-dns.ts'
 import { VERSION } from '../version.ts'
 import { runCommand } from './run-command.ts'
 
 const { dryRun } = new Command('npm run doctor --')
   .description(
-    'Finds what masque-lab has changed on this machine and could not undo because it was killed (forwarding, NAT), and undoes it. ' +
+    'Finds what masque-lab has changed on this machine and could not undo because it was killed (forwarding, NAT, DNS servers), and undoes it. ' +
       'Exit status 1: something remains.',
   )
   .option('--dry-run', 'only say what would be undone')
@@ -15,19 +16,47 @@ const { dryRun } = new Command('npm run doctor --')
   .parse()
   .opts<{ dryRun?: boolean }>()
 
+/** What a process has left, in words, and how it is undone. */
+interface Finding {
+  readonly title: string
+  readonly changes: readonly string[]
+  /** Returns a sentence for each thing that could not be undone. */
+  undo(): string[]
+}
+
 await runCommand(async () => {
-  if (process.platform !== 'linux')
-    return console.log('Nothing is changed on systems other than Linux: nothing to undo.')
-  const { found, unclear } = findLeftovers()
+  const { found, unclear } = look()
   if (found.length === 0) console.log('Nothing was left behind.')
-  for (const leftover of found) {
-    console.log(`Process ${leftover.pid}, which is gone, has left for its TUN device ${leftover.device}:`)
-    for (const change of leftover.changes) console.log(`  ${describeChange(change)}`)
+  for (const { title, changes, undo } of found) {
+    console.log(title)
+    for (const change of changes) console.log(`  ${change}`)
     if (dryRun) continue
-    const problems = undo(leftover)
+    const problems = undo()
     for (const problem of problems) console.log(`  not undone: ${problem}`)
     if (problems.length === 0) console.log('  undone')
     else process.exitCode = 1
   }
   for (const sentence of unclear) console.log(sentence)
 })
+
+function look(): { found: Finding[]; unclear: readonly string[] } {
+  if (process.platform === 'darwin') {
+    const found = findDnsEntries().map(entry => ({
+      title: 'A process that is gone has left DNS servers:',
+      changes: [entry],
+      undo: () => removeDnsEntry(entry),
+    }))
+    return { found, unclear: [] }
+  }
+  // On Windows, everything is on the adapter, and goes with it.
+  if (process.platform !== 'linux') return { found: [], unclear: [] }
+  const { found, unclear } = findLeftovers()
+  return {
+    found: found.map(leftover => ({
+      title: `Process ${leftover.pid}, which is gone, has left for its TUN device ${leftover.device}:`,
+      changes: leftover.changes.map(describeChange),
+      undo: () => undo(leftover),
+    })),
+    unclear,
+  }
+}

@@ -231,12 +231,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (drop?.icmp !== undefined) this.host.receive(drop.icmp)
   }
 
-  #configureHost({ assigned, routes, mtu }: TunnelInfo): void {
+  #configureHost({ assigned, routes, mtu, dns }: TunnelInfo): void {
     // A prefix longer than one address is a small network; the host takes its first address.
     const addresses = assigned.map(prefix => prefix.address)
     const proxy = this.#clientTunnel?.proxyAddress
     const outside = proxy === undefined ? [] : [proxy]
-    this.host.configure({ addresses, routes: routes.map(({ range }) => range), mtu, outside })
+    this.host.configure({ addresses, routes: routes.map(({ range }) => range), mtu, outside, dns })
   }
 
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {

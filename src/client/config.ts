@@ -42,6 +42,7 @@ export interface ClientConfig {
     requestAddresses: ('ipv4' | 'ipv6')[]
     linkProbe: LinkProbe
     acceptDns: boolean
+    tunDns: boolean
   }
   /** Networks behind this client. */
   advertise: { prefix: IpPrefix; protocol: number }[]
@@ -122,7 +123,12 @@ export const clientConfigSchema = table({
     accept_dns: flag()
       .default(true)
       .describe(
-        'Show the DNS servers and NAT64 prefixes that the proxy tells of. They are only shown: names are looked up as before.',
+        'Show the DNS servers and NAT64 prefixes that the proxy tells of. They are only shown, unless tun_dns is true: names are looked up as before.',
+      ),
+    tun_dns: flag()
+      .default(false)
+      .describe(
+        'With --tun: let the system ask those DNS servers while the tunnel is up, where they lie behind it. The same as --tun-dns.',
       ),
   })
     .prefault({})
@@ -219,6 +225,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       requestAddresses: tunnel.request_addresses,
       linkProbe: tunnel.link_probe,
       acceptDns: tunnel.accept_dns,
+      tunDns: tunnel.tun_dns,
     },
     advertise: toml.advertise,
     quic: toQuicOptions(toml.quic, resolvePath),
@@ -249,6 +256,12 @@ function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: 
   }
   if (auth.token !== undefined && auth.tokenFile !== undefined) {
     problems.push({ key: 'auth.token_file', message: 'given beside auth.token; expected one of the two' })
+  }
+  if (tunnel.tunDns && !tunnel.acceptDns) {
+    problems.push({
+      key: 'tunnel.tun_dns',
+      message: 'found true, but tunnel.accept_dns is false; expected both, or neither',
+    })
   }
   problems.push(
     ...advertiseProblems(advertise),

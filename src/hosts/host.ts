@@ -1,3 +1,4 @@
+import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { AddressRange } from '../ip/range.ts'
 
@@ -10,6 +11,8 @@ export interface HostConfiguration {
   readonly mtu: number
   /** Where the link's own packets go, such as the address of a tunnel's proxy: not over this link, whatever the routes say. */
   readonly outside?: readonly IpAddress[]
+  /** Who may be asked for names over this link, for a host that asks; default nobody. */
+  readonly dns?: readonly DnsConfiguration[]
 }
 
 /**

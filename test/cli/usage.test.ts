@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { read } from '../docs/repository.ts'
 import { command } from '../support/command.ts'
@@ -44,6 +47,23 @@ describe('each command of package.json', function () {
       }
     })
   }
+
+  it('client refuses --tun-dns where nothing would ask for names, or the proxy is not listened to', async () => {
+    const config = 'config/client.local.toml'
+    const { status, stderr } = await command(['client', '-c', config, '--tun-dns'])
+    expect(status).to.equal(1)
+    expect(stderr).to.equal("error: option '--tun-dns' is for '--tun': without it, nothing asks for names\n")
+    const folder = mkdtempSync(join(tmpdir(), 'masque-test-usage-'))
+    try {
+      const deaf = join(folder, 'client.toml')
+      writeFileSync(deaf, 'tunnel.accept_dns = false\n')
+      const refused = await command(['client', '-c', deaf, '--tun', '--tun-dns'])
+      expect(refused.status).to.equal(1)
+      expect(refused.stderr).to.include('needs tunnel.accept_dns, which is false in the configuration')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
 
   it('that does not exist is refused with those that do', async () => {
     const { status, stderr } = await command(['serve'])

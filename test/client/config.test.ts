@@ -38,6 +38,7 @@ describe('client configuration', () => {
       requestAddresses: ['ipv4', 'ipv6'],
       linkProbe: 'auto',
       acceptDns: true,
+      tunDns: false,
     })
     expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
   })
@@ -140,6 +141,15 @@ describe('client configuration', () => {
         'client.toml: proxy.template: ',
       )
     }
+  })
+
+  it('leaves DNS of the system alone unless asked, and is asked only where the proxy is listened to', () => {
+    expect(parse('').tunnel.tunDns).to.equal(false)
+    expect(parse('tunnel.tun_dns = true').tunnel.tunDns).to.equal(true)
+    expect(() => parse('tunnel = { tun_dns = true, accept_dns = false }')).to.throw(
+      ConfigError,
+      'tunnel.tun_dns: found true, but tunnel.accept_dns is false; expected both, or neither',
+    )
   })
 
   it('does not repeat a wrong token', () => {

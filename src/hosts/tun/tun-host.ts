@@ -6,17 +6,22 @@
  *     tunnel <--  send   <-- device <-- the system's IP stack <-- curl, ssh, ...
  */
 
-import type { IpAddress, IpVersion } from '../../ip/address.ts'
+import { IpAddress, type IpVersion } from '../../ip/address.ts'
 import { DESTINATION_OFFSET, packetVersion, SOURCE_OFFSET, validatePacket } from '../../ip/packet.ts'
 import type { Host, HostConfiguration } from '../host.ts'
 import type { InterfaceAddress, TunDevice } from './device.ts'
+import { type DnsSettings, planDns } from './dns-plan.ts'
+import { TunError } from './errors.ts'
 import { MAX_ROUTES, type Outside, planRoutes } from './route-plan.ts'
+import type { SystemDns } from './system-dns.ts'
 
 export interface TunHostOptions {
   /** A sentence about something that could not be done, or a device that is gone. Each is told once, as long as it holds. */
   readonly onProblem?: (sentence: string) => void
   /** How many bits of an address name the network on the device; default all: nobody else is on the link. */
   readonly prefixLength?: (address: IpAddress) => number
+  /** Gives the system the DNS servers that are told of; default: it asks whom it has asked before. */
+  readonly dns?: SystemDns
 }
 
 export interface TunHostCounters {
@@ -41,6 +46,9 @@ export class TunHost implements Host {
   #told = new Set<string>()
   #isFlushDue = false
   #isClosed = false
+  #dnsSettings: DnsSettings | undefined
+  /** When the process ends and nobody has closed this. */
+  readonly #atExit = (): void => void this.#options.dns?.restore()
   readonly #flush = (): void => {
     this.#isFlushDue = false
     this.device.flush()
@@ -72,8 +80,9 @@ export class TunHost implements Host {
   }
 
   /** Sets addresses, routes and MTU of the device; nothing is touched that is right already. */
-  configure({ addresses, routes, mtu, outside = [] }: HostConfiguration): void {
+  configure(configuration: HostConfiguration): void {
     if (this.#isClosed) return
+    const { addresses, routes, mtu, outside = [] } = configuration
     this.#addresses = [...addresses]
     const plan = planRoutes(routes, this.#outside(outside))
     const problems = this.device.configure({
@@ -86,7 +95,13 @@ export class TunHost implements Host {
         `${this.device.name}: more than ${MAX_ROUTES} routes would be needed: the first ${MAX_ROUTES} are set`,
       )
     }
+    if (this.#options.dns !== undefined) problems.push(...this.#configureDns(configuration, this.#options.dns))
     this.#tell(problems)
+  }
+
+  /** Whom the system asks for names because of us; undefined: whom it has asked before. */
+  get dnsSettings(): DnsSettings | undefined {
+    return this.#dnsSettings
   }
 
   close(): void {
@@ -96,7 +111,36 @@ export class TunHost implements Host {
   /** Closes, and resolves when the device is gone, or given back. */
   closed(): Promise<void> {
     this.#isClosed = true
+    // While the device is still there: some systems want to know of which they are to forget the servers.
+    this.#tell(this.#restoreDns())
     return this.device.close()
+  }
+
+  /** Returns sentences about what is not used, and what could not be set. */
+  #configureDns({ dns = [], routes, outside = [] }: HostConfiguration, system: SystemDns): string[] {
+    const isInside = (address: IpAddress): boolean =>
+      routes.some(range => range.contains(address)) && !outside.some(other => other.equals(address))
+    const { settings, leftOut } = planDns(dns, system.abilities, isInside)
+    const isSame = JSON.stringify(settings, textOf) === JSON.stringify(this.#dnsSettings, textOf)
+    if (isSame) return [...leftOut]
+    const problems = this.#restoreDns()
+    if (settings === undefined) return [...leftOut, ...problems]
+    try {
+      system.set(settings)
+      this.#dnsSettings = settings
+      process.on('exit', this.#atExit)
+    } catch (error) {
+      if (!(error instanceof TunError)) throw error
+      problems.push(`DNS stays as it was: ${error.message}`)
+    }
+    return [...leftOut, ...problems]
+  }
+
+  #restoreDns(): string[] {
+    if (this.#dnsSettings === undefined) return []
+    process.off('exit', this.#atExit)
+    this.#dnsSettings = undefined
+    return this.#options.dns?.restore() ?? []
   }
 
   #onDevice(address: IpAddress): InterfaceAddress {
@@ -138,6 +182,11 @@ export class TunHost implements Host {
   #drop(reason: string): void {
     this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + 1
   }
+}
+
+/** Addresses as people write them. */
+function textOf(_key: string, value: unknown): unknown {
+  return value instanceof IpAddress ? String(value) : value
 }
 
 /**

@@ -1,11 +1,15 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { NO_PARAMETERS } from '../../../src/connect-ip/dns/service-parameters.ts'
 import {
   type DeviceEvents,
   differences,
   type InterfaceSettings,
   type TunDevice,
 } from '../../../src/hosts/tun/device.ts'
+import { describeDnsSettings } from '../../../src/hosts/tun/dns-plan.ts'
+import { TunError } from '../../../src/hosts/tun/errors.ts'
+import type { SystemDns } from '../../../src/hosts/tun/system-dns.ts'
 import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
@@ -142,6 +146,98 @@ describe('a host that is the system, over a TUN device', () => {
     host.close()
     host.configure({ addresses: [address('10.89.0.3')], routes: [], mtu: 1400 })
     expect(device.configured).to.have.length(1)
+  })
+})
+
+describe('a host that is the system, which is given DNS servers', () => {
+  /** What happens, in order. */
+  function setUp() {
+    const events: string[] = []
+    const problems: string[] = []
+    const device = new MemoryDevice()
+    device.close = async () => {
+      events.push('device closed')
+    }
+    let refusal: TunError | undefined
+    const system: SystemDns = {
+      abilities: { splits: true, searches: true, maxServers: 8 },
+      set(settings) {
+        if (refusal !== undefined) throw refusal
+        events.push(`set ${describeDnsSettings(settings)}`)
+      },
+      restore() {
+        events.push('restored')
+        return []
+      },
+    }
+    const host = new TunHost(device, { dns: system, onProblem: sentence => problems.push(sentence) })
+    const configure = (server: string, routes = ['10.90.0.0/24'], outside: string[] = []): void =>
+      host.configure({
+        addresses: [address('10.89.0.2')],
+        routes: routes.map(text => IpPrefix.parse(text).toRange()),
+        mtu: 1400,
+        outside: outside.map(address),
+        dns: [
+          {
+            nameservers: [
+              { priority: 1, addresses: [address(server)], authenticationName: '', parameters: NO_PARAMETERS },
+            ],
+            internalDomains: [''],
+            searchDomains: [],
+          },
+        ],
+      })
+    const refuse = (error: TunError): void => {
+      refusal = error
+    }
+    return { host, events, problems, configure, refuse }
+  }
+
+  it('sets them once, others in their place, and none while the tunnel is down', () => {
+    const { host, events, configure } = setUp()
+    configure('10.90.0.53')
+    configure('10.90.0.53')
+    configure('10.90.0.54')
+    host.configure({ addresses: [], routes: [], mtu: 0 })
+    host.configure({ addresses: [], routes: [], mtu: 0 })
+    expect(events).to.deep.equal([
+      'set 10.90.0.53 for all names',
+      'restored',
+      'set 10.90.0.54 for all names',
+      'restored',
+    ])
+    expect(host.dnsSettings).to.equal(undefined)
+  })
+
+  it('puts them back before the device goes, and when the process ends', async () => {
+    const { host, events, configure } = setUp()
+    const listeners = process.listenerCount('exit')
+    configure('10.90.0.53')
+    process.listeners('exit').at(-1)?.(0)
+    expect(events.splice(0)).to.deep.equal(['set 10.90.0.53 for all names', 'restored'])
+    await host.closed()
+    expect(events).to.deep.equal(['restored', 'device closed'])
+    expect(process.listenerCount('exit')).to.equal(listeners)
+  })
+
+  it('uses none that is not behind the tunnel, or is the proxy itself, and says so', () => {
+    const { events, problems, configure } = setUp()
+    configure('192.0.2.53')
+    configure('10.90.0.53', ['10.90.0.0/24'], ['10.90.0.53'])
+    expect(events).to.deep.equal([])
+    expect(problems).to.deep.equal([
+      '192.0.2.53 is not used for DNS: the tunnel does not lead there',
+      '10.90.0.53 is not used for DNS: the tunnel does not lead there',
+    ])
+  })
+
+  it('says what the system has refused, and tries it again with the next settings', () => {
+    const { host, problems, configure, refuse } = setUp()
+    refuse(new TunError('no-rights', 'run as root'))
+    configure('10.90.0.53')
+    configure('10.90.0.53')
+    expect(problems).to.deep.equal(['DNS stays as it was: run as root'])
+    expect(host.dnsSettings).to.equal(undefined)
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * What a router changes on its machine beside its own device: settings of the kernel, rules of the firewall. Unlike a device, these stay when the
+ * What is changed on a machine beside the device itself: by a router settings of the kernel and rules of the firewall, by a client the DNS servers. Unlike a device, these stay when the
  * process is killed. So each change is written into a file first; whoever finds the file of a process that is gone knows what to undo
  * (`npm run doctor`).
  *
@@ -29,6 +29,7 @@ import { z } from 'zod'
 import { isRunning } from '../../../process/is-running.ts'
 import { TunError } from '../errors.ts'
 import { runTool } from '../run-tool.ts'
+import { MAX_RESOLV_CONF, RESOLV_CONF, RESOLV_CONF_MARK, readResolvConf, writeResolvConf } from './resolv-conf.ts'
 
 const SETTING = /^net\/(ipv4\/ip_forward|ipv6\/conf\/all\/forwarding|ipv6\/conf\/[^/]{1,15}\/accept_ra)$/
 const MAX_FILE_BYTES = 64 << 10
@@ -42,6 +43,12 @@ const change = z.discriminatedUnion('kind', [
     command: z.enum(['iptables', 'ip6tables']),
     table: z.enum(['nat', 'mangle']),
     rule: z.array(z.string().regex(/^[\w.:/!,%-]+$/)).max(32),
+  }),
+  /** The file with the DNS servers, whole. */
+  z.object({
+    kind: z.literal('resolv-conf'),
+    before: z.string().max(MAX_RESOLV_CONF),
+    after: z.string().startsWith(RESOLV_CONF_MARK),
   }),
 ])
 
@@ -112,6 +119,12 @@ export class HostChanges {
   iptables(command: 'iptables' | 'ip6tables', table: 'nat' | 'mangle', rule: string[]): void {
     this.#remember({ kind: 'iptables', command, table, rule })
     runTool(command, ['-w', '-t', table, '-A', ...rule])
+  }
+
+  /** `before`: what is in there. Throws TunError when it cannot be written. */
+  resolvConf(before: string, after: string): void {
+    this.#remember({ kind: 'resolv-conf', before, after })
+    writeResolvConf(after)
   }
 
   /** Undoes everything, the last first. Returns a sentence for each thing that could not be undone. Idempotent. */
@@ -185,6 +198,8 @@ export function describeChange(change: Change): string {
       return `the nftables table inet ${change.table}`
     case 'iptables':
       return `the rule ${change.command} -t ${change.table} ${change.rule.join(' ')}`
+    case 'resolv-conf':
+      return `the DNS servers in ${RESOLV_CONF}`
   }
 }
 
@@ -206,6 +221,10 @@ function undoOne(change: Change, file: string): void {
       runTool(command, ['-w', '-t', table, '-D', ...rule])
       return
     }
+    case 'resolv-conf':
+      // Somebody else has written it meanwhile, as when the machine has moved to another network: theirs is right.
+      if (readResolvConf() === change.after) writeResolvConf(change.before)
+      return
   }
 }
 

@@ -37,6 +37,8 @@ export function startRouting({ device, networks, nat }: RouterOptions): () => st
 
 /** A sentence for each IP version in which this machine does not forward for these networks, though packets for them come out of the tunnel. */
 export function whyNotForwarded(networks: readonly IpPrefix[]): string[] {
+  // Other systems have other settings.
+  if (process.platform !== 'linux') return []
   const settings = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' }
   return ([4, 6] as const).flatMap(version => {
     const network = networks.find(candidate => candidate.version === version)
