@@ -15,6 +15,9 @@ import { TunError } from './errors.ts'
 import { MAX_ROUTES, type Outside, planRoutes } from './route-plan.ts'
 import type { SystemDns } from './system-dns.ts'
 
+/** For each of these, programs of the system run or files are written: a proxy must not cause any number of them. */
+const MAX_DNS_CHANGES = 16
+
 export interface TunHostOptions {
   /** A sentence about something that could not be done, or a device that is gone. Each is told once, as long as it holds. */
   readonly onProblem?: (sentence: string) => void
@@ -47,6 +50,8 @@ export class TunHost implements Host {
   #isFlushDue = false
   #isClosed = false
   #dnsSettings: DnsSettings | undefined
+  /** Since the tunnel was down. */
+  #dnsChanges = 0
   /** When the process ends and nobody has closed this. */
   readonly #atExit = (): void => void this.#options.dns?.restore()
   readonly #flush = (): void => {
@@ -121,10 +126,18 @@ export class TunHost implements Host {
     const isInside = (address: IpAddress): boolean =>
       routes.some(range => range.contains(address)) && !outside.some(other => other.equals(address))
     const { settings, leftOut } = planDns(dns, system.abilities, isInside)
+    if (routes.length === 0) this.#dnsChanges = 0
     const isSame = JSON.stringify(settings, textOf) === JSON.stringify(this.#dnsSettings, textOf)
     if (isSame) return [...leftOut]
     const problems = this.#restoreDns()
     if (settings === undefined) return [...leftOut, ...problems]
+    if (++this.#dnsChanges > MAX_DNS_CHANGES) {
+      return [
+        ...leftOut,
+        ...problems,
+        `the proxy has changed its DNS servers more than ${MAX_DNS_CHANGES} times: none is used`,
+      ]
+    }
     try {
       system.set(settings)
       this.#dnsSettings = settings

@@ -87,7 +87,8 @@ describe('the routes of a TUN device', () => {
         // A local network inside of the range without the proxy: no route of ours is more specific than its own.
         const local = IpPrefix.containing(probe, length)
         const isInside = range.contains(local.toRange().start) && range.contains(local.toRange().end)
-        if (!isInside || local.contains(proxy)) return
+        // One so large that multicast is in it has a hole, too; there is none.
+        if (!isInside || local.contains(proxy) || local.contains(IpAddress.parse('224.0.0.0'))) return
         for (const route of routes) if (local.containsPrefix(route)) expect(route.length).to.be.at.most(local.length)
       }),
       { numRuns: 500 },

@@ -231,6 +231,17 @@ describe('a host that is the system, which is given DNS servers', () => {
     ])
   })
 
+  it('are left to the system when the proxy changes them again and again, until there is another tunnel', () => {
+    const { host, events, problems, configure } = setUp()
+    for (let i = 1; i <= 40; i++) configure(`10.90.0.${i}`)
+    expect(events.filter(event => event.startsWith('set'))).to.have.length(16)
+    expect(events.at(-1)).to.equal('restored')
+    expect(problems).to.deep.equal(['the proxy has changed its DNS servers more than 16 times: none is used'])
+    host.configure({ addresses: [], routes: [], mtu: 0 })
+    configure('10.90.0.53')
+    expect(events.at(-1)).to.equal('set 10.90.0.53 for all names')
+  })
+
   it('says what the system has refused, and tries it again with the next settings', () => {
     const { host, problems, configure, refuse } = setUp()
     refuse(new TunError('no-rights', 'run as root'))

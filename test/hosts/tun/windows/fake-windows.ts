@@ -29,6 +29,8 @@ interface Session {
 
 interface Wait {
   events: bigint[]
+  /** An event has ended it; its thread has not said so yet. */
+  isEnding: boolean
   done: (error: Error | null, position: number) => void
 }
 
@@ -174,7 +176,7 @@ export class FakeWindows implements WindowsSystem {
 
   waitForAny(count: number, events: Buffer, done: Wait['done']): void {
     const handles = Array.from({ length: count }, (_, i) => events.readBigUInt64LE(8 * i))
-    this.waits.push({ events: handles, done })
+    this.waits.push({ events: handles, isEnding: false, done })
     this.#endWaits()
   }
 
@@ -288,11 +290,14 @@ export class FakeWindows implements WindowsSystem {
   #endWaits(): void {
     for (const wait of [...this.waits]) {
       const position = wait.events.findIndex(event => this.events.get(event))
-      if (position === -1) continue
-      this.waits.splice(this.waits.indexOf(wait), 1)
+      if (position === -1 || wait.isEnding) continue
+      wait.isEnding = true
       // The read event is reset by the wait that it ends.
       if (position === 0) this.events.set(wait.events[0], false)
-      setImmediate(() => wait.done(null, position))
+      setImmediate(() => {
+        this.waits.splice(this.waits.indexOf(wait), 1)
+        wait.done(null, position)
+      })
     }
   }
 

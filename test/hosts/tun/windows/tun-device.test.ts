@@ -199,7 +199,7 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
   })
 
   it('is not read any more when it is closed while packets come', async () => {
-    const { device, seen } = started()
+    const { device, seen, gone } = started()
     windows.arrive('masque0', ...Array.from({ length: 300 }, (_, i) => packet(i)))
     await until(() => seen.length > 0)
     await device.close()
@@ -207,6 +207,7 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
     await new Promise(resolve => setImmediate(resolve))
     await new Promise(resolve => setImmediate(resolve))
     expect(seen).to.have.length(length)
+    expect(gone).to.deep.equal([])
   })
 
   it('does not keep the process at its end', () => {
