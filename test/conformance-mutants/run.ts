@@ -142,7 +142,7 @@ async function runTests(folder: string, tests: readonly string[], id: string): P
   const child = spawn(process.execPath, ['test/conformance-mutants/tests-of-a-row.mjs', id, ...tests], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', MASQUE_TEST_PATIENCE_MS: '50000' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))

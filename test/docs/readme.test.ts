@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { PATIENCE_MS } from '../support/patience.ts'
 import { brokenLinks, filesBelow, linksOf, ROOT, read } from './repository.ts'
 
 const RUN = 'bin/masque-lab.mjs'
@@ -17,7 +18,7 @@ function commandsOfReadme(): string[] {
 }
 
 async function run(file: string, args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(file, args, { cwd: ROOT, timeout: 55_000 })
+  const { stdout } = await promisify(execFile)(file, args, { cwd: ROOT, timeout: PATIENCE_MS })
   return stdout
 }
 

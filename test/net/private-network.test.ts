@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
+import { PATIENCE_MS } from '../support/patience.ts'
 
 const PROGRAM = fileURLToPath(new URL('./private-network.ts', import.meta.url))
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
@@ -23,7 +24,7 @@ describe('in a network without a route', () => {
     }
     const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, process.execPath, '--import', TSX, PROGRAM], {
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: PATIENCE_MS,
     })
     if (stdout === '') throw new Error(`the program in the namespace has failed:\n${stderr}`)
     result = JSON.parse(stdout)

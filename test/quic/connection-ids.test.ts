@@ -3,6 +3,7 @@ import { quiche } from '@matrixai/quic/native/index.js'
 import { expect } from 'chai'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 import { closeAll, listen } from '../support/quic-peer.ts'
 
 const SPARE = 2
@@ -33,7 +34,7 @@ async function bareClient(to: { host: string; port: number }) {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 50_000
+  const end = performance.now() + PATIENCE_MS
   while (!condition()) {
     if (performance.now() > end) expect.fail(`still not so: ${condition}`)
     await new Promise(resolve => setTimeout(resolve, 5))

@@ -9,6 +9,7 @@ import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer, ServerOptions } from '../../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { testCertificates } from './certificates.ts'
+import { PATIENCE_MS } from './patience.ts'
 
 /** A ping on loopback takes a millisecond; on a machine that is busy with other things it may take long. */
 export const PATIENT: PingOptions = { timeoutMs: 10_000 }
@@ -97,7 +98,7 @@ export async function failure<E extends Error>(
  * time that only a broken test needs, so that its loop does not outlive it.
  */
 export async function until(condition: () => unknown): Promise<void> {
-  const deadline = performance.now() + 50_000
+  const deadline = performance.now() + PATIENCE_MS
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still not so: ${condition}`)
     await new Promise(resolve => setTimeout(resolve, 5))

@@ -9,6 +9,7 @@ import { DgramSocket } from '../../../src/quic/udp/dgram-socket.ts'
 import { loadUdpCalls, type UdpCalls } from '../../../src/quic/udp/linux-calls.ts'
 import { bindSocket, type OpenOptions } from '../../../src/quic/udp/open-socket.ts'
 import { until } from '../../support/loopback.ts'
+import { PATIENCE_MS } from '../../support/patience.ts'
 
 const AT = { host: '127.0.0.1', port: 0 }
 const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno
@@ -173,7 +174,10 @@ describe('which kind of UDP socket it is', () => {
     it(`lets the process end, whichever way: ${how}`, () => {
       const program = fileURLToPath(new URL('./ending-program.ts', import.meta.url))
       const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-      const ended = spawnSync(process.execPath, ['--import', tsx, program, how], { encoding: 'utf8', timeout: 50_000 })
+      const ended = spawnSync(process.execPath, ['--import', tsx, program, how], {
+        encoding: 'utf8',
+        timeout: PATIENCE_MS,
+      })
       expect([ended.signal, ended.status]).to.deep.equal([null, status])
     })
   }

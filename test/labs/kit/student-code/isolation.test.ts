@@ -13,6 +13,7 @@ import {
   PROCESS_ONLY,
 } from '../../../../labs/kit/student-code/isolation.ts'
 import { Sandbox } from '../../../../labs/kit/student-code/sandbox.ts'
+import { PATIENCE_MS } from '../../../support/patience.ts'
 
 const [NAMESPACES, NETWORK] = ISOLATIONS as [Isolation, Isolation]
 
@@ -60,7 +61,7 @@ describe('isolation by the operating system', () => {
         process.exit()
       })`
     const [command, ...args] = wall.command([process.execPath, '-e', tries], 'ulimit -c 0')
-    const { stdout } = await promisify(execFile)(command!, args, { cwd: '/', timeout: 55_000 })
+    const { stdout } = await promisify(execFile)(command!, args, { cwd: '/', timeout: PATIENCE_MS })
     return JSON.parse(stdout)
   }
 
