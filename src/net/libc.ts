@@ -19,8 +19,15 @@ export interface NativeLibrary {
   func(declaration: string): NativeFunction
 }
 
+/** A function of ours that a library may call for as long as the process lives. */
+export type NativeCallback = bigint
+
 interface Koffi {
   load(library: string | null): NativeLibrary
+  proto(declaration: string): unknown
+  pointer(type: unknown): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: what it takes is in its declaration
+  register(callback: (...values: any[]) => unknown, type: unknown): bigint
   errno(): number
   alloc(type: string, length: number): bigint
   view(address: bigint, length: number): ArrayBuffer
@@ -67,6 +74,17 @@ export function allocateForever(length: number): NativeMemory {
   if (typeof koffi === 'string') throw new Error(koffi)
   const address = koffi.alloc('uint8_t', length)
   return { address, bytes: new Uint8Array(koffi.view(address, length)).fill(0) }
+}
+
+/**
+ * Makes `callback` something that a library can call, on the main thread, declared as C does. Never given back. It must not throw. Throws where
+ * koffi does not work.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what it takes is in its declaration
+export function registerCallback(declaration: string, callback: (...values: any[]) => void): NativeCallback {
+  koffi ??= loadKoffi()
+  if (typeof koffi === 'string') throw new Error(koffi)
+  return koffi.register(callback, koffi.pointer(koffi.proto(declaration)))
 }
 
 /** EAGAIN and the like. */

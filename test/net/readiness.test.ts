@@ -6,9 +6,11 @@ import { expect } from 'chai'
 import { loadLibrary, type NativeFunction, type NativeLibrary } from '../../src/net/libc.ts'
 import { readinessProblem, type Watch, watchReadable } from '../../src/net/readiness.ts'
 import { until } from '../support/loopback.ts'
+import { PATIENCE_MS } from '../support/patience.ts'
 
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 const MODULE = fileURLToPath(new URL('../../src/net/readiness.ts', import.meta.url))
+const LIBC = fileURLToPath(new URL('../../src/net/libc.ts', import.meta.url))
 
 describe('readiness of descriptors', () => {
   let eventfd: NativeFunction
@@ -147,12 +149,12 @@ describe('readiness of descriptors', () => {
     it(`does not keep a process that ends by ${how}`, () => {
       const program = `
         import { watchReadable } from ${JSON.stringify(pathToFileURL(MODULE).href)}
-        import { spawn } from 'node:child_process'
-        const child = spawn('sleep', ['600'])
-        const watch = watchReadable(child.stdout._handle.fd, { onReadable() {}, onError() {} })
-        setTimeout(() => { child.kill('SIGKILL'); ${code} }, 50)`
+        import { loadLibrary } from ${JSON.stringify(pathToFileURL(LIBC).href)}
+        const fd = loadLibrary(null).func('int eventfd(unsigned int count, int flags)')(0, 0o4000)
+        const watch = watchReadable(fd, { onReadable() {}, onError() {} })
+        setTimeout(() => { ${code} }, 50)`
       const { status, signal } = spawnSync(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
-        timeout: 20_000,
+        timeout: PATIENCE_MS,
       })
       expect(signal).to.equal(null)
       expect(status).to.equal(how === 'an uncaught error' ? 1 : 7)
