@@ -12,11 +12,26 @@
  */
 export function wordSum(bytes: Uint8Array, offset: number, length: number): number {
   let sum = 0
-  const lastPair = offset + length - 1
   let i = offset
-  for (; i < lastPair; i += 2) sum += (bytes[i] << 8) | bytes[i + 1]
-  if (i === lastPair) sum += bytes[i] << 8
+  const end = offset + length
+  if (length >= LONG) {
+    // Two words in one read, as RFC 1071 §2(C) has it, and four reads a round: of all that we do to a packet of TCP, this takes longest.
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (; i + 16 <= end; i += 16) {
+      sum += wordsIn(view.getInt32(i)) + wordsIn(view.getInt32(i + 4))
+      sum += wordsIn(view.getInt32(i + 8)) + wordsIn(view.getInt32(i + 12))
+    }
+  }
+  for (; i + 2 <= end; i += 2) sum += (bytes[i] << 8) | bytes[i + 1]
+  if (i < end) sum += bytes[i] << 8
   return sum
+}
+
+/** Bytes from which on a view of them is worth its making. */
+const LONG = 128
+
+function wordsIn(pair: number): number {
+  return (pair >>> 16) + (pair & 0xffff)
 }
 
 /**
