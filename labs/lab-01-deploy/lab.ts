@@ -301,5 +301,83 @@ export const lab = defineLab({
       ],
       reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
     },
+    {
+      id: 'interfaces',
+      title: 'Real interfaces, real programs',
+      kind: 'question',
+      points: 0,
+      optional: true,
+      mutants: true,
+      files: ['answers.toml', 'measured.toml'],
+      brief: `
+        So far both ends of the tunnel were hosts inside of our processes. Here the **operating system** uses it, over a TUN device. This needs
+        Linux with namespaces for users; where that is missing, the check says so in one line, and you have lost nothing.
+
+        \`\`\`
+        client                          proxy                           web server
+        192.0.2.2  c0 ------------- p0  192.0.2.1   198.51.100.1 ------ 198.51.100.2
+                   masque0 == tunnel == masque0
+        \`\`\`
+
+        The proxy machine hides its clients behind its own address (NAT). This opens a shell on the client, without root, and takes everything away when you leave it:
+
+        \`\`\`
+        npm run testbed
+        \`\`\`
+
+        **Predict the TTL first.** Then look around: \`ip addr\`, \`ip route\`, \`ping 198.51.100.2\`, \`curl http://198.51.100.2/\`, and, where it is
+        installed, \`tcpdump -ni c0\` beside \`tcpdump -ni masque0\`. One command does it, too:
+
+        \`\`\`
+        npm run testbed -- --run 'ping -c 3 -M do -s 1000 198.51.100.2'
+        \`\`\`
+
+        The check makes such a network itself, measures in it, tries your numbers there, and keeps what it has found in \`measured.toml\`.
+      `,
+      questions: [
+        {
+          id: 'ttl',
+          prompt: 'The web server answers pings with TTL 64. Which TTL does `ping` on the client show?',
+          prediction: true,
+          placeholder: 'a number',
+        },
+        {
+          id: 'largest',
+          prompt:
+            'Which is the largest N for which `ping -M do -s N 198.51.100.2` is answered? (`-M do`: in one piece, or not at all)',
+          placeholder: 'a number',
+        },
+        {
+          id: 'sees',
+          prompt: 'Which address does the web server see when the client asks it for a page?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: '192.0.2.2, of the client on its cable',
+            b: '10.89.0.2, which the proxy assigned to the client',
+            c: '198.51.100.1, of the proxy',
+            d: "192.0.2.1, at which the client's packets arrive",
+          },
+        },
+        {
+          id: 'cable',
+          prompt: 'While a page is fetched through the tunnel, what does `tcpdump -ni c0` show?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'UDP between 192.0.2.2 and 192.0.2.1, and nothing of the page.',
+            b: 'TCP between 10.89.0.2 and 198.51.100.2, as on masque0.',
+            c: 'Nothing at all: the packets leave the machine through masque0.',
+            d: 'UDP, in which tcpdump finds the TCP packets to 198.51.100.2.',
+          },
+        },
+      ],
+      hints: [
+        'ttl: two things on the way forward the answer. One is the process of the proxy, as in task 5. Through what has the packet come before it gets there?',
+        'ttl: the kernel of the proxy machine is a router between its two interfaces, and routers take one hop each.',
+        'largest: `ip link show masque0` has the MTU: what fits is a whole IP packet. How much of it is not data of the ping?',
+        'cable: what is in masque0 is what programs send. What our client makes of it leaves through c0, encrypted.',
+      ],
+      reading: ['docs/tun.md', 'RFC 9484 §8.1', ROUTING],
+      timeoutMs: 180_000,
+    },
   ],
 })

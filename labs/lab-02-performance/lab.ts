@@ -425,5 +425,67 @@ export const lab = defineLab({
       reading: [`${HANDOUT}, "Your parts in the proxy"`, 'RFC 9484 §10', 'src/server/packet-processor.ts'],
       timeoutMs: 240_000,
     },
+    {
+      id: 'kernel',
+      title: 'TCP through real interfaces',
+      kind: 'question',
+      points: 0,
+      optional: true,
+      mutants: true,
+      files: ['answers.toml', 'measured.toml'],
+      brief: `
+        The packets that you have measured so far were made in memory. Now they come from the **operating system**: a TCP connection between two
+        kernels, over TUN devices. This needs Linux with namespaces for users; where that is missing, the check says so in one line, and you
+        have lost nothing.
+
+        \`\`\`
+        npm run testbed -- --run 'curl -o /dev/null 198.51.100.2/bytes/20000000'
+        npm run testbed -- --run 'iperf3 -c 198.51.100.2 -R'    # if there is one
+        npm run testbed -- --run 'ip link'
+        \`\`\`
+
+        **Predict first** how fast it is. Then run the check: it downloads 20 MB in a network of its own, counts at both interfaces of the client,
+        masque0 (in the tunnel) and c0 (the cable), keeps the figures in \`measured.toml\`, and shows them. Then answer the other questions, **with the
+        numbers of your run**, and check again.
+      `,
+      questions: [
+        {
+          id: 'speed',
+          prompt: 'Prediction: how many Mbit/s does the download reach?',
+          prediction: true,
+          placeholder: 'a number',
+        },
+        {
+          id: 'segment',
+          prompt:
+            'How many bytes of the file does a full packet in masque0 carry? From the MTU of your run; IPv4, and TCP with its timestamps.',
+          placeholder: 'a number',
+        },
+        {
+          id: 'overhead',
+          prompt: 'How many percent more bytes came in at c0 than the file has? From the figures of your run.',
+          placeholder: 'a number, such as 3.21',
+        },
+        {
+          id: 'slower',
+          prompt:
+            '`npm run bench -- tunnel` gets more packets a second through the same tunnel. Why does the download get fewer?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'TCP leaves half of a path to others, so that it is fair to them.',
+            b: 'A pair of veth devices is no faster than the cable that it stands for.',
+            c: 'Each packet costs calls of the system, and is acknowledged.',
+            d: 'Everything is encrypted twice: once by TCP, once by QUIC.',
+          },
+        },
+      ],
+      hints: [
+        'segment: the header of IPv4 has 20 bytes, that of TCP 20, and the timestamps 12.',
+        'overhead: outside minus file, divided by the file.',
+        'slower: what does a packet go through between a program and our process that it did not go through when our process made it itself?',
+      ],
+      reading: ['docs/tun.md', 'RFC 9293 §3.7.1 Maximum Segment Size Option', 'RFC 7323 §3'],
+      timeoutMs: 180_000,
+    },
   ],
 })

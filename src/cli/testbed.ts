@@ -2,8 +2,7 @@
 
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
-import { whyNoNamespaces } from '../testbed/namespaces.ts'
-import { NAMESPACES, type NamespaceName, openRealNetwork, WEB } from '../testbed/real-network.ts'
+import { NAMESPACES, type NamespaceName, openRealNetwork, WEB, whyNoRealNetwork } from '../testbed/real-network.ts'
 import { runCommand } from './run-command.ts'
 
 class TestbedUnavailable extends Error {
@@ -22,7 +21,7 @@ const program = new Command('npm run testbed --')
 const options = program.opts<{ profile?: string; in: NamespaceName; run?: string }>()
 
 await runCommand(async () => {
-  const why = whyNoNamespaces()
+  const why = whyNoRealNetwork()
   if (why !== undefined) throw new TestbedUnavailable(why)
   const network = await openRealNetwork({
     ...(options.profile === undefined ? {} : { profile: options.profile }),

@@ -8,14 +8,14 @@
  * The client reaches the web server through the tunnel only: it has no other route there. Everything is gone with this process.
  */
 
-import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
-import { type Namespaces, openNamespaces } from './namespaces.ts'
+import { type Namespaces, openNamespaces, whyNoNamespaces } from './namespaces.ts'
 import { TestbedError } from './orders.ts'
 
 export const NAMESPACES = ['client', 'proxy', 'web'] as const
@@ -49,6 +49,8 @@ export interface RealNetworkOptions {
   profile?: string
   /** Hears of each step that is done. */
   onStep?: (what: string) => void
+  /** Ends everything inside when it is aborted. */
+  signal?: AbortSignal
 }
 
 export interface RealNetwork extends Pick<Namespaces, 'run' | 'spawn'> {
@@ -56,19 +58,45 @@ export interface RealNetwork extends Pick<Namespaces, 'run' | 'spawn'> {
   close(): Promise<void>
 }
 
+/** Why there can be no such network here, in one sentence; undefined: there can. `programs`: what is to run in it. */
+export function whyNoRealNetwork(programs: readonly string[] = [], tunDevice = '/dev/net/tun'): string | undefined {
+  const why = whyNoNamespaces()
+  if (why !== undefined) return why
+  try {
+    accessSync(tunDevice, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const todo =
+      code === 'ENOENT' ? 'load the module with modprobe tun' : `have somebody who may run: chmod 666 ${tunDevice}`
+    return `no TUN devices here, ${tunDevice} cannot be opened (${code}): ${todo}`
+  }
+  const missing = programs.find(program => spawnSync(program, ['-V']).error !== undefined)
+  return missing === undefined ? undefined : `the command ${missing} is missing here`
+}
+
 /** Rejects with what failed, and what it said; nothing is left then. */
-export async function openRealNetwork({ profile, onStep = () => {} }: RealNetworkOptions = {}): Promise<RealNetwork> {
+export async function openRealNetwork({
+  profile,
+  onStep = () => {},
+  signal,
+}: RealNetworkOptions = {}): Promise<RealNetwork> {
+  signal?.throwIfAborted()
   // Before anything is started: a name that is wrong should be said at once.
   if (profile !== undefined) loadProfile(profile)
   const folder = mkdtempSync(join(tmpdir(), 'masque-testbed-'))
   let network: Namespaces | undefined
   const close = async (): Promise<void> => {
+    signal?.removeEventListener('abort', leave)
     await network?.close()
     rmSync(folder, { recursive: true, force: true })
   }
+  // What is being waited for inside ends then, and says so.
+  const leave = (): void => void network?.close()
+  signal?.addEventListener('abort', leave, { once: true })
   try {
     const certificates = await makeTestCertificates(folder)
     network = await openNamespaces(NAMESPACES, SCRIPT)
+    signal?.throwIfAborted()
     onStep('namespaces client, proxy and web, and the links between them')
     await started(network, 'web', [process.execPath, WEB_SERVER], /listening/)
     onStep(`web server at http://${WEB.ipv4}/ and http://[${WEB.ipv6}]/`)

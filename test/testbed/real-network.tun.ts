@@ -29,6 +29,22 @@ describe('the testbed with real interfaces', () => {
     expect(folders()).to.deep.equal(before)
   })
 
+  it('ends at once, and leaves nothing, when nobody waits for it any more', async () => {
+    const before = folders()
+    const stop = new AbortController()
+    const steps: string[] = []
+    const opening = openRealNetwork({
+      signal: stop.signal,
+      onStep(what) {
+        steps.push(what)
+        if (what.startsWith('proxy')) stop.abort(new Error('enough'))
+      },
+    })
+    expect(await opening.catch(error => error)).to.be.instanceOf(Error)
+    expect(steps.at(-1)).to.match(/^proxy/)
+    expect(folders()).to.deep.equal(before)
+  })
+
   it('puts a profile on the link between client and proxy', async () => {
     network = await openRealNetwork({ profile: 'geo' })
     // Twice the 275 ms at least that a geostationary satellite takes.

@@ -29,7 +29,7 @@ function studentReport(report: Report, student: string): string {
     for (const { id, title, points } of lab.tasks) {
       const task = result.tasks.find(candidate => candidate.task === id)
       lines.push(
-        `| ${title} (\`${id}\`) | ${task?.broken ? '? could not be checked' : task?.passed ? '✔ solved' : '✘ not solved'} | ${task?.points ?? 0} of ${points} |`,
+        `| ${title} (\`${id}\`) | ${task?.broken ? '? could not be checked' : task?.passed ? '✔ solved' : '✘ not solved'} | ${points === 0 ? 'optional' : `${task?.points ?? 0} of ${points}`} |`,
       )
     }
     lines.push('')

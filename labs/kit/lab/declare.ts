@@ -14,7 +14,9 @@ type LabId<Number extends number> = Number extends Digit ? `lab-0${Number}-${str
 interface TaskBasics {
   id: string
   title: string
+  /** 0 for one that is optional. */
   points: number
+  optional?: true
   brief: Markdown
   hints: NonEmpty<Markdown>
   reading: NonEmpty<Reading>
@@ -79,7 +81,8 @@ export function defineLab<const Number extends number, const Tasks extends NonEm
     const where = `${declaration.id}, task '${task.id}'`
     if (!/^[a-z][a-z0-9-]*$/.test(task.id))
       throw new Error(`${where}: lower case letters, digits and - are expected in an id`)
-    if (!(task.points > 0)) throw new Error(`${where}: points above 0 are expected`)
+    if (task.optional && task.points !== 0) throw new Error(`${where}: it is optional, so 0 points are expected`)
+    if (!task.optional && !(task.points > 0)) throw new Error(`${where}: points above 0 are expected`)
     if (task.questions.length > 0 && !task.files.includes('answers.toml'))
       throw new Error(`${where}: it asks questions, so 'answers.toml' is expected among its files`)
   }

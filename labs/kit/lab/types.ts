@@ -45,6 +45,8 @@ export interface Task {
   title: string
   kind: TaskKind
   points: number
+  /** For those whose system allows it: no points, and the lab is solved without it. */
+  optional?: true
   brief: Markdown
   /** From a nudge to nearly the solution; shown one at a time. */
   hints: readonly Markdown[]

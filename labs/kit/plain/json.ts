@@ -3,7 +3,7 @@
 import type { CheckMode, Lab, Task } from '../lab/types.ts'
 import type { TaskResult } from '../run/engine.ts'
 import type { ProgressStore } from '../run/progress.ts'
-import { solvedCount } from './pages.ts'
+import { mustPass, requiredTasks, solvedCount } from './pages.ts'
 
 export function labsJson(labs: readonly Lab[], store: ProgressStore): object {
   return {
@@ -12,7 +12,7 @@ export function labsJson(labs: readonly Lab[], store: ProgressStore): object {
       number: lab.number,
       title: lab.title,
       minutes: lab.minutes,
-      tasks: lab.tasks.length,
+      tasks: requiredTasks(lab).length,
       solved: solvedCount(lab, store.lab(lab.id)),
       points: earned(lab, store),
       maxPoints: total(lab.tasks),
@@ -37,7 +37,7 @@ export function resultsJson(lab: Lab, mode: CheckMode, tasks: readonly Task[], r
   return {
     lab: lab.id,
     mode,
-    passed: passed.length === tasks.length,
+    passed: mustPass(tasks).every(({ id }) => passed.some(({ task }) => task === id)),
     points: passed.reduce((sum, result) => sum + points(result.task), 0),
     maxPoints: total(tasks),
     tasks: results.map(({ task, passed, feedback, steps, live, ms }) => ({

@@ -19,13 +19,29 @@ export function stateOf(progress: Readonly<LabProgress>, task: Task): TaskProgre
   return progress[task.id]?.state ?? 'open'
 }
 
-export function solvedCount(lab: Lab, progress: Readonly<LabProgress>): number {
-  return lab.tasks.filter(task => stateOf(progress, task) === 'solved').length
+/** What has to be solved for the lab to be. */
+export function requiredTasks(lab: Lab): readonly Task[] {
+  return lab.tasks.filter(task => !task.optional)
 }
 
-/** The task to go on with: the first that is not solved. */
+/** Of tasks that are checked together: what has to pass. One that is asked for alone does, optional or not. */
+export function mustPass(tasks: readonly Task[]): readonly Task[] {
+  return tasks.length === 1 ? tasks : tasks.filter(task => !task.optional)
+}
+
+/** Of those that are required. */
+export function solvedCount(lab: Lab, progress: Readonly<LabProgress>): number {
+  return requiredTasks(lab).filter(task => stateOf(progress, task) === 'solved').length
+}
+
+/** The task to go on with: the first that is required and not solved. */
 export function nextTask(lab: Lab, progress: Readonly<LabProgress>): Task | undefined {
-  return lab.tasks.find(task => stateOf(progress, task) !== 'solved')
+  return requiredTasks(lab).find(task => stateOf(progress, task) !== 'solved')
+}
+
+/** `20 points`, or that it is optional. */
+export function worth({ points, optional }: Task): string {
+  return optional ? 'optional' : `${points} points`
 }
 
 /** The end of a lab, when all of its tasks are solved: what has been reached, at what cost, and how to go on. */
@@ -41,7 +57,7 @@ export function closingLines(
   const seen = all.filter(task => task.solutionShown).length
   const count = (number: number, one: string, many: string) => `${number} ${number === 1 ? one : many}`
   return [
-    [{ text: `Lab ${lab.number} is solved: ${lab.tasks.length} tasks, ${points} points.`, style: 'good' }],
+    [{ text: `Lab ${lab.number} is solved: ${requiredTasks(lab).length} tasks, ${points} points.`, style: 'good' }],
     ...wrap(
       [
         {

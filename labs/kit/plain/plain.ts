@@ -21,8 +21,10 @@ import {
   feedbackLines,
   formatMs,
   hintLines,
+  mustPass,
   nextTask,
   questionLines,
+  requiredTasks,
   STATE_WORDS,
   solvedCount,
   stateOf,
@@ -61,7 +63,10 @@ export function printLabs(labs: readonly Lab[], { store, out }: PlainOptions): v
   print(out, 'masque-lab: the labs', '')
   for (const lab of labs) {
     const solved = solvedCount(lab, store.lab(lab.id))
-    print(out, `  ${lab.number}  ${lab.title}  (${lab.minutes} minutes, ${solved} of ${lab.tasks.length} tasks solved)`)
+    print(
+      out,
+      `  ${lab.number}  ${lab.title}  (${lab.minutes} minutes, ${solved} of ${requiredTasks(lab).length} tasks solved)`,
+    )
     paragraph(out, lab.summary, '     ')
   }
   print(out, '', `Open one:  npm run lab -- ${labs[0]?.number ?? 1}`)
@@ -115,11 +120,14 @@ async function printDemonstration(lab: Lab, { out, signal }: PlainOptions): Prom
 
 export function printTasks(lab: Lab, { store, out }: PlainOptions): void {
   const progress = store.lab(lab.id)
-  print(out, `Tasks (${solvedCount(lab, progress)} of ${lab.tasks.length} solved)`)
+  print(out, `Tasks (${solvedCount(lab, progress)} of ${requiredTasks(lab).length} solved)`)
   const idColumns = Math.max(...lab.tasks.map(task => task.id.length))
   for (const [index, task] of lab.tasks.entries()) {
     const state = STATE_WORDS[stateOf(progress, task)]
-    print(out, `  ${index + 1}. ${`[${state}]`.padEnd(8)} ${task.id.padEnd(idColumns)}  ${task.title}`)
+    print(
+      out,
+      `  ${index + 1}. ${`[${state}]`.padEnd(8)} ${task.id.padEnd(idColumns)}  ${task.title}${task.optional ? ' (optional)' : ''}`,
+    )
   }
 }
 
@@ -138,7 +146,7 @@ function printHowToGoOn(lab: Lab, { store, out }: PlainOptions): void {
     `  check and grade     ${command} --check       (all tasks; exit status 0 when all pass)`,
     `  the handout         labs/${lab.id}/README.md`,
   )
-  if (lab.tasks.every(candidate => stateOf(store.lab(lab.id), candidate) === 'solved')) {
+  if (nextTask(lab, store.lab(lab.id)) === undefined) {
     print(out, '', 'All tasks are solved.')
   }
 }
@@ -205,10 +213,11 @@ export async function printChecks(
       if (panel) printPanel(panel, event.task, event.result, out)
     },
   })
-  const passed = results.filter(result => result.passed).length
+  const required = mustPass(tasks)
+  const passed = required.filter(({ id }) => results.some(({ task, passed }) => task === id && passed)).length
   if (json) out.write(`${JSON.stringify(resultsJson(lab, mode, tasks, results), null, 2)}\n`)
-  else if (tasks.length > 1) print(out, `${passed} of ${tasks.length} tasks passed.`)
-  return passed === tasks.length
+  else if (tasks.length > 1) print(out, `${passed} of ${required.length} tasks passed.`)
+  return passed === required.length
 }
 
 function lockPredictions(lab: Lab, task: Task, { root, store }: Pick<PlainOptions, 'root' | 'store'>): void {

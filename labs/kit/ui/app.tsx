@@ -3,7 +3,7 @@ import { type Key, Text, useApp, useInput } from 'ink'
 import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { Line, Span } from '../lab/text.ts'
 import type { Lab, Panel, Task } from '../lab/types.ts'
-import { closingLines, STATE_WORDS, solvedCount, stateOf } from '../plain/pages.ts'
+import { closingLines, requiredTasks, STATE_WORDS, solvedCount, stateOf } from '../plain/pages.ts'
 import type { ProgressStore } from '../run/progress.ts'
 import type { Runner } from '../run/runner.ts'
 import { DemonstrationBody } from './demonstration.tsx'
@@ -113,7 +113,7 @@ function pageOf(state: State, scene: Scene, panel: Panel | undefined, following:
       ),
     }
   }
-  const right = progressSpans(theme, solvedCount(lab, progress), lab.tasks.length, 12)
+  const right = progressSpans(theme, solvedCount(lab, progress), requiredTasks(lab).length, 12)
   const end: Line[] =
     state.screen === 'end' ? closingLines(lab, progress, following, Math.min(88, bodyColumns(size))) : []
   return {

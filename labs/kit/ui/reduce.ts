@@ -1,7 +1,7 @@
 /** Which keys do what, and what happens when something has happened: from one state to the next, and nothing else. */
 import { ANSWERS_FILE } from '../check/answers.ts'
 import type { Task } from '../lab/types.ts'
-import { solvedCount } from '../plain/pages.ts'
+import { requiredTasks, solvedCount } from '../plain/pages.ts'
 import { NOTHING_YET } from '../run/live.ts'
 import { UNTOUCHED } from '../run/progress.ts'
 import { attemptsToGo } from '../run/solution.ts'
@@ -96,7 +96,7 @@ function check(state: State, asked: boolean): Next {
 }
 
 export function allSolved({ lab, progress }: State): boolean {
-  return solvedCount(lab, progress) === lab.tasks.length
+  return solvedCount(lab, progress) === requiredTasks(lab).length
 }
 
 /** Files of the task that can be put back; the answers of all tasks are in one file. */

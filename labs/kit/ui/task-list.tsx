@@ -3,7 +3,7 @@ import { Box } from 'ink'
 import { columns, padEnd } from '../../../src/text/columns.ts'
 import { type Line, type Style, wrap } from '../lab/text.ts'
 import type { Lab } from '../lab/types.ts'
-import { STATE_WORDS, stateOf } from '../plain/pages.ts'
+import { STATE_WORDS, stateOf, worth } from '../plain/pages.ts'
 import type { LabProgress } from '../run/progress.ts'
 import { Lines, useTheme } from './frame.tsx'
 import { bodyColumns, bodyRows, type Size } from './geometry.ts'
@@ -33,7 +33,7 @@ export function TaskListBody({ lab, progress, selected, size }: TaskListBodyProp
         style: here ? 'strong' : undefined,
       },
       { text: STATE_WORDS[state].padEnd(8), style: STATE_STYLES[state] },
-      { text: `${task.points} points`.padEnd(12), style: 'muted' },
+      { text: worth(task).padEnd(12), style: 'muted' },
       { text: task.kind, style: 'muted' },
     ]
   })

@@ -34,6 +34,16 @@ describe('the declaration of a lab', () => {
     expect(defineLab({ ...basics, id: 'lab-12-test', number: 12, tasks: [task] }).number).to.equal(12)
   })
 
+  it('takes a task that is optional, which has no points; and no other without', () => {
+    const declare = (changes: Pick<TaskDeclaration, 'points' | 'optional'>) =>
+      defineLab({ ...basics, id: 'lab-09-test', number: 9, tasks: [{ ...task, ...changes }] })
+    expect(declare({ points: 0, optional: true }).tasks[0].optional).to.equal(true)
+    expect(() => declare({ points: 3, optional: true })).to.throw(
+      "task 'first': it is optional, so 0 points are expected",
+    )
+    expect(() => declare({ points: 0 })).to.throw("task 'first': points above 0 are expected")
+  })
+
   it('does not compile with a folder that does not fit the number', () => {
     // @ts-expect-error lab-08 is not number 9
     refused(() => defineLab({ ...basics, id: 'lab-08-test', number: 9, tasks: [task] }))
