@@ -7,6 +7,7 @@
 import { runAll } from '../net/run-all.ts'
 import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
 import type { EngineConnection, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
+import { Inbox, type InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
 import { PendingStreams } from './pending-streams.ts'
 import type {
@@ -18,12 +19,15 @@ import type {
   QuicStats,
   SocketAddress,
 } from './quic.ts'
+import type { Turning } from './rotation.ts'
 import { RunawayGuard } from './runaway-guard.ts'
 import { UnacknowledgedStreams } from './unacknowledged-streams.ts'
 
 /** What a connection needs from the endpoint it lives on. */
 export interface ConnectionHost {
   readonly io: DriverIo
+  /** For the packets that wait. */
+  readonly inboxRoom: InboxRoom
   /** Asks for `turn()` soon: after the packets that are waiting in the sockets, before the process sleeps. */
   schedule(connection: DrivenConnection): void
   /** Where the engine writes the next packet for this socket: room for the largest UDP payload. */
@@ -39,6 +43,8 @@ export interface ConnectionHost {
   /** The engine has forgotten the connection; so may the endpoint. */
   forget(connection: DrivenConnection): void
   handshakeDone(connection: DrivenConnection): void
+  /** Nothing of a packet could be used: counts it. */
+  unusable(): void
   /** Makes one more connection id, whose packets belong to this connection from now on. */
   addConnectionId(connection: DrivenConnection): Uint8Array
   /** The peer uses this id no more. */
@@ -80,9 +86,9 @@ const ignoreAll: QuicHandler = {
 const LONGEST_LINGER_MS = 1000
 
 /** Packets that one connection sends before the others have their turn. */
-const PACKETS_A_TURN = 512
+const PACKETS_A_TURN = 128
 
-export class DrivenConnection implements QuicConnection, EngineEvents {
+export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   readonly role: 'client' | 'server'
   readonly id: string
   /** Where the peer was at first. */
@@ -94,16 +100,18 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   handshakeMs: number | undefined
   /** In ms of the host's clock. */
   readonly startedAt: number
-  /** Set by the endpoint while the connection waits for its turn, and while it is one of the endpoint's. */
-  scheduled = false
+  /** Set by the endpoint: about its turns, and while it is one of the endpoint's. */
+  wantsTurn = false
+  inRotation = false
+  credit = 0
   listed = false
 
   readonly #engine: EngineConnection
   readonly #host: ConnectionHost
   readonly #io: DriverIo
   readonly #datagramQueue: number
-  /** Since the last turn. */
-  #packetsIn = 0
+  /** What has come, and waits for the next turn. */
+  readonly #inbox: Inbox
   readonly #keepAliveMs: number
   readonly #pending = new PendingStreams()
   readonly #unacknowledged = new UnacknowledgedStreams()
@@ -121,6 +129,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   #failed = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
+  #packetsSent = 0
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
@@ -140,6 +149,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     this.#socket = options.host.socketAt(options.path.local)
     this.firstRemote = options.path.remote
     this.#datagramQueue = options.datagramQueue
+    this.#inbox = new Inbox(options.host.inboxRoom)
     this.#keepAliveMs = options.keepAliveMs
     this.startedAt = this.#io.now()
   }
@@ -285,9 +295,16 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
 
   // -- towards the endpoint ------------------------------------------------------------------------------------
 
+  /** One UDP payload has arrived, and waits for the next turn. False: it is lost, because too many wait already. */
+  arrive(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
+    if (!this.#inbox.put(packet, local, host, port)) return false
+    this.#wake()
+    return true
+  }
+
   /**
-   * One UDP payload has arrived, and is decrypted in place. Everything else about it happens in `turn()`. False: nothing of it could
-   * be used, and if it is the first, this is no connection.
+   * Reads a packet, which is decrypted in place. Everything else about it happens in `turn()`. False: nothing of it could be used, and if
+   * it is the first, this is no connection.
    */
   receive(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
     const last = this.#pathIn
@@ -297,22 +314,41 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
     this.#unacknowledged.onPacket()
     if (!this.#engine.receive(packet, this.#pathIn, this.#io.now())) return false
     this.#runaway.reset()
-    this.#packetsIn++
     this.#wake()
     return true
   }
 
   /**
-   * So many packets have come that their datagrams may fill the engine's queue, which would lose the next ones: a turn is due now, though
-   * there is more to read.
+   * Reads packets that have arrived, at most so many, hands out what was in them, sends what is to be sent, and sets the timer. Returns how
+   * many packets it has read and sent. Without `most` it reads none: one whose timer rings often does not get more than its share.
    */
-  get isFull(): boolean {
-    return this.#packetsIn * 2 >= this.#datagramQueue
+  turn(most = 0): number {
+    const sent = this.#packetsSent
+    try {
+      const read = this.#readInbox(most)
+      this.#act()
+      return read + this.#packetsSent - sent
+    } finally {
+      if (!this.#inbox.isEmpty) this.#host.schedule(this)
+    }
   }
 
-  /** Hands out what has arrived, sends what is to be sent, and sets the timer. */
-  turn(): void {
-    this.#packetsIn = 0
+  /** No more than the engine has room for: its queue of datagrams would lose the next ones. */
+  #readInbox(most: number): number {
+    if (this.#inbox.isEmpty) return 0
+    this.#inTurn = true
+    try {
+      return this.#inbox.serve(Math.min(most, Math.ceil(this.#datagramQueue / 2)), this.#read)
+    } finally {
+      this.#inTurn = false
+    }
+  }
+
+  readonly #read = (packet: Uint8Array, local: SocketAddress, host: string, port: number): void => {
+    if (!this.receive(packet, local, host, port)) this.#host.unusable()
+  }
+
+  #act(): void {
     if (this.closed) return this.#lingerOrForget()
     this.#inTurn = true
     try {
@@ -453,6 +489,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   }
 
   #sendPacket({ length, path }: OutgoingPacket, room: Uint8Array): void {
+    this.#packetsSent++
     let socket = this.#socket
     if (path.local !== this.#path.local) {
       // A probe of another path leaves there, and the next packet where it belongs.
@@ -535,6 +572,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
   #forget(): void {
     this.#clearTimer()
     this.#stopLinger?.()
+    this.#inbox.clear()
     this.#host.forget(this)
   }
 
@@ -559,7 +597,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents {
 
   #ring(): void {
     this.#stopTimer = undefined
-    this.#engine.onDeadline(this.#io.now())
+    const now = this.#io.now()
+    // The deadline has moved since the timer was set.
+    if ((this.#engine.deadline(now) ?? Number.POSITIVE_INFINITY) > now) return this.#setTimer()
+    this.#engine.onDeadline(now)
     this.turn()
   }
 

@@ -1,11 +1,11 @@
 /**
  * Drives the QUIC connections that live on one endpoint: an engine in the middle, UDP sockets and timers around it.
  *
- * The way of a packet: socket → connection id → connection (`receive`), then, once for all packets that were
- * waiting, a turn of each connection that got some: events out, packets out, timer. Nothing is awaited on the way.
+ * The way of a packet: socket → connection id → the inbox of its connection, until everything is read that has come; then turns of the
+ * connections that got some, in rotation: packets in, events out, packets out, timer. Nothing is awaited on the way.
  *
- * Two boundaries keep whatever goes wrong from reaching further: `enter`, for what concerns one connection, and `#receive`, for
- * packets that belong to none. Nothing that a peer, the kernel or a timer can cause gets past them.
+ * Boundaries keep whatever goes wrong from reaching further: `enter`, for what concerns one connection; `#receive`, for packets that belong
+ * to none; and `#serve`, for the order of turns. Nothing that a peer, the kernel or a timer can cause gets past them.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -16,12 +16,18 @@ import { ConnectionTable, keyOf } from './connection-table.ts'
 import { newCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
+import { InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicSettings, SocketAddress } from './quic.ts'
+import { Rotation } from './rotation.ts'
 import { UnvalidatedAddresses } from './unvalidated-addresses.ts'
 
 const LONG_HEADER_BIT = 0x80
+
+/** Packets that are read and sent before timers and sockets have their turn; and when sockets are known to have more. */
+const PACKETS_AT_ONCE = 64
+const PACKETS_BEFORE_MORE = 8
 
 /** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
 const MAX_QUEUED_SENDS = 64
@@ -56,6 +62,7 @@ export class QuicDriver implements AcceptorHost {
   readonly engine: QuicEngine
   readonly keyLog: KeyLog | undefined
   readonly datagramQueue: number
+  readonly inboxRoom = new InboxRoom()
   readonly table = new ConnectionTable<DrivenConnection>()
   readonly handshaking = new Set<DrivenConnection>()
   /** Of a server: connections whose client may have forged its address. */
@@ -64,7 +71,10 @@ export class QuicDriver implements AcceptorHost {
   readonly #sockets: readonly PacketSocket[]
   readonly #acceptor: Acceptor | undefined
   readonly #onError: (error: unknown) => void
-  readonly #scheduled: DrivenConnection[] = []
+  readonly #rotation = new Rotation<DrivenConnection>()
+  #isRunSoon = false
+  /** Packets that have come since connections had turns. */
+  #arrived = 0
   #open = true
   #closed: Promise<void> | undefined
   #socketsClosed: Promise<unknown> | undefined
@@ -133,17 +143,46 @@ export class QuicDriver implements AcceptorHost {
   // -- for a connection ----------------------------------------------------------------------------------------
 
   schedule(connection: DrivenConnection): void {
-    if (connection.scheduled) return
-    connection.scheduled = true
-    if (this.#scheduled.push(connection) === 1) this.io.soon(this.#runScheduled)
+    this.#rotation.add(connection)
+    this.#serveSoon()
   }
 
-  readonly #runScheduled = (): void => {
-    for (const connection of this.#scheduled.splice(0)) {
-      connection.scheduled = false
-      // Not one that has been refused or forgotten meanwhile.
-      if (this.#open && connection.listed) this.enter(connection, () => connection.turn())
+  #serveSoon(): void {
+    if (this.#isRunSoon) return
+    this.#isRunSoon = true
+    this.io.soon(this.#serve)
+  }
+
+  readonly #serve = (): void => {
+    this.#isRunSoon = false
+    try {
+      this.#rotation.serve(this.#packetsAtOnce(), this.#turnOf)
+      this.#arrived = 0
+      if (this.#rotation.isWanted) this.#serveSoon()
+    } catch (error) {
+      this.onError(error)
     }
+  }
+
+  /**
+   * When sockets bring as many packets as they can there are more in the system's queue, where all wait behind each other. Then few of
+   * them are served, and the next are fetched soon: that queue is emptied faster than it fills, also when more comes than can be served.
+   */
+  #packetsAtOnce(): number {
+    const isThereMore = this.#sockets.some(({ readsAtOnce }) => this.#arrived >= readsAtOnce)
+    return isThereMore ? PACKETS_BEFORE_MORE : PACKETS_AT_ONCE
+  }
+
+  /** What it costs: packets that were read and sent, and at least one, for what else there is in a turn. */
+  readonly #turnOf = (connection: DrivenConnection, most: number): number => {
+    let packets = 0
+    // Not of one that has been refused or forgotten meanwhile.
+    if (this.#open && connection.listed) {
+      this.enter(connection, () => {
+        packets = connection.turn(most)
+      })
+    }
+    return Math.max(packets, 1)
   }
 
   enter(connection: DrivenConnection, step: () => void): void {
@@ -206,6 +245,10 @@ export class QuicDriver implements AcceptorHost {
     return id
   }
 
+  unusable(): void {
+    this.counters.stray++
+  }
+
   removeConnectionId(connection: DrivenConnection, id: Uint8Array): void {
     this.table.removeId(connection, id)
   }
@@ -229,6 +272,7 @@ export class QuicDriver implements AcceptorHost {
 
   #receive(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
     try {
+      this.#arrived++
       // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
       if (port === 0 || packet.length < 1 + CONNECTION_ID_LENGTH) this.counters.stray++
       else this.#route(packet, socket, host, port)
@@ -252,8 +296,7 @@ export class QuicDriver implements AcceptorHost {
     if (connection !== undefined) {
       this.unvalidated.heard(connection, id, packet.length, host, port)
       try {
-        if (!connection.receive(packet, socket.local, host, port)) this.counters.stray++
-        else if (connection.isFull) connection.turn()
+        if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
       } catch (error) {
         this.#failed(connection, error)
       }

@@ -21,6 +21,8 @@ export interface PacketSocket {
   /** Where it is bound: always the same object. */
   readonly local: SocketAddress
   readonly open: boolean
+  /** How many packets it reads, when there are so many, before others have their turn. */
+  readonly readsAtOnce: number
   /** Packets that were flushed, and that the system has not taken yet. */
   readonly queued: number
   /** Packets that were never sent, because the system refused them or has too many already: as far as the socket hears of it. */

@@ -6,6 +6,7 @@ import { maxEncodedLength } from '../../src/http3/qpack/decoder.ts'
 import { NAT_IDLE_MS, NAT_MAX_MAPPINGS } from '../../src/link/emulator/nat-table.ts'
 import { DELAY_LIMIT_PACKETS } from '../../src/link/profile/profile.ts'
 import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
+import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
 import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
@@ -33,6 +34,7 @@ const EXPECTED: [row: string, bound: string][] = [
     'unread stream data',
     `${quic.streamWindow / KIB} KiB; ${quic.connectionWindow / KIB} KiB; both growing to ${quic.maxConnectionWindow / KIB} KiB`,
   ],
+  ['QUIC packets that were read and wait for their turn', `${INBOX_ROOM / MIB} MiB, in pieces of`],
   ['QUIC datagrams that wait', `\`quic.datagram_queue\` ${quic.datagramQueue}`],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { QuicDriver } from '../../src/quic/driver.ts'
+import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type SocketAddress } from '../../src/quic/quic.ts'
 import {
   type FakeConnection,
@@ -13,6 +14,7 @@ import { Recorder } from '../support/quic-peer.ts'
 
 const SERVER: SocketAddress = { host: '192.0.2.1', port: 4433 }
 const CLIENT: SocketAddress = { host: '198.51.100.7', port: 50_000 }
+const OTHER: SocketAddress = { host: '198.51.100.8', port: 50_000 }
 const THEIR_ID = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7)
 
@@ -42,7 +44,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
     })
     socket.arrive(longPacket(THEIR_ID, THEIR_ID), CLIENT)
     io.settle()
-    return { io, driver, socket, recorder, fake: engine.connections[0] }
+    return { io, driver, socket, engine, recorder, fake: engine.connections[0] }
   }
 
   it('gives all packets that came together one turn', () => {
@@ -50,9 +52,9 @@ describe('the driver, on an engine and a clock that are not real', () => {
     io.settle()
     expect(fake.turns).to.have.length(1)
     for (const payload of [1, 2, 3]) sockets[0].arrive(shortPacket(fake.id, [payload]), SERVER)
-    expect(fake.received.map(({ packet }) => packet[9])).to.deep.equal([1, 2, 3])
     expect(fake.turns).to.have.length(1)
     io.settle()
+    expect(fake.received.map(({ packet }) => packet[9])).to.deep.equal([1, 2, 3])
     expect(fake.turns).to.have.length(2)
   })
 
@@ -79,14 +81,14 @@ describe('the driver, on an engine and a clock that are not real', () => {
     const elsewhere = { host: '203.0.113.9', port: 9 }
     io.pass(25)
     second.arrive(shortPacket(fake.id), elsewhere)
-    expect(fake.received).to.deep.equal([
-      { packet: Uint8Array.from(shortPacket(fake.id)), path: { local: second.local, remote: elsewhere }, now: 25 },
-    ])
     fake.toSend.push(
       { bytes: bytes(20), path: { local: { ...second.local }, remote: elsewhere } },
       { bytes: bytes(30), path: fake.path },
     )
     io.settle()
+    expect(fake.received).to.deep.equal([
+      { packet: Uint8Array.from(shortPacket(fake.id)), path: { local: second.local, remote: elsewhere }, now: 25 },
+    ])
     expect(first.sent).to.deep.equal([{ packet: bytes(30), to: SERVER }])
     expect(second.sent).to.deep.equal([{ packet: bytes(20), to: elsewhere }])
   })
@@ -113,11 +115,14 @@ describe('the driver, on an engine and a clock that are not real', () => {
     socket.arrive(shortPacket(fake.id), CLIENT)
     io.settle()
     socket.arrive(shortPacket(ids[0]), CLIENT)
+    io.settle()
     expect(fake.received).to.have.length(3)
     fake.events.push(events => events.onConnectionIdRetired(ids[0]))
+    socket.arrive(shortPacket(fake.id), CLIENT)
     io.settle()
     socket.arrive(shortPacket(ids[0]), CLIENT)
-    expect(fake.received).to.have.length(3)
+    io.settle()
+    expect(fake.received).to.have.length(4)
     expect(driver.counters.stray).to.equal(1)
   })
 
@@ -212,9 +217,89 @@ describe('the driver, on an engine and a clock that are not real', () => {
     }
     socket.arrive(shortPacket(fake.id), CLIENT)
     io.settle()
+    // The close leaves in a turn of its own.
+    io.settle()
     expect(recorder.closed).to.include({ source: 'local', code: 0x102 })
     expect(driver.counters.faults).to.equal(1)
     socket.arrive(longPacket(bytes(8), bytes(8)), CLIENT)
     expect(driver.counters.accepted).to.equal(2)
+  })
+
+  describe('with a flood from one client, and a packet of another', () => {
+    /** Two connections; `order` grows by the names of those whose packets are read. */
+    const twoClients = () => {
+      const { io, driver, socket, engine } = listen()
+      const otherId = bytes(8)
+      socket.arrive(longPacket(otherId, otherId), OTHER)
+      io.settle()
+      io.settle()
+      const order: string[] = []
+      const [flooding, quiet] = engine.connections
+      for (const [name, fake] of Object.entries({ flooding, quiet })) {
+        fake.receive = () => {
+          order.push(name)
+          return true
+        }
+      }
+      return { io, driver, socket, order, flooding, quiet }
+    }
+
+    it('reads that packet in the next turn of the event loop, however many came before it', () => {
+      const { io, socket, order, flooding, quiet } = twoClients()
+      // The flood is in its rotation, with much left of it.
+      for (let i = 0; i < 500; i++) socket.arrive(shortPacket(flooding.id, [i & 255]), CLIENT)
+      io.settle()
+      expect(order.length).to.be.within(1, 100)
+      order.length = 0
+      for (let i = 0; i < 500; i++) socket.arrive(shortPacket(flooding.id, [i & 255]), CLIENT)
+      socket.arrive(shortPacket(quiet.id), OTHER)
+      io.settle()
+      expect(order[0]).to.equal('quiet')
+    })
+
+    it('reads fewer packets in a turn of the event loop than came in it, when its socket may have more', () => {
+      const { io, socket, order, flooding, quiet } = twoClients()
+      for (let turn = 0; turn < 20; turn++) {
+        for (let i = 0; i < socket.readsAtOnce / 2; i++) {
+          socket.arrive(shortPacket(flooding.id), CLIENT)
+          socket.arrive(shortPacket(quiet.id), OTHER)
+        }
+        order.length = 0
+        io.settle()
+        expect(order.length).to.be.within(1, socket.readsAtOnce / 2)
+      }
+    })
+
+    it('gives both the same when both flood', () => {
+      const { io, socket, order, flooding, quiet } = twoClients()
+      for (let i = 0; i < 900; i++) socket.arrive(shortPacket(flooding.id), CLIENT)
+      for (let i = 0; i < 300; i++) socket.arrive(shortPacket(quiet.id), OTHER)
+      while (order.filter(name => name === 'quiet').length < 300) io.settle()
+      expect(order.filter(name => name === 'flooding').length).to.be.within(280, 320)
+    })
+
+    it('AT-22 keeps so much of the flood as there is room for, counts the rest, and has room for the other still', () => {
+      const { io, driver, socket, order, flooding, quiet } = twoClients()
+      const flood = 10_000
+      for (let i = 0; i < flood; i++) socket.arrive(shortPacket(flooding.id), CLIENT)
+      const lost = driver.counters.crowdedOut
+      // Half of the room, in pieces of 2 KiB.
+      expect(flood - lost).to.equal(INBOX_ROOM / 2 / 2048)
+      socket.arrive(shortPacket(quiet.id), OTHER)
+      expect(driver.counters.crowdedOut).to.equal(lost)
+      while (order.length < flood - lost + 1) io.settle()
+      expect(driver.inboxRoom.free).to.equal(INBOX_ROOM)
+    })
+
+    it('lets go of what waits when the connection is gone', () => {
+      const { io, driver, socket, order, flooding } = twoClients()
+      for (let i = 0; i < 500; i++) socket.arrive(shortPacket(flooding.id), CLIENT)
+      flooding.isOver = true
+      const [connection] = driver.table.all
+      connection.close(0x100, '')
+      while (driver.table.size === 2) io.settle()
+      expect(driver.inboxRoom.free).to.equal(INBOX_ROOM)
+      expect(order.length).to.be.below(500)
+    })
   })
 })

@@ -20,6 +20,7 @@ const OF_ONE_CONNECTION = new Set([
   'quiche.Connection',
   'QuicheConnection',
   'DrivenConnection',
+  'Inbox',
   'PendingStreams',
   'UnacknowledgedStreams',
   'RunawayGuard',

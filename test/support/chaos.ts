@@ -135,9 +135,9 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
     }
   })
   const turn = DrivenConnection.prototype.turn
-  DrivenConnection.prototype.turn = function (this: DrivenConnection) {
+  DrivenConnection.prototype.turn = function (this: DrivenConnection, most?: number) {
     const end = this.role === 'server' ? victims.get(this.remote.port)?.ends.server : running.getStore()
-    return running.run(end, () => turn.call(this))
+    return running.run(end, () => turn.call(this, most))
   }
   return () => {
     Object.assign(Socket.prototype, { connect })

@@ -70,6 +70,7 @@ export class VirtualIo implements DriverIo {
 export class FakeSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly sent: { packet: Uint8Array; to: SocketAddress }[] = []
+  readonly readsAtOnce = 32
   open = true
   queued = 0
   unsent = 0

@@ -34,7 +34,7 @@ const BAD_CERTIFICATE = 0x100 + 42
 const CONNECTION_IDS = 3
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
-const LOOK_AROUND_MS = 5
+const LOOK_AROUND_MS = 100
 
 /** Shared by all connections: each call that fills one is over before the next begins. */
 const streamBuffer = new Uint8Array(64 * 1024)
@@ -60,7 +60,8 @@ export class QuicheConnection implements EngineConnection {
   /** The peer has sent something that could be decrypted. */
   #heard = false
   #sendFailed = false
-  #stopped = new Set<number>()
+  /** Streams whose half of ours is open, as far as is known: those that the peer may stop. */
+  readonly #sending = new Set<number>()
   /** The last buffer of the driver, and the part of it that a packet may fill: what the path is known to carry. */
   #whole: Uint8Array = new Uint8Array(0)
   #packetBuffer: Uint8Array = this.#whole
@@ -179,10 +180,9 @@ export class QuicheConnection implements EngineConnection {
   deadline(now: number): number | undefined {
     let delay = this.#native.timeout()
     if (this.#closeReason === undefined) {
-      if (this.#lookAroundDue) delay = Math.min(delay ?? LOOK_AROUND_MS, LOOK_AROUND_MS)
-      const probeAt = this.#pathMtu?.dueAt
-      if (probeAt !== undefined) {
-        const wait = Math.max(0, probeAt - now)
+      for (const at of [this.#lookAroundDue ? this.#nextLookAround : undefined, this.#pathMtu?.dueAt]) {
+        if (at === undefined) continue
+        const wait = Math.max(0, at - now)
         delay = Math.min(delay ?? wait, wait)
       }
     }
@@ -238,6 +238,8 @@ export class QuicheConnection implements EngineConnection {
   }
 
   #readStream(streamId: number, events: EngineEvents): void {
+    // Of one in both directions, ours is open too, until it is ended or stopped.
+    if ((streamId & 2) === 0) this.#sending.add(streamId)
     try {
       for (;;) {
         const read = this.#native.streamRecv(streamId, streamBuffer)
@@ -297,24 +299,20 @@ export class QuicheConnection implements EngineConnection {
     events.onPathChanged(path)
   }
 
-  /** quiche reports STOP_SENDING only through a stream that is suddenly writable, and fails when written to. */
+  /**
+   * quiche reports STOP_SENDING only through a stream that fails when it is asked for its capacity. Its list of writable streams would name
+   * those too, and costs a hundred times as much.
+   */
   #findStoppedStreams(events: EngineEvents): void {
-    const stillStopped = new Set<number>()
-    for (const streamId of this.#native.writable()) {
-      if (this.#stopped.has(streamId) || this.#pathMtu?.owns(streamId)) {
-        stillStopped.add(streamId)
-        continue
-      }
+    for (const streamId of this.#sending) {
       try {
         this.#native.streamCapacity(streamId)
       } catch (error) {
+        this.#sending.delete(streamId)
         const code = errorArgument(error, 'StreamStopped')
-        if (code === undefined) continue
-        stillStopped.add(streamId)
-        events.onStopSending(streamId, code)
+        if (code !== undefined) events.onStopSending(streamId, code)
       }
     }
-    this.#stopped = stillStopped
   }
 
   /** quiche reckons with the largest payload that is tried; what the path is known to carry may be less. */
@@ -341,8 +339,11 @@ export class QuicheConnection implements EngineConnection {
 
   streamSend(streamId: number, data: Uint8Array, fin: boolean): number | undefined {
     this.#largestWrite = Math.max(this.#largestWrite, data.length)
+    this.#sending.add(streamId)
     try {
-      return this.#native.streamSend(streamId, data, fin) ?? 0
+      const taken = this.#native.streamSend(streamId, data, fin) ?? 0
+      if (fin && taken === data.length) this.#sending.delete(streamId)
+      return taken
     } catch (error) {
       if (isError(error, 'StreamLimit')) return 0
       const isOver =
@@ -360,6 +361,7 @@ export class QuicheConnection implements EngineConnection {
   }
 
   streamReset(streamId: number, code: number): void {
+    this.#sending.delete(streamId)
     this.#shutdown(streamId, quiche.Shutdown.Write, code)
   }
 

@@ -50,6 +50,7 @@ interface Batch {
 
 export class BatchedSocket implements PacketSocket {
   readonly local: SocketAddress
+  readonly readsAtOnce = PACKETS_A_TURN
   unsent = 0
   readonly #calls: UdpCalls
   readonly #fd: number

@@ -4,8 +4,12 @@ import type { Socket } from 'node:dgram'
 import type { PacketSocket, SocketEvents } from '../io.ts'
 import type { SocketAddress } from '../quic.ts'
 
+/** Of Node: it reads so many in one turn of the event loop (libuv, `uv__udp_recvmsg`). */
+const READS_AT_ONCE = 32
+
 export class DgramSocket implements PacketSocket {
   readonly local: SocketAddress
+  readonly readsAtOnce = READS_AT_ONCE
   unsent = 0
   readonly #socket: Socket
   readonly #connected: boolean
