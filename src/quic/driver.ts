@@ -28,6 +28,7 @@ const LONG_HEADER_BIT = 0x80
 /** Packets that are read and sent before timers and sockets have their turn; and when sockets are known to have more. */
 const PACKETS_AT_ONCE = 64
 const PACKETS_BEFORE_MORE = 8
+const PACKETS_ALONE = 512
 
 /** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
 const MAX_QUEUED_SENDS = 64
@@ -169,6 +170,8 @@ export class QuicDriver implements AcceptorHost {
    * them are served, and the next are fetched soon: that queue is emptied faster than it fills, also when more comes than can be served.
    */
   #packetsAtOnce(): number {
+    // Who is alone keeps nobody waiting.
+    if (this.table.size === 1) return PACKETS_ALONE
     const isThereMore = this.#sockets.some(({ readsAtOnce }) => this.#arrived >= readsAtOnce)
     return isThereMore ? PACKETS_BEFORE_MORE : PACKETS_AT_ONCE
   }

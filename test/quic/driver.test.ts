@@ -244,7 +244,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
       return { io, driver, socket, order, flooding, quiet }
     }
 
-    it('reads that packet in the next turn of the event loop, however many came before it', () => {
+    it('AT-22 reads that packet in the next turn of the event loop, however many came before it', () => {
       const { io, socket, order, flooding, quiet } = twoClients()
       // The flood is in its rotation, with much left of it.
       for (let i = 0; i < 500; i++) socket.arrive(shortPacket(flooding.id, [i & 255]), CLIENT)
@@ -270,7 +270,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
       }
     })
 
-    it('gives both the same when both flood', () => {
+    it('AT-22 gives both the same when both flood', () => {
       const { io, socket, order, flooding, quiet } = twoClients()
       for (let i = 0; i < 900; i++) socket.arrive(shortPacket(flooding.id), CLIENT)
       for (let i = 0; i < 300; i++) socket.arrive(shortPacket(quiet.id), OTHER)
@@ -289,6 +289,22 @@ describe('the driver, on an engine and a clock that are not real', () => {
       expect(driver.counters.crowdedOut).to.equal(lost)
       while (order.length < flood - lost + 1) io.settle()
       expect(driver.inboxRoom.free).to.equal(INBOX_ROOM)
+    })
+
+    it('keeps nobody waiting for the sake of fairness when it is alone', () => {
+      const { io, driver, socket, engine } = listen()
+      const [alone] = driver.table.all
+      expect(driver.table.size).to.equal(1)
+      const [fake] = engine.connections
+      let read = 0
+      fake.receive = () => {
+        read++
+        return true
+      }
+      for (let i = 0; i < socket.readsAtOnce; i++) socket.arrive(shortPacket(fake.id), CLIENT)
+      io.settle()
+      expect(read).to.be.greaterThan(socket.readsAtOnce / 2)
+      expect(alone.listed).to.equal(true)
     })
 
     it('lets go of what waits when the connection is gone', () => {

@@ -572,4 +572,32 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: "const targets = isUnspecified(there) ? ['127.0.0.1', '::1'] : [there]",
     replace: 'const targets = [there]',
   },
+  {
+    row: 'AT-22',
+    file: 'quic/inbox.ts',
+    why: 'a flood takes all of the room',
+    find: 'if (this.#bytes + Math.max(packet.length, SLOT) > this.#room.free) return false',
+    replace: 'if (Math.max(packet.length, SLOT) > this.#room.free) return false',
+  },
+  {
+    row: 'AT-22',
+    file: 'quic/driver.ts',
+    why: 'what a flood loses is not counted',
+    find: 'this.counters.crowdedOut++',
+    replace: 'void 0',
+  },
+  {
+    row: 'AT-22',
+    file: 'quic/rotation.ts',
+    why: 'a turn is as long as its connection wants',
+    find: 'member.credit = isAlone ? most : CREDIT',
+    replace: 'member.credit = most',
+  },
+  {
+    row: 'AT-22',
+    file: 'quic/rotation.ts',
+    why: 'who wants little has no lane of its own',
+    find: 'if (member.credit > CREDIT / 2) this.#lane.push(member)',
+    replace: '',
+  },
 ]
