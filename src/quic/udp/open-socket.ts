@@ -1,6 +1,6 @@
 /**
- * Which of the two kinds of UDP socket it is, as the environment variable MASQUE_UDP says: `dgram`, which is the default; `batched`; or
- * `auto`, batched where the system has what that needs and node:dgram everywhere else.
+ * Which of the two kinds of UDP socket it is, as the environment variable MASQUE_UDP says: `auto`, the default, which is
+ * batched where the system has what that needs and node:dgram everywhere else; `batched`; or `dgram`.
  */
 
 import type { Socket } from 'node:dgram'
@@ -14,12 +14,12 @@ import { descriptorOf, setDontFragment } from './dont-fragment.ts'
 import { loadUdpCalls, type UdpCalls } from './linux-calls.ts'
 
 const CHOICES = ['auto', 'dgram', 'batched']
-const WHY_DGRAM = 'MASQUE_UDP=auto sends and takes them in batches, where the system can'
+const WHY_DGRAM = 'MASQUE_UDP says so'
 
 export interface OpenOptions {
   /** Hears which kind it is and why, and when packets may be fragmented. */
   debug?(message: string): void
-  /** Default: MASQUE_UDP, and `dgram` without it. */
+  /** Default: MASQUE_UDP, and `auto` without it. */
   choice?: string
   /** For tests: instead of those of the system. */
   calls?: UdpCalls | string
@@ -39,9 +39,9 @@ export async function connectSocket(remote: SocketAddress, options: OpenOptions 
   return wrap(socket, true, choice, options)
 }
 
-function choiceOf({ choice = process.env.MASQUE_UDP ?? 'dgram' }: OpenOptions): string {
+function choiceOf({ choice = process.env.MASQUE_UDP ?? 'auto' }: OpenOptions): string {
   if (CHOICES.includes(choice)) return choice
-  throw new Error(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, dgram or batched`)
+  throw new Error(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, batched or dgram`)
 }
 
 function wrap(socket: Socket, connected: boolean, choice: string, options: OpenOptions): PacketSocket {

@@ -39,9 +39,7 @@ describe('which kind of UDP socket it is', () => {
   it('is the one that MASQUE_UDP names, and a line of the log says so', async function () {
     const dgram = await open({ choice: 'dgram' })
     expect(dgram.socket).to.be.instanceOf(DgramSocket)
-    expect(dgram.said).to.deep.equal([
-      'UDP a packet at a time, by node:dgram: MASQUE_UDP=auto sends and takes them in batches, where the system can',
-    ])
+    expect(dgram.said).to.deep.equal(['UDP a packet at a time, by node:dgram: MASQUE_UDP says so'])
     realCalls(this)
     const batched = await open({ choice: 'batched' })
     expect(batched.socket).to.be.instanceOf(BatchedSocket)
@@ -75,7 +73,7 @@ describe('which kind of UDP socket it is', () => {
     expect(await refused({ choice: 'batched', calls: 'koffi does not work here' })).to.equal(
       'MASQUE_UDP is "batched", which this machine cannot do: koffi does not work here; use auto',
     )
-    expect(await refused({ choice: 'Dgram' })).to.equal('MASQUE_UDP is "Dgram"; expected auto, dgram or batched')
+    expect(await refused({ choice: 'Dgram' })).to.equal('MASQUE_UDP is "Dgram"; expected auto, batched or dgram')
   })
 
   /** The calls of the system, but for what `send` answers; and what it was asked to send: bytes, and the length of its packets. */
