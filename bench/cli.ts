@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | peers | tun | clients | fairness | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,8 @@ import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
 import { benchPeers } from './peers.ts'
-import { flowRows, loadRows, machine, ratioRow, tunRows } from './rows.ts'
+import { flowRows, loadRows, machine, ratioRow, stageRows, tunRows } from './rows.ts'
+import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
 import { benchTunnel, measureFlow } from './tunnel.ts'
 
@@ -85,6 +86,18 @@ program
       console.log(ratioRow('ceiling', ratio, ratios, cpuRatio))
       if (batchedRatio === undefined) console.log('batched ceiling: this machine has no UDP in batches')
       else console.log(ratioRow('batched ceiling', batchedRatio, batchedRatios ?? [], batchedCpuRatio ?? 0))
+    }),
+  )
+
+program
+  .command('stages')
+  .description('what a packet costs at each step of its way, in ns')
+  .option('--seconds <n>', 'for how long', positive, 5)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const result = await benchStages(certificates, options.seconds)
+      console.log(options.json ? JSON.stringify(roundDeep(result)) : stageRows(result))
     }),
   )
 

@@ -2,6 +2,7 @@
 
 import { cpus } from 'node:os'
 import type { LoadResult } from './load.ts'
+import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
 import type { FlowResult } from './tunnel.ts'
 
@@ -19,6 +20,14 @@ export function flowRows(flows: Record<string, FlowResult>): string {
     flow.rssMb.growth.toFixed(1),
   ])
   return `${machine()}\n\n${table([header, ...rows], 14, 10)}`
+}
+
+export function stageRows({ stages, total, packets }: StagesResult): string {
+  const rows = [...Object.entries(stages), ['all of it', total] as const].map(([name, ns]) => {
+    const share = `${((ns / total) * 100).toFixed(0)} %`
+    return name.padEnd(72) + ns.toFixed(0).padStart(8) + share.padStart(8)
+  })
+  return [`${machine()}, ${packets} packets, ns each`, '', ...rows].join('\n')
 }
 
 export function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult): string {
