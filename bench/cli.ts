@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,13 @@ import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
 import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
+import { benchChurn } from './churn.ts'
 import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
 import { benchPeers } from './peers.ts'
-import { flowRows, loadRows, machine, ratioRow, stageRows, tunRows } from './rows.ts'
+import { churnRows, flowRows, loadRows, machine, ratioRow, stageRows, tunRows } from './rows.ts'
 import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
 import { benchTunnel, measureFlow } from './tunnel.ts'
@@ -184,6 +185,24 @@ program
       }
       progressEnd()
       console.log(options.json ? JSON.stringify(roundDeep({ runs })) : loadRows(runs))
+    }),
+  )
+
+program
+  .command('churn')
+  .description('a soak: clients come, go and vanish; does what the proxy holds grow?')
+  .option('--seconds <n>', 'for how long', positive, 600)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const result = await benchChurn({
+        certificates,
+        seconds: options.seconds,
+        onSample: ({ tunnelsTotal }, at) =>
+          progress(`${at.toFixed(0)} of ${options.seconds} s: ${tunnelsTotal} tunnels`),
+      })
+      progressEnd()
+      console.log(options.json ? JSON.stringify(roundDeep(result)) : churnRows(result))
     }),
   )
 

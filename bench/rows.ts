@@ -1,6 +1,8 @@
 /** What the benchmarks print for people. */
 
 import { cpus } from 'node:os'
+import type { ChurnResult } from './churn.ts'
+import type { Held } from './churn-proxy.ts'
 import type { LoadResult } from './load.ts'
 import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
@@ -20,6 +22,34 @@ export function flowRows(flows: Record<string, FlowResult>): string {
     flow.rssMb.growth.toFixed(1),
   ])
   return `${machine()}\n\n${table([header, ...rows], 14, 10)}`
+}
+
+export function churnRows({
+  seconds,
+  tunnels,
+  vanished,
+  lostPings,
+  before,
+  middle,
+  end,
+  after,
+  growth,
+}: ChurnResult): string {
+  const header = ['', 'connections', 'tunnels', 'leases', 'descriptors', 'heap MB', 'resident MB']
+  const row = (name: string, held: Held): string[] => [
+    name,
+    ...[held.connections, held.tunnels, held.leases, held.descriptors ?? '-'].map(String),
+    (held.heapBytes / 1e6).toFixed(1),
+    (held.rssBytes / 1e6).toFixed(0),
+  ]
+  const rows = [row('before', before), row('half way', middle), row('at the end', end), row('all gone', after)]
+  return [
+    `${machine()}, ${seconds} s, ${tunnels} tunnels, of which ${vanished} vanished; ${lostPings} pings lost`,
+    '',
+    table([header, ...rows], 14, 12),
+    '',
+    `growth in the second half: heap ${(growth.heapBytes / 1000).toFixed(0)}, resident ${(growth.rssBytes / 1000).toFixed(0)} KB a minute`,
+  ].join('\n')
 }
 
 export function stageRows({ stages, total, packets }: StagesResult): string {
