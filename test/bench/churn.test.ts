@@ -10,12 +10,9 @@ describe('bench churn', () => {
     expect(vanished).to.be.above(0)
     expect(tunnels).to.be.above(vanished)
     expect(middle.tunnels).to.be.above(0)
-    const { connections, leases, descriptors } = after
-    expect({ connections, tunnels: after.tunnels, leases, descriptors }).to.deep.equal({
-      connections: 0,
-      tunnels: 0,
-      leases: 0,
-      descriptors: before.descriptors,
-    })
+    const { connections, tunnels: left, leases } = after
+    expect({ connections, left, leases }).to.deep.equal({ connections: 0, left: 0, leases: 0 })
+    // At its start a process may hold one that it is about to close.
+    expect(after.descriptors ?? 0).to.be.at.most(before.descriptors ?? 0)
   })
 })
