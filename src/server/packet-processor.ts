@@ -173,7 +173,8 @@ export class PacketProcessor {
   #forward(packet: Uint8Array, tunnel: Tunnel): Drop | undefined {
     if (!this.#mayComeFrom(packet, tunnel)) return this.#refuse(packet, 'source-policy')
     const next = this.#lookup(packet)
-    if (next === undefined) return this.#refuse(packet, 'no-route')
+    // Never back into the tunnel it came from: a client that forwards, and has no other way there, would send it here again and again (RFC 4443 §3.1).
+    if (next === undefined || next.tunnel === tunnel) return this.#refuse(packet, 'no-route')
     if (next.tunnel !== undefined && !this.#options.clientToClient) return this.#refuse(packet, 'prohibited')
     return next.deliver(packet, true)
   }

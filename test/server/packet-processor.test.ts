@@ -107,6 +107,18 @@ describe('the packet processor', () => {
     expect(processor.dropped).to.deep.equal({ 'no-route': 1, prohibited: 1 })
   })
 
+  it('AT-23 CIP-26 sends nothing back into the tunnel it came from, but says that there is no route', () => {
+    const { processor, a, b } = setUp()
+    processor.offerNetworks(a.tunnel, undefined, [IpPrefix.parse('10.55.0.0/24').toRange()])
+    processor.fromTunnel(packet('10.89.0.2', '10.89.0.2'), a.tunnel)
+    processor.fromTunnel(packet('10.89.0.2', '10.55.0.7'), a.tunnel)
+    expect(a.sent.map(({ text }) => text)).to.have.length(2)
+    for (const { text } of a.sent) expect(text).to.match(/10\.89\.0\.1 → 10\.89\.0\.2 ICMP destination unreachable/)
+    expect(processor.dropped).to.deep.equal({ 'no-route': 2 })
+    processor.fromTunnel(packet('10.89.0.3', '10.55.0.7'), b.tunnel)
+    expect(a.sent).to.have.length(3)
+  })
+
   it('CIP-35 limits its ICMP errors, and goes on counting', () => {
     const { processor, a } = setUp()
     for (let i = 0; i < 1000; i++) processor.fromTunnel(packet('10.89.0.2', '10.89.0.99'), a.tunnel)

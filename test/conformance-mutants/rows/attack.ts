@@ -600,4 +600,11 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (member.credit > CREDIT / 2) this.#lane.push(member)',
     replace: '',
   },
+  {
+    row: 'AT-23',
+    file: 'server/packet-processor.ts',
+    why: 'packets go back into the tunnel that they came out of',
+    find: 'if (next === undefined || next.tunnel === tunnel)',
+    replace: 'if (next === undefined)',
+  },
 ]
