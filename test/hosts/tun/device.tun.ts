@@ -119,6 +119,17 @@ describe('a TUN device of Linux', () => {
     expect(sh('ip route show dev mine0')).to.include('10.55.0.0/16')
   })
 
+  it('leaves to the system a network to which it has a route of its own', async () => {
+    sh('ip link add other0 type veth peer name other1')
+    for (const end of ['other0', 'other1']) sh(`ip link set ${end} up`)
+    sh('ip route add 10.8.0.0/16 dev other0')
+    const device = open('mine0')
+    expect(device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))).to.deep.equal([])
+    expect(sh('ip route get 10.8.1.1')).to.include('dev other0')
+    sh('ip link del other0')
+    expect(sh('ip route get 10.8.1.1')).to.include('dev mine0')
+  })
+
   it('brings pings of the system to a host in userspace and back, in both IP versions, for several devices at once', async () => {
     const pairs = [1, 2, 3].map(n => {
       const device = open(`mine${n}`)
@@ -243,6 +254,18 @@ describe('a TUN device of Linux', () => {
       expect(sh('ip -o addr show mine0')).to.include('10.7.0.3')
     })
 
+    it('a route that another client of this machine has made', () => {
+      open('mine0').configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16', 'fd08::/64']))
+      const problems = open('mine1').configure(
+        settings(1400, ['10.7.0.3'], ['10.8.0.0/16', 'fd08::/64', '10.9.0.0/16']),
+      )
+      expect(problems).to.have.length(2)
+      expect(problems[0]).to.equal('mine1: a route to 10.8.0.0/16 exists already (EEXIST): remove it, or use another')
+      expect(problems[1]).to.include('a route to fd08::/64 exists already')
+      expect(sh('ip route get 10.8.1.1')).to.include('dev mine0')
+      expect(sh('ip route get 10.9.1.1')).to.include('dev mine1')
+    })
+
     it('no /dev/net/tun', async () => {
       const program = startScript(
         `import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
@@ -311,6 +334,20 @@ describe('a TUN device of Linux', () => {
       const none = asUser(`openTun({ name: 'mine0' })`)
       await none.ended
       expect(none.output).to.match(/^TunError no-rights .*ip tuntap add mine0 mode tun user nobody/)
+    })
+
+    it('is out of reach of a user to whom /dev/net/tun is closed', async () => {
+      sh('ip tuntap add users0 mode tun user 65534')
+      sh('chmod 600 /dev/net/tun')
+      try {
+        const program = asUser(`openTun({ name: 'users0' })`)
+        await program.ended
+        expect(program.output).to.match(
+          /^TunError no-rights this user may not open \/dev\/net\/tun \(EACCES\): .*chmod 666/,
+        )
+      } finally {
+        sh('chmod 666 /dev/net/tun')
+      }
     })
 
     it('with several queues is used when nobody else has one of them', async () => {

@@ -173,6 +173,19 @@ describe('DNS of the system, with --tun-dns', function () {
     expect(await doctor()).to.include('Nothing was left behind.')
   })
 
+  it('is put back by doctor, too, when the client was killed in the middle of writing it', async () => {
+    await proxy()
+    for (const written of [0, 30]) {
+      const killed = await client()
+      const whole = content()
+      killed.process.kill('SIGKILL')
+      await killed.ended
+      writeFileSync(mounted, whole.subarray(0, written))
+      expect(await doctor()).to.include('undone')
+      expect(content()).to.deep.equal(BEFORE)
+    }
+  })
+
   it('stays as somebody else has made it meanwhile', async () => {
     await proxy()
     const program = await client()

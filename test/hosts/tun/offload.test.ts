@@ -237,6 +237,66 @@ describe('offload of a TUN device', () => {
     expect(hex(split(frames)).length).to.equal(packets.length)
   })
 
+  describe('refuses a frame', () => {
+    /** One large TCP packet of three segments; `change` breaks something. */
+    const faultOf = (change: (frame: Uint8Array, header: DataView) => unknown): string | undefined => {
+      const given = { v4: true, tcp: true, options: 0, df: true, id: 1, seq: 1 }
+      const [frame] = coalesce(packetsOf(given, new Uint8Array(300).fill(3), 100))
+      const changed = change(frame, new DataView(frame.buffer))
+      const result = changed instanceof Uint8Array ? changed : frame
+      let emitted = 0
+      const fault = splitFrame(result, new Uint8Array(65_535), () => emitted++)
+      expect(emitted).to.equal(fault === undefined ? 3 : 0)
+      return fault
+    }
+    const IP = OFFLOAD_HEADER
+    const cases: [string, (frame: Uint8Array, header: DataView) => unknown][] = [
+      ['with segments of no byte', (_, header) => header.setUint16(4, 0, true)],
+      [
+        'with more segments than any packet of TCP has',
+        (frame, header) => {
+          header.setUint16(4, 1, true)
+          const longer = new Uint8Array(OFFLOAD_HEADER + 2000)
+          longer.set(frame)
+          return longer
+        },
+      ],
+      ['whose transport header is said to be elsewhere', (_, header) => header.setUint16(6, 24, true)],
+      ['that is said to be of the other IP version', frame => void (frame[1] = 4)],
+      ['that is said to be UDP', frame => void (frame[1] = 5)],
+      ['of a kind that was never asked for', frame => void (frame[1] = 3)],
+      ['of another protocol', frame => void (frame[IP + 9] = 47)],
+      ['that is a fragment', frame => void (frame[IP + 6] = 0x20)],
+      ['with options in its IP header', frame => void (frame[IP] = 0x46)],
+      ['with a TCP header that is too short', frame => void (frame[IP + 32] = 0x40)],
+      ['with a TCP header that is longer than the packet', frame => frame.slice(0, IP + 30)],
+      ['without data', frame => frame.slice(0, IP + 40)],
+      [
+        'whose checksum belongs behind its end',
+        (frame, header) => {
+          frame[1] = 0
+          header.setUint16(8, 400, true)
+        },
+      ],
+      [
+        'whose checksum belongs into its IP header',
+        (frame, header) => {
+          frame[1] = 0
+          header.setUint16(6, 0, true)
+        },
+      ],
+    ]
+    for (const [title, change] of cases) it(title, () => expect(faultOf(change)).to.equal('offload'))
+
+    it('that is shorter than the header', () => {
+      expect(faultOf(frame => frame.slice(0, OFFLOAD_HEADER - 1))).to.equal('truncated')
+    })
+
+    it('and takes the one that it was', () => {
+      expect(faultOf(() => {})).to.equal(undefined)
+    })
+  })
+
   it('throws nothing and emits nothing for a frame that is none, and counts why', () => {
     const bytes = fc.uint8Array({ maxLength: 120 })
     fc.assert(

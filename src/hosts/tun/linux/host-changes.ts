@@ -33,6 +33,8 @@ import { MAX_RESOLV_CONF, RESOLV_CONF, RESOLV_CONF_MARK, readResolvConf, writeRe
 
 const SETTING = /^net\/(ipv4\/ip_forward|ipv6\/conf\/all\/forwarding|ipv6\/conf\/[^/]{1,15}\/accept_ra)$/
 const MAX_FILE_BYTES = 64 << 10
+/** What the name of a record ends with while it is being written. */
+const UNFINISHED = '.new'
 
 const change = z.discriminatedUnion('kind', [
   /** A file below /proc/sys. */
@@ -141,7 +143,7 @@ export class HostChanges {
 
   /** Whole or not at all, and on the disk before anything is changed. */
   #write(): void {
-    const temporary = `${this.#file}.new`
+    const temporary = `${this.#file}${UNFINISHED}`
     try {
       const fd = openSync(temporary, 'w', 0o600)
       writeSync(fd, `${JSON.stringify(this.#record, undefined, 2)}\n`)
@@ -155,8 +157,12 @@ export class HostChanges {
   }
 }
 
-/** What processes that are gone have left in this network namespace. Changes nothing, but for records from before the last boot, which it removes. */
+/**
+ * What processes that are gone have left in this network namespace. Changes nothing, but for what says nothing any more, which it removes: records from
+ * before the last boot, and those that were never finished, so that nothing was changed yet.
+ */
 export function findLeftovers(): Leftovers {
+  removeUnfinished()
   const found: Leftover[] = []
   const unclear: string[] = []
   const here = ourselves()
@@ -221,10 +227,15 @@ function undoOne(change: Change, file: string): void {
       runTool(command, ['-w', '-t', table, '-D', ...rule])
       return
     }
-    case 'resolv-conf':
-      // Somebody else has written it meanwhile, as when the machine has moved to another network: theirs is right.
-      if (readResolvConf() === change.after) writeResolvConf(change.before)
+    case 'resolv-conf': {
+      // Somebody else may have written it meanwhile, as when the machine has moved to another network: theirs is right. A part of ours is what is
+      // left of a process that was killed while it wrote.
+      const { before, after } = change
+      const content = readResolvConf()
+      const isOurs = after.startsWith(content) || before.startsWith(content)
+      if (isOurs && content !== before) writeResolvConf(before)
       return
+    }
   }
 }
 
@@ -235,6 +246,16 @@ function othersClaiming(key: string, file: string): { before: string }[] {
     if (other === file || content === undefined || content.network !== network || !isAlive(content)) return []
     return content.changes.filter(change => change.kind === 'setting').filter(change => change.key === key)
   })
+}
+
+/** Of processes that are gone: such a file is renamed in the moment after it was made. */
+function removeUnfinished(): void {
+  const folder = runFolderName()
+  if (!existsSync(folder)) return
+  checkRunFolder(folder)
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(UNFINISHED) && !isRunning(Number.parseInt(name, 10))) removeRecord(join(folder, name))
+  }
 }
 
 function readRecords(): { file: string; content: ChangeRecord | undefined }[] {
