@@ -20,6 +20,8 @@ export interface PeerOrder {
   datagramQueue: number
   congestionControl: CongestionControl
   encapsulation: 'datagram' | 'stream-per-packet' | 'single-stream'
+  /** The version of HTTP below the tunnel; the ceilings are QUIC's. */
+  carrier: 'h3' | 'h2'
 }
 
 /** What runs in a child; it ends with its process. */
@@ -41,6 +43,7 @@ export function proxyOrder(certificates: TestCertificates): PeerOrder {
     datagramQueue: 512,
     congestionControl: 'cubic',
     encapsulation: 'datagram',
+    carrier: 'h3',
   }
 }
 

@@ -54,7 +54,8 @@ program
   .description('IP packets a second through one tunnel, beside the ceilings of quiche and UDP alone')
   .option('--seconds <n>', 'length of one measurement', positive, 3)
   .option('--rounds <n>', 'how often tunnel and ceilings take turns', positive, 5)
-  .option('--encapsulation <kind>', 'datagram, single-stream or stream-per-packet', 'datagram')
+  .option('--carrier <version>', 'h3 or h2', 'h3')
+  .option('--encapsulation <kind>', 'with h3: datagram, single-stream or stream-per-packet', 'datagram')
   .option('--cc <name>', 'congestion control: reno, cubic or bbr', 'cubic')
   .option('--soak <seconds>', 'only the tunnel, for so long, to see whether memory grows', positive)
   .option('--json', 'the result as JSON')
@@ -64,6 +65,7 @@ program
         certificates,
         seconds: options.soak ?? options.seconds,
         rounds: options.rounds,
+        carrier: options.carrier,
         encapsulation: options.encapsulation,
         congestionControl: options.cc,
       }

@@ -42,11 +42,11 @@ async function startProxy(order: PeerOrder): Promise<Peer> {
 
 async function startClient(order: PeerOrder): Promise<Peer> {
   const port = order.port as number
-  const { encapsulation } = order
+  const { carrier, encapsulation } = order
   const client = newTestClient(
     order.certificates,
     { host: '127.0.0.1', port },
-    { ...options(order), tunnel: { encapsulation } },
+    { ...options(order), tunnel: { carrier, encapsulation } },
   )
   const info = await client.connect()
   const source = new FlowSource({

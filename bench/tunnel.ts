@@ -26,6 +26,8 @@ export interface FlowOptions {
   seconds: number
   encapsulation: PeerOrder['encapsulation']
   congestionControl: PeerOrder['congestionControl']
+  /** Default: HTTP/3. */
+  carrier?: PeerOrder['carrier']
 }
 
 export interface TunnelBenchOptions extends FlowOptions {
@@ -120,8 +122,8 @@ export async function takeTurns<Theirs extends PeerOrder['kind']>(
 /** One measurement: starts both processes, lets them warm up, and compares their counters at its beginning and its end. */
 export async function measureFlow(kind: PeerOrder['kind'], options: FlowOptions): Promise<FlowResult> {
   const packetLength = kind.endsWith('ceiling') ? DATAGRAM_LENGTH : PACKET_LENGTH
-  const { certificates, congestionControl, encapsulation } = options
-  const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation }
+  const { certificates, congestionControl, encapsulation, carrier = 'h3' } = options
+  const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation, carrier }
   const receiver = newPeer({ kind, role: 'receiver' })
   const sender = newPeer({ kind, role: 'sender' })
   const counters = async () => ({ sender: await sender.counters(), receiver: await receiver.counters() })

@@ -26,6 +26,16 @@ export const ENCAPSULATION_HEADER = 'masque-lab-encapsulation'
 /** `dropped`: a queue was full. `too-large`: the packet does not fit `mtu`. */
 export type SendResult = 'sent' | 'dropped' | 'too-large'
 
+/** What waits to be sent in a tunnel whose packets travel on its request stream, and what has come of it so far. */
+export interface SendBacklog {
+  /** Bytes that wait now: for the peer to take them, or for what the path has lost to be sent again. */
+  readonly bytes: number
+  /** How long there was no room for one more packet, in ms, over the life of the tunnel. */
+  readonly blockedMs: number
+  /** Packets that found no room. */
+  readonly dropped: number
+}
+
 export interface CarrierHandler {
   /** Bytes of the capsule stream, cut anywhere. Valid during the call only. */
   onCapsuleBytes(bytes: Uint8Array): void
@@ -59,6 +69,8 @@ export interface Carrier {
   sendPacket(packet: Uint8Array): SendResult
   /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */
   readonly writable: boolean
+  /** Of a carrier that sends its packets on the request stream. */
+  readonly backlog?: SendBacklog
   /** Ends our half of the request stream in good order. */
   end(): void
   /** Ends both halves at once; returns the name of the error code that the peer sees. */

@@ -1,6 +1,6 @@
 /**
  * What a proxy and a client need from a version of HTTP, and nothing of how that version does it. A folder beside this file
- * provides it (`h3/`); nothing above knows which.
+ * provides it (`h3/`, `h2/`); nothing above knows which.
  *
  *   client                                          proxy
  *
@@ -19,6 +19,9 @@ import type { Header } from '../http/header.ts'
 import type { QuicConnection, SocketAddress, TlsMaterial } from '../quic/quic.ts'
 import type { TlsAlert } from '../quic/tls-alerts.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from './carrier.ts'
+
+/** A version of HTTP, by the name of the folder beside this file that provides it. */
+export type HttpVersion = 'h3' | 'h2'
 
 /** What can be done on a connection: known when the peer has said its part. */
 export interface Capabilities {
@@ -49,6 +52,7 @@ export interface CloseReason {
 interface HttpConnection {
   /** A short random name for logs. */
   readonly id: string
+  readonly version: HttpVersion
   /** Where the peer is now. */
   readonly remote: SocketAddress
   readonly closed: boolean

@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
-import { type ClientConfig, loadClientConfig } from '../client/config.ts'
+import { CARRIERS, type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
@@ -31,6 +31,7 @@ interface Options {
   tunOffload?: boolean
   check?: boolean
   tunDns?: boolean
+  carrier?: ClientConfig['tunnel']['carrier']
 }
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
@@ -54,6 +55,7 @@ const program = new Command('npm run client --')
   )
   .option('--check', 'only check the configuration, and the files that it names')
   .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
+  .addOption(new Option('--carrier <version>', 'the version of HTTP; the same as tunnel.carrier').choices(CARRIERS))
   .option('--tun-dns', 'with --tun: the system asks the DNS servers that the proxy tells of, while the tunnel is up')
   .version(VERSION)
   .parse()
@@ -61,6 +63,7 @@ const options = program.opts<Options>()
 
 await runCommand(async () => {
   const config = loadClientConfig(options.config)
+  if (options.carrier !== undefined) config.tunnel.carrier = options.carrier
   if (options.check) {
     loadClientTlsConfig(config.tls)
     console.log(`${options.config}: the configuration is valid`)
@@ -207,14 +210,14 @@ function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
   print(
     { event, ...info, assigned, sameAddresses, routes, advertised, dns, nat64Prefixes },
     [
-      `tunnel      ${info.remote}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
+      `tunnel      ${info.remote}, ${info.carrier}, ${info.encapsulation}${info.resumed ? ', resumed' : ''}`,
       `assigned    ${assigned.join(', ')}${comparison}`,
       ...(routes.length === 0 ? ['none'] : routes).map((route, i) => `${i === 0 ? 'routes' : '      '}      ${route}`),
       ...advertised.map((route, i) => `${i === 0 ? 'advertised' : '          '}  ${route}`),
       ...dns.map((configuration, i) => `${i === 0 ? 'DNS' : '   '}         ${configuration}`),
       ...(nat64Prefixes.length > 0 ? [`NAT64       ${nat64Prefixes.join(', ')}`] : []),
       `MTU         ${info.mtu} bytes`,
-      `set-up      QUIC handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
+      `set-up      handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
     ].join('\n'),
   )
 }

@@ -8,6 +8,7 @@ import type {
   Connect,
   HttpClientConnection,
   HttpClientHandler,
+  HttpVersion,
   TunnelStream,
 } from '../carriers/http-connection.ts'
 import { hintAtNarrowLink, Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
@@ -65,6 +66,8 @@ export interface TunnelInfo {
   readonly handshakeMs: number
   /** From there until addresses and routes were there, in ms. */
   readonly sessionMs: number
+  /** The version of HTTP that carries the tunnel. */
+  readonly carrier: HttpVersion
   readonly encapsulation: Encapsulation
   readonly resumed: boolean
   readonly remote: string
@@ -167,6 +170,7 @@ export class ClientTunnel implements HttpClientHandler {
       mtu: this.#carrier?.mtu ?? 0,
       handshakeMs: this.#handshakeMs,
       sessionMs: this.#sessionMs,
+      carrier: this.#connection?.version ?? 'h3',
       encapsulation: this.#carrier?.encapsulation ?? this.#options.config.tunnel.encapsulation,
       resumed: this.#connection?.resumed ?? false,
       remote: this.#remoteText,

@@ -9,6 +9,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import type { Connect } from '../carriers/http-connection.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
@@ -55,7 +56,7 @@ export interface ClientOptions {
   resolve?: ResolveHost
   /** For tests. */
   timeouts?: TunnelTimeouts
-  /** The version of HTTP; default HTTP/3. */
+  /** The version of HTTP; default: as the configuration says. */
   connect?: Connect
 }
 
@@ -114,7 +115,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       config: this.config,
       proxy,
       log: this.#log,
-      connect: this.#connectHttp ?? connectByHttp3(quicSettings(this.config.quic)),
+      connect: this.#connectHttp ?? connectBy(this.config),
       resumptionTicket: this.#resumptionTicket,
       timeouts: this.#timeouts,
       onPacket: packet => {
@@ -290,6 +291,11 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.emit('attemptFailed', error, attempt)
     this.#scheduleReconnect(error)
   }
+}
+
+function connectBy({ tunnel, quic }: ClientConfig): Connect {
+  const settings = quicSettings(quic)
+  return tunnel.carrier === 'h2' ? connectByHttp2(settings) : connectByHttp3(settings)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

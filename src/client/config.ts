@@ -25,6 +25,8 @@ import { defaultTemplate, expandTemplate, parseUriTemplate } from '../connect-ip
 import type { IpPrefix } from '../ip/prefix.ts'
 import { BEARER_TOKEN, readToken } from './token.ts'
 
+export const CARRIERS = ['h3', 'h2'] as const
+
 /** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
 export interface ClientConfig {
   proxy: { template: string; target: string; ipproto: string; address?: { host: string; port: number } }
@@ -38,6 +40,7 @@ export interface ClientConfig {
   }
   auth: { token?: string; tokenFile?: string; allowExposedToken?: boolean }
   tunnel: {
+    carrier: 'h3' | 'h2'
     encapsulation: Encapsulation
     requestAddresses: ('ipv4' | 'ipv6')[]
     linkProbe: LinkProbe
@@ -110,6 +113,12 @@ export const clientConfigSchema = table({
     .describe('Authentication by bearer token, beside or instead of the client certificate.'),
 
   tunnel: table({
+    carrier: choice(CARRIERS)
+      .default('h3')
+      .describe(
+        'The version of HTTP that carries the tunnel: h3 (HTTP/3, over UDP), h2 (HTTP/2, over TCP: for networks that block UDP; packets then ' +
+          'travel on the request stream, and each that is lost holds up all that follow).',
+      ),
     encapsulation: choice(ENCAPSULATIONS)
       .default('datagram')
       .describe(
@@ -221,6 +230,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       ...(auth.allow_exposed_token && { allowExposedToken: true }),
     },
     tunnel: {
+      carrier: tunnel.carrier,
       encapsulation: tunnel.encapsulation,
       requestAddresses: tunnel.request_addresses,
       linkProbe: tunnel.link_probe,
@@ -270,7 +280,7 @@ function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: 
       linkProbe: tunnel.linkProbe,
       // In a scope of IPv4 addresses there are no others.
       ipv6: tunnel.requestAddresses.includes('ipv6') && !/^[\d.]+(\/\d+)?$/.test(proxy.target),
-      datagrams: tunnel.encapsulation === 'datagram',
+      datagrams: tunnel.carrier === 'h3' && tunnel.encapsulation === 'datagram',
       otherwise: 'tunnel.request_addresses = ["ipv4"], another tunnel.encapsulation, or tunnel.link_probe = "off"',
     }),
   )

@@ -22,13 +22,14 @@ export class MalformedMessage extends DecodeError {
 }
 
 /**
- * A header section of ours is larger than the peer's SETTINGS_MAX_FIELD_SECTION_SIZE, so it SHOULD NOT be sent, and was
- * not (RFC 9114 §4.2.2). Nobody broke a rule: that one message cannot be sent, and everything else can.
+ * A header section of ours is larger than the peer takes, so it SHOULD NOT be sent, and was not (RFC 9114 §4.2.2, RFC 9113
+ * §10.5.1). Nobody broke a rule: that one message cannot be sent, and everything else can.
  */
 export class PeerFieldSectionLimit extends Error {
   override name = 'PeerFieldSectionLimit'
 
-  constructor(size: number, limit: number) {
-    super(`the headers have ${size} bytes, the peer takes at most ${limit} (SETTINGS_MAX_FIELD_SECTION_SIZE)`)
+  /** `setting`: by which the peer has said so. */
+  constructor(size: number, limit: number, setting = 'SETTINGS_MAX_FIELD_SECTION_SIZE') {
+    super(`the headers have ${size} bytes, the peer takes at most ${limit} (${setting})`)
   }
 }

@@ -86,8 +86,13 @@ export class KeyLog {
     } catch {
       return
     }
-    this.#attempt(() => appendFileSync(this.#target, lines, { mode: 0o600 }))
+    this.append(lines)
     rmSync(file, { force: true })
+  }
+
+  /** Appends lines that somebody already has. */
+  append(lines: Uint8Array): void {
+    this.#attempt(() => appendFileSync(this.#target, lines, { mode: 0o600 }))
   }
 
   close(): void {

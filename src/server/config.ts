@@ -49,7 +49,7 @@ export type AuthMode = (typeof AUTH_MODES)[number]
 
 /** Every path is absolute. What the keys mean is said in `serverConfigSchema`. */
 export interface ServerConfig {
-  listen: { host: string; port: number; names: string[] }
+  listen: { host: string; port: number; tcp: boolean; names: string[] }
   tls: { certificate: string; key: string; clientCa?: string; allowExposedKey?: boolean }
   tunnel: {
     template: string
@@ -109,7 +109,12 @@ export const serverConfigSchema = table({
       .describe(
         'Address to listen on; a name is resolved once, at the start. 0.0.0.0 and :: listen on every interface.',
       ),
-    port: port().default(4433).describe('UDP port to listen on; 0 takes any free one.'),
+    port: port().default(4433).describe('Port to listen on; 0 takes any free one.'),
+    tcp: flag()
+      .default(true)
+      .describe(
+        'Listen on TCP, too, with the same port number: for HTTP/2, which gets through where UDP is blocked. HTTP/3 is on UDP.',
+      ),
     names: listOf(
       parsed('a host name or IP address without a port', canonicalHost),
       'a list of host names and IP addresses',
@@ -121,7 +126,7 @@ export const serverConfigSchema = table({
       ),
   })
     .prefault({})
-    .describe('Where the proxy listens for QUIC connections.'),
+    .describe('Where the proxy listens.'),
 
   tls: table({
     certificate: path().describe(
@@ -253,8 +258,8 @@ export const serverConfigSchema = table({
     .describe('Authentication.'),
 
   limits: table({
-    max_connections: connections().default(1000).describe('QUIC connections at once.'),
-    max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address.'),
+    max_connections: connections().default(1000).describe('QUIC connections at once; and as many on TCP.'),
+    max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address; and as many on TCP.'),
     tunnel_timeout_ms: integer(100, 3_600_000, 'milliseconds')
       .default(10_000)
       .describe(
@@ -262,7 +267,7 @@ export const serverConfigSchema = table({
       ),
     max_tunnels: tunnels().default(1000).describe('Tunnels at once.'),
     max_tunnels_per_address: tunnels().default(512).describe('Tunnels at once from one IP address.'),
-    max_tunnels_per_connection: tunnels().default(8).describe('Tunnels at once on one QUIC connection.'),
+    max_tunnels_per_connection: tunnels().default(8).describe('Tunnels at once on one connection.'),
     retry: choice(['always', 'auto', 'never'])
       .default('auto')
       .describe(

@@ -202,7 +202,7 @@ function makeCounters(registers: Registry[]) {
   }
 }
 
-type QuicNumbers = ClientInfo['quic'] & Partial<Record<QuicCounter, number>>
+type QuicNumbers = NonNullable<ClientInfo['quic']> & Partial<Record<QuicCounter, number>>
 
 function zeroCounters(): Record<QuicCounter, number> {
   return { sent: 0, received: 0, lost: 0, streamsOpened: 0, datagramsDropped: 0 }
@@ -210,7 +210,9 @@ function zeroCounters(): Record<QuicCounter, number> {
 
 /** QUIC's numbers, once for each connection: a client's id is CONNECTION/STREAM, and one connection may carry several tunnels. */
 function byConnection(clients: readonly ClientInfo[]): Map<string, QuicNumbers> {
-  return new Map(clients.map(client => [client.id.split('/', 1)[0], client.quic]))
+  return new Map(
+    clients.flatMap(({ id, quic }) => (quic === undefined ? [] : [[id.split('/', 1)[0], quic] as const])),
+  )
 }
 
 /** Gives a counter the values that are counted elsewhere. */

@@ -1,5 +1,5 @@
 /**
- * The proxy: QUIC endpoint, address pools, packet processor and REST API under one roof.
+ * The proxy: QUIC endpoint, TCP listener, address pools, packet processor and REST API under one roof.
  *
  * This file only joins the parts. What happens to a request is in masque-handler.ts, to a packet in
  * packet-processor.ts, to an address in proxy-tunnel.ts.
@@ -7,9 +7,11 @@
 
 import type { Logger } from 'pino'
 import type { Carrier } from '../carriers/carrier.ts'
+import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
 import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
+import { TcpListener } from '../carriers/tcp/listener.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import { loadTlsConfig, type TlsConfig } from '../config/tls-config.ts'
@@ -29,7 +31,7 @@ import { createLogger } from '../log/logger.ts'
 import { formatAddress, resolveHost } from '../net/udp.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
-import type { QuicSettings } from '../quic/quic.ts'
+import type { QuicConnection, QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -49,6 +51,9 @@ const CONNECTION_LOG_LENGTH = 200
 /** How long clients get to end their tunnels after a GOAWAY. */
 const DRAIN_MS = 1_000
 const MAX_ADDRESSES_PER_FAMILY = 4
+
+/** How often a free UDP port may turn out to be taken on TCP, where `listen.port` is 0. */
+const PORT_ATTEMPTS = 10
 
 /** The host that has the proxy's own addresses. */
 export const GATEWAY = 'gateway'
@@ -102,6 +107,7 @@ export class MasqueServer {
     dropped: {} as Record<string, number>,
   }
   #endpoint!: QuicEndpoint
+  #tcp: TcpListener | undefined
   #names!: OwnNames
   #api: ApiServer | undefined
   #system: SystemNetwork | undefined
@@ -196,7 +202,7 @@ export class MasqueServer {
 
   // -- for whoever runs the server -----------------------------------------------------------------------------
 
-  /** Where QUIC listens. */
+  /** Where the proxy listens: on UDP and, unless that is turned off, on TCP. */
   get address(): { host: string; port: number } {
     return this.#endpoint.local
   }
@@ -256,11 +262,10 @@ export class MasqueServer {
     return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection }) => {
       const { counters, carrier } = proxyTunnel.tunnel
       const { quic, remote } = connection
-      const stats = quic?.stats()
-      const path = quic?.paths().find(candidate => candidate.active)
       return {
         id,
         identity,
+        carrier: connection.version,
         remote: `${remote.host}:${remote.port}`,
         connectedAt: connectedAt.toISOString(),
         addresses: proxyTunnel.addresses.map(String),
@@ -276,15 +281,8 @@ export class MasqueServer {
           dropped: Object.values(counters.dropped).reduce((sum, count) => sum + count, 0),
         },
         bytes: { sent: counters.bytesSent, received: counters.bytesReceived },
-        quic: {
-          rttMs: path?.rttMs ?? 0,
-          cwnd: path?.cwnd ?? 0,
-          lost: stats?.packetsLost ?? 0,
-          sent: stats?.packetsSent ?? 0,
-          received: stats?.packetsReceived ?? 0,
-          streamsOpened: stats?.streamsOpened ?? 0,
-          datagramsDropped: stats?.datagramsDropped ?? 0,
-        },
+        ...(carrier.backlog !== undefined && { backlog: carrier.backlog }),
+        ...(quic !== undefined && { quic: quicInfo(quic) }),
       }
     })
   }
@@ -312,7 +310,7 @@ export class MasqueServer {
     for (const handler of this.#handlers) handler.drain()
     const deadline = performance.now() + DRAIN_MS
     while (this.#tunnels.size > 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
-    await this.#endpoint?.close()
+    await Promise.all([this.#endpoint?.close(), this.#tcp?.close()])
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
     await this.#system?.close()
@@ -325,9 +323,7 @@ export class MasqueServer {
     const { config } = this
     const { tls, settings } = checkServerFiles(config)
     this.#names = new OwnNames(tls.certificateChain, config.listen.names)
-    this.#endpoint = await this.#listen(tls, settings).catch(error => {
-      throw listenError(error, config.listen)
-    })
+    await this.#listenOnBoth(tls, settings)
     this.#attachSystem()
     if (config.api.enabled) {
       this.#api = await startApiServer({
@@ -338,6 +334,51 @@ export class MasqueServer {
       })
     }
     this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
+  }
+
+  /** UDP and TCP, on one port number. */
+  async #listenOnBoth(tls: TlsConfig, settings: QuicSettings): Promise<void> {
+    const { listen } = this.config
+    for (let attempt = 1; this.#tcp === undefined; attempt++) {
+      this.#endpoint = await this.#listen(tls, settings).catch(error => {
+        throw listenError(error, 'UDP', listen)
+      })
+      if (!listen.tcp) return
+      try {
+        this.#tcp = await this.#listenOnTcp(tls, settings)
+      } catch (error) {
+        await this.#endpoint.close()
+        const another = listen.port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+        if (!another || attempt === PORT_ATTEMPTS) throw listenError(error as Error, 'TCP', this.#endpoint.local)
+      }
+    }
+  }
+
+  #listenOnTcp(tls: TlsConfig, { idleTimeoutMs, keyLog }: QuicSettings): Promise<TcpListener> {
+    const { limits, auth } = this.config
+    const onError = (error: unknown): void => this.#internalError(error)
+    return TcpListener.listen({
+      ...this.#endpoint.local,
+      tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
+      clientCertificate: auth.mode.includes('mtls') ? 'optional' : 'none',
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+      handshakeTimeoutMs: limits.tunnelTimeoutMs,
+      protocols: new Map([
+        [
+          'h2',
+          (socket, startedAt) => this.#serve(new H2ServerConnection(socket, { idleTimeoutMs, startedAt, onError })),
+        ],
+      ]),
+      keyLog,
+      onError,
+      onWarning: sentence => this.#log.warn(sentence),
+    })
+  }
+
+  #serve<C extends HttpServerConnection>(connection: C): C {
+    this.#handlers.add(new MasqueHandler(connection, this.#context))
+    return connection
   }
 
   async #listen(tls: TlsConfig, settings: QuicSettings): Promise<QuicEndpoint> {
@@ -352,11 +393,7 @@ export class MasqueServer {
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
-      onConnection: quic => {
-        const connection = new H3ServerConnection(quic)
-        this.#handlers.add(new MasqueHandler(connection, this.#context))
-        return connection
-      },
+      onConnection: quic => this.#serve(new H3ServerConnection(quic)),
       onError: error => this.#internalError(error),
       onWarning: sentence => this.#log.warn(sentence),
       debug: message => this.#log.debug(message),
@@ -478,6 +515,20 @@ export function checkServerFiles(config: ServerConfig): { tls: TlsConfig; settin
   return { tls, settings }
 }
 
+function quicInfo(quic: QuicConnection): NonNullable<ClientInfo['quic']> {
+  const stats = quic.stats()
+  const path = quic.paths().find(candidate => candidate.active)
+  return {
+    rttMs: path?.rttMs ?? 0,
+    cwnd: path?.cwnd ?? 0,
+    lost: stats.packetsLost,
+    sent: stats.packetsSent,
+    received: stats.packetsReceived,
+    streamsOpened: stats.streamsOpened,
+    datagramsDropped: stats.datagramsDropped,
+  }
+}
+
 /** JSON's numbers lose digits beyond 2^53: those are given as text. */
 function exact(count: bigint): number | string {
   return count <= Number.MAX_SAFE_INTEGER ? Number(count) : String(count)
@@ -488,11 +539,19 @@ export class ListenError extends Error {
   override name = 'ListenError'
 }
 
-function listenError(error: NodeJS.ErrnoException, listen: { host: string; port: number }): Error {
-  const where = `UDP ${formatAddress(listen)}`
+function listenError(
+  error: NodeJS.ErrnoException,
+  protocol: 'UDP' | 'TCP',
+  listen: { host: string; port: number },
+): Error {
+  const where = `${protocol} ${formatAddress(listen)}`
   switch (error.code) {
-    case 'EADDRINUSE':
-      return new ListenError(`${where} is already in use: stop the other server, or choose another listen.port`)
+    case 'EADDRINUSE': {
+      const orWithout = protocol === 'TCP' ? ', or listen on UDP only (listen.tcp = false)' : ''
+      return new ListenError(
+        `${where} is already in use: stop the other server, or choose another listen.port${orWithout}`,
+      )
+    }
     case 'EACCES':
       return new ListenError(`${where} needs rights that this user does not have: choose a listen.port above 1023`)
     case 'EADDRNOTAVAIL':

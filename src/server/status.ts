@@ -27,6 +27,8 @@ export interface ServerStatus {
 export interface ClientInfo {
   id: string
   identity: string | undefined
+  /** The version of HTTP that carries the tunnel. */
+  carrier: 'h3' | 'h2'
   remote: string
   connectedAt: string
   addresses: string[]
@@ -41,7 +43,17 @@ export interface ClientInfo {
   linkProbe?: 'ok' | 'too-small' | 'silent'
   packets: { sent: number; received: number; answered: number; dropped: number }
   bytes: { sent: number; received: number }
-  quic: {
+  /** Of a tunnel whose packets travel on its request stream: what waits to be sent, and what has come of it. */
+  backlog?: {
+    /** Bytes that wait now. */
+    bytes: number
+    /** How long there was no room for one more packet. */
+    blockedMs: number
+    /** Packets that found no room. */
+    dropped: number
+  }
+  /** Of a tunnel over HTTP/3. */
+  quic?: {
     rttMs: number
     /** Congestion window in bytes. */
     cwnd: number

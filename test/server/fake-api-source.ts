@@ -43,6 +43,7 @@ export function client(id: string, rttMs: number, sent: number): ClientInfo {
   return {
     id,
     identity: 'alice',
+    carrier: 'h3',
     remote: '127.0.0.1:50000',
     connectedAt: '2026-01-01T00:00:00.000Z',
     addresses: ['10.89.0.2/32'],

@@ -78,7 +78,7 @@ describe('the life of a proxy', () => {
     const first = await startServer()
     const { port } = first.address
     const error = await failure(
-      MasqueServer.start({ ...first.config, listen: { host: '127.0.0.1', port, names: [] } }),
+      MasqueServer.start({ ...first.config, listen: { ...first.config.listen, host: '127.0.0.1', port } }),
       Error,
     )
     expect(error.message).to.match(/already in use: stop the other server, or choose another listen.port/)

@@ -49,6 +49,7 @@ class StreamEnd {
 
 abstract class Connection<Handler extends HttpHandler> {
   readonly id = 'memory'
+  readonly version = 'h2'
   readonly remote = { host: '192.0.2.1', port: 443 }
   readonly resumed = false
   readonly handshakeMs = 0

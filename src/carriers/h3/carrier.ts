@@ -4,17 +4,13 @@
  * A packet's way out: `sendPacket` → quarter stream id, context id and packet side by side in one buffer → QUIC DATAGRAM.
  */
 
-import { encodeDatagramCapsule } from '../../connect-ip/datagram-capsule.ts'
 import type { AbortReason } from '../../http/errors.ts'
 import { errorName } from '../../http3/error-codes.ts'
-import type { Carrier, CarrierEnd, CarrierHandler, Encapsulation, SendResult } from '../carrier.ts'
+import { CapsulePackets, STREAM_MTU } from '../capsule-packets.ts'
+import type { Carrier, CarrierEnd, CarrierHandler, Encapsulation, SendBacklog, SendResult } from '../carrier.ts'
 import type { HttpHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
-import { STREAM_MTU } from './packet-streams.ts'
 import type { H3Transport } from './transport.ts'
-
-/** Packets of a stream encapsulation are dropped when so many bytes already wait for the peer to take them. */
-const MAX_STREAM_BACKLOG = 256 * 1024
 
 /** A whole IP packet follows (RFC 9484 §6). */
 const CONTEXT_ID_ZERO = 0
@@ -33,6 +29,8 @@ export class H3Carrier implements Carrier {
   readonly #quarterStreamId: Uint8Array
   /** Quarter stream id and context id 0: what stands before each packet of this tunnel. */
   readonly #prefix: Uint8Array
+  /** What sends packets on the request stream. */
+  readonly #capsules: CapsulePackets
   #open = true
 
   constructor(
@@ -48,6 +46,13 @@ export class H3Carrier implements Carrier {
     this.handler = handler
     this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
     this.#prefix = Uint8Array.of(...this.#quarterStreamId, CONTEXT_ID_ZERO)
+    const carrier = this
+    this.#capsules = new CapsulePackets({
+      get buffered() {
+        return transport.quic.streamBuffered(streamId)
+      },
+      write: bytes => carrier.sendCapsules(bytes),
+    })
   }
 
   get mtu(): number {
@@ -65,10 +70,14 @@ export class H3Carrier implements Carrier {
       case 'datagram':
         return quic.datagramQueueRoom > 0
       case 'single-stream':
-        return quic.streamBuffered(this.streamId) < MAX_STREAM_BACKLOG
+        return this.#capsules.writable
       case 'stream-per-packet':
         return quic.canOpenStream('uni')
     }
+  }
+
+  get backlog(): SendBacklog | undefined {
+    return this.encapsulation === 'single-stream' ? this.#capsules.backlog : undefined
   }
 
   sendCapsules(bytes: Uint8Array): void {
@@ -131,14 +140,10 @@ export class H3Carrier implements Carrier {
   }
 
   #sendOnStream(packet: Uint8Array): SendResult {
+    if (this.encapsulation === 'single-stream') return this.#capsules.send(packet)
     if (packet.length > STREAM_MTU) return 'too-large'
     if (!this.writable) return 'dropped'
-    if (this.encapsulation === 'single-stream') {
-      this.#transport.h3.sendData(this.streamId, encodeDatagramCapsule(packet))
-      this.#transport.flush()
-    } else {
-      this.#transport.packetStreams.send(this, this.#prefix, packet)
-    }
+    this.#transport.packetStreams.send(this, this.#prefix, packet)
     return 'sent'
   }
 }

@@ -5,6 +5,7 @@
 
 import { decodeSmallVarint, varintLengthFromFirstByte } from '../../bytes/varint.ts'
 import { H3ErrorCode } from '../../http3/error-codes.ts'
+import { STREAM_MTU } from '../capsule-packets.ts'
 import type { HttpHandler } from '../http-connection.ts'
 import type { H3Carrier } from './carrier.ts'
 import type { H3Transport } from './transport.ts'
@@ -15,9 +16,6 @@ import type { H3Transport } from './transport.ts'
  * (carrier.ts); on any other it is an unknown type, and ignored (RFC 9114 §6.2, §9).
  */
 export const PACKET_STREAM_TYPE = 0x4d51
-
-/** On streams nothing limits the size of a packet; this is what an Ethernet host expects. */
-export const STREAM_MTU = 1500
 
 /** What a stream may hold: a packet behind its two ids. */
 const MAX_PACKET_STREAM_BYTES = STREAM_MTU + 16

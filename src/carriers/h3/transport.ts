@@ -31,6 +31,7 @@ const IGNORED_STREAM_TYPE = 0x21
 export type StreamEvent = Extract<H3Event, { streamId: number }>
 
 export abstract class H3Transport<Handler extends HttpHandler> implements QuicHandler {
+  readonly version = 'h3'
   readonly quic: QuicConnection
   h3!: H3Connection
   handler!: Handler

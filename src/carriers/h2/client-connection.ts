@@ -1,0 +1,126 @@
+/** The client's end of an HTTP/2 connection: requests go out. */
+
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
+import { MalformedMessage } from '../../http/errors.ts'
+import type { Header } from '../../http/header.ts'
+import { checkRequest, type RequestHead } from '../../http/request.ts'
+import { checkResponse } from '../../http/response.ts'
+import { NO_APPLICATION_PROTOCOL } from '../../quic/tls-alerts.ts'
+import { resetByUs } from '../end-reason.ts'
+import type {
+  Connect,
+  ConnectOptions,
+  HttpClientConnection,
+  HttpClientHandler,
+  TunnelStream,
+} from '../http-connection.ts'
+import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
+import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
+import { errorName, H2ErrorCode } from './codes.ts'
+import { fromNode, toNode } from './headers.ts'
+import { H2_HEADER_LIST_SIZE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
+
+/** Connects by HTTP/2, on TLS over TCP with these settings. */
+export function connectByHttp2(settings: TcpSettings): Connect {
+  return async options => new H2ClientConnection(options, settings)
+}
+
+export class H2ClientConnection extends H2Transport<HttpClientHandler> implements HttpClientConnection {
+  resumptionTicket: Uint8Array | undefined
+  draining = false
+  readonly #settings: TcpSettings
+  readonly #startedAt = performance.now()
+  #pingTimer: NodeJS.Timeout | undefined
+
+  constructor(options: ConnectOptions, settings: TcpSettings) {
+    const socket = connectTcp(options, settings, 'h2')
+    super({ socket, remote: options.remote, idleTimeoutMs: settings.idleTimeoutMs, onError: options.onError })
+    this.#settings = settings
+    socket.on('session', ticket => {
+      this.resumptionTicket = ticket
+    })
+    socket.on('secureConnect', () => this.guard(undefined, () => this.#begin()))
+    socket.on('close', () => clearInterval(this.#pingTimer))
+  }
+
+  #begin(): void {
+    const { socket } = this
+    this.handshakeMs = performance.now() - this.#startedAt
+    // A server that knows nothing of ALPN ignores what we offer.
+    if (socket.alpnProtocol !== 'h2') return this.endBecause(endedByTls('local', NO_APPLICATION_PROTOCOL))
+    const session = connectHttp2('https://proxy.invalid', {
+      createConnection: () => socket,
+      ...H2_LIMITS,
+      settings: { enablePush: false, initialWindowSize: H2_WINDOW, maxHeaderListSize: H2_HEADER_LIST_SIZE },
+    })
+    session.once('connect', () => this.guard(undefined, () => session.setLocalWindowSize(H2_WINDOW)))
+    this.attach(session)
+    session.on('remoteSettings', ({ enableConnectProtocol }) =>
+      this.guard(undefined, () => {
+        // A server may send its settings again; that it takes tunnels, it may not take back (RFC 8441 §3).
+        if (this.capabilities !== undefined) return
+        this.capabilities = { tunnels: enableConnectProtocol === true, encapsulations: ['single-stream'] }
+        this.handler.onCapabilities(this.capabilities)
+      }),
+    )
+    this.#keepAlive(session)
+    this.handler.onReady()
+  }
+
+  /** Neither side, nor a NAT between them, is to take a quiet connection for a dead one. */
+  #keepAlive(session: ClientHttp2Session): void {
+    const { idleTimeoutMs, keepAliveMs = idleTimeoutMs / 3 } = this.#settings
+    if (keepAliveMs === 0) return
+    this.#pingTimer = setInterval(() => {
+      this.guard(undefined, () => {
+        if (!session.destroyed) session.ping(() => this.heard())
+      })
+    }, keepAliveMs).unref()
+  }
+
+  request(headers: Header[]): TunnelStream | undefined {
+    const session = this.session as ClientHttp2Session
+    if (this.closed || session.destroyed) return undefined
+    if (session.closed) throw new Error('the server has sent GOAWAY')
+    const head = checkRequest(headers, true)
+    const stream = session.request(toNode(headers, session), { endStream: false })
+    this.listenTo(stream)
+    const id = stream.id as number
+    stream.on('response', (answer, _flags, lines?: unknown) => {
+      this.guard(id, () => this.#onResponse(stream, head, fromNode(answer, lines)))
+    })
+    return { id, openCarrier: (_encapsulations, handler) => this.openCarrier(stream, handler) }
+  }
+
+  #onResponse(stream: ClientHttp2Stream, head: RequestHead, headers: Header[]): void {
+    this.heard()
+    try {
+      checkResponse(headers, head)
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error
+      const code = H2ErrorCode.PROTOCOL_ERROR
+      const carrier = this.carrierOf(stream.id as number)
+      carrier?.abort(error.abortReason)
+      carrier?.handler.onAborted({ orderly: false, reason: resetByUs(errorName(code), error.message) })
+      return
+    }
+    this.handler.onResponse(headers)
+  }
+
+  protected override onGoAway(): void {
+    this.draining = true
+    this.handler.onGoAway()
+  }
+
+  /** The proxy does not accept our certificate: see server-connection.ts. */
+  protected override refusedByPeer(code: number, text: string): SocketEnd | undefined {
+    if (code !== H2ErrorCode.INADEQUATE_SECURITY) return undefined
+    const alert = /^TLS alert (\d+)\b/.exec(text)?.[1]
+    return alert === undefined ? undefined : endedByTls('peer', Number(alert))
+  }
+
+  protected override onStreamData(): void {}
+  protected override onStreamEnd(): void {}
+  protected override onStreamGone(): void {}
+  protected override resetStream(): void {}
+}
