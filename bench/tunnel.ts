@@ -123,7 +123,14 @@ export async function takeTurns<Theirs extends PeerOrder['kind']>(
 export async function measureFlow(kind: PeerOrder['kind'], options: FlowOptions): Promise<FlowResult> {
   const packetLength = kind.endsWith('ceiling') ? DATAGRAM_LENGTH : PACKET_LENGTH
   const { certificates, congestionControl, encapsulation, carrier = 'h3' } = options
-  const order = { ...proxyOrder(certificates), kind, datagramLength: packetLength, congestionControl, encapsulation, carrier }
+  const order = {
+    ...proxyOrder(certificates),
+    kind,
+    datagramLength: packetLength,
+    congestionControl,
+    encapsulation,
+    carrier,
+  }
   const receiver = newPeer({ kind, role: 'receiver' })
   const sender = newPeer({ kind, role: 'sender' })
   const counters = async () => ({ sender: await sender.counters(), receiver: await receiver.counters() })

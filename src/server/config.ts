@@ -259,7 +259,9 @@ export const serverConfigSchema = table({
 
   limits: table({
     max_connections: connections().default(1000).describe('QUIC connections at once; and as many on TCP.'),
-    max_connections_per_address: connections().default(512).describe('QUIC connections at once from one IP address; and as many on TCP.'),
+    max_connections_per_address: connections()
+      .default(512)
+      .describe('QUIC connections at once from one IP address; and as many on TCP.'),
     tunnel_timeout_ms: integer(100, 3_600_000, 'milliseconds')
       .default(10_000)
       .describe(

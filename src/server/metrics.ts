@@ -162,7 +162,7 @@ export class ServerMetrics {
 function makeGauges(registers: Registry[], fillIn: () => void) {
   const connections = new Gauge({
     name: 'masque_vpn_active_connections',
-    help: 'QUIC connections that are open now.',
+    help: 'Connections that are open now.',
     registers,
     collect: fillIn,
   })
@@ -210,9 +210,7 @@ function zeroCounters(): Record<QuicCounter, number> {
 
 /** QUIC's numbers, once for each connection: a client's id is CONNECTION/STREAM, and one connection may carry several tunnels. */
 function byConnection(clients: readonly ClientInfo[]): Map<string, QuicNumbers> {
-  return new Map(
-    clients.flatMap(({ id, quic }) => (quic === undefined ? [] : [[id.split('/', 1)[0], quic] as const])),
-  )
+  return new Map(clients.flatMap(({ id, quic }) => (quic === undefined ? [] : [[id.split('/', 1)[0], quic] as const])))
 }
 
 /** Gives a counter the values that are counted elsewhere. */

@@ -34,6 +34,7 @@ describe('client configuration', () => {
     const config = parse('')
     expect(config.tls.insecure).to.equal(false)
     expect(config.tunnel).to.deep.equal({
+      carrier: 'h3',
       encapsulation: 'datagram',
       requestAddresses: ['ipv4', 'ipv6'],
       linkProbe: 'auto',

@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
+import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
+import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
 import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../../src/connect-ip/capsule.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/connection.ts'
@@ -26,6 +29,17 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'QUIC connections; from one address',
     `\`limits.max_connections\` ${limits.maxConnections}; \`limits.max_connections_per_address\` ${limits.maxConnectionsPerAddress}`,
+  ],
+  [
+    'TCP connections; from one address; a TLS handshake',
+    `as many as of QUIC, counted apart; \`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`,
+  ],
+  ['HTTP/2: streams open at once', `${H2_STREAMS}; ${H2_REQUESTS.perSecond} a second, bursts of ${H2_REQUESTS.burst},`],
+  ['HTTP/2: a head, as decoded', `${H2_HEADER_LIST_SIZE / KIB} KiB; ${H2_LIMITS.maxHeaderListPairs}`],
+  ['HTTP/2: data sent ahead', `${H2_WINDOW / KIB} KiB; ${H2_WINDOW / KIB} KiB`],
+  [
+    'HTTP/2: invalid frames',
+    `${H2_LIMITS.maxSessionInvalidFrames}; ${H2_LIMITS.maxSessionRejectedStreams}; ${H2_LIMITS.maxSettings}; ${H2_LIMITS.maxSessionMemory} MB`,
   ],
   ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],
   ['a connection on which nothing arrives', `\`quic.idle_timeout_ms\` ${quic.idleTimeoutMs / 1000} s`],

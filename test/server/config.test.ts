@@ -56,7 +56,7 @@ describe('server configuration', () => {
   it('reads config/server.local.toml, with paths relative to it', () => {
     const file = fileURLToPath(new URL('../../config/server.local.toml', import.meta.url))
     const config = loadServerConfig(file)
-    expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 4433, names: [] })
+    expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 4433, tcp: true, names: [] })
     expect(config.tls.clientCa).to.equal(resolve(file, '../../cert/out/ca.pem'))
     expect(config.auth.mode).to.equal('mtls')
     expect(config.routes.map(route => `${route.prefix} ${route.protocol}`)).to.deep.equal([
@@ -131,7 +131,7 @@ describe('server configuration', () => {
     [
       'a value instead of a table',
       `${TLS}${POOL}listen = 4433`,
-      'listen: found 4433, expected a table [listen] with the keys host, port, names',
+      'listen: found 4433, expected a table [listen] with the keys host, port, tcp, names',
     ],
     ['a missing key', `${POOL}tls.certificate = "x"`, 'tls.key: missing, expected the path of a file'],
     ['a missing section', POOL, 'tls: missing, expected a table [tls] with the keys certificate, key, client_ca'],

@@ -24,12 +24,11 @@ export class H2Carrier implements Carrier {
     this.stream = stream
     this.streamId = stream.id as number
     this.handler = handler
-    const carrier = this
     this.#packets = new CapsulePackets({
       get buffered() {
         return stream.writableLength
       },
-      write: bytes => carrier.#write(bytes),
+      write: bytes => this.#write(bytes),
     })
   }
 

@@ -1,7 +1,7 @@
 /** The client's end of an HTTP/2 connection: requests go out. */
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
-import { MalformedMessage } from '../../http/errors.ts'
+import { type AbortReason, MalformedMessage } from '../../http/errors.ts'
 import type { Header } from '../../http/header.ts'
 import { checkRequest, type RequestHead } from '../../http/request.ts'
 import { checkResponse } from '../../http/response.ts'
@@ -16,9 +16,9 @@ import type {
 } from '../http-connection.ts'
 import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
 import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
-import { errorName, H2ErrorCode } from './codes.ts'
-import { fromNode, toNode } from './headers.ts'
-import { H2_HEADER_LIST_SIZE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
+import { H2ErrorCode } from './codes.ts'
+import { fromNode, H2_HEADER_LIST_SIZE, isTooLarge, toNode } from './headers.ts'
+import { H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
 
 /** Connects by HTTP/2, on TLS over TCP with these settings. */
 export function connectByHttp2(settings: TcpSettings): Connect {
@@ -94,17 +94,22 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
 
   #onResponse(stream: ClientHttp2Stream, head: RequestHead, headers: Header[]): void {
     this.heard()
+    if (isTooLarge(headers)) {
+      return this.#refuse(stream, 'excessive-load', `its head has more than ${H2_HEADER_LIST_SIZE} bytes`)
+    }
     try {
       checkResponse(headers, head)
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error
-      const code = H2ErrorCode.PROTOCOL_ERROR
-      const carrier = this.carrierOf(stream.id as number)
-      carrier?.abort(error.abortReason)
-      carrier?.handler.onAborted({ orderly: false, reason: resetByUs(errorName(code), error.message) })
-      return
+      return this.#refuse(stream, error.abortReason, error.message)
     }
     this.handler.onResponse(headers)
+  }
+
+  #refuse(stream: ClientHttp2Stream, reason: AbortReason, why: string): void {
+    const carrier = this.carrierOf(stream.id as number)
+    const code = carrier?.abort(reason)
+    carrier?.handler.onAborted({ orderly: false, reason: resetByUs(code ?? '', why) })
   }
 
   protected override onGoAway(): void {

@@ -7,12 +7,23 @@ import type { Header } from '../../http/header.ts'
 /** RFC 9113 §6.5.2: what each field line counts beside its name and value. */
 const OVERHEAD = 32
 
+/** RFC 9113 §10.5.1: bytes of a header section that we take, uncompressed. nghttp2 announces it, and lets four times as much pass. */
+export const H2_HEADER_LIST_SIZE = 16 * 1024
+
+export function isTooLarge(headers: readonly Header[]): boolean {
+  return sizeOf(headers) > H2_HEADER_LIST_SIZE
+}
+
+function sizeOf(headers: readonly Header[]): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + value.length + OVERHEAD, 0)
+}
+
 /**
  * Throws PeerFieldSectionLimit when the peer's SETTINGS_MAX_HEADER_LIST_SIZE is less than they have: then they SHOULD NOT be
  * sent (RFC 9113 §10.5.1).
  */
 export function toNode(headers: readonly Header[], session: Http2Session): OutgoingHttpHeaders {
-  const size = headers.reduce((sum, [name, value]) => sum + name.length + value.length + OVERHEAD, 0)
+  const size = sizeOf(headers)
   const limit = session.remoteSettings.maxHeaderListSize
   if (limit !== undefined && size > limit) throw new PeerFieldSectionLimit(size, limit, 'SETTINGS_MAX_HEADER_LIST_SIZE')
   const out: OutgoingHttpHeaders = {}

@@ -10,8 +10,8 @@ import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateAlert } from '../tcp/socket-end.ts'
 import { ABORT_CODES, errorName, H2ErrorCode } from './codes.ts'
-import { fromNode, toNode } from './headers.ts'
-import { CAPABLE, H2_HEADER_LIST_SIZE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
+import { fromNode, H2_HEADER_LIST_SIZE, isTooLarge, toNode } from './headers.ts'
+import { CAPABLE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
 
 /** Streams open at once: RFC 9113 §6.5.2 recommends no fewer than 100. */
 export const H2_STREAMS = 100
@@ -97,6 +97,11 @@ export class H2ServerConnection extends H2Transport<HttpServerHandler> implement
     if (!this.#rate.take()) return this.closeWith(H2ErrorCode.ENHANCE_YOUR_CALM, 'too many requests')
     if (stream.destroyed || this.#certificateProblem() !== undefined) return
     const id = stream.id as number
+    if (isTooLarge(headers)) {
+      stream.close(H2ErrorCode.ENHANCE_YOUR_CALM)
+      const limit = `its head has more than ${H2_HEADER_LIST_SIZE} bytes`
+      return this.handler.onStreamError(id, errorName(H2ErrorCode.ENHANCE_YOUR_CALM), limit)
+    }
     try {
       checkRequest(headers, true)
     } catch (error) {

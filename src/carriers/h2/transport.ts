@@ -38,9 +38,6 @@ export const H2_LIMITS = {
   maxSessionMemory: 10,
 }
 
-/** RFC 9113 §10.5.1: bytes of a header section, uncompressed. */
-export const H2_HEADER_LIST_SIZE = 16 * 1024
-
 /** How long a peer gets to take leave, in ms. */
 const CLOSE_MS = 500
 
@@ -83,11 +80,12 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.remote = options.remote
     this.#idleTimeoutMs = options.idleTimeoutMs
     this.#onError = options.onError
-    this.socket.on('error', error => {
-      this.#end ??= endedByError(error, this.session !== undefined)
-    })
+    this.socket.on('error', error => this.#failed(error))
     this.socket.on('close', () => this.#finish())
-    this.#idleTimer = setInterval(() => this.guard(undefined, () => this.#checkIdle()), options.idleTimeoutMs / 4).unref()
+    this.#idleTimer = setInterval(
+      () => this.guard(undefined, () => this.#checkIdle()),
+      options.idleTimeoutMs / 4,
+    ).unref()
   }
 
   /** What happens on streams without a carrier. */
@@ -142,6 +140,14 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.#destroySoon()
   }
 
+  /** Errors of the session come from its socket, too, and the other way round; and Node makes one of the peer's GOAWAY. */
+  #failed(error: NodeJS.ErrnoException): void {
+    const { code, message } = error
+    this.#end ??= code?.startsWith('ERR_HTTP2')
+      ? { source: 'local', orderly: false, reason: message, text: `by us: ${message}` }
+      : endedByError(error, this.session !== undefined)
+  }
+
   /** A peer that does not take leave is left alone with its socket. */
   #destroySoon(): void {
     this.#closeTimer ??= setTimeout(() => this.socket.destroy(), CLOSE_MS)
@@ -152,13 +158,7 @@ export abstract class H2Transport<Handler extends HttpHandler> {
   protected attach(session: Http2Session): void {
     this.session = session
     this.heard()
-    session.on('error', (error: NodeJS.ErrnoException) => {
-      // Errors of the socket come here as well, and those with which Node ends a session after the peer's GOAWAY.
-      this.#end ??=
-        error.syscall === undefined
-          ? { source: 'local', orderly: false, reason: error.message, text: `by us: ${error.message}` }
-          : endedByError(error, true)
-    })
+    session.on('error', error => this.#failed(error))
     session.on('goaway', (code, _lastStreamId, data) => this.guard(undefined, () => this.#onGoAwayFrame(code, data)))
     session.on('ping', () => this.heard())
     session.on('remoteSettings', () => this.heard())
@@ -210,9 +210,15 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.#goAwayText ||= text
     const orderly = code === H2ErrorCode.NO_ERROR
     const reason = this.#goAwayText
-    const end = { source: 'peer', orderly, reason, text: `by the peer: ${errorName(code)}${reason && ` (${reason})`}` } as const
+    const end = {
+      source: 'peer',
+      orderly,
+      reason,
+      text: `by the peer: ${errorName(code)}${reason && ` (${reason})`}`,
+    } as const
     // Streams may go on after one that says that nothing is wrong; if nothing else is heard, it was the reason.
-    if (!this.#closing && (this.#end === undefined || this.#end.orderly)) this.#end = this.refusedByPeer(code, reason) ?? end
+    if (!this.#closing && (this.#end === undefined || this.#end.orderly))
+      this.#end = this.refusedByPeer(code, reason) ?? end
     if (orderly) this.onGoAway()
   }
 
@@ -243,11 +249,13 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
     try {
-      runAll([
+      const tell = [
         ...carriers.map(carrier => () => carrier.handler.onAborted(end)),
         // A connection that nobody has taken yet has no handler.
         () => this.handler?.onClosed(reason),
-      ])
+      ]
+      // A peer that does not trust us says so when a request may be under way already: it is still what the matter is.
+      runAll(reason.tlsAlert === undefined ? tell : tell.reverse())
     } catch (error) {
       this.#onError(error)
     }

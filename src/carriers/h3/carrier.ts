@@ -46,12 +46,11 @@ export class H3Carrier implements Carrier {
     this.handler = handler
     this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
     this.#prefix = Uint8Array.of(...this.#quarterStreamId, CONTEXT_ID_ZERO)
-    const carrier = this
     this.#capsules = new CapsulePackets({
       get buffered() {
         return transport.quic.streamBuffered(streamId)
       },
-      write: bytes => carrier.sendCapsules(bytes),
+      write: bytes => this.sendCapsules(bytes),
     })
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { SocketAddress } from '../../net/udp.ts'
 import { KeyLog } from '../../quic/key-log.ts'
 import type { TlsMaterial } from '../../quic/quic.ts'

@@ -607,4 +607,32 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (next === undefined || next.tunnel === tunnel)',
     replace: 'if (next === undefined)',
   },
+  {
+    row: 'AT-24',
+    file: 'carriers/h2/server-connection.ts',
+    why: 'requests over HTTP/2 may come as fast as they like',
+    find: 'if (!this.#rate.take()) return',
+    replace: 'if (!this.#rate.take() && this.closed) return',
+  },
+  {
+    row: 'AT-25',
+    file: 'carriers/h2/headers.ts',
+    why: 'the head of a message over HTTP/2 has the size that nghttp2 lets pass',
+    find: 'return sizeOf(headers) > H2_HEADER_LIST_SIZE',
+    replace: 'return sizeOf(headers) > 4 * H2_HEADER_LIST_SIZE',
+  },
+  {
+    row: 'AT-26',
+    file: 'carriers/h2/server-connection.ts',
+    why: 'there may be any number of streams on an HTTP/2 connection',
+    find: 'maxConcurrentStreams: H2_STREAMS',
+    replace: 'maxConcurrentStreams: 10 * H2_STREAMS',
+  },
+  {
+    row: 'AT-26',
+    file: 'carriers/h2/transport.ts',
+    why: 'a SETTINGS frame may have any number of entries',
+    find: 'maxSettings: 32',
+    replace: 'maxSettings: 3200',
+  },
 ]
