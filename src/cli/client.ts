@@ -15,6 +15,7 @@ import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { VERSION } from '../version.ts'
+import { ENVIRONMENT_HELP } from './environment.ts'
 import { LatestShown } from './latest-shown.ts'
 import { goOnWithoutReader, interrupted, readerGone, runCommand } from './run-command.ts'
 
@@ -57,6 +58,7 @@ const program = new Command('npm run client --')
   .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
   .addOption(new Option('--carrier <version>', 'the version of HTTP; the same as tunnel.carrier').choices(CARRIERS))
   .option('--tun-dns', 'with --tun: the system asks the DNS servers that the proxy tells of, while the tunnel is up')
+  .addHelpText('after', ENVIRONMENT_HELP)
   .version(VERSION)
   .parse()
 const options = program.opts<Options>()

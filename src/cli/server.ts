@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { loadServerConfig } from '../server/config.ts'
 import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
+import { ENVIRONMENT_HELP } from './environment.ts'
 import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
 const program = new Command('npm run server --')
@@ -11,6 +12,7 @@ const program = new Command('npm run server --')
   .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
   .option('--tun [name]', 'the same as [tun] in the configuration, and its name')
   .option('--check', 'only check the configuration, and the files that it names')
+  .addHelpText('after', ENVIRONMENT_HELP)
   .version(VERSION)
   .parse()
 const options = program.opts<{ config: string; check?: boolean; tun?: string | true }>()

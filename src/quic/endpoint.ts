@@ -43,8 +43,8 @@ export interface ConnectOptions extends EndpointOptions {
 }
 
 export class QuicEndpoint {
-  readonly local: SocketAddress
   readonly #driver: QuicDriver
+  readonly #socket: PacketSocket
 
   /** Opens a server socket. Rejects with the system's error (EADDRINUSE, EACCES, …) when that cannot be. */
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
@@ -53,7 +53,7 @@ export class QuicEndpoint {
     const socket = await bindSocket(options, { debug })
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })
-      return new QuicEndpoint(driver, socket.local)
+      return new QuicEndpoint(driver, socket)
     })
   }
 
@@ -73,13 +73,22 @@ export class QuicEndpoint {
     )
   }
 
-  private constructor(driver: QuicDriver, local: SocketAddress) {
+  private constructor(driver: QuicDriver, socket: PacketSocket) {
     this.#driver = driver
-    this.local = local
+    this.#socket = socket
+  }
+
+  get local(): SocketAddress {
+    return this.#socket.local
   }
 
   get counters(): EndpointCounters {
     return this.#driver.counters
+  }
+
+  /** UDP packets that the system did not take, by reason: see udp/unsent.ts. */
+  get unsent(): Readonly<Record<string, number>> {
+    return this.#socket.unsent
   }
 
   get connections(): Iterable<QuicConnection> {

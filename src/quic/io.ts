@@ -25,8 +25,8 @@ export interface PacketSocket {
   readonly readsAtOnce: number
   /** Packets that were flushed, and that the system has not taken yet. */
   readonly queued: number
-  /** Packets that were never sent, because the system refused them or has too many already: as far as the socket hears of it. */
-  readonly unsent: number
+  /** Packets that were never sent, because the system refused them or has too many already, by reason (udp/unsent.ts): as far as the socket hears of it. */
+  readonly unsent: Readonly<Record<string, number>>
   /** Where the next packet is to be written: so many bytes. Valid until any socket is asked for room, or sends. */
   room(length: number): Uint8Array
   /**

@@ -119,6 +119,15 @@ export class ServerMetrics {
       Object.entries(status.packets.dropped).map(([reason, count]) => [{ reason }, count]),
     )
     setCounter(
+      counters.unsent,
+      Object.entries(status.unsent).flatMap(([to, reasons]) =>
+        Object.entries(reasons).map(([reason, count]): [{ to: string; reason: string }, number] => [
+          { to, reason },
+          count,
+        ]),
+      ),
+    )
+    setCounter(
       counters.errors,
       [...this.#errors].map(([type, count]) => [{ type }, count]),
     )
@@ -192,6 +201,10 @@ function makeCounters(registers: Registry[]) {
       "IP packets for the proxy's end of a tunnel itself, which it answered.",
     ),
     dropped: counter('packets_dropped_total', 'IP packets that were dropped, by reason.', ['reason']),
+    unsent: counter('packets_unsent_total', 'Packets that the operating system did not take, by reason.', [
+      'to',
+      'reason',
+    ]),
     errors: counter('errors_total', 'Errors, by type.', ['type']),
     handshakes: counter('handshakes_total', 'QUIC handshakes, by what became of them.', ['result']),
     logLinesLost: counter('log_lines_lost_total', 'Lines that are missing in the log, by reason.', ['reason']),

@@ -231,6 +231,8 @@ export class MasqueServer {
     const bytes = { fromClients: this.#past.bytesFrom, toClients: this.#past.bytesTo }
     const dropped = { ...this.#past.dropped }
     addCounts(dropped, this.#processor.dropped)
+    const system = this.#system?.host.counters
+    if (system !== undefined) addCounts(dropped, system.dropped)
     for (const { proxyTunnel } of this.#tunnels.values()) {
       const counters = proxyTunnel.tunnel.counters
       packets.fromClients += counters.packetsReceived
@@ -251,6 +253,7 @@ export class MasqueServer {
       pools: this.#poolStatus(),
       packets: { ...packets, dropped },
       bytes,
+      unsent: { udp: { ...this.#endpoint.unsent }, tun: { ...system?.refused } },
       handshakes: { accepted, retried, rejected: rejected.limit + rejected.token + rejected.version },
       routes: this.#context.routes.map(describeRoute),
       log: { linesLost: standardErrorLines().lost, linesLeftOut: this.#logBudget.leftOut },

@@ -13,6 +13,8 @@ export interface ServerStatus {
   /** `answered`: for the proxy's end of a link itself, such as the pings that a client tries its tunnel with; no drops. */
   packets: { fromClients: number; toClients: number; answered: number; dropped: Record<string, number> }
   bytes: { fromClients: number; toClients: number }
+  /** What the operating system did not take, by reason: UDP packets of QUIC, and IP packets for the TUN device, where there is one. */
+  unsent: { udp: Record<string, number>; tun: Record<string, number> }
   handshakes: { accepted: number; rejected: number; retried: number }
   routes: string[]
   log: {

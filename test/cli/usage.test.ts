@@ -25,6 +25,14 @@ describe('each command of package.json', function () {
     expect(names).to.include.members(['lab', 'server', 'client', 'cert', 'experiment', ...ELSEWHERE])
   })
 
+  for (const name of ['server', 'client']) {
+    it(`${name} names the variables of the environment that it reads`, async () => {
+      expect((await command([name, '--help'])).stdout)
+        .to.include('MASQUE_UDP=auto|batched|dgram')
+        .and.include('SSLKEYLOGFILE')
+    })
+  }
+
   for (const name of names.filter(each => !ELSEWHERE.includes(each))) {
     it(`${name} helps, and refuses what it does not know and what is missing, in a sentence and without a stack`, async () => {
       const [help, wrong, bare] = await Promise.all([

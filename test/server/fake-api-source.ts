@@ -17,6 +17,7 @@ export class FakeApiSource implements ApiSource {
     ],
     packets: { fromClients: 100, toClients: 90, answered: 6, dropped: { 'no-route': 4, 'source-policy': 1 } },
     bytes: { fromClients: 120_000, toClients: 80_000 },
+    unsent: { udp: { full: 8 }, tun: { full: 9, down: 1 } },
     handshakes: { accepted: 7, rejected: 1, retried: 2 },
     routes: ['10.89.0.0/24'],
     log: { linesLost: 0, linesLeftOut: 0 },

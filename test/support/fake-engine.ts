@@ -73,7 +73,7 @@ export class FakeSocket implements PacketSocket {
   readonly readsAtOnce = 32
   open = true
   queued = 0
-  unsent = 0
+  unsent = {}
   #events: SocketEvents | undefined
   #room = new Uint8Array(0)
 

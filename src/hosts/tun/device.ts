@@ -20,8 +20,10 @@ export interface InterfaceSettings {
 export interface DeviceEvents {
   /** An IP packet that the system has sent into the device. The bytes are borrowed for the call. */
   onPacket(packet: Uint8Array): void
-  /** What was read is no IP packet, or what `flush` wrote was not taken; `reason` is for a counter. */
+  /** What was read is no IP packet; `reason` is for a counter. */
   onFault(reason: string): void
+  /** The system did not take so many packets that `write` had kept; `reason` is as from `write`. */
+  onRefused(reason: string, packets: number): void
   /** The device is gone, or cannot be read any more. Nothing more comes. */
   onGone(why: string): void
 }
@@ -34,8 +36,8 @@ export interface TunDevice {
   /** Begins to read. Once. */
   start(events: DeviceEvents): void
   /**
-   * Hands an IP packet to the system, which may keep it until `flush`. Returns why it was not taken, for a counter; undefined: it was. Never throws.
-   * The bytes are borrowed for the call.
+   * Hands an IP packet to the system, or keeps it until `flush`. Returns why it was not taken, for a counter; undefined: it was, or is still to be. Never
+   * throws. The bytes are borrowed for the call.
    */
   write(packet: Uint8Array): string | undefined
   /** Hands over what `write` has kept. To be called before the event loop goes on. */

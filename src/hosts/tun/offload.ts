@@ -153,7 +153,7 @@ export class Coalescer {
   /** Room for the header, then the packet that is being built. */
   readonly #frame = new Uint8Array(OFFLOAD_HEADER + MAX_PACKET)
   readonly #packet = this.#frame.subarray(OFFLOAD_HEADER)
-  readonly #write: (frame: Uint8Array) => string | undefined
+  readonly #write: (frame: Uint8Array, packets: number) => void
   readonly #joinsUdp: boolean
   #length = 0
   #count = 0
@@ -163,14 +163,14 @@ export class Coalescer {
   /** More may join. */
   #isOpen = false
 
-  /** `write` takes a frame, and says why not. `joinsUdp`: the kernel knows large UDP packets (Linux 6.2). */
-  constructor(write: (frame: Uint8Array) => string | undefined, joinsUdp: boolean) {
+  /** `write` takes a frame, which stands for so many packets. `joinsUdp`: the kernel knows large UDP packets (Linux 6.2). */
+  constructor(write: (frame: Uint8Array, packets: number) => void, joinsUdp: boolean) {
     this.#write = write
     this.#joinsUdp = joinsUdp
   }
 
-  /** Returns why packets before this one, or it, were not taken; undefined: nothing was refused so far. At most 64 KiB. */
-  add(packet: Uint8Array): string | undefined {
+  /** At most 64 KiB. */
+  add(packet: Uint8Array): void {
     const layout = this.#joinable(packet)
     if (layout !== undefined && this.#joins(packet, layout)) {
       const payload = packet.subarray(layout.payload)
@@ -179,26 +179,26 @@ export class Coalescer {
       this.#count++
       if (layout.isTcp) this.#packet[layout.start + 13] |= packet[layout.start + 13] & PSH
       if (payload.length < this.#size || isPushed(packet, layout)) this.#isOpen = false
-      return undefined
+      return
     }
-    const refused = this.flush()
+    this.flush()
     this.#packet.set(packet)
     this.#length = packet.length
     this.#count = 1
     this.#layout = layout
     this.#isOpen = layout !== undefined && !isPushed(packet, layout)
     this.#size = layout === undefined ? 0 : packet.length - layout.payload
-    return refused
   }
 
-  /** Writes what is there. Returns why it was not taken. */
-  flush(): string | undefined {
-    if (this.#count === 0) return undefined
+  /** Writes what is there. */
+  flush(): void {
+    if (this.#count === 0) return
     this.#frame.fill(0, 0, OFFLOAD_HEADER)
     if (this.#count > 1) this.#describe(this.#layout as Layout)
     const frame = this.#frame.subarray(0, OFFLOAD_HEADER + this.#length)
+    const packets = this.#count
     this.#count = 0
-    return this.#write(frame)
+    this.#write(frame, packets)
   }
 
   /** A packet of TCP or UDP that has data and nothing unusual. */

@@ -33,9 +33,13 @@ export interface TunHostCounters {
   /** Packets into the tunnel. */
   sent: number
   /**
-   * By reason. Out of the tunnel: `malformed` (no IP packet, or not as long as it says), and what the device says: `full`, `down`, `gone`,
-   * `too-large`, `refused`, `closed`. From the system: `malformed`, `link-only` (for this link alone, such as multicast), and what the
-   * device says of its own headers: `truncated`, `offload`.
+   * Out of the tunnel, and not given to the system, by reason: `malformed` (no IP packet, or not as long as it says), and what the device says:
+   * `full`, `down`, `gone`, `too-large`, `refused`, `closed`.
+   */
+  readonly refused: Record<string, number>
+  /**
+   * From the system, and not sent into the tunnel, by reason: `malformed`, `link-only` (for this link alone, such as multicast), and what the device
+   * says of its own headers: `truncated`, `offload`.
    */
   readonly dropped: Record<string, number>
 }
@@ -43,7 +47,7 @@ export interface TunHostCounters {
 export class TunHost implements Host {
   send: (packet: Uint8Array, forwarded?: boolean) => void = () => {}
   readonly device: TunDevice
-  readonly counters: TunHostCounters = { received: 0, sent: 0, dropped: {} }
+  readonly counters: TunHostCounters = { received: 0, sent: 0, refused: {}, dropped: {} }
   readonly #options: TunHostOptions
   #addresses: readonly IpAddress[] = []
   #told = new Set<string>()
@@ -65,6 +69,7 @@ export class TunHost implements Host {
     device.start({
       onPacket: packet => this.#fromSystem(packet),
       onFault: reason => this.#drop(reason),
+      onRefused: (reason, packets) => this.#refuse(reason, packets),
       onGone: why => this.#tell([why]),
     })
   }
@@ -75,9 +80,9 @@ export class TunHost implements Host {
 
   receive(packet: Uint8Array): void {
     this.counters.received++
-    if (packetVersion(packet) === 0 || validatePacket(packet) !== undefined) return this.#drop('malformed')
+    if (packetVersion(packet) === 0 || validatePacket(packet) !== undefined) return this.#refuse('malformed', 1)
     const refused = this.device.write(packet)
-    if (refused !== undefined) return this.#drop(refused)
+    if (refused !== undefined) return this.#refuse(refused, 1)
     if (this.#isFlushDue) return
     // When all packets of this turn are there. Before anything else happens, so nothing waits for it.
     this.#isFlushDue = true
@@ -190,6 +195,10 @@ export class TunHost implements Host {
   #tell(problems: readonly string[]): void {
     for (const problem of problems) if (!this.#told.has(problem)) this.#options.onProblem?.(problem)
     this.#told = new Set(problems)
+  }
+
+  #refuse(reason: string, packets: number): void {
+    this.counters.refused[reason] = (this.counters.refused[reason] ?? 0) + packets
   }
 
   #drop(reason: string): void {

@@ -35,6 +35,7 @@ export class Tun extends Duplex {
         if (this.readableLength < MAX_WAITING) this.push(Buffer.from(packet))
       },
       onFault: () => {},
+      onRefused: () => {},
       onGone: why => this.destroy(new TunError('system', why)),
     })
   }

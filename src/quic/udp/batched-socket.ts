@@ -20,6 +20,7 @@ import type { SocketAddress } from '../quic.ts'
 import { MAX_UDP_PAYLOAD, MESSAGES, SEND_ROOM, type UdpCalls } from './linux-calls.ts'
 import { PacketViews } from './packet-views.ts'
 import { Senders } from './senders.ts'
+import { countUnsent, countUnsentAtClose, type Unsent } from './unsent.ts'
 
 /** UDP_MAX_SEGMENTS of older kernels; newer ones take 128. */
 const MAX_SEGMENTS = 64
@@ -51,7 +52,7 @@ interface Batch {
 export class BatchedSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly readsAtOnce = PACKETS_A_TURN
-  unsent = 0
+  readonly unsent: Unsent = {}
   readonly #calls: UdpCalls
   readonly #fd: number
   readonly #connected: boolean
@@ -77,6 +78,8 @@ export class BatchedSocket implements PacketSocket {
   #queued = 0
 
   #retry: NodeJS.Timeout | undefined
+  /** How often the system has refused something. */
+  #refusals = 0
   /** By errno, with the call: still to be told. */
   #errors = new Map<number, string>()
   /** The same destinations come again and again. */
@@ -197,7 +200,7 @@ export class BatchedSocket implements PacketSocket {
 
   /** Whether all were taken. */
   #handSingly(start: number, end: number, segment: number, to: SocketAddress | undefined): boolean {
-    const before = this.unsent
+    const before = this.#refusals
     for (let at = start; at < end; at += segment) {
       if (this.#waiting.length > 0) {
         this.#keep(at, end, segment, to)
@@ -205,11 +208,12 @@ export class BatchedSocket implements PacketSocket {
       }
       this.#hand(at, Math.min(at + segment, end), segment, to)
     }
-    return this.unsent === before && this.#waiting.length === 0
+    return this.#refusals === before && this.#waiting.length === 0
   }
 
   #refused(errno: number, packets: number): void {
-    this.unsent += packets
+    this.#refusals++
+    countUnsent(this.unsent, errorName(errno), packets)
     this.#tell(errno, 'sendmsg')
   }
 
@@ -333,7 +337,7 @@ export class BatchedSocket implements PacketSocket {
           this.#open = false
           if (writing === this) writing = undefined
           clearTimeout(this.#retry)
-          this.unsent += this.#queued
+          countUnsentAtClose(this.unsent, this.#queued)
           this.#queued = 0
           this.#waiting = []
         },

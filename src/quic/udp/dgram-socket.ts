@@ -3,6 +3,7 @@
 import type { Socket } from 'node:dgram'
 import type { PacketSocket, SocketEvents } from '../io.ts'
 import type { SocketAddress } from '../quic.ts'
+import { countUnsent, type Unsent } from './unsent.ts'
 
 /** Of Node: it reads so many in one turn of the event loop (libuv, `uv__udp_recvmsg`). */
 const READS_AT_ONCE = 32
@@ -10,7 +11,7 @@ const READS_AT_ONCE = 32
 export class DgramSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly readsAtOnce = READS_AT_ONCE
-  unsent = 0
+  readonly unsent: Unsent = {}
   readonly #socket: Socket
   readonly #connected: boolean
   readonly #closed: Promise<void>
@@ -33,8 +34,9 @@ export class DgramSocket implements PacketSocket {
 
   start({ onPacket, onError }: SocketEvents): void {
     this.#socket.on('message', (packet, from) => onPacket(packet, from.address, from.port))
-    this.#socket.on('error', error => {
-      this.unsent++
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      // What is heard while reading is the answer to a packet that was sent.
+      if (error.syscall !== 'recvmsg') countUnsent(this.unsent, error.code, 1)
       onError(error)
     })
   }

@@ -10,6 +10,7 @@ import { UserspaceHost } from '../../../src/hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { encodeUdpPacket } from '../../../src/ip/udp.ts'
 import { until } from '../../support/loopback.ts'
 import { endPrograms, ours, sh, start, startScript, succeeds } from './network.ts'
 
@@ -160,6 +161,7 @@ describe('a TUN device of Linux', () => {
         if (packet.length === 28 + 4 && packet[0] === 0x45) seen.push(Buffer.from(packet).readUInt32BE(28))
       },
       onFault: reason => expect.fail(reason),
+      onRefused: reason => expect.fail(reason),
       onGone: why => expect.fail(why),
     })
     device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))
@@ -183,6 +185,25 @@ describe('a TUN device of Linux', () => {
     expect(device.write(new Uint8Array(40).fill(0x45))).to.equal('down')
   })
 
+  it('with offload says of how many packets the system has taken none', () => {
+    const device = openTun({ name: 'mine0', offload: true })
+    devices.push(device)
+    const refused: [string, number][] = []
+    device.start({
+      onPacket() {},
+      onFault() {},
+      onRefused: (reason, packets) => refused.push([reason, packets]),
+      onGone() {},
+    })
+    const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
+    const packet = encodeUdpPacket({ source, destination, sourcePort: 1000, destinationPort: 9 }, new Uint8Array(100))
+    sh('ip link set mine0 down')
+    for (let i = 0; i < 3; i++) expect(device.write(packet)).to.equal(undefined)
+    device.flush()
+    const all = refused.reduce((sum, [, packets]) => sum + packets, 0)
+    expect([all, ...new Set(refused.map(([reason]) => reason))]).to.deep.equal([3, 'down'])
+  })
+
   it('tells that somebody has removed it, and the process goes on', async () => {
     const device = open('mine0')
     const problems: string[] = []
@@ -192,7 +213,7 @@ describe('a TUN device of Linux', () => {
     expect(problems[0]).to.match(/mine0 is gone: somebody has removed it/)
     const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
     host.receive(icmpEchoRequest({ source, destination, id: 1, seq: 1 }, new Uint8Array(8)))
-    expect(host.counters.dropped).to.deep.equal({ gone: 1 })
+    expect(host.counters.refused).to.deep.equal({ gone: 1 })
     host.configure({ addresses: [IpAddress.parse('10.7.0.2')], routes: [], mtu: 1400 })
     await host.closed()
   })
@@ -356,7 +377,7 @@ describe('a TUN device of Linux', () => {
       const code = `
         const device = openTun({ name: 'users0' })
         console.log('open')
-        device.start({ onPacket() {}, onFault() {}, onGone() {} })`
+        device.start({ onPacket() {}, onFault() {}, onRefused() {}, onGone() {} })`
       const first = asUser(code)
       await until(() => first.output.includes('open'))
       const second = asUser(code)

@@ -182,14 +182,19 @@ for (const offload of [false, true])
     })
 
     it('counts all of it, and nothing else', () => {
-      const { dropped: all } = server.status().packets
-      expect(Object.keys(all).sort()).to.deep.equal([
-        'hop-limit',
-        'link-scope',
-        'malformed',
-        'no-route',
-        'prohibited',
-        'source-policy',
-      ])
+      const { packets, unsent } = server.status()
+      // What the system says to its link alone is none of the client's.
+      expect(
+        Object.keys(packets.dropped)
+          .filter(reason => reason !== 'link-only')
+          .sort(),
+      ).to.deep.equal(['hop-limit', 'link-scope', 'malformed', 'no-route', 'prohibited', 'source-policy'])
+      expect(unsent).to.deep.equal({ udp: {}, tun: {} })
+    })
+
+    it('goes on when somebody has taken the device down, and counts what the kernel does not take', async () => {
+      sh('ip link set tun0 down')
+      for (let i = 0; i < 3; i++) send(ping(own[4], FAR[4]))
+      await until(() => server.status().unsent.tun.down === 3)
     })
   })

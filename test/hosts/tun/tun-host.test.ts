@@ -74,7 +74,7 @@ describe('a host that is the system, over a TUN device', () => {
     expect(device.written).to.deep.equal(packets)
     device.events.onPacket(ping('10.89.0.2', '10.90.0.1'))
     expect(sent).to.have.length(1)
-    expect(host.counters).to.deep.equal({ received: 2, sent: 1, dropped: {} })
+    expect(host.counters).to.deep.equal({ received: 2, sent: 1, refused: {}, dropped: {} })
   })
 
   it('CIP-29 tells what the system has made from what it forwards for others', () => {
@@ -109,10 +109,13 @@ describe('a host that is the system, over a TUN device', () => {
         host.receive(bytes)
         device.events.onPacket(bytes)
         device.events.onFault('truncated')
-        const { dropped } = host.counters
+        device.events.onRefused('down', 2)
+        const { dropped, refused } = host.counters
         expect(dropped.truncated).to.equal(1)
-        const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
-        expect(total + device.written.length + sent.length).to.equal(3)
+        expect(refused.down).to.equal(2)
+        const totalOf = (counts: Record<string, number>) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+        expect(totalOf(refused) + device.written.length).to.equal(1 + 2)
+        expect(totalOf(dropped) + sent.length).to.equal(1 + 1)
       }),
     )
   })

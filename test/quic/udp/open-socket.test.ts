@@ -112,7 +112,7 @@ describe('which kind of UDP socket it is', () => {
       await until(() => arrived.length === 8)
       expect(arrived).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7])
       expect(asked.filter(([length]) => length > 100)).to.deep.equal([[500, 100]])
-      expect([errors, socket.unsent]).to.deep.equal([[], 0])
+      expect([errors, socket.unsent]).to.deep.equal([[], {}])
     })
   }
 
@@ -125,7 +125,7 @@ describe('which kind of UDP socket it is', () => {
     const { socket, arrived, errors, burst } = await exchange(calls)
     burst(0, 5)
     await until(() => errors.length > 0)
-    expect([errors, socket.unsent]).to.deep.equal([['EMSGSIZE'], 5])
+    expect([errors, socket.unsent]).to.deep.equal([['EMSGSIZE'], { 'too-large': 5 }])
     isNarrow = false
     burst(5, 4)
     await until(() => arrived.length === 4)
@@ -142,13 +142,13 @@ describe('which kind of UDP socket it is', () => {
     isFull = false
     await until(() => arrived.length === 94)
     expect(arrived).to.deep.equal(Array.from({ length: 94 }, (_, n) => n))
-    expect([socket.queued, socket.unsent]).to.deep.equal([0, 0])
+    expect([socket.queued, socket.unsent]).to.deep.equal([0, {}])
     isFull = true
     for (let i = 0; i < 10; i++) burst(0, 64)
     await until(() => errors.length > 0)
-    expect([errors, socket.queued, socket.unsent]).to.deep.equal([['ENOBUFS'], 512, 128])
+    expect([errors, socket.queued, socket.unsent]).to.deep.equal([['ENOBUFS'], 512, { full: 128 }])
     await socket.close()
-    expect(socket.unsent).to.equal(640)
+    expect(socket.unsent).to.deep.equal({ full: 128, closed: 512 })
   })
 
   it('closes with an error when what reads it fails, and nothing escapes', async function () {

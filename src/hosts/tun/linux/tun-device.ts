@@ -121,7 +121,9 @@ export class LinuxTunDevice implements TunDevice {
     this.#functions = functions as TunFunctions
     this.#routes = routes
     this.#isPersistent = state.tun?.isPersistent === true
-    this.#coalescer = offload ? new Coalescer(frame => this.#writeNow(frame), joinsUdp) : undefined
+    this.#coalescer = offload
+      ? new Coalescer((frame, packets) => this.#writeFrame(frame, packets), joinsUdp)
+      : undefined
   }
 
   start(events: DeviceEvents): void {
@@ -135,12 +137,18 @@ export class LinuxTunDevice implements TunDevice {
   write(packet: Uint8Array): string | undefined {
     if (this.#closed !== undefined) return 'closed'
     if (packet.length > MAX_PACKET) return 'too-large'
-    return this.#coalescer === undefined ? this.#writeNow(packet) : this.#coalescer.add(packet)
+    if (this.#coalescer === undefined) return this.#writeNow(packet)
+    this.#coalescer.add(packet)
+    return undefined
   }
 
   flush(): void {
-    const refused = this.#closed === undefined ? this.#coalescer?.flush() : undefined
-    if (refused !== undefined) this.#events?.onFault(refused)
+    if (this.#closed === undefined) this.#coalescer?.flush()
+  }
+
+  #writeFrame(frame: Uint8Array, packets: number): void {
+    const refused = this.#writeNow(frame)
+    if (refused !== undefined) this.#events?.onRefused(refused, packets)
   }
 
   #writeNow(packet: Uint8Array): string | undefined {

@@ -44,6 +44,7 @@ describe('a TUN device of macOS, on a fake of its system library', () => {
     device.start({
       onPacket: bytes => seen.push([...bytes]),
       onFault: reason => faults.push(reason),
+      onRefused() {},
       onGone: why => gone.push(why),
     })
     return { device, seen, faults, gone }
@@ -193,6 +194,7 @@ describe('a TUN device of macOS, on a fake of its system library', () => {
         void device.close()
       },
       onFault() {},
+      onRefused() {},
       onGone() {},
     })
     macos.utun('utun4').toRead.push(framed(1), framed(2))

@@ -47,7 +47,12 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
     const device = open(name)
     const seen: number[][] = []
     const gone: string[] = []
-    device.start({ onPacket: bytes => seen.push([...bytes]), onFault() {}, onGone: why => gone.push(why) })
+    device.start({
+      onPacket: bytes => seen.push([...bytes]),
+      onFault() {},
+      onRefused() {},
+      onGone: why => gone.push(why),
+    })
     return { device, seen, gone }
   }
   /** Prefixes of the routes that are set, and addresses, as Windows would show them. */
@@ -191,6 +196,7 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
         throw new Error('a bug')
       },
       onFault() {},
+      onRefused() {},
       onGone: why => gone.push(why),
     })
     windows.arrive('masque0', packet(1))
@@ -208,6 +214,7 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
         void device.close()
       },
       onFault() {},
+      onRefused() {},
       onGone: why => gone.push(why),
     })
     windows.arrive('masque0', ...Array.from({ length: 300 }, (_, i) => packet(i)))
