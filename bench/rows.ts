@@ -21,7 +21,7 @@ export function flowRows(flows: Record<string, FlowResult>): string {
     flow.rssMb.receiver.toFixed(0),
     flow.rssMb.growth.toFixed(1),
   ])
-  return `${machine()}\n\n${table([header, ...rows], 14, 10)}`
+  return `${machine()}\n\n${table([header, ...rows])}`
 }
 
 export function churnRows({
@@ -46,7 +46,7 @@ export function churnRows({
   return [
     `${machine()}, ${seconds} s, ${tunnels} tunnels, of which ${vanished} vanished; ${lostPings} pings lost`,
     '',
-    table([header, ...rows], 14, 12),
+    table([header, ...rows]),
     '',
     `growth in the second half: heap ${(growth.heapBytes / 1000).toFixed(0)}, resident ${(growth.rssBytes / 1000).toFixed(0)} KB a minute`,
   ].join('\n')
@@ -61,12 +61,13 @@ export function stageRows({ stages, total, packets }: StagesResult): string {
 }
 
 export function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult): string {
-  const header = ['Mbit/s', 'up', 'down', 'up x4', 'down x4', 'UDP', 'ping p50', 'ping p99', 'CPU s/GB', 'MB']
+  const header = ['Mbit/s', 'up', 'down', 'up x4', 'down x4', 'UDP', 'ping p50', 'ping p99', 'first', 'CPU s/GB', 'MB']
   const rows = Object.entries(results).map(([name, figures]) => [
     name,
     ...[figures.up, figures.down, figures.up4, figures.down4, figures.udp].map(mbps => mbps.toFixed(0)),
     figures.pingP50.toFixed(2),
     figures.pingP99.toFixed(2),
+    figures.firstPingP50.toFixed(2),
     figures.cpuPerGb.toFixed(2),
     (figures.rssBytes / 1e6).toFixed(0),
   ])
@@ -74,10 +75,10 @@ export function tunRows({ results, ratios, pingRatio, skipped }: TunBenchResult)
   return [
     machine(),
     '',
-    table([header, ...rows], 18, 9),
+    table([header, ...rows]),
     '',
     ...compared,
-    `ping, ours to wireguardGo: ${pingRatio.toFixed(2)}`,
+    `ping, ours to wireguardGo: ${Number.isNaN(pingRatio) ? '-' : pingRatio.toFixed(2)}`,
     ...skipped,
   ].join('\n')
 }
@@ -109,7 +110,7 @@ export function loadRows(runs: readonly LoadResult[]): string {
     victim.p99Ms.toFixed(2),
     `${victim.lost}/${victim.sent}`,
   ])
-  return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${table([header, ...rows], 8, 11)}`
+  return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${table([header, ...rows])}`
 }
 
 export function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
@@ -121,9 +122,15 @@ export function machine(): string {
   return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`
 }
 
-/** The first column is as wide as `first` and has names; the others have numbers. */
-function table(rows: readonly (readonly string[])[], first: number, other: number): string {
-  return rows
-    .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(first) : cell.padStart(other))).join(''))
+/**
+ * `runs` are a header and a list of cells for each run, which stand side by side: there are more figures than runs, and a terminal of 80 columns
+ * has room for five runs.
+ */
+function table(runs: readonly (readonly string[])[]): string {
+  const widths = runs.map(cells => Math.max(...cells.map(({ length }) => length)))
+  return runs[0]
+    .map((_, row) =>
+      runs.map((cells, i) => (i === 0 ? cells[row].padEnd(widths[i]) : cells[row].padStart(widths[i] + 3))).join(''),
+    )
     .join('\n')
 }
