@@ -231,6 +231,7 @@ class Way {
     onStreamReset() {},
     onStopSending() {},
     onPathChanged() {},
+    onPathValidated() {},
     newConnectionId: () => randomBytes(8),
     onConnectionIdRetired() {},
   }

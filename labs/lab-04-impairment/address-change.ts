@@ -2,8 +2,8 @@
  * What a client does when its network is another one all of a sudden.
  *
  * **The seam for connection migration.** Today there is one answer, `reconnect`: notice that the session is dead, open a new one from
- * the new address. A client that can move its connection (RFC 9000 §9) gets another entry in `RECOVERIES`; the checks and the
- * measurements of this lab take it from there.
+ * the new address. Moving the connection (RFC 9000 §9, `client.migrate({ remote: bed.link.secondAddress })`) can get another entry in `RECOVERIES`; the checks and
+ * the measurements of this lab take it from there.
  */
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { Testbed } from '../../src/testbed/testbed.ts'

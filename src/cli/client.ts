@@ -14,6 +14,7 @@ import { systemDns } from '../hosts/tun/system-dns.ts'
 import { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
+import { formatAddress } from '../net/udp.ts'
 import { VERSION } from '../version.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { LatestShown } from './latest-shown.ts'
@@ -39,7 +40,9 @@ interface Options {
 const DEFAULT_TIMEOUT_MS = 4000
 
 const program = new Command('npm run client --')
-  .description('Opens a CONNECT-IP tunnel. Without --ping it stays open until Ctrl-C.')
+  .description(
+    'Opens a CONNECT-IP tunnel. Without --ping it stays open until Ctrl-C; SIGUSR2 moves it to another network path.',
+  )
   .requiredOption('-c, --config <file>', 'configuration file, for example config/client.local.toml')
   .option('--ping <address>', 'ping through the tunnel, then end; may be given several times', collect, [])
   .option('--count <n>', 'pings to each address', wholeNumber(1, 1_000_000), 4)
@@ -138,6 +141,15 @@ async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelIn
   client.on('attemptFailed', (error, attempt) =>
     print({ event: 'attempt-failed', attempt, reason: error.message }, `failed      ${error.message}`),
   )
+  client.on('moved', ({ from, to, ms }) =>
+    print(
+      { event: 'moved', from, to, ms },
+      `moved       ${formatAddress(from)} -> ${formatAddress(to)} in ${ms.toFixed(1)} ms`,
+    ),
+  )
+  client.on('notMoved', reason => print({ event: 'not-moved', reason }, `not moved   ${reason}`))
+  const move = (): void => void client.migrate()
+  process.on('SIGUSR2', move)
   const lost = new Promise<never>((_, reject) => onLost(client, reject))
   if (!options.json) console.log('Ctrl-C ends the tunnel.')
   let last = first
@@ -145,7 +157,10 @@ async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelIn
     show('up', info, last)
     last = info
   })
-  await Promise.race([stopped, lost]).finally(() => changes.flush())
+  await Promise.race([stopped, lost]).finally(() => {
+    process.off('SIGUSR2', move)
+    changes.flush()
+  })
 }
 
 /** There is no tunnel, and there will be none. */

@@ -27,7 +27,7 @@ import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import type { QuicConnection } from '../quic/quic.ts'
+import type { MigrateOptions, MigrateResult, QuicConnection, UdpPath } from '../quic/quic.ts'
 import type { ClientConfig } from './config.ts'
 import { addressText, Dial } from './dial.ts'
 import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
@@ -153,6 +153,20 @@ export class ClientTunnel implements HttpClientHandler {
   /** The QUIC connection below, once there is one: for statistics. */
   get quic(): QuicConnection | undefined {
     return this.#connection?.quic
+  }
+
+  /** Where packets to the proxy leave, and where they go, on QUIC. */
+  get path(): UdpPath | undefined {
+    const quic = this.quic
+    return quic === undefined || !this.open ? undefined : { local: quic.local, remote: quic.remote }
+  }
+
+  /** Moves the tunnel to another network. Never rejects. */
+  migrate(options: MigrateOptions): Promise<MigrateResult> {
+    const quic = this.quic
+    if (!this.open) return Promise.resolve({ moved: false, why: 'there is no tunnel' })
+    if (quic === undefined) return Promise.resolve({ moved: false, why: 'only a tunnel on QUIC can move' })
+    return quic.migrate(options)
   }
 
   /** With which the next connection can resume TLS. */

@@ -23,21 +23,30 @@ import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
+import { formatAddress } from '../net/udp.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
+import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
 import { ClientTunnel, type TunnelInfo, type TunnelTimeouts } from './client-tunnel.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
+import type { Move, PathStatus } from './moves.ts'
+import { NetworkWatch } from './network-watch.ts'
 import { PacketInbox } from './packet-inbox.ts'
 import { type ResolveHost, resolveProxy } from './proxy-address.ts'
 
 export type { TunnelInfo } from './client-tunnel.ts'
 export { ClientError } from './errors.ts'
+export type { Move, PathStatus } from './moves.ts'
 
 export interface ClientEvents {
   /** The tunnel is up: the first time, and after each reconnect. */
   up: [info: TunnelInfo]
   /** The proxy has changed addresses or routes. */
   changed: [info: TunnelInfo]
+  /** The tunnel goes through another network now; nothing else has changed. */
+  moved: [move: Move]
+  /** An attempt to move came to nothing: the tunnel is where it was. */
+  notMoved: [why: string]
   /** The tunnel was lost. */
   down: [error: ClientError]
   /** The next attempt begins in `delayMs`. */
@@ -78,6 +87,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #advertised: readonly IpAddressRange[]
   readonly #inbox = new PacketInbox()
   #retryTimer: NodeJS.Timeout | undefined
+  #watch: NetworkWatch | undefined
+  #moves = 0
+  #failedMoves = 0
+  #lastMove: Move | undefined
+  /** The caller of `migrate` has said from which address to send. */
+  #isAddressGiven = false
   /** Reconnects since there was last a tunnel that lived for a while. */
   #reconnects = 0
   #upSinceMs = 0
@@ -136,8 +151,54 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#upSinceMs = performance.now()
     this.#configureHost(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
+    if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
     this.emit('up', info)
     return info
+  }
+
+  #watchNetwork(): NetworkWatch {
+    return new NetworkWatch({
+      // Who has said which address to use is not asked again.
+      path: () => (this.#isAddressGiven ? undefined : this.#clientTunnel?.path),
+      move: async () => (await this.migrate()).moved,
+      onError: error => this.#log.error({ err: error }, 'internal error'),
+    })
+  }
+
+  /**
+   * Moves the tunnel: packets leave from another local address, and everything inside the tunnel stays as it is. Without options from the address that the system gives a new
+   * socket now. Never rejects: a tunnel that cannot be moved is where it was.
+   */
+  async migrate(options: MigrateOptions = {}): Promise<MigrateResult> {
+    const tunnel = this.#clientTunnel
+    const from = tunnel?.path?.local
+    if (tunnel === undefined || from === undefined) return { moved: false, why: 'there is no tunnel' }
+    this.#log.info({ from: formatAddress(from) }, 'moving the tunnel: trying another path')
+    const result = await tunnel.migrate(options)
+    if (result.moved) this.#isAddressGiven = options.local !== undefined
+    if (result.moved)
+      this.#moved({ from, to: result.path.local, remote: result.path.remote, ms: result.ms, at: new Date() })
+    else {
+      this.#failedMoves++
+      this.#log.warn({ reason: result.why }, 'the tunnel has not moved')
+      this.emit('notMoved', result.why)
+    }
+    return result
+  }
+
+  #moved(move: Move): void {
+    this.#moves++
+    this.#lastMove = move
+    this.#log.info({ from: formatAddress(move.from), to: formatAddress(move.to), ms: move.ms }, 'the tunnel has moved')
+    // Which networks are around this machine, and stay outside of the tunnel, may be others now.
+    if (this.#clientTunnel?.open) this.#configureHost(this.#clientTunnel.info)
+    this.emit('moved', move)
+  }
+
+  /** Which way the tunnel's packets take now, and how often that has changed. */
+  get path(): PathStatus {
+    const last = this.#lastMove
+    return { ...this.#clientTunnel?.path, moves: this.#moves, failedMoves: this.#failedMoves, ...(last && { last }) }
   }
 
   /** What the tunnel is now. Throws ClientError when there is none. */
@@ -219,6 +280,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   async close(): Promise<void> {
     this.#closing = true
     clearTimeout(this.#retryTimer)
+    this.#watch?.stop()
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
     await this.#clientTunnel?.close()
     this.host.close()

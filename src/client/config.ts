@@ -50,6 +50,7 @@ export interface ClientConfig {
   /** Networks behind this client. */
   advertise: { prefix: IpPrefix; protocol: number }[]
   quic: QuicOptions
+  migration: { enabled: boolean }
   reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
   log: { level: LogLevel }
 }
@@ -157,6 +158,17 @@ export const clientConfigSchema = table({
 
   quic: quicSection.prefault({}).describe('The QUIC transport.'),
 
+  migration: table({
+    enabled: flag()
+      .default(true)
+      .describe(
+        'Move the tunnel when the system sends from another address than before, because the network is another one? Addresses and flows inside it stay ' +
+          '(RFC 9000 §9). SIGUSR2 moves it at once, whatever is said here.',
+      ),
+  })
+    .prefault({})
+    .describe('What happens when this machine comes into another network.'),
+
   reconnect: table({
     enabled: flag().default(true).describe('Connect again when the connection is lost?'),
     initial_delay_ms: integer(1, 3_600_000, 'milliseconds')
@@ -204,6 +216,7 @@ export function defaultClientConfig(overrides: ClientConfigOverrides = {}): Clie
     tunnel: { ...base.tunnel, ...overrides.tunnel },
     advertise: overrides.advertise ?? base.advertise,
     quic: { ...base.quic, ...overrides.quic },
+    migration: { ...base.migration, ...overrides.migration },
     reconnect: { ...base.reconnect, ...overrides.reconnect },
     log: { ...base.log, ...overrides.log },
   }
@@ -239,6 +252,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
     },
     advertise: toml.advertise,
     quic: toQuicOptions(toml.quic, resolvePath),
+    migration: toml.migration,
     reconnect: {
       enabled: reconnect.enabled,
       initialDelayMs: reconnect.initial_delay_ms,

@@ -9,9 +9,12 @@ import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
 import type { EngineConnection, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
 import { Inbox, type InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
+import { Migration } from './migration.ts'
 import { PendingStreams } from './pending-streams.ts'
 import type {
   DatagramResult,
+  MigrateOptions,
+  MigrateResult,
   QuicCloseReason,
   QuicConnection,
   QuicHandler,
@@ -34,6 +37,11 @@ export interface ConnectionHost {
   room(socket: PacketSocket): Uint8Array
   /** The socket that is bound to this address; if none is, any. */
   socketAt(local: SocketAddress): PacketSocket
+  /** For a client that moves: a socket of its own. Rejects as the system says. It is to be added, or closed. */
+  openSocket(remote: SocketAddress, local?: string): Promise<PacketSocket>
+  addSocket(socket: PacketSocket): void
+  /** Closes it, too. */
+  removeSocket(socket: PacketSocket): void
   /** Whether nothing should be sent on this socket now, because it is closed or has much to send. */
   isCongested(socket: PacketSocket): boolean
   /** Sends the first `length` bytes of the socket's room for this connection, or withholds them as if they were lost. */
@@ -116,6 +124,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   readonly #pending = new PendingStreams()
   readonly #unacknowledged = new UnacknowledgedStreams()
   readonly #runaway = new RunawayGuard()
+  readonly #migration: Migration
   /** On which packets leave. */
   #path: UdpPath
   #socket: PacketSocket
@@ -152,6 +161,18 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#inbox = new Inbox(options.host.inboxRoom)
     this.#keepAliveMs = options.keepAliveMs
     this.startedAt = this.#io.now()
+    this.#migration = new Migration({
+      host: this.#host,
+      whyNot: () => this.#whyNotMigrate(),
+      path: () => this.#path,
+      rttMs: () => this.paths().find(({ active }) => active)?.rttMs ?? 0,
+      probe: path => this.#probePath(path),
+      migrate: path => {
+        this.#engine.migrate(path, this.#io.now())
+        this.onPathChanged(path)
+      },
+      wake: () => this.#wake(),
+    })
   }
 
   // -- towards the application ---------------------------------------------------------------------------------
@@ -159,6 +180,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   /** Where packets are sent: it changes when a NAT rebinds or the peer migrates (RFC 9000 §9). */
   get remote(): SocketAddress {
     return this.#path.remote
+  }
+
+  get local(): SocketAddress {
+    return this.#path.local
   }
 
   get alpn(): string {
@@ -264,6 +289,22 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   get resumptionTicket(): Uint8Array | undefined {
     return this.#resumptionTicket ?? (this.closed ? undefined : this.#ask(undefined, engine => engine.resumptionTicket))
+  }
+
+  migrate(options: MigrateOptions = {}): Promise<MigrateResult> {
+    return this.#migration.migrate(options)
+  }
+
+  #whyNotMigrate(): string | undefined {
+    if (this.role === 'server') return 'only a client moves to another path (RFC 9000 §9)'
+    if (this.closed || this.#engine.closing) return 'the connection has ended'
+    return this.established ? undefined : 'the handshake is not over'
+  }
+
+  #probePath(path: UdpPath): boolean {
+    const possible = this.#ask(false, engine => engine.probePath(path, this.#io.now()))
+    this.#wake()
+    return possible
   }
 
   paths(): QuicPath[] {
@@ -441,6 +482,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.handler.onPathChanged?.(path.remote)
   }
 
+  onPathValidated(path: UdpPath): void {
+    this.#migration.onValidated(path)
+  }
+
   newConnectionId(): Uint8Array {
     return this.#host.addConnectionId(this)
   }
@@ -540,6 +585,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#host.enter(this, () =>
       runAll([
         () => this.#stopKeepAlive(),
+        () => this.#migration.stop(),
         () => this.#pending.clear(),
         () => {
           this.#resumptionTicket = this.#engine.resumptionTicket

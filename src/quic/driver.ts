@@ -43,6 +43,8 @@ export interface DriverOptions {
   io: DriverIo
   /** At least one. Each packet leaves on the one that is bound to its path's local address. */
   sockets: readonly PacketSocket[]
+  /** Of a client that may move: a socket for this remote address, which sends from this local one, if one is given. */
+  openSocket?(remote: SocketAddress, local?: string): Promise<PacketSocket>
   /** Of a server. Without it nobody is let in, and the sockets close with the last connection. */
   accept?: AcceptPolicy
   /** A handler threw: a bug of ours, which closes that connection only. */
@@ -69,7 +71,8 @@ export class QuicDriver implements AcceptorHost {
   /** Of a server: connections whose client may have forged its address. */
   readonly unvalidated = new UnvalidatedAddresses<DrivenConnection>()
   readonly #settings: QuicSettings
-  readonly #sockets: readonly PacketSocket[]
+  #sockets: readonly PacketSocket[] = []
+  readonly #openSocket: DriverOptions['openSocket']
   readonly #acceptor: Acceptor | undefined
   readonly #onError: (error: unknown) => void
   readonly #rotation = new Rotation<DrivenConnection>()
@@ -84,18 +87,13 @@ export class QuicDriver implements AcceptorHost {
     this.io = options.io
     this.engine = options.engine
     this.#settings = options.settings
-    this.#sockets = options.sockets
+    this.#openSocket = options.openSocket
     this.#onError = options.onError ?? (() => {})
     const { keyLog, datagramQueue } = options.settings
     this.keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
     this.datagramQueue = datagramQueue
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
-    for (const socket of this.#sockets) {
-      socket.start({
-        onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
-        onError: error => this.#heardError(error),
-      })
-    }
+    for (const socket of options.sockets) this.addSocket(socket)
   }
 
   /** Starts a handshake, on the first socket. Nothing is reported before the caller's turn of the event loop is over. */
@@ -213,6 +211,27 @@ export class QuicDriver implements AcceptorHost {
   socketAt({ host, port }: SocketAddress): PacketSocket {
     const isBoundThere = ({ local }: PacketSocket): boolean => local.port === port && local.host === host
     return this.#sockets.find(isBoundThere) ?? this.#sockets[0]
+  }
+
+  async openSocket(remote: SocketAddress, local?: string): Promise<PacketSocket> {
+    if (this.#openSocket === undefined || !this.#open) throw new Error('this endpoint opens no further sockets')
+    const socket = await this.#openSocket(remote, local)
+    if (this.#open) return socket
+    await this.#closeSocket(socket)
+    throw new Error('the endpoint was closed')
+  }
+
+  addSocket(socket: PacketSocket): void {
+    this.#sockets = [...this.#sockets, socket]
+    socket.start({
+      onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
+      onError: error => this.#heardError(error),
+    })
+  }
+
+  removeSocket(socket: PacketSocket): void {
+    this.#sockets = this.#sockets.filter(other => other !== socket)
+    void this.#closeSocket(socket)
   }
 
   isCongested(socket: PacketSocket): boolean {

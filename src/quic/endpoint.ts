@@ -68,8 +68,10 @@ export class QuicEndpoint {
     const peerCertificate = insecure === true ? 'any' : 'required'
     const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch })
     const socket = await connectSocket(options.remote, { debug })
+    const openSocket = (remote: SocketAddress, local?: string): Promise<PacketSocket> =>
+      connectSocket(remote, { debug, local })
     return closingOnFailure(socket, () =>
-      new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket] }).connect(options),
+      new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], openSocket }).connect(options),
     )
   }
 

@@ -16,13 +16,9 @@
  */
 
 import type { MtuSearch } from './path-mtu.ts'
-import type { QuicCloseReason, QuicPath, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
+import type { QuicCloseReason, QuicPath, QuicSettings, TlsMaterial, UdpPath } from './quic.ts'
 
-/** The two ends of a network path (RFC 9000 §9). `local` is the address of one of our sockets. */
-export interface UdpPath {
-  readonly local: SocketAddress
-  readonly remote: SocketAddress
-}
+export type { UdpPath } from './quic.ts'
 
 export interface EngineOptions {
   role: 'client' | 'server'
@@ -97,8 +93,10 @@ export interface EngineEvents {
   onStreamData(streamId: number, data: Uint8Array, fin: boolean): void
   onStreamReset(streamId: number, code: number): void
   onStopSending(streamId: number, code: number): void
-  /** Packets leave on this path from now on: the peer has moved, or has moved back. */
+  /** Packets leave on this path from now on: the peer has moved, or has moved back. Not because of `migrate`. */
   onPathChanged(path: UdpPath): void
+  /** The path that was probed has answered: packets get there, and back. */
+  onPathValidated(path: UdpPath): void
   /** The peer may have one more id to call us by: makes it. */
   newConnectionId(): Uint8Array
   /** The peer calls us by this id no more. */
@@ -188,6 +186,15 @@ export interface EngineConnection {
   /** It need not even answer late packets any more (RFC 9000 §10.2): it can be forgotten. */
   readonly isOver: boolean
 
+  // -- paths
+
+  /**
+   * Of a client: sends a PATH_CHALLENGE there (RFC 9000 §8.2). What is sent on a new path is sent with a connection id of its own
+   * (§9.5). May be called again while there is no answer. False: there is no connection id for one more path.
+   */
+  probePath(path: UdpPath, now: number): boolean
+  /** Of a client: everything leaves on this path from now on. It has been validated. */
+  migrate(path: UdpPath, now: number): void
   paths(): QuicPath[]
   counters(): EngineCounters
 }

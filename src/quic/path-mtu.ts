@@ -35,8 +35,8 @@ const RAISE_MS = 600_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
-/** What a connection asks of a search: another one can take the place of this one. */
-export type MtuSearch = Pick<PathMtuSearch, keyof PathMtuSearch>
+/** What a connection asks of a search: another one can take the place of this one. One that knows nothing of moves has a suspicion instead. */
+export type MtuSearch = Omit<PathMtuSearch, 'onMoved'> & Partial<Pick<PathMtuSearch, 'onMoved'>>
 
 export class PathMtuSearch {
   readonly #base: number
@@ -88,7 +88,8 @@ export class PathMtuSearch {
     this.#losses = 0
     this.#pauseMs = FIRST_PAUSE_MS
     this.#size = this.#candidate
-    this.#tryCeiling = false
+    // Confirmed on a path that may carry more: then the ceiling itself is tried first, as at the beginning.
+    this.#tryCeiling = this.#state === 'confirming'
     this.#state = 'searching'
     this.#dueAt = now
     this.#completeIfDone(now)
@@ -123,7 +124,18 @@ export class PathMtuSearch {
     this.#dueAt = until
   }
 
-  /** Packets larger than the base were lost, or the path has changed: is this a black hole (RFC 8899 §4.3)? */
+  /**
+   * The path is another one, which may carry less than the one before, or more (RFC 9000 §14.3). What was proven there is confirmed first,
+   * as nearly all paths carry the same: a tunnel that got narrower at each move, for a round trip, would be the greater harm.
+   */
+  onMoved(now: number): void {
+    this.#search(this.#max, true)
+    this.#dueAt = now
+    if (this.#size > this.#base) this.#state = 'confirming'
+    else this.#completeIfDone(now)
+  }
+
+  /** Packets larger than the base were lost: is this a black hole (RFC 8899 §4.3)? */
   suspect(now: number): void {
     if (this.#state !== 'complete' || this.#size === this.#base) return
     this.#state = 'confirming'

@@ -11,6 +11,12 @@ export interface SocketAddress {
   readonly port: number
 }
 
+/** The two ends of a network path (RFC 9000 §9). `local` is the address of one of our sockets. */
+export interface UdpPath {
+  readonly local: SocketAddress
+  readonly remote: SocketAddress
+}
+
 export type CongestionControl = 'reno' | 'cubic' | 'bbr'
 
 /** Settings of one endpoint; they hold for all of its connections. */
@@ -100,7 +106,7 @@ export interface QuicHandler {
    * open. They are sent whole, right now, or not at all.
    */
   ignoredBytes?(length: number): { streamId: number; data: Uint8Array } | undefined
-  /** `remote` has changed: a NAT has rebound, or the peer has moved (RFC 9000 §9). */
+  /** Packets go to `remote` on another path: a NAT has rebound, or the peer has moved, or we have (RFC 9000 §9). */
   onPathChanged?(remote: SocketAddress): void
   /** The last call; nothing else follows. */
   onClosed(reason: QuicCloseReason): void
@@ -114,6 +120,8 @@ export interface QuicConnection {
   readonly id: string
   /** Where the peer is now (RFC 9000 §9). */
   readonly remote: SocketAddress
+  /** Where our packets leave and arrive now. */
+  readonly local: SocketAddress
   readonly established: boolean
   readonly closed: boolean
   readonly alpn: string
@@ -161,6 +169,12 @@ export interface QuicConnection {
   /** Throws away the DATAGRAMs that still wait to be sent and begin with `prefix`; returns how many those were. */
   purgeDatagrams(prefix: Uint8Array): number
 
+  /**
+   * Goes on from another local address: connection migration (RFC 9000 §9), which only a client may begin. The path is probed
+   * first; until it has answered, and if it never does, everything stays where it is. Never rejects.
+   */
+  migrate(options?: MigrateOptions): Promise<MigrateResult>
+
   /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
   close(code: number, reason: string): void
   /** The ticket for resuming this session later, as the client got it from the server. */
@@ -168,6 +182,18 @@ export interface QuicConnection {
   paths(): QuicPath[]
   stats(): QuicStats
 }
+
+export interface MigrateOptions {
+  /** The IP address to send from. Default: whichever the system gives a new socket now. */
+  readonly local?: string
+  /** The server, where it has another address on that path: behind the second attachment of a link emulator. */
+  readonly remote?: SocketAddress
+}
+
+export type MigrateResult =
+  /** `ms`: from the first packet on the new path to the answer. */
+  | { readonly moved: true; readonly path: UdpPath; readonly ms: number }
+  | { readonly moved: false; readonly why: string }
 
 /** One network path of a connection (RFC 9000 §9). */
 export interface QuicPath {

@@ -44,6 +44,13 @@ export interface OpenTunnel {
   readonly identity: string | undefined
   readonly connectedAt: Date
   readonly connection: HttpServerConnection
+  readonly handler: MasqueHandler
+}
+
+/** How often the client of a connection has come from another address than before, and when it last did. */
+export interface ClientMoves {
+  readonly count: number
+  readonly lastAt?: Date
 }
 
 /** What a handler takes from the server. */
@@ -73,6 +80,8 @@ export interface HandlerContext extends TunnelContext {
   tunnelOpened(tunnel: OpenTunnel): void
   tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void
   connected(connection: HttpServerConnection): void
+  /** Its `remote` is another one now; it was `from`. */
+  moved(connection: HttpServerConnection, from: SocketAddress): void
   rejected(connection: HttpServerConnection, reason: string): void
   connectionClosed(handler: MasqueHandler, reason: CloseReason): void
   /** A bug of ours has shown: for the log and the metrics. */
@@ -91,9 +100,12 @@ interface PendingRequest {
 export class MasqueHandler implements HttpServerHandler {
   readonly connection: HttpServerConnection
   readonly log: BoundedLog
+  moves: ClientMoves = { count: 0 }
   readonly #context: HandlerContext
   /** Where the connection came from. It may move later; what counts against an address goes on counting against this one. */
   readonly #address: string
+  /** Where it came from until now. */
+  #lastRemote: SocketAddress
   readonly #tunnels = new Map<IncomingRequest, OpenTunnel>()
   /**
    * Requests that cannot be answered yet (see `#waitFor`), with the capsules that the client has sent ahead. They count as
@@ -107,6 +119,7 @@ export class MasqueHandler implements HttpServerHandler {
     this.#context = context
     const { host, port } = connection.remote
     this.#address = host
+    this.#lastRemote = connection.remote
     this.log = context.logBudget.forConnection(host, { connection: connection.id, remote: `${host}:${port}` })
     connection.handler = this
     this.#expectTunnel()
@@ -167,7 +180,10 @@ export class MasqueHandler implements HttpServerHandler {
   }
 
   onMoved(remote: SocketAddress): void {
+    this.moves = { count: this.moves.count + 1, lastAt: new Date() }
     this.log.info({ to: formatAddress(remote) }, 'the client has another address now')
+    this.#context.moved(this.connection, this.#lastRemote)
+    this.#lastRemote = remote
   }
 
   onClosed(reason: CloseReason): void {
@@ -346,7 +362,7 @@ export class MasqueHandler implements HttpServerHandler {
         }
       },
     })
-    const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), connection }
+    const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), connection, handler: this }
     proxyTunnel.open()
     const { addresses } = proxyTunnel
     let logged = false

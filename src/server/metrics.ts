@@ -105,6 +105,7 @@ export class ServerMetrics {
     }
 
     setCounter(counters.tunnelsOpened, [[{}, status.tunnelsTotal]])
+    setCounter(counters.moves, [[{}, status.movesTotal]])
     setCounter(counters.packets, [
       [{ direction: 'from_clients' }, status.packets.fromClients],
       [{ direction: 'to_clients' }, status.packets.toClients],
@@ -194,6 +195,7 @@ function makeCounters(registers: Registry[]) {
     new Counter<L>({ name: `masque_vpn_${name}`, help, labelNames, registers })
   return {
     tunnelsOpened: counter('tunnels_opened_total', 'CONNECT-IP tunnels that were opened.'),
+    moves: counter('client_moves_total', 'Clients that came from another address than before, by a move or a NAT.'),
     packets: counter('packets_total', 'IP packets through the tunnels.', ['direction']),
     bytes: counter('bytes_total', 'Bytes of IP packets through the tunnels.', ['direction']),
     answered: counter(

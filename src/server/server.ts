@@ -28,7 +28,7 @@ import { mergeRanges } from '../ip/range.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger } from '../log/logger.ts'
-import { formatAddress, resolveHost } from '../net/udp.ts'
+import { formatAddress, resolveHost, type SocketAddress } from '../net/udp.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicConnection, QuicSettings } from '../quic/quic.ts'
@@ -112,6 +112,7 @@ export class MasqueServer {
   #api: ApiServer | undefined
   #system: SystemNetwork | undefined
   #tunnelsTotal = 0
+  #movesTotal = 0
   #draining = false
   #closed: Promise<void> | undefined
   readonly metrics: ServerMetrics
@@ -191,6 +192,7 @@ export class MasqueServer {
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
       connected: connection =>
         this.#logConnection('connected', connection, undefined, connection.resumed ? 'TLS session resumed' : ''),
+      moved: (connection, from) => this.#moved(connection, from),
       rejected: (connection, reason) => {
         this.metrics.countError('request_rejected')
         this.#logConnection('rejected', connection, undefined, reason)
@@ -250,6 +252,7 @@ export class MasqueServer {
       connections: this.#handlers.size,
       tunnels: this.#tunnels.size,
       tunnelsTotal: this.#tunnelsTotal,
+      movesTotal: this.#movesTotal,
       pools: this.#poolStatus(),
       packets: { ...packets, dropped },
       bytes,
@@ -262,7 +265,7 @@ export class MasqueServer {
   }
 
   clients(): ClientInfo[] {
-    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection }) => {
+    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection, handler }) => {
       const { counters, carrier } = proxyTunnel.tunnel
       const { quic, remote } = connection
       return {
@@ -270,6 +273,8 @@ export class MasqueServer {
         identity,
         carrier: connection.version,
         remote: `${remote.host}:${remote.port}`,
+        moves: handler.moves.count,
+        ...(handler.moves.lastAt && { lastMovedAt: handler.moves.lastAt.toISOString() }),
         connectedAt: connectedAt.toISOString(),
         addresses: proxyTunnel.addresses.map(String),
         routes: proxyTunnel.advertised.map(describeRoute),
@@ -454,6 +459,11 @@ export class MasqueServer {
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
     this.#logConnection('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
+  }
+
+  #moved(connection: HttpServerConnection, from: SocketAddress): void {
+    this.#movesTotal++
+    this.#logConnection('moved', connection, undefined, `from ${formatAddress(from)}`)
   }
 
   #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {

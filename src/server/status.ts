@@ -8,6 +8,8 @@ export interface ServerStatus {
   tunnels: number
   /** Since the start. */
   tunnelsTotal: number
+  /** How often a client has come from another address than before, since the start. */
+  movesTotal: number
   /** `total`: the leases that there can be at once; as text beyond 2^53, where a number would lose digits. */
   pools: { family: 4 | 6; prefix: string; used: number; total: number | string }[]
   /** `answered`: for the proxy's end of a link itself, such as the pings that a client tries its tunnel with; no drops. */
@@ -32,6 +34,10 @@ export interface ClientInfo {
   /** The version of HTTP that carries the tunnel. */
   carrier: 'h3' | 'h2'
   remote: string
+  /** How often that has changed: the client has moved, or a NAT has rebound (RFC 9000 §9). */
+  moves: number
+  /** When it last did. */
+  lastMovedAt?: string
   connectedAt: string
   addresses: string[]
   /** Advertised to the client. */
@@ -70,7 +76,7 @@ export interface ClientInfo {
 
 export interface ConnectionLogEntry {
   at: string
-  event: 'connected' | 'tunnel-opened' | 'tunnel-closed' | 'closed' | 'rejected'
+  event: 'connected' | 'moved' | 'tunnel-opened' | 'tunnel-closed' | 'closed' | 'rejected'
   id: string
   remote: string
   identity?: string

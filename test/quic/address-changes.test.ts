@@ -41,6 +41,11 @@ describe('a client behind a NAT', () => {
       expect(moves.map(({ to }) => to)).to.have.length(i)
       expect(shown()).to.deep.equal([moves[i - 1].to])
     }
+    const [{ moves, lastMovedAt }] = server.clients()
+    expect(moves).to.equal(3)
+    expect(Date.parse(lastMovedAt as string)).to.be.closeTo(Date.now(), 60_000)
+    expect(server.status().movesTotal).to.equal(3)
+    expect(server.connectionLog().filter(({ event }) => event === 'moved')).to.have.length(3)
   })
 
   it('Q-03 is known to the server by the address it has now', async () => {

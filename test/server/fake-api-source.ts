@@ -11,6 +11,7 @@ export class FakeApiSource implements ApiSource {
     connections: 2,
     tunnels: 3,
     tunnelsTotal: 5,
+    movesTotal: 9,
     pools: [
       { family: 4, prefix: '10.89.0.0/24', used: 3, total: 253 },
       { family: 6, prefix: 'fd00:89::/64', used: 2, total: 1_000_000 },
@@ -46,6 +47,7 @@ export function client(id: string, rttMs: number, sent: number): ClientInfo {
     identity: 'alice',
     carrier: 'h3',
     remote: '127.0.0.1:50000',
+    moves: 0,
     connectedAt: '2026-01-01T00:00:00.000Z',
     addresses: ['10.89.0.2/32'],
     routes: ['10.89.0.0/24'],

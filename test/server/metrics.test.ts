@@ -33,6 +33,7 @@ describe('metrics', () => {
       ['masque_vpn_active_connections', 2],
       ['masque_vpn_tunnels', 3],
       ['masque_vpn_tunnels_opened_total', 5],
+      ['masque_vpn_client_moves_total', 9],
       ['masque_vpn_ip_pool_used{family="ipv4"}', 3],
       ['masque_vpn_ip_pool_total{family="ipv4"}', 253],
       ['masque_vpn_ip_pool_used{family="ipv6"}', 2],

@@ -156,6 +156,9 @@ export class FakeConnection implements EngineConnection {
   readonly rings: number[] = []
   deadlineAt: number | undefined
   pings = 0
+  hasSpareIds = true
+  readonly probed: UdpPath[] = []
+  readonly migrated: UdpPath[] = []
   /** In bytes: how much stream data is taken. */
   credit = Number.POSITIVE_INFINITY
   ended: QuicCloseReason | undefined
@@ -226,6 +229,13 @@ export class FakeConnection implements EngineConnection {
   }
   closeReason(): QuicCloseReason | undefined {
     return this.ended
+  }
+  probePath(path: UdpPath): boolean {
+    this.probed.push(path)
+    return this.hasSpareIds
+  }
+  migrate(path: UdpPath): void {
+    this.migrated.push(path)
   }
   paths(): QuicPath[] {
     return []

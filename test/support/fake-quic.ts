@@ -1,10 +1,18 @@
-import type { DatagramResult, QuicConnection, QuicHandler, QuicPath, QuicStats } from '../../src/quic/quic.ts'
+import type {
+  DatagramResult,
+  MigrateResult,
+  QuicConnection,
+  QuicHandler,
+  QuicPath,
+  QuicStats,
+} from '../../src/quic/quic.ts'
 
 /** A QUIC connection that writes down what it is told to do, for tests of what is above QUIC. */
 export class FakeQuic implements QuicConnection {
   readonly role: 'client' | 'server'
   readonly id = 'fake'
   readonly remote = { host: '192.0.2.1', port: 4433 }
+  readonly local = { host: '192.0.2.2', port: 50_000 }
   readonly established = true
   readonly closed = false
   readonly alpn = 'h3'
@@ -36,6 +44,10 @@ export class FakeQuic implements QuicConnection {
   #note(command: string): void {
     this.onCommand()
     this.commands.push(command)
+  }
+  async migrate(): Promise<MigrateResult> {
+    this.#note('migrate')
+    return { moved: false, why: 'nobody does' }
   }
   canOpenStream(kind: 'bidi' | 'uni'): boolean {
     return kind === 'bidi' || this.uniStreamsLeft > 0

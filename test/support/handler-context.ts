@@ -49,6 +49,7 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
     tunnelOpened: tunnel => tunnels.set(tunnel.id, tunnel),
     tunnelClosed: tunnel => tunnels.delete(tunnel.id),
     connected: () => {},
+    moved: () => {},
     rejected: (_connection, reason) => rejected.push(reason),
     connectionClosed: () => {},
     internalError: error => internalErrors.push((error as Error).message),

@@ -45,7 +45,7 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
   handover: {
     right: 'd',
     wrong: {
-      a: 'QUIC can do this (RFC 9000 §9), but somebody has to: a client has to open a socket in the new network, and to probe the path. This client does not yet.',
+      a: 'QUIC can do this (RFC 9000 §9), but somebody has to: a client has to open a socket in the new network, and to probe the path. Here nobody tells this client where the second network is.',
       b: 'The server sends to the address that it knows. It cannot know the new one before the client has sent something from there.',
       c: 'Wi-Fi that is out of reach sends no error. There is just silence.',
     },

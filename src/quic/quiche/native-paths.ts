@@ -10,7 +10,7 @@ import type { SocketAddress } from '../quic.ts'
 import type { Zones } from './zones.ts'
 
 /** As quiche calls it for what has arrived: `from` is the peer, `to` our socket. */
-interface NativePath {
+export interface NativePath {
   readonly from: { host: string; port: number }
   readonly to: { host: string; port: number }
 }
@@ -66,6 +66,6 @@ export function isSamePath(a: UdpPath, b: UdpPath): boolean {
   return isSame(a.remote, b.remote) && isSame(a.local, b.local)
 }
 
-function isSame(a: SocketAddress, b: SocketAddress): boolean {
+export function isSame(a: SocketAddress, b: SocketAddress): boolean {
   return a.port === b.port && a.host === b.host
 }

@@ -101,6 +101,14 @@ export class PathMtuProbes {
     return this.#probe.deadline
   }
 
+  /** Packets leave on another path now: what is still to be heard of a probe says nothing about it. */
+  onMoved(now: number): void {
+    if (this.#probe?.ends) this.#end(this.#probe.streamId)
+    this.#probe = undefined
+    if (this.search.onMoved === undefined) this.search.suspect(now)
+    else this.search.onMoved(now)
+  }
+
   /** Whether the stream is a probe's. */
   owns(streamId: number): boolean {
     return this.#streams.has(streamId)

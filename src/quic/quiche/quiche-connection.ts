@@ -21,7 +21,7 @@ import type {
 } from '../engine.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from '../path-mtu.ts'
 import type { QuicCloseReason, QuicPath } from '../quic.ts'
-import { isSamePath, type NativePaths } from './native-paths.ts'
+import { isSame, isSamePath, type NativePath, type NativePaths } from './native-paths.ts'
 import { PathMtuProbes } from './path-mtu-probe.ts'
 
 /** Stands for whatever the application's reason is (RFC 9000 §20.1). */
@@ -30,11 +30,10 @@ const APPLICATION_ERROR = 0x0c
 /** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
 const BAD_CERTIFICATE = 0x100 + 42
 
-/** How many connection ids of ours the peer has at a time: the one in use, and two to spare. */
-const CONNECTION_IDS = 3
-
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 100
+
+type NativePathStats = ReturnType<NativeConnection['pathStats']>[number]
 
 /** Shared by all connections: each call that fills one is over before the next begins. */
 const streamBuffer = new Uint8Array(64 * 1024)
@@ -71,6 +70,8 @@ export class QuicheConnection implements EngineConnection {
   #largestWrite = 0
   #lookAroundDue = false
   #nextLookAround = 0
+  /** The path that is being probed, and how many packets had come on it before: some, when it is not new. */
+  #probed: { path: UdpPath; received: number } | undefined
 
   constructor(options: {
     native: NativeConnection
@@ -209,7 +210,9 @@ export class QuicheConnection implements EngineConnection {
     if (native.isReadable()) {
       for (const streamId of native.readable()) this.#readStream(streamId, events)
     }
-    if (this.#lookAroundDue && now >= this.#nextLookAround) this.#lookAround(events, now)
+    // Whoever probes a path waits for its answer.
+    const isSoon = now >= this.#nextLookAround || this.#probed !== undefined
+    if (this.#lookAroundDue && isSoon) this.#lookAround(events, now)
   }
 
   /** Whether the handshake is over, and the peer is who it should be. */
@@ -269,15 +272,15 @@ export class QuicheConnection implements EngineConnection {
   }
 
   /**
-   * Gives the peer spare connection ids, one for each that it has retired: a peer that moves to another address should take another
-   * id, so that nobody can tell that it is the same one (RFC 9000 §5.1.1, §9.5).
+   * Gives the peer as many connection ids as it takes, and as we would; and another for each that it has retired. Each address to which it
+   * moves needs one of its own, so that nobody can tell that it is the same peer (RFC 9000 §5.1.1, §9.5).
    */
   #issueConnectionIds(events: EngineEvents): void {
     const native = this.#native
     for (let id = native.retiredScidNext(); id !== null; id = native.retiredScidNext()) {
       events.onConnectionIdRetired(id)
     }
-    while (native.activeSourceCids() < CONNECTION_IDS && native.sourceCidsLeft() > 0) {
+    while (native.sourceCidsLeft() > 0) {
       // No stateless reset is ever sent, so the token need only be one that nobody can guess.
       const resetToken = BigInt(`0x${randomBytes(16).toString('hex')}`)
       native.newSourceCid(events.newConnectionId(), resetToken, false)
@@ -288,15 +291,36 @@ export class QuicheConnection implements EngineConnection {
   #followPeer(events: EngineEvents, now: number): void {
     let happened = false
     while (this.#native.pathEventNext() !== null) happened = true
-    if (!happened) return
-    const active = this.#native.pathStats().find(path => path.active)
-    if (active === undefined) return
-    // Another path may be a narrower one.
-    this.#pathMtu?.search.suspect(now)
-    const path = this.#paths.fromNative({ from: active.localHost, to: active.peerHost })
+    if (!happened && this.#probed === undefined) return
+    const paths = this.#native.pathStats()
+    const active = paths.find(path => path.active)
+    if (active !== undefined) this.#follow(active, events, now)
+    // At the end, as it may lead to another active path.
+    this.#lookForAnswer(paths, events)
+  }
+
+  #follow({ localHost, peerHost }: NativePathStats, events: EngineEvents, now: number): void {
+    const path = this.#paths.fromNative({ from: localHost, to: peerHost })
     if (isSamePath(path, this.#path)) return
     this.#path = path
+    this.#pathMtu?.onMoved(now)
     events.onPathChanged(path)
+  }
+
+  /**
+   * Of a client. quiche tells that a path was validated only the first time. A path that is used again has answered when a packet has come on it: the
+   * server knows where to send it only from what we have sent there.
+   */
+  #lookForAnswer(paths: readonly NativePathStats[], events: EngineEvents): void {
+    const probed = this.#probed
+    const info = probed && this.#paths.toNative(probed.path)
+    if (probed === undefined || info === undefined) return
+    const { from, to } = info
+    const hasAnswered =
+      probed.received > 0 ? receivedOn(paths, info) > probed.received : this.#native.isPathValidated(to, from)
+    if (!hasAnswered) return
+    this.#probed = undefined
+    events.onPathValidated(probed.path)
   }
 
   /**
@@ -457,6 +481,32 @@ export class QuicheConnection implements EngineConnection {
     return this.#native.isClosed()
   }
 
+  // -- paths ---------------------------------------------------------------------------------------------------
+
+  probePath(path: UdpPath): boolean {
+    const info = this.#paths.toNative(path)
+    if (info === undefined) return false
+    const received = receivedOn(this.#native.pathStats(), info)
+    try {
+      this.#native.probePath(info.to, info.from)
+    } catch (error) {
+      if (isError(error, 'OutOfIdentifiers')) return false
+      throw error
+    }
+    if (this.#probed === undefined || !isSamePath(this.#probed.path, path)) this.#probed = { path, received }
+    return true
+  }
+
+  migrate(path: UdpPath, now: number): void {
+    const info = this.#paths.toNative(path)
+    if (info === undefined) return
+    this.#native.migrate(info.to, info.from)
+    // The server follows only what is more than a probe; it need not wait until there is something to say.
+    this.#native.sendAckEliciting()
+    this.#path = path
+    this.#pathMtu?.onMoved(now)
+  }
+
   paths(): QuicPath[] {
     return this.#native.pathStats().map(path => ({
       local: this.#paths.restore(path.localHost),
@@ -484,6 +534,11 @@ export class QuicheConnection implements EngineConnection {
 function errorArgument(error: unknown, name: string): number | undefined {
   const text = error instanceof Error ? error.message : ''
   return text.startsWith(`${name}(`) ? Number(text.slice(name.length + 1, -1)) : undefined
+}
+
+function receivedOn(paths: readonly NativePathStats[], { from, to }: NativePath): number {
+  const isIt = ({ localHost, peerHost }: NativePathStats): boolean => isSame(localHost, to) && isSame(peerHost, from)
+  return paths.find(isIt)?.recv ?? 0
 }
 
 function isError(error: unknown, name: string): boolean {

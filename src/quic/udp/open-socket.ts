@@ -31,10 +31,17 @@ export async function bindSocket(address: SocketAddress, options: OpenOptions = 
   return wrap(await bindUdp(address), false, choice, options)
 }
 
-/** A socket for one remote address, which hears when nobody listens there. Rejects when there is no way to it (ENETUNREACH, …). */
-export async function connectSocket(remote: SocketAddress, options: OpenOptions = {}): Promise<PacketSocket> {
+/**
+ * A socket for one remote address, which hears when nobody listens there. It sends from the local address that is given, or from the one that
+ * leads there. Rejects when there is no way to it (ENETUNREACH, …), or no such local address (EADDRNOTAVAIL).
+ */
+export async function connectSocket(
+  remote: SocketAddress,
+  options: OpenOptions & { local?: string } = {},
+): Promise<PacketSocket> {
   const choice = choiceOf(options)
-  const socket = await bindUdp({ host: remote.host.includes(':') ? '::' : '0.0.0.0', port: 0 })
+  const anyAddress = remote.host.includes(':') ? '::' : '0.0.0.0'
+  const socket = await bindUdp({ host: options.local ?? anyAddress, port: 0 })
   await connectUdp(socket, remote)
   return wrap(socket, true, choice, options)
 }

@@ -111,8 +111,8 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
     row: 'Q-03',
     file: 'quic/quiche/quiche-connection.ts',
     why: 'the peer has no connection id to spare',
-    find: 'while (native.activeSourceCids() < CONNECTION_IDS &&',
-    replace: 'while (native.activeSourceCids() < CONNECTION_IDS - 2 &&',
+    find: 'while (native.sourceCidsLeft() > 0) {',
+    replace: 'while (native.activeSourceCids() < 1 && native.sourceCidsLeft() > 0) {',
   },
   {
     row: 'Q-03',
@@ -120,5 +120,26 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
     why: 'ids that were retired are not replaced',
     find: '    this.#issueConnectionIds(events)\n    this.#updateMaxDatagramLength()\n',
     replace: '    this.#updateMaxDatagramLength()\n',
+  },
+  {
+    row: 'Q-03',
+    file: 'quic/migration.ts',
+    why: 'it moves before the path has answered',
+    find: 'if (this.#options.probe(path)) this.#waitFor(this.#attempt)',
+    replace: 'if (this.#options.probe(path)) this.onValidated(path)',
+  },
+  {
+    row: 'Q-03',
+    file: 'quic/migration.ts',
+    why: 'a challenge that is lost is the last',
+    find: 'if (left > pauseMs) this.#options.probe(attempt.path)',
+    replace: '',
+  },
+  {
+    row: 'Q-03',
+    file: 'quic/quiche/quiche-connection.ts',
+    why: 'the server is not told that the client has moved until there is something to say',
+    find: '    this.#native.migrate(info.to, info.from)\n    // The server follows only what is more than a probe; it need not wait until there is something to say.\n    this.#native.sendAckEliciting()\n',
+    replace: '    this.#native.migrate(info.to, info.from)\n',
   },
 ]
