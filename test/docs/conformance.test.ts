@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { readRows, TABLE } from './conformance-table.ts'
 import { brokenLinks } from './repository.ts'
-import { idsInTitles, REQUIREMENT } from './titles.ts'
+import { carriersOf, idsInTitles, REQUIREMENT } from './titles.ts'
 
 /** Rows that cannot have a test yet, because nothing of them is built. */
 const WITHOUT_TEST = ['CIP-10']
@@ -48,6 +48,14 @@ describe('docs/conformance.md', () => {
       if (!WITHOUT_TEST.includes(id)) expect(tests, id).to.not.deep.equal([])
       for (const link of tests)
         expect([...(byFile.get(link.replace('../', '')) ?? [])], `${link} for ${id}`).to.include(id)
+    }
+  })
+
+  it('says over which versions of HTTP tests of a row run', () => {
+    for (const { id, over, tests } of rows) {
+      const found = new Set(tests.flatMap(link => carriersOf(link.replace('../', ''), id)))
+      const expected = (['h3', 'h2'] as const).filter(carrier => found.has(carrier)).join(', ') || '–'
+      expect(over, id).to.equal(expected)
     }
   })
 

@@ -9,9 +9,11 @@ export const ATTACK = /\bAT-\d+\b/g
 /**
  * The ids in the titles of tests and suites that run: `it.skip` shows nothing. By file, as a path from the root. The programs
  * of foreign peers have their cases as data: any text that begins with an id is the name of one.
+ *
+ * `functions`: by which of these the tests are declared.
  */
-export function idsInTitles(id: RegExp): Map<string, Set<string>> {
-  const title = /\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
+export function idsInTitles(id: RegExp, functions = 'it|itOverEach|describe'): Map<string, Set<string>> {
+  const title = new RegExp(String.raw`\b(?:${functions})\(\s*(['"\x60])((?:\\.|(?!\1)[^\\])*)\1`, 'g')
   const caseName = /(['"])((?:(?:CIP|H3|Q)-\d+ )+)/g
   const suites = [...filesBelow('test', ['.test.ts', '.test.tsx']), ...filesBelow('interop', ['.interop.ts'])]
   const programs = filesBelow('interop', ['.py', '.java'])
@@ -22,3 +24,12 @@ export function idsInTitles(id: RegExp): Map<string, Set<string>> {
     ...programs.map(file => [file, idsOf(file, caseName)] as const),
   ])
 }
+
+/** The versions of HTTP over which a test of a file that names the id in its title runs. None: it needs no connection. */
+export function carriersOf(file: string, id: string): ('h3' | 'h2')[] {
+  if (file.endsWith('.ts') && OVER_EACH.get(file)?.has(id)) return ['h3', 'h2']
+  if (file.startsWith('test/carriers/h2/')) return ['h2']
+  return /^(?:test\/(?:server|client|carriers\/h3|http3|quic)|interop)\//.test(file) ? ['h3'] : []
+}
+
+const OVER_EACH = idsInTitles(REQUIREMENT, 'itOverEach')

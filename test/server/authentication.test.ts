@@ -17,6 +17,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverEach,
   newClient,
   ping,
   startServer,
@@ -57,7 +58,7 @@ describe('authentication', () => {
   }
 
   describe('by certificate', () => {
-    it('lets the bearer of a certificate in, under its common name', async () => {
+    itOverEach('lets the bearer of a certificate in, under its common name', async () => {
       const server = await start({ mode: 'mtls' })
       const { client } = await connectClient(server, { tls: await clientCertificate('client') })
       await ping(client, '10.90.0.1')
@@ -68,7 +69,7 @@ describe('authentication', () => {
       ['an empty subject', [], /has no common name \(CN\) in its subject/],
       ['several common names', ['alice', 'client'], /has 2 common names \(CN\); expected one/],
     ] as const) {
-      it(`AT-19 answers 403, with the reason, to a valid certificate with ${what}`, async () => {
+      itOverEach(`AT-19 answers 403, with the reason, to a valid certificate with ${what}`, async () => {
         const directory = mkdtempSync(join(tmpdir(), 'masque-auth-'))
         try {
           const made = await makeTestCertificates(directory, { clientCommonNames: { client: [...names] } })
@@ -92,11 +93,11 @@ describe('authentication', () => {
       expect(authorise(config, { certificate, authorization: undefined })).to.include({ allowed: false, status: 401 })
     })
 
-    it('answers 403 without a certificate', async () => {
+    itOverEach('answers 403 without a certificate', async () => {
       await refusedWith(await start({ mode: 'mtls' }), 403)
     })
 
-    it('ends the handshake with a TLS alert when another authority made the certificate', async () => {
+    itOverEach('ends the handshake with a TLS alert when another authority made the certificate', async () => {
       const directory = mkdtempSync(join(tmpdir(), 'masque-test-other-ca-'))
       try {
         const { clients } = await makeTestCertificates(directory)
@@ -112,7 +113,7 @@ describe('authentication', () => {
       }
     })
 
-    it('answers 429 to one tunnel more than the identity may have, and to no other identity', async () => {
+    itOverEach('answers 429 to one tunnel more than the identity may have, and to no other identity', async () => {
       const server = await start({ mode: 'mtls', identities: [{ identity: 'client', maxTunnels: 2 }] })
       const tls = await clientCertificate('client')
       const [first] = [await connectClient(server, { tls }), await connectClient(server, { tls })]
@@ -125,14 +126,14 @@ describe('authentication', () => {
   })
 
   describe('by token', () => {
-    it('lets the bearer of a token in', async () => {
+    itOverEach('lets the bearer of a token in', async () => {
       const server = await start({ mode: 'token', tokens })
       const { client } = await connectClient(server, { auth: { token: TOKEN } })
       await ping(client, '10.90.0.1')
       expect(server.clients()[0].identity).to.equal('alice')
     })
 
-    it('answers 401 without one, and with a wrong one, and does not repeat it', async () => {
+    itOverEach('answers 401 without one, and with a wrong one, and does not repeat it', async () => {
       const server = await start({ mode: 'token', tokens })
       await refusedWith(server, 401)
       const error = await refusedWith(server, 401, { auth: { token: WRONG } })
@@ -150,7 +151,7 @@ describe('authentication', () => {
       expect(status).to.equal('200')
     })
 
-    it('answers 429 to one tunnel more than the token allows', async () => {
+    itOverEach('answers 429 to one tunnel more than the token allows', async () => {
       const server = await start({ mode: 'token', tokens })
       const auth = { token: TOKEN }
       await Promise.all([connectClient(server, { auth }), connectClient(server, { auth })])
@@ -158,7 +159,7 @@ describe('authentication', () => {
     })
   })
 
-  it('by either of the two', async () => {
+  itOverEach('by either of the two', async () => {
     const server = await start({ mode: 'mtls-or-token', tokens })
     await connectClient(server, { tls: await clientCertificate('client') })
     await connectClient(server, { auth: { token: TOKEN } })

@@ -13,6 +13,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverEach,
   newClient,
   ping,
   pingFailure,
@@ -34,7 +35,7 @@ describe('packets that may not pass', () => {
 
   const icmpOf = (error: PingError) => `${error.icmp?.from} ${error.icmp?.type}/${error.icmp?.code}`
 
-  it('CIP-26 between clients, where the proxy prohibits that: ICMP administratively prohibited', async () => {
+  itOverEach('CIP-26 between clients, where the proxy prohibits that: ICMP administratively prohibited', async () => {
     const server = await startServer({ tunnel: { clientToClient: false } })
     const [a, b] = [await connectClient(server), await connectClient(server)]
     expect(icmpOf(await pingFailure(a.client, addressOf(b.info, 4)))).to.equal('10.89.0.1 3/13')
@@ -42,13 +43,13 @@ describe('packets that may not pass', () => {
     await ping(a.client, '10.90.0.1')
   })
 
-  it('CIP-26 to an address of the pool that nobody has: ICMP no route', async () => {
+  itOverEach('CIP-26 to an address of the pool that nobody has: ICMP no route', async () => {
     const { client } = await connectClient(await startServer())
     expect(icmpOf(await pingFailure(client, '10.89.0.200'))).to.equal('10.89.0.1 3/0')
     expect(icmpOf(await pingFailure(client, 'fd00:89::200'))).to.equal('fd00:89::1 1/0')
   })
 
-  it('CIP-26 to where no route was advertised: the client does not even send them', async () => {
+  itOverEach('CIP-26 to where no route was advertised: the client does not even send them', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     const error = await pingFailure(client, '192.0.2.1')
@@ -56,7 +57,7 @@ describe('packets that may not pass', () => {
     expect(error.icmp).to.include({ type: 3, code: 0 })
   })
 
-  it('CIP-26 from a forged source: ICMP of the source policy', async () => {
+  itOverEach('CIP-26 from a forged source: ICMP of the source policy', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     for (const [source, target, expected] of [
@@ -68,7 +69,7 @@ describe('packets that may not pass', () => {
     }
   })
 
-  it('CIP-32 larger than the tunnel: ICMP too big with the real MTU, on both ways', async () => {
+  itOverEach('CIP-32 larger than the tunnel: ICMP too big with the real MTU, on both ways', async () => {
     const server = await startServer()
     const { client, info } = await connectClient(server)
     for (const [target, headers] of [
@@ -87,7 +88,7 @@ describe('packets that may not pass', () => {
     expect(error.icmp).to.include({ kind: 'packet-too-big', mtu })
   })
 
-  it('CIP-29 with no hop left for the second client: ICMP time exceeded from the proxy', async () => {
+  itOverEach('CIP-29 with no hop left for the second client: ICMP time exceeded from the proxy', async () => {
     const server = await startServer()
     const [a, b] = [await connectClient(server), await connectClient(server)]
     expect(icmpOf(await pingFailure(a.client, addressOf(b.info, 4), { hopCount: 1 }))).to.equal('10.89.0.1 11/0')
@@ -95,19 +96,22 @@ describe('packets that may not pass', () => {
     expect((await ping(a.client, addressOf(b.info, 4), { hopCount: 2 })).hopCount).to.equal(63)
   })
 
-  it('CIP-29 a packet that a client forwards loses a hop there, and needs one; a packet of its own does not', async () => {
-    const { client, info } = await connectClient(await startServer())
-    const own = String(addressOf(info, 4))
-    const [forwarded, lastHop] = [5, 1].map(hops => packet(own, '10.90.0.1', { hops }))
-    expect(client.forwardPacket(forwarded)).to.equal(undefined)
-    expect(forwarded[8]).to.equal(4)
-    const timeExceeded = 11
-    expect(client.forwardPacket(lastHop)?.[20]).to.equal(timeExceeded)
-    const reply = client.ping('10.90.0.1', { hopCount: 1 })
-    expect((await reply).hopCount).to.equal(63)
-  })
+  itOverEach(
+    'CIP-29 a packet that a client forwards loses a hop there, and needs one; a packet of its own does not',
+    async () => {
+      const { client, info } = await connectClient(await startServer())
+      const own = String(addressOf(info, 4))
+      const [forwarded, lastHop] = [5, 1].map(hops => packet(own, '10.90.0.1', { hops }))
+      expect(client.forwardPacket(forwarded)).to.equal(undefined)
+      expect(forwarded[8]).to.equal(4)
+      const timeExceeded = 11
+      expect(client.forwardPacket(lastHop)?.[20]).to.equal(timeExceeded)
+      const reply = client.ping('10.90.0.1', { hopCount: 1 })
+      expect((await reply).hopCount).to.equal(63)
+    },
+  )
 
-  it('CIP-34 never end the tunnel, and are counted', async () => {
+  itOverEach('CIP-34 never end the tunnel, and are counted', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     for (let i = 0; i < 20; i++) await pingFailure(client, '10.89.0.200')
@@ -131,7 +135,7 @@ describe('packets that may not pass', () => {
     expect(packets()).to.deep.include({ answered: 2, dropped: {} })
   })
 
-  it('CIP-34 leave the tunnel as it is, whoever sends them, in whichever direction', async () => {
+  itOverEach('CIP-34 leave the tunnel as it is, whoever sends them, in whichever direction', async () => {
     const server = await startServer()
     const { client, info } = await connectClient(server, { proxy: { ipproto: '17' } })
     const host = server.host('echo')
@@ -153,7 +157,7 @@ describe('packets that may not pass', () => {
   describe('because of the scope of the request', () => {
     const advertised = (info: { routes: Parameters<typeof describeRoute>[0][] }) => info.routes.map(describeRoute)
 
-    it('CIP-27 a target prefix limits routes and packets', async () => {
+    itOverEach('CIP-27 a target prefix limits routes and packets', async () => {
       const { client, info } = await connectClient(await startServer(), { proxy: { target: '10.90.0.0/24' } })
       expect(advertised(info)).to.deep.equal(['10.90.0.1'])
       await ping(client, '10.90.0.1')
@@ -162,7 +166,7 @@ describe('packets that may not pass', () => {
       expect(await pingFailure(client, 'fd00:90::1')).to.include({ kind: 'no-source' })
     })
 
-    it('CIP-05 CIP-27 a target name stands for its addresses', async () => {
+    itOverEach('CIP-05 CIP-27 a target name stands for its addresses', async () => {
       const server = await startServer({}, { resolveName })
       const { client, info } = await connectClient(server, { proxy: { target: 'echo.example' } })
       expect(advertised(info)).to.deep.equal(['10.90.0.1', 'fd00:90::1'])
@@ -185,7 +189,7 @@ describe('packets that may not pass', () => {
       expect(proxyStatus).to.match(/^"localhost"; ?error=dns_error; ?rcode="NXDOMAIN"/)
     })
 
-    it('CIP-05 capsules that come before the name is resolved are not lost', async () => {
+    itOverEach('CIP-05 capsules that come before the name is resolved are not lost', async () => {
       let resolve = (_: IpAddress[]): void => {}
       const answer = new Promise<IpAddress[]>(done => {
         resolve = done
@@ -208,7 +212,7 @@ describe('packets that may not pass', () => {
       await ping(client, '10.90.0.1')
     })
 
-    it('CIP-27 ipproto 17 lets UDP through, and ICMP all the same, and nothing else', async () => {
+    itOverEach('CIP-27 ipproto 17 lets UDP through, and ICMP all the same, and nothing else', async () => {
       const server = await startServer()
       const { client, info } = await connectClient(server, { proxy: { ipproto: '17' } })
       expect(info.routes.map(route => route.protocol)).to.deep.equal(info.routes.map(() => 17))
@@ -221,7 +225,7 @@ describe('packets that may not pass', () => {
       expect(await echoed).to.equal(99)
     })
 
-    it('CIP-27 ipproto 6 keeps UDP out', async () => {
+    itOverEach('CIP-27 ipproto 6 keeps UDP out', async () => {
       const server = await startServer()
       const { client, info } = await connectClient(server, { proxy: { ipproto: '6' } })
       await ping(client, '10.90.0.1')
@@ -233,7 +237,7 @@ describe('packets that may not pass', () => {
       expect(server.host('echo')?.counters.udpEchoed).to.equal(0)
     })
 
-    it('CIP-27 a target to which the proxy has no route gives a tunnel without routes', async () => {
+    itOverEach('CIP-27 a target to which the proxy has no route gives a tunnel without routes', async () => {
       const { info } = await connectClient(await startServer(), { proxy: { target: '192.0.2.0/24' } })
       expect(info.routes).to.deep.equal([])
     })

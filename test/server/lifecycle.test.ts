@@ -8,6 +8,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverEach,
   keepPinging,
   newClient,
   ping,
@@ -50,7 +51,7 @@ describe('the life of a proxy', () => {
     await closing
   })
 
-  it('H3-06 tells its clients, whose tunnels are down and counted as ended in good order', async () => {
+  itOverEach('H3-06 tells its clients, whose tunnels are down and counted as ended in good order', async () => {
     const server = await startServer()
     const clients = await Promise.all([1, 2, 3].map(() => connectClient(server)))
     const downs = clients.map(({ client }) => new Promise<ClientError>(resolve => client.once('down', resolve)))

@@ -5,7 +5,16 @@ import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { CapsuleType } from '../../src/connect-ip/capsule.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, failure, newClient, ping, startServer, until } from '../support/loopback.ts'
+import {
+  closeLoopback,
+  connectClient,
+  failure,
+  itOverEach,
+  newClient,
+  ping,
+  startServer,
+  until,
+} from '../support/loopback.ts'
 
 const SMALL = { pool: { ipv4: IpPrefix.parse('10.89.0.0/30') }, hosts: [] }
 const entries = (value: Uint8Array) =>
@@ -19,7 +28,7 @@ describe('the pools of a proxy', () => {
     await closeLoopback()
   })
 
-  it('CIP-13 refuse when they are exhausted, which the client says in one sentence', async () => {
+  itOverEach('CIP-13 refuse when they are exhausted, which the client says in one sentence', async () => {
     const server = await startServer(SMALL)
     const { info } = await connectClient(server)
     expect(info.assigned.map(String)).to.deep.equal(['10.89.0.2/32'])
@@ -35,7 +44,7 @@ describe('the pools of a proxy', () => {
     expect(pools.map(({ total }) => total)).to.deep.equal([1, String(2n ** 64n - 2n)])
   })
 
-  it('CIP-11 get an address back when its tunnel ends, and lease it again', async () => {
+  itOverEach('CIP-11 get an address back when its tunnel ends, and lease it again', async () => {
     const server = await startServer(SMALL)
     for (let i = 0; i < 3; i++) {
       const { client, info } = await connectClient(server)
@@ -46,7 +55,7 @@ describe('the pools of a proxy', () => {
     }
   })
 
-  it('lease different addresses to several clients, and the one just given back last', async () => {
+  itOverEach('lease different addresses to several clients, and the one just given back last', async () => {
     const server = await startServer()
     const [a, b, c] = await Promise.all([1, 2, 3].map(() => connectClient(server)))
     const all = [a, b, c].flatMap(({ info }) => info.assigned.map(String))

@@ -10,6 +10,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverEach,
   newClient,
   ping,
   startServer,
@@ -58,13 +59,16 @@ describe('a tunnel', () => {
   })
 
   for (const version of [4, 6] as const) {
-    it(`CIP-29 answers of the proxy itself arrive with 64 hops left, those of a host behind it with 63 (IPv${version})`, async () => {
-      const { client } = await connectClient(await startServer())
-      expect((await ping(client, GATEWAY[version])).hopCount).to.equal(64)
-      expect((await ping(client, HOST[version])).hopCount).to.equal(63)
-    })
+    itOverEach(
+      `CIP-29 answers of the proxy itself arrive with 64 hops left, those of a host behind it with 63 (IPv${version})`,
+      async () => {
+        const { client } = await connectClient(await startServer())
+        expect((await ping(client, GATEWAY[version])).hopCount).to.equal(64)
+        expect((await ping(client, HOST[version])).hopCount).to.equal(63)
+      },
+    )
 
-    it(`CIP-29 CIP-20 between two clients the proxy takes one hop (IPv${version})`, async () => {
+    itOverEach(`CIP-29 CIP-20 between two clients the proxy takes one hop (IPv${version})`, async () => {
       const server = await startServer()
       const [a, b] = [await connectClient(server), await connectClient(server)]
       const reply = await ping(a.client, addressOf(b.info, version))
@@ -72,10 +76,13 @@ describe('a tunnel', () => {
       expect(String(reply.from)).to.equal(String(addressOf(b.info, version)))
     })
 
-    it(`CIP-29 a packet with one hop left reaches a host behind the proxy: nothing is taken off on decapsulation (IPv${version})`, async () => {
-      const { client } = await connectClient(await startServer())
-      expect((await ping(client, HOST[version], { hopCount: 1 })).hopCount).to.equal(63)
-    })
+    itOverEach(
+      `CIP-29 a packet with one hop left reaches a host behind the proxy: nothing is taken off on decapsulation (IPv${version})`,
+      async () => {
+        const { client } = await connectClient(await startServer())
+        expect((await ping(client, HOST[version], { hopCount: 1 })).hopCount).to.equal(63)
+      },
+    )
   }
 
   it('CIP-21 carries pings of every size up to the reported MTU', async () => {
@@ -86,15 +93,18 @@ describe('a tunnel', () => {
     }
   })
 
-  it('CIP-33 carries an IPv6 packet of 1280 bytes, to the proxy by its link-local group and to a host', async () => {
-    const { client } = await connectClient(await startServer())
-    expect((await ping(client, HOST[6], { size: 1232 })).bytes).to.equal(1232)
-    const reply = await ping(client, ALL_NODES, { size: 1232 })
-    expect(reply.bytes).to.equal(1232)
-    expect(String(reply.from)).to.equal(String(GATEWAY[6]))
-  })
+  itOverEach(
+    'CIP-33 carries an IPv6 packet of 1280 bytes, to the proxy by its link-local group and to a host',
+    async () => {
+      const { client } = await connectClient(await startServer())
+      expect((await ping(client, HOST[6], { size: 1232 })).bytes).to.equal(1232)
+      const reply = await ping(client, ALL_NODES, { size: 1232 })
+      expect(reply.bytes).to.equal(1232)
+      expect(String(reply.from)).to.equal(String(GATEWAY[6]))
+    },
+  )
 
-  it('CIP-20 the proxy and a host behind it reach the client too', async () => {
+  itOverEach('CIP-20 the proxy and a host behind it reach the client too', async () => {
     const server = await startServer()
     const { info } = await connectClient(server)
     for (const version of [4, 6] as const) {
@@ -126,70 +136,76 @@ describe('a tunnel', () => {
     })
   }
 
-  it('refuses an encapsulation that the proxy does not offer with 400', async () => {
+  itOverEach('refuses an encapsulation that the proxy does not offer with 400', async () => {
     const server = await startServer({ tunnel: { encapsulations: ['datagram'] } })
     const client = await newClient(server, { tunnel: { encapsulation: 'stream-per-packet' } })
     const error = await failure(client.connect(), Error)
     expect(error).to.include({ kind: 'http', status: 400 })
   })
 
-  it('CIP-20 packets for a network behind the client go through its tunnel and come from there, where that is allowed', async () => {
-    const server = await startServer({ tunnel: { clientRoutes: [IpPrefix.parse('192.168.7.0/24')] } })
-    const { client, info } = await connectClient(server)
-    const network = IpPrefix.parse('192.168.7.0/24').toRange()
-    const elsewhere = IpPrefix.parse('192.168.70.0/24').toRange()
-    client.advertiseRoutes([
-      { range: network, protocol: 0 },
-      { range: elsewhere, protocol: 0 },
-    ])
-    // What goes through the tunnel after the capsule, in order or not, is behind this answer.
-    const behind = IpAddress.parse('192.168.7.9')
-    client.host.configure({ addresses: [...info.assigned.map(prefix => prefix.address), behind] })
-    const host = server.host('echo')
-    await until(() => host?.ping(behind, { timeoutMs: 50 }).catch(() => undefined))
-    const reply = await host?.ping(behind, { timeoutMs: 10_000 })
-    expect(String(reply?.from)).to.equal('192.168.7.9')
-    // The other one was not accepted: the proxy has no way there.
-    const { packets } = server.status()
-    await host?.ping(IpAddress.parse('192.168.70.9'), { timeoutMs: 1 }).catch(() => undefined)
-    expect(server.status().packets.toClients).to.equal(packets.toClients)
-  })
-
-  it('AT-05 AT-06 a client that advertises what is another’s gets none of its packets, and nothing is lost when it leaves', async () => {
-    const clientRoutes = [IpPrefix.parse('192.168.7.0/24'), IpPrefix.parse('192.168.9.0/24')]
-    // A link probe would count as an answer.
-    const server = await startServer({ tunnel: { clientRoutes, linkProbe: 'off' } })
-    const [first, second, third] = [
-      await connectClient(server),
-      await connectClient(server),
-      await connectClient(server),
-    ]
-    const behind = IpAddress.parse('192.168.7.9')
-    const advertise = async ({ client, info }: typeof first, ...prefixes: string[]) => {
+  itOverEach(
+    'CIP-20 packets for a network behind the client go through its tunnel and come from there, where that is allowed',
+    async () => {
+      const server = await startServer({ tunnel: { clientRoutes: [IpPrefix.parse('192.168.7.0/24')] } })
+      const { client, info } = await connectClient(server)
+      const network = IpPrefix.parse('192.168.7.0/24').toRange()
+      const elsewhere = IpPrefix.parse('192.168.70.0/24').toRange()
+      client.advertiseRoutes([
+        { range: network, protocol: 0 },
+        { range: elsewhere, protocol: 0 },
+      ])
+      // What goes through the tunnel after the capsule, in order or not, is behind this answer.
+      const behind = IpAddress.parse('192.168.7.9')
       client.host.configure({ addresses: [...info.assigned.map(prefix => prefix.address), behind] })
-      client.advertiseRoutes(prefixes.map(prefix => ({ range: IpPrefix.parse(prefix).toRange(), protocol: 0 })))
-      const own = String(addressOf(info, 4))
-      await until(() =>
-        server.clients().some(({ addresses, networks }) => addresses.includes(own) && networks.length > 0),
-      )
-    }
-    const answersFor = ({ client }: typeof first) => client.host.counters.echoRequestsAnswered
-    await advertise(first, '192.168.7.0/24')
-    // A host, the proxy, another client, and a part of what the first one has.
-    await advertise(second, '10.89.0.1', String(addressOf(third.info, 4)), '10.90.0.1', '192.168.7.9', '192.168.9.9')
-    for (const target of [HOST[4], GATEWAY[4], addressOf(first.info, 4)]) await ping(third.client, target)
-    const host = server.host('echo')
-    const reach = () => host?.ping(behind, { timeoutMs: 10_000 })
-    await reach()
-    // One ping for its own address, one for the network behind it.
-    expect([answersFor(first), answersFor(second)]).to.deep.equal([2, 0])
+      const host = server.host('echo')
+      await until(() => host?.ping(behind, { timeoutMs: 50 }).catch(() => undefined))
+      const reply = await host?.ping(behind, { timeoutMs: 10_000 })
+      expect(String(reply?.from)).to.equal('192.168.7.9')
+      // The other one was not accepted: the proxy has no way there.
+      const { packets } = server.status()
+      await host?.ping(IpAddress.parse('192.168.70.9'), { timeoutMs: 1 }).catch(() => undefined)
+      expect(server.status().packets.toClients).to.equal(packets.toClients)
+    },
+  )
 
-    await first.client.close()
-    await until(() => server.clients().length === 2)
-    await reach()
-    expect(answersFor(second)).to.equal(1)
-    await second.client.close()
-    await until(() => server.clients().length === 1)
-    for (const target of [HOST[4], GATEWAY[4]]) await ping(third.client, target)
-  })
+  itOverEach(
+    'AT-05 AT-06 a client that advertises what is another’s gets none of its packets, and nothing is lost when it leaves',
+    async () => {
+      const clientRoutes = [IpPrefix.parse('192.168.7.0/24'), IpPrefix.parse('192.168.9.0/24')]
+      // A link probe would count as an answer.
+      const server = await startServer({ tunnel: { clientRoutes, linkProbe: 'off' } })
+      const [first, second, third] = [
+        await connectClient(server),
+        await connectClient(server),
+        await connectClient(server),
+      ]
+      const behind = IpAddress.parse('192.168.7.9')
+      const advertise = async ({ client, info }: typeof first, ...prefixes: string[]) => {
+        client.host.configure({ addresses: [...info.assigned.map(prefix => prefix.address), behind] })
+        client.advertiseRoutes(prefixes.map(prefix => ({ range: IpPrefix.parse(prefix).toRange(), protocol: 0 })))
+        const own = String(addressOf(info, 4))
+        await until(() =>
+          server.clients().some(({ addresses, networks }) => addresses.includes(own) && networks.length > 0),
+        )
+      }
+      const answersFor = ({ client }: typeof first) => client.host.counters.echoRequestsAnswered
+      await advertise(first, '192.168.7.0/24')
+      // A host, the proxy, another client, and a part of what the first one has.
+      await advertise(second, '10.89.0.1', String(addressOf(third.info, 4)), '10.90.0.1', '192.168.7.9', '192.168.9.9')
+      for (const target of [HOST[4], GATEWAY[4], addressOf(first.info, 4)]) await ping(third.client, target)
+      const host = server.host('echo')
+      const reach = () => host?.ping(behind, { timeoutMs: 10_000 })
+      await reach()
+      // One ping for its own address, one for the network behind it.
+      expect([answersFor(first), answersFor(second)]).to.deep.equal([2, 0])
+
+      await first.client.close()
+      await until(() => server.clients().length === 2)
+      await reach()
+      expect(answersFor(second)).to.equal(1)
+      await second.client.close()
+      await until(() => server.clients().length === 1)
+      for (const target of [HOST[4], GATEWAY[4]]) await ping(third.client, target)
+    },
+  )
 })

@@ -1,8 +1,9 @@
 /** The proxy and the clients of testbed/proxy-and-client.ts with the certificates of the test run, closed after each test. */
 
+import type { HttpVersion } from '../../src/carriers/http-connection.ts'
 import type { ClientOptions, MasqueClient } from '../../src/client/client.ts'
 import type { TunnelInfo } from '../../src/client/client-tunnel.ts'
-import type { ClientConfigOverrides } from '../../src/client/config.ts'
+import { CARRIERS, type ClientConfigOverrides } from '../../src/client/config.ts'
 import { PingError, type PingOptions, type PingResult } from '../../src/hosts/userspace/pinger.ts'
 import type { IpAddress, IpVersion } from '../../src/ip/address.ts'
 import type { ServerConfigOverrides } from '../../src/server/config.ts'
@@ -16,6 +17,21 @@ export const PATIENT: PingOptions = { timeoutMs: 10_000 }
 
 const servers: MasqueServer[] = []
 const clients: MasqueClient[] = []
+
+/** What carries the tunnels of clients that are made without saying so. */
+let carrier: HttpVersion = 'h3'
+
+/** A test that is made once for each version of HTTP: of what holds whatever carries a tunnel. docs/conformance.md knows them by this name. */
+export function itOverEach(title: string, test: () => Promise<void>): void {
+  for (const each of CARRIERS) {
+    it(`${title} (${each})`, async () => {
+      carrier = each
+      await test().finally(() => {
+        carrier = 'h3'
+      })
+    })
+  }
+}
 
 /** A silent proxy on any free port, without REST API. Closed by `closeLoopback`. */
 export async function startServer(
@@ -35,7 +51,8 @@ export async function newClient(
   overrides: ClientConfigOverrides = {},
   options: ClientOptions = {},
 ): Promise<MasqueClient> {
-  const client = newTestClient(await testCertificates(), server.address, overrides, options)
+  const tunnel = { carrier, ...overrides.tunnel }
+  const client = newTestClient(await testCertificates(), server.address, { ...overrides, tunnel }, options)
   clients.push(client)
   return client
 }

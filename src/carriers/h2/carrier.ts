@@ -32,6 +32,11 @@ export class H2Carrier implements Carrier {
     })
   }
 
+  /** We have not ended our half. */
+  get isOpen(): boolean {
+    return this.#open
+  }
+
   get writable(): boolean {
     return this.#packets.writable
   }

@@ -120,7 +120,7 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
   /** The proxy does not accept our certificate: see server-connection.ts. */
   protected override refusedByPeer(code: number, text: string): SocketEnd | undefined {
     if (code !== H2ErrorCode.INADEQUATE_SECURITY) return undefined
-    const alert = /^TLS alert (\d+)\b/.exec(text)?.[1]
+    const alert = /^TLS alert \w+ \((\d+)\)/.exec(text)?.[1]
     return alert === undefined ? undefined : endedByTls('peer', Number(alert))
   }
 

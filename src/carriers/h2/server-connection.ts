@@ -6,6 +6,7 @@ import { type AbortReason, MalformedMessage } from '../../http/errors.ts'
 import type { Header } from '../../http/header.ts'
 import { checkRequest } from '../../http/request.ts'
 import { TokenBucket } from '../../ip/token-bucket.ts'
+import { tlsAlertName } from '../../quic/tls-alerts.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateAlert } from '../tcp/socket-end.ts'
@@ -88,7 +89,7 @@ export class H2ServerConnection extends H2Transport<HttpServerHandler> implement
     if (socket.authorized || socket.getPeerX509Certificate() === undefined) return undefined
     const code = String(socket.authorizationError)
     const alert = certificateAlert(code)
-    return alert === undefined ? undefined : `TLS alert ${alert}: ${code}`
+    return alert === undefined ? undefined : `TLS alert ${tlsAlertName(alert)} (${alert}): ${code}`
   }
 
   #onRequest(stream: ServerHttp2Stream, headers: Header[]): void {

@@ -134,8 +134,10 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     const { session } = this
     if (session === undefined || session.destroyed) return void this.socket.destroy()
     session.goaway(code, 0, Buffer.from(why.slice(0, MAX_GOAWAY_TEXT)))
-    // Its streams end with it; what waits on them is not waited for.
-    for (const { stream } of this.#carriers.values()) stream.close(orderly ? H2ErrorCode.CANCEL : code)
+    // Its streams end with it; what waits on them is not waited for. One that we have ended says so itself.
+    for (const { isOpen, stream } of this.#carriers.values()) {
+      if (isOpen || !orderly) stream.close(orderly ? H2ErrorCode.CANCEL : code)
+    }
     session.close()
     this.#destroySoon()
   }
