@@ -42,6 +42,7 @@ const commands = {
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',
   'test-tun': '../test/hosts/tun/run.ts',
+  'test-browser': '../test/browser/run.ts',
   'test-netem': '../netem/agreement/run.ts',
   'test-conformance-mutants': '../test/conformance-mutants/run.ts',
 }

@@ -18,7 +18,7 @@ More client certificates, with CN = the name given; several are separated by com
 .PARAMETER Name
 More DNS names or IP addresses for the server's certificate; several are separated by commas.
 .PARAMETER Days
-How long server and client certificates are valid, 1 to 397 (default 365).
+How long server and client certificates are valid, 1 to 397 (default 365); for browsers 13.
 .PARAMETER Force
 Make everything anew, the CA included.
 #>
@@ -37,6 +37,7 @@ $ErrorActionPreference = 'Stop'
 $crypto = 'System.Security.Cryptography'
 $x509 = "$crypto.X509Certificates"
 $now = [DateTimeOffset]::UtcNow
+$daysAsked = $PSBoundParameters.ContainsKey('Days')
 $serverAuth = '1.3.6.1.5.5.7.3.1'
 $clientAuth = '1.3.6.1.5.5.7.3.2'
 
@@ -207,6 +208,7 @@ function Get-RenewalReason([string] $name, $certificate, $ca, [string] $purpose)
         foreach ($serverName in $names) {
             if (-not $certificate.MatchesHostname($serverName.Replace('*.', 'x.'), $true, $false)) { return 'the old one lacked a name that is asked for' }
         }
+        if ($daysAsked -and $certificate.NotAfter -gt $now.AddDays($Days).AddMinutes(1).LocalDateTime) { return "the old one is valid for more than $Days days" }
     }
     return ''
 }

@@ -4,7 +4,7 @@
 # Needs bash (3.2 or newer) and openssl (OpenSSL 1.1.1 or 3, or LibreSSL). cert/README.md explains what comes out.
 #
 # Running it again is safe. What exists and is valid stays; what has expired or expires within a day, does not fit its
-# key, or was not signed by the CA that is there now, is made anew. Nothing is ever half written: files are made in a
+# key, was not signed by the CA that is there now, or (the server's) lives longer than --days asks for, is made anew. Nothing is ever half written: files are made in a
 # temporary directory next to the old ones and moved into place when all of them are ready. And nothing is lost that was not made
 # here: a certificate or key of somebody else's that stands in the way is kept under another name.
 
@@ -28,7 +28,7 @@ usage: generate.sh [--out DIR] [--client NAME]... [--name NAME]... [--days N] [-
   --out DIR      where the files go (default: out/ beside this script)
   --client NAME  one more client certificate, with CN=NAME (client and client2 are always made); may be repeated
   --name NAME    one more DNS name or IP address for the server's certificate; may be repeated
-  --days N       how long server and client certificates are valid, 1 to 397 (default 365)
+  --days N       how long server and client certificates are valid, 1 to 397 (default 365); for browsers 13
   --force        make everything anew, the CA included
 USAGE
 }
@@ -42,6 +42,7 @@ fail() {
 
 out="$here/out"
 days=365
+days_asked=no
 force=no
 clients=(client client2)
 dns_names=(localhost)
@@ -79,7 +80,7 @@ while [[ $# -gt 0 ]]; do
         --out) out=$2 ;;
         --client) add_client "$2" ;;
         --name) add_name "$2" ;;
-        --days) days=$2 ;;
+        --days) days=$2 days_asked=yes ;;
       esac
       shift 2
       ;;
@@ -206,6 +207,8 @@ why_renew() {
     echo 'the old one was not signed by this CA'
   elif [[ $1 == server ]] && ! has_all_names "$certificate"; then
     echo 'the old one lacked a name that is asked for'
+  elif [[ $1 == server && $days_asked == yes ]] && openssl x509 -in "$certificate" -noout -checkend "$((days * 86400 + 60))" >/dev/null 2>&1; then
+    echo "the old one is valid for more than $days days"
   fi
 }
 

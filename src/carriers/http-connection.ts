@@ -119,10 +119,14 @@ export interface IncomingRequest extends TunnelStream {
   handler: RequestHandler
   /** The final response is still to be sent. */
   readonly awaitsResponse: boolean
+  /** It asks for a WebTransport session, whose tunnel is one of ours (h3/webtransport/carrier.ts), and not for RFC 9484's. */
+  readonly isWebTransport?: boolean
   /** "Yes": sends the response behind which capsules follow. False when the client is gone. */
   accept(headers: Header[]): boolean
   /** A whole response, and the end of the request. */
   respond(headers: Header[], body?: Uint8Array): void
+  /** The tunnel on the carrier is set up: what has waited for that inside the carrier's own streams may come. */
+  tunnelReady?(): void
   /** The client's half had ended before there was a carrier, whose handler hears of it now. */
   peerEnded(): void
   abort(reason: AbortReason): void

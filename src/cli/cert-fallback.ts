@@ -11,6 +11,7 @@ import { describeExposure, GROUP_AND_OTHERS } from '../config/private-file.ts'
 import { readRegularFile } from '../config/read-file.ts'
 
 const MAX_DAYS = 397
+const DEFAULT_DAYS = 365
 const CLIENTS = ['client', 'client2']
 const DAY_MS = 86_400_000
 
@@ -27,17 +28,18 @@ export async function makeCertificatesWithoutOpenssl(
       out: { type: 'string' },
       client: { type: 'string', multiple: true, default: [] },
       name: { type: 'string', multiple: true, default: [] },
-      days: { type: 'string', default: '365' },
+      days: { type: 'string' },
       force: { type: 'boolean', default: false },
     },
   })
-  const days = Number(values.days)
+  const days = Number(values.days ?? DEFAULT_DAYS)
   if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
     throw new Error(`--days ${values.days}: a number from 1 to ${MAX_DAYS} is expected`)
   const out =
     values.out === undefined ? defaultOut : isAbsolute(values.out) ? values.out : join(workingDirectory, values.out)
   const clientNames = [...new Set([...CLIENTS, ...values.client])]
-  const complete = ['ca', 'server', ...clientNames].every(name => usable(out, name, now))
+  const livesTooLong = values.days !== undefined && !endsWithin(out, 'server', days, now)
+  const complete = !livesTooLong && ['ca', 'server', ...clientNames].every(name => usable(out, name, now))
   if (complete && !values.force && values.name.length === 0)
     return `everything in ${out} exists and is valid: kept (--force makes it anew)`
   const kept = ['ca', 'server', ...clientNames].flatMap(name => (isOurs(out, name) ? [] : keep(out, name)))
@@ -77,11 +79,21 @@ function keep(out: string, name: string): [string, string][] {
 
 /** There, with its key, and valid for a day at least. */
 function usable(out: string, name: string, now: Date): boolean {
-  const file = join(out, `${name}.pem`)
-  if (!existsSync(file) || !existsSync(join(out, `${name}-key.pem`))) return false
+  if (!existsSync(join(out, `${name}-key.pem`))) return false
+  const end = endOf(out, name)
+  return end !== undefined && end > now.getTime() + DAY_MS
+}
+
+function endsWithin(out: string, name: string, days: number, now: Date): boolean {
+  const end = endOf(out, name)
+  return end !== undefined && end <= now.getTime() + days * DAY_MS
+}
+
+/** Until when the certificate is valid, in ms since 1970; undefined: there is none. */
+function endOf(out: string, name: string): number | undefined {
   try {
-    return Date.parse(new X509Certificate(readRegularFile(file)).validTo) > now.getTime() + DAY_MS
+    return Date.parse(new X509Certificate(readRegularFile(join(out, `${name}.pem`))).validTo)
   } catch {
-    return false // something else is in the file
+    return undefined // no file, or something else is in it
   }
 }

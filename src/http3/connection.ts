@@ -26,6 +26,7 @@ import { RequestStream, type RequestStreamOwner } from './request-stream.ts'
 import { encodeSettings, type H3Settings, INITIAL_SETTINGS } from './settings.ts'
 import { isClientInitiated, isUnidirectional, SeenStreams, tooManyStreams } from './stream-ids.ts'
 import { PeerUniStreams, StreamType } from './unidirectional-streams.ts'
+import { encodeSessionStreamHeader, WEBTRANSPORT, WEBTRANSPORT_SETTING } from './webtransport.ts'
 
 export type { H3Event, H3Output } from './events.ts'
 export type { H3Settings } from './settings.ts'
@@ -59,6 +60,8 @@ export interface H3ConnectionOptions {
   role: 'client' | 'server'
   /** What we announce. Default: datagrams; a server also Extended CONNECT. The dynamic table is always off. */
   settings?: Partial<H3Settings>
+  /** Server: announce that WebTransport sessions are taken, and take their streams (webtransport.ts). Default: no. */
+  webTransport?: boolean
   /** The peer's QUIC transport parameter max_datagram_frame_size, in bytes; 0 = it sent none. */
   peerMaxDatagramFrameSize: number
   /** The largest header section taken, in bytes. */
@@ -148,6 +151,7 @@ export class H3Connection {
       enableConnectProtocol: server,
       h3Datagram: true,
       maxFieldSectionSize: options.maxFieldSectionSize ?? DEFAULT_MAX_FIELD_SECTION_SIZE,
+      ...(options.webTransport && { extensions: new Map([[WEBTRANSPORT_SETTING, 1n]]) }),
       ...options.settings,
     }
     if (!Number.isFinite(this.settings.maxFieldSectionSize)) {
@@ -181,7 +185,9 @@ export class H3Connection {
       role: this.role,
       maxFieldSectionSize: this.settings.maxFieldSectionSize,
       extendedConnect: server && this.settings.enableConnectProtocol,
+      webTransport: server && options.webTransport === true,
       emit: event => this.#emitForRequest(event),
+      beginSessionStream: (streamId, sessionId) => this.#beginSessionStream(streamId, sessionId),
       countSkippedFrame: () => this.counters.framesSkipped++,
     }
   }
@@ -270,6 +276,16 @@ export class H3Connection {
     return stream.id
   }
 
+  /** Client: opens a stream of the WebTransport session whose request is on the stream `sessionId`; returns its id. */
+  openSessionStream(sessionId: number): number {
+    const stream = new RequestStream(this.#streamOwner, this.#nextRequestId)
+    this.#nextRequestId += 4
+    stream.joinSession(sessionId)
+    this.#requests.set(stream.id, stream)
+    this.#send(stream.id, encodeSessionStreamHeader(sessionId), false)
+    return stream.id
+  }
+
   /**
    * Server: answers a request, with any number of interim responses (1xx) before the final one.
    *
@@ -301,7 +317,8 @@ export class H3Connection {
   }
 
   /**
-   * Sends content, or a tunnel's capsule bytes, in one DATA frame; `fin` ends our side of the stream.
+   * Sends content, or a tunnel's capsule bytes, in one DATA frame; on a stream of a WebTransport session as it is. `fin` ends
+   * our side of the stream.
    *
    * `data` is copied when it is short and referenced when it is long: do not change it before the output was taken.
    * Returns false, and does nothing, when the stream is gone. Throws Error when HEADERS were not sent yet.
@@ -312,6 +329,8 @@ export class H3Connection {
     if (stream.sending === 'headers') throw new Error(`stream ${streamId}: send the headers before the content`)
     if (data.length === 0) {
       if (fin) this.#send(streamId, NO_BYTES, true)
+    } else if (stream.sessionId !== undefined) {
+      this.#send(streamId, data, fin)
     } else if (data.length <= COALESCE_LIMIT) {
       this.#send(streamId, encodeFrame(FrameType.DATA, data), fin)
     } else {
@@ -604,16 +623,17 @@ export class H3Connection {
     if (!answered) this.#events.push({ type: 'stop-sending', streamId, code })
   }
 
-  /** Server: the request was not complete enough for a `request` event. */
+  /** Server: the request was not complete enough for a `request` event, nor is it a stream of a session. */
   #isUnknownToOwner(stream: RequestStream): boolean {
-    return stream.request === undefined
+    return stream.request === undefined && stream.sessionId === undefined
   }
 
   #sendingEnded(stream: RequestStream): void {
     stream.sending = 'closed'
     // The response is complete; whatever is left of the request would not change it (RFC 9114 §4.1). A tunnel
     // differs: its two directions end separately.
-    if (this.role === 'server' && !stream.tunnelAccepted && stream.receiving !== 'closed') {
+    const isTwoWay = stream.tunnelAccepted || stream.sessionId !== undefined
+    if (this.role === 'server' && !isTwoWay && stream.receiving !== 'closed') {
       this.#output.push({ type: 'stop-sending', streamId: stream.id, code: H3ErrorCode.H3_NO_ERROR })
       stream.receiving = 'closed'
     }
@@ -644,6 +664,22 @@ export class H3Connection {
     const held = this.#held.release(stream.id)
     if (!stream.takesDatagrams) this.counters.datagramsDropped += held.length
     else for (const payload of held) this.#events.push({ type: 'datagram', streamId: stream.id, payload })
+  }
+
+  /** draft-ietf-webtrans-http3 §4.5: streams may come before the request of their session, but not after its end. */
+  #beginSessionStream(streamId: number, sessionId: number): void {
+    if (isUnidirectional(sessionId) || !isClientInitiated(sessionId) || this.#isBeyondStreamLimit(sessionId)) {
+      const message = `stream ${streamId} names the WebTransport session ${sessionId}, which is no request that can be made`
+      throw new H3Error(H3ErrorCode.H3_ID_ERROR, message)
+    }
+    const session = this.#requests.get(sessionId)
+    const isSession = session?.request?.protocol === WEBTRANSPORT && session.receiving !== 'closed'
+    const isAwaited = session === undefined ? this.#mayStillOpen(sessionId) : session.receiving === 'headers'
+    if (!isSession && (!isAwaited || sessionId === streamId)) {
+      const message = `stream ${streamId} is for the WebTransport session ${sessionId}, which is over or never was one`
+      throw new H3Error(H3ErrorCode.WEBTRANSPORT_SESSION_GONE, message, 'stream')
+    }
+    this.#events.push({ type: 'session-stream', streamId, sessionId })
   }
 
   // -- unidirectional streams ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /**
- * Error codes of HTTP/3 (RFC 9114 §8.1), QPACK (RFC 9204 §6) and HTTP Datagrams (RFC 9297 §5.2).
+ * Error codes of HTTP/3 (RFC 9114 §8.1), QPACK (RFC 9204 §6), HTTP Datagrams (RFC 9297 §5.2) and WebTransport
+ * (draft-ietf-webtrans-http3 §4.5, §6).
  *
  * They travel in QUIC's RESET_STREAM and STOP_SENDING (a stream error) or CONNECTION_CLOSE (a connection error).
  */
@@ -46,6 +47,10 @@ export const H3ErrorCode = {
   QPACK_ENCODER_STREAM_ERROR: 0x201,
   /** The peer's QPACK decoder stream broke a rule. */
   QPACK_DECODER_STREAM_ERROR: 0x202,
+  /** A stream of a WebTransport session that is not there yet, and more of those wait already than we hold. */
+  WEBTRANSPORT_BUFFERED_STREAM_REJECTED: 0x3994bd84,
+  /** A stream of a WebTransport session that is over, or never was one. */
+  WEBTRANSPORT_SESSION_GONE: 0x170d7b68,
 } as const
 
 const NAMES = new Map<number, string>(Object.entries(H3ErrorCode).map(([name, code]) => [code, name]))

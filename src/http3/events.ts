@@ -28,6 +28,11 @@ export type H3Event =
   | { type: 'goaway'; id: number }
   /** A datagram that came before its stream and was held until now. */
   | { type: 'datagram'; streamId: number; payload: Uint8Array }
+  /**
+   * A bidirectional stream belongs to a WebTransport session that is there, or can still come; `data` and the rest follow,
+   * as for a request, and what we send on it is not framed.
+   */
+  | { type: 'session-stream'; streamId: number; sessionId: number }
   /** Bytes on a unidirectional stream of a type that was agreed on (`acceptStreamType`). */
   | { type: 'extension-stream'; streamType: number; streamId: number; data: Uint8Array; fin: boolean }
   /** The peer broke a rule on this stream; it was reset in both directions. */

@@ -82,8 +82,11 @@ export function decodeVarintPayload(type: number, payload: Uint8Array): bigint {
   return reader.varint()
 }
 
-/** What to do with a frame's payload: hand it over whole, pass it on piece by piece, or skip it. */
-export type FrameTreatment = 'collect' | 'pass' | 'skip'
+/**
+ * What to do with a frame's payload: hand it over whole, pass it on piece by piece, or skip it. `rest`: this is no frame, and
+ * there are none on this stream: all that follows is passed on (see webtransport.ts).
+ */
+export type FrameTreatment = 'collect' | 'pass' | 'skip' | 'rest'
 
 /** Whoever reads the frames of one stream. All byte arrays are views, valid only during the call. */
 export interface FrameHandler {
@@ -116,7 +119,14 @@ export class FrameReader {
 
   /** True when the bytes so far end inside a frame. A stream that ends here is broken: H3_FRAME_ERROR. */
   get insideFrame(): boolean {
-    return this.#insidePayload || this.#partialLength > 0
+    return (this.#insidePayload && this.#treatment !== 'rest') || this.#partialLength > 0
+  }
+
+  /** From now on there are no frames on this stream: its bytes are passed on. */
+  passRest(): void {
+    this.#treatment = 'rest'
+    this.#remaining = Number.POSITIVE_INFINITY
+    this.#insidePayload = true
   }
 
   /** Takes the next bytes of the stream. What the handler throws is passed through; the reader is then unusable. */
@@ -159,6 +169,7 @@ export class FrameReader {
   #startFrame(type: number, length: number): void {
     this.#type = type
     this.#treatment = this.#handler.frameStarts(type, length)
+    if (this.#treatment === 'rest') return this.passRest()
     this.#remaining = length
     this.#insidePayload = length > 0
     if (length === 0 && this.#treatment === 'collect') this.#handler.frameCollected(type, new Uint8Array(0))
@@ -168,7 +179,7 @@ export class FrameReader {
     const end = at + Math.min(this.#remaining, bytes.length - at)
     this.#remaining -= end - at
     if (this.#remaining === 0) this.#insidePayload = false
-    if (this.#treatment === 'pass') this.#handler.framePassed(bytes.subarray(at, end))
+    if (this.#treatment === 'pass' || this.#treatment === 'rest') this.#handler.framePassed(bytes.subarray(at, end))
     else if (this.#treatment === 'collect') this.#collect(bytes.subarray(at, end))
     return end
   }

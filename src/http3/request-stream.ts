@@ -21,6 +21,7 @@ import {
   isHttp2OnlyFrame,
 } from './frames.ts'
 import { decodeFieldSection, fieldSectionTooLarge, maxEncodedLength } from './qpack/decoder.ts'
+import { WEBTRANSPORT_STREAM } from './webtransport.ts'
 
 /** What a request stream needs from its connection. */
 export interface RequestStreamOwner {
@@ -28,7 +29,11 @@ export interface RequestStreamOwner {
   readonly maxFieldSectionSize: number
   /** We are a server and announced ENABLE_CONNECT_PROTOCOL. */
   readonly extendedConnect: boolean
+  /** We are a server and announced WebTransport. */
+  readonly webTransport: boolean
   emit(event: H3Event): void
+  /** The stream belongs to a WebTransport session. Throws H3Error when there can be no such session. */
+  beginSessionStream(streamId: number, sessionId: number): void
   countSkippedFrame(): void
 }
 
@@ -40,6 +45,8 @@ export class RequestStream implements FrameHandler {
   sending: 'headers' | 'content' | 'closed' = 'headers'
   /** The request, once it was received (server) or sent (client). */
   request: RequestHead | undefined
+  /** This is no request, but a stream of the WebTransport session with this id; there are no frames on it. */
+  sessionId: number | undefined
   readonly #owner: RequestStreamOwner
   readonly #reader: FrameReader
   /** A CONNECT was answered with 2xx: the stream is a tunnel. */
@@ -56,6 +63,14 @@ export class RequestStream implements FrameHandler {
   /** HTTP Datagrams have a meaning here: an Extended CONNECT (RFC 9297 §2; GET and POST define none). */
   get takesDatagrams(): boolean {
     return this.request?.protocol !== undefined
+  }
+
+  /** Makes this a stream of a WebTransport session. */
+  joinSession(sessionId: number): void {
+    this.sessionId = sessionId
+    this.receiving = 'content'
+    this.sending = 'content'
+    this.#reader.passRest()
   }
 
   /** The next bytes from the peer. Events go to the owner. Throws H3Error. */
@@ -94,6 +109,7 @@ export class RequestStream implements FrameHandler {
       case FrameType.MAX_PUSH_ID:
         throw this.#unexpected(type, 'it belongs on the control stream')
     }
+    if (type === WEBTRANSPORT_STREAM && this.#owner.webTransport) return this.#sessionStreamStarts(length)
     if (isHttp2OnlyFrame(type)) throw this.#unexpected(type, 'it exists in HTTP/2 only')
     this.#owner.countSkippedFrame()
     return 'skip'
@@ -138,6 +154,17 @@ export class RequestStream implements FrameHandler {
     this.tunnelAccepted = request.method === 'CONNECT' && response.status < 300
     this.receiving = 'content'
     this.#owner.emit({ type: 'response', streamId: this.id, headers, fin: false })
+  }
+
+  /** Where a frame has its length, this has the id of its session. */
+  #sessionStreamStarts(sessionId: number): FrameTreatment {
+    if (this.receiving !== 'headers') {
+      const message = `stream ${this.id}: a stream of a WebTransport session must say so with its first bytes`
+      throw new H3Error(H3ErrorCode.H3_FRAME_ERROR, message)
+    }
+    this.#owner.beginSessionStream(this.id, sessionId)
+    this.joinSession(sessionId)
+    return 'rest'
   }
 
   #dataStarts(length: number): FrameTreatment {

@@ -7,6 +7,7 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, BlockList, isIP, isIPv6 } from 'node:net'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
+import { type BrowserAccess, browserFiles } from './browser-page.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 
@@ -26,6 +27,8 @@ export interface ApiServerOptions {
   port: number
   source: ApiSource
   metrics: Pick<ServerMetrics, 'text' | 'contentType'>
+  /** Beside the API, the page with which a browser joins the tunnel is served. */
+  browser?: BrowserAccess
 }
 
 export interface ApiServer {
@@ -44,12 +47,13 @@ const DEFAULT_LOG_LIMIT = 100
 const MAX_LOG_LIMIT = 1000
 
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
-export async function startApiServer({ host, port, source, metrics }: ApiServerOptions): Promise<ApiServer> {
+export async function startApiServer({ host, port, source, metrics, browser }: ApiServerOptions): Promise<ApiServer> {
   const server = createServer()
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
   const { address, port: actualPort } = server.address() as AddressInfo
-  server.on('request', createApp(isLoopback(address) ? host : undefined, source, metrics))
+  const routes = { ...endpoints(source, metrics), ...(browser !== undefined && browserFiles(browser)) }
+  server.on('request', createApp(isLoopback(address) ? host : undefined, routes))
   return {
     url: `http://${authority(host, actualPort)}`,
     close: () =>
@@ -89,7 +93,7 @@ function endpoints(source: ApiSource, metrics: ApiServerOptions['metrics']): Rec
 }
 
 /** `ownName`: what the API is called in the configuration, when it listens on loopback. */
-function createApp(ownName: string | undefined, source: ApiSource, metrics: ApiServerOptions['metrics']) {
+function createApp(ownName: string | undefined, routes: Record<string, RequestHandler>) {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -100,7 +104,6 @@ function createApp(ownName: string | undefined, source: ApiSource, metrics: ApiS
   })
   if (ownName !== undefined) app.use(requireHostName(ownName))
 
-  const routes = endpoints(source, metrics)
   const index: RequestHandler = (_request, response) => {
     response.json({ name: 'masque-lab', endpoints: Object.keys(routes) })
   }

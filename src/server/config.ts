@@ -43,6 +43,7 @@ import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
 import { dnsProblems, dnsSection, nat64Section, toDnsConfigurations } from './dns-config.ts'
 import { canonicalHost } from './own-names.ts'
+import { isOrigin } from './webtransport-request.ts'
 
 const AUTH_MODES = ['none', 'mtls', 'token', 'mtls-or-token'] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
@@ -63,6 +64,8 @@ export interface ServerConfig {
   /** Advertised to clients. `protocol` 0 is any. */
   routes: { prefix: IpPrefix; protocol: number }[]
   hosts: HostConfig[]
+  /** Web pages may open tunnels. `origins`: beside the proxy's own page. */
+  webTransport?: { path: string; origins: string[] }
   /** The operating system takes part, over a TUN device. */
   tun?: { name: string; mtu: number; nat: boolean; offload: boolean }
   /** What clients are told about DNS and NAT64. */
@@ -191,6 +194,27 @@ export const serverConfigSchema = table({
     .default([])
     .describe(
       'Hosts inside the server process, behind the proxy. They answer ping and UDP echo; no rights are needed for that.',
+    ),
+
+  webtransport: table({
+    path: text('a path that starts with /, without query', /^\/[^?#]*$/)
+      .default('/webtransport')
+      .describe('Where sessions are taken.'),
+    origins: listOf(
+      parsed('an origin, such as https://example.org or http://127.0.0.1:8000', text =>
+        isOrigin(text) ? text : undefined,
+      ),
+      'a list of origins',
+    )
+      .default([])
+      .describe(
+        'Origins of the web pages that may open tunnels, beside the page that the proxy itself serves on loopback, on the port of the REST API.',
+      ),
+  })
+    .optional()
+    .describe(
+      'Web pages open tunnels by WebTransport, and the REST API serves one that does, at /browser/ (docs/webtransport.md). This is ours and not ' +
+        'RFC 9484. Pages cannot send a client certificate; their bearer token is in the query (?token=…).',
     ),
 
   tun: table({
@@ -322,6 +346,8 @@ hosts = [{ name = "echo", ipv4 = "10.90.0.1", ipv6 = "fd00:90::1" }]
 api.port = 0
 `
 
+const DEFAULT_WEBTRANSPORT = { path: '/webtransport', origins: [] }
+
 const DEFAULT_TUN = { name: 'masque%d', mtu: 1400, nat: false, offload: false }
 
 /**
@@ -338,6 +364,9 @@ export function defaultServerConfig(overrides: ServerConfigOverrides = {}): Serv
     tunnel: { ...base.tunnel, ...overrides.tunnel },
     pool,
     hosts,
+    ...(overrides.webTransport !== undefined && {
+      webTransport: { ...DEFAULT_WEBTRANSPORT, ...overrides.webTransport },
+    }),
     ...(overrides.tun !== undefined && { tun: { ...DEFAULT_TUN, ...overrides.tun } }),
     routes: overrides.routes ?? defaultRoutes(pool, hosts),
     dns: overrides.dns ?? base.dns,
@@ -373,6 +402,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),
     hosts: toml.hosts,
+    ...(toml.webtransport !== undefined && { webTransport: toml.webtransport }),
     ...(toml.tun !== undefined && { tun: toml.tun }),
     dns: toDnsConfigurations(toml.dns),
     nat64: toml.nat64,
@@ -427,7 +457,15 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...authProblems(config),
     ...linkProblems(config),
     ...tunProblems(config),
+    ...webTransportProblems(config),
   ]
+}
+
+/** Web pages have no client certificates. */
+function webTransportProblems({ webTransport, auth }: ServerConfig): KeyProblem[] {
+  if (webTransport === undefined || auth.mode !== 'mtls') return []
+  const message = 'found "mtls", but a web page cannot send a certificate; expected "none", "token" or "mtls-or-token"'
+  return [{ key: 'auth.mode', message: `${message} beside [webtransport]` }]
 }
 
 /** What is built for Linux only. */

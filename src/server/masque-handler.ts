@@ -33,6 +33,7 @@ import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import type { Authorisation } from './authorise.ts'
 import { plainResponse } from './plain-response.ts'
 import { ProxyTunnel, type TunnelContext } from './proxy-tunnel.ts'
+import { parseWebTransportRequest, type WebTransportPolicy, webTransportAcceptHeaders } from './webtransport-request.ts'
 
 /** More than this before the answer is not a client in a hurry. */
 const MAX_CAPSULES_AHEAD = 64 * 1024
@@ -60,6 +61,8 @@ export interface HandlerContext extends TunnelContext {
   readonly template: PathTemplate
   /** Names this proxy in Proxy-Status (RFC 9209 §2). */
   readonly proxyName: string
+  /** Under what conditions WebTransport sessions are taken; undefined: they are not. */
+  readonly webTransport?: WebTransportPolicy | undefined
   /** Is this `:authority` one of the proxy's own names? (RFC 9110 §7.4) */
   servesAuthority(authority: string): boolean
   readonly encapsulations: readonly Encapsulation[]
@@ -206,9 +209,8 @@ export class MasqueHandler implements HttpServerHandler {
   /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
   async #openTunnel(request: IncomingRequest, ended: boolean): Promise<void> {
     const context = this.#context
-    const { headers } = request
-    const scope = parseConnectIpRequest(headers, context.template, authority => context.servesAuthority(authority))
-    const authorisation = context.authorise(headers, this.connection.peerCertificate)
+    const { scope, credentials } = this.#parse(request)
+    const authorisation = context.authorise(credentials, this.connection.peerCertificate)
     if (!authorisation.allowed) {
       const { status, reason } = authorisation
       throw new RequestRejected(status, reason, 'http_request_denied', { details: reason })
@@ -217,6 +219,7 @@ export class MasqueHandler implements HttpServerHandler {
     this.#checkLimits(identity, authorisation.maxTunnels)
     if (this.connection.capabilities !== undefined && scope.target.kind !== 'name') {
       this.#accept(request, scope, identity, [])
+      request.tunnelReady?.()
       if (ended) request.peerEnded()
       return
     }
@@ -239,7 +242,16 @@ export class MasqueHandler implements HttpServerHandler {
     this.#checkLimits(identity, authorisation.maxTunnels)
     const tunnel = this.#accept(request, scope, identity, resolved)
     tunnel.onCapsuleBytes(ahead.capsules.finish())
+    request.tunnelReady?.()
     if (ahead.ended) request.peerEnded()
+  }
+
+  /** What the tunnel is to reach, and the header fields that say who asks for it. */
+  #parse({ headers, isWebTransport }: IncomingRequest): { scope: Scope; credentials: readonly Header[] } {
+    const { template, webTransport } = this.#context
+    const isOwn = (authority: string): boolean => this.#context.servesAuthority(authority)
+    if (isWebTransport && webTransport !== undefined) return parseWebTransportRequest(headers, webTransport, isOwn)
+    return { scope: parseConnectIpRequest(headers, template, isOwn), credentials: headers }
   }
 
   /**
@@ -330,7 +342,9 @@ export class MasqueHandler implements HttpServerHandler {
       throw RequestRejected.because('destination_unavailable', details, { details })
     }
     const [encapsulation] = encapsulations
-    const headers = buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
+    const headers = request.isWebTransport
+      ? webTransportAcceptHeaders(encapsulation)
+      : buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
     if (!request.accept(headers)) throw new RequestGone()
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,

@@ -21,7 +21,7 @@ import { parsePathTemplate } from '../connect-ip/uri-template.ts'
 import { tunCaution } from '../hosts/tun/open-tun.ts'
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { type Header, headerValue } from '../http/header.ts'
-import type { IpAddress } from '../ip/address.ts'
+import { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
@@ -36,6 +36,7 @@ import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { type Authorisation, authorise } from './authorise.ts'
+import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } from './browser-page.ts'
 import { newBudgets } from './budgets.ts'
 import { certificateIdentity } from './certificate-identity.ts'
 import type { ServerConfig } from './config.ts'
@@ -163,6 +164,10 @@ export class MasqueServer {
         return server.#names.first
       },
       servesAuthority: authority => server.#names.includes(authority),
+      webTransport: config.webTransport && {
+        path: config.webTransport.path,
+        allowsOrigin: origin => this.#allowsOrigin(origin),
+      },
       encapsulations: config.tunnel.encapsulations,
       pools: this.#pools,
       addressMemory: new AddressMemory(),
@@ -339,6 +344,7 @@ export class MasqueServer {
         port: config.api.port,
         source: this,
         metrics: this.metrics,
+        browser: this.#browserAccess(tls.certificateChain),
       })
     }
     this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
@@ -401,11 +407,34 @@ export class MasqueServer {
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
-      onConnection: quic => this.#serve(new H3ServerConnection(quic)),
+      onConnection: quic =>
+        this.#serve(new H3ServerConnection(quic, { webTransport: config.webTransport !== undefined })),
       onError: error => this.#internalError(error),
       onWarning: sentence => this.#log.warn(sentence),
       debug: message => this.#log.debug(message),
     })
+  }
+
+  /** What the page for browsers has to know; undefined: there is none. */
+  #browserAccess(certificateChain: Uint8Array): BrowserAccess | undefined {
+    const { webTransport, auth } = this.config
+    if (webTransport === undefined) return undefined
+    const problem = pinningProblem(certificateChain, Date.now())
+    if (problem !== undefined) this.#log.warn(`browsers may refuse the proxy's certificate: ${problem}`)
+    return {
+      host: IpAddress.parse(this.address.host).isUnspecified ? undefined : this.address.host,
+      port: this.address.port,
+      path: webTransport.path,
+      certificateHash: certificateHash(certificateChain),
+      certificateProblem: problem,
+      needsToken: auth.mode.includes('token'),
+    }
+  }
+
+  /** The proxy's own page, by each name that loopback has, or one from the configuration. */
+  #allowsOrigin(origin: string): boolean {
+    if (this.config.webTransport?.origins.includes(origin)) return true
+    return this.apiUrl !== undefined && loopbackOrigins(this.apiUrl).includes(origin)
   }
 
   /** The proxy's own addresses are the system's then, and so is all that is not inside a tunnel. */

@@ -120,6 +120,17 @@ describe('cert/generate.sh', () => {
     expect(result.stdout).to.include('expires within a day')
   })
 
+  it('renews a server’s certificate that lives longer than --days asks for, and nothing else', () => {
+    expect(generate(dir).status).to.equal(0)
+    const { stdout } = generate(dir, '--days', '13')
+    expect(states(stdout)).to.deep.equal({ ca: 'kept', server: 'new', client: 'kept', client2: 'kept' })
+    expect(stdout).to.include('the old one is valid for more than 13 days')
+    const { validFrom, validTo } = certificate('server')
+    expect((Date.parse(validTo) - Date.parse(validFrom)) / DAY_MS).to.be.within(12.9, 13.1)
+    expect(states(generate(dir, '--days', '13').stdout).server).to.equal('kept')
+    expect(states(generate(dir).stdout).server).to.equal('kept')
+  })
+
   it('renews a certificate that does not fit its key, is not one, or lacks a name that is asked for', () => {
     renameSync(join(dir, 'alice-key.pem'), join(dir, 'client-key.pem'))
     writeFileSync(join(dir, 'client2.pem'), 'nonsense')

@@ -82,6 +82,16 @@ describe('npm run cert', () => {
       expect(read('ca.pem').fingerprint256).to.not.equal(second)
     })
 
+    it('makes all anew when the server’s certificate lives longer than --days asks for', async () => {
+      await make()
+      const first = read('server.pem').fingerprint256
+      await make('--days', '13')
+      expect(read('server.pem').fingerprint256).to.not.equal(first)
+      expect(Date.parse(read('server.pem').validTo)).to.be.below(Date.now() + 13 * 86_400_000)
+      expect(await make('--days', '13')).to.match(/kept/)
+      expect(await make()).to.match(/kept/)
+    })
+
     it('AT-15 keeps what was not made here under another name', async () => {
       await make()
       const ours = readFileSync(join(directory, 'client-key.pem'), 'utf8')

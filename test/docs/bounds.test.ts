@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
 import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
 import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
+import { WAITING_STREAM_LIMITS } from '../../src/carriers/h3/webtransport/session-streams.ts'
 import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../../src/connect-ip/capsule.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/connection.ts'
@@ -58,6 +59,10 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'datagrams held for a stream that is not known yet',
     `${DEFAULT_LIMITS.maxHeldDatagrams}, and ${DEFAULT_LIMITS.maxHeldDatagramBytes / KIB} KiB`,
+  ],
+  [
+    'streams held for a WebTransport session that is not there yet',
+    `${WAITING_STREAM_LIMITS.streams}; ${WAITING_STREAM_LIMITS.bytesEach / KIB} KiB`,
   ],
   [
     'control capsule; DATAGRAM capsule',

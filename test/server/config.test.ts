@@ -67,6 +67,29 @@ describe('server configuration', () => {
     ])
   })
 
+  it('reads config/server.browser.toml, which a browser may use', () => {
+    const config = loadServerConfig(fileURLToPath(new URL('../../config/server.browser.toml', import.meta.url)))
+    expect(config.webTransport).to.deep.equal({ path: '/webtransport', origins: [] })
+    expect(config.auth.mode).to.equal('none')
+  })
+
+  it('takes no web pages unless told to, of these origins, and with a way for them to say who they are', () => {
+    const section = (keys: string) => `${TLS}${POOL}\n[webtransport]\n${keys}\n`
+    expect(parse(TLS + POOL).webTransport).to.equal(undefined)
+    expect(parse(section('origins = ["https://lab.example"]')).webTransport?.origins).to.deep.equal([
+      'https://lab.example',
+    ])
+    for (const origin of ['lab.example', 'https://lab.example/', 'https://lab.example:443', '*', 'null']) {
+      expect(problems(section(`origins = ["${origin}"]`)).join(), origin).to.match(
+        /webtransport\.origins\[0\].*an origin/,
+      )
+    }
+    const tls = 'tls = { certificate = "server.pem", key = "server-key.pem", client_ca = "ca.pem" }\n'
+    expect(problems(`${tls}${POOL}auth.mode = "mtls"\n[webtransport]\n`).join()).to.match(
+      /auth\.mode.*a web page cannot send a certificate/,
+    )
+  })
+
   it('fills in the documented defaults', () => {
     const config = parse(TLS + POOL)
     expect(config.tls).to.deep.equal({

@@ -78,7 +78,10 @@ export class HostilePeer {
     const { resets, stopped } = this.recorder
     await this.recorder.until(() => resets.has(streamId) || this.recorder.closed)
     const code = resets.get(streamId)
-    if (code === undefined) throw new Error(`stream ${streamId} was not reset; the connection was closed instead`)
+    if (code === undefined)
+      throw new Error(
+        `stream ${streamId} was not reset; the connection was closed instead: ${JSON.stringify(this.recorder.closed)}`,
+      )
     // STOP_SENDING comes with it, and is not always reported: QUIC forgets a stream that is over in both directions.
     if ((stopped.get(streamId) ?? code) !== code) throw new Error('RESET_STREAM and STOP_SENDING have different codes')
     return errorName(code)

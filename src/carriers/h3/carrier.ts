@@ -24,7 +24,7 @@ export class H3Carrier implements Carrier {
   readonly handler: CarrierHandler
   /** Packets on streams of their own are taken from the peer, too, whatever we send ourselves. */
   readonly takesPacketStreams: boolean
-  readonly #transport: H3Transport<HttpHandler>
+  protected readonly transport: H3Transport<HttpHandler>
   /** What all datagrams of this tunnel begin with. */
   readonly #quarterStreamId: Uint8Array
   /** Quarter stream id and context id 0: what stands before each packet of this tunnel. */
@@ -39,7 +39,7 @@ export class H3Carrier implements Carrier {
     encapsulations: readonly [Encapsulation, ...Encapsulation[]],
     handler: CarrierHandler,
   ) {
-    this.#transport = transport
+    this.transport = transport
     this.streamId = streamId
     this.encapsulation = encapsulations[0]
     this.takesPacketStreams = encapsulations.includes('stream-per-packet')
@@ -54,17 +54,22 @@ export class H3Carrier implements Carrier {
     })
   }
 
+  /** Our half of the request stream is open. */
+  protected get open(): boolean {
+    return this.#open
+  }
+
   get mtu(): number {
     if (this.encapsulation !== 'datagram') return STREAM_MTU
-    return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)
+    return Math.max(0, this.transport.quic.maxDatagramLength - this.#prefix.length)
   }
 
   get mtuSettled(): boolean {
-    return this.encapsulation !== 'datagram' || this.#transport.quic.pathMtuSettled
+    return this.encapsulation !== 'datagram' || this.transport.quic.pathMtuSettled
   }
 
   get writable(): boolean {
-    const quic = this.#transport.quic
+    const quic = this.transport.quic
     switch (this.encapsulation) {
       case 'datagram':
         return quic.datagramQueueRoom > 0
@@ -81,51 +86,56 @@ export class H3Carrier implements Carrier {
 
   sendCapsules(bytes: Uint8Array): void {
     if (!this.#open) return
-    this.#transport.h3.sendData(this.streamId, bytes)
-    this.#transport.flush()
+    this.transport.h3.sendData(this.streamId, bytes)
+    this.transport.flush()
   }
 
   sendPacket(packet: Uint8Array): SendResult {
     if (!this.#open) return 'dropped'
     if (this.encapsulation !== 'datagram') return this.#sendOnStream(packet)
     const length = this.#prefix.length + packet.length
-    if (length > this.#transport.quic.maxDatagramLength) return 'too-large'
+    if (length > this.transport.quic.maxDatagramLength) return 'too-large'
     datagram.set(this.#prefix)
     datagram.set(packet, this.#prefix.length)
-    return this.#transport.quic.sendDatagram(datagram.subarray(0, length))
+    return this.transport.quic.sendDatagram(datagram.subarray(0, length))
   }
 
   end(): void {
     if (!this.#open) return
     this.#open = false
     // What the path takes now may still go ahead of the end.
-    this.#transport.quic.transmit()
+    this.transport.quic.transmit()
     this.#purgePackets()
-    this.#transport.h3.sendData(this.streamId, new Uint8Array(0), true)
-    this.#transport.flush()
+    this.transport.h3.sendData(this.streamId, new Uint8Array(0), true)
+    this.transport.flush()
   }
 
   abort(reason: AbortReason): string {
     const code = ABORT_CODES[reason]
     this.#open = false
     this.#purgePackets()
-    this.#transport.forget(this)
-    this.#transport.h3.resetStream(this.streamId, code)
-    this.#transport.flush()
+    this.transport.forget(this)
+    this.transport.h3.resetStream(this.streamId, code)
+    this.transport.flush()
     return errorName(code)
+  }
+
+  /** Bytes on the request stream, behind its head. */
+  receive(bytes: Uint8Array): void {
+    this.handler.onCapsuleBytes(bytes)
   }
 
   /** The peer has ended its half. Whoever is told so ends ours, and nothing more will arrive for this tunnel. */
   ended(): void {
     this.handler.onEnd()
     this.end()
-    this.#transport.forget(this)
+    this.transport.forget(this)
   }
 
   /** The stream was aborted, by the peer or because the peer broke a rule: take leave of our half too. */
   aborted(end: CarrierEnd): void {
     if (this.#open) this.abort('cancelled')
-    this.#transport.forget(this)
+    this.transport.forget(this)
     this.handler.onAborted(end)
   }
 
@@ -134,15 +144,15 @@ export class H3Carrier implements Carrier {
    * waits when it closes will not leave any more. Packets on streams of their own end with the tunnel, too.
    */
   #purgePackets(): void {
-    this.#transport.quic.purgeDatagrams(this.#quarterStreamId)
-    this.#transport.packetStreams.purge(this)
+    this.transport.quic.purgeDatagrams(this.#quarterStreamId)
+    this.transport.packetStreams.purge(this)
   }
 
   #sendOnStream(packet: Uint8Array): SendResult {
     if (this.encapsulation === 'single-stream') return this.#capsules.send(packet)
     if (packet.length > STREAM_MTU) return 'too-large'
     if (!this.writable) return 'dropped'
-    this.#transport.packetStreams.send(this, this.#prefix, packet)
+    this.transport.packetStreams.send(this, this.#prefix, packet)
     return 'sent'
   }
 }

@@ -1,16 +1,29 @@
 /** The proxy's end of an HTTP/3 connection: requests come in. */
 
+import { ConnectIpError } from '../../connect-ip/errors.ts'
 import type { AbortReason } from '../../http/errors.ts'
-import type { Header } from '../../http/header.ts'
+import { type Header, headerValue } from '../../http/header.ts'
 import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
+import { WEBTRANSPORT } from '../../http3/webtransport.ts'
+import type { QuicConnection } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
 import { H3Transport, type StreamEvent } from './transport.ts'
+import { WebTransportCarrier } from './webtransport/carrier.ts'
+import { SessionCapsules } from './webtransport/session-capsules.ts'
+import { SessionStreams } from './webtransport/session-streams.ts'
 
 export class H3ServerConnection extends H3Transport<HttpServerHandler> implements HttpServerConnection {
   /** Requests that are no tunnels yet, and not answered otherwise. */
   readonly #requests = new Map<number, H3Request>()
+  protected override readonly webTransport: boolean
+  readonly #sessionStreams = new SessionStreams(this)
+
+  constructor(quic: QuicConnection, options: { webTransport?: boolean } = {}) {
+    super(quic)
+    this.webTransport = options.webTransport ?? false
+  }
 
   get peerCertificate(): Uint8Array | undefined {
     return this.quic.peerCertificate
@@ -27,6 +40,25 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   /** This request has a carrier now, or needs none. */
   settled(request: H3Request): void {
     this.#requests.delete(request.id)
+    if (this.carrierOf(request.id) === undefined) this.#sessionStreams.over(request.id)
+  }
+
+  /** A fault on a stream of a WebTransport session is one of the session. */
+  override failStream(streamId: number, error: unknown): void {
+    super.failStream(this.#sessionStreams.sessionOf(streamId) ?? streamId, error)
+  }
+
+  openSession(sessionId: number, capsules: SessionCapsules, handler: CarrierHandler): Carrier {
+    const session = { streams: this.#sessionStreams, capsules }
+    const carrier = new WebTransportCarrier(this, sessionId, handler, session)
+    this.keep(carrier)
+    return carrier
+  }
+
+  /** The tunnel of a session is set up: the streams that have waited for it may speak. */
+  sessionReady(sessionId: number): void {
+    const carrier = this.carrierOf(sessionId)
+    if (carrier instanceof WebTransportCarrier) this.#sessionStreams.begin(carrier)
   }
 
   protected override onGoAway(): void {}
@@ -34,21 +66,24 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   protected override onStreamGone(streamId: number): void {
     const request = this.#requests.get(streamId)
     this.#requests.delete(streamId)
+    this.#sessionStreams.over(streamId)
     request?.handler.onGone()
   }
 
   protected override onStreamEvent(event: StreamEvent): void {
+    if (this.#sessionStreams.handle(event)) return
     const { streamId } = event
     switch (event.type) {
       case 'request': {
-        const request = new H3Request(this, streamId, event.headers)
+        const isSession = this.webTransport && headerValue(event.headers, ':protocol') === WEBTRANSPORT
+        const request = new H3Request(this, streamId, event.headers, isSession ? new SessionCapsules() : undefined)
         this.#requests.set(streamId, request)
         this.handler.onRequest(request, event.fin)
         return
       }
       case 'data': {
         const request = this.#requests.get(streamId)
-        request?.handler.onCapsuleBytes(event.data)
+        request?.receive(event.data)
         if (event.fin) request?.handler.onEnd()
         return
       }
@@ -74,11 +109,35 @@ class H3Request implements IncomingRequest {
   readonly headers: readonly Header[]
   handler: RequestHandler = NOBODY
   readonly #connection: H3ServerConnection
+  /** The request is for a WebTransport session: what the client says of that. */
+  readonly #sessionCapsules: SessionCapsules | undefined
 
-  constructor(connection: H3ServerConnection, id: number, headers: readonly Header[]) {
+  constructor(
+    connection: H3ServerConnection,
+    id: number,
+    headers: readonly Header[],
+    sessionCapsules: SessionCapsules | undefined,
+  ) {
     this.#connection = connection
     this.id = id
     this.headers = headers
+    this.#sessionCapsules = sessionCapsules
+  }
+
+  get isWebTransport(): boolean {
+    return this.#sessionCapsules !== undefined
+  }
+
+  /** Bytes that come before there is a carrier. */
+  receive(bytes: Uint8Array): void {
+    if (this.#sessionCapsules === undefined) return this.handler.onCapsuleBytes(bytes)
+    try {
+      this.#sessionCapsules.receive(bytes)
+    } catch (error) {
+      if (!(error instanceof ConnectIpError)) throw error
+      this.abort(error.abortReason)
+      this.handler.onGone()
+    }
   }
 
   get awaitsResponse(): boolean {
@@ -92,9 +151,17 @@ class H3Request implements IncomingRequest {
   }
 
   openCarrier(encapsulations: readonly [Encapsulation, ...Encapsulation[]], handler: CarrierHandler): Carrier {
-    const carrier = this.#connection.openCarrier(this.id, encapsulations, handler)
+    const session = this.#sessionCapsules
+    const carrier =
+      session === undefined
+        ? this.#connection.openCarrier(this.id, encapsulations, handler)
+        : this.#connection.openSession(this.id, session, handler)
     this.#connection.settled(this)
     return carrier
+  }
+
+  tunnelReady(): void {
+    if (this.isWebTransport) this.#connection.sessionReady(this.id)
   }
 
   respond(headers: Header[], body: Uint8Array = new Uint8Array(0)): void {

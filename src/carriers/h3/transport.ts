@@ -38,6 +38,8 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   capabilities: Capabilities | undefined
   readonly packetStreams = new PacketStreams(this)
   readonly #carriers = new Map<number, H3Carrier>()
+  /** WebTransport sessions are taken. */
+  protected readonly webTransport: boolean = false
 
   constructor(quic: QuicConnection) {
     this.quic = quic
@@ -56,9 +58,13 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     handler: CarrierHandler,
   ): H3Carrier {
     const carrier = new H3Carrier(this, streamId, encapsulations, handler)
-    this.#carriers.set(streamId, carrier)
+    this.keep(carrier)
     if (carrier.takesPacketStreams) this.h3.acceptStreamType(PACKET_STREAM_TYPE)
     return carrier
+  }
+
+  protected keep(carrier: H3Carrier): void {
+    this.#carriers.set(carrier.streamId, carrier)
   }
 
   carrierOf(streamId: number): H3Carrier | undefined {
@@ -126,6 +132,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   onEstablished(): void {
     this.h3 = new H3Connection({
       role: this.quic.role,
+      webTransport: this.webTransport,
       peerMaxDatagramFrameSize: this.quic.peerMaxDatagramFrameSize,
       requestStreamsLeft: () => this.quic.bidiStreamsLeft,
       grease: Math.random,
@@ -260,7 +267,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     if (carrier === undefined) return this.onStreamEvent(event)
     switch (event.type) {
       case 'data':
-        carrier.handler.onCapsuleBytes(event.data)
+        carrier.receive(event.data)
         if (event.fin) carrier.ended()
         return
       case 'finished':

@@ -371,16 +371,15 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-13',
     file: 'carriers/h3/carrier.ts',
     why: 'packet streams wait on when their tunnel has ended',
-    find: '    this.#transport.packetStreams.purge(this)\n',
+    find: '    this.transport.packetStreams.purge(this)\n',
     replace: '',
   },
   {
     row: 'AT-14',
     file: 'server/api-server.ts',
     why: 'the Host header is checked where the text says loopback',
-    find: 'createApp(isLoopback(address) ? host : undefined, source, metrics)',
-    replace:
-      "createApp(['127.0.0.1', '::1', 'localhost'].includes(host) && address !== '' ? host : undefined, source, metrics)",
+    find: 'createApp(isLoopback(address) ? host : undefined, routes)',
+    replace: "createApp(['127.0.0.1', '::1', 'localhost'].includes(host) && address !== '' ? host : undefined, routes)",
   },
   {
     row: 'AT-14',

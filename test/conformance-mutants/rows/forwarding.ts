@@ -372,8 +372,8 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     row: 'CIP-32',
     file: 'carriers/h3/carrier.ts',
     why: 'the MTU leaves out what stands before each packet',
-    find: 'return Math.max(0, this.#transport.quic.maxDatagramLength - this.#prefix.length)',
-    replace: 'return this.#transport.quic.maxDatagramLength',
+    find: 'return Math.max(0, this.transport.quic.maxDatagramLength - this.#prefix.length)',
+    replace: 'return this.transport.quic.maxDatagramLength',
   },
   {
     row: 'CIP-32',

@@ -20,7 +20,7 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-37',
     file: 'carriers/h3/carrier.ts',
     why: 'datagrams that wait leave behind the end of the stream',
-    find: 'this.#transport.quic.purgeDatagrams(this.#quarterStreamId)',
+    find: 'this.transport.quic.purgeDatagrams(this.#quarterStreamId)',
     replace: '',
   },
   {
@@ -41,15 +41,15 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-37',
     file: 'carriers/h3/carrier.ts',
     why: 'datagrams that wait when the tunnel ends leave behind its end',
-    find: '    this.#transport.quic.transmit()\n    this.#purgePackets()\n',
-    replace: '    this.#transport.quic.transmit()\n',
+    find: '    this.transport.quic.transmit()\n    this.#purgePackets()\n',
+    replace: '    this.transport.quic.transmit()\n',
   },
   {
     row: 'CIP-37',
     file: 'carriers/h3/carrier.ts',
     why: 'datagrams that wait when the tunnel is aborted leave behind its reset',
-    find: '    this.#open = false\n    this.#purgePackets()\n    this.#transport.forget(this)',
-    replace: '    this.#open = false\n    this.#transport.forget(this)',
+    find: '    this.#open = false\n    this.#purgePackets()\n    this.transport.forget(this)',
+    replace: '    this.#open = false\n    this.transport.forget(this)',
   },
   {
     row: 'CIP-38',
