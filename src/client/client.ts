@@ -108,6 +108,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#connectHttp = options.connect
     this.#advertised = policyRoutes(config.advertise)
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
+    // Without a tunnel there is nothing to wait for.
+    this.host.hasRoom = () => this.#clientTunnel?.open !== true || this.#clientTunnel.writable
   }
 
   /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */

@@ -35,6 +35,11 @@ export interface Host {
    * Until it is set, packets go nowhere. `forwarded`: another host has made it, and this one is a router for that; default false.
    */
   send: (packet: Uint8Array, forwarded?: boolean) => void
+  /**
+   * Whether `send` has room for one more packet now; set by whoever attaches the host, if that can be known. A host that can wait does so, instead of
+   * having its packets dropped.
+   */
+  hasRoom?: () => boolean
   readonly addresses: readonly IpAddress[]
   /**
    * Replaces what was configured before, from the next packet on: when a tunnel comes up, when its proxy assigns or routes

@@ -35,6 +35,9 @@ export interface Watcher {
 }
 
 export interface Watch {
+  /** Nothing is told until `resume`, for whoever has no use for more at the moment. Both are harmless when repeated. */
+  pause(): void
+  resume(): void
   /** Resolves when the descriptor is no longer in use here, and may be closed. Idempotent; never rejects. */
   close(): Promise<void>
 }
@@ -48,6 +51,7 @@ interface PollFunctions {
   readonly handleSize: number
   readonly init: NativeFunction
   readonly start: NativeFunction
+  readonly stop: NativeFunction
   readonly close: NativeFunction
   readonly onReadable: NativeCallback
   readonly onClosed: NativeCallback
@@ -65,6 +69,7 @@ class OpenWatch implements Watch {
   readonly #functions: PollFunctions
   readonly #memory: NativeMemory
   #isTold = false
+  #isPaused = false
   #onClosed: (() => void) | undefined
   #closed: Promise<void> | undefined
 
@@ -98,11 +103,11 @@ class OpenWatch implements Watch {
 
   readonly #serve = (status: number): void => {
     this.#isTold = false
-    if (this.#closed !== undefined) return
+    if (this.#closed !== undefined || this.#isPaused) return
     try {
       this.#watcher.onReadable()
       // An error waits at the descriptor, such as one that ICMP has told: libuv has stopped looking, and whoever reads has had it now.
-      if (status < 0 && this.#closed === undefined) this.#start()
+      if (status < 0 && this.#closed === undefined && !this.#isPaused) this.#start()
     } catch (error) {
       void this.close()
       this.#watcher.onError(error)
@@ -112,6 +117,18 @@ class OpenWatch implements Watch {
   #start(): void {
     const { start, onReadable } = this.#functions
     start(this.#memory.address, UV_READABLE, onReadable)
+  }
+
+  pause(): void {
+    if (this.#closed !== undefined || this.#isPaused) return
+    this.#isPaused = true
+    this.#functions.stop(this.#memory.address)
+  }
+
+  resume(): void {
+    if (this.#closed !== undefined || !this.#isPaused) return
+    this.#isPaused = false
+    this.#start()
   }
 
   close(): Promise<void> {
@@ -156,6 +173,7 @@ function loadFunctions(): PollFunctions | string {
       handleSize: Number(library.func('size_t uv_handle_size(int type)')(UV_POLL)),
       init: library.func('int uv_poll_init(intptr_t loop, intptr_t handle, int fd)'),
       start: library.func('int uv_poll_start(intptr_t handle, int events, void *callback)'),
+      stop: library.func('int uv_poll_stop(intptr_t handle)'),
       close: library.func('void uv_close(intptr_t handle, void *callback)'),
       onReadable: registerCallback('void (intptr_t handle, int status, int events)', (handle, status) =>
         watches.get(handle)?.tell(status),

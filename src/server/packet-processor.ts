@@ -101,6 +101,8 @@ export class PacketProcessor {
       tunnel: undefined,
       deliver: packet => (hopCountOf(packet) === 0 ? this.#refuse(packet, 'hop-limit') : hop.deliver(packet, true)),
     }
+    // Without `hasRoom`: the one device brings the packets of all tunnels, and would stand still for all of them while one is full. What that one
+    // has no room for is dropped instead, and counted as its own.
     host.send = (packet, forwarded = true) => this.#fromSystem(packet, forwarded, hop)
   }
 

@@ -56,6 +56,35 @@ describe('readiness of descriptors', () => {
     expect(calls).to.equal(5)
   })
 
+  it('is not told while that is paused, and then of what has come meanwhile', async () => {
+    const [paused, other] = [counter(), counter()]
+    const calls = { paused: 0, other: 0 }
+    const watchOf = (name: 'paused' | 'other', fd: number): Watch =>
+      watchReadable(fd, {
+        onReadable() {
+          calls[name]++
+          read(fd, eight, 8)
+        },
+        onError: error => expect.fail(String(error)),
+      })
+    const watches = [watchOf('paused', paused), watchOf('other', other)]
+    watches[0].pause()
+    watches[0].pause()
+    write(paused, one, 8)
+    for (let i = 1; i <= 3; i++) {
+      write(other, one, 8)
+      await until(() => calls.other === i)
+    }
+    expect(calls.paused).to.equal(0)
+    watches[0].resume()
+    watches[0].resume()
+    await until(() => calls.paused === 1)
+    watches[0].pause()
+    for (const watch of watches) await watch.close()
+    watches[0].resume()
+    for (const fd of [paused, other]) close(fd)
+  })
+
   it('is told again of what was left, and others have their turn meanwhile', async () => {
     const busy = counter()
     const quiet = counter()

@@ -36,6 +36,12 @@ export interface TunDevice {
   /** Begins to read. Once. */
   start(events: DeviceEvents): void
   /**
+   * Reads nothing until `resume`: what the system sends meanwhile waits in a queue of its own, and is lost there when that is full. Where it is
+   * missing, the device cannot do that. Both are harmless when repeated.
+   */
+  pause?(): void
+  resume?(): void
+  /**
    * Hands an IP packet to the system, or keeps it until `flush`. Returns why it was not taken, for a counter; undefined: it was, or is still to be. Never
    * throws. The bytes are borrowed for the call.
    */

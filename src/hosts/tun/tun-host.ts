@@ -8,6 +8,7 @@
 
 import { IpAddress, type IpVersion } from '../../ip/address.ts'
 import { DESTINATION_OFFSET, packetVersion, SOURCE_OFFSET, validatePacket } from '../../ip/packet.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Host, HostConfiguration } from '../host.ts'
 import type { InterfaceAddress, TunDevice } from './device.ts'
 import { type DnsSettings, planDns } from './dns-plan.ts'
@@ -18,6 +19,10 @@ import type { SystemDns } from './system-dns.ts'
 /** For each of these, programs of the system run or files are written: a proxy must not cause any number of them. */
 const MAX_DNS_CHANGES = 16
 
+/** How long until one looks whether the tunnel has room again, in ms, and how many times. */
+const LOOK_MS = 1
+const MAX_LOOKS = 100
+
 export interface TunHostOptions {
   /** A sentence about something that could not be done, or a device that is gone. Each is told once, as long as it holds. */
   readonly onProblem?: (sentence: string) => void
@@ -25,6 +30,8 @@ export interface TunHostOptions {
   readonly prefixLength?: (address: IpAddress) => number
   /** Gives the system the DNS servers that are told of; default: it asks whom it has asked before. */
   readonly dns?: SystemDns
+  /** For tests. */
+  readonly clock?: Clock
 }
 
 export interface TunHostCounters {
@@ -46,6 +53,7 @@ export interface TunHostCounters {
 
 export class TunHost implements Host {
   send: (packet: Uint8Array, forwarded?: boolean) => void = () => {}
+  hasRoom: (() => boolean) | undefined
   readonly device: TunDevice
   readonly counters: TunHostCounters = { received: 0, sent: 0, refused: {}, dropped: {} }
   readonly #options: TunHostOptions
@@ -53,6 +61,13 @@ export class TunHost implements Host {
   #told = new Set<string>()
   #isFlushDue = false
   #isClosed = false
+  readonly #clock: Clock
+  /** The device is not read until the tunnel has room. */
+  #isPaused = false
+  #looks = 0
+  #nextLook: unknown
+  /** It was waited for in vain, and is not again until there was room. */
+  #isStuck = false
   #dnsSettings: DnsSettings | undefined
   /** Since the tunnel was down. */
   #dnsChanges = 0
@@ -66,6 +81,7 @@ export class TunHost implements Host {
   constructor(device: TunDevice, options: TunHostOptions = {}) {
     this.device = device
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     device.start({
       onPacket: packet => this.#fromSystem(packet),
       onFault: reason => this.#drop(reason),
@@ -121,6 +137,7 @@ export class TunHost implements Host {
   /** Closes, and resolves when the device is gone, or given back. */
   closed(): Promise<void> {
     this.#isClosed = true
+    this.#clock.clearTimeout(this.#nextLook)
     // While the device is still there: some systems want to know of which they are to forget the servers.
     this.#tell(this.#restoreDns())
     return this.device.close()
@@ -180,6 +197,32 @@ export class TunHost implements Host {
     if (isLinkOnly(version, packet)) return this.#drop('link-only')
     this.counters.sent++
     this.send(packet, !this.#isOwnSource(version, packet))
+    if (this.hasRoom === undefined) return
+    if (this.hasRoom()) this.#isStuck = false
+    else this.#pause()
+  }
+
+  /**
+   * While the tunnel is full the device is not read. Packets then wait in the system's own queue, and what is too much for that is dropped there, where
+   * TCP hears of it at once. But not for ever: what waits for a tunnel through which nothing goes is only old.
+   */
+  #pause(): void {
+    if (this.#isPaused || this.#isStuck || this.#isClosed || this.device.pause === undefined) return
+    this.device.pause()
+    this.#isPaused = true
+    this.#looks = 0
+    this.#nextLook = this.#clock.setTimeout(this.#look, LOOK_MS)
+  }
+
+  readonly #look = (): void => {
+    const isFull = this.hasRoom?.() === false
+    if (isFull && ++this.#looks < MAX_LOOKS) {
+      this.#nextLook = this.#clock.setTimeout(this.#look, LOOK_MS)
+      return
+    }
+    this.#isStuck = isFull
+    this.#isPaused = false
+    this.device.resume?.()
   }
 
   /** What the system made itself is not forwarded (RFC 9484 §7.2); what it forwards for others comes from another address. */

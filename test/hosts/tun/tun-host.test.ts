@@ -15,6 +15,7 @@ import { IpAddress } from '../../../src/ip/address.ts'
 import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { icmpv6EchoRequest } from '../../../src/ip/icmpv6.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { FakeClock } from '../fake-clock.ts'
 
 /** A device without a system behind it. */
 class MemoryDevice implements TunDevice {
@@ -42,6 +43,13 @@ class MemoryDevice implements TunDevice {
   }
   routeTo(): { prefix: IpPrefix; isOurs: boolean } | undefined {
     return { prefix: IpPrefix.parse('192.0.2.0/24'), isOurs: false }
+  }
+  isPaused = false
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
   }
   async close(): Promise<void> {}
 }
@@ -129,6 +137,52 @@ describe('a host that is the system, over a TUN device', () => {
     expect(routes.some(route => route.contains(address('192.0.3.1')))).to.equal(true)
     host.configure({ addresses: [], routes: [], mtu: 0 })
     expect(device.configured.at(-1)).to.deep.equal({ addresses: [], routes: [], mtu: undefined })
+  })
+
+  describe('whose tunnel is full', () => {
+    function setUpFull() {
+      const clock = new FakeClock()
+      const device = new MemoryDevice()
+      const host = new TunHost(device, { clock })
+      const state = { hasRoom: false }
+      host.hasRoom = () => state.hasRoom
+      const bring = (): void => device.events.onPacket(ping('10.89.0.2', '10.90.0.1'))
+      bring()
+      return { clock, device, host, state, bring }
+    }
+
+    it('reads no more until there is room', async () => {
+      const { clock, device, state, bring } = setUpFull()
+      expect(device.isPaused).to.equal(true)
+      await clock.advance(20)
+      expect(device.isPaused).to.equal(true)
+      state.hasRoom = true
+      await clock.advance(2)
+      expect(device.isPaused).to.equal(false)
+      bring()
+      expect(device.isPaused).to.equal(false)
+      expect(clock.pendingTimers).to.equal(0)
+    })
+
+    it('goes on reading when nothing leaves for long, and waits again when something has left', async () => {
+      const { clock, device, host, state, bring } = setUpFull()
+      await clock.advance(200)
+      expect(device.isPaused).to.equal(false)
+      bring()
+      expect(device.isPaused).to.equal(false)
+      state.hasRoom = true
+      bring()
+      state.hasRoom = false
+      bring()
+      expect(device.isPaused).to.equal(true)
+      expect(host.counters.sent).to.equal(4)
+    })
+
+    it('looks no more once it is closed', async () => {
+      const { clock, host } = setUpFull()
+      await host.closed()
+      expect(clock.pendingTimers).to.equal(0)
+    })
   })
 
   it('tells a problem once while it lasts, and again when it comes back', () => {

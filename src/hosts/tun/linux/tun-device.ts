@@ -85,6 +85,7 @@ export class LinuxTunDevice implements TunDevice {
   readonly #coalescer: Coalescer | undefined
   readonly #segment = Buffer.allocUnsafeSlow(MAX_PACKET)
   #watch: Watch | undefined
+  #isPaused = false
   #events: DeviceEvents | undefined
   #closed: Promise<void> | undefined
 
@@ -132,6 +133,16 @@ export class LinuxTunDevice implements TunDevice {
       onReadable: () => this.#read(events),
       onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
     })
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#watch?.pause()
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#watch?.resume()
   }
 
   write(packet: Uint8Array): string | undefined {
@@ -238,7 +249,7 @@ export class LinuxTunDevice implements TunDevice {
       const bytes = this.#buffer.subarray(0, length)
       if (this.#coalescer === undefined) events.onPacket(bytes)
       else this.#split(bytes, events)
-      if (this.#closed !== undefined) return
+      if (this.#closed !== undefined || this.#isPaused) return
     }
   }
 

@@ -67,6 +67,7 @@ export class MacosTunDevice implements TunDevice {
   readonly #readBuffer = Buffer.allocUnsafeSlow(FAMILY_HEADER + MAX_PACKET)
   readonly #writeBuffer = Buffer.allocUnsafeSlow(FAMILY_HEADER + MAX_PACKET)
   #watch: Watch | undefined
+  #isPaused = false
   #closed: Promise<void> | undefined
 
   /**
@@ -105,6 +106,16 @@ export class MacosTunDevice implements TunDevice {
       onReadable: () => this.#read(events),
       onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
     })
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#watch?.pause()
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#watch?.resume()
   }
 
   write(packet: Uint8Array): string | undefined {
@@ -171,7 +182,7 @@ export class MacosTunDevice implements TunDevice {
       const packet = unframe(this.#readBuffer.subarray(0, length))
       if (typeof packet === 'string') events.onFault(packet)
       else events.onPacket(packet)
-      if (this.#closed !== undefined) return
+      if (this.#closed !== undefined || this.#isPaused) return
     }
   }
 

@@ -118,6 +118,12 @@ export class FakeMacos implements MacosSystem {
     const socket = this.sockets.get(fd) as Utun
     socket.watcher = watcher
     return {
+      pause: () => {
+        socket.watcher = undefined
+      },
+      resume: () => {
+        socket.watcher = watcher
+      },
       close: async () => {
         socket.watcher = undefined
       },

@@ -185,6 +185,26 @@ describe('a TUN device of macOS, on a fake of its system library', () => {
     expect(seen).to.have.length(300)
   })
 
+  it('stops to read when it is paused meanwhile, and goes on where it was', () => {
+    const device = open('utun4')
+    const seen: number[] = []
+    device.start({
+      onPacket(bytes) {
+        seen.push(bytes.at(-1) as number)
+        device.pause()
+      },
+      onFault() {},
+      onRefused() {},
+      onGone() {},
+    })
+    macos.utun('utun4').toRead.push(framed(1), framed(2))
+    macos.wake('utun4')
+    expect(seen).to.deep.equal([1])
+    device.resume()
+    macos.wake('utun4')
+    expect(seen).to.deep.equal([1, 2])
+  })
+
   it('stops to read when it is closed meanwhile', () => {
     const device = open('utun4')
     let packets = 0
