@@ -31,6 +31,7 @@ await runCommand(async () => {
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
   if (server.tunName !== undefined) console.log(`TUN     ${server.tunName}`)
   if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
+  if (server.browserUrl !== undefined) console.log(`browser ${server.browserUrl}`)
   console.log('Ctrl-C stops it.')
   await stopped
   console.log('closing the tunnels …')

@@ -218,6 +218,11 @@ export class MasqueServer {
     return this.#api?.url
   }
 
+  /** Where browsers find the page that joins the tunnel; undefined: there is none. */
+  get browserUrl(): string | undefined {
+    return this.config.webTransport && this.apiUrl && `${this.apiUrl}/browser/`
+  }
+
   /** The proxy's own addresses inside the tunnels. */
   get gateway(): { v4?: IpAddress; v6?: IpAddress } {
     return this.#context.gateway
@@ -347,7 +352,8 @@ export class MasqueServer {
         browser: this.#browserAccess(tls.certificateChain),
       })
     }
-    this.#log.info({ listen: this.address, api: this.apiUrl, auth: config.auth.mode }, 'proxy is listening')
+    const { apiUrl: api, browserUrl: browser } = this
+    this.#log.info({ listen: this.address, api, browser, auth: config.auth.mode }, 'proxy is listening')
   }
 
   /** UDP and TCP, on one port number. */
@@ -419,14 +425,18 @@ export class MasqueServer {
   #browserAccess(certificateChain: Uint8Array): BrowserAccess | undefined {
     const { webTransport, auth } = this.config
     if (webTransport === undefined) return undefined
-    const problem = pinningProblem(certificateChain, Date.now())
+    const certificateProblem = (): string | undefined => pinningProblem(certificateChain, Date.now())
+    const problem = certificateProblem()
     if (problem !== undefined) this.#log.warn(`browsers may refuse the proxy's certificate: ${problem}`)
     return {
       host: IpAddress.parse(this.address.host).isUnspecified ? undefined : this.address.host,
       port: this.address.port,
       path: webTransport.path,
       certificateHash: certificateHash(certificateChain),
-      certificateProblem: problem,
+      // It may expire while the proxy runs.
+      get certificateProblem() {
+        return certificateProblem()
+      },
       needsToken: auth.mode.includes('token'),
     }
   }
