@@ -80,6 +80,10 @@ export interface ClientTunnelOptions {
   /** The version of HTTP. */
   connect: Connect
   resumptionTicket?: Uint8Array
+  /** Addresses of the tunnel before this one, which are asked for again (RFC 9484 §4.7.2). */
+  before?: readonly IpAddress[]
+  /** The tunnel before was lost: the proxy is asked so often whether it is there again, in ms. */
+  knockMs?: number
   timeouts?: TunnelTimeouts
   onPacket(packet: Uint8Array): void
   onChanged(info: TunnelInfo): void
@@ -144,6 +148,11 @@ export class ClientTunnel implements HttpClientHandler {
     return this.open && this.#carrier?.writable === true
   }
 
+  /** The proxy has said yes: what is missing then is up to what was asked for. */
+  get accepted(): boolean {
+    return this.#accepted
+  }
+
   /** The proxy's IP address, without a zone; undefined while there is no connection. */
   get proxyAddress(): IpAddress | undefined {
     const host = this.#connection?.remote.host
@@ -206,6 +215,7 @@ export class ClientTunnel implements HttpClientHandler {
     try {
       this.#dial = new Dial({
         addresses: proxy.addresses,
+        knockMs: this.#options.knockMs,
         connect: remote =>
           this.#options.connect({
             remote,
@@ -381,7 +391,10 @@ export class ClientTunnel implements HttpClientHandler {
       scope: parseScope({ target: proxy.target, ipproto: proxy.ipproto }),
       extensions: tunnel.acceptDns ? DNS_EXTENSION : undefined,
     })
-    const wishes = tunnel.requestAddresses.map(family => ({ version: (family === 'ipv4' ? 4 : 6) as IpVersion }))
+    const wishes = tunnel.requestAddresses.map(family => {
+      const version = (family === 'ipv4' ? 4 : 6) as IpVersion
+      return { version, address: this.#options.before?.find(address => address.version === version) }
+    })
     return {
       headers: buildRequestHeaders(
         expandTemplate(parseUriTemplate(proxy.template), proxy),

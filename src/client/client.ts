@@ -69,6 +69,12 @@ export interface ClientOptions {
   connect?: Connect
 }
 
+/** A tunnel that lived for less long is not knocked for, in ms. */
+const KNOCK_AFTER_MS = 1000
+/** For so long one knocks, in ms; and so much less often where there is an answer, but a "not now": the proxy is shutting down. */
+const KNOCK_FOR_MS = 10_000
+const NOT_NOW = 4
+
 /** `H`: what kind of host is at this end of the tunnel; a `UserspaceHost` unless another is given. */
 export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<ClientEvents> {
   readonly config: ClientConfig
@@ -96,6 +102,11 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   /** Reconnects since there was last a tunnel that lived for a while. */
   #reconnects = 0
   #upSinceMs = 0
+  /** Of the tunnel that was lost. */
+  #addressesBefore: readonly IpAddress[] = []
+  /** The next attempt begins at once, and knocks. */
+  #isKnocking = false
+  #knockUntil = 0
 
   constructor(config: ClientConfig, options: ClientOptions & { host?: H } = {}) {
     super()
@@ -134,6 +145,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       log: this.#log,
       connect: this.#connectHttp ?? connectBy(this.config),
       resumptionTicket: this.#resumptionTicket,
+      before: this.#addressesBefore,
+      ...(this.#isKnocking && { knockMs: this.config.reconnect.knockMs }),
       timeouts: this.#timeouts,
       onPacket: packet => {
         this.#inbox.receive(packet)
@@ -151,6 +164,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
     const { info } = clientTunnel
     this.#upSinceMs = performance.now()
+    this.#isKnocking = false
     this.#configureHost(info)
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
     if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
@@ -307,11 +321,15 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
     this.#resumptionTicket = clientTunnel.resumptionTicket ?? this.#resumptionTicket
+    this.#addressesBefore = clientTunnel.info.assigned.map(({ address }) => address)
     this.host.configure({ addresses: [], routes: [], mtu: 0 })
     this.#inbox.fail(error)
     this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
     this.emit('down', error)
-    const { enabled, maxDelayMs } = this.config.reconnect
+    const { enabled, maxDelayMs, knockMs } = this.config.reconnect
+    // A proxy that grants tunnels and ends them again is not to be asked without a pause.
+    this.#isKnocking = knockMs > 0 && performance.now() - this.#upSinceMs >= KNOCK_AFTER_MS
+    this.#knockUntil = performance.now() + KNOCK_FOR_MS
     // A proxy that grants a tunnel and ends it at once must not be asked again and again without a wait.
     if (performance.now() - this.#upSinceMs >= maxDelayMs) this.#reconnects = 0
     if (enabled) this.#scheduleReconnect(error)
@@ -329,7 +347,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     }
     const ceiling = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1))
     // Between half and all of it, so that clients that lost one proxy together do not come back together.
-    const delayMs = Math.round(ceiling * (0.5 + this.#random() / 2))
+    const spread = 0.5 + this.#random() / 2
+    const knockMs = this.config.reconnect.knockMs * (cause.kind === 'tunnel' ? 1 : NOT_NOW)
+    const delayMs = Math.round((this.#isKnocking ? knockMs : ceiling) * spread)
     this.#log.info({ attempt, delayMs }, 'reconnecting')
     this.emit('reconnecting', delayMs, attempt)
     this.#retryTimer = setTimeout(() => {
@@ -349,6 +369,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   /** Whatever an attempt fails with, a client that was connected before goes on as that allows. */
   #attemptFailed(attempt: number, failure: unknown): void {
     if (this.#closing) return
+    this.#isKnocking &&= performance.now() < this.#knockUntil
+    // A proxy may refuse a request for an address that it cannot give, and give none.
+    if (this.#clientTunnel?.accepted) this.#addressesBefore = []
     const error = errorFromFailure(failure, 'the proxy')
     if (error.kind === 'internal') this.#log.error({ err: error.cause }, 'internal error')
     else this.#log.warn({ attempt, kind: error.kind, reason: error.message }, 'attempt failed')

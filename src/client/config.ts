@@ -51,7 +51,7 @@ export interface ClientConfig {
   advertise: { prefix: IpPrefix; protocol: number }[]
   quic: QuicOptions
   migration: { enabled: boolean }
-  reconnect: { enabled: boolean; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
+  reconnect: { enabled: boolean; knockMs: number; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
   log: { level: LogLevel }
 }
 
@@ -171,9 +171,15 @@ export const clientConfigSchema = table({
 
   reconnect: table({
     enabled: flag().default(true).describe('Connect again when the connection is lost?'),
+    knock_ms: integer(0, 3_600_000, 'milliseconds')
+      .default(25)
+      .describe(
+        'When a tunnel is lost that was up for a second or more, the proxy is asked for a new one at once, and then this often, until it answers or ten seconds have ' +
+          'passed; only then the delays below begin. 0: they begin at once.',
+      ),
     initial_delay_ms: integer(1, 3_600_000, 'milliseconds')
       .default(500)
-      .describe('Wait before the first new attempt; it doubles with each, until a tunnel has lived for max_delay_ms.'),
+      .describe('Wait before the next attempt; it doubles with each, until a tunnel has lived for max_delay_ms.'),
     max_delay_ms: integer(1, 3_600_000, 'milliseconds').default(30_000).describe('The longest wait between attempts.'),
     max_attempts: integer(0, 1_000_000, 'a number of attempts')
       .default(0)
@@ -255,6 +261,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
     migration: toml.migration,
     reconnect: {
       enabled: reconnect.enabled,
+      knockMs: reconnect.knock_ms,
       initialDelayMs: reconnect.initial_delay_ms,
       maxDelayMs: reconnect.max_delay_ms,
       maxAttempts: reconnect.max_attempts,

@@ -22,7 +22,18 @@ export interface DialOptions {
   /** A bug of ours. */
   onError(error: unknown): void
   delayMs?: number
+  /**
+   * The proxy was there a moment ago, and comes back at some moment: an attempt begins so often, in ms, until there is an answer, or the dial is
+   * cancelled. An attempt repeats its first packet only after a second, then after two; a new one is a knock at the door now.
+   */
+  knockMs?: number
 }
+
+/** So many attempts at a time: a second's worth, so that each has the time of a long round trip. The oldest makes room. */
+const MOST_KNOCKS = 40
+
+/** Failures that are remembered, for the sentence in the end. */
+const MOST_FAILURES = 8
 
 export class Dial {
   readonly #options: DialOptions
@@ -40,11 +51,23 @@ export class Dial {
 
   start(): void {
     clearTimeout(this.#timer)
-    const { addresses, delayMs = ATTEMPT_DELAY_MS } = this.#options
-    const remote = addresses[this.#next++]
-    if (this.#next < addresses.length) this.#timer = setTimeout(() => this.start(), delayMs)
+    if (this.#over) return
+    const { addresses, knockMs, delayMs = ATTEMPT_DELAY_MS } = this.#options
+    const remote = addresses[this.#next++ % addresses.length]
+    if (knockMs !== undefined) this.#knockAgain(knockMs)
+    else if (this.#next < addresses.length) this.#timer = setTimeout(() => this.start(), delayMs)
     this.#pending++
     this.#attempt(remote).catch(error => this.#failed(errorFromFailure(error, addressText(remote))))
+  }
+
+  #knockAgain(ms: number): void {
+    this.#timer = setTimeout(() => this.start(), ms)
+    if (this.#running.size < MOST_KNOCKS) return
+    const [oldest] = this.#running.keys()
+    this.#running.delete(oldest)
+    this.#pending--
+    oldest.handler = { ...NOTHING, onReady() {}, onClosed() {} }
+    oldest.close('')
   }
 
   /** Gives up what is under way; resolves when it has ended. Idempotent. */
@@ -87,6 +110,13 @@ export class Dial {
     if (error.kind === 'internal') this.#options.onError(error.cause)
     if (this.#over) return
     this.#failures.push(error)
+    if (this.#failures.length > MOST_FAILURES) this.#failures.shift()
+    if (this.#options.knockMs !== undefined) {
+      // The next knock is on its way. But what has answered has answered.
+      if (isSilence(error)) return
+      void this.cancel().catch(failure => this.#options.onError(failure))
+      return this.#options.onFailed(error)
+    }
     if (this.#next < this.#options.addresses.length) return this.start()
     if (this.#pending > 0) return
     this.#over = true
@@ -94,9 +124,14 @@ export class Dial {
   }
 }
 
+/** Nobody has answered; or the system could not even send. */
+function isSilence({ kind }: ClientError): boolean {
+  return kind === 'network' || kind === 'timeout'
+}
+
 /** One error for all attempts: an answer says more than that there was none. */
 function summary(failures: readonly ClientError[]): ClientError {
-  const answer = failures.find(({ kind }) => kind !== 'network' && kind !== 'timeout')
+  const answer = failures.find(failure => !isSilence(failure))
   if (failures.length === 1 || answer !== undefined) return answer ?? failures[0]
   const kind = failures.some(failure => failure.kind === 'timeout') ? 'timeout' : 'network'
   return new ClientError(kind, failures.map(({ message }) => message).join('; '))

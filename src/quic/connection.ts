@@ -93,6 +93,10 @@ const ignoreAll: QuicHandler = {
  */
 const LONGEST_LINGER_MS = 1000
 
+/** How long a peer has to show that it is there when the system says that it is not. */
+const DOUBT_AT_LEAST_MS = 200
+const DOUBT_ROUND_TRIPS = 4
+
 /** Packets that one connection sends before the others have their turn. */
 const PACKETS_A_TURN = 128
 
@@ -138,7 +142,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #failed = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
+  #stopDoubt: (() => void) | undefined
   #packetsSent = 0
+  /** Of those that could be used. */
+  #packetsReceived = 0
   #datagramsSent = 0
   #datagramsReceived = 0
   #datagramsDropped = 0
@@ -354,6 +361,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }
     this.#unacknowledged.onPacket()
     if (!this.#engine.receive(packet, this.#pathIn, this.#io.now())) return false
+    this.#packetsReceived++
     this.#runaway.reset()
     this.#wake()
     return true
@@ -424,6 +432,29 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }
     this.abandon({ source: 'local', application: true, code: APPLICATION_INTERNAL_ERROR, reason: 'internal error' })
     this.#forget()
+  }
+
+  /**
+   * The system says that nobody listens where the peer was: its program has ended. But anybody can send such a message, so the peer is asked. One that does not
+   * answer is gone.
+   */
+  doubt(socket: PacketSocket): void {
+    if (this.closed || socket !== this.#socket || this.#stopDoubt !== undefined) return
+    const heard = this.#packetsReceived
+    const rttMs = this.paths().find(({ active }) => active)?.rttMs ?? 0
+    this.#stopDoubt = this.#io.setTimer(
+      () => {
+        this.#stopDoubt = undefined
+        if (this.closed || this.#packetsReceived > heard) return
+        this.#host.enter(this, () => {
+          this.abandon({ source: 'timeout', application: false, code: 0, reason: 'nobody listens there any more' })
+          this.#forget()
+        })
+      },
+      Math.max(DOUBT_AT_LEAST_MS, DOUBT_ROUND_TRIPS * rttMs),
+    )
+    this.#engine.ping()
+    this.#wake()
   }
 
   /** Ends the connection without a word on the wire, because the socket below is gone. */
@@ -586,6 +617,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       runAll([
         () => this.#stopKeepAlive(),
         () => this.#migration.stop(),
+        () => this.#stopDoubt?.(),
         () => this.#pending.clear(),
         () => {
           this.#resumptionTicket = this.#engine.resumptionTicket

@@ -225,7 +225,7 @@ export class QuicDriver implements AcceptorHost {
     this.#sockets = [...this.#sockets, socket]
     socket.start({
       onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
-      onError: error => this.#heardError(error),
+      onError: error => this.#heardError(error, socket),
     })
   }
 
@@ -341,9 +341,9 @@ export class QuicDriver implements AcceptorHost {
 
   // -- the sockets ---------------------------------------------------------------------------------------------
 
-  #heardError(error: NodeJS.ErrnoException): void {
+  #heardError(error: NodeJS.ErrnoException, socket: PacketSocket): void {
     try {
-      this.#socketFailed(error)
+      this.#socketFailed(error, socket)
       // The last socket has ended, which no peer can cause: neither can any connection go on.
       if (this.#open && !this.#sockets.some(({ open }) => open)) this.#closeSockets()
     } catch (another) {
@@ -352,14 +352,17 @@ export class QuicDriver implements AcceptorHost {
   }
 
   /** A client hears here that nobody listens (ECONNREFUSED). A server's sockets go on: the error was one packet's. */
-  #socketFailed(error: NodeJS.ErrnoException): void {
+  #socketFailed(error: NodeJS.ErrnoException, socket: PacketSocket): void {
     if (this.#acceptor !== undefined) {
       // A probe that the interface does not take is lost, and the search for the path's MTU learns from that.
       if (error.code !== 'EMSGSIZE') this.onError(error)
       return
     }
     for (const connection of [...this.table.all]) {
-      if (connection.established) continue
+      if (connection.established) {
+        if (error.code === 'ECONNREFUSED') this.enter(connection, () => connection.doubt(socket))
+        continue
+      }
       this.enter(connection, () => {
         connection.abandon({ source: 'local', application: false, code: CONNECTION_REFUSED, reason: error.message })
         this.forget(connection)

@@ -58,6 +58,7 @@ export interface ServerConfig {
     clientToClient: boolean
     clientRoutes: IpPrefix[]
     linkProbe: LinkProbe
+    leaseGraceMs: number
   }
   /** At least one of the two. */
   pool: { ipv4?: IpPrefix; ipv6?: IpPrefix }
@@ -162,6 +163,12 @@ export const serverConfigSchema = table({
           'overlap the pools and hosts. Of two clients that advertise the same, the first has it until it leaves. Default: none are used.',
       ),
     link_probe: linkProbe('require'),
+    lease_grace_ms: integer(0, 3_600_000, 'milliseconds')
+      .default(60_000)
+      .describe(
+        'So long the addresses of a tunnel that was lost are kept for the identity that had them, as far as the pool suffices; 0: not at all. ' +
+          'Without authentication there is no identity, and nothing is kept.',
+      ),
   })
     .prefault({})
     .describe('The tunnels.'),
@@ -398,6 +405,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       clientToClient: tunnel.client_to_client,
       clientRoutes: tunnel.client_routes,
       linkProbe: tunnel.link_probe,
+      leaseGraceMs: tunnel.lease_grace_ms,
     },
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),

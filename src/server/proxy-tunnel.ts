@@ -23,12 +23,15 @@ import { type AddressRange, intersections } from '../ip/range.ts'
 import { runAll } from '../net/run-all.ts'
 import type { AddressMemory } from './address-memory.ts'
 import type { Budgets } from './budgets.ts'
+import type { KeptLeases } from './kept-leases.ts'
 import type { PacketProcessor } from './packet-processor.ts'
 
 /** What a tunnel takes from the proxy it belongs to. */
 export interface TunnelContext {
   readonly pools: Partial<Record<IpVersion, AddressPool>>
   readonly budgets: Budgets
+  /** Addresses of tunnels that were lost. */
+  readonly keptLeases: KeptLeases
   /** Who had which addresses, to get the same again. */
   readonly addressMemory: AddressMemory
   /** What this proxy routes for clients, before the scope of a request narrows it. */
@@ -50,6 +53,8 @@ interface Lease {
   readonly address: IpAddress
   /** Not the first of its family: counts against a budget. */
   readonly isExtra: boolean
+  /** It was kept for this identity since a tunnel was lost. */
+  readonly wasKept: boolean
   /** 0 while no request of the client has been answered with it. */
   requestId: bigint
   readonly removeRoute: () => void
@@ -203,13 +208,14 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   onClosed(reason: TunnelCloseReason): void {
-    const { pools, processor, addressMemory, budgets } = this.#context
+    const { pools, processor, addressMemory, budgets, keptLeases } = this.#context
     runAll([
       () => this.#linkCheck.stop(),
       ...this.#leases.flatMap(({ address, isExtra, removeRoute }) => [
         removeRoute,
         () => isExtra && budgets.extraAddresses.giveBack(this.#owner),
-        () => pools[address.version]?.release(address),
+        // Who says goodbye does not come back at once.
+        () => (reason.clean ? pools[address.version]?.release(address) : keptLeases.keep(this.#identity, address)),
         () => addressMemory.remember(this.#identity, address),
       ]),
       () => {
@@ -233,10 +239,33 @@ export class ProxyTunnel implements TunnelOwner {
         lease.address.version === version &&
         (preferred === undefined || lease.address.equals(preferred)),
     )
-    const lease = unclaimed ?? this.#lease(version, preferred) ?? this.#unclaimed(version)
+    const lease = unclaimed ?? this.#swap(preferred) ?? this.#lease(version, preferred) ?? this.#unclaimed(version)
     if (lease === undefined) return false
     lease.requestId = request.requestId
     return true
+  }
+
+  /**
+   * A client that comes back asks for the address that it had, when it has been given another one already: it gets that one instead, if it is
+   * free or kept for this identity. Undefined: it is not, or there is nothing to give back for it.
+   */
+  #swap(wanted: IpAddress | undefined): Lease | undefined {
+    if (wanted === undefined) return undefined
+    const { pools, keptLeases, processor } = this.#context
+    const before = this.#unclaimed(wanted.version)
+    if (before === undefined) return undefined
+    const pool = pools[wanted.version]
+    const address = keptLeases.take(this.#identity, wanted.version, wanted) ?? pool?.lease(wanted, { exact: true })
+    if (address === undefined) return undefined
+    before.removeRoute()
+    this.#leases.splice(this.#leases.indexOf(before), 1)
+    // Perhaps it was kept for another client of the same identity.
+    if (before.wasKept) keptLeases.keep(this.#identity, before.address)
+    else pool?.release(before.address)
+    const removeRoute = processor.attachTunnel(address, this.tunnel)
+    const lease: Lease = { address, isExtra: before.isExtra, wasKept: false, requestId: 0n, removeRoute }
+    this.#leases.push(lease)
+    return lease
   }
 
   #unclaimed(version: IpVersion): Lease | undefined {
@@ -249,15 +278,32 @@ export class ProxyTunnel implements TunnelOwner {
     if (held >= this.#context.maxAddressesPerFamily) return undefined
     const { extraAddresses } = this.#context.budgets
     if (held > 0 && extraAddresses.take(this.#owner) !== undefined) return undefined
-    const address = preferred === undefined ? this.#leaseAgain(version) : this.#context.pools[version]?.lease(preferred)
+    const kept = this.#context.keptLeases.take(this.#identity, version, preferred)
+    const address = kept ?? this.#leaseNew(version, preferred)
     if (address === undefined) {
       if (held > 0) extraAddresses.giveBack(this.#owner)
       return undefined
     }
     const removeRoute = this.#context.processor.attachTunnel(address, this.tunnel)
-    const lease: Lease = { address, isExtra: held > 0, requestId: 0n, removeRoute }
+    const lease: Lease = {
+      address,
+      isExtra: held > 0,
+      wasKept: kept !== undefined,
+      requestId: 0n,
+      removeRoute,
+    }
     this.#leases.push(lease)
     return lease
+  }
+
+  /** From the pool. When that is empty, what is kept for somebody who may never come back goes first to who is here. */
+  #leaseNew(version: IpVersion, preferred: IpAddress | undefined): IpAddress | undefined {
+    const pool = this.#context.pools[version]
+    const lease = (): IpAddress | undefined =>
+      preferred === undefined ? this.#leaseAgain(version) : pool?.lease(preferred)
+    const address = lease()
+    if (address !== undefined) return address
+    return this.#context.keptLeases.giveUpOldest(kept => kept.version === version) ? lease() : undefined
   }
 
   /** One that this identity had before, when one of those is free, else any. */

@@ -40,6 +40,7 @@ import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } 
 import { newBudgets } from './budgets.ts'
 import { certificateIdentity } from './certificate-identity.ts'
 import type { ServerConfig } from './config.ts'
+import { KeptLeases } from './kept-leases.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
 import { NameResolver, type ResolveName } from './name-resolver.ts'
@@ -107,6 +108,7 @@ export class MasqueServer {
     answered: 0,
     dropped: {} as Record<string, number>,
   }
+  readonly #keptLeases: KeptLeases
   #endpoint!: QuicEndpoint
   #tcp: TcpListener | undefined
   #names!: OwnNames
@@ -133,6 +135,10 @@ export class MasqueServer {
   private constructor(config: ServerConfig, options: ServerOptions) {
     this.config = config
     this.#now = options.now ?? (() => performance.now())
+    this.#keptLeases = new KeptLeases({
+      graceMs: config.tunnel.leaseGraceMs,
+      release: address => this.#pools[address.version]?.release(address),
+    })
     this.#newMtuSearch = options.newMtuSearch
     this.#startedAt = this.#now()
     this.#log = options.logger ?? createLogger({ level: config.log.level })
@@ -171,6 +177,7 @@ export class MasqueServer {
       encapsulations: config.tunnel.encapsulations,
       pools: this.#pools,
       addressMemory: new AddressMemory(),
+      keptLeases: this.#keptLeases,
       routes: policyRoutes(config.routes),
       gateway,
       processor: this.#processor,
@@ -332,6 +339,7 @@ export class MasqueServer {
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
     await this.#system?.close()
+    this.#keptLeases.close()
     this.#logBudget.close()
   }
 

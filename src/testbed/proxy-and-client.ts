@@ -46,7 +46,7 @@ export function newTestClient(
     ...overrides,
     proxy: { template: defaultTemplate('localhost', at.port), address: at, ...overrides.proxy },
     tls: { ca: certificates.ca, ...overrides.tls },
-    reconnect: { enabled: false, ...overrides.reconnect },
+    reconnect: { enabled: false, knockMs: 0, ...overrides.reconnect },
   })
   return new MasqueClient(config, options)
 }

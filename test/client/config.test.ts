@@ -41,7 +41,13 @@ describe('client configuration', () => {
       acceptDns: true,
       tunDns: false,
     })
-    expect(config.reconnect).to.deep.equal({ enabled: true, initialDelayMs: 500, maxDelayMs: 30_000, maxAttempts: 0 })
+    expect(config.reconnect).to.deep.equal({
+      enabled: true,
+      knockMs: 25,
+      initialDelayMs: 500,
+      maxDelayMs: 30_000,
+      maxAttempts: 0,
+    })
   })
 
   it('reads the address to connect to, for both families', () => {

@@ -5,6 +5,7 @@ import { Dial, type DialOptions } from '../../src/client/dial.ts'
 import type { ClientError } from '../../src/client/errors.ts'
 import type { QuicCloseReason, SocketAddress } from '../../src/quic/quic.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
+import { until } from '../support/loopback.ts'
 
 const at = (host: string): SocketAddress => ({ host, port: 443 })
 const TIMEOUT: QuicCloseReason = { source: 'timeout', application: false, code: 0, reason: '' }
@@ -116,6 +117,33 @@ describe('dialling a proxy with several addresses', () => {
     await settled()
     quics[1].handler.onClosed(TIMEOUT)
     expect(await failed).to.include({ kind: 'tls' })
+  })
+
+  it('knocks again and again where the proxy was a moment ago, with so many attempts at a time and no more', async () => {
+    const { dial, tried, quics, errors } = begin(['192.0.2.1'], { knockMs: 1 })
+    await until(() => tried.length > 60)
+    const closed = () => quics.filter(({ commands }) => commands.some(command => command.startsWith('close'))).length
+    expect(tried.length - closed()).to.be.at.most(41)
+    // Silence, and a system that cannot send, are no reason to stop.
+    quics[quics.length - 1].handler.onClosed(TIMEOUT)
+    const before = tried.length
+    await until(() => tried.length > before)
+    void dial.cancel()
+    await settled()
+    const after = tried.length
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(tried.length).to.equal(after)
+    expect(errors).to.deep.equal([])
+  })
+
+  it('stops knocking when somebody answers, whatever the answer is', async () => {
+    const { tried, quics, failed } = begin(['192.0.2.1'], { knockMs: 1 })
+    await until(() => tried.length > 3)
+    quics[0].handler.onClosed({ source: 'peer', application: false, code: 2, reason: 'too many connections' })
+    expect((await failed).kind).to.equal('refused')
+    const after = tried.length
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(tried.length).to.equal(after)
   })
 
   it('starts nothing more once it is cancelled, and closes what comes late', async () => {

@@ -16,13 +16,14 @@ import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
 import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
 import { CLIENT_NETWORK_LIMITS } from '../../src/server/client-networks.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
+import { KEPT_LEASES_LIMITS } from '../../src/server/kept-leases.ts'
 import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
 import { read } from './repository.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 const quic = DEFAULT_QUIC_SETTINGS
-const { limits } = defaultServerConfig({ tls: { certificate: '', key: '' } })
+const { limits, tunnel } = defaultServerConfig({ tls: { certificate: '', key: '' } })
 const grouped = (number: number): string => String(number).replace(/(?=\d{3}$)/, ' ')
 
 /** By the beginning of a row of the table: how its second cell has to begin. */
@@ -43,6 +44,10 @@ const EXPECTED: [row: string, bound: string][] = [
     `${H2_LIMITS.maxSessionInvalidFrames}; ${H2_LIMITS.maxSessionRejectedStreams}; ${H2_LIMITS.maxSettings}; ${H2_LIMITS.maxSessionMemory} MB`,
   ],
   ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],
+  [
+    'addresses of lost tunnels that are kept',
+    `\`tunnel.lease_grace_ms\` ${tunnel.leaseGraceMs / 1000} s; ${KEPT_LEASES_LIMITS.each}; ${KEPT_LEASES_LIMITS.total},`,
+  ],
   ['a connection on which nothing arrives', `\`quic.idle_timeout_ms\` ${quic.idleTimeoutMs / 1000} s`],
   ['streams open at once', `${quic.maxStreamsBidi} bidirectional, ${quic.maxStreamsUni} unidirectional`],
   [

@@ -188,6 +188,31 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(sentIn(10_000)).to.equal(640)
   })
 
+  it('asks a peer of whom the system says that it is gone, and believes it when there is no answer', () => {
+    const { io, sockets, fake, recorder } = dial()
+    fake.events.push(events => events.onEstablished())
+    io.settle()
+    // An answer comes: somebody has forged the message.
+    sockets[0].fail('ECONNREFUSED')
+    io.pass(100)
+    expect(fake.pings).to.equal(1)
+    sockets[0].arrive(shortPacket(fake.id), SERVER)
+    io.pass(1000)
+    expect(recorder.closed).to.equal(undefined)
+    // Another socket's, or another error, says nothing.
+    sockets[1].fail('ECONNREFUSED')
+    sockets[0].fail('EMSGSIZE')
+    io.pass(1000)
+    expect(fake.pings).to.equal(1)
+    for (let i = 0; i < 10; i++) sockets[0].fail('ECONNREFUSED')
+    expect(fake.pings).to.equal(2)
+    io.pass(199)
+    expect(recorder.closed).to.equal(undefined)
+    io.pass(1)
+    expect(recorder.closed).to.include({ source: 'timeout', reason: 'nobody listens there any more' })
+    expect(sockets.some(({ open }) => open)).to.equal(false)
+  })
+
   it('closes the sockets of a client with its connection', () => {
     const { io, sockets, connection, recorder, fake } = dial()
     io.settle()

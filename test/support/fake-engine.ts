@@ -95,6 +95,10 @@ export class FakeSocket implements PacketSocket {
   async close(): Promise<void> {
     this.open = false
   }
+  /** The system says so. */
+  fail(code: string): void {
+    this.#events?.onError(Object.assign(new Error(code), { code }))
+  }
   /** A packet comes from there. */
   arrive(packet: Buffer, from: SocketAddress): void {
     this.#events?.onPacket(packet, from.host, from.port)

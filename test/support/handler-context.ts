@@ -7,6 +7,7 @@ import { LogBudget } from '../../src/log/log-budget.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { AddressMemory } from '../../src/server/address-memory.ts'
 import { newBudgets } from '../../src/server/budgets.ts'
+import { KeptLeases } from '../../src/server/kept-leases.ts'
 import type { HandlerContext, OpenTunnel } from '../../src/server/masque-handler.ts'
 import { PacketProcessor } from '../../src/server/packet-processor.ts'
 
@@ -28,6 +29,7 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
     encapsulations: ['datagram', 'single-stream', 'stream-per-packet'],
     pools,
     addressMemory: new AddressMemory(),
+    keptLeases: new KeptLeases({ graceMs: 60_000, release: address => pools[4].release(address) }),
     budgets,
     routes: policyRoutes([{ prefix: IpPrefix.parse('0.0.0.0/0'), protocol: 0 }]),
     gateway,

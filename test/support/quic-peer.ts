@@ -131,3 +131,22 @@ export async function connect(
   connection.handler = recorder
   return { connection, recorder }
 }
+
+interface Peer {
+  connection: QuicConnection
+  recorder: Recorder
+}
+
+/** A datagram there, and one back. They are sent again while they do not arrive, as datagrams may be lost. */
+export async function exchange(one: Peer, other: Peer): Promise<void> {
+  await carry(one, other)
+  await carry(other, one)
+}
+
+async function carry(from: Peer, to: Peer): Promise<void> {
+  const before = to.recorder.datagrams.length
+  const send = () => from.connection.sendDatagram(Uint8Array.of(1))
+  send()
+  const again = setInterval(send, 200)
+  await to.recorder.until(() => to.recorder.datagrams.length > before).finally(() => clearInterval(again))
+}

@@ -634,4 +634,18 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'maxSettings: 32',
     replace: 'maxSettings: 3200',
   },
+  {
+    row: 'AT-27',
+    file: 'quic/quiche/quiche-connection.ts',
+    why: 'where packets go is not noticed',
+    find: '    events.onPathChanged(path)\n',
+    replace: '',
+  },
+  {
+    row: 'AT-28',
+    file: 'quic/migration.ts',
+    why: 'a path need not answer',
+    find: 'if (this.#options.probe(path)) this.#waitFor(this.#attempt)',
+    replace: 'if (this.#options.probe(path)) this.onValidated(path)',
+  },
 ]

@@ -385,8 +385,8 @@ export const REQUEST_MUTANTS: readonly Mutant[] = [
     row: 'CIP-11',
     file: 'server/proxy-tunnel.ts',
     why: 'addresses are not given back',
-    find: '() => pools[address.version]?.release(address),',
-    replace: '',
+    find: '(reason.clean ? pools[address.version]?.release(address) : ',
+    replace: '(reason.clean ? undefined : ',
   },
   {
     row: 'CIP-11',
