@@ -14,6 +14,6 @@ const [id, ...files] = process.argv.slice(2)
 const mocha = new Mocha({ timeout: 20_000, bail: true, grep: id, reporter: 'spec', color: false })
 // Makes `describe` and `it` global. Mocha would load the files by `require`, which asks no hooks.
 mocha.suite.emit('pre-require', globalThis, '', mocha)
-for (const file of files) await import(pathToFileURL(resolve(file)).href)
+for (const file of ['test/support/property-tests.ts', ...files]) await import(pathToFileURL(resolve(file)).href)
 // A mutant may leave a socket open.
 mocha.run(failures => process.exit(failures === 0 ? 0 : 1))
