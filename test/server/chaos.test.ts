@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { IpAddress } from '../../src/ip/address.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
-import { classesOf, install, type Target, Victim } from '../support/chaos.ts'
+import { classesOf, install, listenForEscapes, type Target, Victim } from '../support/chaos.ts'
 import {
   addressOf,
   closeLoopback,
@@ -123,21 +123,3 @@ const USES: ((client: MasqueClient, neighbour: IpAddress) => Promise<unknown>)[]
   async client => client.sendPacket(new Uint8Array(30)),
   client => client.close(),
 ]
-
-/** What would have ended the process. */
-function listenForEscapes(): { errors: string[]; stop(): void } {
-  const errors: string[] = []
-  const note = (error: unknown): void => void errors.push(String(error instanceof Error ? error.stack : error))
-  const events = ['uncaughtException', 'unhandledRejection'] as const
-  const mochas = events.map(event => process.listeners(event as 'uncaughtException'))
-  for (const event of events) process.removeAllListeners(event).on(event, note)
-  return {
-    errors,
-    stop() {
-      for (const [i, event] of events.entries()) {
-        process.removeListener(event, note)
-        for (const listener of mochas[i]) process.on(event, listener)
-      }
-    },
-  }
-}

@@ -162,3 +162,21 @@ function strike(key: string, object: object | undefined): void {
   end.thrown++
   throw new Error(`chaos: ${key}`)
 }
+
+/** What would have ended the process, from now on. */
+export function listenForEscapes(): { errors: string[]; stop(): void } {
+  const errors: string[] = []
+  const note = (error: unknown): void => void errors.push(String(error instanceof Error ? error.stack : error))
+  const events = ['uncaughtException', 'unhandledRejection'] as const
+  const mochas = events.map(event => process.listeners(event as 'uncaughtException'))
+  for (const event of events) process.removeAllListeners(event).on(event, note)
+  return {
+    errors,
+    stop() {
+      for (const [i, event] of events.entries()) {
+        process.removeListener(event, note)
+        for (const listener of mochas[i]) process.on(event, listener)
+      }
+    },
+  }
+}

@@ -75,7 +75,7 @@ export class TunHost implements Host {
   readonly #atExit = (): void => void this.#options.dns?.restore()
   readonly #flush = (): void => {
     this.#isFlushDue = false
-    this.device.flush()
+    this.#orClose(() => this.device.flush())
   }
 
   constructor(device: TunDevice, options: TunHostOptions = {}) {
@@ -131,11 +131,11 @@ export class TunHost implements Host {
   }
 
   close(): void {
-    void this.closed()
+    this.closed().catch(() => {})
   }
 
   /** Closes, and resolves when the device is gone, or given back. */
-  closed(): Promise<void> {
+  async closed(): Promise<void> {
     this.#isClosed = true
     this.#clock.clearTimeout(this.#nextLook)
     // While the device is still there: some systems want to know of which they are to forget the servers.
@@ -214,7 +214,9 @@ export class TunHost implements Host {
     this.#nextLook = this.#clock.setTimeout(this.#look, LOOK_MS)
   }
 
-  readonly #look = (): void => {
+  readonly #look = (): void => this.#orClose(() => this.#lookForRoom())
+
+  #lookForRoom(): void {
     const isFull = this.hasRoom?.() === false
     if (isFull && ++this.#looks < MAX_LOOKS) {
       this.#nextLook = this.#clock.setTimeout(this.#look, LOOK_MS)
@@ -238,6 +240,16 @@ export class TunHost implements Host {
   #tell(problems: readonly string[]): void {
     for (const problem of problems) if (!this.#told.has(problem)) this.#options.onProblem?.(problem)
     this.#told = new Set(problems)
+  }
+
+  /** Nobody is above a microtask or a timer: what fails in there, by a bug of ours, ends the device, and not the process. */
+  #orClose(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.closed().catch(() => {})
+      this.#tell([`the TUN device was closed because of an internal error: ${(error as Error).message}`])
+    }
   }
 
   #refuse(reason: string, packets: number): void {
