@@ -38,6 +38,9 @@ export class ServerMetrics {
   readonly #quicTotals: Record<QuicCounter, number> = zeroCounters()
   /** By connection: what its counters were when they were last read. */
   readonly #quicSeen = new Map<string, Record<QuicCounter, number>>()
+  /** By tunnel: for how long its stream had no room, when that was last read; and in all, in ms. */
+  readonly #blockedSeen = new Map<string, number>()
+  #blockedMs = 0
   readonly #gauges: ReturnType<typeof makeGauges>
   readonly #counters: ReturnType<typeof makeCounters>
   readonly #processing: Histogram
@@ -83,7 +86,8 @@ export class ServerMetrics {
     const gauges = this.#gauges
     const counters = this.#counters
     const status = this.#source.status()
-    const connections = byConnection(this.#source.clients())
+    const clients = this.#source.clients()
+    const connections = byConnection(clients)
 
     gauges.connections.set(status.connections)
     gauges.uptime.set(status.uptimeSeconds)
@@ -141,6 +145,9 @@ export class ServerMetrics {
       [{ reason: 'left_out' }, status.log.linesLeftOut],
     ])
     this.#addUpQuic(connections)
+    gauges.backlog.set(clients.reduce((sum, { backlog }) => sum + (backlog?.bytes ?? 0), 0))
+    this.#addUpBlocked(clients)
+    setCounter(counters.blocked, [[{}, this.#blockedMs / 1000]])
     const totals = this.#quicTotals
     setCounter(counters.quicPackets, [
       [{ direction: 'received' }, totals.received],
@@ -149,6 +156,18 @@ export class ServerMetrics {
     setCounter(counters.quicLost, [[{}, totals.lost]])
     setCounter(counters.quicStreams, [[{}, totals.streamsOpened]])
     setCounter(counters.quicDatagramsDropped, [[{}, totals.datagramsDropped]])
+  }
+
+  /** As below, for tunnels on their request streams. */
+  #addUpBlocked(clients: readonly ClientInfo[]): void {
+    const now = new Map(
+      clients.flatMap(({ id, backlog }) => (backlog === undefined ? [] : [[id, backlog.blockedMs] as const])),
+    )
+    for (const [id, blockedMs] of now) {
+      this.#blockedMs += Math.max(0, blockedMs - (this.#blockedSeen.get(id) ?? 0))
+      this.#blockedSeen.set(id, blockedMs)
+    }
+    for (const id of this.#blockedSeen.keys()) if (!now.has(id)) this.#blockedSeen.delete(id)
   }
 
   /**
@@ -186,6 +205,7 @@ function makeGauges(registers: Registry[], fillIn: () => void) {
     poolUsed: gauge('ip_pool_used', 'Addresses of the pool that are leased.', ['family']),
     poolTotal: gauge('ip_pool_total', 'Addresses that the pool can lease.', ['family']),
     rtt: gauge('quic_rtt_seconds', "Smoothed round-trip time of the clients' QUIC connections.", ['stat']),
+    backlog: gauge('stream_backlog_bytes', 'Bytes that wait in tunnels whose packets travel on their request stream.'),
     congestionWindow: gauge('quic_congestion_window_bytes', "Congestion windows of the clients' connections, summed."),
   }
 }
@@ -210,6 +230,10 @@ function makeCounters(registers: Registry[]) {
     errors: counter('errors_total', 'Errors, by type.', ['type']),
     handshakes: counter('handshakes_total', 'QUIC handshakes, by what became of them.', ['result']),
     logLinesLost: counter('log_lines_lost_total', 'Lines that are missing in the log, by reason.', ['reason']),
+    blocked: counter(
+      'stream_blocked_seconds_total',
+      'Time in which such a tunnel had no room for one more packet, summed over tunnels.',
+    ),
     quicPackets: counter('quic_packets_total', "QUIC packets of the clients' connections.", ['direction']),
     quicLost: counter('quic_packets_lost_total', 'QUIC packets that were declared lost.'),
     quicStreams: counter('quic_streams_opened_total', "QUIC streams that were opened on the clients' connections."),

@@ -107,6 +107,21 @@ describe('metrics', () => {
     expect(await sent()).to.equal(175)
   })
 
+  it('show what waits in tunnels on streams, and keep the time without room when a tunnel ends', async () => {
+    const overStream = (id: string, blockedMs: number) => ({
+      ...client(id, 0, 0),
+      carrier: 'h2' as const,
+      quic: undefined,
+      backlog: { bytes: 500, blockedMs, dropped: 1 },
+    })
+    source.currentClients = [client('aa/0', 10, 1), overStream('bb/1', 1000), overStream('bb/3', 500)]
+    const before = await read()
+    expect(before.get('masque_vpn_stream_backlog_bytes')).to.equal(1000)
+    expect(before.get('masque_vpn_stream_blocked_seconds_total')).to.equal(1.5)
+    source.currentClients = [overStream('bb/3', 700)]
+    expect((await read()).get('masque_vpn_stream_blocked_seconds_total')).to.equal(1.7)
+  })
+
   it('are kept apart from those of another server in the same process', async () => {
     const other = new ServerMetrics(source)
     other.countError('tls')

@@ -84,6 +84,8 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
     if (session.closed) throw new Error('the server has sent GOAWAY')
     const head = checkRequest(headers, true)
     const stream = session.request(toNode(headers, session), { endStream: false })
+    // Before anything that may fail: an 'error' event without a listener would end the process.
+    stream.on('error', () => {})
     this.listenTo(stream)
     const id = stream.id as number
     stream.on('response', (answer, _flags, lines?: unknown) => {

@@ -55,8 +55,12 @@ export class H2ServerConnection extends H2Transport<HttpServerHandler> implement
     session.setLocalWindowSize(H2_WINDOW)
     this.attach(session)
     session.on('stream', (stream, headers, _flags, lines?: unknown) => {
-      this.listenTo(stream)
-      this.guard(stream.id, () => this.#onRequest(stream as ServerHttp2Stream, fromNode(headers, lines)))
+      // Before anything that may fail: an 'error' event without a listener would end the process.
+      stream.on('error', () => {})
+      this.guard(stream.id, () => {
+        this.listenTo(stream)
+        this.#onRequest(stream as ServerHttp2Stream, fromNode(headers, lines))
+      })
     })
     setImmediate(() => this.guard(undefined, () => this.#begin()))
   }

@@ -172,14 +172,12 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.#heardAt = performance.now()
   }
 
-  /** Call it in the turn in which the stream came into being. */
+  /** Call it in the turn in which the stream came into being. Of an 'error' event nothing is needed: 'close' follows, with the code. */
   protected listenTo(stream: Http2Stream): void {
     const id = stream.id as number
     stream.on('data', (bytes: Uint8Array) => this.guard(id, () => this.#onData(id, bytes)))
     stream.on('end', () => this.guard(id, () => this.#onEnd(id, stream)))
     stream.on('close', () => this.guard(id, () => this.#onStreamClosed(id, stream)))
-    // 'close' follows, with the code.
-    stream.on('error', () => {})
   }
 
   #onData(id: number, bytes: Uint8Array): void {
