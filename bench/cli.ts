@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,9 @@ import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
 import { benchHandshake, type Percentiles } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
+import { benchMoving, INTERVAL_MS, RTT_MS } from './moving.ts'
 import { benchPeers } from './peers.ts'
-import { churnRows, flowRows, loadRows, machine, ratioRow, stageRows, tunRows } from './rows.ts'
+import { churnRows, flowRows, loadRows, machine, movingRows, ratioRow, stageRows, tunRows } from './rows.ts'
 import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
 import { benchTunnel, measureFlow } from './tunnel.ts'
@@ -101,6 +102,19 @@ program
     withCertificates(async certificates => {
       const result = await benchStages(certificates, options.seconds)
       console.log(options.json ? JSON.stringify(roundDeep(result)) : stageRows(result))
+    }),
+  )
+
+program
+  .command('moving')
+  .description('what pings inside a tunnel see when it moves, a NAT forgets, or the proxy starts anew')
+  .option('--runs <n>', 'of each', positive, 100)
+  .option('--json', 'the result as JSON')
+  .action((options: { runs: number; json?: boolean }) =>
+    withCertificates(async certificates => {
+      const result = await benchMoving({ certificates, runs: options.runs, onProgress: progress })
+      progressEnd()
+      console.log(options.json ? JSON.stringify(roundDeep(result)) : movingRows(result, RTT_MS, INTERVAL_MS))
     }),
   )
 

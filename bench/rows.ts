@@ -1,9 +1,11 @@
 /** What the benchmarks print for people. */
 
 import { cpus } from 'node:os'
+import { ascending, percentile } from '../src/stats/statistics.ts'
 import type { ChurnResult } from './churn.ts'
 import type { Held } from './churn-proxy.ts'
 import type { LoadResult } from './load.ts'
+import type { MovingResult } from './moving.ts'
 import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
 import type { FlowResult } from './tunnel.ts'
@@ -116,6 +118,22 @@ export function loadRows(runs: readonly LoadResult[]): string {
 export function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
   const rounds = ratios.map(each => each.toFixed(3)).join(', ')
   return `${ratio.toFixed(3)} of the ${name} (rounds: ${rounds}); per CPU second ${cpuRatio.toFixed(3)}`
+}
+
+export function movingRows(result: MovingResult, rttMs: number, intervalMs: number): string {
+  const row = (name: string, values: readonly number[], digits: number): string => {
+    const sorted = ascending(values)
+    const shown = [0.5, 0.95, 1].map(fraction => percentile(sorted, fraction).toFixed(digits).padStart(8))
+    return name.padEnd(44) + shown.join('')
+  }
+  return [
+    `${machine()}, ${result.move.length} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms\n`,
+    ''.padEnd(44) + ['p50', 'p95', 'max'].map(name => name.padStart(8)).join(''),
+    row('move: longest time between two replies, ms', result.move, 1),
+    row('NAT rebinding: pings without a reply', result.rebind, 0),
+    row('restart: from its end to the tunnel, ms', result.restart, 1),
+    `\nthe same addresses after ${result.sameAddresses} of ${result.restart.length} restarts`,
+  ].join('\n')
 }
 
 export function machine(): string {

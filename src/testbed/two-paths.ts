@@ -11,7 +11,7 @@
  */
 
 import { LinkEmulator } from '../link/emulator/emulator.ts'
-import { CLEAN, type Impairment, type Profile } from '../link/profile/profile.ts'
+import { CLEAN, type Impairment, type Phase, type Profile } from '../link/profile/profile.ts'
 import type { SocketAddress } from '../net/udp.ts'
 
 export type PathName = 'first' | 'second'
@@ -51,10 +51,19 @@ export class TwoPaths {
     this.#set(path, false)
   }
 
+  /** A NAT on both paths forgets: the proxy sees the client at another port from now on, and what it sends to the old one is lost. */
+  rebind(): void {
+    this.#change({ kind: 'address-change', change: 'nat-rebind', to: 0, atMs: 0, durationMs: 0, direction: 'both' })
+  }
+
   #set(path: PathName, cut: boolean): void {
     this.#cut[path] = cut
+    this.#change()
+  }
+
+  #change(...timeline: Phase[]): void {
     const impairment = (name: PathName): Impairment => ({ ...this.#clean, down: this.#cut[name] })
-    this.#link.setProfile(profileOf(impairment('first'), impairment('second')))
+    this.#link.setProfile({ ...profileOf(impairment('first'), impairment('second')), timeline })
   }
 
   close(): Promise<void> {
