@@ -76,6 +76,7 @@ await runCommand(async () => {
   }
   if (options.tun !== undefined) return withTun(config, options.tun)
   if (options.tunDns) program.error("error: option '--tun-dns' is for '--tun': without it, nothing asks for names")
+  if (options.tunOffload) program.error("error: option '--tun-offload' is for '--tun': without it, there is no device")
   const client = new MasqueClient(config)
   try {
     const info = await client.connect()

@@ -1,8 +1,10 @@
 /** `npm run testbed`: a small network with real interfaces, without root, and a shell in it. */
 
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
 import { NAMESPACES, type NamespaceName, openRealNetwork, WEB, whyNoRealNetwork } from '../testbed/real-network.ts'
+import { startedByNohup } from './hangup.ts'
 import { runCommand } from './run-command.ts'
 
 class TestbedUnavailable extends Error {
@@ -23,23 +25,32 @@ const options = program.opts<{ profile?: string; in: NamespaceName; run?: string
 await runCommand(async () => {
   const why = whyNoRealNetwork()
   if (why !== undefined) throw new TestbedUnavailable(why)
+  // Whichever signal ends it, nothing is left.
+  const stop = new AbortController()
+  let shell: ChildProcess | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // What the shell's user interrupts is the shell's business.
+    if (signal === 'SIGINT' && shell !== undefined) return
+    if (signal === 'SIGHUP' && startedByNohup()) return
+    stop.abort(new TestbedUnavailable(`the testbed was ended by ${signal}`))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
   const network = await openRealNetwork({
+    signal: stop.signal,
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     onStep: what => console.error(`  done  ${what}`),
   })
   try {
     if (options.run === undefined) console.error(hints())
-    // What the shell's user interrupts is the shell's business.
-    const ignore = (): void => {}
-    process.on('SIGINT', ignore)
-    const shell = process.env.SHELL ?? 'sh'
-    const command = options.run === undefined ? [shell] : ['sh', '-c', options.run]
-    const child = network.spawn(options.in, command, {
+    const command = options.run === undefined ? [process.env.SHELL ?? 'sh'] : ['sh', '-c', options.run]
+    const prompt = `[testbed: ${options.in}] $ `
+    shell = network.spawn(options.in, command, {
       stdio: 'inherit',
-      env: { ...process.env, PS1: `[testbed: ${options.in}] $ `, MASQUE_TESTBED: options.in },
+      // The second is for bash, before its first prompt: after files such as .bashrc, which set the first.
+      env: { ...process.env, PS1: prompt, PROMPT_COMMAND: `PS1='${prompt}'`, MASQUE_TESTBED: options.in },
     })
-    const [status] = await once(child, 'close')
-    process.off('SIGINT', ignore)
+    const [status] = await once(shell, 'close')
+    stop.signal.throwIfAborted()
     process.exitCode = status ?? 1
   } finally {
     await network.close()

@@ -1,19 +1,8 @@
-import {
-  appendFileSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, closeSync, constants, fstatSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { isRunning } from '../process/is-running.ts'
+import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
+
+const KIND = 'keylog'
 
 /** A key log that cannot be written. The message says what to do. */
 export class KeyLogError extends Error {
@@ -64,13 +53,13 @@ export class KeyLog {
   constructor(target: string, warn: (sentence: string) => void) {
     this.#target = target
     this.#warn = warn
-    removeLeftovers()
+    removeLeftFolders(KIND)
   }
 
   /** Gives the private file of one connection to `use`, which may throw. */
   attach(connectionId: string, use: (file: string) => void): void {
     this.#attempt(() => {
-      this.#directory ??= mkdtempSync(join(tmpdir(), `${prefixOf(process.pid)}-`))
+      this.#directory ??= makeOwnFolder(KIND)
       use(join(this.#directory, connectionId))
     })
   }
@@ -112,38 +101,4 @@ export class KeyLog {
       this.close()
     }
   }
-}
-
-/**
- * The names of the private folders: whose they are can be told from them. A process id alone is not enough where containers share
- * a folder for temporary files, each with process ids of its own.
- */
-function prefixOf(pid: number | string): string {
-  let namespace = '0'
-  try {
-    namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
-  } catch {
-    // Not Linux: there is one for all.
-  }
-  return `masque-keylog-${namespace}-${pid}`
-}
-
-/** Removes what processes have left behind that were killed. Secrets should not lie about. */
-function removeLeftovers(): void {
-  const ours = new RegExp(`^${prefixOf('(\\d+)')}-[^/]+$`)
-  try {
-    for (const name of readdirSync(tmpdir())) {
-      const pid = ours.exec(name)?.[1]
-      const path = join(tmpdir(), name)
-      if (pid === undefined || isRunning(Number(pid)) || !isOurFolder(path)) continue
-      rmSync(path, { recursive: true, force: true })
-    }
-  } catch {
-    // Something else removed it at the same time, or nobody may look there.
-  }
-}
-
-function isOurFolder(path: string): boolean {
-  const stat = lstatSync(path)
-  return stat.isDirectory() && (process.getuid === undefined || stat.uid === process.getuid())
 }

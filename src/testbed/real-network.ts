@@ -9,12 +9,12 @@
  */
 
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { accessSync, constants, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
+import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
 import { type Namespaces, openNamespaces, whyNoNamespaces } from './namespaces.ts'
 import { TestbedError } from './orders.ts'
 
@@ -43,6 +43,8 @@ const SCRIPT = `
 const PROGRAM = fileURLToPath(new URL('../../bin/masque-lab.mjs', import.meta.url))
 const WEB_SERVER = fileURLToPath(new URL('./web-server.mjs', import.meta.url))
 const START_TIMEOUT_MS = 30_000
+/** Of the folder with certificates, keys and configuration files. */
+const FOLDER = 'testbed'
 
 export interface RealNetworkOptions {
   /** An impairment profile for the link between client and proxy: a name, or a file. Default: the bare veth pair. */
@@ -83,7 +85,8 @@ export async function openRealNetwork({
   signal?.throwIfAborted()
   // Before anything is started: a name that is wrong should be said at once.
   if (profile !== undefined) loadProfile(profile)
-  const folder = mkdtempSync(join(tmpdir(), 'masque-testbed-'))
+  removeLeftFolders(FOLDER)
+  const folder = makeOwnFolder(FOLDER)
   let network: Namespaces | undefined
   const close = async (): Promise<void> => {
     signal?.removeEventListener('abort', leave)
@@ -95,6 +98,7 @@ export async function openRealNetwork({
   signal?.addEventListener('abort', leave, { once: true })
   try {
     const certificates = await makeTestCertificates(folder)
+    signal?.throwIfAborted()
     network = await openNamespaces(NAMESPACES, SCRIPT)
     signal?.throwIfAborted()
     onStep('namespaces client, proxy and web, and the links between them')
@@ -121,7 +125,7 @@ export async function openRealNetwork({
     return { run, spawn, close }
   } catch (error) {
     await close()
-    throw error
+    throw signal?.aborted ? signal.reason : error
   }
 }
 

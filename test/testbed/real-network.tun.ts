@@ -2,7 +2,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { expect } from 'chai'
 import { openRealNetwork, type RealNetwork, WEB } from '../../src/testbed/real-network.ts'
-import { command } from '../support/command.ts'
+import { start } from '../hosts/tun/network.ts'
+import { command, RUN } from '../support/command.ts'
+import { until } from '../support/loopback.ts'
 
 const folders = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-testbed-'))
 
@@ -42,6 +44,33 @@ describe('the testbed with real interfaces', () => {
     })
     expect(await opening.catch(error => error)).to.be.instanceOf(Error)
     expect(steps.at(-1)).to.match(/^proxy/)
+    expect(folders()).to.deep.equal(before)
+  })
+
+  for (const [when, sign] of [
+    ['while it is set up', 'done  proxy'],
+    ['while its shell runs', 'the shell is here'],
+  ]) {
+    it(`leaves nothing when it is ended by SIGTERM ${when}`, async () => {
+      const before = folders()
+      const program = start(process.execPath, [RUN, 'testbed', '--run', 'echo the shell is here >&2; sleep 1000'])
+      await until(() => program.output.includes(sign))
+      program.process.kill('SIGTERM')
+      expect(await program.ended).to.equal(1)
+      expect(program.output).to.include('ended by SIGTERM')
+      expect(folders()).to.deep.equal(before)
+    })
+  }
+
+  it('sweeps away what one has left that was killed', async () => {
+    const before = folders()
+    const program = start(process.execPath, [RUN, 'testbed', '--run', 'sleep 1000'])
+    await until(() => program.output.includes('done  proxy'))
+    program.process.kill('SIGKILL')
+    await program.ended
+    expect(folders()).to.have.length(before.length + 1)
+    network = await openRealNetwork()
+    await network.close()
     expect(folders()).to.deep.equal(before)
   })
 

@@ -16,6 +16,11 @@ import { loadUdpCalls, type UdpCalls } from './linux-calls.ts'
 const CHOICES = ['auto', 'dgram', 'batched']
 const WHY_DGRAM = 'MASQUE_UDP says so'
 
+/** MASQUE_UDP cannot be followed. */
+class UdpChoiceError extends Error {
+  override name = 'UdpChoiceError'
+}
+
 export interface OpenOptions {
   /** Hears which kind it is and why, and when packets may be fragmented. */
   debug?(message: string): void
@@ -46,9 +51,11 @@ export async function connectSocket(
   return wrap(socket, true, choice, options)
 }
 
-function choiceOf({ choice = process.env.MASQUE_UDP ?? 'auto' }: OpenOptions): string {
+function choiceOf({ choice = process.env.MASQUE_UDP }: OpenOptions): string {
+  // Empty, as in `MASQUE_UDP= npm run client`, is how a shell leaves out a variable for one command.
+  if (choice === undefined || choice === '') return 'auto'
   if (CHOICES.includes(choice)) return choice
-  throw new Error(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, batched or dgram`)
+  throw new UdpChoiceError(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, batched or dgram`)
 }
 
 function wrap(socket: Socket, connected: boolean, choice: string, options: OpenOptions): PacketSocket {
@@ -62,7 +69,7 @@ function wrap(socket: Socket, connected: boolean, choice: string, options: OpenO
   }
   if (choice === 'batched') {
     socket.close()
-    throw new Error(`MASQUE_UDP is "batched", which this machine cannot do: ${batched}; use auto`)
+    throw new UdpChoiceError(`MASQUE_UDP is "batched", which this machine cannot do: ${batched}; use auto`)
   }
   debug?.(`UDP a packet at a time, by node:dgram: ${batched}`)
   return new DgramSocket(socket, connected)

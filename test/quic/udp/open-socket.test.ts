@@ -64,6 +64,11 @@ describe('which kind of UDP socket it is', () => {
     expect(said[0]).to.match(/the socket cannot be had: fcntl EMFILE$/)
   })
 
+  it('is chosen by itself where MASQUE_UDP is empty', async () => {
+    const { said } = await open({ choice: '', calls: 'koffi does not work here' })
+    expect(said).to.deep.equal(['UDP a packet at a time, by node:dgram: koffi does not work here'])
+  })
+
   it('is an error, and nothing stays open, where MASQUE_UDP wants what cannot be had, or what there is not', async () => {
     const refused = async (options: OpenOptions): Promise<string> =>
       bindSocket(AT, options).then(
