@@ -8,8 +8,8 @@ import { runCommand } from './run-command.ts'
 
 const { dryRun } = new Command('npm run doctor --')
   .description(
-    'Finds what masque-lab has changed on this machine and could not undo because it was killed (forwarding, NAT, DNS servers), and undoes it. ' +
-      'Exit status 1: something remains.',
+    'Finds what masque-lab has changed on this machine and could not undo because it was killed (forwarding, NAT, DNS servers, persistent TUN devices), and undoes it. ' +
+      'Exit status 1: something remains, or cannot be judged from here.',
   )
   .option('--dry-run', 'only say what would be undone')
   .version(VERSION)
@@ -26,17 +26,17 @@ interface Finding {
 
 await runCommand(async () => {
   const { found, unclear } = look()
-  if (found.length === 0) console.log('Nothing was left behind.')
+  if (found.length === 0 && unclear.length === 0) console.log('Nothing was left behind.')
   for (const { title, changes, undo } of found) {
     console.log(title)
     for (const change of changes) console.log(`  ${change}`)
-    if (dryRun) continue
-    const problems = undo()
+    const problems = dryRun ? [] : undo()
     for (const problem of problems) console.log(`  not undone: ${problem}`)
-    if (problems.length === 0) console.log('  undone')
-    else process.exitCode = 1
+    if (!dryRun && problems.length === 0) console.log('  undone')
+    if (dryRun || problems.length > 0) process.exitCode = 1
   }
   for (const sentence of unclear) console.log(sentence)
+  if (unclear.length > 0) process.exitCode = 1
 })
 
 function look(): { found: Finding[]; unclear: readonly string[] } {

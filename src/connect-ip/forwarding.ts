@@ -19,12 +19,19 @@ import { Icmpv6Type } from '../ip/icmpv6.ts'
 import { IPV4_DESTINATION_OFFSET, IPV4_SOURCE_OFFSET } from '../ip/ipv4.ts'
 import { inspectIpv4Options } from '../ip/ipv4-options.ts'
 import { IPV6_DESTINATION_OFFSET, IPV6_SOURCE_OFFSET } from '../ip/ipv6.ts'
-import { decrementHopCount, hopCountOf, payloadOffset, protocolOf, validatePacket } from '../ip/packet.ts'
+import {
+  decrementHopCount,
+  hopCountOf,
+  isLaterFragment,
+  payloadOffset,
+  protocolOf,
+  validatePacket,
+} from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { IpProtocol } from '../ip/protocol.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
 import { answerLinkLocalEcho } from './link-local-echo.ts'
-import { ALL_NODES, ALL_ROUTERS, isAddressAt, isLinkLocalUnicast, staysOnLink } from './link-scope.ts'
+import { ALL_NODES, ALL_ROUTERS, isAddressAt, isLinkLocalUnicast, isLinkMessage, staysOnLink } from './link-scope.ts'
 import { RangeSet } from './range-set.ts'
 import type { IpAddressRange } from './route-advertisement.ts'
 import { icmpProtocol, RouteSet } from './route-set.ts'
@@ -40,7 +47,7 @@ export const DropReason = {
   NO_ROUTE: 'no-route',
   /** There is a route, but not for this protocol, or the request's scope excludes the packet. */
   PROHIBITED: 'prohibited',
-  /** Link-local, multicast, loopback and the like: never forwarded. */
+  /** Link-local, multicast, loopback and the like, and messages about a link, such as Neighbor Discovery: never forwarded. */
   LINK_SCOPE: 'link-scope',
   /** The hop count was used up. */
   HOP_LIMIT: 'hop-limit',
@@ -180,6 +187,7 @@ export class Forwarding {
     const isIcmp = protocol === side.icmp
 
     if (staysOnLink(side.version, packet, destination)) return this.#receiveOnLink(packet, side)
+    if (isIcmp && isAboutLink(packet, side.version)) return this.#drop(DropReason.LINK_SCOPE)
     const isForUs = side.localAddresses.containsBytes(packet, destination)
     // A host accepts ICMP from anywhere: errors come from routers that no route mentions (§7.2.1).
     const isIcmpForClient = isIcmp && !this.#isProxy
@@ -236,6 +244,7 @@ export class Forwarding {
       return packet.length > this.mtu ? this.#dropWithError(DropReason.TOO_BIG, packet, side, this.mtu) : undefined
     }
     if (staysOnLink(side.version, packet, source)) return this.#drop(DropReason.LINK_SCOPE)
+    if (isIcmp && isAboutLink(packet, side.version)) return this.#drop(DropReason.LINK_SCOPE)
 
     const isFromUs = side.localAddresses.containsBytes(packet, source)
     const isIcmpFromProxy = isIcmp && this.#isProxy
@@ -349,6 +358,11 @@ const ECHO_ONLY = [IpProtocol.ICMPV6]
 const SILENT = Object.fromEntries(Object.values(DropReason).map(reason => [reason, { reason }])) as Readonly<
   Record<DropReason, Drop>
 >
+
+/** Of an ICMP packet. Its type is in the first fragment only; what comes behind is of no use without that. */
+function isAboutLink(packet: Uint8Array, version: IpVersion): boolean {
+  return !isLaterFragment(packet) && isLinkMessage(version, packet[payloadOffset(packet)])
+}
 
 function targetRanges(scope: Scope, { role, resolved }: ForwardingOptions) {
   if (scope.target.kind === 'name' && !resolved) {

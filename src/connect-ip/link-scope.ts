@@ -24,6 +24,24 @@ export function isLinkLocalUnicast(version: IpVersion, bytes: Uint8Array, offset
   return bytes[offset] === 0xfe && (bytes[offset + 1] & 0xc0) === 0x80
 }
 
+/**
+ * Is an ICMP message of this type for the systems on one link, whatever its addresses are? Neighbor Discovery (RFC 4861), with which a router sets
+ * routes, addresses and MTUs of a host; listeners of multicast (RFC 2710, RFC 3810); IPv4's redirects (RFC 792) and its router discovery (RFC 1256).
+ * In a tunnel, capsules say all that. An operating system that took such a message from its peer would let that peer change its routes.
+ */
+export function isLinkMessage(version: IpVersion, type: number): boolean {
+  if (version === 4) return type === REDIRECT || type === ROUTER_ADVERTISEMENT || type === ROUTER_SOLICITATION
+  return (type >= FIRST_OF_LISTENERS && type <= LAST_OF_NEIGHBORS) || type === LISTENER_REPORT_V2
+}
+
+const REDIRECT = 5
+const ROUTER_ADVERTISEMENT = 9
+const ROUTER_SOLICITATION = 10
+/** 130 to 132: listeners; 133 to 137: router solicitation and advertisement, neighbor solicitation and advertisement, redirect. */
+const FIRST_OF_LISTENERS = 130
+const LAST_OF_NEIGHBORS = 137
+const LISTENER_REPORT_V2 = 143
+
 /** All nodes on this link (RFC 4291 §2.7.1): who is at the other end of the tunnel, whatever the address. */
 export const ALL_NODES = IpAddress.parse('ff02::1')
 /** All routers on this link: at the other end of the tunnel, the proxy. */

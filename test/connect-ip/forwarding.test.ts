@@ -572,6 +572,34 @@ describe('connect-ip/forwarding', () => {
       const error = icmpError('too-big', packet('2001:db8::2', '2001:db8::7'), IpAddress.parse('fe80::1'), 1400)
       expect(client().checkInbound(error ?? new Uint8Array(0))).to.equal(undefined)
     })
+
+    it('lets nothing into or out of a tunnel that would tell a system about its link, such as a router advertisement', () => {
+      const icmp = (from: string, to: string, type: number): Uint8Array => {
+        const isV6 = from.includes(':')
+        const bytes = packet(from, to, { protocol: isV6 ? IpProtocol.ICMPV6 : IpProtocol.ICMP })
+        bytes[isV6 ? 40 : 20] = type
+        return bytes
+      }
+      // Listeners, Neighbor Discovery with its redirect, and listeners again (RFC 2710, RFC 4861, RFC 3810).
+      for (const type of [130, 131, 132, 133, 134, 135, 136, 137, 143]) {
+        for (const from of ['fe80::bad', '2001:db8::1']) {
+          expect(summary(client().checkInbound(icmp(from, '2001:db8::2', type))), `${type}`).to.equal('link-scope')
+        }
+        expect(summary(proxy().checkInbound(icmp('2001:db8::2', '2001:db8::7', type)))).to.equal('link-scope')
+        expect(summary(proxy().checkOutbound(icmp('2001:db8::7', '2001:db8::2', type), true))).to.equal('link-scope')
+      }
+      // A redirect, and router discovery (RFC 792, RFC 1256).
+      for (const type of [5, 9, 10]) {
+        expect(summary(client().checkInbound(icmp('10.0.0.1', '10.0.0.2', type))), `${type}`).to.equal('link-scope')
+        expect(summary(proxy().checkOutbound(icmp('10.0.0.7', '10.0.0.2', type), true))).to.equal('link-scope')
+      }
+      for (const type of [1, 2, 3, 4, 127, 128, 129, 138, 142, 144]) {
+        expect(client().checkInbound(icmp('fe80::1', '2001:db8::2', type)), `${type}`).to.equal(undefined)
+      }
+      for (const type of [0, 3, 4, 6, 8, 11]) {
+        expect(client().checkInbound(icmp('10.0.0.1', '10.0.0.2', type)), `${type}`).to.equal(undefined)
+      }
+    })
   })
 
   describe('ICMP errors', () => {

@@ -29,6 +29,8 @@ const GSO_ECN = 0x80
 const MAX_PACKET = 65_535
 /** TCP's smallest segment has 48 bytes on Linux (TCP_MIN_SND_MSS, less options): more than this is no packet of its. */
 const MAX_SEGMENTS = 65_535 / 40
+/** So many packets of UDP an older kernel takes as one (UDP_MAX_SEGMENTS); of TCP, that many of usual size make 64 KiB. */
+const MAX_JOINED = 64
 const TCP_CHECKSUM = 16
 const UDP_CHECKSUM = 6
 const TCP_HEADER = 20
@@ -169,7 +171,7 @@ export class Coalescer {
     this.#joinsUdp = joinsUdp
   }
 
-  /** At most 64 KiB. */
+  /** At most 64 KiB. What came before is written, where this one does not join it. */
   add(packet: Uint8Array): void {
     const layout = this.#joinable(packet)
     if (layout !== undefined && this.#joins(packet, layout)) {
@@ -220,7 +222,7 @@ export class Coalescer {
     if (first === undefined || !this.#isOpen || this.#count === 0 || first.payload !== layout.payload) return false
     if (first.isV4 !== layout.isV4 || first.isTcp !== layout.isTcp) return false
     const payload = packet.length - layout.payload
-    if (payload > this.#size || this.#length + payload > MAX_PACKET) return false
+    if (payload > this.#size || this.#length + payload > MAX_PACKET || this.#count === MAX_JOINED) return false
     const { start, isTcp, isV4 } = layout
     const mine = this.#packet
     // Without Don't Fragment, the identification has a meaning, and counts up in what the kernel makes of it (RFC 6864 §4.1).

@@ -8,7 +8,7 @@ import { IpAddress } from '../../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../../ip/ipv6.ts'
 import type { IpPrefix } from '../../ip/prefix.ts'
 import { differences, type InterfaceAddress, type InterfaceSettings } from './device.ts'
-import { TunError } from './errors.ts'
+import { TunError, tellProblems } from './errors.ts'
 
 /** The changes that a system makes. Each throws TunError. */
 export interface SettingChanges {
@@ -43,14 +43,14 @@ export class OwnSettings {
   /** Changes what differs. `others`: the addresses of all other interfaces. Returns a sentence for each thing that could not be done. */
   apply({ addresses, routes, mtu }: InterfaceSettings, others: readonly LocalAddress[]): string[] {
     const changes = this.#changes
-    const problems: string[] = []
+    const problems: TunError[] = []
     const attempt = (step: () => void): boolean => {
       try {
         step()
         return true
       } catch (error) {
         if (!(error instanceof TunError)) throw error
-        problems.push(`${this.#device}: ${error.message}`)
+        problems.push(error)
         return false
       }
     }
@@ -77,11 +77,12 @@ export class OwnSettings {
     for (const prefix of differences(this.#routes, possible(routes, this.#mtu), String).add) {
       if (attempt(() => changes.addRoute(prefix))) this.#routes.push(prefix)
     }
-    return problems
+    return tellProblems(this.#device, problems)
   }
 
-  #taken({ address, on }: LocalAddress): string {
-    return `${this.#device}: ${address} is an address of ${on} already: remove it there, or have the proxy assign another`
+  #taken({ address, on }: LocalAddress): TunError {
+    const todo = 'remove it there, or have the proxy assign another'
+    return new TunError('taken', `${address} is an address of ${on} already: ${todo}`)
   }
 }
 

@@ -3,16 +3,20 @@ import { once } from 'node:events'
 import { expect } from 'chai'
 import type { InterfaceSettings, TunDevice } from '../../../src/hosts/tun/device.ts'
 import { TunError } from '../../../src/hosts/tun/errors.ts'
+import { findLeftovers, undo } from '../../../src/hosts/tun/linux/host-changes.ts'
 import { openTun } from '../../../src/hosts/tun/open-tun.ts'
 import { Tun } from '../../../src/hosts/tun/tun.ts'
 import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
 import { UserspaceHost } from '../../../src/hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
+import { internetChecksum, pseudoHeaderSum } from '../../../src/ip/checksum.ts'
 import { icmpEchoReplyTo, icmpEchoRequest } from '../../../src/ip/icmp.ts'
+import { encodeIpv6, IPV6_HEADER_LENGTH, IPV6_SOURCE_OFFSET } from '../../../src/ip/ipv6.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { IpProtocol } from '../../../src/ip/protocol.ts'
 import { encodeUdpPacket } from '../../../src/ip/udp.ts'
 import { until } from '../../support/loopback.ts'
-import { endPrograms, ours, sh, start, startScript, succeeds } from './network.ts'
+import { endPrograms, ours, sh, start, startCommand, startScript, succeeds } from './network.ts'
 
 const isRealRoot = process.getuid?.() === 0 && sh('cat /proc/self/uid_map').includes('4294967295')
 const address = (text: string) => ({ address: IpAddress.parse(text), length: text.includes(':') ? 128 : 32 })
@@ -21,6 +25,18 @@ const settings = (mtu: number, addresses: string[], routes: string[]): Interface
   addresses: addresses.map(address),
   routes: routes.map(text => IpPrefix.parse(text)),
 })
+
+/** A router that offers itself for everything, and a prefix to take an address from (RFC 4861 §4.2). */
+function routerAdvertisement(from: string, to: string): Uint8Array {
+  const [source, destination] = [from, to].map(text => IpAddress.parse(text))
+  const prefix = [3, 4, 64, 0xc0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...IpAddress.parse('2001:db8:bad::').bytes]
+  const message = Uint8Array.of(134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, ...prefix)
+  const bytes = encodeIpv6({ source, destination, nextHeader: IpProtocol.ICMPV6, hopLimit: 255 }, message)
+  const sum = pseudoHeaderSum(bytes, IPV6_SOURCE_OFFSET, 32, IpProtocol.ICMPV6, message.length)
+  const checksum = internetChecksum(bytes, IPV6_HEADER_LENGTH, message.length, sum)
+  bytes.set([checksum >> 8, checksum & 0xff], IPV6_HEADER_LENGTH + 2)
+  return bytes
+}
 
 describe('a TUN device of Linux', () => {
   const devices: TunDevice[] = []
@@ -112,6 +128,23 @@ describe('a TUN device of Linux', () => {
     expect(succeeds('ip link show mine0')).to.equal(false)
   })
 
+  it('learns no routes and addresses from what comes out of the tunnel', async () => {
+    const device = open('mine0')
+    device.configure(settings(1400, ['10.7.0.2', 'fd07::2'], []))
+    for (const to of ['fd07::2', 'ff02::1'])
+      expect(device.write(routerAdvertisement('fe80::bad', to))).to.equal(undefined)
+    device.flush()
+    // It has come in and is counted; the kernel would have acted on it at once.
+    expect(sh('ip -6 route show dev mine0')).not.to.match(/ ra |bad/)
+    expect(sh('ip -6 addr show dev mine0')).not.to.include('bad')
+    for (const key of ['accept_ra', 'accept_redirects', 'autoconf', 'router_solicitations']) {
+      expect(sh(`cat /proc/sys/net/ipv6/conf/mine0/${key}`), key).to.equal('0\n')
+    }
+    for (const key of ['accept_redirects', 'secure_redirects', 'send_redirects']) {
+      expect(sh(`cat /proc/sys/net/ipv4/conf/mine0/${key}`), key).to.equal('0\n')
+    }
+  })
+
   it('leaves alone what others have set on it', () => {
     const device = open('mine0')
     sh('ip route add 10.55.0.0/16 dev mine0')
@@ -173,6 +206,25 @@ describe('a TUN device of Linux', () => {
     }
     await until(() => seen.length === 400)
     expect(seen).to.deep.equal(Array.from({ length: 400 }, (_, i) => i))
+    socket.close()
+  })
+
+  it('loses none of many small packets that are written at once, with offload', async () => {
+    const device = openTun({ name: 'mine0', offload: true })
+    devices.push(device)
+    const fail = (reason: string): never => expect.fail(reason)
+    device.start({ onPacket() {}, onFault: fail, onRefused: fail, onGone: fail })
+    device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))
+    const socket = createSocket('udp4')
+    let arrived = 0
+    socket.on('message', () => arrived++)
+    socket.bind(2000, '10.7.0.2')
+    await once(socket, 'listening')
+    const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
+    const packet = encodeUdpPacket({ source, destination, sourcePort: 1000, destinationPort: 2000 }, new Uint8Array(1))
+    for (let i = 0; i < 300; i++) device.write(packet)
+    device.flush()
+    await until(() => arrived === 300)
     socket.close()
   })
 
@@ -246,10 +298,27 @@ describe('a TUN device of Linux', () => {
 
   describe('that cannot be had says why in one sentence, and what to do', () => {
     it('names that the kernel does not take', () => {
-      for (const name of ['', 'sixteen-letters-', 'a b', 'a/b', 'a:b', '.', '..', 'x%s', '%d%d', 'ü'.repeat(8)]) {
+      for (const name of [
+        '',
+        'sixteen-letters-',
+        'a b',
+        'a/b',
+        'a:b',
+        '.',
+        '..',
+        'x%s',
+        '%d%d',
+        'ü'.repeat(8),
+        'a"b',
+        'e*',
+        'e+',
+        '-x',
+        'ö',
+        'a;b',
+      ]) {
         const error = refused(name)
         expect(error.kind, name).to.equal('name')
-        expect(error.message).to.include('expected 1 to 15 characters')
+        expect(error.message).to.include('expected 1 to 15 letters, digits')
       }
     })
 
@@ -280,9 +349,9 @@ describe('a TUN device of Linux', () => {
       const problems = open('mine1').configure(
         settings(1400, ['10.7.0.3'], ['10.8.0.0/16', 'fd08::/64', '10.9.0.0/16']),
       )
-      expect(problems).to.have.length(2)
-      expect(problems[0]).to.equal('mine1: a route to 10.8.0.0/16 exists already (EEXIST): remove it, or use another')
-      expect(problems[1]).to.include('a route to fd08::/64 exists already')
+      expect(problems).to.deep.equal([
+        'mine1: a route to 10.8.0.0/16 exists already (EEXIST): remove it, or use another (and so 1 more)',
+      ])
       expect(sh('ip route get 10.8.1.1')).to.include('dev mine0')
       expect(sh('ip route get 10.9.1.1')).to.include('dev mine1')
     })
@@ -295,6 +364,98 @@ describe('a TUN device of Linux', () => {
       )
       await program.ended
       expect(program.output).to.match(/^TunError no-device .*modprobe tun/)
+    })
+  })
+
+  describe('that is persistent', () => {
+    const use = (end: string): string => `
+      import { openTun } from '${ours('src/hosts/tun/open-tun.ts')}'
+      import { TunHost } from '${ours('src/hosts/tun/tun-host.ts')}'
+      import { IpAddress } from '${ours('src/ip/address.ts')}'
+      import { IpPrefix } from '${ours('src/ip/prefix.ts')}'
+      const host = new TunHost(openTun({ name: 'per0' }), { onProblem: console.log })
+      host.configure({
+        addresses: ['10.89.0.2', 'fd00:89::2'].map(text => IpAddress.parse(text)),
+        routes: ['0.0.0.0/0', '::/0'].map(text => IpPrefix.parse(text).toRange()),
+        mtu: 1400,
+      })
+      console.log('set')
+      ${end}`
+    const killed = "process.kill(process.pid, 'SIGKILL')"
+    const state = (): string =>
+      [
+        'ip -o addr show per0',
+        'ip -o link show per0',
+        'ip route show table all dev per0',
+        'ip -6 route show table all dev per0',
+        'grep -r --exclude=stable_secret . /proc/sys/net/ipv4/conf/per0 /proc/sys/net/ipv6/conf/per0',
+      ]
+        // Whether somebody reads from it shows in a few words for a moment longer.
+        .map(line =>
+          sh(line)
+            .replace(/ (state|qdisc|qlen) \w+|linkdown /g, '')
+            .replace(/valid_lft.*/g, ''),
+        )
+        .join('\n')
+    const program = async (end: string): Promise<void> => {
+      const { ended, output } = startScript(use(end))
+      const status = await ended
+      expect(status, output).to.equal(end === killed ? null : 0)
+    }
+
+    for (const isUp of [true, false]) {
+      describe(isUp ? 'and up' : 'and down', () => {
+        let before: string
+        beforeEach(() => {
+          sh('ip tuntap add per0 mode tun')
+          sh('ip link set per0 mtu 1450')
+          sh('ip addr add 10.33.0.1/24 dev per0')
+          if (isUp) sh('ip link set per0 up')
+          if (isUp) sh('ip -6 addr add fd33::1/64 dev per0 nodad')
+          before = state()
+        })
+        afterEach(() => sh('ip link del per0'))
+
+        it('is given back as it was found', async () => {
+          await program('await host.closed()')
+          expect(state()).to.equal(before)
+          expect(findLeftovers().found).to.deep.equal([])
+        })
+
+        it('is put back by doctor after its program was killed', async () => {
+          await program(killed)
+          expect(state()).not.to.equal(before)
+          const doctor = startCommand(['doctor'])
+          expect(await doctor.ended, doctor.output).to.equal(0)
+          expect(doctor.output).to.include('the TUN device per0').and.include('undone')
+          expect(state()).to.equal(before)
+        })
+
+        it('is given back as it was found by whoever uses it next, after one was killed', async () => {
+          await program(killed)
+          await program('await host.closed()')
+          expect(state()).to.equal(before)
+          expect(findLeftovers().found).to.deep.equal([])
+        })
+      })
+    }
+
+    it('is left alone by doctor while somebody uses it, and when another has its name', async () => {
+      sh('ip tuntap add per0 mode tun')
+      await program(killed)
+      const [leftover] = findLeftovers().found
+      const other = startScript(use('setInterval(() => {}, 1000)'))
+      await until(() => other.output.includes('set'))
+      expect(undo(leftover)).to.deep.equal([])
+      expect(sh('ip -o addr show per0')).to.include('10.89.0.2')
+      other.process.kill('SIGKILL')
+      await other.ended
+      sh('ip link del per0')
+      sh('ip tuntap add per0 mode tun')
+      sh('ip addr add 10.33.0.1/24 dev per0')
+      for (const found of findLeftovers().found) expect(undo(found)).to.deep.equal([])
+      expect(sh('ip -o addr show per0')).to.include('10.33.0.1')
+      sh('ip link del per0')
     })
   })
 
@@ -355,6 +516,9 @@ describe('a TUN device of Linux', () => {
       const none = asUser(`openTun({ name: 'mine0' })`)
       await none.ended
       expect(none.output).to.match(/^TunError no-rights .*ip tuntap add mine0 mode tun user nobody/)
+      const pattern = asUser('openTun()')
+      await pattern.ended
+      expect(pattern.output).to.match(/ip tuntap add masque0 mode tun user nobody .*say --tun masque0/)
     })
 
     it('is out of reach of a user to whom /dev/net/tun is closed', async () => {

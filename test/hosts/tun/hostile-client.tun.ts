@@ -41,6 +41,7 @@ for (const offload of [false, true])
 
     before(async function () {
       isMissing('ip', this, 'iproute2')
+      isMissing('nft', this, 'nftables')
       sh('ip netns add far')
       sh('ip -n far link set lo up')
       sh('ip link add far1 type veth peer name far0 netns far')
@@ -56,7 +57,7 @@ for (const offload of [false, true])
       sh('ip -n far -6 route add default via fd20::1')
       const routes = ['198.51.100.0/24', 'fd20::/64', '10.89.0.0/24', 'fd00:89::/64', '10.55.0.0/24']
       server = await startServer({
-        tun: { name: 'tun0', offload },
+        tun: { name: 'tun0', offload, nat: true },
         hosts: [],
         routes: routes.map(text => ({ prefix: IpPrefix.parse(text), protocol: 0 })),
         tunnel: { clientRoutes: [IpPrefix.parse('10.55.0.0/24')] },
@@ -151,6 +152,19 @@ for (const offload of [false, true])
         expect(heard.length).to.be.at.most(1)
       })
     }
+
+    it('lets no address of the tunnels out of the machine, not even of what NAT does not know', async () => {
+      const rules = ['ip saddr 10.89.0.0/24 counter', 'ip6 saddr fd00:89::/64 counter'].join('\n')
+      const chain = `chain seen {\ntype filter hook prerouting priority raw;\n${rules}\n}`
+      sh('ip netns exec far nft -f -', `table inet seen {\n${chain}\n}`)
+      // Answers that nobody has asked for, and a TCP packet that no connection begins with.
+      send(changed(ping(own[4], FAR[4]), 20, 0))
+      send(changed(ping(own[6], FAR[6]), 40, 129))
+      send(packet(own[4], FAR[4], { protocol: IpProtocol.TCP }))
+      await works()
+      const seen = sh('ip netns exec far nft list table inet seen')
+      expect(seen.match(/packets 0 bytes 0/g), seen).to.have.length(2)
+    })
 
     it('leaves a packet with one hop to the kernel, which says that it was the last', async () => {
       const before = received.length

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect } from 'chai'
 import { findLeftovers, undo } from '../../../src/hosts/tun/linux/host-changes.ts'
-import { endPrograms, isMissing, ours, sh, startCommand, startScript, succeeds } from './network.ts'
+import { until } from '../../support/loopback.ts'
+import { endPrograms, isMissing, ours, type Program, sh, startCommand, startScript, succeeds } from './network.ts'
 
 const RECORDS = '/run/masque-lab'
 /** More than there are. */
@@ -101,5 +102,76 @@ describe('a program that is killed while it sets up the network', function () {
     const doctor = startCommand(['doctor'])
     expect(await doctor.ended, doctor.output).to.equal(0)
     expect(state()).to.equal(before)
+  })
+
+  /** Of a proxy that runs, until it is told to end. */
+  const running = (device: string): string =>
+    router(0)
+      .replace("'tun0'", `'${device}'`)
+      .replace(/process\.kill\(process\.pid, 'SIGKILL'\)$/, "process.once('SIGUSR2', () => network.close())")
+  async function started(device: string): Promise<Program> {
+    const program = startScript(running(device))
+    await until(() => program.output.includes('all of it'))
+    return program
+  }
+  async function ended(program: Program, signal: 'SIGUSR2' | 'SIGKILL'): Promise<void> {
+    program.process.kill(signal)
+    expect(await program.ended, program.output).to.equal(signal === 'SIGKILL' ? null : 0)
+  }
+
+  for (const device of ['tun0', 'tun1']) {
+    it(`is followed by a proxy with ${device}, which doctor leaves alone, and which puts back what was there before both`, async () => {
+      const before = state()
+      await ended(await started('tun0'), 'SIGKILL')
+      const second = await started(device)
+      const meanwhile = state()
+      const doctor = startCommand(['doctor'])
+      expect(await doctor.ended, doctor.output).to.equal(0)
+      expect(state()).to.equal(meanwhile)
+      expect(meanwhile).to.include(`table inet masque_lab_${device}`)
+      await ended(second, 'SIGUSR2')
+      expect(state()).to.equal(before)
+    })
+  }
+
+  it('takes nothing from another that runs, with a name that looks like its own', async () => {
+    const before = state()
+    const [first, second] = [await started('m-1'), await started('m.1')]
+    expect(sh('nft list tables')).to.include('masque_lab_m-1').and.include('masque_lab_m.1')
+    await ended(first, 'SIGKILL')
+    for (const leftover of findLeftovers().found) expect(undo(leftover)).to.deep.equal([])
+    expect(sh('nft list tables')).to.not.include('masque_lab_m-1')
+    expect(sh('nft list tables')).to.include('masque_lab_m.1')
+    // The first has turned forwarding on, and changed accept_ra for it.
+    expect(sh('cat /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/other0/accept_ra')).to.equal('1\n2\n')
+    await ended(second, 'SIGUSR2')
+    expect(state()).to.equal(before)
+  })
+
+  it('leaves a machine that forwarded already without routes that it had refused', async () => {
+    sh('sysctl -q -w net.ipv6.conf.all.forwarding=1')
+    try {
+      const program = await started('tun0')
+      expect(sh('cat /proc/sys/net/ipv6/conf/other0/accept_ra')).to.equal('1\n')
+      await ended(program, 'SIGUSR2')
+    } finally {
+      sh('sysctl -q -w net.ipv6.conf.all.forwarding=0')
+    }
+  })
+
+  it('is undone on a machine with more interfaces than most, too', async () => {
+    const names = Array.from({ length: 150 }, (_, i) => `many${i}`)
+    for (const name of names) sh(`ip link add ${name} type veth peer name peer-${name}`)
+    try {
+      const before = state()
+      await ended(await started('tun0'), 'SIGKILL')
+      const { found, unclear } = findLeftovers()
+      expect(unclear).to.deep.equal([])
+      expect(found[0].changes).to.have.length.above(300)
+      for (const leftover of found) expect(undo(leftover)).to.deep.equal([])
+      expect(state()).to.equal(before)
+    } finally {
+      for (const name of names) sh(`ip link del ${name}`)
+    }
   })
 })

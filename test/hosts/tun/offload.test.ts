@@ -10,6 +10,9 @@ function slowChecksum(bytes: number[]): number {
   return 0xffff - Number(sum)
 }
 
+/** UDP_MAX_SEGMENTS of older kernels. */
+const MAX_JOINED = 64
+
 interface Flow {
   v4: boolean
   tcp: boolean
@@ -95,9 +98,9 @@ function packetsOf(given: Flow, data: Uint8Array, size: number): Uint8Array[] {
 
 function coalesce(packets: readonly Uint8Array[], joinsUdp = true): Uint8Array[] {
   const frames: Uint8Array[] = []
-  const coalescer = new Coalescer(frame => {
+  const coalescer = new Coalescer((frame, packets) => {
+    expect(packets).to.be.within(1, MAX_JOINED)
     frames.push(frame.slice())
-    return undefined
   }, joinsUdp)
   for (const packet of packets) coalescer.add(packet)
   coalescer.flush()
@@ -127,7 +130,7 @@ describe('offload of a TUN device', () => {
           const packets = packetsOf(given, data, size)
           for (const packet of packets) expectRight(packet)
           const frames = coalesce(packets)
-          expect(frames).to.have.length(1)
+          expect(frames).to.have.length(Math.ceil(packets.length / MAX_JOINED))
           const again = split(frames)
           for (const packet of again) expectRight(packet)
           expect(hex(again)).to.deep.equal(hex(packets))
@@ -135,6 +138,18 @@ describe('offload of a TUN device', () => {
       ),
       { numRuns: 300 },
     )
+  })
+
+  it('joins no more than every kernel takes as one, however small they are', () => {
+    for (const tcp of [true, false]) {
+      const given = { v4: true, tcp, options: 0, df: true, id: 1, seq: 1 }
+      const packets = packetsOf(given, new Uint8Array(300), 1)
+      const counts: number[] = []
+      const coalescer = new Coalescer((_, count) => counts.push(count), true)
+      for (const packet of packets) coalescer.add(packet)
+      coalescer.flush()
+      expect(counts).to.deep.equal([64, 64, 64, 64, 44])
+    }
   })
 
   it('writes a large packet as the kernel wants it: lengths, and the sum of the pseudo header where the checksum belongs', () => {

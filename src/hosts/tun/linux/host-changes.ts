@@ -1,9 +1,9 @@
 /**
- * What is changed on a machine beside the device itself: by a router settings of the kernel and rules of the firewall, by a client the DNS servers. Unlike a device, these stay when the
- * process is killed. So each change is written into a file first; whoever finds the file of a process that is gone knows what to undo
- * (`npm run doctor`).
+ * What stays when the process is killed, unlike a device of its own: settings of the kernel and rules of the firewall (a router's), the DNS servers (a
+ * client's), and what is set on a persistent device. Each change is written into a file first; whoever finds the file of a process that is gone knows
+ * what to undo: `npm run doctor`, and who is about to change the same (`undoLeftovers`).
  *
- *     /run/masque-lab/1234-masque0.json       process 1234, for its device masque0; its user's only
+ *     /run/masque-lab/1234-masque0-router.json       process 1234, as a router for its device masque0; its user's only
  */
 
 import { spawnSync } from 'node:child_process'
@@ -21,7 +21,6 @@ import {
   rmdirSync,
   rmSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -29,17 +28,21 @@ import { z } from 'zod'
 import { isRunning } from '../../../process/is-running.ts'
 import { TunError } from '../errors.ts'
 import { runTool } from '../run-tool.ts'
+import { type DeviceState, deviceState, restoreDevice } from './device-state.ts'
 import { MAX_RESOLV_CONF, RESOLV_CONF, RESOLV_CONF_MARK, readResolvConf, writeResolvConf } from './resolv-conf.ts'
+import { readSetting, writeSetting } from './settings.ts'
 
 const SETTING = /^net\/(ipv4\/ip_forward|ipv6\/conf\/all\/forwarding|ipv6\/conf\/[^/]{1,15}\/accept_ra)$/
-const MAX_FILE_BYTES = 64 << 10
+/** A router changes a setting of each interface, and a machine may have thousands. */
+const MAX_CHANGES = 10_000
+const MAX_FILE_BYTES = 4 << 20
 /** What the name of a record ends with while it is being written. */
 const UNFINISHED = '.new'
 
 const change = z.discriminatedUnion('kind', [
   /** A file below /proc/sys. */
   z.object({ kind: z.literal('setting'), key: z.string().regex(SETTING), before: z.string(), after: z.string() }),
-  z.object({ kind: z.literal('nft'), table: z.string().regex(/^masque_lab_\w{1,15}$/) }),
+  z.object({ kind: z.literal('nft'), table: z.string().regex(/^masque_lab_[\w.-]{1,15}$/) }),
   z.object({
     kind: z.literal('iptables'),
     command: z.enum(['iptables', 'ip6tables']),
@@ -52,6 +55,8 @@ const change = z.discriminatedUnion('kind', [
     before: z.string().max(MAX_RESOLV_CONF),
     after: z.string().startsWith(RESOLV_CONF_MARK),
   }),
+  /** How a persistent TUN device was. */
+  z.object({ kind: z.literal('device'), before: deviceState }),
 ])
 
 /** One thing that was changed, or was about to be. */
@@ -66,7 +71,7 @@ const record = z.object({
   network: z.string(),
   processes: z.string(),
   device: z.string(),
-  changes: z.array(change).max(256),
+  changes: z.array(change).max(MAX_CHANGES),
 })
 
 type ChangeRecord = z.output<typeof record>
@@ -86,28 +91,47 @@ export interface Leftovers {
   readonly unclear: readonly string[]
 }
 
-/** The changes of this process for one device. */
+/** What the changes of one record are for. */
+export type Purpose = 'router' | 'dns' | 'device'
+
+/** The changes of this process for one device and purpose. */
 export class HostChanges {
   readonly #record: ChangeRecord
   readonly #file: string
   #isUndone = false
 
   /** Throws TunError where its file cannot be written: then nothing is changed. */
-  constructor(device: string) {
+  constructor(device: string, purpose: Purpose) {
     this.#record = { ...ourselves(), device, changes: [] }
-    this.#file = join(runFolder(), `${process.pid}-${device}.json`)
+    this.#file = join(runFolder(), `${process.pid}-${device}-${purpose}.json`)
     this.#write()
   }
 
-  /** Throws TunError when the kernel does not take the value. */
-  set(key: string, after: string): void {
-    const current = readSetting(key)
-    if (current === undefined)
-      throw new TunError('system', `/proc/sys/${key} cannot be read: has this kernel that family?`)
-    // Who came first knows how it was; who leaves last puts it back.
-    const before = othersClaiming(key, this.#file)[0]?.before ?? current
-    this.#remember({ kind: 'setting', key, before, after })
-    if (current !== after) writeSetting(key, after)
+  /** Sets all of these to one value; they are written down together, before the first is set. Throws TunError when the kernel does not take it. */
+  set(keys: readonly string[], after: string): void {
+    const others = claimsOfOthers(this.#file)
+    const changes = keys.map(key => {
+      const current = readSetting(key)
+      if (current === undefined) {
+        throw new TunError('system', `/proc/sys/${key} cannot be read: has this kernel that family?`)
+      }
+      // Who came first knows how it was; who leaves last puts it back.
+      const first = others.find(other => other.kind === 'setting' && other.key === key)
+      return {
+        kind: 'setting',
+        key,
+        current,
+        before: first?.kind === 'setting' ? first.before : current,
+        after,
+      } as const
+    })
+    this.#remember(...changes.map(({ kind, key, before }) => ({ kind, key, before, after })))
+    for (const { key, current } of changes) if (current !== after) writeSetting(key, after)
+  }
+
+  /** Has another process that lives changed this setting, so that it counts on it? */
+  isClaimed(key: string): boolean {
+    return claimsOfOthers(this.#file).some(other => other.kind === 'setting' && other.key === key)
   }
 
   /** A table of nftables; `script` makes it. Throws TunError, with nothing left, when nft does not take it. */
@@ -129,6 +153,11 @@ export class HostChanges {
     writeResolvConf(after)
   }
 
+  /** How a persistent device is, before anything is set on it. */
+  device(before: DeviceState): void {
+    this.#remember({ kind: 'device', before })
+  }
+
   /** Undoes everything, the last first. Returns a sentence for each thing that could not be undone. Idempotent. */
   undo(): string[] {
     if (this.#isUndone) return []
@@ -136,17 +165,22 @@ export class HostChanges {
     return undo({ ...this.#record, file: this.#file })
   }
 
-  #remember(change: Change): void {
-    this.#record.changes.push(change)
+  #remember(...changes: Change[]): void {
+    this.#record.changes.push(...changes)
     this.#write()
   }
 
   /** Whole or not at all, and on the disk before anything is changed. */
   #write(): void {
     const temporary = `${this.#file}${UNFINISHED}`
+    const text = `${JSON.stringify(this.#record, undefined, 2)}\n`
+    // What nobody would read again later must not be written now.
+    if (this.#record.changes.length > MAX_CHANGES || Buffer.byteLength(text) > MAX_FILE_BYTES) {
+      throw new TunError('system', `more than ${MAX_CHANGES} changes of this machine are too many, so none is made`)
+    }
     try {
       const fd = openSync(temporary, 'w', 0o600)
-      writeSync(fd, `${JSON.stringify(this.#record, undefined, 2)}\n`)
+      writeFileSync(fd, text)
       fsyncSync(fd)
       closeSync(fd)
       renameSync(temporary, this.#file)
@@ -166,18 +200,32 @@ export function findLeftovers(): Leftovers {
   const found: Leftover[] = []
   const unclear: string[] = []
   const here = ourselves()
+  const roots = '/run/masque-lab'
+  if (runFolderName() !== roots && existsSync(roots)) {
+    unclear.push(`${roots} has records of what root has changed: run this as root to look at them`)
+  }
   for (const { file, content } of readRecords()) {
     if (content === undefined) {
       unclear.push(`${file} is no record of masque-lab: look at it, and remove it`)
     } else if (content.boot !== here.boot) {
       removeRecord(file)
+    } else if (content.processes === here.processes && isAlive(content)) {
+      // Whoever it is undoes it at its own end, in whichever network it is.
     } else if (content.network !== here.network || content.processes !== here.processes) {
       unclear.push(`${file} is about another namespace: run the command in there, or remove the file if that is gone`)
-    } else if (!isAlive(content)) {
+    } else {
       found.push({ file, pid: content.pid, device: content.device, changes: content.changes })
     }
   }
   return { found, unclear }
+}
+
+/**
+ * For who is about to change the machine: what processes that are gone have left is undone first, so that what is found is how it was before them,
+ * and nobody undoes it later under somebody else's feet. What cannot be undone stays for doctor.
+ */
+export function undoLeftovers(): void {
+  for (const leftover of findLeftovers().found) undo(leftover)
 }
 
 /** Undoes what was left behind, and removes its record. Returns a sentence for each thing that could not be undone. */
@@ -206,16 +254,20 @@ export function describeChange(change: Change): string {
       return `the rule ${change.command} -t ${change.table} ${change.rule.join(' ')}`
     case 'resolv-conf':
       return `the DNS servers in ${RESOLV_CONF}`
+    case 'device':
+      return `addresses, routes and settings of the TUN device ${change.before.name}, which is persistent`
   }
 }
 
 function undoOne(change: Change, file: string): void {
+  // Who lives still needs it, and undoes it. Rules of iptables are another thing: of two that are the same, this takes away one.
+  if (change.kind !== 'iptables' && claimsOfOthers(file).some(other => isSameThing(other, change))) return
   switch (change.kind) {
     case 'setting': {
       const { key, before, after } = change
-      // Somebody else still needs it, or has set something else meanwhile.
-      if (othersClaiming(key, file).length > 0 || readSetting(key) !== after || before === after) return
-      return writeSetting(key, before)
+      // Or somebody else has set something else meanwhile.
+      if (before !== after && readSetting(key) === after) writeSetting(key, before)
+      return
     }
     case 'nft':
       // Made first, so that one that is missing is no failure.
@@ -236,16 +288,38 @@ function undoOne(change: Change, file: string): void {
       if (isOurs && content !== before) writeResolvConf(before)
       return
     }
+    case 'device':
+      return restoreDevice(change.before)
   }
 }
 
-/** The changes of one setting by other processes that live, in this namespace. */
-function othersClaiming(key: string, file: string): { before: string }[] {
+/** What other processes that live have changed in this namespace. */
+function claimsOfOthers(file: string): Change[] {
   const { network } = ourselves()
   return readRecords().flatMap(({ file: other, content }) => {
     if (other === file || content === undefined || content.network !== network || !isAlive(content)) return []
-    return content.changes.filter(change => change.kind === 'setting').filter(change => change.key === key)
+    return content.changes
   })
+}
+
+function isSameThing(a: Change, b: Change): boolean {
+  return identityOf(a) === identityOf(b)
+}
+
+/** What a change is about, whatever the values are. */
+function identityOf(change: Change): string {
+  switch (change.kind) {
+    case 'setting':
+      return `${change.kind} ${change.key}`
+    case 'nft':
+      return `${change.kind} ${change.table}`
+    case 'iptables':
+      return `${change.kind} ${change.command} ${change.table} ${change.rule.join(' ')}`
+    case 'resolv-conf':
+      return change.kind
+    case 'device':
+      return `${change.kind} ${change.before.name}`
+  }
 }
 
 /** Of processes that are gone: such a file is renamed in the moment after it was made. */
@@ -331,24 +405,4 @@ function checkRunFolder(folder: string): void {
   const { uid, mode } = lstatSync(folder)
   if (lstatSync(folder).isDirectory() && uid === process.getuid?.() && (mode & 0o022) === 0) return
   throw new TunError('system', `${folder} is not a folder that only this user may write to: have it removed`)
-}
-
-export function readSetting(key: string): string | undefined {
-  try {
-    return readFileSync(`/proc/sys/${key}`, 'utf8').trim()
-  } catch {
-    return undefined
-  }
-}
-
-function writeSetting(key: string, value: string): void {
-  try {
-    writeFileSync(`/proc/sys/${key}`, value)
-  } catch (error) {
-    const name = key.replaceAll('/', '.')
-    throw new TunError(
-      'no-rights',
-      `${name} cannot be set to ${value} (${(error as NodeJS.ErrnoException).code}): run as root`,
-    )
-  }
 }

@@ -82,7 +82,7 @@ class ResolvConfDns implements SystemDns {
       const todo = 'end that one; if it was killed, run npm run doctor'
       throw new TunError('busy', `another client of masque-lab has changed ${RESOLV_CONF} already: ${todo}`)
     }
-    const changes = new HostChanges(this.#device)
+    const changes = new HostChanges(this.#device, 'dns')
     try {
       changes.resolvConf(before, this.#contentFor(settings, before))
     } catch (error) {

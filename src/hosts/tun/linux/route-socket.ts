@@ -170,8 +170,8 @@ export class RouteSocket {
 
   // -- addresses -----------------------------------------------------------------------------------------------
 
-  /** All addresses of this namespace with the index of their interface. Link-local ones are left out. Throws TunError. */
-  addresses(): (InterfaceAddress & { readonly index: number })[] {
+  /** All addresses of this namespace with the index of their interface. Link-local ones are left out unless wanted. Throws TunError. */
+  addresses(withLinkLocal = false): (InterfaceAddress & { readonly index: number })[] {
     const found = this.#request('the addresses', GET_ADDRESS, NetlinkFlag.DUMP, [addressBody(4, 0, 0, 0).fill(0)])
     const addresses: (InterfaceAddress & { index: number })[] = []
     for (const { type, body } of found) {
@@ -180,7 +180,7 @@ export class RouteSocket {
       const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS)
       if (bytes === undefined || (body[0] !== AF_INET && body[0] !== AF_INET6)) continue
       const address = IpAddress.from(bytes.length === 4 ? 4 : 6, bytes)
-      if (!address.isLinkLocal) addresses.push({ address, length: body[1], index: readUint32(body, 4) })
+      if (withLinkLocal || !address.isLinkLocal) addresses.push({ address, length: body[1], index: readUint32(body, 4) })
     }
     return addresses
   }

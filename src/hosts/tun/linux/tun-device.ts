@@ -3,10 +3,10 @@
  * poll for all devices of the process.
  *
  * One that is not persistent is gone when its descriptor is closed, in whichever way the process ends, and its addresses and routes
- * with it. Nothing has to be tidied up, and nothing can be forgotten.
+ * with it. Nothing has to be tidied up, and nothing can be forgotten. One that is persistent is given back as it was found.
  */
 
-import { closeSync, constants as fsConstants, openSync, writeFileSync } from 'node:fs'
+import { closeSync, constants as fsConstants, openSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { IpAddress } from '../../../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../../../ip/ipv6.ts'
@@ -20,8 +20,10 @@ import {
   type InterfaceSettings,
   type TunDevice,
 } from '../device.ts'
-import { errnoName, TunError } from '../errors.ts'
+import { errnoName, TunError, tellProblems } from '../errors.ts'
 import { Coalescer, OFFLOAD_HEADER, splitFrame } from '../offload.ts'
+import { mayChangeNetwork, readDeviceState, settle } from './device-state.ts'
+import { HostChanges, undoLeftovers } from './host-changes.ts'
 import { type LinkState, RouteSocket } from './route-socket.ts'
 
 const CLONE_DEVICE = '/dev/net/tun'
@@ -65,12 +67,21 @@ let functions: TunFunctions | undefined
 
 export interface LinuxTunOptions {
   /**
-   * Name of the interface, at most 15 characters, or a pattern such as `masque%d`, of which the kernel makes the first free name. One that exists
+   * Name of the interface, at most 15 letters, digits, `-`, `_` and `.`, or a pattern such as `masque%d`, of which the kernel makes the first free name. One that exists
    * must be a TUN device that nobody else has attached to.
    */
   readonly name: string
   /** Many packets in one read and one write (see offload.ts); default false. */
   readonly offload?: boolean
+}
+
+interface OpenDevice {
+  readonly fd: number
+  readonly routes: RouteSocket
+  readonly state: LinkState
+  readonly changes: HostChanges | undefined
+  readonly offload: boolean
+  readonly joinsUdp: boolean
 }
 
 export class LinuxTunDevice implements TunDevice {
@@ -79,11 +90,14 @@ export class LinuxTunDevice implements TunDevice {
   readonly #fd: number
   readonly #functions: TunFunctions
   readonly #routes: RouteSocket
-  readonly #isPersistent: boolean
+  /** Of a persistent device; undefined: nothing of it stays, or may be changed. */
+  readonly #changes: HostChanges | undefined
   readonly #buffer = Buffer.allocUnsafeSlow(OFFLOAD_HEADER + MAX_PACKET)
   /** Undefined: each packet is read and written as it is. */
   readonly #coalescer: Coalescer | undefined
   readonly #segment = Buffer.allocUnsafeSlow(MAX_PACKET)
+  /** Room for an empty header and one packet. */
+  readonly #alone = Buffer.alloc(OFFLOAD_HEADER + MAX_PACKET)
   #watch: Watch | undefined
   #isPaused = false
   #events: DeviceEvents | undefined
@@ -96,32 +110,37 @@ export class LinuxTunDevice implements TunDevice {
     checkName(name)
     const routes = new RouteSocket()
     let fd = -1
+    let changes: HostChanges | undefined
     try {
-      const before = name.includes('%') ? undefined : routes.link(name)
-      checkExisting(name, before)
+      const existing = name.includes('%') ? undefined : routes.link(name)
+      checkExisting(name, existing)
+      changes = existing && remember(routes, existing)
+      // Before the kernel sees a link, on which it would begin to look for routers.
+      if (existing !== undefined) settle(name)
       fd = openCloneDevice()
-      const attached = attach(fd, name, before, offload)
+      const attached = attach(fd, name, existing, offload)
       const joinsUdp = offload && startOffload(fd)
       const state = routes.link(attached)
       if (state === undefined) throw new TunError('system', `${attached} was made and is gone again: try once more`)
       routes.stopLinkLocal(state.index)
+      settle(attached)
       if (!state.isUp) bringUp(routes, state)
-      acceptOwnAddress(attached)
-      return new LinuxTunDevice(fd, routes, state, offload, joinsUdp)
+      return new LinuxTunDevice({ fd, routes, state, changes, offload, joinsUdp })
     } catch (error) {
       if (fd !== -1) closeSync(fd)
+      changes?.undo()
       routes.close()
       throw error
     }
   }
 
-  private constructor(fd: number, routes: RouteSocket, state: LinkState, offload: boolean, joinsUdp: boolean) {
+  private constructor({ fd, routes, state, changes, offload, joinsUdp }: OpenDevice) {
     this.name = state.name
     this.index = state.index
     this.#fd = fd
     this.#functions = functions as TunFunctions
     this.#routes = routes
-    this.#isPersistent = state.tun?.isPersistent === true
+    this.#changes = changes
     this.#coalescer = offload
       ? new Coalescer((frame, packets) => this.#writeFrame(frame, packets), joinsUdp)
       : undefined
@@ -159,7 +178,13 @@ export class LinuxTunDevice implements TunDevice {
 
   #writeFrame(frame: Uint8Array, packets: number): void {
     const refused = this.#writeNow(frame)
-    if (refused !== undefined) this.#events?.onRefused(refused, packets)
+    if (refused === undefined) return
+    if (packets === 1 || refused !== 'malformed') return this.#events?.onRefused(refused, packets)
+    // Not because of what is in them, perhaps, but of how they are joined: that is worth a second attempt, one by one.
+    splitFrame(frame, this.#alone.subarray(OFFLOAD_HEADER), ({ length }) => {
+      const again = this.#writeNow(this.#alone.subarray(0, OFFLOAD_HEADER + length))
+      if (again !== undefined) this.#events?.onRefused(again, 1)
+    })
   }
 
   #writeNow(packet: Uint8Array): string | undefined {
@@ -181,13 +206,13 @@ export class LinuxTunDevice implements TunDevice {
 
   configure({ addresses, routes, mtu }: InterfaceSettings): string[] {
     if (this.#closed !== undefined) return []
-    const problems: string[] = []
+    const problems: TunError[] = []
     const attempt = (step: () => void): void => {
       try {
         step()
       } catch (error) {
         if (!(error instanceof TunError)) throw error
-        problems.push(`${this.name}: ${error.message}`)
+        problems.push(error)
       }
     }
     // First, as no IPv6 address can be on a link of less than 1280 bytes.
@@ -208,7 +233,7 @@ export class LinuxTunDevice implements TunDevice {
       for (const prefix of remove) attempt(() => this.#routes.removeRoute(this.index, prefix))
       for (const prefix of add) attempt(() => this.#routes.addRoute(this.index, prefix))
     })
-    return problems
+    return tellProblems(this.name, problems)
   }
 
   routeTo(address: IpAddress): { readonly prefix: IpPrefix; readonly isOurs: boolean } | undefined {
@@ -228,18 +253,10 @@ export class LinuxTunDevice implements TunDevice {
 
   async #close(): Promise<void> {
     await this.#watch?.close()
-    if (this.#isPersistent) this.#clear()
     closeSync(this.#fd)
     this.#routes.close()
-  }
-
-  /** A persistent device stays; what we have put on it does not. */
-  #clear(): void {
-    try {
-      for (const prefix of this.#routes.routes(this.index)) this.#routes.removeRoute(this.index, prefix)
-    } catch (error) {
-      if (!(error instanceof TunError)) throw error
-    }
+    // What could not be put back stays written down, for doctor.
+    this.#changes?.undo()
   }
 
   #read(events: DeviceEvents): void {
@@ -278,9 +295,10 @@ export class LinuxTunDevice implements TunDevice {
     return mtu >= IPV6_MINIMUM_MTU ? items : items.filter(({ address }) => address.version === 4)
   }
 
-  #taken(address: IpAddress, index: number): string {
+  #taken(address: IpAddress, index: number): TunError {
     const other = this.#routes.link(index)?.name ?? `interface ${index}`
-    return `${this.name}: ${address} is an address of ${other} already: remove it there, or have the proxy assign another`
+    const todo = 'remove it there, or have the proxy assign another'
+    return new TunError('taken', `${address} is an address of ${other} already: ${todo}`)
   }
 }
 
@@ -291,10 +309,11 @@ function addressKey({ address, length }: InterfaceAddress): string {
 function checkName(name: string): void {
   const isPattern = /^[^%]*%d[^%]*$/.test(name)
   const fits = name.length > 0 && Buffer.byteLength(name) <= MAX_NAME
-  const isFree = !/[/:\s\0]/.test(name) && name !== '.' && name !== '..'
-  if (fits && isFree && (isPattern || !name.includes('%'))) return
+  // The kernel takes nearly anything. These characters have no other meaning in nftables, iptables, shells and names of files.
+  const isPlain = /^(?!-|\.{1,2}$)[\w.-]+$/.test(isPattern ? name.replace('%d', '0') : name)
+  if (fits && isPlain) return
   const length = fits ? '' : `, which has ${Buffer.byteLength(name)} bytes`
-  const expected = 'expected 1 to 15 characters without spaces, slashes and colons, or a pattern such as masque%d'
+  const expected = 'expected 1 to 15 letters, digits, -, _ and ., or a pattern such as masque%d'
   throw new TunError('name', `'${name}'${length} cannot be the name of an interface: ${expected}`)
 }
 
@@ -306,6 +325,17 @@ function checkExisting(name: string, link: LinkState | undefined): void {
   }
   // A device with several queues takes one more, and then gives each process some of the flows: nobody has all of them.
   if (link.tun.queues > 0 || (!link.tun.isPersistent && !link.tun.isMultiQueue)) throw inUse(name)
+}
+
+/** A device that outlives us is to be as it was, even when we are killed. Without the rights to change it there is nothing to remember. */
+function remember(routes: RouteSocket, { name, index }: LinkState): HostChanges | undefined {
+  if (!mayChangeNetwork()) return undefined
+  undoLeftovers()
+  const link = routes.link(index)
+  if (link === undefined) return undefined
+  const changes = new HostChanges(name, 'device')
+  changes.device(readDeviceState(routes, link))
+  return changes
 }
 
 function inUse(name: string): TunError {
@@ -359,7 +389,10 @@ function attachError(errno: number, name: string, existing: LinkState | undefine
   switch (errno) {
     case EPERM:
       if (existing === undefined) {
-        const todo = `run as root, or have somebody who may run: ip tuntap add ${name} mode tun user ${userInfo().username}`
+        // A pattern is nothing for others.
+        const made = name.replace('%d', '0')
+        const command = `ip tuntap add ${made} mode tun user ${userInfo().username} && ip link set ${made} up`
+        const todo = `run as root, or have somebody who may run: ${command}; and say --tun ${made}`
         return new TunError('no-rights', `this user may not make the TUN device ${name} (EPERM): ${todo}`)
       }
       return new TunError(
@@ -389,19 +422,6 @@ function bringUp(routes: RouteSocket, { index, name }: LinkState): void {
       'no-rights',
       `${name} is down, and this user may not change that: have somebody run ip link set ${name} up`,
     )
-  }
-}
-
-/**
- * Our end of the tunnel says by ICMP what it refuses, from the address that the device has. The kernel would take that for forged, in
- * IPv4 alone, and a program would wait for an answer. Whoever is at the other end could use this, too: a proxy lets nobody send
- * from its own address, and a client trusts its proxy with more than that.
- */
-function acceptOwnAddress(name: string): void {
-  try {
-    writeFileSync(`/proc/sys/net/ipv4/conf/${name}/accept_local`, '1')
-  } catch {
-    // Without the rights for it, those errors are lost, which a sender survives.
   }
 }
 
