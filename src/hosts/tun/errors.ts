@@ -35,9 +35,14 @@ export class TunError extends Error {
       // The kernel says the same where IPv6 is turned off.
       const isIpv6 = what.includes('::') ? ', and IPv6 must not be turned off (net.ipv6.conf.all.disable_ipv6)' : ''
       const need = `that needs root or CAP_NET_ADMIN${isIpv6}`
-      return new TunError('no-rights', `${what} was refused (${name}): ${need}, or have it set by somebody who may`, errno)
+      return new TunError(
+        'no-rights',
+        `${what} was refused (${name}): ${need}, or have it set by somebody who may`,
+        errno,
+      )
     }
-    if (errno === EEXIST) return new TunError('taken', `${what} exists already (${name}): remove it, or use another`, errno)
+    if (errno === EEXIST)
+      return new TunError('taken', `${what} exists already (${name}): remove it, or use another`, errno)
     return new TunError('system', `${what} was refused (${name})${text === '' ? '' : `: ${text}`}`, errno)
   }
 }

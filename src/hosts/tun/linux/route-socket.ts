@@ -180,7 +180,8 @@ export class RouteSocket {
       const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS)
       if (bytes === undefined || (body[0] !== AF_INET && body[0] !== AF_INET6)) continue
       const address = IpAddress.from(bytes.length === 4 ? 4 : 6, bytes)
-      if (withLinkLocal || !address.isLinkLocal) addresses.push({ address, length: body[1], index: readUint32(body, 4) })
+      if (withLinkLocal || !address.isLinkLocal)
+        addresses.push({ address, length: body[1], index: readUint32(body, 4) })
     }
     return addresses
   }
