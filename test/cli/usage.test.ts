@@ -79,14 +79,6 @@ describe('each command of package.json', function () {
     expect(stderr).to.equal("error: option '--tun-offload' is for '--tun': without it, there is no device\n")
   })
 
-  it('client says in a sentence what MASQUE_UDP may be', async () => {
-    const { status, stderr } = await command(['client', '-c', 'config/client.local.toml'], {
-      env: { ...process.env, MASQUE_UDP: 'foo' },
-    })
-    expect(status).to.equal(1)
-    expect(stderr).to.equal('MASQUE_UDP is "foo"; expected auto, batched or dgram\n')
-  })
-
   it('that does not exist is refused with those that do', async () => {
     const { status, stderr } = await command(['serve'])
     expect(status).to.equal(2)

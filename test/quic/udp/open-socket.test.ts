@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
+import { explain } from '../../../src/cli/run-command.ts'
 import type { PacketSocket } from '../../../src/quic/io.ts'
 import { BatchedSocket } from '../../../src/quic/udp/batched-socket.ts'
 import { DgramSocket } from '../../../src/quic/udp/dgram-socket.ts'
@@ -73,7 +74,8 @@ describe('which kind of UDP socket it is', () => {
     const refused = async (options: OpenOptions): Promise<string> =>
       bindSocket(AT, options).then(
         () => 'opened',
-        error => error.message,
+        // As a command says it: a bug of ours would have a stack.
+        error => explain(error),
       )
     expect(await refused({ choice: 'batched', calls: 'koffi does not work here' })).to.equal(
       'MASQUE_UDP is "batched", which this machine cannot do: koffi does not work here; use auto',
