@@ -547,8 +547,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-21',
     file: 'quic/key-log.ts',
     why: 'what a killed process left behind stays',
-    find: '    removeLeftovers()\n',
-    replace: '    void removeLeftovers\n',
+    find: '    removeLeftFolders(KIND)\n',
+    replace: '    void removeLeftFolders\n',
   },
   {
     row: 'AT-21',

@@ -222,9 +222,10 @@ describe('a TUN device of Linux', () => {
     await once(socket, 'listening')
     const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
     const packet = encodeUdpPacket({ source, destination, sourcePort: 1000, destinationPort: 2000 }, new Uint8Array(1))
-    for (let i = 0; i < 300; i++) device.write(packet)
+    // More than any kernel takes as one, and fewer than the socket has room for.
+    for (let i = 0; i < 140; i++) device.write(packet)
     device.flush()
-    await until(() => arrived === 300)
+    await until(() => arrived === 140)
     socket.close()
   })
 
@@ -501,9 +502,9 @@ describe('a TUN device of Linux', () => {
         console.log('closed')`)
       expect(await program.ended, program.output).to.equal(0)
       const said = program.output.trim().split('\n')
-      expect(said).to.have.length(3)
+      expect(said).to.have.length(2)
       expect(said[0]).to.match(/^problem users0: the address 10\.7\.0\.2\/32 was refused \(EPERM\): that needs root/)
-      expect(said[2]).to.equal('closed')
+      expect(said[1]).to.equal('closed')
       expect(sh('ip -o addr show users0')).to.include('10.7.0.2')
     })
 
