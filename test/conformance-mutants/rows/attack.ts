@@ -552,7 +552,7 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-21',
-    file: 'quic/key-log.ts',
+    file: 'process/own-folder.ts',
     why: 'the folder of a process that runs is swept away',
     find: 'if (pid === undefined || isRunning(Number(pid)) || !isOurFolder(path)) continue',
     replace: 'if (pid === undefined || (isRunning(Number(pid)) && false) || !isOurFolder(path)) continue',
