@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { loadLibrary, type NativeFunction, type NativeLibrary } from '../../src/net/libc.ts'
 import { readinessProblem, type Watch, watchReadable } from '../../src/net/readiness.ts'
+import { heldMemory } from '../support/held-memory.ts'
 import { until } from '../support/loopback.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
 
@@ -135,6 +136,22 @@ describe('readiness of descriptors', () => {
     await until(() => fds() <= before)
   })
 
+  it('holds no reader whose watch has been closed', async () => {
+    const MEGABYTE = 1 << 20
+    // More each time, because what was closed first is used again.
+    const held = await heldMemory(async round => {
+      const watched = Array.from({ length: 10 * (round + 1) }, () => {
+        const fd = counter()
+        const mine = new Uint8Array(MEGABYTE)
+        const onReadable = (): void => void mine.fill(1)
+        return { fd, watch: watchReadable(fd, { onReadable, onError: error => expect.fail(String(error)) }) }
+      })
+      await Promise.all(watched.map(({ watch }) => watch.close()))
+      for (const { fd } of watched) close(fd)
+    })
+    expect(held).to.be.below(5 * MEGABYTE)
+  })
+
   it('ends the watch whose reader throws, and no other', async () => {
     const [bad, good] = [counter(), counter()]
     const errors: unknown[] = []
@@ -165,9 +182,34 @@ describe('readiness of descriptors', () => {
 
   it('says that a descriptor is not open', async () => {
     const errors: unknown[] = []
-    watchReadable(1_000_000, { onReadable() {}, onError: error => errors.push(error) })
+    const watch = watchReadable(1_000_000, { onReadable() {}, onError: error => errors.push(error) })
+    // libuv has no handle to close then, and would end the process.
+    await watch.close()
     await until(() => errors.length === 1)
     expect(String(errors[0])).to.include('is not open')
+  })
+
+  it('gives what a reader has promised its turn before the next descriptor is read', async () => {
+    const order: string[] = []
+    const watches = ['first', 'second'].map(name => {
+      const fd = counter()
+      write(fd, one, 8)
+      const watch = watchReadable(fd, {
+        onReadable() {
+          read(fd, eight, 8)
+          order.push('read')
+          void Promise.resolve().then(() => order.push('kept'))
+        },
+        onError: error => expect.fail(`${name}: ${error}`),
+      })
+      return { fd, watch }
+    })
+    await until(() => order.length === 4)
+    expect(order).to.deep.equal(['read', 'kept', 'read', 'kept'])
+    for (const { fd, watch } of watches) {
+      await watch.close()
+      close(fd)
+    }
   })
 
   for (const [how, code] of [

@@ -235,6 +235,101 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: 'done' })
   })
 
+  it('hears from ICMP that nobody listens: that ends a handshake, and nothing that is established', () => {
+    const { io, driver, sockets, connection, recorder, fake } = dial()
+    fake.events.push(events => events.onEstablished())
+    io.settle()
+    expect(connection.established).to.equal(true)
+    const another = new Recorder()
+    driver.connect({ remote: OTHER, serverName: 'localhost' }).handler = another
+    sockets[0].fail('ECONNREFUSED')
+    io.settle()
+    expect([recorder.closed, connection.closed, connection.listed]).to.deep.equal([undefined, false, true])
+    expect(another.closed).to.deep.equal({
+      source: 'local',
+      application: false,
+      code: 0x02,
+      reason: 'ECONNREFUSED',
+    })
+  })
+
+  it('ends every connection of a server when its only socket has ended, and none for an error of a packet', () => {
+    const { io, driver, socket, recorder } = listen()
+    socket.fail('EPERM')
+    io.settle()
+    expect([recorder.closed, driver.table.size, driver.counters.faults]).to.deep.equal([undefined, 1, 1])
+    socket.open = false
+    socket.fail('EBADF')
+    expect(recorder.closed).to.include({ source: 'local', reason: 'the endpoint was closed' })
+    expect(driver.table.size).to.equal(0)
+  })
+
+  it('takes it for no fault when a probe of the path is too large for the interface', () => {
+    const { driver, socket } = listen()
+    socket.fail('EMSGSIZE')
+    expect(driver.counters.faults).to.equal(0)
+  })
+
+  it('asks for no more packets while many wait in the socket, and goes on when they have left', () => {
+    const { io, connection, sockets, fake } = dial()
+    io.settle()
+    for (let i = 0; i < 3; i++) fake.toSend.push({ bytes: bytes(20), path: fake.path })
+    sockets[0].queued = 65
+    connection.transmit()
+    expect([sockets[0].sent.length, fake.toSend.length]).to.deep.equal([0, 3])
+    sockets[0].queued = 64
+    connection.transmit()
+    expect([sockets[0].sent.length, fake.toSend.length]).to.deep.equal([3, 0])
+  })
+
+  it('lets the last packets leave before it closes the sockets, but does not wait for ever', async () => {
+    const { io, driver, sockets } = dial()
+    io.settle()
+    sockets[1].queued = 1
+    const isOpen = () => sockets.map(({ open }) => open)
+    /** The clock goes on, and whoever awaited it has had its turn. */
+    const pass = async (ms: number) => {
+      io.pass(ms)
+      await new Promise(setImmediate)
+    }
+    const closed = driver.close()
+    await pass(10)
+    await pass(10)
+    expect(isOpen()).to.deep.equal([true, true])
+    sockets[1].queued = 0
+    await pass(10)
+    await closed
+    expect(isOpen()).to.deep.equal([false, false])
+
+    const stuck = dial()
+    stuck.sockets[0].queued = 1
+    let isOver = false
+    const over = stuck.driver.close().then(() => {
+      isOver = true
+    })
+    // Before the connection itself is over, which is a second after its close.
+    for (let i = 0; i < 60 && !isOver; i++) {
+      stuck.io.pass(10)
+      await new Promise(setImmediate)
+    }
+    expect(isOver).to.equal(true)
+    await over
+  })
+
+  it('reads the packets of all connections, one turn of the event loop after the other, though no further one comes', () => {
+    const { io, driver, sockets, fake } = dial()
+    const fakes = [fake]
+    const engine = driver.engine as FakeEngine
+    for (let i = 1; i < 20; i++) driver.connect({ remote: SERVER, serverName: 'localhost' })
+    fakes.push(...engine.connections.slice(1))
+    for (let i = 0; i < 20; i++) io.settle()
+    for (const { id } of fakes) {
+      for (let i = 0; i < 16; i++) sockets[0].arrive(shortPacket(id), SERVER)
+    }
+    for (let i = 0; i < 100; i++) io.settle()
+    expect(fakes.map(({ received }) => received.length)).to.deep.equal(Array(20).fill(16))
+  })
+
   it('ends one connection when the engine fails, and goes on', () => {
     const { io, socket, fake, driver, recorder } = listen()
     fake.receive = () => {
@@ -293,6 +388,20 @@ describe('the driver, on an engine and a clock that are not real', () => {
         io.settle()
         expect(order.length).to.be.within(1, socket.readsAtOnce / 2)
       }
+    })
+
+    it('reads many packets in a turn of the event loop again when the flood is over', () => {
+      const { io, socket, order, flooding, quiet } = twoClients()
+      for (let i = 0; i < 500; i++) socket.arrive(shortPacket(flooding.id), CLIENT)
+      while (order.length < 500) io.settle()
+      io.settle()
+      order.length = 0
+      for (let i = 0; i < 15; i++) {
+        socket.arrive(shortPacket(flooding.id), CLIENT)
+        socket.arrive(shortPacket(quiet.id), OTHER)
+      }
+      io.settle()
+      expect(order).to.have.length(30)
     })
 
     it('AT-22 gives both the same when both flood', () => {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,12 +9,14 @@ import type { PacketSocket } from '../../../src/quic/io.ts'
 import { BatchedSocket } from '../../../src/quic/udp/batched-socket.ts'
 import { DgramSocket } from '../../../src/quic/udp/dgram-socket.ts'
 import { loadUdpCalls, type UdpCalls } from '../../../src/quic/udp/linux-calls.ts'
-import { bindSocket, type OpenOptions } from '../../../src/quic/udp/open-socket.ts'
+import { bindSocket, connectSocket, type OpenOptions } from '../../../src/quic/udp/open-socket.ts'
 import { until } from '../../support/loopback.ts'
 import { PATIENCE_MS } from '../../support/patience.ts'
 
 const AT = { host: '127.0.0.1', port: 0 }
-const { EAGAIN, EINVAL, EIO, EMSGSIZE } = constants.errno
+const { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS } = constants.errno
+/** <fcntl.h> of Linux, in octal as /proc shows it. */
+const O_CLOEXEC = 0o2000000
 
 describe('which kind of UDP socket it is', () => {
   let sockets: PacketSocket[] = []
@@ -28,6 +31,15 @@ describe('which kind of UDP socket it is', () => {
     const socket = await bindSocket(AT, { ...options, debug: message => said.push(message) })
     sockets.push(socket)
     return { socket, said: said.filter(message => message.startsWith('UDP')) }
+  }
+
+  async function connect(
+    { local }: PacketSocket,
+    options: OpenOptions,
+  ): Promise<{ socket: PacketSocket; said: string[] }> {
+    const socket = await connectSocket(local, options)
+    sockets.push(socket)
+    return { socket, said: [] }
   }
 
   const realCalls = (context: Mocha.Context): UdpCalls => {
@@ -93,9 +105,17 @@ describe('which kind of UDP socket it is', () => {
     return { asked, calls: { ...calls, send } }
   }
 
-  async function exchange(calls: UdpCalls) {
+  /** Answers the n-th time that something is to be sent by the n-th of these; 0, and what comes after them, is sent. */
+  function answering(calls: UdpCalls, ...errnos: number[]) {
+    let times = 0
+    return refusing(calls, () => (errnos[times++] ? -errnos[times - 1] : undefined))
+  }
+
+  async function exchange(calls: UdpCalls, isConnected = false) {
     const receiver = (await open({ choice: 'dgram' })).socket
-    const { socket, said } = await open({ choice: 'auto', calls })
+    const { socket, said } = isConnected
+      ? await connect(receiver, { choice: 'auto', calls })
+      : await open({ choice: 'auto', calls })
     const arrived: number[] = []
     const errors: string[] = []
     receiver.start({ onPacket: packet => arrived.push(packet[0]), onError() {} })
@@ -107,7 +127,7 @@ describe('which kind of UDP socket it is', () => {
       }
       socket.flush()
     }
-    return { socket, said, arrived, errors, burst }
+    return { socket, to: receiver.local, said, arrived, errors, burst }
   }
 
   for (const [name, errno] of Object.entries({ EIO, EINVAL })) {
@@ -156,6 +176,167 @@ describe('which kind of UDP socket it is', () => {
     expect([errors, socket.queued, socket.unsent]).to.deep.equal([['ENOBUFS'], 512, { full: 128 }])
     await socket.close()
     expect(socket.unsent).to.deep.equal({ full: 128, closed: 512 })
+  })
+
+  const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+  for (const [what, refused] of Object.entries({
+    'a batch in the middle': [0, EAGAIN],
+    'a batch in the middle, twice': [0, EAGAIN, EAGAIN],
+    'the first, and then the second of those that wait': [EAGAIN, 0, EAGAIN],
+    'a packet in the middle of a batch that leaves one by one': [EIO, 0, EAGAIN],
+  })) {
+    it(`keeps the order when the system does not take ${what}`, async function () {
+      const { socket, arrived, errors, burst } = await exchange(answering(realCalls(this), ...refused).calls)
+      for (const from of [0, 20, 40]) burst(from, 20)
+      expect(socket.queued).to.be.greaterThan(0)
+      await until(() => arrived.length === 60)
+      expect(arrived).to.deep.equal(upTo(60))
+      expect([errors, socket.queued, socket.unsent]).to.deep.equal([[], 0, {}])
+    })
+  }
+
+  for (const [name, errno] of Object.entries({ ENOBUFS, EMSGSIZE, EINTR })) {
+    it(`loses nothing when a batch is refused once (${name}), and goes on with batches`, async function () {
+      const { calls, asked } = answering(realCalls(this), errno)
+      const { socket, arrived, errors, burst } = await exchange(calls)
+      burst(0, 5)
+      await until(() => arrived.length === 5)
+      burst(5, 4)
+      await until(() => arrived.length === 9)
+      expect(arrived).to.deep.equal(upTo(9))
+      expect(asked.at(-1)).to.deep.equal([400, 100])
+      expect([errors, socket.unsent]).to.deep.equal([[], {}])
+    })
+  }
+
+  it('sends again what was answered by the error of an earlier packet, and tells that error', async function () {
+    const { calls, asked } = answering(realCalls(this), ECONNREFUSED)
+    const { socket, arrived, errors, burst } = await exchange(calls, true)
+    burst(0, 5)
+    await until(() => arrived.length === 5 && errors.length > 0)
+    expect(arrived).to.deep.equal(upTo(5))
+    expect(asked).to.deep.equal([
+      [500, 100],
+      [500, 100],
+    ])
+    expect([errors, socket.unsent]).to.deep.equal([['ECONNREFUSED'], {}])
+  })
+
+  it('hands over no more at once than every kernel takes: 64 packets, and 65 507 bytes', async function () {
+    for (const [length, first] of [
+      [100, 64],
+      [1400, 46],
+    ]) {
+      // The network is left out: this is more than a socket has room for.
+      const { calls, asked } = refusing(realCalls(this), bytes => bytes)
+      const { socket } = await open({ choice: 'auto', calls })
+      for (let n = 0; n < 130; n++) {
+        socket.room(length)
+        socket.send(length, AT)
+      }
+      socket.flush()
+      expect(asked[0]).to.deep.equal([first * length, length])
+      expect(Math.max(...asked.map(([bytes]) => bytes))).to.equal(first * length)
+    }
+  })
+
+  it('keeps packets whole that are more than its memory has room for, when nobody flushes', async function () {
+    const real = realCalls(this)
+    const left: Uint8Array[] = []
+    const send: UdpCalls['send'] = (_fd, start, length) =>
+      left.push(real.sendRoom.slice(start, start + length)) && length
+    const { socket } = await open({ choice: 'auto', calls: { ...real, send } })
+    const packets = upTo(200).map(n => new Uint8Array(1252).fill(n))
+    for (const packet of packets) {
+      socket.room(packet.length).set(packet)
+      socket.send(packet.length, AT)
+    }
+    socket.flush()
+    expect(Buffer.concat(left).equals(Buffer.concat(packets))).to.equal(true)
+  })
+
+  it('does not overwrite what another socket has written when the system takes what has waited', async function () {
+    const real = realCalls(this)
+    const waiting = await exchange(answering(real, EAGAIN).calls)
+    const writing = await exchange(real)
+    waiting.burst(0, 5)
+    expect(waiting.socket.queued).to.equal(5)
+    const { socket, to } = writing
+    for (const n of [10, 11, 12]) {
+      socket.room(100)[0] = n
+      socket.send(100, to)
+    }
+    await until(() => waiting.arrived.length === 5)
+    socket.flush()
+    await until(() => writing.arrived.length === 3)
+    expect([waiting.arrived, writing.arrived]).to.deep.equal([upTo(5), [10, 11, 12]])
+  })
+
+  for (const [what, answer, most] of [
+    ['packets', 8, 512 / 8],
+    ['errors', -EIO, 16],
+  ] as const) {
+    it(`lets others have their turn while there is no end of ${what} to read`, async function () {
+      let reads = 0
+      let readsBeforeOthers = 0
+      const calls: UdpCalls = {
+        ...realCalls(this),
+        receive() {
+          reads++
+          if (reads === 1) {
+            setImmediate(() => {
+              readsBeforeOthers = reads
+            })
+          }
+          // So that a socket without bounds ends all the same, and the test with it.
+          return reads > 10_000 ? -EAGAIN : answer
+        },
+        messageLength: () => 100,
+        segmentLength: () => 100,
+      }
+      const { socket } = await open({ choice: 'auto', calls })
+      socket.start({ onPacket() {}, onError() {} })
+      const sender = (await open({ choice: 'dgram' })).socket
+      sender.room(1)
+      sender.send(1, socket.local)
+      await until(() => readsBeforeOthers > 0)
+      expect(readsBeforeOthers).to.equal(most)
+    })
+  }
+
+  it('reads packets of one sender that arrive together in fewer messages than they are', async function () {
+    const real = realCalls(this)
+    let messages = 0
+    const receive: UdpCalls['receive'] = fd => {
+      const count = real.receive(fd)
+      messages += Math.max(count, 0)
+      return count
+    }
+    const { socket } = await open({ choice: 'auto', calls: { ...real, receive } })
+    const arrived: number[] = []
+    socket.start({ onPacket: packet => arrived.push(packet[0]), onError() {} })
+    const sender = (await open({ choice: 'batched' })).socket
+    for (let n = 0; n < 40; n++) {
+      sender.room(100)[0] = n
+      sender.send(100, socket.local)
+    }
+    sender.flush()
+    await until(() => arrived.length === 40)
+    expect(arrived).to.deep.equal(upTo(40))
+    expect(messages).to.be.below(40)
+  })
+
+  it('is not inherited by the programs that this one starts', async function () {
+    const real = realCalls(this)
+    let ours = -1
+    const duplicate: UdpCalls['duplicate'] = fd => {
+      ours = real.duplicate(fd)
+      return ours
+    }
+    await open({ choice: 'auto', calls: { ...real, duplicate } })
+    const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${ours}`, 'utf8'))?.[1] ?? '0'
+    expect(Number.parseInt(flags, 8) & O_CLOEXEC).to.equal(O_CLOEXEC)
   })
 
   it('closes with an error when what reads it fails, and nothing escapes', async function () {

@@ -152,7 +152,7 @@ for (const [sending, receiving] of KINDS) {
       expect(server.packets.map(({ bytes }) => bytes.length).sort()).to.deep.equal([0, 1])
     })
 
-    it('to where nobody listens are answered by ECONNREFUSED, and the next ones leave', async () => {
+    it('to where nobody listens are answered by ECONNREFUSED, and the next ones leave and come', async () => {
       const server = await bind(receiving)
       const client = await connect(sending, server)
       await server.socket.close()
@@ -164,6 +164,11 @@ for (const [sending, receiving] of KINDS) {
       for (let n = 0; n < 70; n++) send(client, packetOf(n, 100), server.socket.local)
       client.socket.flush()
       await until(() => again.packets.length === 70)
+      // And one that was refused is not deaf: the error has been read, and the next packet is.
+      send(again, packetOf(7, 100), again.packets[0].from)
+      again.socket.flush()
+      await until(() => client.packets.length === 1)
+      expect(bytesOf(client)).to.deep.equal(hex([packetOf(7, 100)]))
     })
 
     it('that are larger than the system takes are counted as not sent, and cost no others', async () => {
