@@ -235,7 +235,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: 'done' })
   })
 
-  it('hears from ICMP that nobody listens: that ends a handshake, and nothing that is established', () => {
+  it('hears from ICMP that nobody listens: that ends a handshake at once, and what is established not', () => {
     const { io, driver, sockets, connection, recorder, fake } = dial()
     fake.events.push(events => events.onEstablished())
     io.settle()

@@ -103,10 +103,6 @@ export class FakeSocket implements PacketSocket {
   arrive(packet: Buffer, from: SocketAddress): void {
     this.#events?.onPacket(packet, from.host, from.port)
   }
-  /** The system tells an error. */
-  fail(code: string): void {
-    this.#events?.onError(Object.assign(new Error(code), { code }))
-  }
 }
 
 export class FakeEngine implements QuicEngine {
