@@ -117,6 +117,41 @@ function split(frames: readonly Uint8Array[]): Uint8Array[] {
   return packets
 }
 
+/** What stands in the frames, whole: packets that were joined are one. */
+function packetsIn(frames: readonly Uint8Array[]): Uint8Array[] {
+  return frames.map(frame => frame.slice(OFFLOAD_HEADER))
+}
+
+/** One flow of each kind that packets are joined of. */
+const KINDS: readonly Flow[] = [true, false].flatMap(v4 =>
+  [true, false].map(tcp => ({ v4, tcp, options: 0, df: true, id: 1, seq: 1 })),
+)
+
+/** Makes the checksums right again after something in the headers was changed. */
+function completeChecksums(packet: Uint8Array, { v4, tcp }: Flow): void {
+  const start = v4 ? 20 : 40
+  const view = new DataView(packet.buffer)
+  if (v4) {
+    view.setUint16(10, 0)
+    view.setUint16(10, slowChecksum([...packet.subarray(0, 20)]))
+  }
+  const field = start + (tcp ? 16 : 6)
+  const addresses = packet.subarray(v4 ? 12 : 8, start)
+  const length = packet.length - start
+  view.setUint16(field, 0)
+  const header = [...addresses, 0, tcp ? 6 : 17, length >> 8, length & 255]
+  view.setUint16(field, slowChecksum([...header, ...packet.subarray(start)]))
+}
+
+/** A packet whose first word of data makes the sum over everything 0. */
+function makeWithSumOfZero(given: Flow, length: number): Uint8Array {
+  const payload = new Uint8Array(length)
+  const other = make(given, payload)
+  const field = (given.v4 ? 20 : 40) + (given.tcp ? 16 : 6)
+  payload.set(other.subarray(field, field + 2))
+  return make(given, payload)
+}
+
 const hex = (packets: readonly Uint8Array[]): string[] => packets.map(packet => Buffer.from(packet).toString('hex'))
 
 describe('offload of a TUN device', () => {
@@ -234,6 +269,133 @@ describe('offload of a TUN device', () => {
     const packets = packetsOf({ v4: true, tcp: true, options: 0, df: true, id: 1, seq: 1 }, new Uint8Array(400), 100)
     packets[2][packets[2].length - 1] ^= 1
     expect(coalesce(packets)).to.have.length(3)
+  })
+
+  it('leaves a packet with any other flag alone: what it says would be lost', () => {
+    const given = { v4: true, tcp: true, options: 0, df: true, id: 1, seq: 1 }
+    const [FIN, SYN, RST, URG, ECE, CWR] = [0x01, 0x02, 0x04, 0x20, 0x40, 0x80]
+    for (const flags of [...[FIN, SYN, RST, URG, ECE, CWR].map(flag => 0x10 | flag), 0]) {
+      const packets = [100, 200, 300].map((at, i) =>
+        make({ ...given, seq: at, id: i }, new Uint8Array(100).fill(i), i === 1 ? flags : 0x10),
+      )
+      expect(hex(packetsIn(coalesce(packets))), `flags ${flags}`).to.deep.equal(hex(packets))
+    }
+  })
+
+  it('joins no packets that differ in any bit of their headers', () => {
+    for (const given of KINDS) {
+      const [first, second] = packetsOf(given, new Uint8Array(200).fill(3), 100)
+      expect(coalesce([first, second])).to.have.length(1)
+      for (let bit = 0; bit < (second.length - 100) * 8; bit++) {
+        const byte = bit >> 3
+        // The identification means nothing here, and the checksum of the IPv4 header follows from the rest of it.
+        if (given.v4 && [4, 5, 10, 11].includes(byte)) continue
+        // That one asks for no waiting: it joins, and is the last that does.
+        if (given.tcp && bit === ((given.v4 ? 20 : 40) + 13) * 8 + 4) continue
+        const other = second.slice()
+        other[byte] ^= 0x80 >> (bit & 7)
+        // Else the checksum alone would keep them apart.
+        const isChecksum = (byte - (given.v4 ? 20 : 40)) >> 1 === (given.tcp ? 8 : 3)
+        if (!isChecksum) completeChecksums(other, given)
+        const where = `${given.v4 ? 'IPv4' : 'IPv6'}, ${given.tcp ? 'TCP' : 'UDP'}, bit ${bit}`
+        expect(hex(packetsIn(coalesce([first, other]))), where).to.deep.equal(hex([first, other]))
+      }
+    }
+  })
+
+  it('keeps the boundaries between packets of different sizes', () => {
+    for (const given of KINDS) {
+      for (const lengths of [
+        [100, 150],
+        [100, 60, 100],
+        [100, 100, 60, 60],
+      ]) {
+        let at = 0
+        const packets = lengths.map((length, i) => {
+          const packet = make({ ...given, id: i, seq: at }, new Uint8Array(length).fill(i + 1))
+          at += length
+          return packet
+        })
+        const again = split(coalesce(packets))
+        expect(again.map(packet => packet.length)).to.deep.equal(packets.map(packet => packet.length))
+        expect(again.map(packet => packet.at(-1))).to.deep.equal(packets.map(packet => packet.at(-1)))
+      }
+    }
+  })
+
+  it('joins no packet with bytes behind its end: they would become data', () => {
+    for (const given of KINDS.filter(({ tcp }) => tcp)) {
+      const [first, second] = packetsOf(given, new Uint8Array(200), 100)
+      // These two make up for their own length in the pseudo header, so the checksum does not tell.
+      const longer = Uint8Array.of(...second, 0xff, 0xfd)
+      expect(hex(packetsIn(coalesce([first, longer])))).to.deep.equal(hex([first, longer]))
+    }
+  })
+
+  it('joins no UDP packet whose own length is another than that of the IP packet', () => {
+    for (const given of KINDS.filter(({ tcp }) => !tcp)) {
+      const [first, second] = packetsOf(given, new Uint8Array(200), 100)
+      second[(given.v4 ? 20 : 40) + 5] -= 2
+      completeChecksums(second, given)
+      expect(hex(packetsIn(coalesce([first, second])))).to.deep.equal(hex([first, second]))
+    }
+  })
+
+  it('joins no UDP packet without a checksum: it would be given one', () => {
+    for (const given of KINDS.filter(({ tcp }) => !tcp)) {
+      const first = make(given, new Uint8Array(100))
+      const second = makeWithSumOfZero({ ...given, id: given.id + 1 }, 100)
+      second.fill(0, (given.v4 ? 20 : 40) + 6, (given.v4 ? 20 : 40) + 8)
+      expect(hex(packetsIn(coalesce([first, second])))).to.deep.equal(hex([first, second]))
+    }
+  })
+
+  it('gives UDP the checksum 0xffff where the sum is 0, which would mean that there is none, and TCP 0', () => {
+    for (const given of KINDS) {
+      const right = makeWithSumOfZero(given, 100)
+      const field = (given.v4 ? 20 : 40) + (given.tcp ? 16 : 6)
+      const checksum = given.tcp ? [0, 0] : [0xff, 0xff]
+      expect([...right.subarray(field, field + 2)]).to.deep.equal(checksum)
+
+      const left = new Uint8Array(OFFLOAD_HEADER + right.length)
+      left.set(right, OFFLOAD_HEADER)
+      const view = new DataView(left.buffer)
+      left[0] = 1
+      view.setUint16(6, given.v4 ? 20 : 40, true)
+      view.setUint16(8, given.tcp ? 16 : 6, true)
+      view.setUint16(OFFLOAD_HEADER + field, 0xffff - slowChecksum(pseudo(right)))
+      expect(hex(split([left])), 'left out by the kernel').to.deep.equal(hex([right]))
+
+      const next = make({ ...given, id: given.id + 1, seq: given.seq + 100 }, new Uint8Array(100))
+      const frames = coalesce([right, next])
+      expect(frames).to.have.length(1)
+      expect(hex(split(frames)), 'split').to.deep.equal(hex([right, next]))
+    }
+  })
+
+  describe('of a large TCP packet', () => {
+    /** The flags of the three segments of one with these. */
+    const flagsOfSegments = (flags: number, type = 1): number[] => {
+      const given = { v4: true, tcp: true, options: 0, df: true, id: 1, seq: 1 }
+      const [frame] = coalesce(packetsOf(given, new Uint8Array(300).fill(3), 100))
+      frame[1] = type
+      frame[OFFLOAD_HEADER + 20 + 13] = flags
+      const packets = split([frame])
+      for (const packet of packets) expectRight(packet)
+      return packets.map(packet => packet[20 + 13])
+    }
+
+    it('gives the end of the data, and of the stream, to the last segment only', () => {
+      expect(flagsOfSegments(0x19)).to.deep.equal([0x10, 0x10, 0x19])
+    })
+
+    it('says in the first segment only that the sender has slowed down', () => {
+      expect(flagsOfSegments(0x90)).to.deep.equal([0x90, 0x10, 0x10])
+    })
+
+    it('splits one whose flow uses ECN like any other', () => {
+      expect(flagsOfSegments(0x50, 0x81)).to.deep.equal([0x50, 0x50, 0x50])
+    })
   })
 
   it('joins no UDP where the kernel does not know that', () => {
