@@ -43,6 +43,17 @@ describe('config/examples/', () => {
     })
   }
 
+  for (const name of FILES.filter(isServer)) {
+    it(`${name} lets nobody in without a certificate, and has no API: copied as it is, it is no open proxy`, () => {
+      const { auth, tls, api, tunnel } = loadServerConfig(join(folder, EXAMPLES, name))
+      expect({ mode: auth.mode, tokens: auth.tokens }).to.deep.equal({ mode: 'mtls', tokens: [] })
+      expect(tls.clientCa).to.be.a('string')
+      expect(api.enabled).to.equal(false)
+      // The clients of this one are laptops of people; those of the others have something to say to each other.
+      if (name.startsWith('remote-access/')) expect(tunnel.clientToClient).to.equal(false)
+    })
+  }
+
   it('are all in the table of their README', () => {
     for (const each of FOLDERS) expect(read(`${EXAMPLES}/README.md`)).to.include(`| [${each}](${each}/) `)
   })

@@ -9,6 +9,7 @@ import {
 } from '../../../src/hosts/tun/device.ts'
 import { describeDnsSettings } from '../../../src/hosts/tun/dns-plan.ts'
 import { TunError } from '../../../src/hosts/tun/errors.ts'
+import { MAX_ROUTES } from '../../../src/hosts/tun/route-plan.ts'
 import type { SystemDns } from '../../../src/hosts/tun/system-dns.ts'
 import { TunHost } from '../../../src/hosts/tun/tun-host.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
@@ -102,11 +103,40 @@ describe('a host that is the system, over a TUN device', () => {
       ['0.0.0.0', '10.90.0.1'],
       ['fe80::1', 'ff02::2'],
       ['fd00:89::2', 'fe80::1'],
+      ['fe80::1', 'fd00:90::1'],
     ]) {
       device.events.onPacket(ping(source, destination))
     }
     expect(sent).to.deep.equal([])
-    expect(host.counters.dropped).to.deep.equal({ 'link-only': 5 })
+    expect(host.counters.dropped).to.deep.equal({ 'link-only': 6 })
+  })
+
+  it('hands no packet on that is not as long as it says, in either direction', async () => {
+    const { device, sent, host } = setUp()
+    for (const right of [ping('10.89.0.2', '10.90.0.1'), ping('fd00:89::2', 'fd00:90::1')]) {
+      for (const wrong of [right.subarray(0, -1), Uint8Array.of(...right, 0)]) {
+        host.receive(wrong)
+        device.events.onPacket(wrong)
+      }
+    }
+    await Promise.resolve()
+    expect({ written: device.written, sent, flushes: device.flushes }).to.deep.equal({
+      written: [],
+      sent: [],
+      flushes: 0,
+    })
+    expect(host.counters).to.deep.equal({
+      received: 4,
+      sent: 0,
+      refused: { malformed: 4 },
+      dropped: { malformed: 4 },
+    })
+  })
+
+  it('tells that its device is gone', () => {
+    const { device, problems } = setUp()
+    device.events.onGone('the TUN device memory0 is gone')
+    expect(problems).to.deep.equal(['the TUN device memory0 is gone'])
   })
 
   it('throws nothing and counts by reason, whatever bytes come from either side', () => {
@@ -183,6 +213,30 @@ describe('a host that is the system, over a TUN device', () => {
       await host.closed()
       expect(clock.pendingTimers).to.equal(0)
     })
+  })
+
+  it('tells that it has set fewer routes than the proxy advertises', () => {
+    const { problems, host } = setUp()
+    // Every other address: no two of them make one route.
+    const routes = Array.from({ length: MAX_ROUTES + 1 }, (_, i) =>
+      IpPrefix.parse(`10.90.${i >> 7}.${(2 * i) & 255}/32`).toRange(),
+    )
+    host.configure({ addresses: [], routes, mtu: 1400 })
+    expect(problems).to.deep.equal([
+      `memory0: more than ${MAX_ROUTES} routes would be needed: the first ${MAX_ROUTES} are set`,
+    ])
+  })
+
+  it('has no neighbours on its link, unless it is told how many bits name the network there', () => {
+    const { device } = setUp()
+    const lengths = (settings: InterfaceSettings | undefined) => settings?.addresses.map(({ length }) => length)
+    expect(lengths(device.configured.at(-1))).to.deep.equal([32, 128])
+    new TunHost(device, { prefixLength: () => 24 }).configure({
+      addresses: [address('10.89.0.1')],
+      routes: [],
+      mtu: 1400,
+    })
+    expect(lengths(device.configured.at(-1))).to.deep.equal([24])
   })
 
   it('tells a problem once while it lasts, and again when it comes back', () => {

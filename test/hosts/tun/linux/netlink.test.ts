@@ -60,6 +60,19 @@ describe('netlink messages', () => {
     )
   })
 
+  it('that say to be shorter than their own header are refused: with a length of 0, reading would never end', () => {
+    for (let length = 0; length < 16; length++) {
+      const message = encodeMessage(18, 5, 7)
+      new DataView(message.buffer).setUint32(0, length, true)
+      expect(() => decodeMessages(message), `${length} bytes`).to.throw(DecodeError, `message of ${length} bytes`)
+    }
+    for (let length = 0; length < 4; length++) {
+      const attribute = encodeAttribute(3, uint32(1))
+      new DataView(attribute.buffer).setUint16(0, length, true)
+      expect(() => decodeAttributes(attribute, 0), `${length} bytes`).to.throw(DecodeError, `attribute of ${length} `)
+    }
+  })
+
   it("give the kernel's error, and its words where it has some", () => {
     const request = encodeMessage(20, 5, 1, uint32(0))
     const words = encodeAttribute(1, new TextEncoder().encode('Invalid prefix\0'))
