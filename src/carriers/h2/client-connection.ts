@@ -1,6 +1,6 @@
 /** The client's end of an HTTP/2 connection: requests go out. */
 
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, type Http2Stream } from 'node:http2'
 import { type AbortReason, MalformedMessage } from '../../http/errors.ts'
 import type { Header } from '../../http/header.ts'
 import { checkRequest, type RequestHead } from '../../http/request.ts'
@@ -30,6 +30,8 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
   draining = false
   readonly #settings: TcpSettings
   readonly #startedAt = performance.now()
+  /** Streams whose answer has not been told of yet, and whether their end has. */
+  readonly #unanswered = new Map<Http2Stream, boolean>()
   #pingTimer: NodeJS.Timeout | undefined
 
   constructor(options: ConnectOptions, settings: TcpSettings) {
@@ -86,10 +88,14 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
     const stream = session.request(toNode(headers, session), { endStream: false })
     // Before anything that may fail: an 'error' event without a listener would end the process.
     stream.on('error', () => {})
+    this.#unanswered.set(stream, false)
     this.listenTo(stream)
     const id = stream.id as number
     stream.on('response', (answer, _flags, lines?: unknown) => {
+      const hasEnded = this.#unanswered.get(stream) === true
+      this.#unanswered.delete(stream)
       this.guard(id, () => this.#onResponse(stream, head, fromNode(answer, lines)))
+      if (hasEnded) this.guard(id, () => this.onEnd(stream))
     })
     return { id, openCarrier: (_encapsulations, handler) => this.openCarrier(stream, handler) }
   }
@@ -106,6 +112,12 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
       return this.#refuse(stream, error.abortReason, error.message)
     }
     this.handler.onResponse(headers)
+  }
+
+  /** Since Node 22, an answer that ends its stream is told of after the end. */
+  protected override onEnd(stream: Http2Stream): void {
+    if (this.#unanswered.has(stream)) this.#unanswered.set(stream, true)
+    else super.onEnd(stream)
   }
 
   #refuse(stream: ClientHttp2Stream, reason: AbortReason, why: string): void {

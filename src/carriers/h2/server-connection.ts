@@ -204,10 +204,18 @@ class H2Request implements IncomingRequest {
   }
 }
 
-/** RFC 9113 §8.1: the answer is complete, and nobody reads the rest of the request. */
+/** How long a client gets to end a request that has had its answer, in ms. */
+const REST_OF_REQUEST_MS = 200
+
+/**
+ * RFC 9113 §8.1: the answer is complete, and nobody reads the rest of the request. Not in the same breath: since Node 22, a client
+ * on node:http2 does not tell of an answer when the reset is there with it.
+ */
 function endWholly(stream: Http2Stream): void {
   const close = (): void => {
-    if (!stream.destroyed && !stream.readableEnded) stream.close(H2ErrorCode.NO_ERROR)
+    setTimeout(() => {
+      if (!stream.destroyed && !stream.readableEnded) stream.close(H2ErrorCode.NO_ERROR)
+    }, REST_OF_REQUEST_MS).unref()
   }
   if (stream.writableFinished) close()
   else stream.once('finish', close)

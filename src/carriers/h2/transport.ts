@@ -176,7 +176,7 @@ export abstract class H2Transport<Handler extends HttpHandler> {
   protected listenTo(stream: Http2Stream): void {
     const id = stream.id as number
     stream.on('data', (bytes: Uint8Array) => this.guard(id, () => this.#onData(id, bytes)))
-    stream.on('end', () => this.guard(id, () => this.#onEnd(id, stream)))
+    stream.on('end', () => this.guard(id, () => this.onEnd(stream)))
     stream.on('close', () => this.guard(id, () => this.#onStreamClosed(id, stream)))
   }
 
@@ -187,7 +187,8 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     else carrier.handler.onCapsuleBytes(bytes)
   }
 
-  #onEnd(id: number, stream: Http2Stream): void {
+  protected onEnd(stream: Http2Stream): void {
+    const id = stream.id as number
     // A stream that is reset ends, too; 'close' follows.
     if (stream.rstCode !== H2ErrorCode.NO_ERROR) return
     const carrier = this.#carriers.get(id)
