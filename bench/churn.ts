@@ -103,7 +103,7 @@ async function whenAllAreGone(proxy: Child<ChurnProxyOrders>): Promise<Held> {
   }
 }
 
-function growthOf(samples: readonly { at: number; held: Held }[]): ChurnResult['growth'] {
+export function growthOf(samples: readonly { at: number; held: Held }[]): ChurnResult['growth'] {
   const slope = (value: (held: Held) => number): number =>
     linearRegression(samples.map(({ at, held }) => [at / 60, value(held)])).m
   return { heapBytes: slope(({ heapBytes }) => heapBytes), rssBytes: slope(({ rssBytes }) => rssBytes) }

@@ -22,11 +22,15 @@ export async function benchClients(
     runs.push(run)
     options.onRun?.(run)
   }
+  return { runs, ...compareLoads(runs) }
+}
+
+/** The run with the most clients against that with the fewest. */
+export function compareLoads(runs: readonly LoadResult[]): Omit<ClientsBenchResult, 'runs'> {
   const least = runs.reduce((a, b) => (b.clients < a.clients ? b : a))
   const most = runs.reduce((a, b) => (b.clients > a.clients ? b : a))
   const more = most.clients - least.clients
   return {
-    runs,
     bytesPerTunnel: more === 0 ? Number.NaN : (most.idleRssBytes - least.idleRssBytes) / more,
     ratio: most.pps / least.pps,
   }

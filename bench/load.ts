@@ -112,7 +112,7 @@ async function pingFor(client: ReturnType<typeof newTestClient>, forMs: number):
   return summary(waiting.length, rtts)
 }
 
-function summary(sent: number, rtts: number[]): Pings {
+export function summary(sent: number, rtts: number[]): Pings {
   const sorted = ascending(rtts)
   const at = (fraction: number) => (sorted.length === 0 ? Number.NaN : percentile(sorted, fraction))
   return { sent, lost: sent - rtts.length, p50Ms: at(0.5), p99Ms: at(0.99) }

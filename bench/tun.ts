@@ -69,7 +69,7 @@ export async function benchTun(options: TunBenchOptions): Promise<TunBenchResult
   const { rounds, only, onProgress } = options
   const takesPart = (name: string): boolean => only === undefined || only.includes(name)
   const skipped: string[] = []
-  const runs: { [Name in ContenderName | 'veth']?: TunFigures[] } = {}
+  const runs: TunRuns = {}
   const able: (ContenderName | 'veth')[] = takesPart('veth') ? ['veth'] : []
   if (!onPath('iperf3')) throw new Unavailable('iperf3 is not installed (Debian package iperf3)')
   for (const { name, title, prepare } of CONTENDERS) {
@@ -91,6 +91,13 @@ export async function benchTun(options: TunBenchOptions): Promise<TunBenchResult
       onProgress?.(`round ${round + 1}: ${name} ${figures.up.toFixed(0)} Mbit/s, ping ${figures.pingP50.toFixed(2)} ms`)
     }
   }
+  return { ...compareRuns(runs), skipped }
+}
+
+/** What was measured, round by round. */
+type TunRuns = { [Name in ContenderName | 'veth']?: TunFigures[] }
+
+export function compareRuns(runs: TunRuns): Omit<TunBenchResult, 'skipped'> {
   const compared = (other: ContenderName, value: (figures: TunFigures) => number): number | undefined => {
     const [ours, theirs] = [runs.masqueLab, runs[other]]
     return ours && theirs && median(ours.map((figures, i) => value(figures) / value(theirs[i])))
@@ -103,7 +110,6 @@ export async function benchTun(options: TunBenchOptions): Promise<TunBenchResult
       connectIpGo: compared('connectIpGo', ({ up }) => up),
     },
     pingRatio: compared('wireguardGo', ({ pingP50 }) => pingP50) ?? Number.NaN,
-    skipped,
   }
 }
 
@@ -161,10 +167,14 @@ async function measure(
     pingP50: percentile(rtts, 0.5),
     pingP99: percentile(rtts, 0.99),
     firstPingP50: percentile(first, 0.5),
-    // iperf3 leaves its first second out of `up`, and the processes have worked in it too.
-    cpuPerGb: used / ((up * (seconds + 1)) / 8000),
+    cpuPerGb: cpuPerGb(used, up, seconds),
     rssBytes: pids.reduce((sum, pid) => sum + residentBytes(pid), 0),
   }
+}
+
+/** `up` in Mbit/s, over `seconds`. iperf3 leaves its first second out of it, and the processes have worked in that too. */
+export function cpuPerGb(cpuSeconds: number, up: number, seconds: number): number {
+  return cpuSeconds / ((up * (seconds + 1)) / 8000)
 }
 
 /** Round trip times in ms, ascending. */

@@ -109,14 +109,16 @@ export async function takeTurns<Theirs extends PeerOrder['kind']>(
       options.onRound?.(kind, round, result)
     }
   }
-  const compareTo = (kind: PeerOrder['kind']): Comparison => {
-    const compared = (value: (flow: FlowResult) => number): number[] =>
-      of(ours).map((flow, i) => value(flow) / value(of(kind)[i]))
-    const ratios = compared(flow => flow.pps)
-    return { flow: medianOf(of(kind)), ratios, ratio: median(ratios), cpuRatio: median(compared(perCpuSecond)) }
-  }
-  const comparisons = theirs.map(kind => [kind, compareTo(kind)])
+  const comparisons = theirs.map(kind => [kind, compareFlows(of(ours), of(kind))])
   return { ours: medianOf(of(ours)), theirs: Object.fromEntries(comparisons) as Record<Theirs, Comparison> }
+}
+
+/** Each with the other of the same round. */
+export function compareFlows(ours: readonly FlowResult[], theirs: readonly FlowResult[]): Comparison {
+  const compared = (value: (flow: FlowResult) => number): number[] =>
+    ours.map((flow, i) => value(flow) / value(theirs[i]))
+  const ratios = compared(flow => flow.pps)
+  return { flow: medianOf(theirs), ratios, ratio: median(ratios), cpuRatio: median(compared(perCpuSecond)) }
 }
 
 /** One measurement: starts both processes, lets them warm up, and compares their counters at its beginning and its end. */
@@ -173,6 +175,6 @@ function perCpuSecond(result: FlowResult): number {
 }
 
 /** The result with the median rate, whole, rather than a mixture of several. */
-function medianOf(results: FlowResult[]): FlowResult {
+function medianOf(results: readonly FlowResult[]): FlowResult {
   return results.toSorted((a, b) => a.pps - b.pps)[results.length >> 1]
 }
