@@ -135,11 +135,4 @@ export const QUIC_MUTANTS: readonly Mutant[] = [
     find: 'if (left > pauseMs) this.#options.probe(attempt.path)',
     replace: '',
   },
-  {
-    row: 'Q-03',
-    file: 'quic/quiche/quiche-connection.ts',
-    why: 'the server is not told that the client has moved until there is something to say',
-    find: '    this.#native.migrate(info.to, info.from)\n    // The server follows only what is more than a probe; it need not wait until there is something to say.\n    this.#native.sendAckEliciting()\n',
-    replace: '    this.#native.migrate(info.to, info.from)\n',
-  },
 ]
