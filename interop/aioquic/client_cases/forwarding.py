@@ -94,9 +94,12 @@ def bad_checksum(target):
     source='RFC 9484 §7.2, RFC 4291 §2.7.1',
     sends=f'an echo request to {ALL_NODES} with 1232 bytes',
     expects='an echo reply of 1280 bytes',
+    ours={'proxy': 'link probe'},
 )
 def all_nodes(target):
     tunnel = target.tunnel()
+    # The proxy's own ping of 1280 bytes: from then on it knows that as much passes. Before, its reply might find no room.
+    tunnel.pump_pings()
     tunnel.send_packet(packets.echo(tunnel.address(GATEWAY_V6), ALL_NODES, 1232, sequence=5, ttl=1))
     reply = tunnel.wait_packet('an echo reply', lambda seen: seen.get('type') == 129 and seen['sequence'] == 5)
     expect('the size of its data', len(reply['data']), 1232)
