@@ -80,6 +80,15 @@ describe('the pools of a proxy', () => {
     expect(entries(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN, 2))).to.deep.equal(['70 10.89.0.2/32', '73 ::/128'])
   })
 
+  it('CIP-13 answer a request for any address with the one that was assigned unprompted', async () => {
+    const peer = await HostileClient.connect(await startServer())
+    const tunnel = await peer.openTunnel()
+    const [unprompted] = entries(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN))
+    expect(unprompted).to.equal('0 10.89.0.2/32')
+    peer.sendData(tunnel.streamId, request([70, '0.0.0.0/32']))
+    expect(entries(await tunnel.capsule(CapsuleType.ADDRESS_ASSIGN, 1))).to.include('70 10.89.0.2/32')
+  })
+
   it('CIP-13 lease the address that is asked for when it is free, and another when it is not', async () => {
     const server = await startServer()
     const [a, b] = [await HostileClient.connect(server), await HostileClient.connect(server)]
