@@ -10,7 +10,7 @@ import { ended, scratchFolder } from '../../support/scratch.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const FILES = 'test/**/*.tun.ts'
-const TIMEOUT_MS = 600_000
+const TIMEOUT_MS = 1_200_000
 
 interface Outcome {
   readonly fullTitle: string
