@@ -37,7 +37,6 @@ describe('DNS of the system, with --tun-dns', function () {
   after(() => {
     succeeds(`umount ${RESOLV_CONF}`)
     rmSync(folder, { recursive: true, force: true })
-    rmSync('/run/masque-lab', { recursive: true, force: true })
   })
   beforeEach(() => {
     // Whatever happens to the mount: never the machine's own.

@@ -46,7 +46,6 @@ describe('config/examples/, as they stand', function () {
   })
   after(() => {
     rmSync(folder, { recursive: true, force: true })
-    rmSync('/run/masque-lab', { recursive: true, force: true })
   })
 
   beforeEach(() => {

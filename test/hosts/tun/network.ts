@@ -1,6 +1,7 @@
 /** For tests that `run.ts` starts: commands, namespaces and programs in them. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -58,11 +59,12 @@ export function startScript(code: string, prefix: readonly string[] = []): Progr
   return start(file, args)
 }
 
-/** Ends what was started and is still there. For `afterEach`. */
+/** Ends what was started and is still there, and removes what a proxy that had no time to end has written down: /run is this run's own. For `afterEach`. */
 export async function endPrograms(): Promise<void> {
   for (const { process } of programs) if (process.exitCode === null) process.kill('SIGKILL')
   await Promise.all([...programs].map(({ ended }) => ended))
   programs.clear()
+  rmSync('/run/masque-lab', { recursive: true, force: true })
 }
 
 export function isMissing(command: string, suite: Mocha.Context, debianPackage = command): boolean {
