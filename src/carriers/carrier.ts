@@ -65,6 +65,8 @@ export interface Carrier {
   readonly mtuSettled: boolean
   handler: CarrierHandler
   sendCapsules(bytes: Uint8Array): void
+  /** Bytes of the capsule stream that the peer has not taken yet. */
+  readonly capsulesWaiting: number
   /** Sends one IP packet in context 0. */
   sendPacket(packet: Uint8Array): SendResult
   /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */

@@ -18,6 +18,12 @@ import type { IpPrefix } from '../ip/prefix.ts'
 import type { Carrier, CarrierEnd, CarrierHandler } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
 
+/**
+ * Answers that a peer has asked for and does not read: with more than these, in bytes, it has asked for the last time. More than the lists of
+ * addresses and routes can be, and than the packets that may wait on the same stream (capsule-packets.ts).
+ */
+export const MAX_CAPSULES_WAITING = 512 * 1024
+
 export interface TunnelOwner {
   /** A packet from the peer that passed all checks. The bytes are borrowed for the call. */
   onPacket(packet: Uint8Array): void
@@ -155,6 +161,14 @@ export class Tunnel implements CarrierHandler {
         if (this.#closed) return
       }
     })
+    this.#judgeReader()
+  }
+
+  /** Whatever we send without being asked is little. Each capsule of the peer may be answered by a longer one. */
+  #judgeReader(): void {
+    const { capsulesWaiting } = this.carrier
+    if (capsulesWaiting <= MAX_CAPSULES_WAITING) return
+    this.abort('excessive-load', `it does not read what it has asked for: ${capsulesWaiting} bytes wait`)
   }
 
   onDatagram(payload: Uint8Array): void {

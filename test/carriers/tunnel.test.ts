@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Carrier } from '../../src/carriers/carrier.ts'
-import { Tunnel } from '../../src/carriers/tunnel.ts'
+import { MAX_CAPSULES_WAITING, Tunnel } from '../../src/carriers/tunnel.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { encodeCapsule } from '../../src/connect-ip/capsule.ts'
@@ -22,7 +22,11 @@ const request = (...ids: number[]) =>
 const carry = (from: string, to: string) => encodeDatagramCapsule(packet(from, to))
 
 /** What happens at a client's tunnel when the capsule stream comes in these pieces, in order, in words. */
-function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => void = () => {}): string[] {
+function story(
+  pieces: readonly Uint8Array[],
+  onAssigned: (tunnel: Tunnel) => void = () => {},
+  capsulesWaiting = 0,
+): string[] {
   const heard: string[] = []
   const carrier: Carrier = {
     encapsulation: 'single-stream',
@@ -30,6 +34,7 @@ function story(pieces: readonly Uint8Array[], onAssigned: (tunnel: Tunnel) => vo
     mtuSettled: true,
     handler: undefined as never,
     writable: true,
+    capsulesWaiting,
     sendCapsules: () => heard.push('capsules sent'),
     sendPacket: sent => {
       heard.push(`sent ${describePacket(sent)}`)
@@ -70,6 +75,19 @@ function cut(stream: Uint8Array, places: readonly number[]): Uint8Array[] {
   const ends = [...places.map(place => Math.floor(place * stream.length)).sort((a, b) => a - b), stream.length]
   return ends.map((end, i) => stream.subarray(i === 0 ? 0 : ends[i - 1], end))
 }
+
+describe('a tunnel whose peer asks and does not read the answers', () => {
+  it('AT-29 ends when more of them wait than a bound', () => {
+    const asked = 'requested 1'
+    expect(story([request(1), request(2)], undefined, MAX_CAPSULES_WAITING + 1)).to.deep.equal([
+      asked,
+      'abort excessive-load',
+      'closed we reset the request stream: excessive-load (it does not read what it has asked for: 524289 bytes wait)',
+      'dropped {}',
+    ])
+    expect(story([request(1)], undefined, MAX_CAPSULES_WAITING)).to.deep.equal([asked, 'dropped {}'])
+  })
+})
 
 describe('a tunnel and the order of its capsules', () => {
   it('CIP-36 judges a packet by the capsules before it, and by none behind it', () => {

@@ -3,6 +3,7 @@ import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
 import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
 import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
 import { WAITING_STREAM_LIMITS } from '../../src/carriers/h3/webtransport/session-streams.ts'
+import { MAX_CAPSULES_WAITING } from '../../src/carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../../src/connect-ip/capsule.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/connection.ts'
@@ -73,6 +74,7 @@ const EXPECTED: [row: string, bound: string][] = [
     'control capsule; DATAGRAM capsule',
     `${DEFAULT_CAPSULE_LIMITS.maxControlLength / KIB} KiB; 64 KiB and a context id`,
   ],
+  ['capsules of one tunnel that the peer does not read', `${MAX_CAPSULES_WAITING / KIB} KiB;`],
   ['entries of one capsule', `${DEFAULT_MAX_ENTRIES}`],
   [
     'networks behind clients',

@@ -99,6 +99,7 @@ abstract class Connection<Handler extends HttpHandler> {
       mtu: 1500,
       mtuSettled: true,
       writable: true,
+      capsulesWaiting: 0,
       handler,
       sendCapsules: bytes => {
         if (open) end.send({ type: 'bytes', bytes: Uint8Array.from(bytes) })

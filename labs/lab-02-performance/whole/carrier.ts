@@ -65,6 +65,11 @@ export class StudentCarrier implements Carrier {
     return this.#pump.offer(this.queue, packet.slice()) ? 'sent' : 'dropped'
   }
 
+  /** The sender is told the length of datagrams once more, before its next packet. */
+  tellAgain(): void {
+    this.#told = 0
+  }
+
   /** Asks the sender about some packets at once; returns what sends each of them. */
   async #prepare(packets: readonly Uint8Array[]): Promise<(() => void)[]> {
     const { quic } = this.#connection
@@ -140,6 +145,10 @@ export class StudentCarrier implements Carrier {
 
   get writable(): boolean {
     return this.#inner.writable
+  }
+
+  get capsulesWaiting(): number {
+    return this.#inner.capsulesWaiting
   }
 
   sendCapsules(bytes: Uint8Array): void {

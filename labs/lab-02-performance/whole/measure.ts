@@ -111,8 +111,11 @@ export async function measure(
   const seconds = (performance.now() - floodStart) / 1000
   const figures = await proxy.ask('figures')
   const flooded = await train
-  await settled(context, proxy, destination, stop.signal)
-  const [busyEnd, quietEnd] = await Promise.all(clients.map(client => tunnelEnd(client, library, proxy, stop.signal)))
+  await settled(context, proxy, [destination, other], stop.signal)
+  // The last thing that a sender is told is that of the narrow path: what is told to one is nothing to the other, whose packet is larger.
+  await proxy.ask('tellAgain', destination)
+  const busyEnd = await tunnelEnd(busy, library, proxy, stop.signal)
+  const quietEnd = await tunnelEnd(quiet, library, proxy, stop.signal)
   await Promise.all(clients.map(client => client.close()))
   const failure = await proxy.ask('why')
   await proxy.close()
@@ -196,14 +199,15 @@ function addressOf(client: MasqueClient): string {
 async function settled(
   context: CheckContext,
   proxy: Child<ProxyOrders>,
-  address: string,
+  addresses: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   const deadline = performance.now() + SETTLE_MS
   while (!signal.aborted && performance.now() < deadline) {
-    const tunnel = (await proxy.ask('figures')).tunnels[address]
-    if (tunnel?.settled) return
-    context.progress(0, 1, `the search has come to ${tunnel?.mtu ?? 0} bytes`)
+    const { tunnels } = await proxy.ask('figures')
+    const ends = addresses.map(address => tunnels[address])
+    if (ends.every(end => end?.settled)) return
+    context.progress(0, 1, `the searches have come to ${ends.map(end => end?.mtu ?? 0).join(' and ')} bytes`)
     await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

@@ -120,14 +120,16 @@ const orders = {
   /** What has happened since the last call. */
   figures(): Figures {
     if (fault) throw fault
-    const clients = running().clients()
     const tunnels: Figures['tunnels'] = {}
     for (const carrier of carriers.keys()) {
-      const { mtu, mtuSettled: settled, queue, streamId, figures } = carrier
-      const client = clients.find(({ id }) => id === `${carrier.connectionId}/${streamId}`)
-      for (const address of client?.addresses ?? []) tunnels[address] = { queue, mtu, settled, ...figures }
+      const { mtu, mtuSettled: settled, queue, figures } = carrier
+      for (const address of addressesOf(carrier)) tunnels[address] = { queue, mtu, settled, ...figures }
     }
     return { ...runner!.takeFigures(), tunnels, failure }
+  },
+  /** The sender of this client's tunnel is told once more how long a datagram may be. */
+  tellAgain(address: string): void {
+    for (const carrier of carriers.keys()) if (addressesOf(carrier).includes(address)) carrier.tellAgain()
   },
   /** A flow to this client, for so long. Resolves with how many packets were sent. */
   async flow({ destination, packetsPerSecond, packetLength, durationMs }: Flow): Promise<number> {
@@ -151,6 +153,14 @@ interface Flow {
   packetsPerSecond: number
   packetLength: number
   durationMs: number
+}
+
+function addressesOf({ connectionId, streamId }: StudentCarrier): readonly string[] {
+  return (
+    running()
+      .clients()
+      .find(({ id }) => id === `${connectionId}/${streamId}`)?.addresses ?? []
+  )
 }
 
 function running(): MasqueServer {

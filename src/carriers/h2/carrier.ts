@@ -45,6 +45,10 @@ export class H2Carrier implements Carrier {
     return this.#packets.backlog
   }
 
+  get capsulesWaiting(): number {
+    return this.stream.writableLength
+  }
+
   sendCapsules(bytes: Uint8Array): void {
     // The caller may use its buffer again.
     if (this.#open) this.#write(Uint8Array.from(bytes))

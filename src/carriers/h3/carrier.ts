@@ -84,6 +84,10 @@ export class H3Carrier implements Carrier {
     return this.encapsulation === 'single-stream' ? this.#capsules.backlog : undefined
   }
 
+  get capsulesWaiting(): number {
+    return this.transport.quic.streamBuffered(this.streamId)
+  }
+
   sendCapsules(bytes: Uint8Array): void {
     if (!this.#open) return
     this.transport.h3.sendData(this.streamId, bytes)

@@ -6,6 +6,7 @@ import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { GATEWAY, type MasqueServer } from '../../../src/server/server.ts'
 import { ping as echoRequest } from '../../connect-ip/packets.ts'
 import { CONNECT_IP as H3_CONNECT_IP, hex } from '../../http3/conversation.ts'
+import { keepBystander } from '../../support/bystander.ts'
 import {
   closeH2Peers,
   connectH2Peer,
@@ -18,14 +19,7 @@ import {
   setting,
   uint32,
 } from '../../support/h2-peer.ts'
-import {
-  closeLoopback,
-  connectClient,
-  keepPinging,
-  type PingTrain,
-  startServer,
-  until,
-} from '../../support/loopback.ts'
+import { closeLoopback, connectClient, startServer, until } from '../../support/loopback.ts'
 
 const CODE = {
   NO_ERROR: 0,
@@ -56,33 +50,17 @@ const connectIp = (changes: Record<string, string | undefined>, extra: Header[] 
 function* times(count: number, part: (i: number) => Uint8Array): Generator<Uint8Array> {
   for (let i = 0; i < count; i++) yield part(i)
 }
+const ANY_IPV4 = IpPrefix.parse('0.0.0.0/32')
 /** The nth stream of a client. */
 const nth = (i: number): number => 1 + 2 * i
 
 describe('a proxy with a hostile client over HTTP/2', () => {
   let server: MasqueServer
-  let train: PingTrain
 
-  before(async () => {
+  keepBystander(async () => {
     server = await startServer({ limits: { maxTunnelsPerConnection: 2 * H2_STREAMS } })
-    train = keepPinging((await connectClient(server, { tunnel: { carrier: 'h2' } })).client, '10.90.0.1')
-  })
-
-  after(async () => {
-    expect(await train.stop()).to.be.greaterThan(0)
-    await closeLoopback()
-  })
-
-  // Whatever happened: the tunnel of the well-behaved client is there, and has lost no ping.
-  afterEach(async () => {
-    const before = train.answered
-    await until(() => train.failed !== undefined || train.answered > before + 1)
-    if (train.failed !== undefined) throw train.failed
-    await closeH2Peers()
-    await until(() => server.status().connections === 1)
-    expect(server.status()).to.include({ tunnels: 1 })
-    expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
-  })
+    return { server, client: (await connectClient(server, { tunnel: { carrier: 'h2' } })).client }
+  }, closeH2Peers)
 
   const connect = (settings?: number[]) => connectH2Peer(server, settings)
 
@@ -145,6 +123,23 @@ describe('a proxy with a hostile client over HTTP/2', () => {
       await peer.flood(times(20_000, () => data(1, new Uint8Array(0))))
       await until(() => peer.closed)
     })
+  })
+
+  it('AT-29 that asks for addresses again and again, and reads no answer, loses its tunnel', async () => {
+    const SETTINGS_INITIAL_WINDOW_SIZE = 4
+    const peer = await connect(setting(SETTINGS_INITIAL_WINDOW_SIZE, 0))
+    peer.send(headers(1))
+    const isReset = () => peer.frames.some(({ type }) => type === FRAME.RST_STREAM)
+    await peer.flood(
+      (function* () {
+        for (let i = 1; i <= 50_000 && !isReset(); i++) {
+          yield data(1, encodeAddressRequest([{ requestId: BigInt(i), prefix: ANY_IPV4 }]))
+        }
+      })(),
+    )
+    expect(await peer.resetCode(1)).to.equal(CODE.ENHANCE_YOUR_CALM)
+    peer.send(h2Frame(FRAME.SETTINGS, 0, 0, Uint8Array.from(setting(SETTINGS_INITIAL_WINDOW_SIZE, 65_535))))
+    await works(peer, 3)
   })
 
   it('that speaks HTTP/1.1 where it has agreed on HTTP/2 loses its connection', async () => {
@@ -213,7 +208,7 @@ describe('a proxy with a hostile client over HTTP/2', () => {
   it('CIP-16 CIP-23 CIP-36 whose capsules come in single bytes is served like anybody', async () => {
     const peer = await connect()
     peer.send(headers(1))
-    const request = encodeAddressRequest([{ requestId: 7n, prefix: IpPrefix.parse('0.0.0.0/32') }])
+    const request = encodeAddressRequest([{ requestId: 7n, prefix: ANY_IPV4 }])
     for (const byte of [...hex('40 77 03 01 02 03'), ...request]) peer.send(data(1, Uint8Array.of(byte)))
     const answered = () => Buffer.concat(peer.frames.filter(f => f.type === FRAME.DATA).map(f => f.payload))
     // An entry of ADDRESS_ASSIGN with Request ID 7 and an IPv4 address.

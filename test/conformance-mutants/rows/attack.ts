@@ -648,4 +648,11 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (this.#options.probe(path)) this.#waitFor(this.#attempt)',
     replace: 'if (this.#options.probe(path)) this.onValidated(path)',
   },
+  {
+    row: 'AT-29',
+    file: 'carriers/tunnel.ts',
+    why: 'a peer may ask for any number of answers and read none',
+    find: 'if (capsulesWaiting <= MAX_CAPSULES_WAITING) return',
+    replace: 'if (capsulesWaiting >= 0) return',
+  },
 ]

@@ -69,6 +69,11 @@ export class WebTransportCarrier extends H3Carrier {
     return true
   }
 
+  override get capsulesWaiting(): number {
+    if (this.#capsuleStreamId === undefined) return this.#capsulesAhead.reduce((sum, { length }) => sum + length, 0)
+    return this.transport.quic.streamBuffered(this.#capsuleStreamId)
+  }
+
   override sendCapsules(bytes: Uint8Array): void {
     if (!this.open) return
     if (this.#capsuleStreamId === undefined) this.#capsulesAhead.push(bytes)
