@@ -11,11 +11,23 @@ import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
 import { benchChurn } from './churn.ts'
 import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
-import { benchHandshake, type Percentiles } from './handshake.ts'
+import { benchHandshake } from './handshake.ts'
 import { type LoadResult, measureLoad } from './load.ts'
 import { benchMoving, INTERVAL_MS, RTT_MS } from './moving.ts'
 import { benchPeers } from './peers.ts'
-import { churnRows, flowRows, loadRows, machine, movingRows, ratioRow, stageRows, tunRows } from './rows.ts'
+import {
+  churnRows,
+  clientsRows,
+  emulatorRows,
+  flowRows,
+  handshakeRows,
+  loadRows,
+  movingRows,
+  peersRows,
+  stageRows,
+  tunnelRows,
+  tunRows,
+} from './rows.ts'
 import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
 import { benchTunnel, measureFlow } from './tunnel.ts'
@@ -34,19 +46,7 @@ program
         runs: options.runs,
         onProgress: done => done % 50 === 0 && progress(`handshake ${done} of ${options.runs}`),
       })
-      progressEnd()
-      if (options.json) {
-        console.log(JSON.stringify(roundDeep(result)))
-        return
-      }
-      const row = (name: string, { p50, p95, p99 }: Percentiles): string =>
-        name.padEnd(22) + [p50, p95, p99].map(ms => ms.toFixed(2).padStart(9)).join('')
-      console.log(`${machine()}, ${result.runs} runs, ms\n`)
-      console.log(`${''.padEnd(22)}${['p50', 'p95', 'p99'].map(name => name.padStart(9)).join('')}`)
-      console.log(row('QUIC handshake', result.quic))
-      console.log(row('CONNECT-IP session', result.session))
-      const { quic, session } = result.cold
-      console.log(`\nthe very first connection of both processes: ${quic.toFixed(2)} and ${session.toFixed(2)}`)
+      print(options.json, result, () => handshakeRows(result))
     }),
   )
 
@@ -73,23 +73,14 @@ program
       if (options.soak !== undefined) {
         progress(`tunnel for ${options.soak} s`)
         const tunnel = await measureFlow('tunnel', common)
-        progressEnd()
-        console.log(options.json ? JSON.stringify(roundDeep({ tunnel })) : flowRows({ tunnel }))
+        print(options.json, { tunnel }, () => flowRows({ tunnel }))
         return
       }
       const result = await benchTunnel({
         ...common,
         onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
       })
-      progressEnd()
-      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
-      const { tunnel, ceiling, ratio, ratios, cpuRatio } = result
-      const { batchedCeiling, batchedRatio, batchedRatios, batchedCpuRatio } = result
-      console.log(flowRows({ tunnel, ceiling, ...(batchedCeiling === undefined ? {} : { batched: batchedCeiling }) }))
-      console.log()
-      console.log(ratioRow('ceiling', ratio, ratios, cpuRatio))
-      if (batchedRatio === undefined) console.log('batched ceiling: this machine has no UDP in batches')
-      else console.log(ratioRow('batched ceiling', batchedRatio, batchedRatios ?? [], batchedCpuRatio ?? 0))
+      print(options.json, result, () => tunnelRows(result))
     }),
   )
 
@@ -101,7 +92,7 @@ program
   .action(options =>
     withCertificates(async certificates => {
       const result = await benchStages(certificates, options.seconds)
-      console.log(options.json ? JSON.stringify(roundDeep(result)) : stageRows(result))
+      print(options.json, result, () => stageRows(result))
     }),
   )
 
@@ -113,8 +104,7 @@ program
   .action((options: { runs: number; json?: boolean }) =>
     withCertificates(async certificates => {
       const result = await benchMoving({ certificates, runs: options.runs, onProgress: progress })
-      progressEnd()
-      console.log(options.json ? JSON.stringify(roundDeep(result)) : movingRows(result, RTT_MS, INTERVAL_MS))
+      print(options.json, result, () => movingRows(result, RTT_MS, INTERVAL_MS))
     }),
   )
 
@@ -134,11 +124,7 @@ program
         congestionControl: 'cubic',
         onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
       })
-      progressEnd()
-      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
-      const { tunnel, connectIpGo, ratio, ratios, cpuRatio } = result
-      console.log(flowRows({ 'masque-lab': tunnel, 'connect-ip-go': connectIpGo }))
-      console.log(`\n${ratioRow('packets of connect-ip-go', ratio, ratios, cpuRatio)}`)
+      print(options.json, result, () => peersRows(result))
     }),
   )
 
@@ -155,8 +141,7 @@ program
       if (why !== undefined) throw new Unavailable(why)
       const { seconds, rounds, only } = options
       const result = await benchTun({ certificates, scratch, seconds, rounds, only, onProgress: progress })
-      progressEnd()
-      console.log(options.json ? JSON.stringify(roundDeep(result)) : tunRows(result))
+      print(options.json, result, () => tunRows(result))
     }),
   )
 
@@ -178,11 +163,7 @@ program
         intervalMs: options.interval,
         onRun: ({ clients, pps }) => progress(`${clients} clients: ${Math.round(pps)} packets/s`),
       })
-      progressEnd()
-      if (options.json) return console.log(JSON.stringify(roundDeep(result)))
-      console.log(loadRows(result.runs))
-      console.log(`\nmemory of a tunnel beyond the first: ${(result.bytesPerTunnel / 1000).toFixed(0)} KB`)
-      console.log(`packets/s of the most clients against the fewest: ${result.ratio.toFixed(3)}`)
+      print(options.json, result, () => clientsRows(result))
     }),
   )
 
@@ -199,8 +180,7 @@ program
         progress(`${clients} clients`)
         runs.push(await measureLoad({ certificates, clients, seconds: options.seconds, pingsEach: 1, intervalMs: 500 }))
       }
-      progressEnd()
-      console.log(options.json ? JSON.stringify(roundDeep({ runs })) : loadRows(runs))
+      print(options.json, { runs }, () => loadRows(runs))
     }),
   )
 
@@ -217,8 +197,7 @@ program
         onSample: ({ tunnelsTotal }, at) =>
           progress(`${at.toFixed(0)} of ${options.seconds} s: ${tunnelsTotal} tunnels`),
       })
-      progressEnd()
-      console.log(options.json ? JSON.stringify(roundDeep(result)) : churnRows(result))
+      print(options.json, result, () => churnRows(result))
     }),
   )
 
@@ -229,40 +208,7 @@ program
   .option('--json', 'the result as JSON')
   .action(async (options: { seconds: number; json?: boolean }) => {
     const rows = await benchEmulator({ seconds: options.seconds, onProgress: progress })
-    progressEnd()
-    if (options.json) return console.log(JSON.stringify(roundDeep(rows)))
-    const line = (cells: string[]): string =>
-      cells.map((cell, i) => (i === 0 ? cell.padEnd(14) : cell.padStart(11))).join('')
-    const ms = ({ p50, p99 }: { p50: number; p99: number }): string[] => [p50.toFixed(3), p99.toFixed(3)]
-    console.log(`${machine()}; lateness in ms, one direction, 1200 bytes\n`)
-    console.log(
-      line([
-        '',
-        'offered/s',
-        'arrived/s',
-        'self p50',
-        'self p99',
-        'out. p50',
-        'out. p99',
-        'direct p50',
-        'direct p99',
-        'per CPU s',
-      ]),
-    )
-    for (const { name, offeredPerSecond, probe, counters, perCpuSecond } of rows) {
-      const outside = name.includes('+-') ? ['-', '-'] : ms(probe.through)
-      const rates = [offeredPerSecond, probe.receivedPerSecond].map(value => value.toFixed(0))
-      console.log(
-        line([
-          name,
-          ...rates,
-          ...ms(counters.timing),
-          ...outside,
-          ...ms(probe.direct),
-          perCpuSecond?.toFixed(0) ?? '-',
-        ]),
-      )
-    }
+    print(options.json, rows, () => emulatorRows(rows))
   })
 
 await runCommand(async () => {
@@ -284,8 +230,10 @@ function progress(text: string): void {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
 }
 
-function progressEnd(): void {
+/** As JSON, or as text for people. */
+function print(json: boolean | undefined, result: unknown, asText: () => string): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  console.log(json === true ? JSON.stringify(roundDeep(result)) : asText())
 }
 
 /** `masqueLab,veth` */

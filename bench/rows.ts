@@ -4,11 +4,81 @@ import { cpus } from 'node:os'
 import { ascending, percentile } from '../src/stats/statistics.ts'
 import type { ChurnResult } from './churn.ts'
 import type { Held } from './churn-proxy.ts'
+import type { ClientsBenchResult } from './clients.ts'
+import type { EmulatorBenchRow } from './emulator.ts'
+import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
 import type { MovingResult } from './moving.ts'
+import type { PeersBenchResult } from './peers.ts'
 import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
-import type { FlowResult } from './tunnel.ts'
+import type { FlowResult, TunnelBenchResult } from './tunnel.ts'
+
+export function handshakeRows({ runs, quic, session, cold }: HandshakeBenchResult): string {
+  const row = (name: string, { p50, p95, p99 }: Percentiles): string[] => [
+    name,
+    ...[p50, p95, p99].map(ms => ms.toFixed(2)),
+  ]
+  return [
+    `${machine()}, ${runs} runs, ms`,
+    '',
+    table([['', 'p50', 'p95', 'p99'], row('QUIC handshake', quic), row('CONNECT-IP session', session)]),
+    '',
+    `the very first connection of both processes: ${cold.quic.toFixed(2)} and ${cold.session.toFixed(2)}`,
+  ].join('\n')
+}
+
+export function tunnelRows(result: TunnelBenchResult): string {
+  const { tunnel, ceiling, ratio, ratios, cpuRatio } = result
+  const { batchedCeiling, batchedRatio, batchedRatios = [], batchedCpuRatio = 0 } = result
+  return [
+    flowRows({ tunnel, ceiling, ...(batchedCeiling === undefined ? {} : { batched: batchedCeiling }) }),
+    '',
+    ratioRow('ceiling', ratio, ratios, cpuRatio),
+    batchedRatio === undefined
+      ? 'batched ceiling: this machine has no UDP in batches'
+      : ratioRow('batched ceiling', batchedRatio, batchedRatios, batchedCpuRatio),
+  ].join('\n')
+}
+
+export function peersRows({ tunnel, connectIpGo, ratio, ratios, cpuRatio }: PeersBenchResult): string {
+  const flows = flowRows({ 'masque-lab': tunnel, 'connect-ip-go': connectIpGo })
+  return `${flows}\n\n${ratioRow('packets of connect-ip-go', ratio, ratios, cpuRatio)}`
+}
+
+export function clientsRows({ runs, bytesPerTunnel, ratio }: ClientsBenchResult): string {
+  return [
+    loadRows(runs),
+    '',
+    `memory of a tunnel beyond the first: ${(bytesPerTunnel / 1000).toFixed(0)} KB`,
+    `packets/s of the most clients against the fewest: ${ratio.toFixed(3)}`,
+  ].join('\n')
+}
+
+export function emulatorRows(rows: readonly EmulatorBenchRow[]): string {
+  const header = [
+    '',
+    'offered/s',
+    'arrived/s',
+    'self p50',
+    'self p99',
+    'out. p50',
+    'out. p99',
+    'direct p50',
+    'direct p99',
+    'per CPU s',
+  ]
+  const ms = ({ p50, p99 }: { p50: number; p99: number }): string[] => [p50.toFixed(3), p99.toFixed(3)]
+  const lines = rows.map(({ name, offeredPerSecond, probe, counters, perCpuSecond }) => [
+    name,
+    ...[offeredPerSecond, probe.receivedPerSecond].map(value => value.toFixed(0)),
+    ...ms(counters.timing),
+    ...(name.includes('+-') ? ['-', '-'] : ms(probe.through)),
+    ...ms(probe.direct),
+    perCpuSecond?.toFixed(0) ?? '-',
+  ])
+  return `${machine()}; lateness in ms, one direction, 1200 bytes\n\n${table([header, ...lines])}`
+}
 
 export function flowRows(flows: Record<string, FlowResult>): string {
   const header = ['', 'packets/s', 'Mbit/s', 'loss', 'CPU send', 'CPU recv', 'MB send', 'MB recv', 'MB growth']
@@ -115,28 +185,34 @@ export function loadRows(runs: readonly LoadResult[]): string {
   return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${table([header, ...rows])}`
 }
 
-export function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
+function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {
   const rounds = ratios.map(each => each.toFixed(3)).join(', ')
   return `${ratio.toFixed(3)} of the ${name} (rounds: ${rounds}); per CPU second ${cpuRatio.toFixed(3)}`
 }
 
 export function movingRows(result: MovingResult, rttMs: number, intervalMs: number): string {
-  const row = (name: string, values: readonly number[], digits: number): string => {
-    const sorted = ascending(values)
-    const shown = [0.5, 0.95, 1].map(fraction => percentile(sorted, fraction).toFixed(digits).padStart(8))
-    return name.padEnd(44) + shown.join('')
+  const { move, rebind, restart, sameAddresses } = result
+  const column = (name: string, fraction: number): string[] => {
+    const at = (values: readonly number[], digits: number): string =>
+      percentile(ascending(values), fraction).toFixed(digits)
+    return [name, at(move, 1), at(rebind, 0), at(restart, 1)]
   }
+  const header = [
+    '',
+    'move: longest time between two replies, ms',
+    'NAT rebinding: pings without a reply',
+    'restart: from its end to the tunnel, ms',
+  ]
   return [
-    `${machine()}, ${result.move.length} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms\n`,
-    ''.padEnd(44) + ['p50', 'p95', 'max'].map(name => name.padStart(8)).join(''),
-    row('move: longest time between two replies, ms', result.move, 1),
-    row('NAT rebinding: pings without a reply', result.rebind, 0),
-    row('restart: from its end to the tunnel, ms', result.restart, 1),
-    `\nthe same addresses after ${result.sameAddresses} of ${result.restart.length} restarts`,
+    `${machine()}, ${move.length} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms`,
+    '',
+    table([header, column('p50', 0.5), column('p95', 0.95), column('max', 1)]),
+    '',
+    `the same addresses after ${sameAddresses} of ${restart.length} restarts`,
   ].join('\n')
 }
 
-export function machine(): string {
+function machine(): string {
   return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.versions.node}`
 }
 

@@ -1,7 +1,8 @@
 /** `npm run doctor`: finds what a killed program has left on this machine, and undoes it. */
 
 import { Command } from 'commander'
-import { describeChange, findLeftovers, undo } from '../hosts/tun/linux/host-changes.ts'
+import { describeChange } from '../hosts/tun/linux/change.ts'
+import { findLeftovers, undo } from '../hosts/tun/linux/host-changes.ts'
 import { findDnsEntries, removeDnsEntry } from '../hosts/tun/macos/macos-dns.ts'
 import { VERSION } from '../version.ts'
 import { runCommand } from './run-command.ts'

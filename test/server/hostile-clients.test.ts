@@ -11,13 +11,14 @@ import { IpPrefix } from '../../src/ip/prefix.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { ping as echoRequest, packet } from '../connect-ip/packets.ts'
 import { bytes, CONNECT_IP, controlStream, frame, GET, headersFrame, hex, varint } from '../http3/conversation.ts'
+import { keepBystander } from '../support/bystander.ts'
 import {
   closeHostilePeers,
   HostileClient,
   type HostileClientOptions,
   type HostileTunnel,
 } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, keepPinging, type PingTrain, startServer, until } from '../support/loopback.ts'
+import { connectClient, startServer, until } from '../support/loopback.ts'
 
 /** Header lists are checked where they are sent, too: these are written without looking. */
 const connectIp = (changes: Record<string, string | undefined>, extra: Header[] = []): Header[] => [
@@ -38,28 +39,11 @@ const isEchoReply = (inner: Uint8Array): boolean =>
 
 describe('a proxy with a hostile client', () => {
   let server: MasqueServer
-  let train: PingTrain
 
-  before(async () => {
+  keepBystander(async () => {
     server = await startServer({ limits: { retry: 'never' } })
-    train = keepPinging((await connectClient(server)).client, '10.90.0.1')
-  })
-
-  after(async () => {
-    expect(await train.stop()).to.be.greaterThan(0)
-    await closeLoopback()
-  })
-
-  // Whatever happened: the tunnel of the well-behaved client is there, and has lost no ping.
-  afterEach(async () => {
-    const before = train.answered
-    await until(() => train.failed !== undefined || train.answered > before + 1)
-    if (train.failed !== undefined) throw train.failed
-    await closeHostilePeers()
-    await until(() => server.status().connections === 1)
-    expect(server.status()).to.include({ tunnels: 1 })
-    expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
-  })
+    return { server, client: (await connectClient(server)).client }
+  }, closeHostilePeers)
 
   const connect = (options?: HostileClientOptions) => HostileClient.connect(server, options)
   /** A client whose control stream (2) the test writes. */

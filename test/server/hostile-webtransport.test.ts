@@ -11,16 +11,9 @@ import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { ping as echoRequest } from '../connect-ip/packets.ts'
 import { bytes, CONNECT_IP, controlStream, GET, headersFrame, hex, varint } from '../http3/conversation.ts'
+import { keepBystander } from '../support/bystander.ts'
 import { closeHostilePeers, HostileClient, type HostileClientOptions } from '../support/hostile-peer.ts'
-import {
-  addressOf,
-  closeLoopback,
-  connectClient,
-  keepPinging,
-  type PingTrain,
-  startServer,
-  until,
-} from '../support/loopback.ts'
+import { addressOf, connectClient, startServer, until } from '../support/loopback.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 const ORIGIN = 'https://lab.example'
@@ -43,7 +36,6 @@ const anyIpv4 = { requestId: 1n, prefix: IpPrefix.parse('0.0.0.0/32') }
 /** The proxy serves pages of ORIGIN; ids of streams are those of a client whose first request is on stream 0. */
 describe('a proxy with a hostile WebTransport client', () => {
   let server: MasqueServer
-  let train: PingTrain
   let bystander: string
 
   const start = (overrides: ServerConfigOverrides = {}) =>
@@ -55,28 +47,12 @@ describe('a proxy with a hostile WebTransport client', () => {
       ...overrides,
     })
 
-  before(async () => {
+  const { stillPings } = keepBystander(async () => {
     server = await start()
     const { client, info } = await connectClient(server)
     bystander = String(addressOf(info, 4))
-    train = keepPinging(client, '10.90.0.1')
-  })
-
-  after(async () => {
-    expect(await train.stop()).to.be.greaterThan(0)
-    await closeLoopback()
-  })
-
-  // Whatever happened: the tunnel of the well-behaved client is there, and has lost no ping.
-  afterEach(async () => {
-    const before = train.answered
-    await until(() => train.failed !== undefined || train.answered > before + 1)
-    if (train.failed !== undefined) throw train.failed
-    await closeHostilePeers()
-    await until(() => server.status().connections === 1)
-    expect(server.status()).to.include({ tunnels: 1 })
-    expect(server.status().pools.map(pool => pool.used)).to.deep.equal([1, 1])
-  })
+    return { server, client }
+  }, closeHostilePeers)
 
   const connect = (options?: HostileClientOptions) => HostileClient.connect(server, options)
 
@@ -289,7 +265,7 @@ describe('a proxy with a hostile WebTransport client', () => {
     const peer = await connect({ start: false })
     peer.send(0, headersFrame(request()))
     peer.send(4, encodeSessionStreamHeader(0))
-    await until(() => train.answered > 0)
+    await stillPings()
     expect(peer.recorder.streams.has(0)).to.equal(false)
     peer.send(2, controlStream([0x33, 1]))
     await peer.recorder.until(() => peer.recorder.streams.has(4))

@@ -3,27 +3,18 @@ import { expect } from 'chai'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { testCertificates } from '../../support/certificates.ts'
 import { closeLoopback, startServer, until } from '../../support/loopback.ts'
-import { endPrograms, ours, sh, startScript } from './network.ts'
+import { endPrograms, makeClientNamespace, ours, removeClientNamespace, startScript } from './network.ts'
 
 const BURST = 400
 
 describe('a tunnel that is full', function () {
   this.timeout(120_000)
 
-  before(() => {
-    sh('ip netns add client')
-    sh('ip -n client link set lo up')
-    sh('ip link add c1 type veth peer name c0 netns client')
-    sh('ip addr add 192.0.2.1/24 dev c1')
-    sh('ip link set c1 up')
-    sh('ip -n client addr add 192.0.2.2/24 dev c0')
-    sh('ip -n client link set c0 up')
-  })
+  before(makeClientNamespace)
   after(async () => {
     await endPrograms()
     await closeLoopback()
-    sh('ip link del c1')
-    sh('ip netns del client')
+    removeClientNamespace()
   })
 
   it('makes the system wait, and drops nothing that has been read', async () => {

@@ -67,6 +67,22 @@ export async function endPrograms(): Promise<void> {
   rmSync('/run/masque-lab', { recursive: true, force: true })
 }
 
+/** A namespace `client` (192.0.2.2 on c0) beside this run's own (192.0.2.1 on c1). */
+export function makeClientNamespace(): void {
+  sh('ip netns add client')
+  sh('ip -n client link set lo up')
+  sh('ip link add c1 type veth peer name c0 netns client')
+  sh('ip addr add 192.0.2.1/24 dev c1')
+  sh('ip link set c1 up')
+  sh('ip -n client addr add 192.0.2.2/24 dev c0')
+  sh('ip -n client link set c0 up')
+}
+
+export function removeClientNamespace(): void {
+  sh('ip link del c1')
+  sh('ip netns del client')
+}
+
 export function isMissing(command: string, suite: Mocha.Context, debianPackage = command): boolean {
   if (spawnSync(command, ['--version']).error === undefined) return false
   console.log(`skipped: the command ${command} is missing (Debian package ${debianPackage})`)

@@ -1,21 +1,10 @@
 // `npm run test:tun`: TUN devices of the system, and programs that use them. All of it happens in network namespaces of this run's own, as their
 // root: nothing of this machine's network is touched, and everything is gone with the last process, however that ends.
 // The last line of output is `N passed, N failed, N skipped`.
-import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
 import { Command } from 'commander'
-import { ended, scratchFolder } from '../../support/scratch.ts'
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const FILES = 'test/**/*.tun.ts'
-const TIMEOUT_MS = 1_200_000
-
-interface Outcome {
-  readonly fullTitle: string
-  readonly err: { readonly message?: string; readonly stack?: string }
-}
+import { runMocha } from '../../support/mocha-run.ts'
 
 const { grep } = new Command('npm run test:tun --')
   .description('Tests TUN devices, in network namespaces of its own. Linux; root, or user namespaces.')
@@ -32,7 +21,7 @@ if (problem !== undefined) {
   console.log(`skipped: ${problem}`)
   console.log('0 passed, 0 failed, 1 skipped')
 } else {
-  await runAll()
+  await runInNamespaces()
 }
 
 function whyNot(): string | undefined {
@@ -54,9 +43,7 @@ function whyNot(): string | undefined {
   return undefined
 }
 
-async function runAll(): Promise<void> {
-  const folder = scratchFolder('masque-tun-')
-  const results = join(folder, 'results.json')
+async function runInNamespaces(): Promise<void> {
   // /run is where `ip netns` keeps its names; the devices of /dev/net may be closed to users, and some tests are users.
   const prepare = [
     'mount -t tmpfs tmpfs /run',
@@ -64,46 +51,11 @@ async function runAll(): Promise<void> {
     'ip link set lo up',
     'exec "$@"',
   ].join(' && ')
-  const mocha = [
-    'node_modules/mocha/bin/mocha.js',
-    '--reporter',
-    'json',
-    '--reporter-option',
-    `output=${results}`,
-    FILES,
-  ]
-  if (grep !== undefined) mocha.push('--grep', grep)
-  const child = spawn('unshare', [...UNSHARE, 'sh', '-c', prepare, 'sh', process.execPath, ...mocha], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    env: { ...process.env, TMPDIR: folder },
+  await runMocha({
+    files: 'test/**/*.tun.ts',
+    grep,
+    timeoutMs: 1_200_000,
+    scratchPrefix: 'masque-tun-',
+    within: ['unshare', ...UNSHARE, 'sh', '-c', prepare, 'sh'],
   })
-  let output = ''
-  child.stderr.on('data', text => {
-    output += text
-  })
-  child.stdout.on('data', text => {
-    // The results come in a file; what tests print, such as why they are skipped, is for people.
-    for (const line of String(text).split('\n')) if (line.includes('skipped:')) console.log(`  ${line.trim()}`)
-  })
-  const [status] = await ended(child)
-  if (!existsSync(results)) {
-    console.log(output.trim().slice(-3000))
-    console.log('0 passed, 1 failed, 0 skipped')
-    process.exitCode = 1
-    return
-  }
-  const { stats, passes, failures } = JSON.parse(readFileSync(results, 'utf8')) as {
-    stats: { passes: number; failures: number; pending: number }
-    passes: Outcome[]
-    failures: Outcome[]
-  }
-  for (const { fullTitle } of passes) console.log(`  ok    ${fullTitle}`)
-  for (const { fullTitle, err } of failures) {
-    console.log(`  FAIL  ${fullTitle}\n        ${(err.stack ?? err.message ?? '').replaceAll('\n', '\n        ')}`)
-  }
-  console.log(`${stats.passes} passed, ${stats.failures} failed, ${stats.pending} skipped`)
-  process.exitCode = stats.failures > 0 || status !== 0 ? 1 : 0
 }

@@ -8,7 +8,15 @@ import { expect } from 'chai'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import type { MasqueServer } from '../../../src/server/server.ts'
-import { endPrograms, ours, type Program, sh, startScript } from '../../hosts/tun/network.ts'
+import {
+  endPrograms,
+  makeClientNamespace,
+  ours,
+  type Program,
+  removeClientNamespace,
+  sh,
+  startScript,
+} from '../../hosts/tun/network.ts'
 import { testCertificates } from '../../support/certificates.ts'
 import { closeLoopback, startServer, until } from '../../support/loopback.ts'
 
@@ -22,20 +30,11 @@ describe('UDP in batches', function () {
   let server: MasqueServer
   let client: Program
 
-  beforeEach(() => {
-    sh('ip netns add client')
-    sh('ip -n client link set lo up')
-    sh('ip link add c1 type veth peer name c0 netns client')
-    sh('ip addr add 192.0.2.1/24 dev c1')
-    sh('ip link set c1 up')
-    sh('ip -n client addr add 192.0.2.2/24 dev c0')
-    sh('ip -n client link set c0 up')
-  })
+  beforeEach(makeClientNamespace)
   afterEach(async () => {
     await endPrograms()
     await closeLoopback()
-    sh('ip link del c1')
-    sh('ip netns del client')
+    removeClientNamespace()
   })
 
   /** Pings as large as the tunnel takes, twenty at a time, which leave in batches on both sides. */
