@@ -460,10 +460,12 @@ export class ClientTunnel implements HttpClientHandler {
       if (!answered) return
       return this.#fail(new ClientError('tunnel', 'the proxy has no address for us: its pool is exhausted'))
     }
-    if (answered && this.#routes !== undefined) return this.#rise()
+    if (answered && this.#routes !== undefined) return this.#orFail(() => this.#rise())
     this.#graceTimer ??= setTimeout(() => {
-      this.#log.warn(`the tunnel is used as it is: ${this.#whatIsMissing()}`)
-      this.#rise()
+      this.#orFail(() => {
+        this.#log.warn(`the tunnel is used as it is: ${this.#whatIsMissing()}`)
+        this.#rise()
+      })
     }, this.#timeouts.graceMs)
   }
 
@@ -473,22 +475,31 @@ export class ClientTunnel implements HttpClientHandler {
     if (this.#carrier?.mtuSettled === false && this.#mtuPatience) {
       this.#mtuTimer ??= setTimeout(() => {
         this.#mtuPatience = false
-        this.#rise()
+        this.#orFail(() => this.#rise())
       }, MTU_PATIENCE_MS)
       return
     }
     clearTimeout(this.#mtuTimer)
     clearTimeout(this.#graceTimer)
-    this.#up = true
     this.#sessionMs = performance.now() - this.#establishedAt
-    this.#settle?.resolve(this.info)
+    // Before it counts as up: what fails here fails the attempt, for which somebody waits.
+    const { info } = this
+    this.#up = true
+    this.#settle?.resolve(info)
     // It may end the tunnel at once. Whoever waits for this attempt listens for that from the moment it succeeds.
     setImmediate(() => this.#checkLink())
   }
 
   #checkLink(): void {
-    try {
+    this.#orFail(() => {
       if (this.open) this.#linkCheck?.check()
+    })
+  }
+
+  /** What fails in there ends this attempt, or this tunnel, as the bug of ours that it is: nobody is above a timer, and others would not know what it means. */
+  #orFail(step: () => void): void {
+    try {
+      step()
     } catch (error) {
       this.failed(error)
     }

@@ -23,6 +23,7 @@ import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { createLogger } from '../log/logger.ts'
+import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
@@ -321,11 +322,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
     this.#resumptionTicket = clientTunnel.resumptionTicket ?? this.#resumptionTicket
-    this.#addressesBefore = clientTunnel.info.assigned.map(({ address }) => address)
-    this.host.configure({ addresses: [], routes: [], mtu: 0 })
-    this.#inbox.fail(error)
     this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
-    this.emit('down', error)
+    this.#tellLost(clientTunnel, error)
     const { enabled, maxDelayMs, knockMs } = this.config.reconnect
     // A proxy that grants tunnels and ends them again is not to be asked without a pause.
     this.#isKnocking = knockMs > 0 && performance.now() - this.#upSinceMs >= KNOCK_AFTER_MS
@@ -333,6 +331,22 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     // A proxy that grants a tunnel and ends it at once must not be asked again and again without a wait.
     if (performance.now() - this.#upSinceMs >= maxDelayMs) this.#reconnects = 0
     if (enabled) this.#scheduleReconnect(error)
+  }
+
+  /** A host or a listener that fails is not to keep the tunnel from coming back. */
+  #tellLost(clientTunnel: ClientTunnel, error: ClientError): void {
+    try {
+      runAll([
+        () => {
+          this.#addressesBefore = clientTunnel.info.assigned.map(({ address }) => address)
+        },
+        () => this.host.configure({ addresses: [], routes: [], mtu: 0 }),
+        () => this.#inbox.fail(error),
+        () => this.emit('down', error),
+      ])
+    } catch (failure) {
+      this.#log.error({ err: failure }, 'internal error')
+    }
   }
 
   #scheduleReconnect(cause: ClientError): void {

@@ -21,6 +21,7 @@ import type { DriverIo, PacketSocket } from './io.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicSettings, SocketAddress } from './quic.ts'
 import { Rotation } from './rotation.ts'
+import { isUsual } from './udp/unsent.ts'
 import { UnvalidatedAddresses } from './unvalidated-addresses.ts'
 
 const LONG_HEADER_BIT = 0x80
@@ -354,8 +355,9 @@ export class QuicDriver implements AcceptorHost {
   /** A client hears here that nobody listens (ECONNREFUSED). A server's sockets go on: the error was one packet's. */
   #socketFailed(error: NodeJS.ErrnoException, socket: PacketSocket): void {
     if (this.#acceptor !== undefined) {
-      // A probe that the interface does not take is lost, and the search for the path's MTU learns from that.
-      if (error.code !== 'EMSGSIZE') this.onError(error)
+      // Of what the system may answer to any packet the socket has counted how often (udp/unsent.ts). QUIC takes such a packet for lost; a probe that is
+      // too large for the interface is what the search for the path's MTU learns from.
+      if (!isUsual(error.code)) this.onError(error)
       return
     }
     for (const connection of [...this.table.all]) {

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { connectByHttp3 } from '../../src/carriers/h3/client-connection.ts'
+import type { HttpClientConnection } from '../../src/carriers/http-connection.ts'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
 import type { TunnelInfo } from '../../src/client/client-tunnel.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import { decodeAddressAssign, encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
@@ -14,7 +17,9 @@ import { errorName } from '../../src/http3/error-codes.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { describePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { createLogger } from '../../src/log/logger.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
+import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
@@ -448,6 +453,42 @@ describe('the client', () => {
   })
 
   describe('cannot connect', () => {
+    for (const [when, capsules] of [
+      ['with the last capsule', bytes(ASSIGNED, ROUTES)],
+      ['after a wait for routes', ASSIGNED],
+    ] as const) {
+      it(`when something of ours fails while the tunnel rises ${when}: internal, and nothing stays open`, async () => {
+        const { address } = await startHostileProxy({
+          onRequest: (peer, streamId) => {
+            peer.h3.respond(streamId, OK)
+            peer.h3.sendData(streamId, capsules)
+            peer.flush()
+          },
+        })
+        let connection: HttpClientConnection | undefined
+        const client = await newClient(
+          { address },
+          {},
+          {
+            timeouts: { connectMs: 60_000, graceMs: 20 },
+            connect: async options => {
+              connection = await connectByHttp3(DEFAULT_QUIC_SETTINGS)(options)
+              // What the tunnel says of itself cannot be put together.
+              return Object.defineProperty(connection, 'resumed', {
+                get() {
+                  throw new Error('a bug')
+                },
+              })
+            },
+          },
+        )
+        const error = await failure(client.connect(), ClientError)
+        expect(error.kind).to.equal('internal')
+        expect(client.connected).to.equal(false)
+        await until(() => connection?.closed)
+      })
+    }
+
     it('when nobody listens: network, at once', async () => {
       const server = await startServer()
       const { address } = server
@@ -690,6 +731,47 @@ describe('the client', () => {
       expect(kinds.slice(0, 2)).to.deep.equal(['network', 'internal'])
       await ping(client, '10.90.0.1')
     })
+
+    for (const [who, fail] of [
+      [
+        'its host cannot be set back',
+        (client: MasqueClient, error: Error) => {
+          const configure = client.host.configure.bind(client.host)
+          client.host.configure = configuration => {
+            if (configuration.addresses.length === 0) throw error
+            configure(configuration)
+          }
+        },
+      ],
+      [
+        'a listener of the program fails',
+        (client: MasqueClient, error: Error) =>
+          client.once('down', () => {
+            throw error
+          }),
+      ],
+    ] as const) {
+      it(`comes back when ${who}, and logs why`, async () => {
+        const server = await startServer()
+        const logged: unknown[] = []
+        const logger = createLogger({ level: 'silent' })
+        logger.error = ({ err }: { err: unknown }) => logged.push(err)
+        const { client } = await connectClient(
+          server,
+          { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 } },
+          { logger },
+        )
+        const bug = new Error('a bug')
+        fail(client, bug)
+        const waiting = failure(client.readPacket(), ClientError)
+        const up = new Promise(resolve => client.once('up', resolve))
+        client.tunnel?.quic?.close(0x102, 'gone')
+        await waiting
+        await up
+        expect(logged).to.deep.equal([bug])
+        await ping(client, '10.90.0.1')
+      })
+    }
 
     it('waits longer each time when the proxy grants a tunnel and ends it at once', async () => {
       const { address, peers } = await granting()

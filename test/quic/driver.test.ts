@@ -255,7 +255,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
 
   it('ends every connection of a server when its only socket has ended, and none for an error of a packet', () => {
     const { io, driver, socket, recorder } = listen()
-    socket.fail('EPERM')
+    socket.fail('EINVAL')
     io.settle()
     expect([recorder.closed, driver.table.size, driver.counters.faults]).to.deep.equal([undefined, 1, 1])
     socket.open = false
@@ -264,11 +264,22 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(driver.table.size).to.equal(0)
   })
 
-  it('takes it for no fault when a probe of the path is too large for the interface', () => {
-    const { driver, socket } = listen()
-    socket.fail('EMSGSIZE')
-    expect(driver.counters.faults).to.equal(0)
-  })
+  for (const [why, code] of [
+    ['a probe of the path is too large for the interface', 'EMSGSIZE'],
+    ['there is no way to a client', 'ENETUNREACH'],
+    ['a firewall forbids a packet', 'EPERM'],
+    ['the system has no memory for a packet', 'ENOBUFS'],
+  ]) {
+    it(`takes it for no fault of a server, which goes on, when ${why}`, () => {
+      const { io, driver, socket, recorder, fake } = listen()
+      socket.fail(code)
+      io.settle()
+      expect([driver.counters.faults, recorder.closed, driver.table.size]).to.deep.equal([0, undefined, 1])
+      fake.toSend.push({ bytes: bytes(20), path: fake.path })
+      for (const connection of driver.table.all) connection.transmit()
+      expect(socket.sent.at(-1)?.packet).to.deep.equal(bytes(20))
+    })
+  }
 
   it('asks for no more packets while many wait in the socket, and goes on when they have left', () => {
     const { io, connection, sockets, fake } = dial()

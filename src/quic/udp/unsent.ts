@@ -28,6 +28,11 @@ export function countUnsent(unsent: Unsent, code: string | undefined, packets: n
   countFor(unsent, REASONS[code ?? ''] ?? 'refused', packets)
 }
 
+/** What no bug of ours is needed for: it has a reason of its own. */
+export function isUsual(code: string | undefined): boolean {
+  return code !== undefined && code in REASONS
+}
+
 export function countUnsentAtClose(unsent: Unsent, packets: number): void {
   if (packets > 0) countFor(unsent, 'closed', packets)
 }
