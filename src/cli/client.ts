@@ -8,6 +8,7 @@ import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
 import type { Host } from '../hosts/host.ts'
 import { describeDnsSettings } from '../hosts/tun/dns-plan.ts'
+import { TunError } from '../hosts/tun/errors.ts'
 import { whyNotForwarded } from '../hosts/tun/linux/router.ts'
 import { openTun, tunCaution } from '../hosts/tun/open-tun.ts'
 import { systemDns } from '../hosts/tun/system-dns.ts'
@@ -97,20 +98,27 @@ async function withTun(config: ClientConfig, name: string | true): Promise<void>
   const caution = tunCaution()
   if (caution !== undefined) print({ event: 'tun-caution', reason: caution }, `caution     ${caution}`)
   const device = openTun({ ...(name !== true && { name }), offload: options.tunOffload })
+  let onGone: (why: string) => void = () => {}
+  const gone = new Promise<never>((_, reject) => {
+    onGone = why => reject(new TunError('system', `${why}; the tunnel has ended, and packets leave as without it`))
+  })
+  // Perhaps before anybody waits for it.
+  gone.catch(() => {})
   const host = new TunHost(device, {
+    onGone,
     ...(usesDns && { dns: systemDns(device) }),
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
   })
   const client = new MasqueClient<TunHost>(config, { host })
   try {
-    const info = await client.connect()
+    const info = await Promise.race([client.connect(), gone])
     show('tunnel', info)
     for (const problem of whyNotForwarded(config.advertise.map(({ prefix }) => prefix))) {
       print({ event: 'tun-problem', reason: problem }, `problem     ${problem}`)
     }
     print({ event: 'tun', name: device.name, index: device.index }, `TUN         ${device.name}`)
     if (usesDns) showDns(host)
-    await stayOpen(client, info)
+    await Promise.race([stayOpen(client, info), gone])
   } finally {
     await client.close()
     await host.closed()

@@ -9,7 +9,7 @@ import { type AddressInfo, BlockList, isIP, isIPv6 } from 'node:net'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
 import type { ServerMetrics } from './metrics.ts'
-import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
+import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 
 /** What the API shows. Implemented by MasqueServer. */
 export interface ApiSource {
@@ -18,7 +18,7 @@ export interface ApiSource {
   /** Newest first. */
   connectionLog(): ConnectionLogEntry[]
   /** False while the server is shutting down: then nothing new should be sent to it. */
-  healthy(): boolean
+  health(): Health
 }
 
 export interface ApiServerOptions {
@@ -68,8 +68,8 @@ export async function startApiServer({ host, port, source, metrics, browser }: A
 function endpoints(source: ApiSource, metrics: ApiServerOptions['metrics']): Record<string, RequestHandler> {
   return {
     '/health': (_request, response) => {
-      const healthy = source.healthy()
-      response.status(healthy ? 200 : 503).json({ status: healthy ? 'ok' : 'draining' })
+      const status = source.health()
+      response.status(status === 'ok' ? 200 : 503).json({ status })
     },
     '/api/v1/status': (_request, response) => {
       response.json(source.status())

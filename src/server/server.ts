@@ -46,7 +46,7 @@ import { ServerMetrics } from './metrics.ts'
 import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
-import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
+import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 import { SystemNetwork } from './system-network.ts'
 
 const CONNECTION_LOG_LENGTH = 200
@@ -240,8 +240,9 @@ export class MasqueServer {
     return this.#hosts.get(name)
   }
 
-  healthy(): boolean {
-    return !this.#draining
+  health(): Health {
+    if (this.#draining) return 'draining'
+    return this.#system?.host.isGone ? 'tun-gone' : 'ok'
   }
 
   status(): ServerStatus {
@@ -471,6 +472,7 @@ export class MasqueServer {
       inside,
       hidden: pools,
       onProblem: text => this.#log.warn(text),
+      onGone: text => this.#log.error(`${text}; clients reach nothing behind it until the proxy is started anew`),
     })
     this.#processor.attachSystem(this.#system.host, addresses, inside)
     this.#log.info({ device: this.#system.name, nat: tun.nat }, 'the system takes part over a TUN device')

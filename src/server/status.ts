@@ -1,3 +1,6 @@
+/** Does it serve its clients? It shuts down; or somebody has removed its TUN device. */
+export type Health = 'ok' | 'draining' | 'tun-gone'
+
 /** What the server tells about itself, as the REST API shows it. */
 
 export interface ServerStatus {

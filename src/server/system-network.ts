@@ -3,8 +3,10 @@
  * wanted. On other systems, clients reach this machine itself, and whoever runs it may have it forward.
  */
 
+import { TunError } from '../hosts/tun/errors.ts'
 import { startRouting } from '../hosts/tun/linux/router.ts'
 import { openTun } from '../hosts/tun/open-tun.ts'
+import { localAddresses } from '../hosts/tun/own-settings.ts'
 import { TunHost } from '../hosts/tun/tun-host.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
@@ -22,6 +24,8 @@ export interface SystemNetworkOptions {
   readonly hidden: readonly IpPrefix[]
   /** A sentence about something that could not be set, or undone. */
   readonly onProblem: (sentence: string) => void
+  /** Somebody has removed the device. */
+  readonly onGone: (sentence: string) => void
 }
 
 export class SystemNetwork {
@@ -30,10 +34,11 @@ export class SystemNetwork {
   readonly #stopRouting: () => string[]
 
   /** Throws TunError, with nothing left changed. */
-  constructor({ name, mtu, nat, offload, addresses, inside, hidden, onProblem }: SystemNetworkOptions) {
+  constructor({ name, mtu, nat, offload, addresses, inside, hidden, onProblem, onGone }: SystemNetworkOptions) {
+    checkAddresses(addresses, name)
     const device = openTun({ name, offload })
     this.#onProblem = onProblem
-    this.host = new TunHost(device, { onProblem })
+    this.host = new TunHost(device, { onProblem, onGone })
     this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })
     try {
       const isLinux = process.platform === 'linux'
@@ -52,5 +57,17 @@ export class SystemNetwork {
   async close(): Promise<void> {
     for (const sentence of this.#stopRouting()) this.#onProblem(sentence)
     await this.host.closed()
+  }
+}
+
+/** Without an address of its own, a proxy would seem to run, and nobody would reach it. Throws TunError. */
+function checkAddresses(addresses: readonly IpAddress[], device: string): void {
+  for (const { address, on } of localAddresses()) {
+    if (on === device || !addresses.some(own => own.equals(address))) continue
+    const todo = 'choose another pool, or remove it there'
+    throw new TunError(
+      'taken',
+      `${address}, the first of a pool and so the proxy's own, is an address of ${on}: ${todo}`,
+    )
   }
 }

@@ -37,12 +37,14 @@ describe('REST API', () => {
     })
   }
 
-  it('says ok at /health while the server takes clients, and 503 while it is draining', async () => {
+  it('says ok at /health while the server takes clients, and 503 while it is draining or has lost its TUN device', async () => {
     const well = await call('/health')
     expect([well.status, JSON.parse(well.body)]).to.deep.equal([200, { status: 'ok' }])
-    source.isHealthy = false
-    const draining = await call('/health')
-    expect([draining.status, JSON.parse(draining.body)]).to.deep.equal([503, { status: 'draining' }])
+    for (const state of ['draining', 'tun-gone'] as const) {
+      source.currentHealth = state
+      const ill = await call('/health')
+      expect([ill.status, JSON.parse(ill.body)]).to.deep.equal([503, { status: state }])
+    }
   })
 
   it('shows the status and the clients as they are', async () => {

@@ -1,9 +1,9 @@
 import type { ApiSource } from '../../src/server/api-server.ts'
-import type { ClientInfo, ConnectionLogEntry, ServerStatus } from '../../src/server/status.ts'
+import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from '../../src/server/status.ts'
 
 /** A server's status to play with: change the fields, and the API and the metrics show them. */
 export class FakeApiSource implements ApiSource {
-  isHealthy = true
+  currentHealth: Health = 'ok'
   currentStatus: ServerStatus = {
     version: '0.1.0',
     uptimeSeconds: 61,
@@ -36,8 +36,8 @@ export class FakeApiSource implements ApiSource {
   connectionLog(): ConnectionLogEntry[] {
     return this.log
   }
-  healthy(): boolean {
-    return this.isHealthy
+  health(): Health {
+    return this.currentHealth
   }
 }
 

@@ -29,7 +29,7 @@ describe('the life of a proxy', () => {
     const tunnel = await peer.openTunnel()
     const closing = server.close()
     expect(server.status().draining).to.equal(true)
-    expect(server.healthy()).to.equal(false)
+    expect(server.health()).to.equal('draining')
     await peer.event('goaway')
     await peer.recorder.until(() => peer.recorder.streams.get(tunnel.streamId)?.fin)
     peer.sendData(tunnel.streamId, new Uint8Array(0), true)

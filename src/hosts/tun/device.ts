@@ -26,6 +26,11 @@ export interface DeviceEvents {
   onRefused(reason: string, packets: number): void
   /** The device is gone, or cannot be read any more. Nothing more comes. */
   onGone(why: string): void
+  /**
+   * Somebody else has taken it down, which loses routes and IPv6 addresses; or it is up again, and `configure` may set them anew. So far, Linux tells
+   * of that.
+   */
+  onUpDown?(isUp: boolean): void
 }
 
 /** A network interface of the system, whose packets come here instead of to a cable. */

@@ -26,6 +26,8 @@ const MAX_LOOKS = 100
 export interface TunHostOptions {
   /** A sentence about something that could not be done, or a device that is gone. Each is told once, as long as it holds. */
   readonly onProblem?: (sentence: string) => void
+  /** The device is gone, and nothing brings it back; default: a problem like others. */
+  readonly onGone?: (sentence: string) => void
   /** How many bits of an address name the network on the device; default all: nobody else is on the link. */
   readonly prefixLength?: (address: IpAddress) => number
   /** Gives the system the DNS servers that are told of; default: it asks whom it has asked before. */
@@ -61,6 +63,9 @@ export class TunHost implements Host {
   #told = new Set<string>()
   #isFlushDue = false
   #isClosed = false
+  #isGone = false
+  /** What it is to be: set anew when the system has lost it. */
+  #configuration: HostConfiguration | undefined
   readonly #clock: Clock
   /** The device is not read until the tunnel has room. */
   #isPaused = false
@@ -86,8 +91,14 @@ export class TunHost implements Host {
       onPacket: packet => this.#fromSystem(packet),
       onFault: reason => this.#drop(reason),
       onRefused: (reason, packets) => this.#refuse(reason, packets),
-      onGone: why => this.#tell([why]),
+      onGone: why => this.#gone(why),
+      onUpDown: isUp => this.#upDown(isUp),
     })
+  }
+
+  /** Somebody has removed the device. */
+  get isGone(): boolean {
+    return this.#isGone
   }
 
   get addresses(): readonly IpAddress[] {
@@ -108,6 +119,7 @@ export class TunHost implements Host {
   /** Sets addresses, routes and MTU of the device; nothing is touched that is right already. */
   configure(configuration: HostConfiguration): void {
     if (this.#isClosed) return
+    this.#configuration = configuration
     const { addresses, routes, mtu, outside = [] } = configuration
     this.#addresses = [...addresses]
     const plan = planRoutes(routes, this.#outside(outside))
@@ -235,6 +247,20 @@ export class TunHost implements Host {
       for (let i = 0; i < address.bytes.length; i++) if (packet[offset + i] !== address.bytes[i]) return false
       return true
     })
+  }
+
+  #gone(why: string): void {
+    this.#isGone = true
+    if (this.#options.onGone === undefined) this.#tell([why])
+    else this.#options.onGone(why)
+  }
+
+  #upDown(isUp: boolean): void {
+    const { name } = this.device
+    if (isUp && this.#configuration !== undefined) this.configure(this.#configuration)
+    if (isUp) return
+    const todo = `ip link set ${name} up brings all of it back`
+    this.#tell([`${name} was taken down: its packets leave outside of the tunnel, or not at all; ${todo}`])
   }
 
   #tell(problems: readonly string[]): void {

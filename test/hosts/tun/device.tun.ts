@@ -257,6 +257,27 @@ describe('a TUN device of Linux', () => {
     expect([all, ...new Set(refused.map(([reason]) => reason))]).to.deep.equal([3, 'down'])
   })
 
+  it('has its addresses and routes again when somebody has taken it down and up, however fast', async () => {
+    const problems: string[] = []
+    const host = new TunHost(open('mine0'), { onProblem: sentence => problems.push(sentence) })
+    const addresses = ['10.7.0.2', 'fd07::2'].map(text => IpAddress.parse(text))
+    const routes = ['10.8.0.0/16', 'fd08::/64'].map(text => IpPrefix.parse(text).toRange())
+    host.configure({ addresses, routes, mtu: 1400 })
+    const state = (): string =>
+      sh('ip -o addr show mine0') + sh('ip route show dev mine0') + sh('ip -6 route show dev mine0')
+    const before = state()
+    for (let times = 1; times <= 2; times++) {
+      sh('ip link set mine0 down')
+      expect(state()).not.to.equal(before)
+      // In between it hears of that, or it does not.
+      if (times === 1) await until(() => problems.length > 0)
+      sh('ip link set mine0 up')
+      await until(() => state() === before)
+    }
+    expect(problems[0]).to.match(/^mine0 was taken down/)
+    await host.closed()
+  })
+
   it('tells that somebody has removed it, and the process goes on', async () => {
     const device = open('mine0')
     const problems: string[] = []

@@ -64,7 +64,11 @@ describe('programs of the system through a tunnel', function () {
   })
 
   /** Starts the proxy and waits until it listens. */
-  async function proxy(more = '[tun]\nname = "tun0"\nnat = true', path = process.env.PATH): Promise<Program> {
+  async function proxy(
+    more = '[tun]\nname = "tun0"\nnat = true',
+    path = process.env.PATH,
+    api = 'enabled = false',
+  ): Promise<Program> {
     const certificates = await testCertificates()
     const file = join(folder, 'server.toml')
     const routes = ['198.51.100.0/24', 'fd20::/64', '10.89.0.0/24', 'fd00:89::/64']
@@ -73,7 +77,7 @@ describe('programs of the system through a tunnel', function () {
       `listen = { host = "192.0.2.1", port = 4433 }
        tls = { certificate = "${certificates.server}", key = "${certificates.serverKey}" }
        pool = { ipv4 = "10.89.0.0/24", ipv6 = "fd00:89::/64" }
-       api = { enabled = false }
+       api = { ${api} }
        ${more.includes('[[routes]]') ? '' : routes.map(prefix => `[[routes]]\nprefix = "${prefix}"`).join('\n')}
        ${more}`,
     )
@@ -216,6 +220,25 @@ describe('programs of the system through a tunnel', function () {
       .and.include('undone')
     expect(stateOf('proxy')).to.equal(before.proxy)
     expect(await doctor(0)).to.include('Nothing was left behind.')
+  })
+
+  it('hear that somebody has removed the device: the client ends, and the proxy is not well', async () => {
+    const [theProxy, theClient] = [await proxy(undefined, undefined, 'port = 8080'), await client()]
+    sh('ip -n client link del tun0')
+    expect(await theClient.ended).to.equal(1)
+    expect(theClient.output).to.include('tun0 is gone: somebody has removed it; the tunnel has ended')
+    expect(inside('proxy', 'curl -s http://127.0.0.1:8080/health')).to.include('"ok"')
+    sh('ip -n proxy link del tun0')
+    await until(() => inside('proxy', 'curl -s http://127.0.0.1:8080/health').includes('"tun-gone"'))
+    expect(theProxy.output).to.match(/"level":(50|"error").*tun0 is gone/)
+  })
+
+  it('are refused by a proxy whose own address another interface has', async () => {
+    sh('ip -n proxy addr add 10.89.0.1/32 dev lo')
+    const program = await proxy()
+    expect(await program.ended).to.equal(1)
+    expect(program.output).to.match(/10\.89\.0\.1, .* is an address of lo: choose another pool/)
+    expect(program.output.trim().split('\n')).to.have.length(1)
   })
 
   it('use a tunnel for everything, but not for the proxy itself and its network', async () => {

@@ -252,6 +252,33 @@ describe('a host that is the system, over a TUN device', () => {
     expect(problems).to.deep.equal(['a', 'b', 'a'])
   })
 
+  it('sets everything anew when its device was taken down and is up again, and says what to do meanwhile', () => {
+    const { device, problems, host } = setUp()
+    const before = device.configured.length
+    device.events.onUpDown?.(false)
+    expect(problems.at(-1)).to.match(/^memory0 was taken down: .*ip link set memory0 up/)
+    expect(device.configured).to.have.length(before)
+    device.events.onUpDown?.(true)
+    expect(device.configured).to.have.length(before + 1)
+    expect(device.configured.at(-1)).to.deep.equal(device.configured.at(-2))
+    host.close()
+    device.events.onUpDown?.(true)
+    expect(device.configured).to.have.length(before + 1)
+  })
+
+  it('tells that its device is gone as a problem, or to whom it matters more', () => {
+    const { device, problems, host } = setUp()
+    expect(host.isGone).to.equal(false)
+    device.events.onGone('it is gone')
+    expect(host.isGone).to.equal(true)
+    expect(problems).to.deep.equal(['it is gone'])
+    const told: string[] = []
+    const other = new MemoryDevice()
+    new TunHost(other, { onProblem: () => expect.fail(), onGone: why => told.push(why) })
+    other.events.onGone('it is gone')
+    expect(told).to.deep.equal(['it is gone'])
+  })
+
   it('changes nothing any more when it is closed', () => {
     const { device, host } = setUp()
     host.close()

@@ -24,6 +24,7 @@ import { errnoName, TunError, tellProblems } from '../errors.ts'
 import { Coalescer, OFFLOAD_HEADER, splitFrame } from '../offload.ts'
 import { mayChangeNetwork, readDeviceState, settle } from './device-state.ts'
 import { HostChanges, undoLeftovers } from './host-changes.ts'
+import { LinkMonitor } from './link-monitor.ts'
 import { type LinkState, RouteSocket } from './route-socket.ts'
 
 const CLONE_DEVICE = '/dev/net/tun'
@@ -99,6 +100,7 @@ export class LinuxTunDevice implements TunDevice {
   /** Room for an empty header and one packet. */
   readonly #alone = Buffer.alloc(OFFLOAD_HEADER + MAX_PACKET)
   #watch: Watch | undefined
+  #monitor: LinkMonitor | undefined
   #isPaused = false
   #events: DeviceEvents | undefined
   #closed: Promise<void> | undefined
@@ -151,6 +153,10 @@ export class LinuxTunDevice implements TunDevice {
     this.#watch = watchReadable(this.#fd, {
       onReadable: () => this.#read(events),
       onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
+    })
+    this.#monitor = LinkMonitor.open(this.index, {
+      onChange: isUp => events.onUpDown?.(isUp),
+      isUpNow: () => this.#isUp(),
     })
   }
 
@@ -253,6 +259,7 @@ export class LinuxTunDevice implements TunDevice {
 
   async #close(): Promise<void> {
     await this.#watch?.close()
+    await this.#monitor?.close()
     closeSync(this.#fd)
     this.#routes.close()
     // What could not be put back stays written down, for doctor.
@@ -281,6 +288,15 @@ export class LinuxTunDevice implements TunDevice {
     void this.#watch?.close()
     const why = errno === EBADFD ? 'somebody has removed it' : `it cannot be read (${errnoName(errno)})`
     events.onGone(`the TUN device ${this.name} is gone: ${why}`)
+  }
+
+  #isUp(): boolean {
+    try {
+      return this.#routes.link(this.index)?.isUp === true
+    } catch (error) {
+      if (!(error instanceof TunError)) throw error
+      return false
+    }
   }
 
   #setMtu(mtu: number | undefined): void {
