@@ -220,13 +220,19 @@ describe('a TUN device of Linux', () => {
     socket.on('message', () => arrived++)
     socket.bind(2000, '10.7.0.2')
     await once(socket, 'listening')
-    const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
-    const packet = encodeUdpPacket({ source, destination, sourcePort: 1000, destinationPort: 2000 }, new Uint8Array(1))
-    // More than any kernel takes as one, and fewer than the socket has room for.
-    for (let i = 0; i < 140; i++) device.write(packet)
-    device.flush()
-    await until(() => arrived === 140)
-    socket.close()
+    try {
+      const [source, destination] = ['10.8.0.1', '10.7.0.2'].map(text => IpAddress.parse(text))
+      const packet = encodeUdpPacket(
+        { source, destination, sourcePort: 1000, destinationPort: 2000 },
+        new Uint8Array(1),
+      )
+      // More than any kernel takes as one, and fewer than the socket has room for.
+      for (let i = 0; i < 140; i++) device.write(packet)
+      device.flush()
+      await until(() => arrived === 140)
+    } finally {
+      socket.close()
+    }
   })
 
   it('takes whatever bytes there are to write, and says why not', () => {
