@@ -142,12 +142,14 @@ async function runTests(folder: string, tests: readonly string[], id: string): P
   const child = spawn(process.execPath, ['test/conformance-mutants/tests-of-a-row.mjs', id, ...tests], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: what a test has started and a mutant has kept from ending goes with it.
+    detached: process.platform !== 'win32',
     env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1', MASQUE_TEST_PATIENCE_MS: '50000' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text))
   const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
-  const [status, signal] = await ended(child)
+  const [status, signal] = await ended(child, { leads: true })
   clearTimeout(timer)
   const ran = /^ +\d+ (?:passing|failing)/m.test(output)
   // A process that ended in the middle, or did not end at all, has noticed too.

@@ -4,6 +4,9 @@ import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { isRunning } from '../../src/process/is-running.ts'
+import { until } from './loopback.ts'
+import { ended } from './scratch.ts'
 
 const module = fileURLToPath(new URL('scratch.ts', import.meta.url))
 const PROGRAM = `
@@ -39,4 +42,18 @@ describe('a program that works in a scratch folder', () => {
       expect(output).not.to.include('a verdict')
     })
   }
+
+  it('is told how a program ended that leads a process group, and what that has started ends with it', async () => {
+    if (process.platform === 'win32') return
+    const program = spawn('sh', ['-c', 'sleep 1000 & echo $!; exit 3'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    })
+    let pid = ''
+    program.stdout.setEncoding('utf8').on('data', text => {
+      pid += text
+    })
+    expect(await ended(program, { leads: true })).to.deep.equal([3, null])
+    await until(() => !isRunning(Number(pid)))
+  })
 })

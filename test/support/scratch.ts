@@ -12,6 +12,8 @@ const PATIENCE_MS = 3000
 
 const folders = new Set<string>()
 const children = new Set<ChildProcess>()
+/** Of these, the ones that lead a process group. */
+const leaders = new WeakSet<ChildProcess>()
 let ending = false
 let listening = false
 
@@ -23,10 +25,20 @@ export function scratchFolder(prefix: string): string {
   return folder
 }
 
-/** How `child` ended. Does not come back when this process was told to end: nobody needs a verdict then. */
-export function ended(child: ChildProcess): Promise<[status: number | null, signal: NodeJS.Signals | null]> {
+/**
+ * How `child` ended. Does not come back when this process was told to end: nobody needs a verdict then. With `leads`, it was started
+ * `detached`, and what it has started ends with it.
+ */
+export function ended(
+  child: ChildProcess,
+  { leads = false } = {},
+): Promise<[status: number | null, signal: NodeJS.Signals | null]> {
   listen()
   children.add(child)
+  if (leads && process.platform !== 'win32') {
+    leaders.add(child)
+    child.once('exit', () => send(child, 'SIGKILL'))
+  }
   return new Promise(resolve => {
     child.once('close', (status, signal) => {
       children.delete(child)
@@ -40,7 +52,7 @@ function listen(): void {
   listening = true
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(signal))
   process.on('exit', () => {
-    for (const child of children) child.kill('SIGKILL')
+    for (const child of children) send(child, 'SIGKILL')
     for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   })
 }
@@ -55,6 +67,16 @@ function end(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
   for (const child of children) {
     child.once('close', () => --running === 0 && exit())
     // As Ctrl-C in a terminal, which mocha takes for a wish to clean up.
-    child.kill('SIGINT')
+    send(child, 'SIGINT')
+  }
+}
+
+/** To all that a leader has started, too; there may be nobody left. */
+function send(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(leaders.has(child) ? -child.pid : child.pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
