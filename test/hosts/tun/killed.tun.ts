@@ -104,14 +104,17 @@ describe('a program that is killed while it sets up the network', function () {
     expect(state()).to.equal(before)
   })
 
-  /** Of a proxy that runs, until it is told to end. */
-  const running = (device: string): string =>
+  /** Of a proxy that runs, until it is told to end; `pool` is the second number of its addresses. */
+  const running = (device: string, pool: number): string =>
     router(0)
+      .replaceAll('10.89.', `10.${pool}.`)
+      .replaceAll('fd00:89:', `fd00:${pool}:`)
       .replace("'tun0'", `'${device}'`)
       .replace(/process\.kill\(process\.pid, 'SIGKILL'\)$/, "process.once('SIGUSR2', () => network.close())")
-  async function started(device: string): Promise<Program> {
-    const program = startScript(running(device))
-    await until(() => program.output.includes('all of it'))
+  async function started(device: string, pool = 89): Promise<Program> {
+    const program = startScript(running(device, pool))
+    await until(() => program.output.includes('all of it') || program.process.exitCode !== null)
+    expect(program.output).to.equal('all of it\n')
     return program
   }
   async function ended(program: Program, signal: 'SIGUSR2' | 'SIGKILL'): Promise<void> {
@@ -136,7 +139,7 @@ describe('a program that is killed while it sets up the network', function () {
 
   it('takes nothing from another that runs, with a name that looks like its own', async () => {
     const before = state()
-    const [first, second] = [await started('m-1'), await started('m.1')]
+    const [first, second] = [await started('m-1'), await started('m.1', 88)]
     expect(sh('nft list tables')).to.include('masque_lab_m-1').and.include('masque_lab_m.1')
     await ended(first, 'SIGKILL')
     for (const leftover of findLeftovers().found) expect(undo(leftover)).to.deep.equal([])
