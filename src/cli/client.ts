@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
-import { CARRIERS, type ClientConfig, loadClientConfig } from '../client/config.ts'
+import { CARRIER_CHOICES, type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
@@ -60,7 +60,9 @@ const program = new Command('npm run client --')
   )
   .option('--check', 'only check the configuration, and the files that it names')
   .option('--tun-offload', 'the TUN device passes on many packets of a flow at once')
-  .addOption(new Option('--carrier <version>', 'the version of HTTP; the same as tunnel.carrier').choices(CARRIERS))
+  .addOption(
+    new Option('--carrier <version>', 'the version of HTTP; the same as tunnel.carrier').choices(CARRIER_CHOICES),
+  )
   .option('--tun-dns', 'with --tun: the system asks the DNS servers that the proxy tells of, while the tunnel is up')
   .addHelpText('after', ENVIRONMENT_HELP)
   .version(VERSION)
@@ -155,6 +157,12 @@ async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelIn
       { event: 'moved', from, to, ms },
       `moved       ${formatAddress(from)} -> ${formatAddress(to)} in ${ms.toFixed(1)} ms`,
     ),
+  )
+  client.on('carrierChanged', ({ from, to, ms }) =>
+    print({ event: 'carrier-changed', from, to, ms }, `carrier     ${from} -> ${to} in ${ms.toFixed(1)} ms`),
+  )
+  client.on('carrierNotChanged', reason =>
+    print({ event: 'carrier-not-changed', reason }, `carrier     no h3 yet: ${reason}`),
   )
   client.on('notMoved', reason => print({ event: 'not-moved', reason }, `not moved   ${reason}`))
   const move = (): void => void client.migrate()

@@ -28,6 +28,7 @@ import { type Header, headerValue } from '../http/header.ts'
 import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import type { MigrateOptions, MigrateResult, QuicConnection, UdpPath } from '../quic/quic.ts'
+import type { AwaitTurn } from './carrier-race.ts'
 import type { ClientConfig } from './config.ts'
 import { addressText, Dial } from './dial.ts'
 import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
@@ -79,6 +80,8 @@ export interface ClientTunnelOptions {
   log: Logger
   /** The version of HTTP. */
   connect: Connect
+  /** Other tunnels are raced against this one: the request goes out in its turn. */
+  awaitTurn?: AwaitTurn
   resumptionTicket?: Uint8Array
   /** Addresses of the tunnel before this one, which are asked for again (RFC 9484 §4.7.2). */
   before?: readonly IpAddress[]
@@ -249,8 +252,11 @@ export class ClientTunnel implements HttpClientHandler {
     this.#advertised = normaliseRoutes(routes)
   }
 
-  /** Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. */
-  async close(): Promise<void> {
+  /**
+   * Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. `willReturn`: without taking leave, so that the proxy keeps
+   * the addresses for us as if the tunnel was lost (server/kept-leases.ts).
+   */
+  async close({ willReturn = false } = {}): Promise<void> {
     if (!this.#up) this.#fail(new ClientError('tunnel', 'the client was closed while it was connecting'))
     if (this.#connection === undefined) await Promise.race([this.#dial?.cancel(), delay(CLOSE_TIMEOUT_MS)])
     const connection = this.#connection
@@ -259,11 +265,11 @@ export class ClientTunnel implements HttpClientHandler {
       this.#onEnded = resolve
     })
     this.#ticket = connection.resumptionTicket
-    const wasUp = this.open
+    const takesLeave = this.open && !willReturn
     this.#ended = true
     clearTimeout(this.#graceTimer)
     this.#linkCheck?.stop()
-    if (wasUp) {
+    if (takesLeave) {
       // RFC 9114 §5.2: no request will follow, and no push is wanted.
       connection.goAway()
       this.tunnel?.end()
@@ -292,8 +298,13 @@ export class ClientTunnel implements HttpClientHandler {
 
   /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */
   onCapabilities(capabilities: Capabilities): void {
-    if (capabilities.tunnels) return this.#request(capabilities)
-    this.#fail(new ClientError('protocol', 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'))
+    if (!capabilities.tunnels) {
+      const message = 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'
+      return this.#fail(new ClientError('protocol', message))
+    }
+    const { awaitTurn } = this.#options
+    if (awaitTurn === undefined) return this.#request(capabilities)
+    awaitTurn(() => this.#requestInTurn(capabilities))
   }
 
   onResponse(headers: readonly Header[]): void {
@@ -402,6 +413,15 @@ export class ClientTunnel implements HttpClientHandler {
       ),
       session,
       addressRequest: wishes.length > 0 ? session.requestAddresses(wishes) : undefined,
+    }
+  }
+
+  /** Perhaps in a turn of somebody else, who is not to hear of what goes wrong here. */
+  #requestInTurn(capabilities: Capabilities): void {
+    try {
+      if (!this.#ended) this.#request(capabilities)
+    } catch (error) {
+      this.failed(error)
     }
   }
 

@@ -11,7 +11,7 @@ import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
-import type { Connect } from '../carriers/http-connection.ts'
+import type { Connect, HttpVersion } from '../carriers/http-connection.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import { whyUnreachable } from '../connect-ip/link-scope.ts'
@@ -27,14 +27,18 @@ import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
+import { CarrierMemory, type CarrierPauses } from './carrier-memory.ts'
+import { type AwaitTurn, CarrierRace } from './carrier-race.ts'
+import { type CarrierChange, type CarrierStatus, CarrierWatch } from './carrier-watch.ts'
 import { ClientTunnel, type TunnelInfo, type TunnelTimeouts } from './client-tunnel.ts'
 import type { ClientConfig } from './config.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 import type { Move, PathStatus } from './moves.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { PacketInbox } from './packet-inbox.ts'
-import { type ResolveHost, resolveProxy } from './proxy-address.ts'
+import { type ProxyAddress, type ResolveHost, resolveProxy } from './proxy-address.ts'
 
+export type { CarrierChange, CarrierStatus } from './carrier-watch.ts'
 export type { TunnelInfo } from './client-tunnel.ts'
 export { ClientError } from './errors.ts'
 export type { Move, PathStatus } from './moves.ts'
@@ -48,6 +52,10 @@ export interface ClientEvents {
   moved: [move: Move]
   /** An attempt to move came to nothing: the tunnel is where it was. */
   notMoved: [why: string]
+  /** With carrier "auto": the tunnel is over h3 again; its addresses are the same, if the proxy has kept them. `changed` follows. */
+  carrierChanged: [change: CarrierChange]
+  /** It was looked whether h3 works again; the tunnel is still where it was. */
+  carrierNotChanged: [why: string]
   /** The tunnel was lost. */
   down: [error: ClientError]
   /** The next attempt begins in `delayMs`. */
@@ -66,7 +74,9 @@ export interface ClientOptions {
   resolve?: ResolveHost
   /** For tests. */
   timeouts?: TunnelTimeouts
-  /** The version of HTTP; default: as the configuration says. */
+  /** For tests. */
+  carrierPauses?: CarrierPauses
+  /** The version of HTTP; default: as the configuration says. With carrier "auto", all of them. */
   connect?: Connect
 }
 
@@ -87,7 +97,20 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly #timeouts: TunnelTimeouts | undefined
   readonly #connectHttp: Connect | undefined
   #clientTunnel: ClientTunnel | undefined
-  #resumptionTicket: Uint8Array | undefined
+  /** Attempts by several carriers, of which one is to become the tunnel. */
+  #race: CarrierRace<ClientTunnel> | undefined
+  /** What was tried for the next tunnel. */
+  #attempts: ClientTunnel[] = []
+  readonly #carrierMemory: CarrierMemory
+  readonly #carrierWatch: CarrierWatch
+  /** A tunnel over h3 in the making, while there is one over h2. */
+  #candidate: ClientTunnel | undefined
+  #carrierTries = 0
+  #carrierChanges = 0
+  #lastCarrierChange: CarrierChange | undefined
+  #lastCarrierFailure: string | undefined
+  /** What each carrier needs to resume TLS. */
+  readonly #tickets = new Map<HttpVersion, Uint8Array>()
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
   /** Networks behind this client, for every tunnel that comes. */
@@ -119,6 +142,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
     this.#advertised = policyRoutes(config.advertise)
+    this.#carrierMemory = new CarrierMemory(options.carrierPauses)
+    this.#carrierWatch = new CarrierWatch({
+      nextPauseMs: () => this.#carrierMemory.nextPauseMs(),
+      look: () => this.#returnToH3(),
+      onError: error => this.#log.error({ err: error }, 'internal error'),
+    })
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
     // Without a tunnel there is nothing to wait for.
     this.host.hasRoom = () => this.#clientTunnel?.open !== true || this.#clientTunnel.writable
@@ -140,12 +169,43 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (this.#clientTunnel === undefined) checkKeyLogOf(this.config)
     const proxy = await resolveProxy(this.config, this.#resolve)
     if (this.#closing) throw new ClientError('tunnel', 'the client was closed while it was connecting')
-    const clientTunnel = new ClientTunnel({
+    this.#attempts = []
+    const { carrier } = this.config.tunnel
+    if (carrier === 'auto') await this.#raceCarriers(proxy)
+    else {
+      this.#clientTunnel = this.#newTunnel(proxy, carrier)
+      await this.#clientTunnel.connect()
+    }
+    const info = this.#isUp()
+    this.#isKnocking = false
+    this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu, carrier: info.carrier }, 'tunnel is up')
+    if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
+    this.emit('up', info)
+    return info
+  }
+
+  /** The host gets what the tunnel has. */
+  #isUp(): TunnelInfo {
+    const clientTunnel = this.#clientTunnel as ClientTunnel
+    if (this.#advertised.length > 0) clientTunnel.advertise(this.#advertised)
+    // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
+    const { info } = clientTunnel
+    this.#upSinceMs = performance.now()
+    this.#carrierMemory.stands(info.carrier, this.#upSinceMs)
+    if (this.config.tunnel.carrier === 'auto' && info.carrier !== 'h3') this.#carrierWatch.start()
+    else this.#carrierWatch.stop()
+    this.#configureHost(info)
+    return info
+  }
+
+  #newTunnel(proxy: ProxyAddress, carrier: HttpVersion, awaitTurn?: AwaitTurn): ClientTunnel {
+    const clientTunnel: ClientTunnel = new ClientTunnel({
       config: this.config,
       proxy,
       log: this.#log,
-      connect: this.#connectHttp ?? connectBy(this.config),
-      resumptionTicket: this.#resumptionTicket,
+      connect: this.#connectHttp ?? connectBy(this.config, carrier),
+      awaitTurn,
+      resumptionTicket: this.#tickets.get(carrier),
       before: this.#addressesBefore,
       ...(this.#isKnocking && { knockMs: this.config.reconnect.knockMs }),
       timeouts: this.#timeouts,
@@ -159,18 +219,116 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       },
       onLost: error => this.#lost(clientTunnel, error),
     })
-    this.#clientTunnel = clientTunnel
-    await clientTunnel.connect()
-    if (this.#advertised.length > 0) clientTunnel.advertise(this.#advertised)
-    // Whatever came in the same flight as the last that was awaited, such as DNS configuration, is in it too.
-    const { info } = clientTunnel
-    this.#upSinceMs = performance.now()
-    this.#isKnocking = false
-    this.#configureHost(info)
-    this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu }, 'tunnel is up')
-    if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
-    this.emit('up', info)
+    this.#attempts.push(clientTunnel)
+    return clientTunnel
+  }
+
+  /** `tunnel.carrier = "auto"`: the tunnel that stands first. */
+  async #raceCarriers(proxy: ProxyAddress): Promise<void> {
+    const carriers = this.#carrierMemory.order(performance.now())
+    this.#race = new CarrierRace({
+      carriers,
+      begin: (carrier, awaitTurn) => this.#newTunnel(proxy, carrier, awaitTurn),
+      onError: error => this.#log.error({ err: error }, 'internal error'),
+    })
+    try {
+      this.#clientTunnel = await this.#race.run()
+    } finally {
+      this.#race = undefined
+    }
+    // Between its standing and now.
+    if (this.#closing) await this.#clientTunnel.close()
+    if (!this.#clientTunnel.open) throw new ClientError('tunnel', 'the tunnel has ended as soon as it stood')
+  }
+
+  /** Looks whether h3 works again, and lets it carry the tunnel then (carrier-watch.ts). Whether it does. */
+  async #returnToH3(): Promise<boolean> {
+    const before = this.#clientTunnel
+    if (before?.open !== true) return false
+    this.#carrierTries++
+    try {
+      const proxy = await resolveProxy(this.config, this.#resolve)
+      this.#remember(before)
+      this.#attempts = []
+      const { tunnel, ask, stands } = await this.#makeReady(proxy)
+      if (this.#closing || !before.open) {
+        await tunnel.close()
+        return false
+      }
+      this.#connecting = this.#changeCarrier(before, tunnel, ask, stands).finally(() => {
+        this.#connecting = undefined
+      })
+      await this.#connecting
+      return true
+    } catch (error) {
+      if (!this.#closing && before.open) this.#carrierNotChanged(errorFromFailure(error, 'the proxy'))
+      return false
+    } finally {
+      this.#candidate = undefined
+    }
+  }
+
+  /** A connection by h3, on which nothing is missing but the request. */
+  #makeReady(proxy: ProxyAddress): Promise<{ tunnel: ClientTunnel; ask: () => void; stands: Promise<TunnelInfo> }> {
+    return new Promise((resolve, reject) => {
+      const tunnel = this.#newTunnel(proxy, 'h3', ask => resolve({ tunnel, ask, stands }))
+      this.#candidate = tunnel
+      const stands = tunnel.connect()
+      stands.catch(reject)
+    })
+  }
+
+  async #changeCarrier(
+    before: ClientTunnel,
+    tunnel: ClientTunnel,
+    ask: () => void,
+    stands: Promise<TunnelInfo>,
+  ): Promise<TunnelInfo> {
+    const { carrier: from } = before.info
+    const startedAt = performance.now()
+    // From now on, what becomes of the one before is no news.
+    this.#clientTunnel = tunnel
+    await before.close({ willReturn: true })
+    ask()
+    try {
+      await stands
+    } catch (failure) {
+      // Whatever h3 has said: over h2 there was a tunnel a moment ago.
+      const { message } = errorFromFailure(failure, 'the proxy')
+      const error = new ClientError('tunnel', `the tunnel was to go on over h3, and that has failed: ${message}`)
+      this.#lost(tunnel, error)
+      throw error
+    }
+    const info = this.#isUp()
+    const change: CarrierChange = { from, to: info.carrier, ms: performance.now() - startedAt, at: new Date() }
+    this.#carrierChanges++
+    this.#lastCarrierChange = change
+    this.#lastCarrierFailure = undefined
+    this.#log.info(
+      { from, to: change.to, ms: change.ms, assigned: info.assigned.map(String) },
+      'the tunnel has changed its carrier',
+    )
+    this.emit('carrierChanged', change)
+    this.emit('changed', info)
     return info
+  }
+
+  #carrierNotChanged({ kind, message }: ClientError): void {
+    this.#lastCarrierFailure = message
+    // Somebody else than the proxy may be there: that is worth more than a word.
+    this.#log[kind === 'tls' ? 'warn' : 'info']({ kind, reason: message }, 'the tunnel stays where it is: no h3')
+    this.emit('carrierNotChanged', message)
+  }
+
+  /** What carries the tunnel, and how often that has changed. */
+  get carriers(): CarrierStatus {
+    return {
+      ...(this.connected && { current: this.info.carrier }),
+      tries: this.#carrierTries,
+      changes: this.#carrierChanges,
+      ...(this.#lastCarrierChange && { last: this.#lastCarrierChange }),
+      ...(this.#lastCarrierFailure !== undefined && { lastFailure: this.#lastCarrierFailure }),
+    }
   }
 
   #watchNetwork(): NetworkWatch {
@@ -299,7 +457,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     clearTimeout(this.#retryTimer)
     this.#watch?.stop()
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
-    await this.#clientTunnel?.close()
+    this.#carrierWatch.stop()
+    await Promise.all([this.#race?.cancel(), this.#candidate?.close(), this.#clientTunnel?.close()])
     this.host.close()
   }
 
@@ -321,7 +480,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
 
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
-    this.#resumptionTicket = clientTunnel.resumptionTicket ?? this.#resumptionTicket
+    this.#carrierWatch.stop()
+    this.#carrierMemory.lost(performance.now())
     this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
     this.#tellLost(clientTunnel, error)
     const { enabled, maxDelayMs, knockMs } = this.config.reconnect
@@ -337,9 +497,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #tellLost(clientTunnel: ClientTunnel, error: ClientError): void {
     try {
       runAll([
-        () => {
-          this.#addressesBefore = clientTunnel.info.assigned.map(({ address }) => address)
-        },
+        // The next attempt looks for h3, too.
+        () => void this.#candidate?.close(),
+        () => this.#remember(clientTunnel),
         () => this.host.configure({ addresses: [], routes: [], mtu: 0 }),
         () => this.#inbox.fail(error),
         () => this.emit('down', error),
@@ -347,6 +507,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     } catch (failure) {
       this.#log.error({ err: failure }, 'internal error')
     }
+  }
+
+  /** What the next tunnel can use of this one. */
+  #remember({ info, resumptionTicket }: ClientTunnel): void {
+    if (resumptionTicket !== undefined) this.#tickets.set(info.carrier, resumptionTicket)
+    if (info.assigned.length > 0) this.#addressesBefore = info.assigned.map(({ address }) => address)
   }
 
   #scheduleReconnect(cause: ClientError): void {
@@ -385,7 +551,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (this.#closing) return
     this.#isKnocking &&= performance.now() < this.#knockUntil
     // A proxy may refuse a request for an address that it cannot give, and give none.
-    if (this.#clientTunnel?.accepted) this.#addressesBefore = []
+    if (this.#attempts.some(({ accepted }) => accepted)) this.#addressesBefore = []
     const error = errorFromFailure(failure, 'the proxy')
     if (error.kind === 'internal') this.#log.error({ err: error.cause }, 'internal error')
     else this.#log.warn({ attempt, kind: error.kind, reason: error.message }, 'attempt failed')
@@ -394,9 +560,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   }
 }
 
-function connectBy({ tunnel, quic }: ClientConfig): Connect {
+function connectBy({ quic }: ClientConfig, carrier: HttpVersion): Connect {
   const settings = quicSettings(quic)
-  return tunnel.carrier === 'h2' ? connectByHttp2(settings) : connectByHttp3(settings)
+  return carrier === 'h2' ? connectByHttp2(settings) : connectByHttp3(settings)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

@@ -26,6 +26,8 @@ import type { IpPrefix } from '../ip/prefix.ts'
 import { BEARER_TOKEN, readToken } from './token.ts'
 
 export const CARRIERS = ['h3', 'h2'] as const
+/** `auto`: whichever of h3 and h2 gets through (carrier-race.ts). */
+export const CARRIER_CHOICES = [...CARRIERS, 'auto'] as const
 
 /** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
 export interface ClientConfig {
@@ -40,7 +42,7 @@ export interface ClientConfig {
   }
   auth: { token?: string; tokenFile?: string; allowExposedToken?: boolean }
   tunnel: {
-    carrier: 'h3' | 'h2'
+    carrier: (typeof CARRIER_CHOICES)[number]
     encapsulation: Encapsulation
     requestAddresses: ('ipv4' | 'ipv6')[]
     linkProbe: LinkProbe
@@ -114,11 +116,12 @@ export const clientConfigSchema = table({
     .describe('Authentication by bearer token, beside or instead of the client certificate.'),
 
   tunnel: table({
-    carrier: choice(CARRIERS)
+    carrier: choice(CARRIER_CHOICES)
       .default('h3')
       .describe(
         'The version of HTTP that carries the tunnel: h3 (HTTP/3, over UDP), h2 (HTTP/2, over TCP: for networks that block UDP; packets then ' +
-          'travel on the request stream, and each that is lost holds up all that follow).',
+          'travel on the request stream, and each that is lost holds up all that follow), auto (h3; h2 where that gets no answer within 250 ms or fails, and ' +
+          'back to h3 when UDP works again).',
       ),
     encapsulation: choice(ENCAPSULATIONS)
       .default('datagram')
@@ -301,7 +304,7 @@ function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: 
       linkProbe: tunnel.linkProbe,
       // In a scope of IPv4 addresses there are no others.
       ipv6: tunnel.requestAddresses.includes('ipv6') && !/^[\d.]+(\/\d+)?$/.test(proxy.target),
-      datagrams: tunnel.carrier === 'h3' && tunnel.encapsulation === 'datagram',
+      datagrams: (tunnel.carrier === 'h3' || tunnel.carrier === 'auto') && tunnel.encapsulation === 'datagram',
       otherwise: 'tunnel.request_addresses = ["ipv4"], another tunnel.encapsulation, or tunnel.link_probe = "off"',
     }),
   )
