@@ -655,4 +655,11 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (capsulesWaiting <= MAX_CAPSULES_WAITING) return',
     replace: 'if (capsulesWaiting >= 0) return',
   },
+  {
+    row: 'AT-30',
+    file: 'client/carrier-race.ts',
+    why: 'a carrier that is refused is followed by the next one',
+    find: 'if (isAnswer(error) || (',
+    replace: 'if ((',
+  },
 ]

@@ -1,0 +1,277 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
+import type { ClientConfigOverrides } from '../../src/client/config.ts'
+import { ClientError } from '../../src/client/errors.ts'
+import { TcpBypass } from '../../src/link/emulator/tcp-bypass.ts'
+import { UdpRelay } from '../../src/testbed/udp-relay.ts'
+import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
+import {
+  clientCertificate,
+  closeLoopback,
+  connectClient,
+  failure,
+  newClient,
+  ping,
+  startServer,
+  until,
+} from '../support/loopback.ts'
+
+const AUTO: ClientConfigOverrides = { tunnel: { carrier: 'auto' } }
+const RECONNECT = { enabled: true, knockMs: 20, initialDelayMs: 20, maxDelayMs: 100 }
+/** So often it is looked whether h3 works again; and never, where a test is not about that. */
+const SOON = { carrierPauses: { first: 20, longest: 20 } }
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+describe('a client that finds its carrier by itself', () => {
+  const cleanup: (() => unknown)[] = []
+  afterEach(async () => {
+    await closeLoopback()
+    await closeHostilePeers()
+    for (const undo of cleanup.splice(0).reverse()) await undo()
+  })
+
+  /** A network between client and proxy, with one address for UDP and TCP, that blocks UDP when it is told to. */
+  const network = async (server: Pick<Server, 'address'>, { udp = true, tcp = true } = {}) => {
+    const state = { udp, datagrams: 0 }
+    const relay = await UdpRelay.open(server.address, () => {
+      state.datagrams++
+      return state.udp
+    })
+    cleanup.push(() => relay.close())
+    if (tcp) {
+      const bypass = await TcpBypass.open(relay.address, server.address)
+      cleanup.push(() => bypass.close())
+    }
+    return { state, at: { address: relay.address } }
+  }
+
+  const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
+
+  it('uses h3 where that works, and leaves nothing of h2 behind', async () => {
+    const server = await startServer()
+    const { client, info } = await connectClient(server, AUTO)
+    expect(info.carrier).to.equal('h3')
+    expect(client.carriers).to.deep.equal({ current: 'h3', tries: 0, changes: 0 })
+    expect(server.status()).to.include({ connections: 1, tunnels: 1, tunnelsTotal: 1 })
+  })
+
+  it('uses h2 where UDP is a black hole: one tunnel, one lease, and no connection that waits', async () => {
+    const server = await startServer()
+    const { at } = await network(server, { udp: false })
+    const { client, info } = await connectClient(at, AUTO)
+    expect(info).to.include({ carrier: 'h2', encapsulation: 'single-stream' })
+    await ping(client, '10.90.0.1')
+    expect(server.status()).to.include({ connections: 1, tunnels: 1, tunnelsTotal: 1 })
+  })
+
+  it('uses h2 at once where nobody listens at the UDP port', async () => {
+    const server = await startServer()
+    // Without the proxy's own UDP behind it, a port of TCP alone: the system answers with ICMP.
+    const bypass = await TcpBypass.open({ host: '127.0.0.1', port: 0 }, server.address)
+    cleanup.push(() => bypass.close())
+    expect((await connectClient(bypass, AUTO)).info.carrier).to.equal('h2')
+  })
+
+  it('says of both why there is no tunnel', async () => {
+    const server = await startServer()
+    const { at } = await network(server, { udp: false, tcp: false })
+    const client = await newClient(at, AUTO, { timeouts: { connectMs: 600, graceMs: 100 } })
+    const error = await failure(client.connect(), ClientError)
+    expect(error).to.include({ kind: 'timeout', retryable: true })
+    expect(error.message).to.match(/^over h2: nobody listens at .*; over h3: no tunnel after 0\.6 s: no answer from /)
+  })
+
+  it('does not ask again over h2 what a proxy has refused over h3', async () => {
+    const proxy = await startHostileProxy({
+      onRequest: (peer, streamId) => {
+        peer.h3.respond(streamId, [[':status', '503']])
+        peer.flush()
+      },
+    })
+    const error = await failure((await newClient(proxy, AUTO)).connect(), ClientError)
+    expect(error).to.include({ kind: 'http', status: 503 })
+    expect(error.message).to.match(/^over h3: the proxy refused the tunnel with status 503$/)
+    expect(proxy.peers.length).to.equal(1)
+  })
+
+  describe('that meets somebody with another certificate', () => {
+    let directory: string
+    let others: TestCertificates
+    before(async () => {
+      directory = mkdtempSync(join(tmpdir(), 'masque-test-auto-'))
+      // Of a CA that the client does not know.
+      others = await makeTestCertificates(directory)
+    })
+    after(() => rmSync(directory, { recursive: true, force: true }))
+
+    const impostor = () => startServer({ tls: { certificate: others.server, key: others.serverKey } })
+
+    it('AT-30 over h2, where h3 is blocked: does not trust it, says so, and gives up', async () => {
+      const { at } = await network(await impostor(), { udp: false })
+      const client = await newClient(at, AUTO)
+      const error = await failure(client.connect(), ClientError)
+      expect(error).to.include({ kind: 'tls', retryable: false })
+      expect(error.tlsAlert?.name).to.equal('unknown_ca')
+      expect(error.message).to.match(
+        /^over h2: we do not trust the proxy: its certificate was not signed by a CA that we know.*; over h3: no answer so far$/,
+      )
+    })
+
+    it('AT-30 over h3: does not look whether h2 has a better one', async () => {
+      const proxy = await startServer()
+      const other = await impostor()
+      const relay = await UdpRelay.open(other.address)
+      const bypass = await TcpBypass.open(relay.address, proxy.address)
+      cleanup.push(
+        () => relay.close(),
+        () => bypass.close(),
+      )
+      const error = await failure((await newClient(relay, AUTO)).connect(), ClientError)
+      expect(error).to.include({ kind: 'tls' })
+      expect(error.message).to.match(/^over h3: we do not trust the proxy/)
+      expect(proxy.status()).to.include({ connections: 0, tunnelsTotal: 0 })
+    })
+
+    it('AT-30 over h3, while its tunnel is over h2: stays there', async () => {
+      const proxy = await startServer()
+      const other = await impostor()
+      const relay = await UdpRelay.open(other.address, () => isOpen)
+      let isOpen = false
+      const bypass = await TcpBypass.open(relay.address, proxy.address)
+      cleanup.push(
+        () => relay.close(),
+        () => bypass.close(),
+      )
+      const { client } = await connectClient(relay, AUTO, SOON)
+      isOpen = true
+      const [why] = await once(client, 'carrierNotChanged')
+      expect(why).to.match(/^we do not trust the proxy/)
+      expect(client.carriers).to.include({ current: 'h2', changes: 0, lastFailure: why })
+      await ping(client, '10.90.0.1')
+    })
+  })
+
+  describe('whose UDP is blocked while the tunnel is over h3', () => {
+    it('goes on over h2 with the addresses that it had, and is back over h3 when UDP works again', async () => {
+      const server = await startServer({ auth: { mode: 'mtls' } })
+      const { state, at } = await network(server)
+      const { client } = await connectClient(
+        at,
+        { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 1000 }, tls: await clientCertificate('client') },
+        SOON,
+      )
+      const before = addresses(client)
+      expect(client.info.carrier).to.equal('h3')
+      const up = once(client, 'up')
+      state.udp = false
+      await up
+      expect(client.info.carrier).to.equal('h2')
+      expect(addresses(client)).to.deep.equal(before)
+      await ping(client, '10.90.0.1')
+
+      const changed = once(client, 'carrierChanged')
+      const downs: unknown[] = []
+      client.on('down', error => downs.push(error))
+      state.udp = true
+      const [change] = await changed
+      expect(change).to.include({ from: 'h2', to: 'h3' })
+      expect(addresses(client)).to.deep.equal(before)
+      expect(downs).to.deep.equal([])
+      await ping(client, '10.90.0.1')
+      await until(() => server.status().connections === 1)
+      expect(server.status()).to.include({ tunnels: 1 })
+    })
+
+    it('has one tunnel at a time, and its addresses, when that happens again and again', async () => {
+      const server = await startServer()
+      const { state, at } = await network(server)
+      const { client } = await connectClient(at, { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 1000 } }, SOON)
+      const before = addresses(client)
+      for (let i = 0; i < 3; i++) {
+        const up = once(client, 'up')
+        state.udp = false
+        await up
+        expect(client.info.carrier).to.equal('h2')
+        const changed = once(client, 'carrierChanged')
+        state.udp = true
+        await changed
+        expect(client.info.carrier).to.equal('h3')
+        expect(addresses(client)).to.deep.equal(before)
+      }
+      expect(client.carriers.changes).to.equal(3)
+      await ping(client, '10.90.0.1')
+      // None was granted in vain.
+      await until(() => server.status().tunnels === 1)
+      expect(server.status().tunnelsTotal).to.equal(7)
+    })
+  })
+
+  it('stays on h2 while h3 gets no further than its handshake', async () => {
+    const server = await startServer()
+    const quiet = await startHostileProxy({ onConnection: () => {} })
+    const relay = await UdpRelay.open(quiet.address)
+    const bypass = await TcpBypass.open(relay.address, server.address)
+    cleanup.push(
+      () => relay.close(),
+      () => bypass.close(),
+    )
+    const { client, info } = await connectClient(relay, AUTO)
+    expect(info.carrier).to.equal('h2')
+    await ping(client, '10.90.0.1')
+    await until(() => quiet.peers.every(peer => peer.recorder.closed))
+  })
+
+  it('is over h2 again when h3 refuses the tunnel that was to move there', async () => {
+    const server = await startServer()
+    let answers = 0
+    const refusing = await startHostileProxy({
+      onRequest: (peer, streamId) => {
+        answers++
+        peer.h3.respond(streamId, [[':status', '403']])
+        peer.flush()
+      },
+    })
+    const relay = await UdpRelay.open(refusing.address, () => isOpen)
+    let isOpen = false
+    const bypass = await TcpBypass.open(relay.address, server.address)
+    cleanup.push(
+      () => relay.close(),
+      () => bypass.close(),
+    )
+    const { client } = await connectClient(
+      relay,
+      { ...AUTO, reconnect: RECONNECT },
+      { carrierPauses: { first: 20, longest: 60_000 } },
+    )
+    const before = addresses(client)
+    const [down, up] = [once(client, 'down'), once(client, 'up')]
+    isOpen = true
+    const [error] = await down
+    expect(error).to.include({ kind: 'tunnel' })
+    expect(error.message).to.match(/^the tunnel was to go on over h3, and that has failed: .* status 403/)
+    await up
+    expect(client.info.carrier).to.equal('h2')
+    expect(addresses(client)).to.deep.equal(before)
+    expect(answers).to.equal(1)
+  })
+
+  it('closes all that is under way when it is closed, in whatever it is doing', async () => {
+    const server = await startServer()
+    const { at } = await network(server, { udp: false })
+    const connecting = await newClient(at, AUTO)
+    const outcome = failure(connecting.connect(), ClientError)
+    await connecting.close()
+    expect(await outcome).to.include({ kind: 'tunnel' })
+    const { client } = await connectClient(at, AUTO, SOON)
+    await until(() => client.carriers.tries > 0)
+    await client.close()
+    await until(() => server.status().connections === 0)
+    expect(server.status()).to.include({ tunnels: 0 })
+  })
+})
