@@ -1,5 +1,5 @@
 /**
- * Runs inside a network namespace that has loopback and no route anywhere, with fe80::1 on loopback. Prints what happens there as
+ * Runs inside a network namespace without a route anywhere, but for two interfaces that are joined: fe80::1 on `here`, fe80::2 on `there`. Prints what happens there as
  * one JSON object; `private-network.test.ts` starts it and judges.
  */
 
@@ -50,7 +50,7 @@ async function linkToNowhere() {
 
 async function linkLocal() {
   const server = await listen({ host: '::' })
-  const remote = { host: 'fe80::1%lo', port: server.endpoint.local.port }
+  const remote = { host: 'fe80::2%here', port: server.endpoint.local.port }
   const client = await connect(server, { remote })
   await client.recorder.until(() => client.recorder.established)
   client.connection.sendDatagram(Uint8Array.of(7))

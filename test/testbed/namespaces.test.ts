@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { type Namespaces, openNamespaces, whyNoNamespaces } from '../../src/testbed/namespaces.ts'
 import { until } from '../support/loopback.ts'
@@ -37,6 +37,18 @@ describe('network namespaces without root', () => {
     expect(failed.message).to.match(/^'ip link show nothing' in client ended with status 1: .*nothing/s)
   })
 
+  it('leave nothing of a script that takes too long: with whoever runs it, it is killed itself', async () => {
+    const opening = openNamespaces(['client'], 'exec sleep 1000').catch(error => error)
+    const isHolder = (pid: number): boolean => commandOf(pid).startsWith('unshare')
+    const script = (): number | undefined => childrenOf(process.pid).filter(isHolder).flatMap(childrenOf)[0]
+    await until(() => commandOf(script() ?? 0).startsWith('sleep'))
+    const inside = script()
+    // As after the time that it has.
+    process.kill(childrenOf(process.pid).find(isHolder) as number, 'SIGKILL')
+    expect((await opening).message).to.match(/^the namespaces cannot be made/)
+    await until(() => !existsSync(`/proc/${inside}`))
+  })
+
   it('take every process inside with them when they are closed', async () => {
     network = await openNamespaces(['client'], '')
     const child = network.spawn('client', ['sh', '-c', 'echo up; exec sleep 1000'], {
@@ -48,3 +60,20 @@ describe('network namespaces without root', () => {
     expect(existsSync(`/proc/${child.pid}`)).to.equal(false)
   })
 })
+
+function childrenOf(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
+}
+
+function commandOf(pid: number): string {
+  return read(`/proc/${pid}/cmdline`)
+}
+
+/** Of a process that may be gone by now. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}

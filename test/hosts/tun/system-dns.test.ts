@@ -89,6 +89,22 @@ describe('DNS of Windows, by netsh', () => {
     ])
   })
 
+  it('is set back before it gets other servers, so that none of the first stays, and is not touched when that is refused', () => {
+    const { run, take, answers } = recorder()
+    const dns = new WindowsDns(23, run)
+    dns.set(settings(['10.90.0.53', 'fd00:90::53']))
+    take()
+    dns.set(settings(['10.90.0.54']))
+    expect(take()).to.deep.equal([
+      'netsh interface ipv4 set dnsservers name=23 source=dhcp',
+      'netsh interface ipv6 set dnsservers name=23 source=dhcp',
+      'netsh interface ipv4 set dnsservers name=23 source=static address=10.90.0.54 validate=no',
+    ])
+    answers.set('source=dhcp', new TunError('system', 'netsh has refused: no'))
+    expect(() => dns.set(settings(['10.90.0.55']))).to.throw(TunError, 'netsh has refused: no')
+    expect(take()).to.deep.equal(['netsh interface ipv4 set dnsservers name=23 source=dhcp'])
+  })
+
   it('is as before when a server was refused', () => {
     const { run, take, answers } = recorder()
     answers.set('10.90.0.54', new TunError('system', 'netsh has refused: no'))

@@ -14,6 +14,10 @@ interface Utun {
   toRead: Buffer[]
   written: Buffer[]
   watcher: Watcher | undefined
+  /** Somebody looks at the descriptor still: a moment longer than the watcher is told. */
+  isWatched: boolean
+  /** With these the next reads fail. */
+  failures: number[]
 }
 
 export class FakeMacos implements MacosSystem {
@@ -40,6 +44,8 @@ export class FakeMacos implements MacosSystem {
       toRead: [],
       written: [],
       watcher: undefined,
+      isWatched: false,
+      failures: [],
     })
     return fd
   }
@@ -87,6 +93,8 @@ export class FakeMacos implements MacosSystem {
     const socket = this.sockets.get(fd)
     if (socket === undefined) return this.#fail(E.BADF)
     if (!socket.isNonBlocking) throw new Error('this read would wait, and the event loop with it')
+    const failure = socket.failures.shift()
+    if (failure !== undefined) return this.#fail(failure)
     const bytes = socket.toRead.shift()
     if (bytes !== undefined) return bytes.copy(into, 0, 0, length)
     return socket.isRemoved ? 0 : this.#fail(E.AGAIN)
@@ -102,7 +110,7 @@ export class FakeMacos implements MacosSystem {
   }
 
   close(fd: number): number {
-    if (this.sockets.get(fd)?.watcher !== undefined) throw new Error('closed while it is watched')
+    if (this.sockets.get(fd)?.isWatched) throw new Error('closed while it is watched')
     return this.sockets.delete(fd) ? 0 : this.#fail(E.BADF)
   }
 
@@ -117,6 +125,7 @@ export class FakeMacos implements MacosSystem {
   watchReadable(fd: number, watcher: Watcher): Watch {
     const socket = this.sockets.get(fd) as Utun
     socket.watcher = watcher
+    socket.isWatched = true
     return {
       pause: () => {
         socket.watcher = undefined
@@ -126,6 +135,8 @@ export class FakeMacos implements MacosSystem {
       },
       close: async () => {
         socket.watcher = undefined
+        await new Promise(setImmediate)
+        socket.isWatched = false
       },
     }
   }

@@ -15,6 +15,9 @@ const settings = (mtu: number, addresses: string[], routes: string[]): Interface
   routes: routes.map(text => IpPrefix.parse(text)),
 })
 const V4 = [0, 0, 0, 2]
+// <errno.h> of macOS
+const EINTR = 4
+const ENOBUFS = 55
 const packet = (byte: number): Uint8Array => Uint8Array.of(0x45, byte)
 const framed = (byte: number): Buffer => Buffer.from([...V4, ...packet(byte)])
 
@@ -144,6 +147,22 @@ describe('a TUN device of macOS, on a fake of its system library', () => {
     ])
   })
 
+  it('tries again, too, to take away what it could not', () => {
+    const device = open('utun4')
+    device.configure(settings(1400, ['10.7.0.2'], ['10.8.0.0/16']))
+    const nothing = { addresses: [], routes: [], mtu: undefined }
+    macos.answers.set('route -n delete', new TunError('system', 'route has refused: permission denied'))
+    macos.answers.set('ifconfig utun4 inet 10.7.0.2 -alias', new TunError('system', 'ifconfig has refused: busy'))
+    expect(device.configure(nothing)).to.have.length(2)
+    macos.answers.clear()
+    macos.takeCommands()
+    expect(device.configure(nothing)).to.deep.equal([])
+    expect(macos.takeCommands()).to.deep.equal([
+      'route -n delete -inet 10.8.0.0/16 -interface utun4',
+      'ifconfig utun4 inet 10.7.0.2 -alias',
+    ])
+  })
+
   it('does not take an address that another interface has', () => {
     macos.local.push({ ...address('10.7.0.2'), on: 'en0' }, { ...address('10.7.0.3'), on: 'utun4' })
     const device = open('utun4')
@@ -173,6 +192,15 @@ describe('a TUN device of macOS, on a fake of its system library', () => {
     macos.wake('utun4')
     expect(seen).to.deep.equal([1, 2, 3].map(byte => [...packet(byte)]))
     expect(faults).to.deep.equal(['truncated', 'malformed'])
+  })
+
+  it('is there still when a read was interrupted, or the system had no memory for it', () => {
+    const { seen, gone } = started('utun4')
+    const utun = macos.utun('utun4')
+    utun.failures.push(EINTR, ENOBUFS)
+    utun.toRead.push(framed(1))
+    for (let i = 0; i < 3; i++) macos.wake('utun4')
+    expect([seen, gone]).to.deep.equal([[[...packet(1)]], []])
   })
 
   it('reads a bounded number of packets in one turn, and the rest in the next', () => {

@@ -130,6 +130,12 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
     expect(device.configure(settings(1400, [], []))).to.deep.equal([])
   })
 
+  it('takes an address that it has itself, as the system lists it', () => {
+    windows.local.push({ ...address('10.7.0.2'), on: 'masque0' })
+    expect(open('masque0').configure(settings(1400, ['10.7.0.2'], []))).to.deep.equal([])
+    expect(addresses()).to.deep.equal(['10.7.0.2/32'])
+  })
+
   it('knows over which of its routes the system reaches an address', () => {
     const device = open()
     expect(device.routeTo(IpAddress.parse('192.0.2.1'))).to.equal(undefined)
@@ -224,6 +230,14 @@ describe('a TUN device of Windows, on a fake of its system library', () => {
     await new Promise(resolve => setImmediate(resolve))
     await new Promise(resolve => setImmediate(resolve))
     expect(packets).to.equal(1)
+    expect(gone).to.deep.equal([])
+  })
+
+  it('is not called gone by the wait that ends when it is closed', async () => {
+    const { device, gone } = started()
+    expect(windows.waits).to.have.length(1)
+    await device.close()
+    expect(windows.waits).to.have.length(0)
     expect(gone).to.deep.equal([])
   })
 
