@@ -51,7 +51,6 @@ export const lab = defineLab({
         'The ADDRESS_REQUEST goes right behind the request. Its answer comes right behind the response.',
       ],
       reading: ['RFC 9000 §7, §8.1.2', 'RFC 9001 §4.1.1, §4.1.2', 'RFC 9220 §3', 'src/client/client-tunnel.ts'],
-      timeoutMs: 120_000,
     },
     {
       id: 'overhead',
@@ -74,7 +73,6 @@ export const lab = defineLab({
         'Single stream, from the inside: Context ID and packet are the value of the capsule. Type, length and value of the capsule are the payload of the DATA frame.',
       ],
       reading: ['RFC 9000 §16, §17.3.1, §19.8', 'RFC 9221 §4', 'RFC 9297 §2.1, §3.2', 'src/carriers/h3/transport.ts'],
-      timeoutMs: 60_000,
     },
     {
       id: 'send-packet',
@@ -105,7 +103,6 @@ export const lab = defineLab({
         'RFC 9000 §2.2',
         'src/carriers/h3/transport.ts, `H3Carrier`, afterwards',
       ],
-      timeoutMs: 120_000,
     },
     {
       id: 'pump',
@@ -152,7 +149,6 @@ export const lab = defineLab({
         'Done when `ceiling - confirmed < granularity`.',
       ],
       reading: ['RFC 8899 §3, §5', 'RFC 9000 §14.2 to §14.4', 'RFC 9221 §4'],
-      timeoutMs: 60_000,
     },
     {
       id: 'histogram',
@@ -182,7 +178,6 @@ export const lab = defineLab({
         'prometheus.io/docs: Practices, Histograms and summaries',
         'docs/monitoring.md',
       ],
-      timeoutMs: 90_000,
     },
     {
       id: 'scaling',
@@ -223,7 +218,6 @@ export const lab = defineLab({
         'J. D. C. Little, L = λW (1961)',
         'L. Kleinrock, power (1979)',
       ],
-      timeoutMs: 120_000,
     },
     {
       id: 'explain',

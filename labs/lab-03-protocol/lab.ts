@@ -290,7 +290,6 @@ export const lab = defineLab({
       mutants: true,
       files: ['endpoint.ts'],
       // Nearly always a few seconds: but connect-ip-go has to be compiled once.
-      timeoutMs: 150_000,
       brief: `
         Now all of it together. In \`endpoint.ts\`, write the class \`Endpoint\`, and \`ping\` and \`answer\`. Then the check starts a real
         proxy, opens a QUIC connection to it, and lets **your code** be the client: every byte on the streams and in the datagrams of

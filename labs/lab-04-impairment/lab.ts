@@ -58,7 +58,6 @@ export const lab = defineLab({
         'man tc-netem: loss gemodel',
         'src/stats/intervals.ts, afterwards',
       ],
-      timeoutMs: 60_000,
     },
     {
       id: 'sweep',
@@ -92,7 +91,6 @@ export const lab = defineLab({
         'RFC 9221 §5',
         `${HANDOUT}, "Nobody waits, or everybody"`,
       ],
-      timeoutMs: 120_000,
     },
     {
       id: 'metrics',
@@ -152,7 +150,6 @@ export const lab = defineLab({
         `${HANDOUT}, "The queue before the bottleneck"`,
         'Gettys and Nichols, "Bufferbloat: Dark Buffers in the Internet"',
       ],
-      timeoutMs: 120_000,
     },
     {
       id: 'codel',
@@ -182,7 +179,6 @@ export const lab = defineLab({
         'Entering the state again: compare `nowMs - this.#dropNextMs` with 16 intervals, before `#dropNextMs` is set anew.',
       ],
       reading: ['RFC 8289 §4 and §5', `${HANDOUT}, "CoDel"`],
-      timeoutMs: 60_000,
     },
     {
       id: 'outage',
@@ -215,7 +211,6 @@ export const lab = defineLab({
         'The idle timeout has to cover the outage **and** the recovery: nothing arrives in either. That is a little more than 6 s.',
       ],
       reading: ['RFC 9000 §10.1 Idle Timeout', 'RFC 9002 §6.2 Probe Timeout', `${HANDOUT}, "When the network is gone"`],
-      timeoutMs: 120_000,
     },
     {
       id: 'address',
@@ -295,7 +290,6 @@ export const lab = defineLab({
         'The gap has two parts: until the client knows that the session is dead, and until it has another one. One of them is much longer.',
       ],
       reading: ['RFC 9000 §5.1 Connection ID', 'RFC 9000 §9 Connection Migration', `${HANDOUT}, "Another address"`],
-      timeoutMs: 120_000,
     },
     {
       id: 'mobile',
@@ -322,7 +316,6 @@ export const lab = defineLab({
         'A timeline that repeats (train, metro, leo) shows in p95 before it shows in the median.',
       ],
       reading: ['docs/netem.md', `${HANDOUT}, "A report"`],
-      timeoutMs: 120_000,
     },
     {
       id: 'break-window',

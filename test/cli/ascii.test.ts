@@ -7,9 +7,7 @@ async function output(locale: Record<string, string>, ...args: string[]): Promis
   return stdout + stderr
 }
 
-describe('what commands print', function () {
-  this.timeout(60_000)
-
+describe('what commands print', () => {
   it('is ASCII where the locale is not of UTF-8, JSON with all its letters', async () => {
     const [list, profile, json, wide] = await Promise.all([
       output({ LANG: 'C' }, 'experiment', '--list'),

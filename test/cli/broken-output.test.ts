@@ -19,9 +19,8 @@ interface Proxy {
 }
 
 /** Programs of the command line whose output cannot be written, or whose terminal goes away. */
-describe('a command whose output goes nowhere', function () {
+describe('a command whose output goes nowhere', () => {
   // Each starts a process, which takes a while on a busy machine.
-  this.timeout(60_000)
   let directory: string
   let configuration: string
   const children: ChildProcess[] = []

@@ -36,9 +36,8 @@ function startSlowProxy(): Promise<HostileProxy> {
   })
 }
 
-describe('the commands', function () {
+describe('the commands', () => {
   // Each starts a process, which takes a while on a busy machine.
-  this.timeout(60_000)
   let directory: string
 
   // All at once: what takes time is that each process loads the program.
@@ -189,9 +188,7 @@ describe('the commands', function () {
   })
 })
 
-describe('server --check', function () {
-  this.timeout(60_000)
-
+describe('server --check', () => {
   it('says what is wrong with the certificate and its key, as the server would at its start', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'masque-test-check-'))
     const files = await testCertificates()

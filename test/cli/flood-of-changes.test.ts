@@ -17,9 +17,8 @@ const ASSIGNED = encodeAddressAssign([
 ])
 const routes = (prefix: string) => encodeRouteAdvertisement([{ range: IpPrefix.parse(prefix).toRange(), protocol: 0 }])
 
-describe('npm run client', function () {
+describe('npm run client', () => {
   // It starts a process, which takes a while on a busy machine.
-  this.timeout(60_000)
   const directory = mkdtempSync(join(tmpdir(), 'masque-test-flood-'))
   after(() => rmSync(directory, { recursive: true, force: true }))
   afterEach(closeHostilePeers)

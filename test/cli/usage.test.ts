@@ -15,9 +15,7 @@ const NEEDS: Record<string, RegExp | undefined> = {
 /** Has subcommands, which test/cli/netem/netem.test.ts tries. */
 const ELSEWHERE = ['netem']
 
-describe('each command of package.json', function () {
-  this.timeout(60_000)
-
+describe('each command of package.json', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const names = Object.values(scripts).flatMap(script => /masque-lab\.mjs (\S+)$/.exec(script)?.[1] ?? [])
 

@@ -33,8 +33,7 @@ describe('examples/', () => {
   })
 
   for (const [file, lines] of Object.entries(PRINTS)) {
-    it(`${file} is short, and prints what it says when it is run as its first lines say`, async function () {
-      this.timeout(60_000)
+    it(`${file} is short, and prints what it says when it is run as its first lines say`, async () => {
       const text = read(`examples/${file}`)
       const body = text.slice(text.indexOf('*/') + 2).trim()
       expect(body.split('\n').length).to.be.at.most(35)

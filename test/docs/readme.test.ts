@@ -65,8 +65,7 @@ describe('README.md', () => {
     for (const target of targets) expect(read('config/server.local.toml')).to.include(`"${target}"`)
   })
 
-  it('has a server command whose configuration is valid, and options that exist', async function () {
-    this.timeout(60_000)
+  it('has a server command whose configuration is valid, and options that exist', async () => {
     // As in the README: the certificates are made first, where the configuration looks for them.
     const scratch = mkdtempSync(join(tmpdir(), 'masque-test-readme-'))
     const configuration = join(scratch, 'config/server.local.toml')
@@ -83,8 +82,7 @@ describe('README.md', () => {
     expect(help).to.include('--ping').and.include('--config')
   })
 
-  it('has a functional test that passes', async function () {
-    this.timeout(60_000)
+  it('has a functional test that passes', async () => {
     const output = await run(process.execPath, [RUN, 'functional'])
     expect(output).to.include('all 8 steps passed')
     expect(output).not.to.include('FAIL')

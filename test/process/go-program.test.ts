@@ -23,8 +23,7 @@ const run = promisify(execFile)
 
 const MAIN = (text: string) => `package main\n\nimport "os"\n\nfunc main() { os.Stdout.WriteString("${text}") }\n`
 
-describe('a Go program', function () {
-  this.timeout(120_000)
+describe('a Go program', () => {
   let folder: string
   let module: string
   let cache: string

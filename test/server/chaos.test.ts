@@ -51,8 +51,7 @@ const AT_ONCE = 6
 describe('a fault anywhere', () => {
   afterEach(closeLoopback)
 
-  it('ends the connection that it is about, and neither the process nor anybody else’s tunnel', async function () {
-    this.timeout(60_000)
+  it('ends the connection that it is about, and neither the process nor anybody else’s tunnel', async () => {
     const escaped = listenForEscapes()
     const uninstall = install(await classesOf(FOLDERS), OF_ONE_CONNECTION)
     try {

@@ -4,8 +4,7 @@ import { whyNoRealNetwork } from '../../src/testbed/real-network.ts'
 import { command } from '../support/command.ts'
 
 describe('why there can be no network with real interfaces', () => {
-  it('is said in one sentence where the system has no unshare', async function () {
-    this.timeout(30_000)
+  it('is said in one sentence where the system has no unshare', async () => {
     const ended = await command(['testbed', '--run', 'true'], { env: { PATH: '/nowhere' } })
     expect(ended).to.include({ status: 1, stdout: '' })
     expect(ended.stderr).to.match(

@@ -15,7 +15,7 @@ import type { SandboxError, StudentError } from '../student-code/types.ts'
 import { LiveReporter } from './live.ts'
 import { forgetReplay, RecordedCode, writeReplay } from './replay.ts'
 
-export const DEFAULT_TIMEOUT_MS = 40_000
+export const DEFAULT_TIMEOUT_MS = 180_000
 
 export interface Step {
   text: string

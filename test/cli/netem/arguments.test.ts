@@ -238,9 +238,7 @@ describe('npm run netem, from other programs’ files', () => {
   })
 })
 
-describe('the programs that read these command lines', function () {
-  this.timeout(60_000)
-
+describe('the programs that read these command lines', () => {
   it('load, obey, and end with the status that was promised', async () => {
     const [dry, wrong, list, check] = await Promise.all([
       process('netem-kernel', 'apply', 'lte-weak', '--dry-run'),

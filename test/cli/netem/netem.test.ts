@@ -75,9 +75,7 @@ describe('netem for people', () => {
   })
 })
 
-describe('npm run netem', function () {
-  this.timeout(60_000)
-
+describe('npm run netem', () => {
   it('runs until Ctrl-C, then prints a summary and ends with status 0', async () => {
     const { status, stdout } = await netem('run', 'clean', '--to', '127.0.0.1:9', '--json')
     const events = stdout

@@ -203,9 +203,7 @@ describe('the folder of the control sockets', () => {
   })
 })
 
-describe('npm run netem -- set', function () {
-  this.timeout(60_000)
-
+describe('npm run netem -- set', () => {
   it('changes a link that runs, at once', async () => {
     const echo = await bindUdp(LOOPBACK)
     echo.on('message', (payload, from) => echo.send(payload, from.port, from.address))

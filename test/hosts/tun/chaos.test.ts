@@ -54,8 +54,7 @@ function install() {
 describe('a fault anywhere in a TUN device, or in what the system does for it', () => {
   afterEach(closeLoopback)
 
-  it('costs that client its tunnel at most, and neither the process nor anybody else’s', async function () {
-    this.timeout(120_000)
+  it('costs that client its tunnel at most, and neither the process nor anybody else’s', async () => {
     const escapes = listenForEscapes()
     const server = await startServer()
     const { client: bystander } = await connectClient(server)

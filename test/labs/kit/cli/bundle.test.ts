@@ -19,8 +19,7 @@ interface Bundles {
   bundledUi(options: { root: string; caches: string[] }): Promise<{ openUi: unknown } | undefined>
 }
 
-describe('the terminal UI as one file', function () {
-  this.timeout(60_000)
+describe('the terminal UI as one file', () => {
   let place: string
   let root: string
   let bundledUi: Bundles['bundledUi']

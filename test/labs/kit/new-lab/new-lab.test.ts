@@ -30,8 +30,7 @@ describe('npm run new-lab', () => {
     ])
   })
 
-  it('makes a lab that compiles, whose solution passes, and whose starting files and mutants fail', function () {
-    this.timeout(120_000)
+  it('makes a lab that compiles, whose solution passes, and whose starting files and mutants fail', () => {
     makeNewLab(root, '5', 'my-topic')
     // A repository of its own around it: the kit and the packages are the real ones.
     for (const name of ['node_modules', 'src', 'labs/kit']) symlinkSync(join(ROOT, name), join(root, name))

@@ -67,8 +67,7 @@ class Terminal {
   }
 }
 
-describe('the terminal UI in a real terminal', function () {
-  this.timeout(120_000)
+describe('the terminal UI in a real terminal', () => {
   let place: string
   let root: string
   let terminal: Terminal | undefined
