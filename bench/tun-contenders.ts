@@ -200,7 +200,7 @@ max_udp_payload = ${MAX_UDP_PAYLOAD}
 `
 }
 
-function keyPair(): { secret: string; public: string } {
+export function keyPair(): { secret: string; public: string } {
   const secret = execFileSync('wg', ['genkey'], { encoding: 'utf8' }).trim()
   return { secret, public: execFileSync('wg', ['pubkey'], { input: secret, encoding: 'utf8' }).trim() }
 }

@@ -33,6 +33,7 @@ const commands = {
   client: '../src/cli/client.ts',
   functional: '../src/cli/functional.ts',
   bench: '../bench/cli.ts',
+  compare: '../bench/compare/cli.ts',
   cert: '../src/cli/cert.ts',
   doctor: '../src/cli/doctor.ts',
   netem: '../src/cli/netem.ts',

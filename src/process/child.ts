@@ -66,6 +66,8 @@ export interface ChildOptions {
     message: string,
   ) => Error
   arguments?: readonly string[]
+  /** A command in front of Node's own, which runs it somewhere else: `nsenter` and its options, say. */
+  within?: readonly string[]
   env?: NodeJS.ProcessEnv
   /** Called once when the process ends although nobody closed it. Orders without an answer, and later ones, reject with that error. */
   onDeath?: (error: Error) => void
@@ -102,9 +104,12 @@ export class Child<O extends Orders> {
   /** Starts the process; orders wait until it has loaded its code. Whoever makes it closes it. */
   constructor(file: URL, options: ChildOptions) {
     this.#options = options
+    const [program, ...args] = [...(options.within ?? []), process.execPath]
     const child = fork(fileURLToPath(file), options.arguments, {
+      execPath: program,
       // Found from here and not from the working directory; and none of the parent's own options, such as a debugger's port.
       execArgv: [
+        ...args,
         ...['--import', new URL('./end-with-parent.mjs', import.meta.url).href],
         ...(file.pathname.endsWith('.ts') ? ['--import', pathToFileURL(require.resolve('tsx')).href] : []),
       ],

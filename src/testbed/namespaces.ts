@@ -31,6 +31,8 @@ export interface Namespaces {
   run(namespace: string, command: readonly string[]): Promise<string>
   /** Starts one there. It ends with the namespaces at the latest. */
   spawn(namespace: string, command: readonly string[], options?: SpawnOptions): ChildProcess
+  /** What stands in front of a command that is to run there, for those who start it themselves. */
+  within(namespace: string): string[]
   /** Ends all processes inside, and with them everything. Idempotent. */
   close(): Promise<void>
 }
@@ -80,18 +82,19 @@ export async function openNamespaces(names: readonly string[], script: string): 
     holder.once('close', () => settle(() => reject(new Error(`the namespaces cannot be made: ${said.trim()}`))))
   })
   const inside = firstChild(holder.pid as number)
-  const enter = (namespace: string, command: readonly string[]): string[] => [
+  const within = (namespace: string): string[] => [
     ...['nsenter', '--target', inside, '--user', '--net', '--mount', '--pid', '--preserve-credentials'],
     `--wd=${process.cwd()}`,
-    ...['ip', 'netns', 'exec', namespace, ...command],
+    ...['ip', 'netns', 'exec', namespace],
   ]
 
   const start = (namespace: string, command: readonly string[], options: SpawnOptions = {}): ChildProcess => {
-    const [program, ...args] = enter(namespace, command)
+    const [program, ...args] = [...within(namespace), ...command]
     return spawn(program, args, options)
   }
 
   return {
+    within,
     spawn: start,
     async run(namespace, command) {
       const child = start(namespace, command, { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -28,6 +28,12 @@ describe('a child process', () => {
     return child
   }
 
+  it('is started by another command, where one is given', async () => {
+    if (process.platform === 'win32') return
+    const child = start({ within: ['env', 'MASQUE_SAMPLE=1'], arguments: ['an argument'] })
+    expect(await child.ask('where')).to.include({ argument: 'an argument', environment: '1' })
+  })
+
   it('does what it is asked, with values that JSON does not know, and is gone when it was closed', async () => {
     const child = start({ arguments: ['an argument'] })
     const values = { bytes: Uint8Array.of(1, 2), none: undefined, forever: Infinity, big: 1n }

@@ -9,7 +9,7 @@ class SampleError extends Error {
 const orders = {
   double: (given: number) => given * 2,
   same: (given: unknown) => given,
-  where: () => ({ pid: process.pid, argument: process.argv[2] }),
+  where: () => ({ pid: process.pid, argument: process.argv[2], environment: process.env.MASQUE_SAMPLE }),
   refuse() {
     throw new SampleError('it will not do that')
   },

@@ -1,5 +1,6 @@
 /** The emulator's own process: does what emulator-process.ts asks. */
 
+import { systemClock } from '../../hosts/clock.ts'
 import type { Call } from '../../process/child.ts'
 import { serveParent } from '../../process/serve-parent.ts'
 import type { Profile } from '../profile/profile.ts'
@@ -28,7 +29,10 @@ const orders = {
     return { address: started.address, secondAddress: started.secondAddress }
   },
   counters: () => running().counters(),
-  beginTimeline: () => running().beginTimeline(),
+  beginTimeline(skipMs: number | undefined) {
+    running().beginTimeline(skipMs)
+    return systemClock.now()
+  },
   setProfile: (profile: Profile) => running().setProfile(profile),
   forgetTiming: () => running().forgetTiming(),
 }

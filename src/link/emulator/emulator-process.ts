@@ -33,14 +33,17 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
   address: SocketAddress = { host: '', port: 0 }
   secondAddress: SocketAddress | undefined
 
-  readonly #child = new Child<EmulatorOrders>(new URL('./emulator-child.ts', import.meta.url), {
-    name: "the link emulator's process",
-    error: EmulatorError,
-    onDeath: error => this.emit('died', error),
-  })
+  readonly #child: Child<EmulatorOrders>
 
-  constructor() {
+  /** `within`: see ChildOptions. */
+  constructor({ within }: { within?: readonly string[] } = {}) {
     super()
+    this.#child = new Child<EmulatorOrders>(new URL('./emulator-child.ts', import.meta.url), {
+      name: "the link emulator's process",
+      error: EmulatorError,
+      within,
+      onDeath: error => this.emit('died', error),
+    })
     const onReport = ({ name, detail }: { name: keyof EmulatorEvents; detail: unknown }): void => {
       this.emit(name, detail as never)
     }
@@ -61,8 +64,9 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
     return this.#child.ask('counters')
   }
 
-  async beginTimeline(): Promise<void> {
-    await this.#child.ask('beginTimeline')
+  /** Resolves with the moment, on the clock that all processes of this machine share (hosts/clock.ts). */
+  beginTimeline(skipMs?: number): Promise<number> {
+    return this.#child.ask('beginTimeline', skipMs)
   }
 
   async setProfile(profile: Profile): Promise<void> {

@@ -221,11 +221,11 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     this.#housekeeping.unref()
   }
 
-  /** Begins the timeline, if nothing has yet. */
-  beginTimeline(): void {
+  /** Begins the timeline, if nothing has yet: as it is after so many ms, with all that it does until then done at once. */
+  beginTimeline(skipMs = 0): void {
     if (this.#timeline !== undefined || this.#closed !== undefined) return
     const now = performance.now()
-    this.#timeline = new TimelinePlayer(this.#profile, now)
+    this.#timeline = new TimelinePlayer(this.#profile, now - skipMs)
     this.#advanceTimeline(now)
     this.#arm(this.#stepMs)
   }

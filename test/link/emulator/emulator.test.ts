@@ -1,6 +1,7 @@
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect } from 'chai'
+import { systemClock } from '../../../src/hosts/clock.ts'
 import { type EmulatorOptions, LinkEmulator } from '../../../src/link/emulator/emulator.ts'
 import { startEmulatorProcess } from '../../../src/link/emulator/emulator-process.ts'
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../../src/link/profile/profile.ts'
@@ -176,6 +177,22 @@ describe('the link emulator', () => {
     expect(link.counters().up[0]).to.include({ offered: 1, outage: 1 })
   })
 
+  it('begins its timeline as it is after some time, when it is told to', async () => {
+    const server = await echo()
+    // Long enough for a machine on which a second is nothing.
+    const outage: Phase = { kind: 'outage', atMs: 3_600_000, durationMs: 100_000, direction: 'both' }
+    const profile = profileOf({}, { timeline: [outage, addressChange('nat-rebind', 0)] })
+    const link = await start({ port: server.port, profile, startTimeline: false })
+    const changed = once(link, 'address-change')
+    link.beginTimeline(3_600_500)
+    expect((await changed)[0].atMs).to.equal(0)
+    expect(link.counters().timelineMs).to.be.at.least(3_600_500)
+    const client = await open()
+    client.send('into the void', link.address.port, link.address.host)
+    while (link.counters().up[0].offered === 0) await new Promise(setImmediate)
+    expect(link.counters().up[0].outage).to.equal(1)
+  })
+
   it('changes its profile while it runs', async () => {
     const server = await echo()
     const link = await start({ port: server.port })
@@ -263,7 +280,8 @@ describe('the link emulator', () => {
       const client = await open()
       expect(await ask(client, link.address, 'x')).to.equal('x')
       const changed = once(link, 'address-change')
-      await link.beginTimeline()
+      const asked = systemClock.now()
+      expect(await link.beginTimeline()).to.be.within(asked, systemClock.now())
       expect((await changed)[0]).to.include({ change: 'nat-rebind' })
       expect((await link.counters()).up[0]).to.include({ offered: 1, delivered: 1 })
       await link.close()

@@ -1,0 +1,106 @@
+/** `npm run compare -- handover-wifi-lte`: the same link and the same traffic through CONNECT-IP and other tunnels. */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import { interrupted, runCommand } from '../../src/cli/run-command.ts'
+import { loadProfile, profileNames } from '../../src/link/profile/load-profile.ts'
+import { type CompareResult, compare } from './compare.ts'
+import { openKernelArena } from './kernel-arena.ts'
+import { whyNoCompareNetwork } from './network.ts'
+import { reportText } from './report.ts'
+import { openUserspaceArena } from './userspace-arena.ts'
+
+/** Nothing was measured, or of some contender nothing. */
+class CompareError extends Error {
+  override name = 'CompareError'
+}
+
+interface Options {
+  runs?: number
+  quick?: boolean
+  only?: string[]
+  seed: string
+  userspace?: boolean
+  json?: boolean
+}
+
+const program = new Command('npm run compare --')
+  .description(
+    'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only) and wireguard-go, in turns: time to ' +
+      'recover, losses, latency and jitter before, during and after, goodput. In network namespaces, without root; where there are none, CONNECT-IP alone.',
+  )
+  .argument('[profile]', 'a link profile, by name or file; without one, they are listed')
+  .option('--runs <n>', 'so many rounds; default: 6 to 12, until the intervals are narrow enough', positive)
+  .option('--quick', 'one round, of about a minute: no intervals')
+  .option('--only <names>', 'these contenders only, by the names in the JSON', text => text.split(','))
+  .option('--seed <text>', "of the link's random numbers and of the order", '1')
+  .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
+  .option('--json', 'the result as JSON, with each echo')
+  .action((profile: string | undefined, options: Options) => (profile === undefined ? list() : run(profile, options)))
+
+await runCommand(async () => {
+  await program.parseAsync()
+})
+
+function list(): void {
+  for (const name of profileNames()) console.log(`${name.padEnd(20)}${loadProfile(name).title}`)
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  // Before anything is started: a name that is wrong should be said at once.
+  const profile = loadProfile(name)
+  const scratch = await mkdtemp(join(tmpdir(), 'masque-compare-'))
+  const stop = new AbortController()
+  void interrupted().then(signal => stop.abort(new CompareError(`ended by ${signal}`)))
+  try {
+    const why = options.userspace ? '--userspace was given' : whyNoCompareNetwork()
+    const arena =
+      why === undefined ? await openKernelArena(await makeTestCertificates(scratch), scratch) : openUserspaceArena(why)
+    try {
+      const unknown = options.only?.find(each => arena.contenders.every(contender => contender.name !== each))
+      if (unknown !== undefined) {
+        const names = arena.contenders.map(contender => contender.name).join(', ')
+        throw new CompareError(`no contender here is called '${unknown}': expected some of ${names}`)
+      }
+      const { only, seed, runs } = options
+      const rounds = options.quick ? 1 : runs
+      const comparing = compare({ arena, profile, seed, rounds, only, signal: stop.signal, onProgress: progress })
+      const result = await Promise.race([comparing, aborted(stop.signal)])
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      console.log(options.json ? JSON.stringify(result, jsonNumber) : reportText(result))
+      if (hasFailed(result)) process.exitCode = 1
+    } finally {
+      await arena.close()
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Of some contender there is no figure at all. */
+function hasFailed({ contenders }: CompareResult): boolean {
+  return contenders.some(({ runs }) => runs.length === 0)
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
+function progress(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+}
+
+/** Four digits: more would be noise. JSON has no Infinity; it stands for "not within the run", and is a text there. */
+function jsonNumber(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number') return value
+  return Number.isFinite(value) ? Number(value.toPrecision(6)) : String(value)
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('expected a whole number above 0')
+}

@@ -1,0 +1,34 @@
+/** The contenders as programs with TUN devices, in namespaces (network.ts). */
+
+import type { TestCertificates } from '../../src/cert/make-certificates.ts'
+import { CONNECT_IP } from './connect-ip.ts'
+import type { Arena, Contender } from './contender.ts'
+import { CompareNetwork } from './network.ts'
+import { runOnce } from './run.ts'
+import { WIREGUARD } from './wireguard.ts'
+
+const CONTENDERS: readonly Contender[] = [...CONNECT_IP, WIREGUARD]
+
+/** Of no use through this arena's link, whatever is installed. */
+const NOT_MEASURABLE = [
+  'CONNECT-IP over HTTP/2: not measurable here. It runs over TCP, and the link emulator carries UDP',
+]
+
+export async function openKernelArena(certificates: TestCertificates, scratch: string): Promise<Arena> {
+  const able = CONTENDERS.filter(contender => contender.whyNot() === undefined)
+  const unable = CONTENDERS.flatMap(({ title, whyNot }) => {
+    const why = whyNot()
+    return why === undefined ? [] : [`${title}: ${why}`]
+  })
+  const network = await CompareNetwork.open()
+  return {
+    contenders: able,
+    absent: [...unable, ...NOT_MEASURABLE],
+    about: 'TUN devices in network namespaces',
+    run(name, profile, seed) {
+      const contender = able.find(each => each.name === name) as Contender
+      return runOnce({ network, certificates, scratch }, contender, profile, seed)
+    },
+    close: () => network.close(),
+  }
+}

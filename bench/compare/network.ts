@@ -1,0 +1,181 @@
+/**
+ * Where the contenders run: network namespaces with real interfaces, without root, and the link emulator between them.
+ *
+ *     client                              link                                server
+ *     wifi  192.0.2.2 ----------- 192.0.2.1    first  |
+ *                                                     | emulator  198.51.100.1 ---- 198.51.100.2
+ *     lte   203.0.113.2 --------- 203.0.113.1  second |
+ *     10.66.0.2  =========================== the tunnel ============================= 10.66.0.1
+ *
+ * The client knows the proxy by one address, 198.51.100.2, on whichever path; a NAT rule of `link` leads what comes in by an interface to the emulator's socket for
+ * it. At a handover the system's route leads over LTE, and a fifth of a second later the Wi-Fi's address and interface are gone. What the system sends leaves
+ * from another address from then on, and what a program makes of that is its own affair, as on a telephone.
+ */
+
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { EmulatorHandle } from '../../src/link/emulator/emulator-process.ts'
+import type { Profile } from '../../src/link/profile/profile.ts'
+import { Child } from '../../src/process/child.ts'
+import { type Namespaces, openNamespaces } from '../../src/testbed/namespaces.ts'
+import { whyNoRealNetwork } from '../../src/testbed/real-network.ts'
+import type { ProbeOrders } from './probe-child.ts'
+
+/** Of the proxy, or whatever the other end is called. All contenders use this port. */
+export const SERVER = { host: '198.51.100.2', port: 4433 }
+
+const WIFI_UP = `ip addr replace 192.0.2.2/24 dev wifi; ip link set wifi up
+  ip route replace ${SERVER.host} via 192.0.2.1 dev wifi metric 100`
+/** As network managers do it: the route first, of which the system tells whoever listens; what is left a moment later. */
+const WIFI_UNUSED = `ip route del ${SERVER.host} dev wifi`
+const WIFI_DOWN = 'ip addr flush dev wifi; ip link set wifi down'
+
+const LINGER_S = 0.2
+
+const SCRIPT = `
+  ip link add wifi netns client type veth peer name wifi netns link
+  ip link add lte netns client type veth peer name lte netns link
+  ip link add wan netns link type veth peer name wan netns server
+  up() { ip -n $1 addr add $3 dev $2; ip -n $1 link set $2 up; }
+  up link wifi 192.0.2.1/24
+  up link lte 203.0.113.1/24
+  up link wan 198.51.100.1/24
+  up server wan ${SERVER.host}/24
+  up client lte 203.0.113.2/24
+  ip -n client route add ${SERVER.host} via 203.0.113.1 dev lte metric 200
+  ip netns exec client sh -c '${WIFI_UP}'
+  ip netns exec link nft -f - <<'END'
+  table ip paths {
+    chain in {
+      type nat hook prerouting priority -100
+      iifname "wifi" udp dport ${SERVER.port} dnat to 192.0.2.1:${SERVER.port}
+      iifname "lte" udp dport ${SERVER.port} dnat to 203.0.113.1:${SERVER.port}
+    }
+  }
+END`
+
+/** Why there can be no such network here, in one sentence; undefined: there can. */
+export function whyNoCompareNetwork(): string | undefined {
+  const why = whyNoRealNetwork(['ip'])
+  if (why !== undefined) return why
+  return spawnSync('nft', ['-v']).error === undefined
+    ? undefined
+    : 'the command nft is missing (Debian package nftables)'
+}
+
+export class CompareNetwork {
+  readonly #namespaces: Namespaces
+  readonly #shell: ChildProcess
+  readonly #programs: ChildProcess[] = []
+  /** The ends of the inner traffic. */
+  readonly probes: { client: Child<ProbeOrders>; server: Child<ProbeOrders> }
+
+  static async open(): Promise<CompareNetwork> {
+    const network = new CompareNetwork(await openNamespaces(['client', 'link', 'server'], SCRIPT))
+    try {
+      await network.probes.server.ask('serve')
+      return network
+    } catch (error) {
+      await network.close()
+      throw error
+    }
+  }
+
+  private constructor(namespaces: Namespaces) {
+    this.#namespaces = namespaces
+    const probe = (where: 'client' | 'server'): Child<ProbeOrders> =>
+      new Child(new URL('./probe-child.ts', import.meta.url), {
+        name: `the ${where}'s end of the traffic`,
+        within: namespaces.within(where),
+      })
+    this.probes = { client: probe('client'), server: probe('server') }
+    // It waits for the handover: starting a program in a namespace takes longer than many a recovery.
+    this.#shell = namespaces.spawn('client', ['sh'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    this.#shell.on('error', () => {})
+    this.#shell.stdin?.on('error', () => {})
+  }
+
+  /** Runs a command at one end; rejects with what it said when it fails. */
+  run(where: 'client' | 'server', command: readonly string[]): Promise<string> {
+    return this.#namespaces.run(where, command)
+  }
+
+  /** Starts a program at one end. `endPrograms` ends it. */
+  spawn(where: 'client' | 'server', command: readonly string[]): ChildProcess {
+    const child = this.#namespaces.spawn(where, command, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#programs.push(child)
+    return child
+  }
+
+  /** A fresh link, with the client on its first attachment. Whoever starts it closes it. */
+  async startLink(profile: Profile, seed: string): Promise<EmulatorHandle> {
+    await this.run('client', ['sh', '-c', WIFI_UP])
+    const link = new EmulatorHandle({ within: this.#namespaces.within('link') })
+    try {
+      const { port } = SERVER
+      await link.start({
+        profile,
+        seed,
+        listen: { host: '192.0.2.1', port },
+        ...(profile.second !== undefined && { secondListen: { host: '203.0.113.1', port } }),
+        to: SERVER,
+        startTimeline: false,
+      })
+      return link
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+
+  /** The client goes on over its other interface. Resolves when the system's route has changed: within some milliseconds. */
+  async handOver(to: 'wifi' | 'lte'): Promise<void> {
+    const order = to === 'wifi' ? WIFI_UP : `${WIFI_UNUSED}; echo done; sleep ${LINGER_S}; ${WIFI_DOWN}`
+    this.#shell.stdin?.write(`${order}${to === 'wifi' ? '; echo done' : ''}\n`)
+    if (this.#shell.stdout !== null) await once(this.#shell.stdout, 'data')
+  }
+
+  /** Tells a program something: `nsenter`, which started it, would keep it to itself. */
+  signal(program: ChildProcess, signal: NodeJS.Signals): void {
+    for (const pid of childrenOf(program.pid)) kill(pid, signal)
+  }
+
+  async endPrograms(): Promise<void> {
+    const programs = this.#programs.splice(0)
+    for (const pid of programs.flatMap(({ pid }) => allBelow(pid))) kill(pid, 'SIGKILL')
+    await Promise.all(
+      programs.map(
+        program => program.exitCode ?? program.signalCode ?? new Promise(resolve => program.once('exit', resolve)),
+      ),
+    )
+  }
+
+  /** Ends everything inside. */
+  async close(): Promise<void> {
+    await Promise.all([this.probes.client.close(), this.probes.server.close()])
+    await this.#namespaces.close()
+  }
+}
+
+function allBelow(pid: number | undefined): number[] {
+  return childrenOf(pid).flatMap(child => [child, ...allBelow(child)])
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  if (pid === undefined) return []
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+  } catch {
+    // It has ended.
+    return []
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended by itself.
+  }
+}

@@ -1,0 +1,58 @@
+/** Starting the programs that take part, and what all of them share. */
+
+import type { ChildProcess } from 'node:child_process'
+import type { CompareNetwork } from './network.ts'
+
+/** Inside the tunnel, whoever makes it. */
+export const INNER = { client: '10.66.0.2', server: '10.66.0.1' }
+const START_TIMEOUT_MS = 20_000
+/** Of what a program says, this much is kept for the error message. */
+const OUTPUT_LENGTH = 4000
+
+/** A contender could not be started; the message is for people. */
+export class ContenderError extends Error {
+  override name = 'ContenderError'
+}
+
+/** Starts a program and waits until it says that it is ready. */
+export function startProgram(
+  network: CompareNetwork,
+  where: 'client' | 'server',
+  command: readonly string[],
+  ready: string,
+): Promise<ChildProcess> {
+  const child = network.spawn(where, command)
+  return new Promise((resolve, reject) => {
+    let output = ''
+    const fail = (how: string): void =>
+      reject(new ContenderError(`${command.join(' ')} ${how}: ${output.trim() || 'it said nothing'}`))
+    const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
+    // It is read on afterwards, or a full pipe would stop the program.
+    const hear = (text: string): void => {
+      output = (output + text).slice(-OUTPUT_LENGTH)
+      if (!output.includes(ready)) return
+      clearTimeout(timer)
+      resolve(child)
+    }
+    child.stdout?.setEncoding('utf8').on('data', hear)
+    child.stderr?.setEncoding('utf8').on('data', hear)
+    child.once('error', reject)
+    child.once('close', status => {
+      clearTimeout(timer)
+      fail(`ended with status ${status}`)
+    })
+  })
+}
+
+/** Addresses and the way to the other end, for devices that their program leaves bare. */
+export async function configureDevices(
+  network: CompareNetwork,
+  devices: { client: string; server: string },
+  mtu: number,
+): Promise<void> {
+  for (const [end, other] of [['client', 'server'] as const, ['server', 'client'] as const]) {
+    const device = devices[end]
+    const script = `ip addr add ${INNER[end]}/32 dev ${device}; ip link set ${device} mtu ${mtu} up; ip route add ${INNER[other]}/32 dev ${device}`
+    await network.run(end, ['sh', '-ec', script])
+  }
+}

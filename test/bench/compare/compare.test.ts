@@ -1,0 +1,143 @@
+import { expect } from 'chai'
+import { type CompareResult, compare, estimate, isNarrow, MAX_ROUNDS } from '../../../bench/compare/compare.ts'
+import type { Arena } from '../../../bench/compare/contender.ts'
+import type { RunFigures } from '../../../bench/compare/figures.ts'
+import { reportText, verdict } from '../../../bench/compare/report.ts'
+import type { Run } from '../../../bench/compare/run.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { command } from '../../support/command.ts'
+
+const part = { sent: 100, lost: 2, p50Ms: 40, p95Ms: 60, jitterMs: 3 }
+
+function run(contender: string, recoveryMs: number): Run {
+  const figures: RunFigures = {
+    recoveryMs: [recoveryMs],
+    whole: part,
+    before: part,
+    during: part,
+    after: part,
+    goodputKbit: 310,
+  }
+  const events = [{ kind: 'outage' as const, atMs: 0, endMs: 10 }]
+  return { contender, figures, echoes: [], events, stalls: 0 }
+}
+
+/** Recovers as it is told, run by run. */
+function arenaOf(recoveries: Record<string, (seed: string) => number>, turns: string[] = []): Arena {
+  return {
+    contenders: Object.keys(recoveries).map(name => ({ name, title: `the ${name}`, atHandover: '' })),
+    absent: ['the absent one: not installed'],
+    about: 'made up',
+    async run(name, _profile, seed) {
+      turns.push(`${name} ${seed}`)
+      return run(name, recoveries[name](seed))
+    },
+    async close() {},
+  }
+}
+
+const profile = loadProfile('outage-3s')
+
+describe('a comparison', () => {
+  it('lets all take turns with the same seed, in another order from round to round', async () => {
+    const turns: string[] = []
+    await compare({ arena: arenaOf({ a: () => 1, b: () => 2, c: () => 3 }, turns), profile, seed: 's', rounds: 8 })
+    const rounds = Array.from({ length: 8 }, (_, i) => turns.slice(3 * i, 3 * i + 3))
+    rounds.forEach((round, i) => {
+      expect(round.toSorted()).to.deep.equal([`a s ${i + 1}`, `b s ${i + 1}`, `c s ${i + 1}`])
+    })
+    expect(new Set(rounds.map(round => round.map(turn => turn[0]).join(''))).size).to.be.above(1)
+  })
+
+  it('ends after six rounds when the intervals are narrow, and goes on when they are not', async () => {
+    const narrow = await compare({ arena: arenaOf({ a: () => 100 }), profile, seed: 's' })
+    expect([narrow.rounds, narrow.narrow]).to.deep.equal([6, true])
+    let count = 0
+    const wide = await compare({ arena: arenaOf({ a: () => 1000 * ++count }), profile, seed: 's' })
+    expect([wide.rounds, wide.narrow]).to.deep.equal([MAX_ROUNDS, false])
+  })
+
+  it('goes on when a contender fails, and says why', async () => {
+    const fail = (): number => {
+      throw new Error('it does not start')
+    }
+    const result = await compare({ arena: arenaOf({ a: () => 1, b: fail }), profile, seed: 's', rounds: 1 })
+    expect(result.failures).to.deep.equal(['round 1, the b: it does not start'])
+    expect(reportText(result))
+      .to.include('round 1, the b: it does not start')
+      .and.include('the absent one: not installed')
+  })
+
+  it('gives no interval for fewer than six rounds', () => {
+    expect(estimate([1, 2, 3, 4, 5])).to.deep.include({ low: -Infinity, high: Infinity })
+    expect(estimate([1, 2, 3, 4, 5, 6])).to.deep.equal({ median: 3.5, low: 1, high: 6 })
+    expect(isNarrow([{ runs: [1, 2, 3, 4, 5].map(ms => run('a', ms)) }])).to.equal(false)
+  })
+
+  it('takes "never within the run" for an answer that is certain when it is always so', () => {
+    expect(isNarrow([{ runs: Array.from({ length: 6 }, () => run('a', Number.POSITIVE_INFINITY)) }])).to.equal(true)
+  })
+
+  it('names the winner whoever it is, and a draw where intervals meet', async () => {
+    const texts = async (recoveries: Record<string, () => number>): Promise<string[]> =>
+      verdict(await compare({ arena: arenaOf(recoveries), profile, seed: 's' }))
+    expect((await texts({ ours: () => 80, theirs: () => 50 }))[0]).to.equal(
+      "the theirs recovers first; no other's interval meets its own.",
+    )
+    let count = 0
+    const [draw] = await texts({ ours: () => 50 + (count++ % 3), theirs: () => 51 })
+    expect(draw).to.match(/recovers first, but no later, as far as can be told: the (ours|theirs)\.$/)
+  })
+
+  it('fits into 80 columns', async () => {
+    const result = await compare({ arena: arenaOf({ a: () => 12_345, b: () => Infinity }), profile, seed: 's' })
+    const quiet: CompareResult = {
+      ...result,
+      contenders: result.contenders.map(each => ({ ...each, runs: each.runs.map(one => ({ ...one, events: [] })) })),
+    }
+    for (const each of [result, quiet]) {
+      for (const line of reportText(each).split('\n').slice(3, 24)) expect(line.length, line).to.be.at.most(80)
+    }
+  })
+})
+
+describe('npm run compare', function () {
+  this.timeout(300_000)
+
+  it('measures CONNECT-IP over nat-rebind without namespaces, and says what is missing', async () => {
+    const { status, stdout } = await command(['compare', 'nat-rebind', '--quick', '--userspace', '--json'])
+    expect(status).to.equal(0)
+    const result = JSON.parse(stdout) as CompareResult
+    expect(result).to.deep.include({ profile: 'nat-rebind', rounds: 1, failures: [] })
+    expect(result.absent).to.deep.equal(['all others: --userspace was given'])
+    expect(result.contenders.map(({ name }) => name)).to.deep.equal(['connect-ip-told', 'connect-ip-reconnect'])
+    for (const { runs } of result.contenders) {
+      expect(runs).to.have.length(1)
+      const { figures, echoes } = runs[0]
+      expect(echoes).to.have.length(800)
+      // It goes on with the next packet; the rest is for a machine that is busy.
+      expect(figures.recoveryMs[0]).to.be.within(25, 2000)
+      expect(figures.before?.p50Ms).to.be.above(30)
+      expect(figures.during?.lost).to.be.below(50)
+      expect(figures.goodputKbit).to.be.within(250, 330)
+    }
+  })
+
+  it('lists the shipped profiles when none is named', async () => {
+    const { status, stdout } = await command(['compare'])
+    expect(status).to.equal(0)
+    expect(stdout)
+      .to.match(/^handover-wifi-lte +Out of the house/m)
+      .and.match(/^outage-3s /m)
+  })
+
+  it('refuses a profile or a contender that is not there with one sentence', async () => {
+    const profile = await command(['compare', 'no-such-profile'])
+    expect([profile.status, profile.stderr]).to.deep.equal([1, profile.stderr.trim().split('\n')[0] + '\n'])
+    const contender = await command(['compare', 'nat-rebind', '--userspace', '--only', 'carrier-pigeon'])
+    expect(contender.status).to.equal(1)
+    expect(contender.stderr).to.include(
+      "no contender here is called 'carrier-pigeon': expected some of connect-ip-told",
+    )
+  })
+})
