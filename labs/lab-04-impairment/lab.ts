@@ -1,5 +1,4 @@
 /** Lab 4 as data. The check of each task is in `checks/`, under its name. */
-import { MILLISECONDS } from '../kit/check/questions.ts'
 import { defineLab } from '../kit/lab/declare.ts'
 
 const HANDOUT = 'labs/lab-04-impairment/README.md'
@@ -26,7 +25,7 @@ export const lab = defineLab({
       id: 'estimate',
       title: 'Verify the link first',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['estimate.ts'],
       brief: `
         Before you measure anything over an impaired link, make sure that it does what it says. You send 200 packets over a link
@@ -63,7 +62,7 @@ export const lab = defineLab({
       id: 'sweep',
       title: 'Loss: datagrams against a stream',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['sweep.ts'],
       brief: `
         IP packets go through the tunnel in QUIC datagrams, or as capsules on a stream. On a clean link both are the same. With loss they
@@ -213,29 +212,30 @@ export const lab = defineLab({
       reading: ['RFC 9000 §10.1 Idle Timeout', 'RFC 9002 §6.2 Probe Timeout', `${HANDOUT}, "When the network is gone"`],
     },
     {
-      id: 'address',
+      id: 'migration',
       title: 'Another port, another network',
-      kind: 'question',
-      mutants: true,
-      points: 10,
-      files: ['answers.toml', 'measured.toml'],
+      kind: 'coding',
+      points: 14,
+      files: ['migration.ts', 'answers.toml', 'measured.toml'],
       brief: `
-        The address of a client may change in two ways. A **NAT** on the way loses its table, and gives the client another port: the client
-        notices nothing. Or the client goes **from one network to another**, from Wi-Fi to LTE: then the old address is gone.
+        The address of a client may change in two ways. It goes **from one network to another**, and moves its connection there; or a **NAT**
+        on the way loses its table, and the client notices nothing. And it may be that nobody moves at all:
 
         \`\`\`
-        nat-rebind            client ---- NAT :40001 ---- proxy
-                                          NAT :52417
-
-        handover-wifi-lte     client -x-- Wi-Fi --------- proxy
-                                 \\----- LTE -----------/
+        move        client --x-- first path ---- proxy    PATH_CHALLENGE on the
+                          \\---- second path ---/          second, then go on there
+        rebinding   client ---- NAT :40001 ----- proxy    the next packet comes
+                                    :52417                from another port
+        reconnect   client --x-- first path ---- proxy    idle timeout, then a
+                          \\---- second path ---/          new connection
         \`\`\`
 
-        Answer in \`answers.toml\`, then run the check: it measures both profiles, and keeps the figures of your run in \`measured.toml\`. Then
-        answer the last question from them, and check again.
+        In \`migration.ts\`, **predict** how long the inside hears nothing in each of the three. Then take the proxy's side: write \`followPath\`,
+        which says where it sends to, and how much, while it does not know yet whether the new address is the client's.
 
-        For the gap: the idle timeout of the client is 4000 ms, it sends a keep-alive in each second, and as soon as it
-        has lost its session it connects anew, over LTE (64 ms round trip). The server's idle timeout is 30 s.
+        Answer the questions in \`answers.toml\`. Then run the check: when the code and the first four answers are right, it **measures** all three, over paths with
+        a round trip of its choice, and keeps the figures in \`measured.toml\`. **Explain** them in the last two answers, and check again. More runs, over paths of 60 ms,
+        say: \`npx tsx labs/lab-04-impairment/moving.ts 60\`.
       `,
       questions: [
         {
@@ -244,52 +244,72 @@ export const lab = defineLab({
           placeholder: 'a, b, c or d',
           choices: {
             a: 'By the addresses and ports of both sides.',
-            b: 'By the Destination Connection ID in the header of its packet.',
+            b: 'By the Destination Connection ID of its packet.',
             c: 'By its packet number.',
-            d: 'By the TLS session ticket.',
+            d: 'By the ticket of the TLS session, which it begins with.',
           },
         },
         {
-          id: 'rebind',
-          prompt: 'What happens to the session when the NAT gives the client another port?',
+          id: 'proves',
+          prompt: "The proxy has answered the client's PATH_CHALLENGE. What is proven by that, and to whom?",
           placeholder: 'a, b, c or d',
           choices: {
-            a: 'The client notices it and connects again.',
-            b: 'The server drops the packets: it has no connection with that address.',
-            c: 'The server goes on, and sends to the new port from now on.',
-            d: 'It ends after the idle timeout.',
+            a: 'To the proxy: the client is where it says it is.',
+            b: 'To both: packets get through in both directions.',
+            c: 'To the client: the new path leads to its proxy, and back.',
+            d: 'To the client: nobody has changed its packets on the way.',
           },
         },
         {
-          id: 'handover',
-          prompt: 'What happens today to the session of our client when its Wi-Fi is gone?',
+          id: 'inner',
+          prompt: 'The client has moved. Why are its addresses inside of the tunnel the same as before?',
           placeholder: 'a, b, c or d',
           choices: {
-            a: 'QUIC moves the connection to LTE by itself.',
-            b: 'The server finds the new address of the client.',
-            c: 'The Wi-Fi reports an error, and the client connects again at once.',
-            d: 'Nothing arrives any more, until the idle timeout ends it.',
+            a: 'They belong to the request, and its connection goes on.',
+            b: 'The client has asked for them again, and the proxy has found them free.',
+            c: 'The proxy keeps the addresses of each identity for a minute.',
+            d: 'The proxy translates between the addresses outside and inside.',
           },
         },
         {
-          id: 'gap',
-          prompt: 'For how long does nothing flow in the handover? Predict it from the timers above, in ms.',
-          prediction: { units: MILLISECONDS },
-          placeholder: 'a number',
-        },
-        {
-          id: 'reconnect',
+          id: 'flight',
           prompt:
-            'Once measured: in the handover of your run, how long did the reconnect itself take, from the end of the session until traffic flowed? In ms.',
-          placeholder: 'a number',
+            'A ping had left on the old path a quarter of a round trip before that was gone, and had no reply. What is on the path arrives. What happened?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The ping was lost: it was still on the path to the proxy.',
+            b: 'The ping was sent again, on the new path, and came too late.',
+            c: 'The proxy has kept its reply back, until it knew where the client was.',
+            d: 'The ping arrived; the reply to it was sent to the old path.',
+          },
+        },
+        {
+          id: 'trips',
+          prompt:
+            'Once measured: how many round trips was the move of your run silent for? A number with three digits.',
+          placeholder: 'a number, such as 3.21',
+        },
+        {
+          id: 'noticing',
+          prompt:
+            'Once measured: when nobody moved, which part of the silence went by before the client knew that its session was lost? In percent, with four digits.',
+          placeholder: 'a number, such as 43.21',
         },
       ],
       hints: [
-        'TCP names a connection by four values, and loses it when one of them changes. QUIC has a name that both sides have agreed on.',
-        'When the packet of a known connection comes from another address, RFC 9000 §9.3 says what a server does.',
-        'The gap has two parts: until the client knows that the session is dead, and until it has another one. One of them is much longer.',
+        'Draw the two paths as lines of time. When does the last reply on the old one come? When may the first ping leave on the new one, and when is its reply there?',
+        'After the idle timeout: handshake, SETTINGS, request, as in task 1 of lab 2. And then a ping.',
+        '`followPath`: keep for each address how much came, how much was sent, and whether it is validated; and for each challenge, where it was sent to.',
+        'A packet moves the connection if it is not probing **and** its number is above that of all before that were not probing. Validation is another matter, and decides about room and going back only.',
+        'Going back: note after each event whether the address in use is validated; the last one that was is where to go back to.',
       ],
-      reading: ['RFC 9000 §5.1 Connection ID', 'RFC 9000 §9 Connection Migration', `${HANDOUT}, "Another address"`],
+      reading: [
+        'RFC 9000 §5.1 Connection ID',
+        'RFC 9000 §8.2 Path Validation',
+        'RFC 9000 §9 Connection Migration',
+        `${HANDOUT}, "Another address"`,
+        'docs/architecture.md, "How a tunnel moves"',
+      ],
     },
     {
       id: 'mobile',

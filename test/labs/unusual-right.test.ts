@@ -60,6 +60,29 @@ const UNUSUAL: readonly (readonly [
     'codel.ts',
     [['{ id: packet?.id, dropped }', '{ ...(packet && { id: packet.id }), dropped } as Dequeued']],
   ],
+  [
+    'calculates the silence in other words',
+    lab4,
+    'migration',
+    'migration.ts',
+    [
+      ['return firstReply - lastReply', 'return (firstReply * 3) / 4 + 0 * lastReply'],
+      ['return idleTimeoutMs + pauseMs + 4 * roundTripMs', 'return 4 * (roundTripMs + pauseMs / 4) + idleTimeoutMs'],
+    ],
+  ],
+  [
+    'returns more than is asked for, and in its own order',
+    lab4,
+    'migration',
+    'migration.ts',
+    [
+      [
+        'return { address, room: validated',
+        'return { validated, sent, received, ...{ highest, lastValidated }, address, room: validated',
+      ],
+      ['room: number }', 'room: number; [more: string]: unknown }'],
+    ],
+  ],
 ]
 
 describe('labs: what is right and unusual', () => {

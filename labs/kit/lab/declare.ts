@@ -32,7 +32,7 @@ interface TaskBasics {
 export type TaskDeclaration =
   | (TaskBasics & {
       kind: 'coding'
-      files: NonEmpty<`${string}.ts` | 'answers.toml'>
+      files: NonEmpty<`${string}.ts` | 'answers.toml' | 'measured.toml'>
       questions?: readonly Question[]
     })
   | (TaskBasics & { kind: 'config'; files: NonEmpty<string>; questions?: readonly Question[] })

@@ -147,6 +147,50 @@ export default {
       ],
     ],
   },
+  'migration.ts': {
+    'the first address is validated: nobody asks how much came from there, or was sent there': [
+      [
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: 0, validated: true }]])',
+        'const peers = new Map<string, Peer>([[first, { received: (-1), sent: 0, validated: true }]])',
+      ],
+      [
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: 0, validated: true }]])',
+        'const peers = new Map<string, Peer>([[first, { received: 1, sent: 0, validated: true }]])',
+      ],
+      [
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: 0, validated: true }]])',
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: (-1), validated: true }]])',
+      ],
+      [
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: 0, validated: true }]])',
+        'const peers = new Map<string, Peer>([[first, { received: 0, sent: 1, validated: true }]])',
+      ],
+    ],
+    'no packet number is below 0': [['let highest = -1', 'let highest = -2']],
+    'false counts as 0, and 0 as false': [
+      [
+        'const known = peers.get(name) ?? { received: 0, sent: 0, validated: false }',
+        'const known = peers.get(name) ?? { received: 0, sent: false, validated: 0 }',
+      ],
+    ],
+    'no packet comes from nowhere, or answers nothing': [
+      [
+        'if (event.challenge !== undefined) challenged.set(event.challenge, event.to)',
+        'if (true) challenged.set(event.challenge, event.to)',
+      ],
+      [
+        'const proven = event.response === undefined ? undefined : challenged.get(event.response)',
+        'const proven = challenged.get(event.response)',
+      ],
+      ['if (proven !== undefined) peer(proven).validated = true', 'if (true) peer(proven).validated = true'],
+    ],
+    'where the address is validated, it is itself the last one that was': [
+      [
+        '} else if (challenged.get(event.challenge) === address && !peer(address).validated) {',
+        '} else if (challenged.get(event.challenge) === address) {',
+      ],
+    ],
+  },
   'outage.ts': {
     'when 1, 3, 7 … timeouts are exactly as long as the outage, both are taken': [
       [

@@ -1,0 +1,234 @@
+/**
+ * Three ways in which the outside of a tunnel changes, and what its inside hears of it: pings every 10 ms, over two emulated paths. What the
+ * check of `migration` compares with the student's predictions.
+ *
+ *     npx tsx labs/lab-04-impairment/moving.ts 60      # over paths with a round trip of 60 ms
+ *
+ * Each run is recorded in exercises/measured.toml, for the questions about it.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { connectByHttp3 } from '../../src/carriers/h3/client-connection.ts'
+import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
+import { defaultClientConfig } from '../../src/client/config.ts'
+import { quicSettings } from '../../src/config/sections.ts'
+import { IpAddress } from '../../src/ip/address.ts'
+import { pingTrain } from '../../src/probes/ping-train.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
+import { type PathName, TwoPaths } from '../../src/testbed/two-paths.ts'
+import { recordRun } from '../kit/check/own-runs.ts'
+
+export const INTERVAL_MS = 10
+export const IDLE_MS = 2000
+/** The longest that the client waits until it connects anew: its first knock. */
+export const PAUSE_MS = 25
+export const TASK = 'migration'
+
+const TARGET = IpAddress.parse('10.90.0.1')
+/** Pings before something happens, so that both sides know the round trip. */
+const BEFORE = 50
+const AFTER_MS = 1000
+const PING_TIMEOUT_MS = 2000
+
+/** What the inside has heard of one event. */
+interface Heard {
+  /** The longest time between two replies. */
+  silenceMs: number
+  /** Pings without a reply. */
+  lost: number
+}
+
+export interface Moving {
+  rttMs: number
+  /** `pathMs`: from the challenge to its answer. `kept`: the session and the addresses inside are the same as before. */
+  move: Heard & { pathMs: number; kept: boolean }
+  rebind: Heard & { kept: boolean }
+  /** `noticedMs`: from the last reply until the client took its session for lost. `kept`: it got the same addresses again. */
+  reconnect: Heard & { noticedMs: number; kept: boolean }
+}
+
+export interface MeasureOptions {
+  signal?: AbortSignal
+  /** What happens now. */
+  onStep?: (text: string) => void
+}
+
+/** Takes six seconds and some. Rejects with what a client rejects with, and leaves nothing open. */
+export async function measureMoving(rttMs: number, options: MeasureOptions = {}): Promise<Moving> {
+  const directory = mkdtempSync(join(tmpdir(), 'masque-moving-'))
+  try {
+    const certificates = await makeTestCertificates(directory)
+    const { signal, onStep = () => {} } = options
+    const each = <T>(text: string, measure: (place: Place) => Promise<T>) => {
+      signal?.throwIfAborted()
+      onStep(text)
+      return withPlace(certificates, rttMs, signal, measure)
+    }
+    return {
+      rttMs,
+      move: await each('the client moves', move),
+      rebind: await each('a NAT forgets', rebind),
+      reconnect: await each('the network is gone, and nobody moves', reconnect),
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** By the names that measured.toml has. */
+export function figuresOf({ rttMs, move, rebind, reconnect }: Moving): Record<string, number> {
+  return {
+    rtt_ms: rttMs,
+    interval_ms: INTERVAL_MS,
+    move_silence_ms: move.silenceMs,
+    move_lost: move.lost,
+    move_path_ms: move.pathMs,
+    rebind_silence_ms: rebind.silenceMs,
+    rebind_lost: rebind.lost,
+    reconnect_silence_ms: reconnect.silenceMs,
+    reconnect_lost: reconnect.lost,
+    reconnect_noticed_ms: reconnect.noticedMs,
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A client with a tunnel over the first of two paths. */
+interface Place {
+  client: MasqueClient
+  paths: TwoPaths
+  /** Which path a new connection takes. */
+  use(path: PathName): void
+  signal: AbortSignal | undefined
+}
+
+async function withPlace<T>(
+  certificates: TestCertificates,
+  rttMs: number,
+  signal: AbortSignal | undefined,
+  measure: (place: Place) => Promise<T>,
+): Promise<T> {
+  const proxy = await startTestProxy(certificates)
+  const paths = await TwoPaths.open(proxy.address, rttMs)
+  let path: PathName = 'first'
+  const quic = { ...defaultClientConfig({}).quic, idleTimeoutMs: IDLE_MS }
+  const connect = connectByHttp3(quicSettings(quic))
+  const client = newTestClient(
+    certificates,
+    paths.first,
+    {
+      quic,
+      reconnect: { enabled: true, knockMs: PAUSE_MS, initialDelayMs: PAUSE_MS, maxDelayMs: PAUSE_MS },
+      // Who moves, and when, is said here.
+      migration: { enabled: false },
+    },
+    // A real machine asks its routes; here it is one of two addresses of the link.
+    { connect: options => connect({ ...options, remote: paths[path] }) },
+  )
+  try {
+    await client.connect()
+    return await measure({ client, paths, use: next => (path = next), signal })
+  } finally {
+    await client.close()
+    await paths.close()
+    await proxy.close()
+  }
+}
+
+async function move(place: Place): Promise<Moving['move']> {
+  const { client, paths } = place
+  const before = session(client)
+  let pathMs = Number.NaN
+  const heard = await pingsAround(place, AFTER_MS, async () => {
+    paths.cut('first')
+    const result = await client.migrate({ remote: paths.second })
+    if (!result.moved) throw new Error(`the tunnel has not moved: ${result.why}`)
+    pathMs = result.ms
+  })
+  return { silenceMs: heard.silenceMs, lost: heard.lost, pathMs, kept: session(client) === before }
+}
+
+async function rebind(place: Place): Promise<Moving['rebind']> {
+  const before = session(place.client)
+  const { silenceMs, lost } = await pingsAround(place, AFTER_MS, async () => place.paths.rebind())
+  return { silenceMs, lost, kept: session(place.client) === before }
+}
+
+async function reconnect(place: Place): Promise<Moving['reconnect']> {
+  const { client, paths } = place
+  const before = addresses(client)
+  let lostAt = Number.NaN
+  client.once('down', () => {
+    lostAt = client.host.clock.now()
+  })
+  const { silenceMs, lost, silentFrom } = await pingsAround(place, IDLE_MS + AFTER_MS, async () => {
+    place.use('second')
+    paths.cut('first')
+  })
+  return { silenceMs, lost, noticedMs: lostAt - silentFrom, kept: addresses(client) === before }
+}
+
+/** Which tunnel it is: a reconnect makes another one. */
+function session(client: MasqueClient): string {
+  return `${client.tunnel?.quic?.id} ${addresses(client)}`
+}
+
+function addresses(client: MasqueClient): string {
+  return client.connected ? client.info.assigned.map(String).join(', ') : 'none'
+}
+
+/** `silentFrom`: when the last reply before the longest silence came, on the host's clock. */
+async function pingsAround(
+  { client, signal }: Place,
+  afterMs: number,
+  event: () => Promise<unknown>,
+): Promise<Heard & { silentFrom: number }> {
+  let answered = 0
+  let begin = (): void => {}
+  const begun = new Promise<void>(resolve => {
+    begin = resolve
+  })
+  const train = pingTrain(client.host, TARGET, {
+    count: BEFORE + Math.ceil(afterMs / INTERVAL_MS),
+    intervalMs: INTERVAL_MS,
+    timeoutMs: PING_TIMEOUT_MS,
+    ...(signal && { signal }),
+    onProgress: () => ++answered === BEFORE && begin(),
+  })
+  // A train that ends early is no event to wait for.
+  await Promise.race([begun, train])
+  const [{ records, startedMs }] = await Promise.all([train, event()])
+  signal?.throwIfAborted()
+  const replies = records.flatMap(({ sentMs, rttMs }) => (rttMs === undefined ? [] : [sentMs + rttMs]))
+  replies.sort((a, b) => a - b)
+  const gaps = replies.slice(1).map((at, i) => at - replies[i])
+  const silenceMs = Math.max(0, ...gaps)
+  return {
+    silenceMs,
+    lost: records.length - replies.length,
+    silentFrom: startedMs + (replies[gaps.indexOf(silenceMs)] ?? 0),
+  }
+}
+
+if (import.meta.url === pathToFileURL(resolve(process.argv[1] ?? '')).href) {
+  const rttMs = Number(process.argv[2] ?? 60)
+  try {
+    if (!(rttMs >= 10 && rttMs <= 500)) {
+      throw new Error(`a round trip of ${process.argv[2]} ms: expected a number of ms from 10 to 500`)
+    }
+    const measured = await measureMoving(rttMs, { onStep: text => console.error(`${text} ...`) })
+    const exercises = fileURLToPath(new URL('./exercises/', import.meta.url))
+    mkdirSync(exercises, { recursive: true })
+    const figures = figuresOf(measured)
+    for (const [name, value] of Object.entries(figures)) console.log(`${name} = ${Number(value.toPrecision(4))}`)
+    recordRun({ exercises, mode: 'live' }, TASK, figures)
+    console.error(`recorded in ${join(exercises, 'measured.toml')}`)
+    process.exit(0)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  }
+}
