@@ -1,6 +1,6 @@
 /**
  * What a proxy and a client need from a version of HTTP, and nothing of how that version does it. A folder beside this file
- * provides it (`h3/`, `h2/`); nothing above knows which.
+ * provides it (`h3/`, `h2/`, `h1/`); nothing above knows which.
  *
  *   client                                          proxy
  *
@@ -10,7 +10,7 @@
  *     handler.onResponse(headers)       ◄─────────      accept(headers), or respond(headers, body)
  *       openCarrier(…) → Carrier                        openCarrier(…) → Carrier
  *
- * The heads of messages are lists of field lines, with pseudo-headers (http/header.ts), whatever the version: a carrier on
+ * The heads of messages are lists of field lines, with pseudo-headers (http/header.ts), whatever the version: the carrier on
  * HTTP/1.1 translates, and reports its 101 as 200.
  */
 
@@ -21,7 +21,7 @@ import type { TlsAlert } from '../quic/tls-alerts.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from './carrier.ts'
 
 /** A version of HTTP, by the name of the folder beside this file that provides it. */
-export type HttpVersion = 'h3' | 'h2'
+export type HttpVersion = 'h3' | 'h2' | 'h1'
 
 /** What can be done on a connection: known when the peer has said its part. */
 export interface Capabilities {

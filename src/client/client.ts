@@ -9,6 +9,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { connectByHttp1 } from '../carriers/h1/client-connection.ts'
 import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import type { Connect, HttpVersion } from '../carriers/http-connection.ts'
@@ -562,7 +563,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
 
 function connectBy({ quic }: ClientConfig, carrier: HttpVersion): Connect {
   const settings = quicSettings(quic)
-  return carrier === 'h2' ? connectByHttp2(settings) : connectByHttp3(settings)
+  const connectors = { h3: connectByHttp3, h2: connectByHttp2, h1: connectByHttp1 }
+  return connectors[carrier](settings)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

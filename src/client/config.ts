@@ -25,7 +25,7 @@ import { defaultTemplate, expandTemplate, parseUriTemplate } from '../connect-ip
 import type { IpPrefix } from '../ip/prefix.ts'
 import { BEARER_TOKEN, readToken } from './token.ts'
 
-export const CARRIERS = ['h3', 'h2'] as const
+export const CARRIERS = ['h3', 'h2', 'h1'] as const
 /** `auto`: whichever of h3 and h2 gets through (carrier-race.ts). */
 export const CARRIER_CHOICES = [...CARRIERS, 'auto'] as const
 
@@ -120,8 +120,8 @@ export const clientConfigSchema = table({
       .default('h3')
       .describe(
         'The version of HTTP that carries the tunnel: h3 (HTTP/3, over UDP), h2 (HTTP/2, over TCP: for networks that block UDP; packets then ' +
-          'travel on the request stream, and each that is lost holds up all that follow), auto (h3; h2 where that gets no answer within 250 ms or fails, and ' +
-          'back to h3 when UDP works again).',
+          'travel on the request stream, and each that is lost holds up all that follow), h1 (HTTP/1.1, also over TCP, by Upgrade: where ' +
+          'something on the way speaks nothing newer), auto (h3; h2 where that gets no answer within 250 ms or fails, and back to h3 when UDP works again).',
       ),
     encapsulation: choice(ENCAPSULATIONS)
       .default('datagram')

@@ -117,7 +117,7 @@ export const serverConfigSchema = table({
     tcp: flag()
       .default(true)
       .describe(
-        'Listen on TCP, too, with the same port number: for HTTP/2, which gets through where UDP is blocked. HTTP/3 is on UDP.',
+        'Listen on TCP, too, with the same port number: for HTTP/2 and HTTP/1.1, which get through where UDP is blocked. HTTP/3 is on UDP.',
       ),
     names: listOf(
       parsed('a host name or IP address without a port', canonicalHost),

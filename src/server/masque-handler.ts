@@ -23,7 +23,7 @@ import {
 } from '../connect-ip/request.ts'
 import { scopeRoutes } from '../connect-ip/routes.ts'
 import { describeScope, type Scope } from '../connect-ip/scope.ts'
-import type { PathTemplate } from '../connect-ip/uri-template.ts'
+import { matchPath, type PathTemplate } from '../connect-ip/uri-template.ts'
 import { MalformedMessage, PeerFieldSectionLimit } from '../http/errors.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
@@ -160,9 +160,11 @@ export class MasqueHandler implements HttpServerHandler {
   onRequest(request: IncomingRequest, ended: boolean): void {
     const { headers } = request
     if (headerValue(headers, ':method') !== 'CONNECT') {
-      const authority = headerValue(headers, ':authority') ?? headerValue(headers, 'host') ?? ''
-      if (!this.#context.servesAuthority(authority)) return this.#refuse(request, misdirected(authority))
-      return this.#answerPlainRequest(request)
+      try {
+        return this.#answerPlainRequest(request)
+      } catch (error) {
+        return this.#refuse(request, error)
+      }
     }
     // Every way out of here answers the request, or aborts it: a client never waits for nothing.
     this.#openTunnel(request, ended)
@@ -429,10 +431,17 @@ export class MasqueHandler implements HttpServerHandler {
     }
   }
 
-  /** H3-08: a browser or curl that comes to this port hears what it has found. */
+  /** H3-08: a browser or curl that comes to this port hears what it has found. Throws what is a reason to refuse it. */
   #answerPlainRequest(request: IncomingRequest): void {
     const { headers } = request
-    const response = plainResponse(headerValue(headers, ':method') ?? '', headerValue(headers, ':path') ?? '')
+    const authority = headerValue(headers, ':authority') ?? headerValue(headers, 'host') ?? ''
+    if (!this.#context.servesAuthority(authority)) throw misdirected(authority)
+    const path = headerValue(headers, ':path') ?? ''
+    // CIP-10: on HTTP/1.1 a request for a tunnel is a GET, too, and one that lacks the rest is malformed (RFC 9484 §4.2).
+    if (this.connection.version === 'h1' && matchPath(this.#context.template, path) !== undefined) {
+      throw new MalformedMessage('the path is that of a tunnel; expected Connection: Upgrade and Upgrade: connect-ip')
+    }
+    const response = plainResponse(headerValue(headers, ':method') ?? '', path)
     request.respond(response.headers, response.body)
   }
 }

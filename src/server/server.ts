@@ -7,11 +7,12 @@
 
 import type { Logger } from 'pino'
 import type { Carrier } from '../carriers/carrier.ts'
+import { H1ServerConnection } from '../carriers/h1/server-connection.ts'
 import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
 import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
-import { TcpListener } from '../carriers/tcp/listener.ts'
+import { TcpListener, type TcpProtocol } from '../carriers/tcp/listener.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
 import { loadTlsConfig, type TlsConfig } from '../config/tls-config.ts'
@@ -393,10 +394,14 @@ export class MasqueServer {
       maxConnections: limits.maxConnections,
       maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
       handshakeTimeoutMs: limits.tunnelTimeoutMs,
-      protocols: new Map([
+      protocols: new Map<string, TcpProtocol>([
         [
           'h2',
           (socket, startedAt) => this.#serve(new H2ServerConnection(socket, { idleTimeoutMs, startedAt, onError })),
+        ],
+        [
+          'http/1.1',
+          (socket, startedAt) => this.#serve(new H1ServerConnection(socket, { idleTimeoutMs, startedAt, onError })),
         ],
       ]),
       keyLog,

@@ -3,6 +3,8 @@ export type Health = 'ok' | 'draining' | 'tun-gone'
 
 /** What the server tells about itself, as the REST API shows it. */
 
+import type { HttpVersion } from '../carriers/http-connection.ts'
+
 export interface ServerStatus {
   version: string
   uptimeSeconds: number
@@ -35,7 +37,7 @@ export interface ClientInfo {
   id: string
   identity: string | undefined
   /** The version of HTTP that carries the tunnel. */
-  carrier: 'h3' | 'h2'
+  carrier: HttpVersion
   remote: string
   /** How often that has changed: the client has moved, or a NAT has rebound (RFC 9000 §9). */
   moves: number

@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { H1_INTERIM_RESPONSES } from '../../src/carriers/h1/client-connection.ts'
+import { H1_FIELDS, H1_HEAD_SIZE } from '../../src/carriers/h1/messages.ts'
+import { CLOSE_MS } from '../../src/carriers/h1/transport.ts'
 import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
 import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
 import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
@@ -38,6 +41,10 @@ const EXPECTED: [row: string, bound: string][] = [
     `as many as of QUIC, counted apart; \`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`,
   ],
   ['HTTP/2: streams open at once', `${H2_STREAMS}; ${H2_REQUESTS.perSecond} a second, bursts of ${H2_REQUESTS.burst},`],
+  [
+    'HTTP/1.1: a head; its fields',
+    `${H1_HEAD_SIZE / KIB} KiB; ${H1_FIELDS}; 1; ${H1_INTERIM_RESPONSES}; ${CLOSE_MS} ms`,
+  ],
   ['HTTP/2: a head, as decoded', `${H2_HEADER_LIST_SIZE / KIB} KiB; ${H2_LIMITS.maxHeaderListPairs}`],
   ['HTTP/2: data sent ahead', `${H2_WINDOW / KIB} KiB; ${H2_WINDOW / KIB} KiB`],
   [

@@ -1,4 +1,5 @@
 /** What the titles of the tests name: requirements of docs/conformance.md, and attacks (`AT-07`). */
+import type { HttpVersion } from '../../src/carriers/http-connection.ts'
 import { filesBelow, read } from './repository.ts'
 
 /** An id of docs/conformance.md. */
@@ -26,9 +27,10 @@ export function idsInTitles(id: RegExp, functions = 'it|itOverEach|describe'): M
 }
 
 /** The versions of HTTP over which a test of a file that names the id in its title runs. None: it needs no connection. */
-export function carriersOf(file: string, id: string): ('h3' | 'h2')[] {
-  if (file.endsWith('.ts') && OVER_EACH.get(file)?.has(id)) return ['h3', 'h2']
+export function carriersOf(file: string, id: string): HttpVersion[] {
+  if (file.endsWith('.ts') && OVER_EACH.get(file)?.has(id)) return ['h3', 'h2', 'h1']
   if (file.startsWith('test/carriers/h2/')) return ['h2']
+  if (file.startsWith('test/carriers/h1/')) return ['h1']
   return /^(?:test\/(?:server|client|carriers\/h3|http3|quic)|interop)\//.test(file) ? ['h3'] : []
 }
 

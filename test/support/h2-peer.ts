@@ -128,13 +128,13 @@ export class H2Peer {
   }
 }
 
-/** Once TLS is there; nothing is sent yet. */
-export async function connectTlsPeer(
+/** A client's TLS; it may not be there yet. */
+export async function openTls(
   to: { address: SocketAddress },
-  { alpn = ['h2'], identity }: { alpn?: string[]; identity?: string } = {},
-): Promise<H2Peer> {
+  { alpn, identity }: { alpn: string[]; identity?: string },
+): Promise<TLSSocket> {
   const { ca, certificateChain, key } = await clientTls(identity)
-  const socket = connectTls({
+  return connectTls({
     ...to.address,
     ca: ca as Buffer,
     cert: certificateChain as Buffer | undefined,
@@ -142,9 +142,16 @@ export async function connectTlsPeer(
     servername: 'localhost',
     ...(alpn.length > 0 && { ALPNProtocols: alpn }),
   })
-  const peer = new H2Peer(socket)
+}
+
+/** Once TLS is there; nothing is sent yet. */
+export async function connectTlsPeer(
+  to: { address: SocketAddress },
+  { alpn = ['h2'], identity }: { alpn?: string[]; identity?: string } = {},
+): Promise<H2Peer> {
+  const peer = new H2Peer(await openTls(to, { alpn, identity }))
   peers.push(peer)
-  await until(() => socket.authorized || peer.closed)
+  await until(() => peer.socket.authorized || peer.closed)
   return peer
 }
 

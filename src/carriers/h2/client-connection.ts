@@ -14,6 +14,7 @@ import type {
   HttpClientHandler,
   TunnelStream,
 } from '../http-connection.ts'
+import { refusedCertificate } from '../tcp/client-certificate.ts'
 import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
 import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
 import { H2ErrorCode } from './codes.ts'
@@ -133,9 +134,7 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
 
   /** The proxy does not accept our certificate: see server-connection.ts. */
   protected override refusedByPeer(code: number, text: string): SocketEnd | undefined {
-    if (code !== H2ErrorCode.INADEQUATE_SECURITY) return undefined
-    const alert = /^TLS alert \w+ \((\d+)\)/.exec(text)?.[1]
-    return alert === undefined ? undefined : endedByTls('peer', Number(alert))
+    return code === H2ErrorCode.INADEQUATE_SECURITY ? refusedCertificate(text) : undefined
   }
 
   protected override onStreamData(): void {}

@@ -6,10 +6,9 @@ import { type AbortReason, MalformedMessage } from '../../http/errors.ts'
 import type { Header } from '../../http/header.ts'
 import { checkRequest } from '../../http/request.ts'
 import { TokenBucket } from '../../ip/token-bucket.ts'
-import { tlsAlertName } from '../../quic/tls-alerts.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
-import { certificateAlert } from '../tcp/socket-end.ts'
+import { certificateProblem } from '../tcp/client-certificate.ts'
 import { ABORT_CODES, errorName, H2ErrorCode } from './codes.ts'
 import { fromNode, H2_HEADER_LIST_SIZE, isTooLarge, toNode } from './headers.ts'
 import { CAPABLE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
@@ -80,27 +79,15 @@ export class H2ServerConnection extends H2Transport<HttpServerHandler> implement
     this.handler.onReady()
     this.capabilities = CAPABLE
     this.handler.onCapabilities(CAPABLE)
-    const problem = this.#certificateProblem()
+    const problem = certificateProblem(this.socket)
     if (problem !== undefined) this.closeWith(H2ErrorCode.INADEQUATE_SECURITY, problem)
-  }
-
-  /**
-   * A client need not have a certificate, but one that it shows must verify. TLS is done by the time when that can be said, so
-   * that the alert that would be sent travels as the number of one, in GOAWAY.
-   */
-  #certificateProblem(): string | undefined {
-    const { socket } = this
-    if (socket.authorized || socket.getPeerX509Certificate() === undefined) return undefined
-    const code = String(socket.authorizationError)
-    const alert = certificateAlert(code)
-    return alert === undefined ? undefined : `TLS alert ${tlsAlertName(alert)} (${alert}): ${code}`
   }
 
   #onRequest(stream: ServerHttp2Stream, headers: Header[]): void {
     this.#begin()
     this.heard()
     if (!this.#rate.take()) return this.closeWith(H2ErrorCode.ENHANCE_YOUR_CALM, 'too many requests')
-    if (stream.destroyed || this.#certificateProblem() !== undefined) return
+    if (stream.destroyed || certificateProblem(this.socket) !== undefined) return
     const id = stream.id as number
     if (isTooLarge(headers)) {
       stream.close(H2ErrorCode.ENHANCE_YOUR_CALM)

@@ -18,6 +18,9 @@ const EVICTABLE_AFTER_MS = 1000
 /** How long peers get to take leave when the proxy shuts down. */
 const CLOSE_MS = 500
 
+/** Speaks a version of HTTP on a connection on which TLS is there. `startedAt`: when it began, by `performance.now`. */
+export type TcpProtocol = (socket: TLSSocket, startedAt: number) => HttpServerConnection
+
 export interface TcpListenOptions {
   readonly host: string
   readonly port: number
@@ -28,8 +31,8 @@ export interface TcpListenOptions {
   readonly maxConnectionsPerAddress: number
   /** How long a TLS handshake may take, in ms. */
   readonly handshakeTimeoutMs: number
-  /** What is spoken, by its name in ALPN; the first is the best. `startedAt`: when the connection began, by `performance.now`. */
-  readonly protocols: ReadonlyMap<string, (socket: TLSSocket, startedAt: number) => HttpServerConnection>
+  /** What is spoken, by its name in ALPN; the first is the best. */
+  readonly protocols: ReadonlyMap<string, TcpProtocol>
   readonly keyLog?: string
   /** A bug of ours. */
   onError(error: unknown): void

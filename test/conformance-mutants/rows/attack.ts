@@ -662,4 +662,18 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (isAnswer(error) || (',
     replace: 'if ((',
   },
+  {
+    row: 'AT-25',
+    file: 'carriers/h1/server-connection.ts',
+    why: 'node:http hides what is beyond its limit on fields, a second Host among them',
+    find: '    http.maxHeadersCount = 0\n',
+    replace: '',
+  },
+  {
+    row: 'AT-31',
+    file: 'carriers/h1/server-connection.ts',
+    why: 'a request behind another one is answered, too',
+    find: '    if (this.#heardHead) return\n',
+    replace: '',
+  },
 ]

@@ -468,7 +468,7 @@ export const HTTP3_MUTANTS: readonly Mutant[] = [
     row: 'H3-09',
     file: 'server/masque-handler.ts',
     why: 'plain requests are answered under any name',
-    find: 'if (!this.#context.servesAuthority(authority)) return this.#refuse(request, misdirected(authority))',
+    find: 'if (!this.#context.servesAuthority(authority)) throw misdirected(authority)',
     replace: 'void misdirected(authority)',
   },
   {

@@ -1,0 +1,141 @@
+/** The client's end of an HTTP/1.1 connection: one request goes out, and the connection becomes its tunnel. */
+
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
+import { MalformedMessage } from '../../http/errors.ts'
+import { type Header, headerValue } from '../../http/header.ts'
+import { checkRequest, type RequestHead } from '../../http/request.ts'
+import { checkResponse } from '../../http/response.ts'
+import { NO_APPLICATION_PROTOCOL } from '../../quic/tls-alerts.ts'
+import { resetByUs } from '../end-reason.ts'
+import type {
+  Connect,
+  ConnectOptions,
+  HttpClientConnection,
+  HttpClientHandler,
+  TunnelStream,
+} from '../http-connection.ts'
+import { refusedCertificate } from '../tcp/client-certificate.ts'
+import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
+import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
+import { H1_HEAD_SIZE, readResponse, requestFields } from './messages.ts'
+import { CAPABLE, H1Transport, REQUEST_ID } from './transport.ts'
+
+/** Interim responses (RFC 9110 §15.2) before the final one. Nobody has a use for more than one or two. */
+export const H1_INTERIM_RESPONSES = 16
+
+/** Connects by HTTP/1.1, on TLS over TCP with these settings. */
+export function connectByHttp1(settings: TcpSettings): Connect {
+  return async options => new H1ClientConnection(options, settings)
+}
+
+export class H1ClientConnection extends H1Transport<HttpClientHandler> implements HttpClientConnection {
+  resumptionTicket: Uint8Array | undefined
+  readonly draining = false
+  readonly #keepAliveMs: number
+  readonly #startedAt = performance.now()
+  #interimResponses = 0
+  #answered = false
+
+  constructor(options: ConnectOptions, settings: TcpSettings) {
+    const socket = connectTcp(options, settings, 'http/1.1')
+    super({ socket, remote: options.remote, idleTimeoutMs: settings.idleTimeoutMs, onError: options.onError })
+    this.#keepAliveMs = settings.keepAliveMs ?? settings.idleTimeoutMs / 3
+    socket.on('session', ticket => {
+      this.resumptionTicket = ticket
+    })
+    socket.on('secureConnect', () => this.guard(() => this.#begin()))
+  }
+
+  #begin(): void {
+    this.handshakeMs = performance.now() - this.#startedAt
+    // A server that knows nothing of ALPN speaks HTTP/1.1, if anything.
+    const { alpnProtocol } = this.socket
+    if (alpnProtocol && alpnProtocol !== 'http/1.1') {
+      this.because(endedByTls('local', NO_APPLICATION_PROTOCOL))
+      return this.cut()
+    }
+    this.handler.onReady()
+    // Whether the server takes tunnels, its answer says.
+    this.capabilities = CAPABLE
+    this.handler.onCapabilities(CAPABLE)
+  }
+
+  request(headers: Header[]): TunnelStream | undefined {
+    if (this.closed || !this.socket.writable) return undefined
+    const head = checkRequest(headers, true)
+    const request = requestHttp({
+      method: 'GET',
+      path: headerValue(headers, ':path'),
+      headers: requestFields(headers),
+      setHost: false,
+      createConnection: () => this.socket,
+      maxHeaderSize: H1_HEAD_SIZE,
+      insecureHTTPParser: false,
+    })
+    this.#listenTo(request, head)
+    request.end()
+    return { id: REQUEST_ID, openCarrier: (_encapsulations, handler) => this.openCarrier(handler, false) }
+  }
+
+  #listenTo(request: ClientRequest, head: RequestHead): void {
+    // Beyond its limit node:http hides fields without a word. The size of the head is limit enough.
+    request.maxHeadersCount = 0
+    // Those of the socket are heard of there. An 'error' event without a listener would end the process.
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('HPE_')) this.guard(() => this.#refuse(error.message))
+    })
+    request.on('information', () =>
+      this.guard(() => {
+        if (++this.#interimResponses > H1_INTERIM_RESPONSES) {
+          this.#refuse(`it sends interim responses without end, more than ${H1_INTERIM_RESPONSES}`)
+        }
+      }),
+    )
+    request.on('upgrade', (response, _socket, first) => this.guard(() => this.#onResponse(response, head, first)))
+    request.on('response', response => this.guard(() => this.#onResponse(response, head, undefined)))
+  }
+
+  /** `first`: the parser has stopped, and this came behind the head. */
+  #onResponse(response: IncomingMessage, head: RequestHead, first: Uint8Array | undefined): void {
+    // Its content, if there is any, nobody reads.
+    response.resume()
+    if (this.#answered) return
+    this.#answered = true
+    let headers: Header[]
+    try {
+      headers = readResponse(response.statusCode ?? 0, response.rawHeaders)
+      checkResponse(headers, head)
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error
+      return this.#refuse(error.message)
+    }
+    const refused = refusal(headers)
+    if (refused !== undefined) {
+      this.because(refused)
+      return this.cut()
+    }
+    if (first === undefined) return this.handler.onResponse(headers)
+    this.carrier?.switched()
+    this.handler.onResponse(headers)
+    this.readCapsules(first, this.#keepAliveMs)
+  }
+
+  /** What the proxy has sent breaks a rule. */
+  #refuse(why: string): void {
+    const { carrier } = this
+    const code = carrier?.abort('malformed')
+    carrier?.handler.onAborted({ orderly: false, reason: resetByUs(code ?? '', why) })
+  }
+
+  protected override onEarlyBytes(): void {}
+  protected override onRequestGone(): void {}
+  protected override giveUp(): void {
+    this.cut()
+  }
+}
+
+/** The proxy does not accept our certificate, and says so in a place for details: see server-connection.ts. */
+function refusal(headers: readonly Header[]): SocketEnd | undefined {
+  const details = /details="([^"]*)"/.exec(headerValue(headers, 'proxy-status') ?? '')?.[1]
+  return headerValue(headers, ':status') === '403' && details !== undefined ? refusedCertificate(details) : undefined
+}
