@@ -68,8 +68,7 @@ export function writeRecord(file: string, content: ChangeRecord): void {
 }
 
 /** Of processes that are gone: such a file is renamed in the moment after it was made. */
-export function removeUnfinished(): void {
-  const folder = runFolderName()
+export function removeUnfinished(folder: string): void {
   if (!existsSync(folder)) return
   checkRunFolder(folder)
   for (const name of readdirSync(folder)) {
@@ -77,8 +76,8 @@ export function removeUnfinished(): void {
   }
 }
 
-export function readRecords(): { file: string; content: ChangeRecord | undefined }[] {
-  const folder = runFolderName()
+/** `content`: undefined where a file is no record. Throws TunError where others could have written them. */
+export function readRecords(folder: string): { file: string; content: ChangeRecord | undefined }[] {
   if (!existsSync(folder)) return []
   checkRunFolder(folder)
   return readdirSync(folder)
@@ -129,7 +128,8 @@ function startTimeOf(pid: number): string | undefined {
   }
 }
 
-function runFolderName(): string {
+/** Where this user's records are. */
+export function runFolderName(): string {
   return process.getuid?.() === 0 ? ROOTS_FOLDER : join(tmpdir(), `masque-lab-${process.getuid?.()}`)
 }
 
@@ -138,16 +138,14 @@ export function rootsFolder(): string | undefined {
   return runFolderName() !== ROOTS_FOLDER && existsSync(ROOTS_FOLDER) ? ROOTS_FOLDER : undefined
 }
 
-/** Where records are kept, made when it is missing. Throws TunError. */
-export function runFolder(): string {
-  const folder = runFolderName()
+/** Makes the folder for records when it is missing. Throws TunError. */
+export function makeRunFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true })
   } catch (error) {
     throw new TunError('system', `${folder} cannot be made: ${(error as Error).message}`)
   }
   checkRunFolder(folder)
-  return folder
 }
 
 /** Nobody else may write there, or they could tell root what to undo. Throws TunError. */

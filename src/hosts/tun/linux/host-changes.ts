@@ -4,19 +4,20 @@
  * what to undo: `npm run doctor`, and who is about to change the same (`undoLeftovers`).
  */
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { TunError } from '../errors.ts'
 import { runTool } from '../run-tool.ts'
 import { type Change, isSameThing, undoChange } from './change.ts'
 import {
   type ChangeRecord,
   isAlive,
+  makeRunFolder,
   ourselves,
   readRecords,
   removeRecord,
   removeUnfinished,
   rootsFolder,
-  runFolder,
+  runFolderName,
   writeRecord,
 } from './change-records.ts'
 import type { DeviceState } from './device-state.ts'
@@ -47,10 +48,11 @@ export class HostChanges {
   readonly #file: string
   #isUndone = false
 
-  /** Throws TunError where its file cannot be written: then nothing is changed. */
-  constructor(device: string, purpose: Purpose) {
+  /** `folder`: where its file is. Throws TunError where that cannot be written: then nothing is changed. */
+  constructor(device: string, purpose: Purpose, folder = runFolderName()) {
+    makeRunFolder(folder)
     this.#record = { ...ourselves(), device, changes: [] }
-    this.#file = join(runFolder(), `${process.pid}-${device}-${purpose}.json`)
+    this.#file = join(folder, `${process.pid}-${device}-${purpose}.json`)
     writeRecord(this.#file, this.#record)
   }
 
@@ -120,10 +122,10 @@ export class HostChanges {
 
 /**
  * What processes that are gone have left in this network namespace. Changes nothing, but for what says nothing any more, which it removes: records from
- * before the last boot, and those that were never finished, so that nothing was changed yet.
+ * before the last boot, and those that were never finished, so that nothing was changed yet. Throws TunError where others could have written the records.
  */
-export function findLeftovers(): Leftovers {
-  removeUnfinished()
+export function findLeftovers(folder = runFolderName()): Leftovers {
+  removeUnfinished(folder)
   const found: Leftover[] = []
   const unclear: string[] = []
   const here = ourselves()
@@ -131,7 +133,7 @@ export function findLeftovers(): Leftovers {
   if (roots !== undefined) {
     unclear.push(`${roots} has records of what root has changed: run this as root to look at them`)
   }
-  for (const { file, content } of readRecords()) {
+  for (const { file, content } of readRecords(folder)) {
     if (content === undefined) {
       unclear.push(`${file} is no record of masque-lab: look at it, and remove it`)
     } else if (content.boot !== here.boot) {
@@ -175,7 +177,7 @@ export function undo({ file, changes }: Pick<Leftover, 'file' | 'changes'>): str
 /** What other processes that live have changed in this namespace. */
 function claimsOfOthers(file: string): Change[] {
   const { network } = ourselves()
-  return readRecords().flatMap(({ file: other, content }) => {
+  return readRecords(dirname(file)).flatMap(({ file: other, content }) => {
     if (other === file || content === undefined || content.network !== network || !isAlive(content)) return []
     return content.changes
   })
