@@ -16,7 +16,7 @@ import { changeRunningLink, type SetOptions } from './set.ts'
 import { describeProfile, profileList, wrap } from './show.ts'
 
 /** What the kernel backend has no use for. */
-const EMULATOR_ONLY = ['to', 'listen', 'second', 'seed', 'json'] as const
+const EMULATOR_ONLY = ['to', 'listen', 'tcp', 'second', 'seed', 'json'] as const
 
 /** `print` takes results, `tell` what is said beside them. */
 export function netemCommand(
@@ -31,6 +31,7 @@ export function netemCommand(
     .argument('<profile>', 'name of a shipped profile (see `list`), or a file')
     .option('--to <host:port>', 'the server', address)
     .option('--listen <host:port>', 'where clients send to; anything but loopback lets other machines in', address)
+    .option('--tcp', 'pass TCP on too, at the same addresses and as it is: without delay, loss, outage')
     .option('--second <host:port>', 'the second attachment, for a handover', address)
     .option('--seed <text>', 'the same seed and arrivals give the same decisions', '1')
     .option('--duration <seconds>', 'end after so long; without it Ctrl-C ends', positive)
@@ -176,6 +177,7 @@ function refuse(message: string): never {
 interface RunArguments {
   to?: SocketAddress
   listen?: SocketAddress
+  tcp?: boolean
   second?: SocketAddress
   seed: string
   duration?: number

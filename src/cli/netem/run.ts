@@ -2,6 +2,7 @@
 
 import type { EmulatorCounters } from '../../link/emulator/emulator.ts'
 import { type EmulatorHandle, startEmulatorProcess } from '../../link/emulator/emulator-process.ts'
+import { TcpBypass } from '../../link/emulator/tcp-bypass.ts'
 import type { Profile } from '../../link/profile/profile.ts'
 import { formatAddress, type SocketAddress } from '../../net/udp.ts'
 import { interrupted } from '../run-command.ts'
@@ -15,6 +16,8 @@ export interface RunOptions {
   /** 127.0.0.1 and any free port, unless said otherwise. */
   listen?: SocketAddress
   second?: SocketAddress
+  /** TCP passes beside the link. */
+  tcp?: boolean
   to: SocketAddress
   seed: string
   /** Ends by itself after so long. */
@@ -40,8 +43,20 @@ export async function runEmulator(given: RunOptions): Promise<void> {
     await started.then(late => late.close()).catch(() => {})
     return
   }
-  const screen = choose(options, link)
   const died = new Promise<never>((_, reject) => link.once('died', reject))
+  died.catch(() => {})
+  const bypasses: TcpBypass[] = []
+  try {
+    if (options.tcp) for (const address of addressesOf(link)) bypasses.push(await TcpBypass.open(address, options.to))
+    await showLink(options, link, Promise.race([stopped, died]))
+  } finally {
+    await Promise.all([...bypasses.map(bypass => bypass.close()), link.close()])
+  }
+}
+
+/** Until it is stopped, its time is up, or its process dies. */
+async function showLink(options: RunOptions, link: EmulatorHandle, stopped: Promise<unknown>): Promise<void> {
+  const screen = choose(options, link)
   link.on('phase', ({ phase, atMs }) => screen.event('phase', atMs, describePhase(phase), { phase }))
   link.on('address-change', ({ change, to, atMs }) =>
     screen.event('address-change', atMs, `done: ${change}`, { change, to }),
@@ -70,7 +85,7 @@ export async function runEmulator(given: RunOptions): Promise<void> {
       timer = setTimeout(refresh, REFRESH_MS)
     }
     timer = setTimeout(refresh, REFRESH_MS)
-    await Promise.race([stopped, ended, died])
+    await Promise.race([stopped, ended])
     clearTimeout(timer)
     screen.finished(await link.counters())
   } finally {
@@ -78,9 +93,12 @@ export async function runEmulator(given: RunOptions): Promise<void> {
     clearTimeout(ending)
     await control?.close()
     screen.close()
-    died.catch(() => {})
-    await link.close()
   }
+}
+
+/** Where clients send to. */
+function addressesOf({ address, secondAddress }: EmulatorHandle): SocketAddress[] {
+  return secondAddress === undefined ? [address] : [address, secondAddress]
 }
 
 /** Lets `netem set` change the link. A link runs without it too, where no socket can be had. */
@@ -97,9 +115,8 @@ async function openControl(
       options.profile = profile
       screen.event('set', timelineMs, `set: ${lines.join('; ')}`, { profile: profile.name, changes: lines })
     }
-    const addresses = [link.address, ...(link.secondAddress === undefined ? [] : [link.secondAddress])]
     return {
-      link: { profile: profile.name, addresses: addresses.map(formatAddress), to: formatAddress(options.to) },
+      link: { profile: profile.name, addresses: addressesOf(link).map(formatAddress), to: formatAddress(options.to) },
       lines,
     }
   }

@@ -145,7 +145,7 @@ const ATTACHMENT_NAMES = ['first attachment', 'second attachment'] as const
 function what(phase: Phase): string {
   switch (phase.kind) {
     case 'outage':
-      return 'outage'
+      return phase.only === undefined ? 'outage' : 'outage of UDP alone'
     case 'set':
       return `set ${changes(phase.change)}`
     case 'ramp':

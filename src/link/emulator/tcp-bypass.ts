@@ -7,7 +7,8 @@
  */
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import type { SocketAddress } from '../../net/udp.ts'
+import { formatAddress, type SocketAddress } from '../../net/udp.ts'
+import { explainBind } from './udp-socket.ts'
 
 /** Connections at once; further ones are closed as they come. */
 const MOST_CONNECTIONS = 256
@@ -18,11 +19,13 @@ export class TcpBypass {
   /** Both ends of each connection. */
   readonly #sockets = new Set<Socket>()
 
-  /** Rejects with the system's error (EADDRINUSE, EACCES, …). Whoever opens it closes it. */
+  /** Rejects with EmulatorError. Whoever opens it closes it. */
   static async open(at: SocketAddress, to: SocketAddress): Promise<TcpBypass> {
     const bypass = new TcpBypass(to)
     await new Promise<void>((resolve, reject) => {
       bypass.#server.once('error', reject).listen({ host: at.host, port: at.port }, resolve)
+    }).catch(error => {
+      throw explainBind(error, `TCP ${formatAddress(at)}`)
     })
     // The system may refuse single connections later: the others go on.
     bypass.#server.removeAllListeners('error').on('error', () => {})

@@ -11,7 +11,7 @@ export class EmulatorError extends Error {
 
 export async function bindUdp(address: SocketAddress): Promise<Socket> {
   return udp.bindUdp(address).catch(error => {
-    throw explainBind(error, address)
+    throw explainBind(error, `UDP ${formatAddress(address)}`)
   })
 }
 
@@ -26,8 +26,8 @@ export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1'
 }
 
-function explainBind(error: NodeJS.ErrnoException, address: SocketAddress): EmulatorError {
-  const where = `UDP ${formatAddress(address)}`
+/** `where`: `UDP 127.0.0.1:5433`. */
+export function explainBind(error: NodeJS.ErrnoException, where: string): EmulatorError {
   switch (error.code) {
     case 'EADDRINUSE':
       return new EmulatorError(`${where} is already in use: stop the other program or choose another port`)

@@ -364,5 +364,8 @@ export function kernelLimits(profile: Profile, resolutionMs = KERNEL_RESOLUTION_
   if (all.some(each => each.reorder.rate > 0 && (each.rate ?? each.trace) !== undefined)) {
     sentences.push('reordered packets do not wait at the bottleneck: netem sends them past tbf')
   }
+  if (profile.timeline.some(phase => phase.kind === 'outage' && phase.only === 'udp')) {
+    sentences.push('while UDP is blocked nothing passes, TCP neither: netem does not tell them apart')
+  }
   return sentences
 }

@@ -76,6 +76,8 @@ const phaseSchema = table({
   direction: optional(choice(['up', 'down', 'both'])),
   /** Which attachment; of a handover: the new one. */
   attachment: optional(choice(['first', 'second'])),
+  /** Of an outage: what does not pass, when something else does. */
+  only: optional(choice(['udp'])),
   /** Of an oscillation. */
   period: optional(time(100, LONGEST_MS)),
   /** The other values: any of an impairment for `set`, numbers for `ramp` and `oscillation`. */
@@ -308,7 +310,7 @@ class ProfileReader {
           { kind: 'address-change', change: 'handover', to: attachment ?? 1, atMs, durationMs: 0, direction: 'both' },
         ]
       case 'outage':
-        return [{ ...base, kind, durationMs: durationMs ?? 0 }]
+        return [{ ...base, kind, durationMs: durationMs ?? 0, ...(keys.only === 'udp' && { only: keys.only }) }]
       case 'set':
         return this.#setPhases(keys, key)
       case 'ramp':
@@ -339,7 +341,7 @@ class ProfileReader {
       handover: [],
     }
     const allows: Record<PhaseKeys['kind'], (keyof PhaseKeys)[]> = {
-      outage: ['for', 'direction', 'attachment'],
+      outage: ['for', 'direction', 'attachment', 'only'],
       set: ['for', 'direction', 'attachment', 'to'],
       ramp: ['for', 'direction', 'attachment', 'to'],
       oscillation: ['for', 'direction', 'attachment', 'period', 'to'],
@@ -349,7 +351,7 @@ class ProfileReader {
     for (const name of needs[kind]) {
       if (keys[name] === undefined) this.#problem(`${key}.${name}`, `missing, expected it for the kind "${kind}"`)
     }
-    for (const name of ['for', 'direction', 'attachment', 'period', 'to'] as const) {
+    for (const name of ['for', 'direction', 'attachment', 'only', 'period', 'to'] as const) {
       if (keys[name] !== undefined && !allows[kind].includes(name)) {
         const others = allows[kind].length > 0 ? `kind, at, ${allows[kind].join(', ')}` : 'kind and at'
         this.#problem(`${key}.${name}`, `found it, expected for the kind "${kind}" only ${others}`)

@@ -124,6 +124,8 @@ export interface Levels {
 /** Nothing passes for `durationMs`. */
 export interface OutagePhase extends PhaseBase {
   kind: 'outage'
+  /** UDP alone is blocked: all that the emulator has. netem cannot tell it from the rest, which is blocked with it. */
+  only?: 'udp'
 }
 
 /** Other values for `durationMs`. */

@@ -1,8 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { expect } from 'chai'
 import { counterTable } from '../../../src/cli/netem/counters.ts'
 import { describeProfile, figure } from '../../../src/cli/netem/show.ts'
 import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { bindUdp } from '../../../src/net/udp.ts'
 import { command, type Ended } from '../../support/command.ts'
 
 const netem = (...args: string[]): Promise<Ended> => {
@@ -97,5 +100,20 @@ describe('npm run netem', () => {
     expect(unknown.stderr).not.to.match(/\n\s+at /)
     expect(missing.status).to.equal(1)
     expect(missing.stderr).to.match(/--to is missing/)
+  })
+
+  it('says so, and leaves nothing behind, when --tcp finds its port in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const listen = `127.0.0.1:${(other.address() as { port: number }).port}`
+    try {
+      const { status, stderr } = await netem('run', 'clean', '--tcp', '--listen', listen, '--to', '127.0.0.1:9')
+      expect(status).to.equal(1)
+      expect(stderr).to.contain(`TCP ${listen} is already in use`)
+      // The emulator's process has ended with it: its port is free.
+      ;(await bindUdp({ host: '127.0.0.1', port: Number(listen.split(':')[1]) })).close()
+    } finally {
+      other.close()
+    }
   })
 })

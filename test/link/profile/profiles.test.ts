@@ -20,7 +20,7 @@ function problems(body: string, head = ''): string {
 
 describe('link/profile/load-profile', () => {
   const expected = ['clean', 'wifi', 'wifi-congested', 'lte', 'lte-weak', '3g', 'metro', 'train', 'leo', 'geo']
-  expected.push('bufferbloat', 'bursty', 'jittery', 'outage-3s', 'handover-wifi-lte', 'nat-rebind')
+  expected.push('bufferbloat', 'bursty', 'jittery', 'outage-3s', 'handover-wifi-lte', 'nat-rebind', 'udp-blocked')
   for (let n = 1; n <= 10; n++) expected.push(`loss-${n}`)
 
   it('ships every profile that is promised, each with title, about and source', () => {
@@ -138,6 +138,8 @@ describe('link/profile/load-profile', () => {
     ['kind = "outage"', 'for', 'missing'],
     ['kind = "outage"\nfor = "2h"', 'for', 'a time with its unit'],
     ['kind = "outage"\nfor = "1s"\nto = { delay = "1ms" }', 'to', 'only kind, at, for, direction, attachment'],
+    ['kind = "outage"\nfor = "1s"\nonly = "tcp"', 'only', '"udp"'],
+    ['kind = "handover"\nonly = "udp"', 'only', 'only kind, at, attachment'],
     ['kind = "set"', 'to', 'missing'],
     ['kind = "set"\nto = { loss = "x" }', 'to.loss', 'from 0% to 100%'],
     ['kind = "set"\nto = { order = "keep" }', 'to.order', 'cannot change'],
@@ -192,6 +194,20 @@ describe('link/profile/timeline', () => {
       step.kind === 'impairment' && step.atMs < 3000 && step.impairment.down ? [`${step.atMs} ${step.direction}`] : [],
     )
     expect(outages).to.deep.equal(['1500 down', '1500 down']) // of both attachments
+  })
+
+  it('blocks UDP in both directions, from the tenth second on for a minute', () => {
+    const blocked = steps(loadProfile('udp-blocked'), 250).flatMap(step =>
+      step.kind === 'impairment' ? [`${step.atMs} ${step.direction} ${step.impairment.down}`] : [],
+    )
+    expect(blocked).to.deep.equal([
+      '0 up false',
+      '0 down false',
+      '10000 up true',
+      '10000 down true',
+      '70000 up false',
+      '70000 down false',
+    ])
   })
 
   it('says when the address changes, and leaves the old attachment dead', () => {
