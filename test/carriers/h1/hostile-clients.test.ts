@@ -330,6 +330,14 @@ describe('a proxy with clients on HTTP/1.1 that never come to the point', () => 
     clearInterval(more)
   })
 
+  it('answers 503 to one that sends more than a bound of capsules before it has an answer', async () => {
+    const server = await startServer({}, { resolveName: () => new Promise(() => {}) })
+    const peer = await connectH1Peer(server)
+    peer.send(upgrade({ GET: 'GET /.well-known/masque/ip/slow.example/*/ HTTP/1.1' }), new Uint8Array(70 * 1024))
+    expect(await peer.status()).to.equal(503)
+    await until(() => peer.closed && server.status().connections === 0)
+  })
+
   it('closes one with a tunnel that has gone silent', async () => {
     const server = await startServer({ quic: { idleTimeoutMs: 300 } })
     const peer = await connectH1Peer(server)

@@ -1,9 +1,3 @@
-/**
- * What node:http2 and node:tls call back is called from Node's own event loop, where an exception ends the process. So every method
- * of what stands on them is made to throw, one after the other, while a tunnel comes, is used and goes.
- */
-
-import { expect } from 'chai'
 import { CapsulePackets } from '../../../src/carriers/capsule-packets.ts'
 import { H2Carrier } from '../../../src/carriers/h2/carrier.ts'
 import { H2ClientConnection } from '../../../src/carriers/h2/client-connection.ts'
@@ -14,7 +8,7 @@ import { Tunnel } from '../../../src/carriers/tunnel.ts'
 import { ConnectIpSession } from '../../../src/connect-ip/session.ts'
 import { MasqueHandler } from '../../../src/server/masque-handler.ts'
 import { ProxyTunnel } from '../../../src/server/proxy-tunnel.ts'
-import { closeLoopback, connectClient, newClient, ping, startServer, until } from '../../support/loopback.ts'
+import { describeFaults } from '../../support/carrier-faults.ts'
 
 const CLASSES = {
   CapsulePackets,
@@ -40,70 +34,4 @@ const BOUNDARIES = new Set([
   'TcpListener.local',
 ])
 
-const IDLE = { quic: { idleTimeoutMs: 1000 } }
-const OVER_HTTP2 = { tunnel: { carrier: 'h2' as const }, ...IDLE }
-
-describe('a fault anywhere, over HTTP/2', () => {
-  afterEach(closeLoopback)
-
-  it('ends at most the connection that it is about, and never the process', async () => {
-    const escaped: string[] = []
-    const note = (error: unknown): void => void escaped.push(String(error instanceof Error ? error.stack : error))
-    const events = ['uncaughtException', 'unhandledRejection'] as const
-    const mochas = events.map(event => process.listeners(event as 'uncaughtException'))
-    for (const event of events) process.removeAllListeners(event).on(event, note)
-    try {
-      const server = await startServer(IDLE)
-      const { client: bystander } = await connectClient(server, OVER_HTTP2)
-      let thrown = 0
-      for (const [className, { prototype }] of Object.entries(CLASSES)) {
-        for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-          const key = `${className}.${name}`
-          if (name === 'constructor' || BOUNDARIES.has(key)) continue
-          let left = 1
-          const strike = (): void => {
-            if (left-- <= 0) return
-            thrown++
-            throw new Error(`fault: ${key}`)
-          }
-          const restore = replace(prototype, name, property, strike)
-          const client = await newClient(server, OVER_HTTP2, { timeouts: { connectMs: 500, graceMs: 50 } })
-          await client
-            .connect()
-            .then(() => ping(client, '10.90.0.1', { timeoutMs: 300 }))
-            .catch(() => {})
-          // A client whose `close` has failed is closed once more.
-          await client.close().catch(() => client.close())
-          restore()
-          // The bystander's is another object: it may have met the fault, and then has a right to be gone; the proxy has not.
-          expect(escaped, key).to.deep.equal([])
-        }
-      }
-      expect(thrown).to.be.greaterThan(40)
-      await bystander.close().catch(() => {})
-      await until(() => server.status().connections === 0 && server.status().tunnels === 0)
-      expect(server.status().pools.map(pool => pool.used)).to.deep.equal([0, 0])
-      const { client } = await connectClient(server, OVER_HTTP2)
-      await ping(client, '10.90.0.1')
-    } finally {
-      for (const [i, event] of events.entries()) {
-        process.removeListener(event, note)
-        for (const listener of mochas[i]) process.on(event, listener)
-      }
-    }
-  })
-})
-
-/** Puts `before` in front of a method or accessor. Returns what takes it away again. */
-function replace(prototype: object, name: string, property: PropertyDescriptor, before: () => void): () => void {
-  const guarded = (original: (...args: never[]) => unknown) =>
-    function (this: object, ...args: never[]) {
-      before()
-      return original.apply(this, args)
-    }
-  if (typeof property.value === 'function') {
-    Object.defineProperty(prototype, name, { ...property, value: guarded(property.value) })
-  } else if (property.get !== undefined)
-    Object.defineProperty(prototype, name, { ...property, get: guarded(property.get) })
-  return () => Object.defineProperty(prototype, name, property)
-}
+describeFaults('h2', CLASSES, BOUNDARIES)
