@@ -1,16 +1,19 @@
 /** `npm run compare -- handover-wifi-lte`: the same link and the same traffic through CONNECT-IP and other tunnels. */
 
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { interrupted, runCommand } from '../../src/cli/run-command.ts'
+import { svgFigure } from '../../src/experiment/charts/svg.ts'
 import { loadProfile, profileNames } from '../../src/link/profile/load-profile.ts'
 import { type CompareResult, compare } from './compare.ts'
 import { openKernelArena } from './kernel-arena.ts'
 import { whyNoCompareNetwork } from './network.ts'
 import { reportText } from './report.ts'
+import { figuresOfResult } from './svg.ts'
 import { openUserspaceArena } from './userspace-arena.ts'
 
 /** Nothing was measured, or of some contender nothing. */
@@ -24,12 +27,13 @@ interface Options {
   only?: string[]
   seed: string
   userspace?: boolean
+  svg?: string
   json?: boolean
 }
 
 const program = new Command('npm run compare --')
   .description(
-    'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only) and wireguard-go, in turns: time to ' +
+    'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only), wireguard-go and OpenVPN, in turns: time to ' +
       'recover, losses, latency and jitter before, during and after, goodput. In network namespaces, without root; where there are none, CONNECT-IP alone.',
   )
   .argument('[profile]', 'a link profile, by name or file; without one, they are listed')
@@ -38,6 +42,7 @@ const program = new Command('npm run compare --')
   .option('--only <names>', 'these contenders only, by the names in the JSON', text => text.split(','))
   .option('--seed <text>', "of the link's random numbers and of the order", '1')
   .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
+  .option('--svg <folder>', 'figures into this folder: recovery, and the round trips of the first round')
   .option('--json', 'the result as JSON, with each echo')
   .action((profile: string | undefined, options: Options) => (profile === undefined ? list() : run(profile, options)))
 
@@ -71,6 +76,7 @@ async function run(name: string, options: Options): Promise<void> {
       const result = await Promise.race([comparing, aborted(stop.signal)])
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
       console.log(options.json ? JSON.stringify(result, jsonNumber) : reportText(result))
+      if (options.svg !== undefined) writeFigures(result, options.svg)
       if (hasFailed(result)) process.exitCode = 1
     } finally {
       await arena.close()
@@ -78,6 +84,11 @@ async function run(name: string, options: Options): Promise<void> {
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+function writeFigures(result: CompareResult, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  for (const figure of figuresOfResult(result)) writeFileSync(join(folder, `${figure.id}.svg`), svgFigure(figure))
 }
 
 /** Of some contender there is no figure at all. */

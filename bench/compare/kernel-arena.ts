@@ -4,10 +4,11 @@ import type { TestCertificates } from '../../src/cert/make-certificates.ts'
 import { CONNECT_IP } from './connect-ip.ts'
 import type { Arena, Contender } from './contender.ts'
 import { CompareNetwork } from './network.ts'
+import { OPENVPN } from './openvpn.ts'
 import { runOnce } from './run.ts'
 import { WIREGUARD } from './wireguard.ts'
 
-const CONTENDERS: readonly Contender[] = [...CONNECT_IP, WIREGUARD]
+const CONTENDERS: readonly Contender[] = [...CONNECT_IP, WIREGUARD, OPENVPN]
 
 /** Of no use through this arena's link, whatever is installed. */
 const NOT_MEASURABLE = [

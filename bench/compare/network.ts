@@ -8,8 +8,8 @@
  *     10.66.0.2  =========================== the tunnel ============================= 10.66.0.1
  *
  * The client knows the proxy by one address, 198.51.100.2, on whichever path; a NAT rule of `link` leads what comes in by an interface to the emulator's socket for
- * it. At a handover the system's route leads over LTE, and a fifth of a second later the Wi-Fi's address and interface are gone. What the system sends leaves
- * from another address from then on, and what a program makes of that is its own affair, as on a telephone.
+ * it. At a handover the Wi-Fi carries nothing any more, the system's route leads over LTE, and a fifth of a second later the Wi-Fi's address is gone. What the
+ * system sends leaves from another address from then on, and what a program makes of that is its own affair, as on a telephone.
  */
 
 import { type ChildProcess, spawnSync } from 'node:child_process'
@@ -25,13 +25,16 @@ import type { ProbeOrders } from './probe-child.ts'
 /** Of the proxy, or whatever the other end is called. All contenders use this port. */
 export const SERVER = { host: '198.51.100.2', port: 4433 }
 
-const WIFI_UP = `ip addr replace 192.0.2.2/24 dev wifi; ip link set wifi up
-  ip route replace ${SERVER.host} via 192.0.2.1 dev wifi metric 100`
-/** As network managers do it: the route first, of which the system tells whoever listens; what is left a moment later. */
-const WIFI_UNUSED = `ip route del ${SERVER.host} dev wifi`
-const WIFI_DOWN = 'ip addr flush dev wifi; ip link set wifi down'
-
-const LINGER_S = 0.2
+/** What is done at either end of the Wi-Fi; each says when the system's route has changed. */
+const WIFI_UP = {
+  link: 'ip link set wifi up; echo done',
+  client: `ip addr replace 192.0.2.2/24 dev wifi; ip link set wifi up; ip route replace ${SERVER.host} via 192.0.2.1 dev wifi metric 100; echo done`,
+}
+/** As when it is out of reach: nothing comes any more, what is on its way neither; the system gives up the route, and what is left a moment later. */
+const WIFI_DOWN = {
+  link: 'ip link set wifi down; echo done',
+  client: `ip route del ${SERVER.host} dev wifi; echo done; sleep 0.2; ip addr flush dev wifi; ip link set wifi down`,
+}
 
 const SCRIPT = `
   ip link add wifi netns client type veth peer name wifi netns link
@@ -44,7 +47,7 @@ const SCRIPT = `
   up server wan ${SERVER.host}/24
   up client lte 203.0.113.2/24
   ip -n client route add ${SERVER.host} via 203.0.113.1 dev lte metric 200
-  ip netns exec client sh -c '${WIFI_UP}'
+  ip netns exec client sh -c '${WIFI_UP.client}'
   ip netns exec link nft -f - <<'END'
   table ip paths {
     chain in {
@@ -66,7 +69,8 @@ export function whyNoCompareNetwork(): string | undefined {
 
 export class CompareNetwork {
   readonly #namespaces: Namespaces
-  readonly #shell: ChildProcess
+  /** They wait for the handover: starting a program in a namespace takes longer than many a recovery. */
+  readonly #shells: { link: ChildProcess; client: ChildProcess }
   readonly #programs: ChildProcess[] = []
   /** The ends of the inner traffic. */
   readonly probes: { client: Child<ProbeOrders>; server: Child<ProbeOrders> }
@@ -90,10 +94,14 @@ export class CompareNetwork {
         within: namespaces.within(where),
       })
     this.probes = { client: probe('client'), server: probe('server') }
-    // It waits for the handover: starting a program in a namespace takes longer than many a recovery.
-    this.#shell = namespaces.spawn('client', ['sh'], { stdio: ['pipe', 'pipe', 'ignore'] })
-    this.#shell.on('error', () => {})
-    this.#shell.stdin?.on('error', () => {})
+    this.#shells = { link: this.#shell('link'), client: this.#shell('client') }
+  }
+
+  #shell(where: 'link' | 'client'): ChildProcess {
+    const shell = this.#namespaces.spawn(where, ['sh'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    shell.on('error', () => {})
+    shell.stdin?.on('error', () => {})
+    return shell
   }
 
   /** Runs a command at one end; rejects with what it said when it fails. */
@@ -110,7 +118,7 @@ export class CompareNetwork {
 
   /** A fresh link, with the client on its first attachment. Whoever starts it closes it. */
   async startLink(profile: Profile, seed: string): Promise<EmulatorHandle> {
-    await this.run('client', ['sh', '-c', WIFI_UP])
+    await this.handOver('wifi')
     const link = new EmulatorHandle({ within: this.#namespaces.within('link') })
     try {
       const { port } = SERVER
@@ -131,9 +139,11 @@ export class CompareNetwork {
 
   /** The client goes on over its other interface. Resolves when the system's route has changed: within some milliseconds. */
   async handOver(to: 'wifi' | 'lte'): Promise<void> {
-    const order = to === 'wifi' ? WIFI_UP : `${WIFI_UNUSED}; echo done; sleep ${LINGER_S}; ${WIFI_DOWN}`
-    this.#shell.stdin?.write(`${order}${to === 'wifi' ? '; echo done' : ''}\n`)
-    if (this.#shell.stdout !== null) await once(this.#shell.stdout, 'data')
+    for (const where of ['link', 'client'] as const) {
+      const shell = this.#shells[where]
+      shell.stdin?.write(`${(to === 'lte' ? WIFI_DOWN : WIFI_UP)[where]}\n`)
+      if (shell.stdout !== null) await once(shell.stdout, 'data')
+    }
   }
 
   /** Tells a program something: `nsenter`, which started it, would keep it to itself. */

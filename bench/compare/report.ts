@@ -94,6 +94,7 @@ export function verdict({ contenders, rounds, narrow }: CompareResult): string[]
     .sort((a, b) => a.median - b.median)
   if (ranked.length === 0) return ['Nothing could be measured.']
   const [best, ...others] = ranked
+  if (best.median === Number.POSITIVE_INFINITY) return ['None of them recovered within the run.']
   const what = contenders.some(({ runs }) => runs[0]?.events.length) ? 'recovers first' : 'has the shortest round trips'
   if (rounds < MIN_ROUNDS) {
     return [

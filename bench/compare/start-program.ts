@@ -1,6 +1,7 @@
 /** Starting the programs that take part, and what all of them share. */
 
 import type { ChildProcess } from 'node:child_process'
+import { lastWord } from '../../interop/harness/skip.ts'
 import type { CompareNetwork } from './network.ts'
 
 /** Inside the tunnel, whoever makes it. */
@@ -24,8 +25,7 @@ export function startProgram(
   const child = network.spawn(where, command)
   return new Promise((resolve, reject) => {
     let output = ''
-    const fail = (how: string): void =>
-      reject(new ContenderError(`${command.join(' ')} ${how}: ${output.trim() || 'it said nothing'}`))
+    const fail = (how: string): void => reject(new ContenderError(`${command.join(' ')} ${how}: ${lastWord(output)}`))
     const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
     // It is read on afterwards, or a full pipe would stop the program.
     const hear = (text: string): void => {

@@ -30,8 +30,10 @@ const orders = {
   },
   counters: () => running().counters(),
   beginTimeline(skipMs: number | undefined) {
+    // Before, because what is skipped takes some time to do.
+    const began = systemClock.now()
     running().beginTimeline(skipMs)
-    return systemClock.now()
+    return began
   },
   setProfile: (profile: Profile) => running().setProfile(profile),
   forgetTiming: () => running().forgetTiming(),

@@ -1,0 +1,41 @@
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { expect } from 'chai'
+import type { CompareResult } from '../../../bench/compare/compare.ts'
+import { whyNoCompareNetwork } from '../../../bench/compare/network.ts'
+import { WIREGUARD } from '../../../bench/compare/wireguard.ts'
+import { command } from '../../support/command.ts'
+
+const leftovers = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-compare-'))
+
+async function quick(profile: string, contender: string): Promise<CompareResult> {
+  const args = ['compare', profile, '--quick', '--json', '--only', contender]
+  const { status, stdout, stderr } = await command(args)
+  expect(status, stderr).to.equal(0)
+  return JSON.parse(stdout)
+}
+
+describe('npm run compare with real interfaces', () => {
+  before(function () {
+    if (whyNoCompareNetwork() !== undefined) this.skip()
+  })
+
+  it('carries CONNECT-IP over a handover: the client leaves by its other interface, and goes on', async () => {
+    const before = leftovers()
+    const result = await quick('handover-wifi-lte', 'connect-ip-told')
+    expect(result.failures).to.deep.equal([])
+    const { figures, echoes } = result.contenders[0].runs[0]
+    expect(figures.recoveryMs[0]).to.be.within(60, 5000)
+    // Wi-Fi before, LTE after it: that is the delay of another path, and not the same one again.
+    expect(figures.after?.p50Ms).to.be.above(60)
+    expect(echoes.length).to.equal(800)
+    expect(leftovers()).to.deep.equal(before)
+  })
+
+  it('carries wireguard-go over NAT rebinding', async function () {
+    if (WIREGUARD.whyNot() !== undefined) this.skip()
+    const result = await quick('nat-rebind', 'wireguard-go')
+    expect(result.failures).to.deep.equal([])
+    expect(result.contenders[0].runs[0].figures.recoveryMs[0]).to.be.within(25, 2000)
+  })
+})
