@@ -78,7 +78,7 @@ export const lab = defineLab({
       id: 'send-packet',
       title: 'SendPacket, rewritten',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['send-packet.ts'],
       brief: `
         A published article about _masque-vpn_, a prototype that this platform is modelled on, sends each IP packet on a new stream, "for
@@ -131,7 +131,7 @@ export const lab = defineLab({
       id: 'path-mtu',
       title: 'How large may a packet be?',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['path-mtu.ts'],
       brief: `
         A packet that is too large for a link of the path is dropped, often in silence. Two things are asked for, in \`path-mtu.ts\`:
@@ -154,7 +154,7 @@ export const lab = defineLab({
       id: 'histogram',
       title: 'Quantiles of a histogram',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['histogram.ts'],
       brief: `
         The server counts how long packets take in buckets, and Prometheus makes percentiles of them:
@@ -183,7 +183,7 @@ export const lab = defineLab({
       id: 'scaling',
       title: 'More and more clients: the knee',
       kind: 'coding',
-      points: 14,
+      points: 12,
       files: ['scaling.ts', 'answers.toml'],
       brief: `
         One client cannot fill the link: it sends, and waits. Two bring twice as much. At some number of clients that ends: it is the
@@ -418,6 +418,94 @@ export const lab = defineLab({
       ],
       reading: [`${HANDOUT}, "Your parts in the proxy"`, 'RFC 9484 §10', 'src/server/packet-processor.ts'],
       timeoutMs: 240_000,
+    },
+    {
+      id: 'carriers',
+      title: 'Three carriers',
+      kind: 'question',
+      points: 8,
+      mutants: true,
+      files: ['answers.toml', 'measured.toml'],
+      brief: `
+        The same tunnel can be carried in three ways: HTTP/3 with **datagrams**, HTTP/3 with everything on **one stream**, and **HTTP/2**, where a network lets
+        no UDP through. What does each of them do to the packets inside, when nothing is lost, and when 2 % is?
+
+        \`\`\`
+                          0 % loss      2 % of what the client sends
+        h3 datagrams      measured      measured
+        h3 stream         measured      measured
+        h2                measured      you reason
+        \`\`\`
+
+        The last field cannot be measured honestly here: our links lose UDP datagrams, and a link for TCP that is no kernel could only
+        lose what TCP has acknowledged long since. So reason, from what is measured.
+
+        Through each tunnel goes a ping every 20 ms, over a round trip of 200 ms. Late is a reply that comes more than 50 ms after that of the same moment over
+        the clean link. **Predict first**. Then run the check: when the first four answers are right, it measures all five at once, for a
+        quarter of a minute, and keeps the figures in \`measured.toml\`. Then **explain** them in the last two answers, and check again.
+      `,
+      questions: [
+        {
+          id: 'clean',
+          prompt: 'Nothing is lost. How do the medians of the round trip compare?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The stream is slower by the time that packets wait for their turn.',
+            b: 'All three are about equal, and as long as the link.',
+            c: 'HTTP/2 is slower by a round trip, the other two are equal.',
+            d: 'Datagrams are faster by half a round trip, the other two are equal.',
+          },
+        },
+        {
+          id: 'late',
+          prompt:
+            'Prediction: 2 % of what the client sends are lost. Of 100 pings on the stream, how many replies are late?',
+          prediction: true,
+          placeholder: 'a number',
+        },
+        {
+          id: 'price',
+          prompt: 'At 2 % loss, the datagrams have the shortest tail. What do they pay for it?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'Two of 100 pings have no reply at all.',
+            b: 'Their congestion control slows down more than that of a stream.',
+            c: 'Packets come out of the tunnel in another order.',
+            d: 'More bytes around each packet.',
+          },
+        },
+        {
+          id: 'h2',
+          prompt: 'And h2 at 2 % loss, which was not measured: what would you see?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'About what the datagrams show: in HTTP/2 each request has a stream of its own.',
+            b: 'What is seen without loss: TCP sends again, before anybody outside of it notices.',
+            c: 'Nothing for long: the connection ends, and the client connects again and again.',
+            d: 'About what the one stream shows, for all requests of the connection.',
+          },
+        },
+        {
+          id: 'blocked',
+          prompt:
+            'Once measured: on the stream at 2 % loss, how many replies were late for each datagram that was lost?',
+          placeholder: 'a number, such as 4.56',
+        },
+        {
+          id: 'tail',
+          prompt:
+            'Once measured: at 2 % loss, by how many round trips is the 99th percentile on the stream above that of the datagrams?',
+          placeholder: 'a number, such as 1.23',
+        },
+      ],
+      hints: [
+        'late: a lost packet is sent again when 9/8 of a round trip have passed (RFC 9002 §6.1.2). Until then, how many pings follow it?',
+        'late: the ping behind the lost one waits for 20 ms less than it, the next one for 40 ms less. How many wait for more than 50 ms? And with which probability was none of so many packets lost?',
+        'h2: what is below all streams of HTTP/2, and in which order does it hand over its bytes?',
+        'blocked, tail: all that you need is in the section `[[carriers]]` of `measured.toml`.',
+      ],
+      reading: [`${HANDOUT}, "Three carriers"`, 'RFC 9002 §6.1', 'RFC 9221 §5', 'RFC 9113 §5'],
+      timeoutMs: 120_000,
     },
     {
       id: 'kernel',

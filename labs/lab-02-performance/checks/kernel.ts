@@ -1,4 +1,4 @@
-/** Task 11, optional: a TCP connection of the operating system in the tunnel. */
+/** Task 12, optional: a TCP connection of the operating system in the tunnel. */
 import { expectOwnNumber, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoice, expectNumber } from '../../kit/check/questions.ts'
 import { realNetwork } from '../../kit/check/real-network.ts'

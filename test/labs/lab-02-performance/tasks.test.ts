@@ -8,7 +8,7 @@ import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import { testTasks } from '../every-lab.ts'
 
 /** Decided in virtual time or by bytes; the others measure for 10 to 20 s. */
-const QUICK = ['overhead', 'pump', 'path-mtu', 'explain', 'break-search', 'kernel']
+const QUICK = ['overhead', 'pump', 'path-mtu', 'explain', 'carriers', 'break-search', 'kernel']
 
 const catalogues = await loadMutants(ROOT, lab)
 
