@@ -36,6 +36,17 @@ export interface SendBacklog {
   readonly dropped: number
 }
 
+/**
+ * Of a carrier whose packets wait for QUIC to send them: for a tunnel with a send queue of its own (send-queue.ts), which hands over only a
+ * few at a time, so that they wait where its discipline sees them.
+ */
+export interface Egress {
+  /** Fewer packets wait in QUIC than it needs to be busy. */
+  readonly wantsPackets: boolean
+  /** Asks for one `onRoom`: as soon as it wants packets, and those have had their turn who have asked before. */
+  awaitRoom(): void
+}
+
 export interface CarrierHandler {
   /** Bytes of the capsule stream, cut anywhere. Valid during the call only. */
   onCapsuleBytes(bytes: Uint8Array): void
@@ -43,6 +54,8 @@ export interface CarrierHandler {
   onDatagram(payload: Uint8Array): void
   /** `mtu` or `mtuSettled` of the carrier may have changed. */
   onMtu(): void
+  /** What `egress.awaitRoom` has asked for. */
+  onRoom?(): void
   /** The peer has ended its half of the request stream. */
   onEnd(): void
   /** The request stream or the connection below it is gone. The last call. */
@@ -73,6 +86,8 @@ export interface Carrier {
   readonly writable: boolean
   /** Of a carrier that sends its packets on the request stream. */
   readonly backlog?: SendBacklog
+  /** Of a carrier that sends its packets in QUIC datagrams. */
+  readonly egress?: Egress
   /** Ends our half of the request stream in good order. */
   end(): void
   /** Ends both halves at once; returns the name of the error code that the peer sees. */

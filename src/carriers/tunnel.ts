@@ -2,7 +2,7 @@
  * A tunnel: a CONNECT-IP session (what the rules are) on a carrier (how bytes travel). Client and proxy use the same.
  *
  *   in:   carrier → `onDatagram` → session: which context, is the packet allowed? → owner
- *   out:  `sendPacket` → does it fit? → session: is it allowed, TTL → carrier
+ *   out:  `sendPacket` → does it fit? → session: is it allowed, TTL → perhaps a send queue (send-queue.ts) → carrier
  */
 
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
@@ -15,8 +15,10 @@ import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
 import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import type { Carrier, CarrierEnd, CarrierHandler } from './carrier.ts'
+import type { QueueDiscipline } from '../queue/discipline.ts'
+import type { Carrier, CarrierEnd, CarrierHandler, Egress } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
+import type { NewQueue } from './send-queue.ts'
 
 /**
  * Answers that a peer has asked for and does not read: with more than these, in bytes, it has asked for the last time. More than the lists of
@@ -57,7 +59,7 @@ export interface TunnelCounters {
   bytesReceived: number
   /** Packets that were for this end of the link itself, and were answered: pings of RFC 9484 §7.2. */
   answered: number
-  /** Packets that were not passed on, by reason; `queue-full` are those the carrier had no room for. */
+  /** Packets that were not passed on, by reason; `queue-full` are those that there was no room for. */
   dropped: Record<string, number>
 }
 
@@ -73,6 +75,8 @@ export class Tunnel implements CarrierHandler {
     dropped: {},
   }
   readonly #owner: TunnelOwner
+  /** What waits for the carrier, where that is not the carrier's own affair. */
+  readonly #queue: { readonly discipline: QueueDiscipline; readonly egress: Egress } | undefined
   #closed = false
   /** Why we closed our half, once we have. */
   #endedBecause: string | undefined
@@ -81,14 +85,30 @@ export class Tunnel implements CarrierHandler {
     session: ConnectIpSession
     openCarrier: (handler: CarrierHandler) => Carrier
     owner: TunnelOwner
+    /** Without it, and on a carrier without `egress`, packets go straight to the carrier. */
+    newQueue?: NewQueue
   }) {
     this.session = options.session
     this.#owner = options.owner
     this.carrier = options.openCarrier(this)
+    const { egress } = this.carrier
+    if (options.newQueue !== undefined && egress !== undefined) {
+      this.#queue = { discipline: options.newQueue(reason => this.#count(reason)), egress }
+    }
   }
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */
+  get writable(): boolean {
+    return this.#queue?.discipline.hasRoom ?? this.carrier.writable
+  }
+
+  /** A discipline decides who waits and who is dropped: it can only judge packets that it gets. */
+  get judgesPackets(): boolean {
+    return this.#queue !== undefined
   }
 
   /**
@@ -110,6 +130,24 @@ export class Tunnel implements CarrierHandler {
   }
 
   #transmit(packet: Uint8Array): void {
+    if (this.#queue === undefined) return this.#handOver(packet)
+    this.#queue.discipline.enqueue(packet, performance.now())
+    this.onRoom()
+  }
+
+  /** The next packets leave the send queue. */
+  onRoom(): void {
+    if (this.#queue === undefined || this.#closed) return
+    const { discipline, egress } = this.#queue
+    while (egress.wantsPackets) {
+      const packet = discipline.dequeue(performance.now())
+      if (packet === undefined) return
+      this.#handOver(packet)
+    }
+    if (discipline.packets > 0) egress.awaitRoom()
+  }
+
+  #handOver(packet: Uint8Array): void {
     if (this.carrier.sendPacket(packet) !== 'sent') {
       // A full queue is congestion; routers stay silent about it (RFC 1812 §5.3.6).
       this.#count('queue-full')

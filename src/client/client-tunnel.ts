@@ -13,6 +13,7 @@ import type {
 } from '../carriers/http-connection.ts'
 import { hintAtNarrowLink, Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult } from '../carriers/link-probe.ts'
+import { sendQueue } from '../carriers/send-queue.ts'
 import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
@@ -148,7 +149,12 @@ export class ClientTunnel implements HttpClientHandler {
   }
 
   get writable(): boolean {
-    return this.open && this.#carrier?.writable === true
+    return this.open && this.tunnel?.writable === true
+  }
+
+  /** Packets are not better kept back: there is room, or a send queue that decides what becomes of them. */
+  get takesPackets(): boolean {
+    return this.writable || (this.open && this.tunnel?.judgesPackets === true)
   }
 
   /** The proxy has said yes: what is missing then is up to what was asked for. */
@@ -455,6 +461,7 @@ export class ClientTunnel implements HttpClientHandler {
         return this.#carrier
       },
       owner: this.#tunnelOwner,
+      newQueue: sendQueue(this.#options.config.tunnel.queue),
     })
     this.#linkCheck = this.#watchLink(this.tunnel)
     if (addressRequest === undefined) return

@@ -151,7 +151,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     })
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
     // Without a tunnel there is nothing to wait for.
-    this.host.hasRoom = () => this.#clientTunnel?.open !== true || this.#clientTunnel.writable
+    this.host.hasRoom = () => this.#clientTunnel?.open !== true || this.#clientTunnel.takesPackets
   }
 
   /** Opens the tunnel; resolves when the addresses are there. Rejects with ClientError. One attempt: no retries. */

@@ -17,6 +17,8 @@ import {
   path,
   type QuicOptions,
   quicSection,
+  type SendQueueName,
+  sendQueueField,
   toQuicOptions,
 } from '../config/sections.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
@@ -46,6 +48,7 @@ export interface ClientConfig {
     encapsulation: Encapsulation
     requestAddresses: ('ipv4' | 'ipv6')[]
     linkProbe: LinkProbe
+    queue: SendQueueName
     acceptDns: boolean
     tunDns: boolean
   }
@@ -133,6 +136,7 @@ export const clientConfigSchema = table({
       .default(['ipv4', 'ipv6'])
       .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
     link_probe: linkProbe('auto'),
+    queue: sendQueueField(),
     accept_dns: flag()
       .default(true)
       .describe(
@@ -256,6 +260,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       encapsulation: tunnel.encapsulation,
       requestAddresses: tunnel.request_addresses,
       linkProbe: tunnel.link_probe,
+      queue: tunnel.queue,
       acceptDns: tunnel.accept_dns,
       tunDns: tunnel.tun_dns,
     },

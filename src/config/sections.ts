@@ -23,6 +23,18 @@ export const linkProbe = (byDefault: LinkProbe) =>
         'the peer answers no ping at all), auto (only when small pings are answered and large ones are not), off.',
     )
 
+export const SEND_QUEUES = ['fifo', 'codel', 'fq-codel'] as const
+/** In which order packets leave that wait for QUIC: see queue/. */
+export type SendQueueName = (typeof SEND_QUEUES)[number]
+
+export const sendQueueField = () =>
+  choice(SEND_QUEUES)
+    .default('fifo')
+    .describe(
+      'The order in which packets leave that wait for QUIC to send them: fifo (as they came), codel (RFC 8289: some are dropped when all wait ' +
+        'for long), fq-codel (RFC 8290: flows take turns, too). Where packets travel in QUIC datagrams; elsewhere it is always fifo.',
+    )
+
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { choice, integer, text } from '../config/fields.ts'
-import { CONGESTION_CONTROLS, ENCAPSULATIONS } from '../config/sections.ts'
+import { CONGESTION_CONTROLS, ENCAPSULATIONS, SEND_QUEUES } from '../config/sections.ts'
 
 export type ParameterValue = string | number
 
@@ -14,7 +14,7 @@ export interface ParameterSpec {
   title: string
   unit: string
   about: string
-  /** undefined: the profile says. */
+  /** undefined: the profile says, or the configuration. */
   default?: ParameterValue
   /** One value, as zod checks it in the file. */
   field: z.ZodType<ParameterValue>
@@ -66,6 +66,12 @@ export const PARAMETERS = {
     about: "QUIC's congestion control, of both sides.",
     default: 'cubic',
     field: choice(CONGESTION_CONTROLS),
+  },
+  queue: {
+    title: 'send queue',
+    unit: '',
+    about: 'The order in which packets leave that wait for QUIC, on both sides; fifo without it.',
+    field: choice(SEND_QUEUES),
   },
   max_udp_payload: {
     title: 'largest UDP payload',

@@ -250,6 +250,7 @@ const greedy = {
   title: 'greedy flow: as much as the path takes, with a window as TCP has it, from each client to the library',
   options: table({
     max_window: integer(10, 16_384, 'packets').default(4096).describe('Packets under way at most.'),
+    flows: integer(1, 16, 'a number of flows').default(1).describe('Flows at once in the tunnel of each client.'),
   }),
   measures: [
     { name: 'goodput_mbps', title: 'goodput of the greedy flow', unit: 'Mbit/s', better: 'more', headline: true },
@@ -260,19 +261,21 @@ const greedy = {
     { name: 'timeouts', title: 'timeouts', unit: '', better: 'less' },
   ],
   samples: [],
-  async run(context, options: { max_window: number }): Promise<RunResult> {
+  async run(context, options: { max_window: number; flows: number }): Promise<RunResult> {
     const flows = await Promise.all(
-      context.clients.map((client, i) =>
-        runGreedyFlow({
-          host: client.host,
-          destination: context.bed.library,
-          packetLength: Number(context.parameters.packet_size),
-          durationMs: context.durationMs,
-          flowId: FIRST_FLOW + i,
-          maxWindow: options.max_window,
-          signal: context.signal,
-        }),
-      ),
+      context.clients
+        .flatMap(({ host }) => Array.from({ length: options.flows }, () => host))
+        .map((host, i) =>
+          runGreedyFlow({
+            host,
+            destination: context.bed.library,
+            packetLength: Number(context.parameters.packet_size),
+            durationMs: context.durationMs,
+            flowId: FIRST_FLOW + i,
+            maxWindow: options.max_window,
+            signal: context.signal,
+          }),
+        ),
     )
     const total = (read: (flow: (typeof flows)[number]) => number) => flows.reduce((sum, each) => sum + read(each), 0)
     const sent = total(each => each.sent)

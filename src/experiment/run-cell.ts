@@ -1,6 +1,6 @@
 /** One run for real: a testbed with the cell's parameters, the probes on it, and the link's own counters beside them. */
 
-import type { CongestionControl, Encapsulation } from '../config/sections.ts'
+import type { CongestionControl, Encapsulation, SendQueueName } from '../config/sections.ts'
 import type { Impairment, Profile } from '../link/profile/profile.ts'
 import { pingTrain } from '../probes/ping-train.ts'
 import { Testbed } from '../testbed/testbed.ts'
@@ -40,11 +40,15 @@ export function runOnTestbed(definition: ExperimentDefinition, { loadProfile }: 
 
 async function openBed(profile: Profile, run: PlannedRun, context: RunContext): Promise<Testbed> {
   const { parameters } = run.cell
+  // Without default, so that runs from before there was this parameter are still the same runs.
+  const queue = (parameters.queue ?? 'fifo') as SendQueueName
   const bed = await Testbed.start({
     profile,
     seed: run.seed,
     encapsulation: parameters.encapsulation as Encapsulation,
     congestionControl: parameters.congestion_control as CongestionControl,
+    client: { tunnel: { queue } },
+    server: { tunnel: { queue } },
     maxUdpPayload: Number(parameters.max_udp_payload),
     idleTimeoutMs: Number(parameters.idle_timeout_ms),
     clients: Number(parameters.clients),

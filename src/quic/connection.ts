@@ -253,6 +253,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     return this.#engine.pathMtuSettled
   }
 
+  get datagramsWaiting(): number {
+    return this.#datagramsQueued
+  }
+
   get datagramQueueRoom(): number {
     return this.#datagramQueue - this.#datagramsQueued
   }
@@ -546,6 +550,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       const packet = this.#engine.send(room, now)
       if (packet === undefined) {
         if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#engine.countDatagrams()
+        if (this.#takeMoreDatagrams()) continue
         this.#sendProbe(now)
         return
       }
@@ -562,6 +567,22 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }
     this.#datagramsQueued = this.#engine.countDatagrams()
     host.schedule(this)
+  }
+
+  /** Lets the application hand over DATAGRAMs that it has kept back. False: there were none. */
+  #takeMoreDatagrams(): boolean {
+    const { handler } = this
+    if (handler.onDatagramsSent === undefined || this.closed) return false
+    const before = this.#datagramsQueued
+    // What it sends leaves in this transmission, and needs no turn.
+    const inTurn = this.#inTurn
+    this.#inTurn = true
+    try {
+      handler.onDatagramsSent()
+    } finally {
+      this.#inTurn = inTurn
+    }
+    return this.#datagramsQueued > before
   }
 
   #sendPacket({ length, path }: OutgoingPacket, room: Uint8Array): void {

@@ -94,6 +94,8 @@ export interface QuicHandler {
   onStreamDrained(streamId: number): void
   /** `data` is valid during the call only. */
   onDatagram(data: Uint8Array): void
+  /** QUIC has sent what it may for now. Whoever keeps DATAGRAMs back until few wait in here sends the next ones from here. */
+  onDatagramsSent?(): void
   /** `maxDatagramLength` or `pathMtuSettled` has changed: the path was found to carry more, or less. */
   onMaxDatagramLength(): void
   /**
@@ -162,6 +164,8 @@ export interface QuicConnection {
   readonly pathMtuSettled: boolean
   /** Queues one DATAGRAM (copied). `dropped`: the queue was full. */
   sendDatagram(data: Uint8Array): DatagramResult
+  /** How many DATAGRAMs wait to be sent; between two transmissions, at most so many. */
+  readonly datagramsWaiting: number
   /** Room in the outgoing DATAGRAM queue, in datagrams. */
   readonly datagramQueueRoom: number
   /** Sends at once what congestion control lets through, streams and DATAGRAMs, instead of when this turn is over. */

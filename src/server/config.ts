@@ -31,6 +31,8 @@ import {
   path,
   type QuicOptions,
   quicSection,
+  type SendQueueName,
+  sendQueueField,
   toQuicOptions,
 } from '../config/sections.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
@@ -58,6 +60,7 @@ export interface ServerConfig {
     clientToClient: boolean
     clientRoutes: IpPrefix[]
     linkProbe: LinkProbe
+    queue: SendQueueName
     leaseGraceMs: number
   }
   /** At least one of the two. */
@@ -163,6 +166,7 @@ export const serverConfigSchema = table({
           'overlap the pools and hosts. Of two clients that advertise the same, the first has it until it leaves. Default: none are used.',
       ),
     link_probe: linkProbe('require'),
+    queue: sendQueueField(),
     lease_grace_ms: integer(0, 3_600_000, 'milliseconds')
       .default(60_000)
       .describe(
@@ -405,6 +409,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       clientToClient: tunnel.client_to_client,
       clientRoutes: tunnel.client_routes,
       linkProbe: tunnel.link_probe,
+      queue: tunnel.queue,
       leaseGraceMs: tunnel.lease_grace_ms,
     },
     pool: toml.pool,

@@ -3,6 +3,7 @@
 import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
 import { Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../carriers/link-probe.ts'
+import type { NewQueue } from '../carriers/send-queue.ts'
 import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
@@ -45,6 +46,8 @@ export interface TunnelContext {
   readonly nat64Prefixes: readonly IpPrefix[]
   readonly linkProbe: LinkProbe
   readonly linkProbeTiming?: ProbeTiming
+  /** Of tunnels whose packets travel in QUIC datagrams; undefined: first in, first out. */
+  readonly newQueue?: NewQueue | undefined
   /** How many addresses of one family a client may have. */
   readonly maxAddressesPerFamily: number
 }
@@ -110,7 +113,8 @@ export class ProxyTunnel implements TunnelOwner {
       acceptPeerRoutes: routes => this.#allowedPartsOf(routes),
       now: () => performance.now(),
     })
-    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this })
+    const { newQueue } = options.context
+    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this, newQueue })
     this.#linkCheck = new Ipv6LinkCheck({
       policy: options.context.linkProbe,
       carrier: this.tunnel.carrier,

@@ -12,6 +12,7 @@ import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
 import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
+import { sendQueue } from '../carriers/send-queue.ts'
 import { TcpListener, type TcpProtocol } from '../carriers/tcp/listener.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { quicSettings } from '../config/sections.ts'
@@ -186,6 +187,7 @@ export class MasqueServer {
       dns: config.dns,
       nat64Prefixes: config.nat64.prefixes,
       linkProbe: config.tunnel.linkProbe,
+      newQueue: sendQueue(config.tunnel.queue),
       linkProbeTiming: options.linkProbeTiming,
       wrapCarrier: options.wrapCarrier,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,

@@ -1,7 +1,7 @@
 /** What a testbed says to the server's process. */
 
 import type { TestCertificates } from '../cert/make-certificates.ts'
-import type { CongestionControl, Encapsulation, LinkProbe } from '../config/sections.ts'
+import type { CongestionControl, Encapsulation, LinkProbe, SendQueueName } from '../config/sections.ts'
 import type { ServerConfig } from '../server/config.ts'
 
 /** Something of the testbed itself failed: a process died, or would not start. Not a measurement, but no measurement. */
@@ -14,7 +14,12 @@ export const LIBRARY = { name: 'library', ipv4: '10.90.0.1', ipv6: 'fd00:90::1' 
 
 /** Keys of the server's configuration that a testbed may change: those that are plain data. */
 export interface TestbedServerOverrides {
-  tunnel?: { encapsulations?: Encapsulation[]; clientToClient?: boolean; linkProbe?: LinkProbe }
+  tunnel?: {
+    encapsulations?: Encapsulation[]
+    clientToClient?: boolean
+    linkProbe?: LinkProbe
+    queue?: SendQueueName
+  }
   limits?: Partial<ServerConfig['limits']>
   quic?: Partial<ServerConfig['quic']>
   log?: Partial<ServerConfig['log']>

@@ -14,6 +14,8 @@ import { maxEncodedLength } from '../../src/http3/qpack/decoder.ts'
 import { NAT_IDLE_MS, NAT_MAX_MAPPINGS } from '../../src/link/emulator/nat-table.ts'
 import { DELAY_LIMIT_PACKETS } from '../../src/link/profile/profile.ts'
 import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
+import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
+import { FQ_QUEUES } from '../../src/queue/fq-codel.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
@@ -64,6 +66,10 @@ const EXPECTED: [row: string, bound: string][] = [
   ],
   ['QUIC packets that were read and wait for their turn', `${INBOX_ROOM / MIB} MiB, in pieces of`],
   ['QUIC datagrams that wait', `\`quic.datagram_queue\` ${quic.datagramQueue}`],
+  [
+    'packets in the send queue of a tunnel',
+    `${QUEUE_LIMITS.packets} packets and ${QUEUE_LIMITS.bytes / MIB} MiB; ${FQ_QUEUES},`,
+  ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [
     'field section, as decoded',

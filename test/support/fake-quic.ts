@@ -26,6 +26,7 @@ export class FakeQuic implements QuicConnection {
   maxDatagramLength = 1350
   pathMtuSettled = true
   datagramQueueRoom = 10
+  datagramsWaiting = 0
   uniStreamsLeft = 10
   bidiStreamsLeft = 10
   buffered = 0

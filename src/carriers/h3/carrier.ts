@@ -7,7 +7,7 @@
 import type { AbortReason } from '../../http/errors.ts'
 import { errorName } from '../../http3/error-codes.ts'
 import { CapsulePackets, STREAM_MTU } from '../capsule-packets.ts'
-import type { Carrier, CarrierEnd, CarrierHandler, Encapsulation, SendBacklog, SendResult } from '../carrier.ts'
+import type { Carrier, CarrierEnd, CarrierHandler, Egress, Encapsulation, SendBacklog, SendResult } from '../carrier.ts'
 import type { HttpHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
 import type { H3Transport } from './transport.ts'
@@ -22,6 +22,7 @@ export class H3Carrier implements Carrier {
   readonly streamId: number
   readonly encapsulation: Encapsulation
   readonly handler: CarrierHandler
+  readonly egress: Egress | undefined
   /** Packets on streams of their own are taken from the peer, too, whatever we send ourselves. */
   readonly takesPacketStreams: boolean
   protected readonly transport: H3Transport<HttpHandler>
@@ -46,6 +47,14 @@ export class H3Carrier implements Carrier {
     this.handler = handler
     this.#quarterStreamId = transport.h3.encodeDatagramPrefix(streamId)
     this.#prefix = Uint8Array.of(...this.#quarterStreamId, CONTEXT_ID_ZERO)
+    if (this.encapsulation === 'datagram') {
+      this.egress = {
+        get wantsPackets() {
+          return transport.wantsDatagrams
+        },
+        awaitRoom: () => transport.awaitRoom(this),
+      }
+    }
     this.#capsules = new CapsulePackets({
       get buffered() {
         return transport.quic.streamBuffered(streamId)

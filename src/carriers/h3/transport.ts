@@ -27,6 +27,12 @@ import { PACKET_STREAM_TYPE, PacketStreams } from './packet-streams.ts'
 /** A reserved stream type, which every peer ignores (RFC 9114 §6.2.3). */
 const IGNORED_STREAM_TYPE = 0x21
 
+/**
+ * While so many datagrams wait in QUIC it is busy; more of them would only wait there, in the order in which they came. With fewer, the connection would
+ * have to ask for more in the middle of what an acknowledgement lets it send.
+ */
+const FEW_DATAGRAMS = 4
+
 /** An event of a stream that carries no tunnel. */
 export type StreamEvent = Extract<H3Event, { streamId: number }>
 
@@ -38,6 +44,8 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   capabilities: Capabilities | undefined
   readonly packetStreams = new PacketStreams(this)
   readonly #carriers = new Map<number, H3Carrier>()
+  /** Carriers whose tunnels keep packets back, in the order of their turns. */
+  readonly #awaitingRoom = new Set<H3Carrier>()
   /** WebTransport sessions are taken. */
   protected readonly webTransport: boolean = false
 
@@ -73,6 +81,15 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
 
   forget(carrier: H3Carrier): void {
     this.#carriers.delete(carrier.streamId)
+    this.#awaitingRoom.delete(carrier)
+  }
+
+  get wantsDatagrams(): boolean {
+    return this.quic.datagramsWaiting < FEW_DATAGRAMS
+  }
+
+  awaitRoom(carrier: H3Carrier): void {
+    if (this.#carriers.has(carrier.streamId)) this.#awaitingRoom.add(carrier)
   }
 
   /** Hands to QUIC what HTTP/3 wants to be sent. Call it after every call to `h3` that may produce output. */
@@ -179,6 +196,19 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     }
   }
 
+  onDatagramsSent(): void {
+    for (const carrier of this.#awaitingRoom) {
+      if (!this.wantsDatagrams) return
+      // Whoever still has packets then comes back behind the others.
+      this.#awaitingRoom.delete(carrier)
+      try {
+        carrier.handler.onRoom?.()
+      } catch (error) {
+        this.failStream(carrier.streamId, error)
+      }
+    }
+  }
+
   onMaxDatagramLength(): void {
     for (const carrier of this.#carriers.values()) carrier.handler.onMtu()
   }
@@ -203,6 +233,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
+    this.#awaitingRoom.clear()
     runAll([
       () => this.packetStreams.clear(),
       ...carriers.map(carrier => () => carrier.handler.onAborted(end)),

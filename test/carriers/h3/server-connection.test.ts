@@ -52,6 +52,37 @@ function openCarrier(encapsulation: Encapsulation = 'datagram') {
 }
 
 describe('the carrier on HTTP/3', () => {
+  it('has tunnels that keep packets back take turns, as soon as few wait in QUIC', () => {
+    const { quic, transport } = openCarrier()
+    const turns: number[] = []
+    const carriers = [8, 12].map(id => {
+      transport.onStreamData(id, headersFrame(CONNECT_IP), false)
+      const nothing = { onCapsuleBytes() {}, onDatagram() {}, onEnd() {}, onMtu() {}, onAborted() {} }
+      const carrier: H3Carrier = transport.openCarrier(id, ['datagram'], {
+        ...nothing,
+        onRoom: () => {
+          turns.push(id)
+          quic.datagramsWaiting = 4
+          carrier.egress?.awaitRoom()
+        },
+      })
+      return carrier
+    })
+    for (const carrier of carriers) carrier.egress?.awaitRoom()
+    quic.datagramsWaiting = 4
+    transport.onDatagramsSent()
+    expect(turns).to.deep.equal([])
+    for (let i = 0; i < 4; i++) {
+      quic.datagramsWaiting = 0
+      transport.onDatagramsSent()
+    }
+    expect(turns).to.deep.equal([8, 12, 8, 12])
+    carriers[0].abort('cancelled')
+    quic.datagramsWaiting = 0
+    transport.onDatagramsSent()
+    expect(turns.slice(4)).to.deep.equal([12])
+  })
+
   it('CIP-21 puts quarter stream id and context id 0 before each packet', () => {
     const { quic, carrier } = openCarrier()
     expect(carrier.sendPacket(Uint8Array.of(0x45, 1, 2))).to.equal('sent')
