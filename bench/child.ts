@@ -1,5 +1,6 @@
 /** The processes of a benchmark: what they are told, and how they are started. */
 
+import type { HttpVersion } from '../src/carriers/http-connection.ts'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { Child } from '../src/process/child.ts'
 import type { CongestionControl } from '../src/quic/quic.ts'
@@ -21,7 +22,7 @@ export interface PeerOrder {
   congestionControl: CongestionControl
   encapsulation: 'datagram' | 'stream-per-packet' | 'single-stream'
   /** The version of HTTP below the tunnel; the ceilings are QUIC's. */
-  carrier: 'h3' | 'h2'
+  carrier: HttpVersion
 }
 
 /** What runs in a child; it ends with its process. */

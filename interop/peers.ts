@@ -79,4 +79,17 @@ export const PEERS: readonly Peer[] = [
     tests: ['7-flupke-client.interop.ts'],
     prepare: () => prepareJava('flupke'),
   },
+  {
+    name: 'h11',
+    version: '0.16.0',
+    home: ['python-hyper/h11', 'https://github.com/python-hyper/h11'],
+    origin: 'Python, PyPI',
+    purpose: 'the heads of HTTP/1.1, from both ends; capsules are written by hand',
+    columns: [
+      { role: 'client', suite: 'h11, a client of our proxy' },
+      { role: 'proxy', suite: 'h11, a proxy of our client' },
+    ],
+    tests: ['8-h11.interop.ts'],
+    prepare: () => preparePython('h11'),
+  },
 ]

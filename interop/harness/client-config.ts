@@ -6,6 +6,8 @@ export interface ClientOptions {
   ca: string
   token?: string
   clientCertificate?: { certificate: string; key: string }
+  /** Default: h3. */
+  carrier?: 'h3' | 'h1'
   /** Default: both families. */
   requestAddresses?: ('ipv4' | 'ipv6')[]
   /**
@@ -19,12 +21,21 @@ export interface ClientOptions {
 
 /** A configuration for a client of ours that connects once and logs nothing. */
 export function clientConfig(options: ClientOptions): ClientConfig {
-  const { port, ca, token, clientCertificate, requestAddresses, linkProbe = 'auto', maxUdpPayload } = options
+  const {
+    port,
+    ca,
+    token,
+    clientCertificate,
+    carrier = 'h3',
+    requestAddresses,
+    linkProbe = 'auto',
+    maxUdpPayload,
+  } = options
   return defaultClientConfig({
     proxy: { template: `https://127.0.0.1:${port}/.well-known/masque/ip/{target}/{ipproto}/` },
     tls: { ca, ...clientCertificate },
     auth: token === undefined ? {} : { token },
-    tunnel: { linkProbe, ...(requestAddresses !== undefined && { requestAddresses }) },
+    tunnel: { carrier, linkProbe, ...(requestAddresses !== undefined && { requestAddresses }) },
     quic: maxUdpPayload === undefined ? {} : { maxUdpPayload },
     reconnect: { enabled: false },
     log: { level: 'silent' },

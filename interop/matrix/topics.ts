@@ -3,7 +3,7 @@ export const TOPICS: readonly { title: string; ids: readonly string[] }[] = [
   { title: 'QUIC: handshake, Retry, paths, keys', ids: ['Q-01', 'Q-02', 'Q-03'] },
   { title: 'HTTP/3: control streams, SETTINGS, grease', ids: ['H3-01', 'H3-02', 'H3-07', 'CIP-07'] },
   { title: 'HTTP/3: frames and header fields, QPACK', ids: ['H3-03', 'H3-04', 'H3-05', 'H3-10'] },
-  { title: 'HTTP/3: plain requests, authority', ids: ['H3-08', 'H3-09'] },
+  { title: 'HTTP: plain requests, authority', ids: ['H3-08', 'H3-09'] },
   { title: 'CONNECT-IP: template, request, answer', ids: ids('CIP', 1, 6).concat(ids('CIP', 8, 10)) },
   { title: 'Life and end of a tunnel, GOAWAY', ids: ['CIP-11', 'CIP-17', 'H3-06', 'CIP-37'] },
   { title: 'Addresses', ids: ['CIP-12', 'CIP-13', 'CIP-19', 'CIP-20', 'CIP-38'] },

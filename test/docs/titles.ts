@@ -30,7 +30,7 @@ export function idsInTitles(id: RegExp, functions = 'it|itOverEach|describe'): M
 export function carriersOf(file: string, id: string): HttpVersion[] {
   if (file.endsWith('.ts') && OVER_EACH.get(file)?.has(id)) return ['h3', 'h2', 'h1']
   if (file.startsWith('test/carriers/h2/')) return ['h2']
-  if (file.startsWith('test/carriers/h1/')) return ['h1']
+  if (/^(?:test\/carriers\/h1|interop\/h11)\//.test(file)) return ['h1']
   return /^(?:test\/(?:server|client|carriers\/h3|http3|quic)|interop)\//.test(file) ? ['h3'] : []
 }
 
