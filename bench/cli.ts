@@ -55,7 +55,7 @@ program
   .description('IP packets a second through one tunnel, beside the ceilings of quiche and UDP alone')
   .option('--seconds <n>', 'length of one measurement', positive, 3)
   .option('--rounds <n>', 'how often tunnel and ceilings take turns', positive, 5)
-  .option('--carrier <version>', 'h3, h2 or h1', 'h3')
+  .option('--carrier <version>', 'h3, h2, h1 or webtransport', 'h3')
   .option('--encapsulation <kind>', 'with h3: datagram, single-stream or stream-per-packet', 'datagram')
   .option('--cc <name>', 'congestion control: reno, cubic or bbr', 'cubic')
   .option('--soak <seconds>', 'only the tunnel, for so long, to see whether memory grows', positive)
@@ -220,7 +220,7 @@ async function withCertificates(
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'masque-bench-'))
   try {
-    await run(await makeTestCertificates(directory), directory)
+    await run(await makeTestCertificates(directory, { serverDays: 13 }), directory)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

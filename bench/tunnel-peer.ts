@@ -1,5 +1,7 @@
 /** One end of the measured tunnel: the proxy with a host that counts, or the client with a host that sends. */
 
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { FlowSource } from '../src/hosts/userspace/flow.ts'
 import { IpAddress } from '../src/ip/address.ts'
 import { IpPrefix } from '../src/ip/prefix.ts'
@@ -25,6 +27,7 @@ async function startProxy(order: PeerOrder): Promise<Peer> {
   const server = await startTestProxy(order.certificates, {
     ...options(order),
     hosts,
+    ...(order.carrier === 'webtransport' && { webTransport: { packagePort: 0 } }),
     // Room for as many clients as anybody wants to start, all of them from one address.
     pool: { ipv4: IpPrefix.parse('10.89.0.0/16'), ipv6: IpPrefix.parse('fd00:89::/64') },
     limits: {
@@ -37,16 +40,23 @@ async function startProxy(order: PeerOrder): Promise<Peer> {
     },
   })
   const sink = server.host('sink')
-  return { port: server.address.port, count: () => ({ sent: 0, received: sink?.counters.flowPackets ?? 0 }) }
+  const { port } = server.packageAddress ?? server.address
+  return { port, count: () => ({ sent: 0, received: sink?.counters.flowPackets ?? 0 }) }
+}
+
+/** By this the client on the npm package for WebTransport knows the proxy. */
+function hashOf(certificate: string): string {
+  return new X509Certificate(readFileSync(certificate)).fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
 async function startClient(order: PeerOrder): Promise<Peer> {
   const port = order.port as number
   const { carrier, encapsulation } = order
+  const certificateSha256 = carrier === 'webtransport' ? hashOf(order.certificates.server) : undefined
   const client = newTestClient(
     order.certificates,
     { host: '127.0.0.1', port },
-    { ...options(order), tunnel: { carrier, encapsulation } },
+    { ...options(order), tunnel: { carrier, encapsulation, certificateSha256 } },
   )
   const info = await client.connect()
   const source = new FlowSource({

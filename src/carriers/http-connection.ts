@@ -21,7 +21,7 @@ import type { TlsAlert } from '../quic/tls-alerts.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from './carrier.ts'
 
 /** A version of HTTP, by the name of the folder beside this file that provides it. */
-export type HttpVersion = 'h3' | 'h2' | 'h1'
+export type HttpVersion = 'h3' | 'h2' | 'h1' | 'webtransport'
 
 /** What can be done on a connection: known when the peer has said its part. */
 export interface Capabilities {

@@ -14,6 +14,7 @@ import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import type { Connect, HttpVersion } from '../carriers/http-connection.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
+import { connectByPackage } from '../carriers/webtransport/client-connection.ts'
 import { quicSettings } from '../config/sections.ts'
 import { whyUnreachable } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
@@ -38,6 +39,7 @@ import type { Move, PathStatus } from './moves.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { PacketInbox } from './packet-inbox.ts'
 import { type ProxyAddress, type ResolveHost, resolveProxy } from './proxy-address.ts'
+import { readToken } from './token.ts'
 
 export type { CarrierChange, CarrierStatus } from './carrier-watch.ts'
 export type { TunnelInfo } from './client-tunnel.ts'
@@ -561,8 +563,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   }
 }
 
-function connectBy({ quic }: ClientConfig, carrier: HttpVersion): Connect {
+function connectBy({ quic, tunnel, auth }: ClientConfig, carrier: HttpVersion): Connect {
   const settings = quicSettings(quic)
+  if (carrier === 'webtransport') {
+    const { webTransportPath: path, certificateSha256 } = tunnel
+    return connectByPackage({ path, certificateSha256, token: readToken(auth), idleTimeoutMs: settings.idleTimeoutMs })
+  }
   const connectors = { h3: connectByHttp3, h2: connectByHttp2, h1: connectByHttp1 }
   return connectors[carrier](settings)
 }

@@ -29,7 +29,7 @@ import { BEARER_TOKEN, readToken } from './token.ts'
 
 export const CARRIERS = ['h3', 'h2', 'h1'] as const
 /** `auto`: whichever of h3 and h2 gets through (carrier-race.ts). */
-export const CARRIER_CHOICES = [...CARRIERS, 'auto'] as const
+export const CARRIER_CHOICES = [...CARRIERS, 'webtransport', 'auto'] as const
 
 /** Every path is absolute. What the keys mean is said in `clientConfigSchema`. */
 export interface ClientConfig {
@@ -51,6 +51,9 @@ export interface ClientConfig {
     queue: SendQueueName
     acceptDns: boolean
     tunDns: boolean
+    /** Of `carrier = "webtransport"`. */
+    webTransportPath: string
+    certificateSha256?: string
   }
   /** Networks behind this client. */
   advertise: { prefix: IpPrefix; protocol: number }[]
@@ -124,7 +127,8 @@ export const clientConfigSchema = table({
       .describe(
         'The version of HTTP that carries the tunnel: h3 (HTTP/3, over UDP), h2 (HTTP/2, over TCP: for networks that block UDP; packets then ' +
           'travel on the request stream, and each that is lost holds up all that follow), h1 (HTTP/1.1, also over TCP, by Upgrade: where ' +
-          'something on the way speaks nothing newer), auto (h3; h2 where that gets no answer within 250 ms or fails, and back to h3 when UDP works again).',
+          'something on the way speaks nothing newer), auto (h3; h2 where that gets no answer within 250 ms or fails, and back to h3 when UDP works again), ' +
+          'webtransport (WebTransport by the npm package @fails-components/webtransport; ours and not RFC 9484, docs/webtransport.md).',
       ),
     encapsulation: choice(ENCAPSULATIONS)
       .default('datagram')
@@ -146,6 +150,19 @@ export const clientConfigSchema = table({
       .default(false)
       .describe(
         'With --tun: let the system ask those DNS servers while the tunnel is up, where they lie behind it. The same as --tun-dns.',
+      ),
+    webtransport_path: text('a path that starts with /, without query', /^\/[^?#]*$/)
+      .default('/webtransport')
+      .describe(
+        'With carrier = "webtransport": where the proxy takes sessions (its webtransport.path). Of proxy.template only host and port count then.',
+      ),
+    certificate_sha256: text(
+      'the 64 hexadecimal digits of a SHA-256, perhaps with colons',
+      /^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/,
+    )
+      .optional()
+      .describe(
+        'With carrier = "webtransport": the SHA-256 of the proxy\'s certificate, which may be valid for at most 14 days then. Default: one that the system\'s CAs have signed.',
       ),
   })
     .prefault({})
@@ -263,6 +280,10 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       queue: tunnel.queue,
       acceptDns: tunnel.accept_dns,
       tunDns: tunnel.tun_dns,
+      webTransportPath: tunnel.webtransport_path,
+      ...(tunnel.certificate_sha256 !== undefined && {
+        certificateSha256: tunnel.certificate_sha256.replaceAll(':', '').toLowerCase(),
+      }),
     },
     advertise: toml.advertise,
     quic: toQuicOptions(toml.quic, resolvePath),
@@ -303,6 +324,7 @@ function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: 
     })
   }
   problems.push(
+    ...webTransportProblems({ proxy, tls, tunnel }),
     ...advertiseProblems(advertise),
     ...ipv6RoomProblems({
       maxUdpPayload: quic.maxUdpPayload,
@@ -318,6 +340,24 @@ function findProblems({ proxy, tls, auth, tunnel, advertise, quic, reconnect }: 
     problems.push({ key: 'reconnect.max_delay_ms', message })
   }
   return problems
+}
+
+/** The package takes no CA and no client certificate, and its sessions are always for any target. */
+function webTransportProblems({ proxy, tls, tunnel }: Pick<ClientConfig, 'proxy' | 'tls' | 'tunnel'>): KeyProblem[] {
+  if (tunnel.carrier !== 'webtransport') {
+    if (tunnel.certificateSha256 === undefined) return []
+    return [{ key: 'tunnel.certificate_sha256', message: 'is for tunnel.carrier = "webtransport" only' }]
+  }
+  const given = [
+    { key: 'tls.ca', is: tls.ca !== undefined && tunnel.certificateSha256 === undefined },
+    { key: 'tls.certificate', is: tls.certificate !== undefined },
+    { key: 'tls.insecure', is: tls.insecure },
+    { key: 'proxy.target', is: proxy.target !== '*' },
+    { key: 'proxy.ipproto', is: proxy.ipproto !== '*' },
+  ]
+  const message = 'cannot be used with tunnel.carrier = "webtransport"'
+  const instead: Record<string, string> = { 'tls.ca': ': give tunnel.certificate_sha256' }
+  return given.filter(({ is }) => is).map(({ key }) => ({ key, message: message + (instead[key] ?? '') }))
 }
 
 /** What no proxy could send on to this client; and more than the capsule that says it may hold. */

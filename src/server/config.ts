@@ -68,8 +68,8 @@ export interface ServerConfig {
   /** Advertised to clients. `protocol` 0 is any. */
   routes: { prefix: IpPrefix; protocol: number }[]
   hosts: HostConfig[]
-  /** Web pages may open tunnels. `origins`: beside the proxy's own page. */
-  webTransport?: { path: string; origins: string[] }
+  /** Web pages may open tunnels. `origins`: beside the proxy's own page. `packagePort`: clients on the npm package may, too, on this TCP port. */
+  webTransport?: { path: string; origins: string[]; packagePort?: number }
   /** The operating system takes part, over a TUN device. */
   tun?: { name: string; mtu: number; nat: boolean; offload: boolean }
   /** What clients are told about DNS and NAT64. */
@@ -220,6 +220,12 @@ export const serverConfigSchema = table({
       .default([])
       .describe(
         'Origins of the web pages that may open tunnels, beside the page that the proxy itself serves on loopback, on the port of the REST API.',
+      ),
+    package_port: integer(0, 65_535, 'a port')
+      .optional()
+      .describe(
+        'Also take clients with tunnel.carrier = "webtransport", on this port of listen.host: WebTransport over HTTP/2 (TCP), by the npm package ' +
+          '@fails-components/webtransport. 0: any free port. Default: not.',
       ),
   })
     .optional()
@@ -415,7 +421,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
     pool: toml.pool,
     routes: toml.routes ?? defaultRoutes(toml.pool, toml.hosts),
     hosts: toml.hosts,
-    ...(toml.webtransport !== undefined && { webTransport: toml.webtransport }),
+    ...(toml.webtransport !== undefined && { webTransport: toWebTransport(toml.webtransport) }),
     ...(toml.tun !== undefined && { tun: toml.tun }),
     dns: toDnsConfigurations(toml.dns),
     nat64: toml.nat64,
@@ -472,6 +478,13 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...tunProblems(config),
     ...webTransportProblems(config),
   ]
+}
+
+function toWebTransport({
+  package_port: packagePort,
+  ...rest
+}: NonNullable<z.output<typeof serverConfigSchema>['webtransport']>): ServerConfig['webTransport'] {
+  return { ...rest, ...(packagePort !== undefined && { packagePort }) }
 }
 
 /** Web pages have no client certificates. */

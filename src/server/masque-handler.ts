@@ -345,7 +345,7 @@ export class MasqueHandler implements HttpServerHandler {
     }
     const [encapsulation] = encapsulations
     const headers = request.isWebTransport
-      ? webTransportAcceptHeaders(encapsulation)
+      ? webTransportAcceptHeaders(encapsulation, connection.version)
       : buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
     if (!request.accept(headers)) throw new RequestGone()
     const proxyTunnel = new ProxyTunnel({

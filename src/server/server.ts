@@ -15,6 +15,7 @@ import type { ProbeTiming } from '../carriers/link-probe.ts'
 import { sendQueue } from '../carriers/send-queue.ts'
 import { TcpListener, type TcpProtocol } from '../carriers/tcp/listener.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
+import { PackageServer } from '../carriers/webtransport/server.ts'
 import { quicSettings } from '../config/sections.ts'
 import { loadTlsConfig, type TlsConfig } from '../config/tls-config.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
@@ -113,6 +114,7 @@ export class MasqueServer {
   readonly #keptLeases: KeptLeases
   #endpoint!: QuicEndpoint
   #tcp: TcpListener | undefined
+  #package: PackageServer | undefined
   #names!: OwnNames
   #api: ApiServer | undefined
   #system: SystemNetwork | undefined
@@ -222,6 +224,16 @@ export class MasqueServer {
   /** Where the proxy listens: on UDP and, unless that is turned off, on TCP. */
   get address(): { host: string; port: number } {
     return this.#endpoint.local
+  }
+
+  /** Where clients on the npm package for WebTransport connect; undefined: nowhere. */
+  get packageAddress(): { host: string; port: number } | undefined {
+    return this.#package?.local
+  }
+
+  /** For tests: what an exception inside that package does. */
+  killPackageThread(): void {
+    this.#package?.killThread()
   }
 
   get apiUrl(): string | undefined {
@@ -339,7 +351,7 @@ export class MasqueServer {
     for (const handler of this.#handlers) handler.drain()
     const deadline = performance.now() + DRAIN_MS
     while (this.#tunnels.size > 0 && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 5))
-    await Promise.all([this.#endpoint?.close(), this.#tcp?.close()])
+    await Promise.all([this.#endpoint?.close(), this.#tcp?.close(), this.#package?.close()])
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
     await this.#system?.close()
@@ -354,6 +366,7 @@ export class MasqueServer {
     const { tls, settings } = checkServerFiles(config)
     this.#names = new OwnNames(tls.certificateChain, config.listen.names)
     await this.#listenOnBoth(tls, settings)
+    await this.#listenForPackage(tls, settings)
     this.#attachSystem()
     if (config.api.enabled) {
       this.#api = await startApiServer({
@@ -364,8 +377,8 @@ export class MasqueServer {
         browser: this.#browserAccess(tls.certificateChain),
       })
     }
-    const { apiUrl: api, browserUrl: browser } = this
-    this.#log.info({ listen: this.address, api, browser, auth: config.auth.mode }, 'proxy is listening')
+    const { apiUrl: api, browserUrl: browser, packageAddress: webTransport } = this
+    this.#log.info({ listen: this.address, webTransport, api, browser, auth: config.auth.mode }, 'proxy is listening')
   }
 
   /** UDP and TCP, on one port number. */
@@ -409,6 +422,28 @@ export class MasqueServer {
       keyLog,
       onError,
       onWarning: sentence => this.#log.warn(sentence),
+    })
+  }
+
+  /** WebTransport by the npm package, where that is turned on. */
+  async #listenForPackage(tls: TlsConfig, { idleTimeoutMs }: QuicSettings): Promise<void> {
+    const { limits, webTransport } = this.config
+    if (webTransport?.packagePort === undefined) return
+    const { host } = this.#endpoint.local
+    this.#package = await PackageServer.listen({
+      host,
+      port: webTransport.packagePort,
+      certificateChain: Buffer.from(tls.certificateChain).toString(),
+      key: Buffer.from(tls.key).toString(),
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+      handshakeTimeoutMs: limits.tunnelTimeoutMs,
+      idleTimeoutMs,
+      onConnection: connection => this.#serve(connection),
+      onError: error => this.#internalError(error),
+      onWarning: sentence => this.#log.warn(sentence),
+    }).catch(error => {
+      throw packageError(error, { host, port: webTransport.packagePort as number })
     })
   }
 
@@ -632,6 +667,12 @@ function listenError(
       // What the system says is not a bug of ours.
       return error.syscall === undefined ? error : new ListenError(`${where} cannot be listened on: ${error.message}`)
   }
+}
+
+function packageError(error: NodeJS.ErrnoException, listen: { host: string; port: number }): Error {
+  const where = `webtransport.package_port: TCP ${formatAddress(listen)}`
+  if (error.code === 'EADDRINUSE') return new ListenError(`${where} is already in use: choose another port`)
+  return new ListenError(`${where} cannot be listened on: ${error.message}`)
 }
 
 function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {

@@ -13,6 +13,7 @@
  */
 
 import type { Encapsulation } from '../carriers/carrier.ts'
+import type { HttpVersion } from '../carriers/http-connection.ts'
 import { misdirected, type OwnAuthority, RequestRejected } from '../connect-ip/request.ts'
 import { type Scope, UNLIMITED_SCOPE } from '../connect-ip/scope.ts'
 import { type Header, headerValue, printable } from '../http/header.ts'
@@ -35,7 +36,7 @@ export function parseWebTransportRequest(
   const [place, query] = splitPath(path)
   if (place !== policy.path) throw new RequestRejected(404, `no WebTransport service at ${printable(place)}`)
   const origin = headerValue(headers, 'origin')
-  if (origin === undefined || !policy.allowsOrigin(origin)) {
+  if (origin === undefined || !(isNoPage(origin) ? isOwn(origin) : policy.allowsOrigin(origin))) {
     const message = `pages of the origin "${printable(origin ?? '')}" may not open tunnels here (webtransport.origins)`
     throw new RequestRejected(403, message, 'http_request_denied', { details: message })
   }
@@ -44,6 +45,14 @@ export function parseWebTransportRequest(
     scope: UNLIMITED_SCOPE,
     credentials: token === null ? headers : [['authorization', `Bearer ${token}`]],
   }
+}
+
+/**
+ * What pages send is a scheme with a host, or "null" (RFC 6454 §6.2), and they cannot choose it. The npm package sends the name of the proxy
+ * alone, which no page can.
+ */
+function isNoPage(origin: string): boolean {
+  return origin !== 'null' && !origin.includes('/')
 }
 
 function splitPath(path: string): [place: string, query: string] {
@@ -56,8 +65,9 @@ export function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
 }
 
-/** The header list of the answer "yes". Throws RequestRejected for a session without datagrams, which has no use. */
-export function webTransportAcceptHeaders(encapsulation: Encapsulation): Header[] {
+/** The header list of the answer "yes". Throws RequestRejected for a page's session without datagrams, which has no use. */
+export function webTransportAcceptHeaders(encapsulation: Encapsulation, version: HttpVersion): Header[] {
+  if (version === 'webtransport') return [[':status', '200']]
   if (encapsulation !== 'datagram') {
     throw new RequestRejected(400, 'a WebTransport session needs HTTP Datagrams: SETTINGS_H3_DATAGRAM is not 1')
   }

@@ -1,0 +1,106 @@
+/**
+ * The package as the threads use it: the settings that it needs to work, and the few inner parts of it that are touched, since it has no
+ * other way to them. They are why its version is pinned. Loaded in a thread only: it complains at length on the console when its native
+ * half is missing, and a thread has a console of its own.
+ */
+
+import type { ClientHttp2Session, Http2SecureServer, Http2Session, Http2Stream } from 'node:http2'
+import { createRequire } from 'node:module'
+
+/** The native half, HTTP/3, which is nothing that everybody can install: used where the user has added it. Not tried here. */
+const NATIVE_HALF = '@fails-components/webtransport-transport-http3-quiche'
+
+export const hasHttp3 = isInstalled(NATIVE_HALF)
+
+/**
+ * Bytes that a peer may send ahead, on one stream and in all of a session. The package announces `initial…` and counts with `…SizeLimit`
+ * on the other side: where they differ, as in its defaults, a session stands still after the first 16 KiB.
+ */
+const WINDOW = 1024 * 1024
+
+/** Both ends take the same. One stream is all that a tunnel needs, and the peer of a client opens it. */
+export const FLOW_CONTROL = {
+  initialStreamFlowControlWindow: WINDOW,
+  streamFlowControlWindowSizeLimit: WINDOW,
+  initialSessionFlowControlWindow: WINDOW,
+  sessionFlowControlWindowSizeLimit: WINDOW,
+}
+
+/** What HTTP/2 below it lets a peer send ahead, on a connection and on each of its streams: node:http2's 64 KiB are little for a long path. */
+const HTTP2_WINDOW = 512 * 1024
+/** Sessions on one connection. */
+const HTTP2_STREAMS = 100
+
+export function widen(session: Http2Session): void {
+  // It may have ended while it came about.
+  if (session.destroyed) return
+  session.setLocalWindowSize(HTTP2_WINDOW)
+  session.settings({ initialWindowSize: HTTP2_WINDOW, maxConcurrentStreams: HTTP2_STREAMS })
+}
+
+/** Calls back when nothing has come from the peer for so long: the package pings every second, so somebody who is there is heard. */
+export function watchSilence(session: Http2Session, idleTimeoutMs: number, onSilent: () => void): void {
+  let read = -1
+  let heardAt = performance.now()
+  const timer = setInterval(() => {
+    // Its socket may not even be looked at then.
+    if (session.destroyed) return clearInterval(timer)
+    const { bytesRead } = session.socket
+    if (bytesRead !== read) {
+      read = bytesRead
+      heardAt = performance.now()
+    } else if (performance.now() - heardAt >= idleTimeoutMs) {
+      clearInterval(timer)
+      onSilent()
+    }
+  }, idleTimeoutMs / 4)
+}
+
+/** A session as both ends have it: `WebTransport` of the W3C, as far as it is needed. */
+export interface Session {
+  readonly ready: Promise<unknown>
+  readonly closed: Promise<{ closeCode?: number; reason?: string }>
+  readonly incomingBidirectionalStreams: ReadableStream<ByteStream>
+  readonly incomingUnidirectionalStreams: ReadableStream<unknown>
+  readonly datagrams: { readonly readable: ReadableStream<Uint8Array>; createWritable(): WritableStream<Uint8Array> }
+  createBidirectionalStream(): Promise<ByteStream>
+  close(info: { closeCode: number; reason: string }): void
+}
+
+export interface ByteStream {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+}
+
+/** Inside a client. */
+export interface ClientParts {
+  readonly sessionint: {
+    /** Hears why a session has not come about, of which the package tells nobody else. */
+    onClose(args: { errorcode?: number | string; error?: string }): void
+    readonly parentobj: { readonly transportInt?: { readonly clientInt?: ClientHttp2Session } }
+  }
+}
+
+/** Inside a server. */
+export interface ServerParts {
+  readonly serverInt?: Http2SecureServer
+  finishSessionRequest(answer: object): void
+}
+
+/** A request for a session, as the package tells its server of it. */
+export interface SessionRequest {
+  readonly header: Record<string, string | string[] | undefined>
+  readonly peerAddress: string
+  /** HTTP/2: the stream of the request. */
+  readonly session?: Http2Stream
+  readonly protocol: string
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
