@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { IpAddress } from '../../../ip/address.ts'
 import { differences, type InterfaceAddress } from '../device.ts'
 import { TunError } from '../errors.ts'
-import { type LinkState, RouteSocket } from './route-socket.ts'
+import { type LinkState, RouteSocket, type Routes } from './route-socket.ts'
 import { readSetting, writeSetting } from './settings.ts'
 
 /** CAP_NET_ADMIN, as the number of its bit (<linux/capability.h>). */
@@ -60,7 +60,7 @@ export function settle(name: string): void {
 }
 
 /** Throws TunError. */
-export function readDeviceState(routes: RouteSocket, { name, index, isUp, mtu }: LinkState): DeviceState {
+export function readDeviceState(routes: Routes, { name, index, isUp, mtu }: LinkState): DeviceState {
   const settings: Record<string, string> = {}
   for (const setting of Object.keys(WANTED)) {
     const value = readSetting(keyOf(name, setting))
@@ -104,7 +104,7 @@ function keyOf(name: string, setting: string): string {
   return `net/${family}/conf/${name}/${key}`
 }
 
-function addressesOf(routes: RouteSocket, index: number): InterfaceAddress[] {
+function addressesOf(routes: Routes, index: number): InterfaceAddress[] {
   return routes.addresses(true).filter(entry => entry.index === index)
 }
 

@@ -25,7 +25,7 @@ interface MonitorFunctions {
   readonly close: NativeFunction
 }
 
-interface LinkEvents {
+export interface LinkEvents {
   onChange(isUp: boolean): void
   /** Asks the kernel. */
   isUpNow(): boolean

@@ -113,6 +113,9 @@ interface SocketFunctions {
 
 let functions: SocketFunctions | undefined
 
+/** What a routing socket does; a test has another. */
+export type Routes = Pick<RouteSocket, keyof RouteSocket>
+
 export class RouteSocket {
   readonly #fd: number
   readonly #functions: SocketFunctions

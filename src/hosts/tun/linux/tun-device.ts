@@ -6,13 +6,11 @@
  * with it. Nothing has to be tidied up, and nothing can be forgotten. One that is persistent is given back as it was found.
  */
 
-import { closeSync, constants as fsConstants, openSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { IpAddress } from '../../../ip/address.ts'
 import { IPV6_MINIMUM_MTU } from '../../../ip/ipv6.ts'
 import type { IpPrefix } from '../../../ip/prefix.ts'
-import { lastErrno, loadLibrary, type NativeFunction } from '../../../net/libc.ts'
-import { readinessProblem, type Watch, watchReadable } from '../../../net/readiness.ts'
+import type { Watch } from '../../../net/readiness.ts'
 import {
   type DeviceEvents,
   differences,
@@ -22,10 +20,11 @@ import {
 } from '../device.ts'
 import { errnoName, TunError, tellProblems } from '../errors.ts'
 import { Coalescer, OFFLOAD_HEADER, splitFrame } from '../offload.ts'
-import { mayChangeNetwork, readDeviceState, settle } from './device-state.ts'
+import { readDeviceState } from './device-state.ts'
 import { HostChanges, undoLeftovers } from './host-changes.ts'
-import { LinkMonitor } from './link-monitor.ts'
-import { type LinkState, RouteSocket } from './route-socket.ts'
+import type { LinkMonitor } from './link-monitor.ts'
+import type { LinkState, Routes } from './route-socket.ts'
+import { type LinuxSystem, linuxSystem } from './system.ts'
 
 const CLONE_DEVICE = '/dev/net/tun'
 
@@ -44,27 +43,20 @@ const IFREQ_SIZE = 40
 /** IFNAMSIZ, without the zero at the end. */
 const MAX_NAME = 15
 
-const EAGAIN = 11
 const EPERM = 1
-const EBUSY = 16
-const EINVAL = 22
+const EINTR = 4
 const EIO = 5
-const ENOBUFS = 105
+const EAGAIN = 11
+const ENOMEM = 12
+const EBUSY = 16
+const ENODEV = 19
+const EINVAL = 22
 const EBADFD = 77
+const ENOBUFS = 105
 
 const MAX_PACKET = 65_535
 /** Packets that are read in one turn of the event loop; then connections have theirs. */
 const PACKETS_PER_TURN = 128
-
-interface TunFunctions {
-  readonly ioctl: NativeFunction
-  /** The same, for requests whose argument is a number. */
-  readonly ioctlNumber: NativeFunction
-  readonly read: NativeFunction
-  readonly write: NativeFunction
-}
-
-let functions: TunFunctions | undefined
 
 export interface LinuxTunOptions {
   /**
@@ -77,8 +69,9 @@ export interface LinuxTunOptions {
 }
 
 interface OpenDevice {
+  readonly system: LinuxSystem
   readonly fd: number
-  readonly routes: RouteSocket
+  readonly routes: Routes
   readonly state: LinkState
   readonly changes: HostChanges | undefined
   readonly offload: boolean
@@ -89,8 +82,8 @@ export class LinuxTunDevice implements TunDevice {
   readonly name: string
   readonly index: number
   readonly #fd: number
-  readonly #functions: TunFunctions
-  readonly #routes: RouteSocket
+  readonly #system: LinuxSystem
+  readonly #routes: Routes
   /** Of a persistent device; undefined: nothing of it stays, or may be changed. */
   readonly #changes: HostChanges | undefined
   readonly #buffer = Buffer.allocUnsafeSlow(OFFLOAD_HEADER + MAX_PACKET)
@@ -100,47 +93,45 @@ export class LinuxTunDevice implements TunDevice {
   /** Room for an empty header and one packet. */
   readonly #alone = Buffer.alloc(OFFLOAD_HEADER + MAX_PACKET)
   #watch: Watch | undefined
-  #monitor: LinkMonitor | undefined
+  #monitor: Pick<LinkMonitor, 'close'> | undefined
   #isPaused = false
   #events: DeviceEvents | undefined
   #closed: Promise<void> | undefined
 
   /** Makes the device, or attaches to one that exists; it is up then. Throws TunError, with nothing left open. */
-  static open({ name, offload = false }: LinuxTunOptions): LinuxTunDevice {
-    const problem = readinessProblem()
-    if (problem !== undefined) throw new TunError('unsupported', `TUN devices cannot be used here: ${problem}`)
+  static open({ name, offload = false }: LinuxTunOptions, system: LinuxSystem = linuxSystem()): LinuxTunDevice {
     checkName(name)
-    const routes = new RouteSocket()
+    const routes = system.openRoutes()
     let fd = -1
     let changes: HostChanges | undefined
     try {
       const existing = name.includes('%') ? undefined : routes.link(name)
       checkExisting(name, existing)
-      changes = existing && remember(routes, existing)
+      changes = existing && remember(system, routes, existing)
       // Before the kernel sees a link, on which it would begin to look for routers.
-      if (existing !== undefined) settle(name)
-      fd = openCloneDevice()
-      const attached = attach(fd, name, existing, offload)
-      const joinsUdp = offload && startOffload(fd)
+      if (existing !== undefined) system.settle(name)
+      fd = openCloneDevice(system)
+      const attached = attach(system, fd, name, existing, offload)
+      const joinsUdp = offload && startOffload(system, fd)
       const state = routes.link(attached)
       if (state === undefined) throw new TunError('system', `${attached} was made and is gone again: try once more`)
       routes.stopLinkLocal(state.index)
-      settle(attached)
+      system.settle(attached)
       if (!state.isUp) bringUp(routes, state)
-      return new LinuxTunDevice({ fd, routes, state, changes, offload, joinsUdp })
+      return new LinuxTunDevice({ system, fd, routes, state, changes, offload, joinsUdp })
     } catch (error) {
-      if (fd !== -1) closeSync(fd)
+      if (fd !== -1) system.close(fd)
       changes?.undo()
       routes.close()
       throw error
     }
   }
 
-  private constructor({ fd, routes, state, changes, offload, joinsUdp }: OpenDevice) {
+  private constructor({ system, fd, routes, state, changes, offload, joinsUdp }: OpenDevice) {
     this.name = state.name
     this.index = state.index
     this.#fd = fd
-    this.#functions = functions as TunFunctions
+    this.#system = system
     this.#routes = routes
     this.#changes = changes
     this.#coalescer = offload
@@ -150,11 +141,11 @@ export class LinuxTunDevice implements TunDevice {
 
   start(events: DeviceEvents): void {
     this.#events = events
-    this.#watch = watchReadable(this.#fd, {
+    this.#watch = this.#system.watchReadable(this.#fd, {
       onReadable: () => this.#read(events),
       onError: error => events.onGone(`${this.name} cannot be read: ${(error as Error).message}`),
     })
-    this.#monitor = LinkMonitor.open(this.index, {
+    this.#monitor = this.#system.watchLink(this.index, {
       onChange: isUp => events.onUpDown?.(isUp),
       isUpNow: () => this.#isUp(),
     })
@@ -194,16 +185,18 @@ export class LinuxTunDevice implements TunDevice {
   }
 
   #writeNow(packet: Uint8Array): string | undefined {
-    if (this.#functions.write(this.#fd, packet, packet.length) === packet.length) return undefined
-    switch (lastErrno()) {
+    if (this.#system.write(this.#fd, packet, packet.length) === packet.length) return undefined
+    switch (this.#system.errno()) {
       case EINVAL:
         return 'malformed'
       case EAGAIN:
       case ENOBUFS:
+      case ENOMEM:
         return 'full'
       case EIO:
         return 'down'
       case EBADFD:
+      case ENODEV:
         return 'gone'
       default:
         return 'refused'
@@ -260,7 +253,7 @@ export class LinuxTunDevice implements TunDevice {
   async #close(): Promise<void> {
     await this.#watch?.close()
     await this.#monitor?.close()
-    closeSync(this.#fd)
+    this.#system.close(this.#fd)
     this.#routes.close()
     // What could not be put back stays written down, for doctor.
     this.#changes?.undo()
@@ -268,8 +261,8 @@ export class LinuxTunDevice implements TunDevice {
 
   #read(events: DeviceEvents): void {
     for (let i = 0; i < PACKETS_PER_TURN; i++) {
-      const length: number = this.#functions.read(this.#fd, this.#buffer, this.#buffer.length)
-      if (length <= 0) return this.#readFailed(lastErrno(), events)
+      const length = this.#system.read(this.#fd, this.#buffer, this.#buffer.length)
+      if (length <= 0) return this.#readFailed(length === 0 ? EBADFD : this.#system.errno(), events)
       const bytes = this.#buffer.subarray(0, length)
       if (this.#coalescer === undefined) events.onPacket(bytes)
       else this.#split(bytes, events)
@@ -283,10 +276,11 @@ export class LinuxTunDevice implements TunDevice {
   }
 
   #readFailed(errno: number, events: DeviceEvents): void {
-    if (errno === EAGAIN) return
+    if ([EAGAIN, EINTR, ENOBUFS, ENOMEM].includes(errno)) return
     // Poll would say the same again and again.
     void this.#watch?.close()
-    const why = errno === EBADFD ? 'somebody has removed it' : `it cannot be read (${errnoName(errno)})`
+    const isRemoved = errno === EBADFD || errno === ENODEV
+    const why = isRemoved ? 'somebody has removed it' : `it cannot be read (${errnoName(errno)})`
     events.onGone(`the TUN device ${this.name} is gone: ${why}`)
   }
 
@@ -344,8 +338,8 @@ function checkExisting(name: string, link: LinkState | undefined): void {
 }
 
 /** A device that outlives us is to be as it was, even when we are killed. Without the rights to change it there is nothing to remember. */
-function remember(routes: RouteSocket, { name, index }: LinkState): HostChanges | undefined {
-  if (!mayChangeNetwork()) return undefined
+function remember(system: LinuxSystem, routes: Routes, { name, index }: LinkState): HostChanges | undefined {
+  if (!system.mayChangeNetwork()) return undefined
   undoLeftovers()
   const link = routes.link(index)
   if (link === undefined) return undefined
@@ -361,10 +355,9 @@ function inUse(name: string): TunError {
   )
 }
 
-function openCloneDevice(): number {
-  functions ??= loadFunctions()
+function openCloneDevice(system: LinuxSystem): number {
   try {
-    return openSync(CLONE_DEVICE, fsConstants.O_RDWR | fsConstants.O_NONBLOCK)
+    return system.open(CLONE_DEVICE)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EACCES' || code === 'EPERM') {
@@ -380,24 +373,29 @@ function openCloneDevice(): number {
 }
 
 /** Returns the name that the device has. */
-function attach(fd: number, name: string, existing: LinkState | undefined, offload: boolean): string {
+function attach(
+  system: LinuxSystem,
+  fd: number,
+  name: string,
+  existing: LinkState | undefined,
+  offload: boolean,
+): string {
   const request = Buffer.alloc(IFREQ_SIZE)
   request.write(name, 0, MAX_NAME)
   // A queue of its own where the device was made for several: the kernel wants that to agree.
   const queues = existing?.tun?.isMultiQueue === true ? IFF_MULTI_QUEUE : 0
   request.writeUInt16LE(IFF_TUN | IFF_NO_PI | queues | (offload ? IFF_VNET_HDR : 0), 16)
-  if ((functions as TunFunctions).ioctl(fd, TUNSETIFF, request) === 0) {
+  if (system.ioctl(fd, TUNSETIFF, request) === 0) {
     return request.toString('utf8', 0, request.indexOf(0))
   }
-  throw attachError(lastErrno(), name, existing)
+  throw attachError(system.errno(), name, existing)
 }
 
 /** Tells the kernel what it may leave to us. Returns whether that includes large UDP packets. */
-function startOffload(fd: number): boolean {
-  const { ioctlNumber } = functions as TunFunctions
-  if (ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP | OFFLOAD_UDP) === 0) return true
+function startOffload(system: LinuxSystem, fd: number): boolean {
+  if (system.ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP | OFFLOAD_UDP) === 0) return true
   // An older kernel. One that takes not even this sends packets as they are, with an empty header in front.
-  ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP)
+  system.ioctlNumber(fd, TUNSETOFFLOAD, OFFLOAD_TCP)
   return false
 }
 
@@ -429,7 +427,7 @@ function ownerOf({ tun }: LinkState): string {
 }
 
 /** A user without rights attaches to a device that somebody else has brought up. */
-function bringUp(routes: RouteSocket, { index, name }: LinkState): void {
+function bringUp(routes: Routes, { index, name }: LinkState): void {
   try {
     routes.setLink(index, { up: true })
   } catch (error) {
@@ -438,16 +436,5 @@ function bringUp(routes: RouteSocket, { index, name }: LinkState): void {
       'no-rights',
       `${name} is down, and this user may not change that: have somebody run ip link set ${name} up`,
     )
-  }
-}
-
-function loadFunctions(): TunFunctions {
-  const library = loadLibrary(null)
-  if (typeof library === 'string') throw new TunError('unsupported', `TUN devices cannot be used here: ${library}`)
-  return {
-    ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
-    ioctlNumber: library.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
-    read: library.func('int64 read(int fd, void *bytes, size_t length)'),
-    write: library.func('int64 write(int fd, const void *bytes, size_t length)'),
   }
 }
