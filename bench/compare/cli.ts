@@ -27,6 +27,7 @@ interface Options {
   only?: string[]
   seed: string
   userspace?: boolean
+  tcp?: boolean
   svg?: string
   json?: boolean
 }
@@ -39,6 +40,7 @@ const program = new Command('npm run compare --')
   .argument('[profile]', 'a link profile, by name or file; without one, they are listed')
   .option('--runs <n>', 'so many rounds; default: 6 to 12, until the intervals are narrow enough', positive)
   .option('--quick', 'one round, of about a minute: no intervals')
+  .option('--tcp', 'one TCP flow, as fast as it gets, in place of echo train and paced flow')
   .option('--only <names>', 'these contenders only, by the names in the JSON', text => text.split(','))
   .option('--seed <text>', "of the link's random numbers and of the order", '1')
   .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
@@ -70,9 +72,19 @@ async function run(name: string, options: Options): Promise<void> {
         const names = arena.contenders.map(contender => contender.name).join(', ')
         throw new CompareError(`no contender here is called '${unknown}': expected some of ${names}`)
       }
-      const { only, seed, runs } = options
+      const { only, seed, runs, tcp } = options
+      if (tcp && why !== undefined) throw new CompareError(`--tcp needs the system's own TCP in the tunnel: ${why}`)
       const rounds = options.quick ? 1 : runs
-      const comparing = compare({ arena, profile, seed, rounds, only, signal: stop.signal, onProgress: progress })
+      const comparing = compare({
+        arena,
+        profile,
+        seed,
+        traffic: tcp ? 'tcp' : 'udp',
+        rounds,
+        only,
+        signal: stop.signal,
+        onProgress: progress,
+      })
       const result = await Promise.race([comparing, aborted(stop.signal)])
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
       console.log(options.json ? JSON.stringify(result, jsonNumber) : reportText(result))

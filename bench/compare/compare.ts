@@ -3,15 +3,16 @@
 import { Random } from '../../src/link/model/random.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
 import { percentileInterval } from '../../src/stats/intervals.ts'
-import { ascending, median } from '../../src/stats/statistics.ts'
+import { ascending } from '../../src/stats/statistics.ts'
 import type { Arena } from './contender.ts'
-import type { RunFigures } from './figures.ts'
-import type { Run } from './run.ts'
+import type { Run, Traffic } from './run.ts'
 
 export interface CompareOptions {
   arena: Arena
   profile: Profile
   seed: string
+  /** Default `udp`. */
+  traffic?: Traffic
   /** So many rounds, neither more nor fewer; otherwise as many as it takes, between MIN_ROUNDS and MAX_ROUNDS. */
   rounds?: number
   /** Names of contenders; default all. */
@@ -23,6 +24,7 @@ export interface CompareOptions {
 export interface CompareResult {
   profile: string
   title: string
+  traffic: Traffic
   about: string
   rounds: number
   /** Whether the intervals are as narrow as `isNarrow` asks for. */
@@ -58,7 +60,7 @@ const NARROW_SHARE = 0.2
 const NARROW_MS = 25
 
 export async function compare(options: CompareOptions): Promise<CompareResult> {
-  const { arena, profile, seed, rounds, only, signal, onProgress } = options
+  const { arena, profile, seed, traffic = 'udp', rounds, only, signal, onProgress } = options
   const random = new Random(seed, 'order of the contenders')
   const results = arena.contenders
     .filter(({ name }) => only === undefined || only.includes(name))
@@ -74,7 +76,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
       onProgress?.(`round ${round + 1}: ${result.title}`)
       try {
         // The same seed for all in a round, and another one for each round.
-        result.runs.push(await arena.run(result.name, profile, `${seed} ${round + 1}`))
+        result.runs.push(await arena.run(result.name, profile, `${seed} ${round + 1}`, traffic))
       } catch (error) {
         signal?.throwIfAborted()
         failures.push(`round ${round + 1}, ${result.title}: ${error instanceof Error ? error.message : String(error)}`)
@@ -84,6 +86,7 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   return {
     profile: profile.name,
     title: profile.title,
+    traffic,
     about: arena.about,
     rounds: round,
     narrow: isNarrow(results),
@@ -94,21 +97,30 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
   }
 }
 
-/** What decides: the slowest recovery of a run; where nothing happens, the median round trip. */
-export function decisive({ recoveryMs, whole }: RunFigures): number {
+/**
+ * What decides, and the less the better: the slowest recovery of a run; where nothing happens, the median round trip. Of TCP: how long a megabyte takes, in ms,
+ * which has all its standstills in it.
+ */
+export function decisive({ figures, standstillMs }: Run): number {
+  const { recoveryMs, whole, goodputKbit } = figures
+  if (standstillMs !== undefined) return 8000 / (goodputKbit / 1000)
   return recoveryMs.length === 0 ? whole.p50Ms : Math.max(...recoveryMs)
 }
 
 export function estimate(values: readonly number[]): Estimate {
-  const { low, high } = percentileInterval(ascending(values), 0.5, TAIL)
-  return { median: median(values), low, high }
+  const sorted = ascending(values)
+  const { low, high } = percentileInterval(sorted, 0.5, TAIL)
+  const middle = (sorted.length - 1) / 2
+  // Half-way between two that are both infinite is as far.
+  const [below, above] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]]
+  return { median: below === above ? below : (below + above) / 2, low, high }
 }
 
 /** Each contender's decisive figure is known to a fifth, or to 25 ms; or it has never been within the run. */
 export function isNarrow(results: readonly Pick<ContenderResult, 'runs'>[]): boolean {
   const measured = results.filter(({ runs }) => runs.length > 0)
   return measured.every(({ runs }) => {
-    const { median, low, high } = estimate(runs.map(({ figures }) => decisive(figures)))
+    const { median, low, high } = estimate(runs.map(decisive))
     if (low === Number.POSITIVE_INFINITY) return true
     return Math.max(median - low, high - median) <= Math.max(NARROW_MS, NARROW_SHARE * median)
   })

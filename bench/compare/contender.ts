@@ -3,7 +3,7 @@
 import type { TestCertificates } from '../../src/cert/make-certificates.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
 import type { CompareNetwork } from './network.ts'
-import type { Run } from './run.ts'
+import type { Run, Traffic } from './run.ts'
 
 /** Where contenders run: in namespaces with TUN devices (kernel-arena.ts), or in processes of ours without (userspace-arena.ts). */
 export interface Arena {
@@ -13,7 +13,7 @@ export interface Arena {
   /** What has been measured with, in one sentence. */
   readonly about: string
   /** Once through the profile. Rejects with what kept the contender from carrying anything at all. */
-  run(name: string, profile: Profile, seed: string): Promise<Run>
+  run(name: string, profile: Profile, seed: string, traffic: Traffic): Promise<Run>
   /** Ends everything. */
   close(): Promise<void>
 }

@@ -92,6 +92,20 @@ export function jitter(rtts: readonly number[]): number {
   return changes.length === 0 ? Number.NaN : changes.reduce((sum, change) => sum + change, 0) / changes.length
 }
 
+/**
+ * Of a TCP flow: the longest time without an arrival that begins during an event or in the second after it. What was on its way when the event began still
+ * arrives, so that this is counted from the last arrival and not from the event.
+ */
+export function standstill(arrivals: readonly Arrival[], event: LinkEvent, toMs: number): number {
+  const times = [...arrivals.map(({ atMs }) => atMs), toMs]
+  const gaps = times.slice(1).flatMap((atMs, i) => {
+    const begins = times[i]
+    const isDuring = atMs > event.atMs && begins < event.endMs + AFTERMATH_MS
+    return isDuring ? [atMs - begins] : []
+  })
+  return Math.max(0, ...gaps)
+}
+
 export function goodputKbit(arrivals: readonly Arrival[], fromMs: number, toMs: number): number {
   const bytes = arrivals.reduce((sum, { atMs, bytes }) => (atMs >= fromMs && atMs < toMs ? sum + bytes : sum), 0)
   return (8 * bytes) / (toMs - fromMs)

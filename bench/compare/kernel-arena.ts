@@ -26,9 +26,9 @@ export async function openKernelArena(certificates: TestCertificates, scratch: s
     contenders: able,
     absent: [...unable, ...NOT_MEASURABLE],
     about: 'TUN devices in network namespaces',
-    run(name, profile, seed) {
+    run(name, profile, seed, traffic) {
       const contender = able.find(each => each.name === name) as Contender
-      return runOnce({ network, certificates, scratch }, contender, profile, seed)
+      return runOnce({ network, certificates, scratch }, contender, profile, seed, traffic)
     },
     close: () => network.close(),
   }

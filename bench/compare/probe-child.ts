@@ -3,16 +3,18 @@
  *
  *     client   echo train    64 bytes each 10 ms  -->   server sends them back
  *              paced flow  1000 bytes each 25 ms  -->   server notes when each has arrived
+ *     or       TCP         as much as it takes    -->   server notes what has arrived when
  */
 
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { systemClock } from '../../src/hosts/clock.ts'
 import { serveParent } from '../../src/process/serve-parent.ts'
 import type { Arrival, Echo } from './figures.ts'
 import { ECHO_BYTES, ECHO_EVERY_MS, FLOW_BYTES, FLOW_EVERY_MS } from './traffic.ts'
 
-const [ECHO_PORT, FLOW_PORT] = [7007, 7008]
+const [ECHO_PORT, FLOW_PORT, SINK_PORT] = [7007, 7008, 7009]
 /** After the last request its reply may still come. */
 const SETTLE_MS = 1500
 
@@ -25,6 +27,12 @@ const orders = {
     echo.on('message', (message, from) => echo.send(message, from.port, from.address, ignore))
     const flow = await bound(FLOW_PORT)
     flow.on('message', ({ length }) => arrivals.push({ atMs: systemClock.now(), bytes: length }))
+    const sink = createServer(socket => {
+      socket.on('error', ignore)
+      socket.on('data', ({ length }) => arrivals.push({ atMs: systemClock.now(), bytes: length }))
+    })
+    sink.listen(SINK_PORT)
+    await once(sink, 'listening')
   },
 
   /** What has arrived of the flow since this was asked last. */
@@ -74,8 +82,29 @@ const orders = {
     socket.close()
     return echoes
   },
+
+  /** As much as TCP takes, for so long: the kernel's, with its own congestion control. */
+  async pour({ target, forMs }: { target: string; forMs: number }): Promise<void> {
+    const socket = connect(SINK_PORT, target)
+    const end = new Promise(resolve => setTimeout(resolve, forMs))
+    const pour = (): void => {
+      while (socket.writable && socket.write(PIECE));
+    }
+    socket.on('connect', pour).on('drain', pour)
+    await Promise.race([
+      end,
+      once(socket, 'close').then(
+        () => end,
+        () => end,
+      ),
+    ])
+    socket.destroy()
+  },
 }
 export type ProbeOrders = typeof orders
+
+/** Of one piece that is written; the kernel makes segments of it. */
+const PIECE = Buffer.alloc(64 * 1024)
 
 /** While a tunnel is down there is no way there, and the system says so: such a packet is lost as any other. */
 function ignore(): void {}

@@ -19,7 +19,7 @@ export function reportText(result: CompareResult): string {
     `${profile}: ${title}`,
     `${about}; ${rounds} ${rounds === 1 ? 'round' : 'rounds'}; ${machine()}`,
     '',
-    ...(hasEvents ? eventTables(measured) : [quietTable(measured)]),
+    ...(result.traffic === 'tcp' ? [tcpTable(measured)] : hasEvents ? eventTables(measured) : [quietTable(measured)]),
     '',
     ...verdict(result),
     ...(stalls > 0 ? [`The emulator was held up ${stalls} times: this machine is busy.`] : []),
@@ -38,7 +38,7 @@ function eventTables(measured: readonly ContenderResult[]): string[] {
     ['medians [95 %]', 'recovers after, ms', 'lost', 'of', 'goodput kbit/s'],
     measured.map(({ title, runs }) => [
       title,
-      withInterval(estimate(runs.map(({ figures }) => decisive(figures)))),
+      withInterval(estimate(runs.map(decisive))),
       ...parts.slice(1, 2).map(name => whole(of(runs, figures => part(figures, name).lost))),
       whole(of(runs, figures => figures.during?.sent ?? 0)),
       `${whole(of(runs, ({ goodputKbit }) => goodputKbit))} of ${FLOW_KBIT}`,
@@ -67,6 +67,21 @@ function eventTables(measured: readonly ContenderResult[]): string[] {
   ]
 }
 
+/** One TCP flow that takes all it gets. */
+function tcpTable(measured: readonly ContenderResult[]): string {
+  return table(
+    ['medians [95 %]', 'goodput, Mbit/s', 'longest standstill, ms'],
+    measured.map(({ title, runs }) => [
+      title,
+      withInterval(estimate(runs.map(({ figures }) => figures.goodputKbit / 1000)), tenths),
+      runs[0].events.length === 0
+        ? '-'
+        : withInterval(estimate(runs.map(run => Math.max(...(run.standstillMs ?? []))))),
+    ]),
+    [24, 28],
+  )
+}
+
 /** Where nothing happens but what the link does all the time. */
 function quietTable(measured: readonly ContenderResult[]): string {
   return table(
@@ -87,15 +102,20 @@ function quietTable(measured: readonly ContenderResult[]): string {
 }
 
 /** Who is best in what decides, whoever that is. A draw with all whose intervals meet the best one's. */
-export function verdict({ contenders, rounds, narrow }: CompareResult): string[] {
+export function verdict({ contenders, rounds, narrow, traffic }: CompareResult): string[] {
   const ranked = contenders
     .filter(({ runs }) => runs.length > 0)
-    .map(({ title, runs }) => ({ title, ...estimate(runs.map(({ figures }) => decisive(figures))) }))
+    .map(({ title, runs }) => ({ title, ...estimate(runs.map(decisive)) }))
     .sort((a, b) => a.median - b.median)
   if (ranked.length === 0) return ['Nothing could be measured.']
   const [best, ...others] = ranked
   if (best.median === Number.POSITIVE_INFINITY) return ['None of them recovered within the run.']
-  const what = contenders.some(({ runs }) => runs[0]?.events.length) ? 'recovers first' : 'has the shortest round trips'
+  const what =
+    traffic === 'tcp'
+      ? 'lets TCP send most'
+      : contenders.some(({ runs }) => runs[0]?.events.length)
+        ? 'recovers first'
+        : 'has the shortest round trips'
   if (rounds < MIN_ROUNDS) {
     return [
       `${best.title} ${what} here; of ${rounds} rounds, which say nothing certain (${MIN_ROUNDS} give an interval).`,
@@ -105,17 +125,17 @@ export function verdict({ contenders, rounds, narrow }: CompareResult): string[]
   return [
     level.length === 0
       ? `${best.title} ${what}; no other's interval meets its own.`
-      : `${best.title} ${what}, but no later, as far as can be told: ${level.map(({ title }) => title).join('; ')}.`,
+      : `${best.title} ${what}, but no worse, as far as can be told: ${level.map(({ title }) => title).join('; ')}.`,
     narrow
       ? 'Each interval is within a fifth of its median, or 25 ms.'
       : 'Some intervals are wider than a fifth of their medians and 25 ms: more rounds (--runs) would tell more.',
   ]
 }
 
-function withInterval({ median, low, high }: Estimate): string {
+function withInterval({ median, low, high }: Estimate, text = whole): string {
   if (median === Number.POSITIVE_INFINITY) return 'not in the run'
-  if (!Number.isFinite(low)) return whole(median)
-  return `${whole(median)} [${whole(low)}, ${high === Number.POSITIVE_INFINITY ? 'never' : whole(high)}]`
+  if (!Number.isFinite(low)) return text(median)
+  return `${text(median)} [${text(low)}, ${high === Number.POSITIVE_INFINITY ? 'never' : text(high)}]`
 }
 
 function lossWithInterval(parts: readonly PartFigures[]): string {

@@ -3,7 +3,7 @@
 import type { Profile } from '../../src/link/profile/profile.ts'
 import type { Contender, Setting } from './contender.ts'
 import { type LinkEvent, stretchOf } from './events.ts'
-import { type Arrival, type Echo, figuresOf, type RunFigures } from './figures.ts'
+import { type Arrival, type Echo, figuresOf, type RunFigures, standstill } from './figures.ts'
 import { ContenderError, INNER } from './start-program.ts'
 
 export interface Run {
@@ -12,14 +12,25 @@ export interface Run {
   /** Times from the beginning of the run. */
   readonly echoes: readonly Echo[]
   readonly events: readonly LinkEvent[]
+  /** Of TCP only: after each event, how long nothing arrived. */
+  readonly standstillMs?: readonly number[]
   /** How often the emulator itself was held up, so that packets were late. */
   readonly stalls: number
 }
 
+/** What is sent through the tunnel: the echo train and the paced flow, or one TCP flow that takes all it gets. */
+export type Traffic = 'udp' | 'tcp'
+
 const REACH_MS = 15_000
 
 /** Rejects with what kept the contender from carrying anything at all. */
-export async function runOnce(setting: Setting, contender: Contender, profile: Profile, seed: string): Promise<Run> {
+export async function runOnce(
+  setting: Setting,
+  contender: Contender,
+  profile: Profile,
+  seed: string,
+  traffic: Traffic = 'udp',
+): Promise<Run> {
   const { network } = setting
   const { fromMs, toMs, events } = stretchOf(profile)
   const link = await network.startLink(profile, seed)
@@ -36,14 +47,12 @@ export async function runOnce(setting: Setting, contender: Contender, profile: P
       throw new ContenderError(`${contender.title}: nothing has come through its tunnel for ${REACH_MS / 1000} s`)
     }
     await server.ask('arrivals')
-    const training = client.ask('train', { target: INNER.server, forMs: toMs - fromMs })
+    const order = { target: INNER.server, forMs: toMs - fromMs }
+    const sending = traffic === 'tcp' ? client.ask('pour', order).then(() => []) : client.ask('train', order)
     const began = await link.beginTimeline(fromMs)
-    const echoes = await training
-    return written({ contender: contender.name, echoes, arrivals: await server.ask('arrivals'), stalls }, began, {
-      fromMs,
-      toMs,
-      events,
-    })
+    const echoes = await sending
+    const arrivals = await server.ask('arrivals')
+    return written({ contender: contender.name, traffic, echoes, arrivals, stalls }, began, { fromMs, toMs, events })
   } finally {
     await network.endPrograms()
     await link.close()
@@ -52,7 +61,7 @@ export async function runOnce(setting: Setting, contender: Contender, profile: P
 
 /** `began`: when the clock showed what the timeline calls `fromMs`. */
 export function written(
-  raw: { contender: string; echoes: readonly Echo[]; arrivals: readonly Arrival[]; stalls: number },
+  raw: { contender: string; traffic: Traffic; echoes: readonly Echo[]; arrivals: readonly Arrival[]; stalls: number },
   began: number,
   stretch: { fromMs: number; toMs: number; events: readonly LinkEvent[] },
 ): Run {
@@ -70,5 +79,6 @@ export function written(
     echoes,
     events,
     stalls: raw.stalls,
+    ...(raw.traffic === 'tcp' && { standstillMs: events.map(event => standstill(arrivals, event, toMs)) }),
   }
 }

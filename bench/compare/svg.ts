@@ -27,7 +27,7 @@ function decisiveFigure({ profile, rounds, contenders }: CompareResult): BarFigu
     series: [
       {
         name: hasEvents ? 'recovery' : 'round trip',
-        values: contenders.map(({ runs }) => bar(runs.map(({ figures }) => decisive(figures)))),
+        values: contenders.map(({ runs }) => bar(runs.map(decisive))),
       },
     ],
   }

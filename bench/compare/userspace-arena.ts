@@ -103,7 +103,7 @@ async function runInUserspace(name: string, profile: Profile, seed: string): Pro
     const echoes = train.records.map(({ sentMs, rttMs }) => ({ sentMs: train.startedMs + sentMs, rttMs }))
     // The sink counts, and keeps no times: all of it as if it had come at the beginning.
     const arrivals = [{ atMs: began, bytes: flow.sink?.payloadBytes ?? 0 }]
-    return written({ contender: name, echoes, arrivals, stalls }, began, stretch)
+    return written({ contender: name, traffic: 'udp', echoes, arrivals, stalls }, began, stretch)
   } finally {
     await bed.close()
   }

@@ -23,10 +23,10 @@ describe('the stretch of a profile that a comparison plays', () => {
     expect(stretchOf(loadProfile('loss-5'))).to.deep.equal({ fromMs: 0, toMs: 8000, events: [] })
   })
 
-  it('is less than a minute of every shipped profile', () => {
+  it('is less than a minute and a half of every shipped profile', () => {
     for (const name of profileNames()) {
       const { fromMs, toMs } = stretchOf(loadProfile(name))
-      expect(toMs - fromMs, name).to.be.within(8000, 60_000)
+      expect(toMs - fromMs, name).to.be.within(8000, 90_000)
     }
   })
 })

@@ -1,6 +1,14 @@
 import { expect } from 'chai'
 import type { LinkEvent } from '../../../bench/compare/events.ts'
-import { type Echo, figuresOf, goodputKbit, jitter, partFigures, recovery } from '../../../bench/compare/figures.ts'
+import {
+  type Echo,
+  figuresOf,
+  goodputKbit,
+  jitter,
+  partFigures,
+  recovery,
+  standstill,
+} from '../../../bench/compare/figures.ts'
 
 const outage: LinkEvent = { kind: 'outage', atMs: 100, endMs: 400 }
 const handover: LinkEvent = { kind: 'handover', atMs: 100, endMs: 100 }
@@ -74,6 +82,13 @@ describe('the figures of a comparison', () => {
       after: undefined,
       recoveryMs: [],
     })
+  })
+
+  it('a standstill of TCP begins during the event or in the second after it, and may last to the end of the run', () => {
+    const arrivals = (...times: number[]) => times.map(atMs => ({ atMs, bytes: 1 }))
+    expect(standstill(arrivals(0, 50, 130, 900, 1000), outage, 1100)).to.equal(770)
+    expect(standstill(arrivals(0, 50, 130), outage, 1100)).to.equal(970)
+    expect(standstill(arrivals(0, 450, 500, 1400, 6400), outage, 6500)).to.equal(900)
   })
 
   it('goodput is what arrived within the run, over its length', () => {

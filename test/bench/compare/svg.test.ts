@@ -24,6 +24,7 @@ const contender = (title: string, recoveryMs: number) => ({
 const result: CompareResult = {
   profile: 'some',
   title: '',
+  traffic: 'udp',
   about: '',
   rounds: 1,
   narrow: false,
