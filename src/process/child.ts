@@ -78,6 +78,12 @@ export interface ChildOptions {
   tidiesUp?: boolean
 }
 
+/** Those that are killed when this process ends. */
+const running = new Set<{ kill(): void }>()
+process.on('exit', () => {
+  for (const child of running) child.kill()
+})
+
 /** A child process failed, or could not be started. The message is for people. */
 export class ChildError extends Error {
   override name = 'ChildError'
@@ -129,11 +135,10 @@ export class Child<O extends Orders> {
       this.#die(`did not start within ${START_TIMEOUT_MS / 1000} s`)
       this.kill()
     }, START_TIMEOUT_MS)
-    const kill = (): void => this.kill()
-    if (options.tidiesUp !== true) process.once('exit', kill)
+    if (options.tidiesUp !== true) running.add(this)
     this.#ended = new Promise(resolve => {
       const ended = (how: string): void => {
-        process.off('exit', kill)
+        running.delete(this)
         this.#die(how)
         resolve()
       }
