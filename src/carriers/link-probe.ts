@@ -53,10 +53,14 @@ export async function probeLink(
   await pause(SETTLE_MS)
   while (!stopped()) {
     const heardBefore = heard()
+    const startedAt = performance.now()
     if (await ping(PROBE_DATA_LENGTH, timeoutMs)) return 'ok'
     if (await ping(0, timeoutMs)) narrow++
-    else if (heard() === heardBefore) silent++
-    else {
+    else if (heard() === heardBefore) {
+      silent++
+      // Refused at once, as for an address that the peer does not know yet: that may be otherwise in a moment.
+      if (silent < attempts) await pause(startedAt + timeoutMs - performance.now())
+    } else {
       await pause(pauseMs)
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
     }

@@ -32,6 +32,16 @@ describe('link probe', () => {
     expect(await probeLink(ping, { timeoutMs, attempts: 3 })).to.equal('silent')
   })
 
+  it('CIP-33 gives a link time that refuses pings at once, as one whose address is only being assigned', async () => {
+    let isReady = false
+    const { ping, sizes } = pings(() => isReady)
+    setTimeout(() => {
+      isReady = true
+    }, 60)
+    expect(await probeLink(ping, { timeoutMs: 30, attempts: 8 })).to.equal('ok')
+    expect(sizes.length).to.be.below(16)
+  })
+
   it('CIP-33 does not take a busy tunnel, whose answers meet a full queue, for a silent one', async () => {
     let rounds = 0
     let heard = 0
