@@ -1,4 +1,5 @@
 /** Lab 4 as data. The check of each task is in `checks/`, under its name. */
+import { MILLISECONDS } from '../kit/check/questions.ts'
 import { defineLab } from '../kit/lab/declare.ts'
 
 const HANDOUT = 'labs/lab-04-impairment/README.md'
@@ -95,7 +96,7 @@ export const lab = defineLab({
       id: 'metrics',
       title: 'Jitter and reordering',
       kind: 'coding',
-      points: 12,
+      points: 10,
       files: ['metrics.ts'],
       brief: `
         A telephone call does not mind a constant delay of 50 ms. It minds packets that come now after 40 and now after 90, and
@@ -123,7 +124,7 @@ export const lab = defineLab({
       id: 'bloat',
       title: 'Bufferbloat',
       kind: 'coding',
-      points: 10,
+      points: 8,
       files: ['bloat.ts'],
       brief: `
         Memory is cheap, so devices have large queues. No packet is lost that way; and every packet waits behind all of them. The profile
@@ -184,7 +185,7 @@ export const lab = defineLab({
       title: 'Three seconds without a network',
       kind: 'config',
       mutants: true,
-      points: 12,
+      points: 10,
       files: ['client.toml', 'outage.ts'],
       brief: `
         A train goes through a tunnel. For three seconds nothing passes. Two timers decide about the session: the **idle timeout** gives
@@ -310,6 +311,91 @@ export const lab = defineLab({
         `${HANDOUT}, "Another address"`,
         'docs/architecture.md, "How a tunnel moves"',
       ],
+    },
+    {
+      id: 'handover',
+      title: 'Out of the house',
+      kind: 'question',
+      mutants: true,
+      points: 6,
+      files: ['answers.toml', 'measured.toml'],
+      brief: `
+        Now the profile \`handover-wifi-lte\`: the Wi-Fi gets weaker for five seconds, until it has 20 ms one way and loses up to 15 % in each direction. Then it is gone,
+        and LTE is there, with 32 ms one way.
+
+        \`\`\`
+        Wi-Fi   ------ -- --- - -- - -x
+        LTE                           -------------------
+                        ^             ^
+                        one tunnel    another one moves here
+                        moves here
+        \`\`\`
+
+        Two tunnels are on this link at the same time, with a ping every 20 ms in each. One moves in the moment when the Wi-Fi is gone, the other one two seconds
+        earlier. **Predict** the silence of the one that moves last, and answer the three questions behind it. Then run the check: it **measures**, and keeps the figures
+        in \`measured.toml\`. **Explain** in the last two answers what of them is the protocol and what the network, and check again.
+      `,
+      questions: [
+        {
+          id: 'silence',
+          prompt:
+            'Prediction: the client moves when the Wi-Fi is gone. How much time is between the last reply over the Wi-Fi and the first one over LTE? In ms.',
+          prediction: { units: MILLISECONDS },
+          placeholder: 'a number',
+        },
+        {
+          id: 'earlier',
+          prompt: 'And the tunnel that moves two seconds earlier: for how long is it silent?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'For as long as the other one: a challenge takes its round trip.',
+            b: 'Not at all, since the proxy sends on both paths for two seconds.',
+            c: 'Hardly: the Wi-Fi carries everything until LTE has answered.',
+            d: 'For two seconds: the proxy follows only when the Wi-Fi is gone.',
+          },
+        },
+        {
+          id: 'slower',
+          prompt: 'Two seconds after the handover, the round trip is several times as long as it was at first. Why?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'The congestion window is small again after a move.',
+            b: 'Because of the network: LTE is farther away.',
+            c: 'The challenges in both directions take their time.',
+            d: 'On LTE there is more around each packet than on Wi-Fi.',
+          },
+        },
+        {
+          id: 'reset',
+          prompt:
+            'When the path is another one, a sender begins anew with its congestion window and its estimate of the round trip (RFC 9000 §9.4). Why?',
+          placeholder: 'a, b, c or d',
+          choices: {
+            a: 'They were measured on a path that is not in use any more.',
+            b: 'So that the others on the new path get as much of it as the one that comes.',
+            c: 'With the path, the keys and the packet numbers change, too.',
+            d: 'So that nobody can be flooded by a client that gives a wrong address.',
+          },
+        },
+        {
+          id: 'challenge',
+          prompt:
+            'Once measured, the protocol: how many round trips of LTE (its median) did the challenge take of the tunnel that moved last? Three digits.',
+          placeholder: 'a number, such as 2.34',
+        },
+        {
+          id: 'fading',
+          prompt:
+            'Once measured, the network: of all its pings that are missing, which part had the Wi-Fi lost before it was gone? In percent.',
+          placeholder: 'a number, such as 43.2',
+        },
+      ],
+      hints: [
+        'silence: as in task 7, with two paths that differ. Which of them do challenge and first ping take, and which one the last reply?',
+        'earlier: what is sent on which path while a challenge is under way?',
+        'challenge: `path_ms` and `lte_p50_ms`. fading: `fading_missing`, and `missing`, which is what was lost around the move.',
+      ],
+      reading: ['RFC 9000 §9.3, §9.4', `${HANDOUT}, "From Wi-Fi to LTE"`, 'netem/profiles/handover-wifi-lte.toml'],
     },
     {
       id: 'mobile',

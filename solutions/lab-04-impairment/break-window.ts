@@ -1,5 +1,5 @@
 /**
- * Task 9: a test of the window that tells late packets from doubled ones. Each function is about one promise.
+ * Task 10: a test of the window that tells late packets from doubled ones. Each function is about one promise.
  */
 import assert from 'node:assert/strict'
 import { SequenceWindow } from './subject.ts'

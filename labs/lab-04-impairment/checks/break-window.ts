@@ -1,4 +1,4 @@
-/** Task 9: the student's test of the window that tells late packets from doubled ones, on the sound one and on broken ones. */
+/** Task 10: the student's test of the window that tells late packets from doubled ones, on the sound one and on broken ones. */
 import { checkBreakIt } from '../../kit/grading/break-it.ts'
 import { mutants } from '../../kit/grading/mutants.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'

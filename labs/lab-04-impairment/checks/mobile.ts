@@ -1,5 +1,5 @@
 /**
- * Task 8: a report with figures. First, do they fit each other and the profile? Then, do they fit a fresh measurement?
+ * Task 9: a report with figures. First, do they fit each other and the profile? Then, do they fit a fresh measurement?
  *
  * The fresh measurement is 15 s of the same profile from the beginning of its timeline, with another seed. Compared are the median of
  * the round trip (a quarter and 20 ms: a busy machine moves a median by a few), and the loss, by intervals of Clopper and Pearson at

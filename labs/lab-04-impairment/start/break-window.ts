@@ -1,5 +1,5 @@
 /**
- * Task 9: break it. Here you do not write what is tested: you write the test.
+ * Task 10: break it. Here you do not write what is tested: you write the test.
  *
  * `SequenceWindow` tells late packets from doubled ones in the measurements of this lab, and remembers a window of numbers only; read
  * `src/stats/sequence-window.ts`, where the comments say what it promises. The check has the sound one, and some in which one thing is

@@ -7,7 +7,7 @@ import { ROOT } from '../../../labs/kit/lab/registry.ts'
 import { lab } from '../../../labs/lab-04-impairment/lab.ts'
 import { testTasks } from '../every-lab.ts'
 
-const IN_VIRTUAL_TIME = ['metrics', 'migration', 'break-window']
+const IN_VIRTUAL_TIME = ['metrics', 'migration', 'handover', 'break-window']
 
 const catalogues = await loadMutants(ROOT, lab)
 
