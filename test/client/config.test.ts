@@ -38,6 +38,7 @@ describe('client configuration', () => {
       encapsulation: 'datagram',
       requestAddresses: ['ipv4', 'ipv6'],
       linkProbe: 'auto',
+      queue: 'fifo',
       acceptDns: true,
       tunDns: false,
     })
