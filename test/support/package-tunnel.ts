@@ -17,13 +17,17 @@ export function startPackageServer(
   return startServer({ ...overrides, webTransport: { packagePort: 0, ...overrides.webTransport } }, options)
 }
 
+/** By this a client knows the proxy. */
+export async function certificateSha256(): Promise<string> {
+  const { fingerprint256 } = new X509Certificate(readFileSync((await testCertificates()).server))
+  return fingerprint256.replaceAll(':', '').toLowerCase()
+}
+
 export async function newPackageClient(
   server: MasqueServer,
   overrides: ClientConfigOverrides = {},
   options: ClientOptions = {},
 ): Promise<MasqueClient> {
-  const { fingerprint256 } = new X509Certificate(readFileSync((await testCertificates()).server))
-  const certificateSha256 = fingerprint256.replaceAll(':', '').toLowerCase()
-  const tunnel = { carrier: 'webtransport' as const, certificateSha256, ...overrides.tunnel }
+  const tunnel = { carrier: 'webtransport' as const, certificateSha256: await certificateSha256(), ...overrides.tunnel }
   return newClient({ address: server.packageAddress as SocketAddress }, { ...overrides, tunnel }, options)
 }

@@ -18,7 +18,7 @@ export const hasHttp3 = isInstalled(NATIVE_HALF)
  */
 const WINDOW = 1024 * 1024
 
-/** Both ends take the same. One stream is all that a tunnel needs, and the peer of a client opens it. */
+/** Both ends take the same. One stream is all that a tunnel needs. */
 export const FLOW_CONTROL = {
   initialStreamFlowControlWindow: WINDOW,
   streamFlowControlWindowSizeLimit: WINDOW,

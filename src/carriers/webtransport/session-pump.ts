@@ -34,8 +34,8 @@ export class SessionPump {
   }
 
   /**
-   * Runs until the session is over. `isServer`: opens the stream for the capsules. It is the server's, with the id 1: of the client's first, which has
-   * the id 0, the package (1.6.8) loses what does not come in one piece.
+   * Runs until the session is over. The client opens the stream for the capsules: its first one has the id 1 in this package (1.6.8), and the server's
+   * the id 0, on which what does not come in one piece is lost.
    */
   run(isServer: boolean): void {
     this.#run(isServer).catch(error => this.close(NOT_A_TUNNEL, String(error?.message ?? error)))
@@ -47,7 +47,7 @@ export class SessionPump {
     this.#datagrams.closed.catch(() => {})
     this.#readDatagrams().catch(() => {})
     const incoming = this.#session.incomingBidirectionalStreams.getReader()
-    const stream = isServer ? await this.#session.createBidirectionalStream() : (await incoming.read()).value
+    const stream = isServer ? (await incoming.read()).value : await this.#session.createBidirectionalStream()
     if (stream === undefined) return
     this.#closeAtFirst(incoming)
     this.#closeAtFirst(this.#session.incomingUnidirectionalStreams.getReader())
@@ -60,7 +60,7 @@ export class SessionPump {
   /** A tunnel has one stream. */
   #closeAtFirst(streams: ReadableStreamDefaultReader<unknown>): void {
     streams.read().then(
-      ({ done }) => !done && this.close(NOT_A_TUNNEL, 'a tunnel has one stream, and the server opens it'),
+      ({ done }) => !done && this.close(NOT_A_TUNNEL, 'a tunnel has one stream, and the client opens it'),
       () => {},
     )
   }
