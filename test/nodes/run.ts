@@ -46,7 +46,14 @@ const SUITES: readonly Suite[] = [
     'sandbox',
     ...['student-code', 'cheating', 'escape', 'isolation'].map(name => `test/labs/kit/student-code/${name}.test.ts`),
   ),
-  mocha('tunnel', 'test/server/tunnel.test.ts', 'test/carriers/h2/connections.test.ts', 'test/log/line-writer.test.ts'),
+  mocha(
+    'tunnel',
+    'test/server/tunnel.test.ts',
+    ...['h2/connections', 'h1/connections', 'h1/hostile-clients', 'h1/hostile-proxies'].map(
+      name => `test/carriers/${name}.test.ts`,
+    ),
+    'test/log/line-writer.test.ts',
+  ),
   {
     name: 'functional',
     args: () => ['bin/masque-lab.mjs', 'functional'],

@@ -78,8 +78,6 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
   }
 
   #listenTo(request: ClientRequest, head: RequestHead): void {
-    // Beyond its limit node:http hides fields without a word. The size of the head is limit enough.
-    request.maxHeadersCount = 0
     // Those of the socket are heard of there. An 'error' event without a listener would end the process.
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code?.startsWith('HPE_')) this.guard(() => this.#refuse(error.message))

@@ -60,8 +60,6 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
       // It is looked at in messages.ts, so that the refusal is in the log like others.
       requireHostHeader: false,
     })
-    // Beyond its limit node:http hides fields without a word, a second Host among them. The size of the head is limit enough.
-    http.maxHeadersCount = 0
     const plain = (request: IncomingMessage): void => this.guard(() => this.#onHead(request, undefined))
     // With listeners for these two, node:http sends nothing on its own for `Expect`.
     for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) http.on(event, plain)
@@ -92,6 +90,7 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
     this.#heardHead = true
     this.#begin()
     if (!message.httpVersion.startsWith('1.')) return this.#refuse(505, `HTTP/${message.httpVersion} is not HTTP/1.1`)
+    // Beyond a limit of its own, 1000, node:http hides fields without a word, a second Host among them.
     if (message.rawHeaders.length > 2 * H1_FIELDS) return this.#refuse(431, `more than ${H1_FIELDS} header fields`)
     const problem = certificateProblem(this.socket)
     if (problem !== undefined) return this.#refuseCertificate(problem)

@@ -189,6 +189,13 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
       })
     }
 
+    it('and is in the log once', async () => {
+      const refusals = () => server.connectionLog().filter(({ event }) => event === 'rejected').length
+      const before = refusals()
+      await refused(await send(get('/').replace('localhost', 'other.example').repeat(3)), 421)
+      expect(refusals()).to.equal(before + 1)
+    })
+
     it('nor does anything in a tunnel look like a request', async () => {
       const peer = await send(upgrade(), hidden, get('/'))
       expect(await peer.status()).to.equal(101)
