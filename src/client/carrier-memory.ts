@@ -13,29 +13,33 @@ import type { HttpVersion } from '../carriers/http-connection.ts'
 
 /** After so long, in ms, what has worked is no longer believed: the machine may be somewhere else. */
 const REMEMBERED_MS = 600_000
-/** Between two looks whether h3 works again, in ms: at first, and at most. */
-const PAUSES_MS: CarrierPauses = { first: 30_000, longest: 600_000 }
 /** A tunnel over h3 that has lived for so long shows that UDP is not blocked from time to time, in ms. */
 const SETTLED_MS = 600_000
 
 /** In which order carriers are tried where nothing is known: h3 loses nothing to others' packets (RFC 9484 over QUIC datagrams). */
 const PREFERRED: readonly HttpVersion[] = ['h3', 'h2']
 
-export interface CarrierPauses {
-  readonly first: number
-  readonly longest: number
+/** All in ms. */
+export interface CarrierTiming {
+  /** Between two looks whether h3 works again: at first, and at most. */
+  readonly firstPause: number
+  readonly longestPause: number
+  /** How long the first carrier of a race has for itself. RFC 8305 §8, Connection Attempt Delay. */
+  readonly headStart: number
 }
 
+export const DEFAULT_CARRIER_TIMING: CarrierTiming = { firstPause: 30_000, longestPause: 600_000, headStart: 250 }
+
 export class CarrierMemory {
-  readonly #pauses: CarrierPauses
+  readonly #timing: CarrierTiming
   #worked: { carrier: HttpVersion; atMs: number } | undefined
   /** Since when there is a tunnel over h3. */
   #preferredSinceMs: number | undefined
   #pauseMs: number
 
-  constructor(pauses: CarrierPauses = PAUSES_MS) {
-    this.#pauses = pauses
-    this.#pauseMs = pauses.first
+  constructor(timing = DEFAULT_CARRIER_TIMING) {
+    this.#timing = timing
+    this.#pauseMs = timing.firstPause
   }
 
   /** A tunnel stands. */
@@ -48,7 +52,7 @@ export class CarrierMemory {
   lost(nowMs: number): void {
     if (this.#worked !== undefined) this.#worked = { ...this.#worked, atMs: nowMs }
     if (this.#preferredSinceMs !== undefined && nowMs - this.#preferredSinceMs >= SETTLED_MS) {
-      this.#pauseMs = this.#pauses.first
+      this.#pauseMs = this.#timing.firstPause
     }
     this.#preferredSinceMs = undefined
   }
@@ -63,7 +67,7 @@ export class CarrierMemory {
   /** How long to wait before h3 is tried again, in ms; each time it is asked, longer. */
   nextPauseMs(): number {
     const pauseMs = this.#pauseMs
-    this.#pauseMs = Math.min(2 * pauseMs, this.#pauses.longest)
+    this.#pauseMs = Math.min(2 * pauseMs, this.#timing.longestPause)
     return pauseMs
   }
 }

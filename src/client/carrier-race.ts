@@ -19,10 +19,8 @@ import type { HttpVersion } from '../carriers/http-connection.ts'
 import { type Clock, systemClock } from '../hosts/clock.ts'
 import { ClientError, errorFromFailure } from './errors.ts'
 
-/** RFC 8305 §8, Connection Attempt Delay, in ms. */
-const HEAD_START_MS = 250
-/** How long a request may be unanswered before another carrier gets the turn, in ms: several round trips of the longest path, over satellites. */
-const TURN_MS = 3000
+/** How long a request may be unanswered while there is another carrier, in ms: several round trips of the longest path, over satellites. */
+export const TURN_MS = 3000
 
 /** One who takes part: an attempt to open a tunnel by one carrier. */
 export interface Contender {
@@ -40,6 +38,8 @@ export interface CarrierRaceOptions<T extends Contender> {
   /** Who is expected to win comes first. */
   readonly carriers: readonly HttpVersion[]
   begin(carrier: HttpVersion, awaitTurn: AwaitTurn): T
+  /** How long the first has for itself, in ms. */
+  readonly headStartMs: number
   /** A bug of ours. */
   onError(error: unknown): void
   readonly clock?: Clock
@@ -96,7 +96,7 @@ export class CarrierRace<T extends Contender> {
       this.#startTimer = this.#clock.setTimeout(() => {
         // Whoever has the turn has got through; what becomes of that is known soon.
         if (this.#turn === undefined) this.#startNext()
-      }, HEAD_START_MS)
+      }, this.#options.headStartMs)
     }
     const runner = { carrier } as Runner<T>
     runner.contender = this.#options.begin(carrier, ask => this.#wantsTurn(runner, ask))
@@ -140,7 +140,7 @@ export class CarrierRace<T extends Contender> {
   #takeTurnAway(holder: Runner<T>): void {
     if (holder.contender.accepted) return
     holder.contender.close().catch(error => this.#options.onError(error))
-    this.#failed(holder, new ClientError('timeout', `no answer to the request within ${TURN_MS / 1000} s`))
+    this.#failed(holder, unanswered())
   }
 
   // -- outcomes --------------------------------------------------------------------------------------------------
@@ -172,6 +172,11 @@ export class CarrierRace<T extends Contender> {
     this.#running.clear()
     await Promise.all(losers.map(({ contender }) => contender.close()))
   }
+}
+
+/** What a carrier fails with whose request has had no answer. */
+export function unanswered(): ClientError {
+  return new ClientError('timeout', `no answer to the request within ${TURN_MS / 1000} s`)
 }
 
 /** The proxy has said no, or one side does not trust the other, or nothing can be sent with this configuration. */

@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino'
 import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
+import { CLIENT_NAME_HEADER } from '../carriers/client-name.ts'
 import type {
   Capabilities,
   CloseReason,
@@ -83,6 +84,8 @@ export interface ClientTunnelOptions {
   connect: Connect
   /** Other tunnels are raced against this one: the request goes out in its turn. */
   awaitTurn?: AwaitTurn
+  /** By which the proxy knows that a tunnel before was ours (carriers/client-name.ts). */
+  clientName?: string
   resumptionTicket?: Uint8Array
   /** Addresses of the tunnel before this one, which are asked for again (RFC 9484 §4.7.2). */
   before?: readonly IpAddress[]
@@ -438,6 +441,8 @@ export class ClientTunnel implements HttpClientHandler {
     // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
     const encapsulation = encapsulations.includes(wanted) ? wanted : 'single-stream'
     if (encapsulation !== 'datagram') headers.push([ENCAPSULATION_HEADER, encapsulation])
+    const { clientName } = this.#options
+    if (clientName !== undefined) headers.push([CLIENT_NAME_HEADER, clientName])
 
     let stream: TunnelStream | undefined
     try {

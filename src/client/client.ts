@@ -7,6 +7,7 @@
  *   await client.close()
  */
 
+import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { connectByHttp1 } from '../carriers/h1/client-connection.ts'
@@ -29,8 +30,8 @@ import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
-import { CarrierMemory, type CarrierPauses } from './carrier-memory.ts'
-import { type AwaitTurn, CarrierRace } from './carrier-race.ts'
+import { CarrierMemory, type CarrierTiming, DEFAULT_CARRIER_TIMING } from './carrier-memory.ts'
+import { type AwaitTurn, CarrierRace, TURN_MS, unanswered } from './carrier-race.ts'
 import { type CarrierChange, type CarrierStatus, CarrierWatch } from './carrier-watch.ts'
 import { ClientTunnel, type TunnelInfo, type TunnelTimeouts } from './client-tunnel.ts'
 import type { ClientConfig } from './config.ts'
@@ -78,7 +79,7 @@ export interface ClientOptions {
   /** For tests. */
   timeouts?: TunnelTimeouts
   /** For tests. */
-  carrierPauses?: CarrierPauses
+  carrierTiming?: Partial<CarrierTiming>
   /** The version of HTTP; default: as the configuration says. With carrier "auto", all of them. */
   connect?: Connect
 }
@@ -104,6 +105,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #race: CarrierRace<ClientTunnel> | undefined
   /** What was tried for the next tunnel. */
   #attempts: ClientTunnel[] = []
+  readonly #carrierTiming: CarrierTiming
   readonly #carrierMemory: CarrierMemory
   readonly #carrierWatch: CarrierWatch
   /** A tunnel over h3 in the making, while there is one over h2. */
@@ -114,6 +116,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #lastCarrierFailure: string | undefined
   /** What each carrier needs to resume TLS. */
   readonly #tickets = new Map<HttpVersion, Uint8Array>()
+  /** With carrier "auto", for the proxy to know this client when it comes back by another way. */
+  readonly #name: string | undefined
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
   /** Networks behind this client, for every tunnel that comes. */
@@ -145,7 +149,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
     this.#advertised = policyRoutes(config.advertise)
-    this.#carrierMemory = new CarrierMemory(options.carrierPauses)
+    if (config.tunnel.carrier === 'auto') this.#name = randomBytes(16).toString('base64url')
+    this.#carrierTiming = { ...DEFAULT_CARRIER_TIMING, ...options.carrierTiming }
+    this.#carrierMemory = new CarrierMemory(this.#carrierTiming)
     this.#carrierWatch = new CarrierWatch({
       nextPauseMs: () => this.#carrierMemory.nextPauseMs(),
       look: () => this.#returnToH3(),
@@ -208,6 +214,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       log: this.#log,
       connect: this.#connectHttp ?? connectBy(this.config, carrier),
       awaitTurn,
+      clientName: this.#name,
       resumptionTicket: this.#tickets.get(carrier),
       before: this.#addressesBefore,
       ...(this.#isKnocking && { knockMs: this.config.reconnect.knockMs }),
@@ -231,6 +238,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     const carriers = this.#carrierMemory.order(performance.now())
     this.#race = new CarrierRace({
       carriers,
+      headStartMs: this.#carrierTiming.headStart,
       begin: (carrier, awaitTurn) => this.#newTunnel(proxy, carrier, awaitTurn),
       onError: error => this.#log.error({ err: error }, 'internal error'),
     })
@@ -247,7 +255,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   /** Looks whether h3 works again, and lets it carry the tunnel then (carrier-watch.ts). Whether it does. */
   async #returnToH3(): Promise<boolean> {
     const before = this.#clientTunnel
-    if (before?.open !== true) return false
+    if (before?.open !== true || before.info.carrier === 'h3') return false
     this.#carrierTries++
     try {
       const proxy = await resolveProxy(this.config, this.#resolve)
@@ -264,7 +272,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       await this.#connecting
       return true
     } catch (error) {
-      if (!this.#closing && before.open) this.#carrierNotChanged(errorFromFailure(error, 'the proxy'))
+      const cause = errorFromFailure(error, 'the proxy')
+      if (cause.kind === 'internal') this.#log.error({ err: cause.cause }, 'internal error')
+      if (!this.#closing && before.open) this.#carrierNotChanged(cause)
       return false
     } finally {
       this.#candidate = undefined
@@ -294,7 +304,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     await before.close({ willReturn: true })
     ask()
     try {
-      await stands
+      await answered(tunnel, stands)
     } catch (failure) {
       // Whatever h3 has said: over h2 there was a tunnel a moment ago.
       const { message } = errorFromFailure(failure, 'the proxy')
@@ -560,6 +570,22 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     else this.#log.warn({ attempt, kind: error.kind, reason: error.message }, 'attempt failed')
     this.emit('attemptFailed', error, attempt)
     this.#scheduleReconnect(error)
+  }
+}
+
+/** Resolves when the tunnel stands. Rejects when it fails, or nothing answers its request: without a tunnel, nobody waits for long. */
+async function answered(tunnel: ClientTunnel, stands: Promise<TunnelInfo>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => tunnel.accepted || reject(unanswered()), TURN_MS)
+  })
+  try {
+    await Promise.race([stands, tooLate])
+  } catch (error) {
+    await tunnel.close()
+    throw error
+  } finally {
+    clearTimeout(timer)
   }
 }
 

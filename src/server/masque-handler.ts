@@ -6,6 +6,7 @@
 
 import { Writer } from '../bytes/writer.ts'
 import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
+import { clientName } from '../carriers/client-name.ts'
 import type {
   CloseReason,
   HttpServerConnection,
@@ -43,6 +44,8 @@ export interface OpenTunnel {
   readonly id: string
   readonly proxyTunnel: ProxyTunnel
   readonly identity: string | undefined
+  /** What the client calls itself (carriers/client-name.ts). */
+  readonly clientName: string | undefined
   readonly connectedAt: Date
   readonly connection: HttpServerConnection
   readonly handler: MasqueHandler
@@ -218,7 +221,7 @@ export class MasqueHandler implements HttpServerHandler {
       throw new RequestRejected(status, reason, 'http_request_denied', { details: reason })
     }
     const identity = authorisation.identity
-    this.#checkLimits(identity, authorisation.maxTunnels)
+    this.#checkLimits(request, identity, authorisation.maxTunnels)
     if (this.connection.capabilities !== undefined && scope.target.kind !== 'name') {
       this.#accept(request, scope, identity, [])
       request.tunnelReady?.()
@@ -241,7 +244,7 @@ export class MasqueHandler implements HttpServerHandler {
       if (!this.#forget(request)) throw new RequestGone()
     })
     // Others may have come first while we waited.
-    this.#checkLimits(identity, authorisation.maxTunnels)
+    this.#checkLimits(request, identity, authorisation.maxTunnels)
     const tunnel = this.#accept(request, scope, identity, resolved)
     tunnel.onCapsuleBytes(ahead.capsules.finish())
     request.tunnelReady?.()
@@ -299,19 +302,34 @@ export class MasqueHandler implements HttpServerHandler {
     request.abort('excessive-load')
   }
 
-  #checkLimits(identity: string | undefined, maxTunnels: number): void {
+  /** The tunnel of this very client that it comes back from, by another connection. */
+  #tunnelBefore({ headers }: IncomingRequest, identity: string | undefined): OpenTunnel | undefined {
+    const name = clientName(headers)
+    if (name === undefined) return undefined
+    return [...this.#context.tunnels.values()].find(
+      tunnel => tunnel.clientName === name && tunnel.identity === identity && tunnel.handler !== this,
+    )
+  }
+
+  #checkLimits(request: IncomingRequest, identity: string | undefined, maxTunnels: number): void {
     const context = this.#context
+    // It makes room.
+    const before = this.#tunnelBefore(request, identity)
+    const leaving = before === undefined ? 0 : 1
+    const leavingAddress = before !== undefined && before.handler.#address === this.#address ? 1 : 0
     if (context.draining) throw RequestRejected.because('destination_unavailable', 'the proxy is shutting down')
     const { pendingRequests, tunnelsOfAddress } = context.budgets
-    if (context.tunnels.size + pendingRequests.total >= context.maxTunnels) throw tooMany('tunnels on this proxy')
+    if (context.tunnels.size - leaving + pendingRequests.total >= context.maxTunnels)
+      throw tooMany('tunnels on this proxy')
     if (this.#tunnels.size + this.#pending.size >= context.maxTunnelsPerConnection) {
       throw tooMany('tunnels on this connection')
     }
-    if (tunnelsOfAddress.heldBy(this.#address) >= context.maxTunnelsPerAddress) {
+    if (tunnelsOfAddress.heldBy(this.#address) - leavingAddress >= context.maxTunnelsPerAddress) {
       throw tooMany('tunnels from this address', this.#address)
     }
-    if (identity !== undefined && context.tunnelsOf(identity) + pendingRequests.heldBy(identity) >= maxTunnels) {
-      throw tooMany('tunnels for this identity', identity)
+    if (identity !== undefined) {
+      const held = context.tunnelsOf(identity) - leaving + pendingRequests.heldBy(identity)
+      if (held >= maxTunnels) throw tooMany('tunnels for this identity', identity)
     }
   }
 
@@ -348,6 +366,8 @@ export class MasqueHandler implements HttpServerHandler {
       ? webTransportAcceptHeaders(encapsulation, connection.version)
       : buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
     if (!request.accept(headers)) throw new RequestGone()
+    // Its addresses are free then, or kept for its identity: for the one that comes.
+    this.#tunnelBefore(request, identity)?.proxyTunnel.tunnel.abort('cancelled', 'its client is back by another way')
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
       identity,
@@ -378,7 +398,15 @@ export class MasqueHandler implements HttpServerHandler {
         }
       },
     })
-    const tunnel: OpenTunnel = { id, proxyTunnel, identity, connectedAt: new Date(), connection, handler: this }
+    const tunnel: OpenTunnel = {
+      id,
+      proxyTunnel,
+      identity,
+      clientName: clientName(request.headers),
+      connectedAt: new Date(),
+      connection,
+      handler: this,
+    }
     proxyTunnel.open()
     const { addresses } = proxyTunnel
     let logged = false

@@ -28,6 +28,8 @@ function openCheck(options: {
     address: undefined as IpAddress | undefined,
     answers: options.answers ?? (() => true),
     pings: [] as number[],
+    /** From which address each was sent. */
+    sources: [] as string[],
     results: [] as LinkProbeResult[],
     aborts: [] as string[],
     errors: [] as unknown[],
@@ -40,6 +42,7 @@ function openCheck(options: {
     send: request => {
       const size = request.length - 48
       state.pings.push(size)
+      state.sources.push(String(IpAddress.from(6, request.subarray(8, 24))))
       if (state.answers(size)) expect(check.receive(icmpv6EchoReplyTo(request, PEER))).to.equal(true)
       return undefined
     },
@@ -60,6 +63,20 @@ describe('the check that a tunnel carries what IPv6 needs', () => {
     state.address = FIRST
     check.check()
     expect(aborts.join()).to.match(/^its MTU is 1279, because of/)
+  })
+
+  it('CIP-33 pings the address that the tunnel has by then, where the client has got another one meanwhile', async () => {
+    const { check, state, results, sources } = openCheck({})
+    state.address = FIRST
+    check.check()
+    state.address = SECOND
+    check.check()
+    await until(() => results.length === 1)
+    expect([results, sources]).to.deep.equal([['ok'], [String(SECOND)]])
+    // It is known of this one.
+    check.check()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(sources.length).to.equal(1)
   })
 
   it('CIP-33 ends a tunnel with IPv6 when its MTU falls below 1280 later', async () => {

@@ -8,6 +8,7 @@ import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import { TcpBypass } from '../../src/link/emulator/tcp-bypass.ts'
+import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
 import {
@@ -23,8 +24,12 @@ import {
 
 const AUTO: ClientConfigOverrides = { tunnel: { carrier: 'auto' } }
 const RECONNECT = { enabled: true, knockMs: 20, initialDelayMs: 20, maxDelayMs: 100 }
-/** So often it is looked whether h3 works again; and never, where a test is not about that. */
-const SOON = { carrierPauses: { first: 20, longest: 20 } }
+/** So soon it is looked again whether h3 works. */
+const SOON = { carrierTiming: { firstPause: 20, longestPause: 20 } }
+/** The same once. */
+const ONCE_SOON = { carrierTiming: { firstPause: 20, longestPause: 60_000 } }
+/** However busy this machine is: what works has the time to show it. */
+const PATIENTLY = { carrierTiming: { ...SOON.carrierTiming, headStart: 2000 } }
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -38,24 +43,21 @@ describe('a client that finds its carrier by itself', () => {
 
   /** A network between client and proxy, with one address for UDP and TCP, that blocks UDP when it is told to. */
   const network = async (server: Pick<Server, 'address'>, { udp = true, tcp = true } = {}) => {
-    const state = { udp, datagrams: 0 }
-    const relay = await UdpRelay.open(server.address, () => {
-      state.datagrams++
-      return state.udp
-    })
-    cleanup.push(() => relay.close())
+    const paths = await TwoPaths.open(server.address, 2)
+    cleanup.push(() => paths.close())
+    if (!udp) paths.cut('first')
     if (tcp) {
-      const bypass = await TcpBypass.open(relay.address, server.address)
+      const bypass = await TcpBypass.open(paths.first, server.address)
       cleanup.push(() => bypass.close())
     }
-    return { state, at: { address: relay.address } }
+    return { at: { address: paths.first }, block: () => paths.cut('first'), free: () => paths.heal('first') }
   }
 
   const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
 
   it('uses h3 where that works, and leaves nothing of h2 behind', async () => {
     const server = await startServer()
-    const { client, info } = await connectClient(server, AUTO)
+    const { client, info } = await connectClient(server, AUTO, PATIENTLY)
     expect(info.carrier).to.equal('h3')
     expect(client.carriers).to.deep.equal({ current: 'h3', tries: 0, changes: 0 })
     expect(server.status()).to.include({ connections: 1, tunnels: 1, tunnelsTotal: 1 })
@@ -160,16 +162,16 @@ describe('a client that finds its carrier by itself', () => {
   describe('whose UDP is blocked while the tunnel is over h3', () => {
     it('goes on over h2 with the addresses that it had, and is back over h3 when UDP works again', async () => {
       const server = await startServer({ auth: { mode: 'mtls' } })
-      const { state, at } = await network(server)
+      const { at, block, free } = await network(server)
       const { client } = await connectClient(
         at,
         { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 1000 }, tls: await clientCertificate('client') },
-        SOON,
+        PATIENTLY,
       )
       const before = addresses(client)
       expect(client.info.carrier).to.equal('h3')
       const up = once(client, 'up')
-      state.udp = false
+      block()
       await up
       expect(client.info.carrier).to.equal('h2')
       expect(addresses(client)).to.deep.equal(before)
@@ -178,7 +180,7 @@ describe('a client that finds its carrier by itself', () => {
       const changed = once(client, 'carrierChanged')
       const downs: unknown[] = []
       client.on('down', error => downs.push(error))
-      state.udp = true
+      free()
       const [change] = await changed
       expect(change).to.include({ from: 'h2', to: 'h3' })
       expect(addresses(client)).to.deep.equal(before)
@@ -190,16 +192,20 @@ describe('a client that finds its carrier by itself', () => {
 
     it('has one tunnel at a time, and its addresses, when that happens again and again', async () => {
       const server = await startServer()
-      const { state, at } = await network(server)
-      const { client } = await connectClient(at, { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 1000 } }, SOON)
+      const { at, block, free } = await network(server)
+      const { client } = await connectClient(
+        at,
+        { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 1000 } },
+        PATIENTLY,
+      )
       const before = addresses(client)
       for (let i = 0; i < 3; i++) {
         const up = once(client, 'up')
-        state.udp = false
+        block()
         await up
         expect(client.info.carrier).to.equal('h2')
         const changed = once(client, 'carrierChanged')
-        state.udp = true
+        free()
         await changed
         expect(client.info.carrier).to.equal('h3')
         expect(addresses(client)).to.deep.equal(before)
@@ -227,6 +233,31 @@ describe('a client that finds its carrier by itself', () => {
     await until(() => quiet.peers.every(peer => peer.recorder.closed))
   })
 
+  it('is over h2 again within seconds when h3 leaves the request unanswered for which the tunnel was given up', async () => {
+    const server = await startServer()
+    const quiet = await startHostileProxy({})
+    const relay = await UdpRelay.open(quiet.address, () => isOpen)
+    let isOpen = false
+    const bypass = await TcpBypass.open(relay.address, server.address)
+    cleanup.push(
+      () => relay.close(),
+      () => bypass.close(),
+    )
+    const { client } = await connectClient(
+      relay,
+      { ...AUTO, reconnect: RECONNECT },
+      { ...ONCE_SOON, timeouts: { connectMs: 60_000, graceMs: 100 } },
+    )
+    const before = addresses(client)
+    const [down, up] = [once(client, 'down'), once(client, 'up')]
+    isOpen = true
+    const [error] = await down
+    expect(error.message).to.match(/^the tunnel was to go on over h3, and that has failed: no answer to the request/)
+    await up
+    expect(client.info.carrier).to.equal('h2')
+    expect(addresses(client)).to.deep.equal(before)
+  })
+
   it('is over h2 again when h3 refuses the tunnel that was to move there', async () => {
     const server = await startServer()
     let answers = 0
@@ -244,11 +275,7 @@ describe('a client that finds its carrier by itself', () => {
       () => relay.close(),
       () => bypass.close(),
     )
-    const { client } = await connectClient(
-      relay,
-      { ...AUTO, reconnect: RECONNECT },
-      { carrierPauses: { first: 20, longest: 60_000 } },
-    )
+    const { client } = await connectClient(relay, { ...AUTO, reconnect: RECONNECT }, ONCE_SOON)
     const before = addresses(client)
     const [down, up] = [once(client, 'down'), once(client, 'up')]
     isOpen = true

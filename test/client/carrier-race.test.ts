@@ -63,6 +63,7 @@ describe('a race of carriers', () => {
         begun.push(new FakeContender(carrier, awaitTurn))
         return begun[begun.length - 1]
       },
+      headStartMs: 250,
       onError: error => errors.push(error),
       clock,
     })
