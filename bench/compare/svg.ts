@@ -52,7 +52,7 @@ function roundTripFigure({ profile, contenders }: CompareResult): LineFigure {
     kind: 'line',
     id: `${profile}-round-trips`,
     title: `${profile}: round trips inside the tunnel, first round`,
-    note: `By when the request was sent, medians of ${BIN_MS} ms${text.length === 0 ? '' : `; ${text.join(', ')}`}`,
+    note: `By when the request was sent, medians of ${BIN_MS} ms; no mark, no reply${text.length === 0 ? '' : `; ${text.join(', ')}`}`,
     xLabel: 'time, s',
     yLabel: 'round trip, ms',
     log: true,
@@ -64,7 +64,8 @@ function roundTripFigure({ profile, contenders }: CompareResult): LineFigure {
 export function pointsOf(echoes: readonly Echo[]): Point[] {
   const bins = new Map<number, number[]>()
   for (const { sentMs, rttMs } of echoes) {
-    if (rttMs === undefined) continue
+    // The first requests leave while the timeline is being begun.
+    if (rttMs === undefined || sentMs < 0) continue
     const bin = Math.floor(sentMs / BIN_MS)
     bins.set(bin, [...(bins.get(bin) ?? []), rttMs])
   }

@@ -37,6 +37,7 @@ const result: CompareResult = {
 describe('the figures of a comparison, drawn', () => {
   it('a point is the median of those answered within a quarter of a second; where none was there is none', () => {
     const echoes = [10, 100, 200, 600].map((sentMs, i) => ({ sentMs, rttMs: i === 1 ? undefined : 10 * (i + 1) }))
+    echoes.push({ sentMs: -5, rttMs: 1 })
     expect(pointsOf(echoes).map(({ x, y }) => [x, y])).to.deep.equal([
       [0.125, 10],
       [0.625, 40],
