@@ -18,12 +18,12 @@ export const lab = defineLab({
     'Predict what a tunnel costs in round trips, bytes and waiting, measure it, and explain the difference. Then write what makes it faster.',
   objectives: [
     'predict the time until a tunnel is there from the round-trip time, and its goodput from the size of packets',
-    'explain what a lost packet holds up, on streams and in datagrams',
+    'explain what a lost packet holds up, on streams, in datagrams and over HTTP/2',
     'write a packet pump with bounded latency, and a search for the MTU of a path',
     'read latency from histograms, and find the knee of a system under load',
   ],
   prerequisites: ['lab 1', 'TypeScript: functions, classes, Uint8Array', 'percentiles'],
-  minutes: 270,
+  minutes: 290,
   panel: async () => (await import('./ui.tsx')).Charts,
   reading: ['RFC 9000', 'RFC 9221', 'RFC 9297', 'RFC 9484', 'RFC 8899', `${HANDOUT}: the handout`],
   tasks: [

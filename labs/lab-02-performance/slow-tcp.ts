@@ -31,6 +31,8 @@ export async function startSlowTcp(
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
+  // A connection that cannot be taken, later, is its client's affair.
+  server.on('error', () => {})
   scope.defer(() => {
     server.close()
     for (const socket of open) socket.destroy()

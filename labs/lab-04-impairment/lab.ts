@@ -16,9 +16,10 @@ export const lab = defineLab({
     'predict what loss does to datagrams and to a stream, and measure both',
     'tell a good queue from a bad one, and write a queue that knows the difference',
     'say how long a session lives without a network, and how long it takes to recover',
+    'say what a change of network costs a tunnel that moves and one that does not, and when a proxy believes in a new address',
   ],
   prerequisites: ['TypeScript: functions, classes, typed arrays', 'mean, median, probability', 'lab 1'],
-  minutes: 240,
+  minutes: 280,
   panel: async () => (await import('./ui.tsx')).LinkPanel,
   reading: ['man tc-netem', 'RFC 9002 Loss Detection and Congestion Control', 'RFC 8289 CoDel', 'docs/netem.md'],
   tasks: [

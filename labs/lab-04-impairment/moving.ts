@@ -6,8 +6,7 @@
  *
  * Each run is recorded in exercises/measured.toml, for the questions about it.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { connectByHttp3 } from '../../src/carriers/h3/client-connection.ts'
@@ -19,6 +18,7 @@ import { IpAddress } from '../../src/ip/address.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { type PathName, TwoPaths } from '../../src/testbed/two-paths.ts'
+import { Cleanup } from '../kit/check/cleanup.ts'
 import { recordRun } from '../kit/check/own-runs.ts'
 
 export const INTERVAL_MS = 10
@@ -58,10 +58,10 @@ export interface MeasureOptions {
 
 /** Takes six seconds and some. Rejects with what a client rejects with, and leaves nothing open. */
 export async function measureMoving(rttMs: number, options: MeasureOptions = {}): Promise<Moving> {
-  const directory = mkdtempSync(join(tmpdir(), 'masque-moving-'))
+  const { signal, onStep = () => {} } = options
+  const files = new Cleanup()
   try {
-    const certificates = await makeTestCertificates(directory)
-    const { signal, onStep = () => {} } = options
+    const certificates = await makeTestCertificates(files.scratch())
     const each = <T>(text: string, measure: (place: Place) => Promise<T>) => {
       signal?.throwIfAborted()
       onStep(text)
@@ -74,7 +74,7 @@ export async function measureMoving(rttMs: number, options: MeasureOptions = {})
       reconnect: await each('the network is gone, and nobody moves', reconnect),
     }
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    await files.run()
   }
 }
 
@@ -111,30 +111,35 @@ async function withPlace<T>(
   signal: AbortSignal | undefined,
   measure: (place: Place) => Promise<T>,
 ): Promise<T> {
-  const proxy = await startTestProxy(certificates)
-  const paths = await TwoPaths.open(proxy.address, rttMs)
-  let path: PathName = 'first'
-  const quic = { ...defaultClientConfig({}).quic, idleTimeoutMs: IDLE_MS }
-  const connect = connectByHttp3(quicSettings(quic))
-  const client = newTestClient(
-    certificates,
-    paths.first,
-    {
-      quic,
-      reconnect: { enabled: true, knockMs: PAUSE_MS, initialDelayMs: PAUSE_MS, maxDelayMs: PAUSE_MS },
-      // Who moves, and when, is said here.
-      migration: { enabled: false },
-    },
-    // A real machine asks its routes; here it is one of two addresses of the link.
-    { connect: options => connect({ ...options, remote: paths[path] }) },
-  )
+  const cleanup = new Cleanup()
   try {
+    const proxy = await startTestProxy(certificates)
+    cleanup.defer(() => proxy.close())
+    const paths = await TwoPaths.open(proxy.address, rttMs)
+    cleanup.defer(() => paths.close())
+    let path: PathName = 'first'
+    const quic = { ...defaultClientConfig({}).quic, idleTimeoutMs: IDLE_MS }
+    const connect = connectByHttp3(quicSettings(quic))
+    const client = newTestClient(
+      certificates,
+      paths.first,
+      {
+        quic,
+        reconnect: { enabled: true, knockMs: PAUSE_MS, initialDelayMs: PAUSE_MS, maxDelayMs: PAUSE_MS },
+        // Who moves, and when, is said here.
+        migration: { enabled: false },
+      },
+      // A real machine asks its routes; here it is one of two addresses of the link.
+      { connect: options => connect({ ...options, remote: paths[path] }) },
+    )
+    cleanup.defer(() => client.close())
     await client.connect()
-    return await measure({ client, paths, use: next => (path = next), signal })
+    const use = (next: PathName) => {
+      path = next
+    }
+    return await measure({ client, paths, use, signal })
   } finally {
-    await client.close()
-    await paths.close()
-    await proxy.close()
+    await cleanup.run()
   }
 }
 
