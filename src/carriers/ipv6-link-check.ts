@@ -87,21 +87,19 @@ export class Ipv6LinkCheck {
 
   async #judge(address: IpAddress, mtu: number): Promise<void> {
     const { policy, heard, abort, timing } = this.#options
-    let pinged = address
-    const ping = (size: number, timeoutMs: number): Promise<boolean> => {
-      // A client that comes back gets the address that it had in place of the first one that it was given.
-      pinged = this.#options.address() ?? pinged
-      return this.#pinger.ping(this.#options.ends(pinged), size, timeoutMs)
-    }
-    const result = await probeLink(ping, { ...timing, stopped: () => this.#stopped, heard })
+    const ends = this.#options.ends(address)
+    const ping = (size: number, timeoutMs: number): Promise<boolean> => this.#pinger.ping(ends, size, timeoutMs)
+    const isGone = (): boolean => this.#options.address()?.equals(address) !== true
+    const result = await probeLink(ping, { ...timing, stopped: () => this.#stopped || isGone(), heard })
     this.#probing = false
     if (this.#stopped) return
+    // A client that comes back gets the address that it had in place of the first one. Nobody answers there, which says nothing about the link.
+    if (isGone()) return this.check()
     this.#options.onResult?.(result)
-    if (result === 'ok') this.#passed = { address: pinged, mtu }
+    if (result === 'ok') this.#passed = { address, mtu }
     else if (result === 'too-small') return abort('only smaller pings are answered')
     else if (policy === 'require') {
-      const { target } = this.#options.ends(pinged)
-      return abort(`no ping to ${target} of that size was answered (tunnel.link_probe = "auto" tolerates that)`)
+      return abort(`no ping to ${ends.target} of that size was answered (tunnel.link_probe = "auto" tolerates that)`)
     }
     // What has changed meanwhile, if anything.
     if (this.#options.carrier.mtu !== mtu) this.check()

@@ -17,6 +17,7 @@ function openCheck(options: {
   mtu?: number
   settled?: boolean
   answers?: (size: number) => boolean
+  timeoutMs?: number
 }) {
   const carrier = {
     mtu: options.mtu ?? 1366,
@@ -46,7 +47,7 @@ function openCheck(options: {
       if (state.answers(size)) expect(check.receive(icmpv6EchoReplyTo(request, PEER))).to.equal(true)
       return undefined
     },
-    timing: { attempts: 2, timeoutMs: 1 },
+    timing: { attempts: 2, timeoutMs: options.timeoutMs ?? 1 },
     heard: () => 0,
     onResult: result => state.results.push(result),
     abort: why => state.aborts.push(why),
@@ -127,6 +128,30 @@ describe('the check that a tunnel carries what IPv6 needs', () => {
     carrier.mtu = 1200
     await until(() => aborts.length === 1)
     expect(aborts[0]).to.include('its MTU is 1200')
+  })
+
+  it('CIP-33 does not judge by an address that went meanwhile, and pings the one that came instead', async () => {
+    const { check, state, aborts, results, errors } = openCheck({
+      answers: () => state.sources.at(-1) === String(SECOND),
+      timeoutMs: 200,
+    })
+    state.address = FIRST
+    check.check()
+    await until(() => state.pings.length === 1)
+    state.address = SECOND
+    await until(() => results.length === 1)
+    expect([results, aborts, errors]).to.deep.equal([['ok'], [], []])
+  })
+
+  it('CIP-33 has nothing to say about an address that was taken away', async () => {
+    const { check, state, aborts, results } = openCheck({ answers: () => false, timeoutMs: 200 })
+    state.address = FIRST
+    check.check()
+    await until(() => state.pings.length === 1)
+    state.address = undefined
+    await until(() => state.pings.length === 2)
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect([results, aborts, state.pings]).to.deep.equal([[], [], [1232, 0]])
   })
 
   for (const [policy, answers, end] of [
