@@ -1,0 +1,140 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { expect } from 'chai'
+import { encodeCapsule } from '../../../src/connect-ip/capsule.ts'
+import type { MasqueServer } from '../../../src/server/server.ts'
+import { keepBystander } from '../../support/bystander.ts'
+import { connectClient, until } from '../../support/loopback.ts'
+import { startPackageServer } from '../../support/package-tunnel.ts'
+
+/** Capsules of draft-ietf-webtrans-http2 §6, inside the session. */
+const WT_RESET_STREAM = 0x190b4d39n
+const WT_STREAM = 0x190b4d3bn
+
+const MALFORMED = /^we reset the request stream: session closed with 2, malformed/
+
+const sessions: ClientHttp2Session[] = []
+
+async function closePeers(): Promise<void> {
+  for (const session of sessions.splice(0)) session.destroy()
+}
+
+/** The proxy speaks WebTransport by the npm package; the bystander's tunnel is over HTTP/3. */
+describe('a proxy with a hostile client of the npm package for WebTransport', function () {
+  this.slow(10_000)
+  let server: MasqueServer
+
+  keepBystander(async () => {
+    server = await startPackageServer()
+    return { server, client: (await connectClient(server)).client }
+  }, closePeers)
+
+  function newConnection(): ClientHttp2Session {
+    const { port } = server.packageAddress as { port: number }
+    const session = connect(`https://localhost:${port}`, { rejectUnauthorized: false, lookup: toLoopback })
+    session.on('error', () => {})
+    sessions.push(session)
+    return session
+  }
+
+  function ask(session: ClientHttp2Session, changes: Record<string, string> = {}): ClientHttp2Stream {
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'webtransport',
+      ':scheme': 'https',
+      ':path': '/webtransport',
+      origin: 'localhost',
+      ...changes,
+    })
+    stream.on('error', () => {})
+    stream.resume()
+    return stream
+  }
+
+  async function statusOf(stream: ClientHttp2Stream): Promise<number | undefined> {
+    let status: number | undefined
+    stream.once('response', headers => {
+      status = headers[':status']
+    })
+    await until(() => status !== undefined || stream.destroyed)
+    return status
+  }
+
+  async function openSession(): Promise<ClientHttp2Stream> {
+    const session = newConnection()
+    await until(() => session.remoteSettings?.enableConnectProtocol)
+    const stream = ask(session)
+    expect(await statusOf(stream)).to.equal(200)
+    expect(server.status().tunnels).to.equal(2)
+    return stream
+  }
+
+  /** Why the hostile client's tunnel has ended, once it has. */
+  async function endOfTunnel(): Promise<string> {
+    await until(() => server.status().tunnels === 1)
+    return server.connectionLog().find(({ event }) => event === 'tunnel-closed')?.detail ?? ''
+  }
+
+  const onStream = (id: number, bytes: Uint8Array): Uint8Array =>
+    encodeCapsule(WT_STREAM, Uint8Array.from([id, ...bytes]))
+
+  it('whose tunnel breaks a rule of capsules loses it', async () => {
+    const stream = await openSession()
+    // ADDRESS_ASSIGN with an IP version that there is not.
+    stream.write(onStream(1, encodeCapsule(1n, Uint8Array.of(0, 9, 1, 2, 3))))
+    expect(await endOfTunnel()).to.match(MALFORMED)
+  })
+
+  it('that sends capsules which nobody knows is understood behind them', async () => {
+    const stream = await openSession()
+    stream.write(encodeCapsule(0x3fff_1234n, new Uint8Array(500)))
+    stream.write(onStream(1, encodeCapsule(0x3fff_1235n, new Uint8Array(40))))
+    // Behind them, what is understood.
+    stream.write(onStream(1, encodeCapsule(1n, Uint8Array.of(0, 9, 1, 2, 3))))
+    expect(await endOfTunnel()).to.match(MALFORMED)
+  })
+
+  it('that opens a second stream loses its session', async () => {
+    const stream = await openSession()
+    for (let i = 0; i < 3; i++) stream.write(onStream(1 + 4 * i, new Uint8Array(0)))
+    expect(await endOfTunnel()).to.include('session closed with')
+  })
+
+  it('that opens 10 000 streams loses its session', async () => {
+    const stream = await openSession()
+    for (let id = 1; id < 40_000; id += 4) {
+      const number = Uint8Array.of(0x80 | (id >>> 24), id >>> 16, id >>> 8, id)
+      stream.write(encodeCapsule(WT_STREAM, number))
+    }
+    await until(() => server.status().tunnels === 1)
+  })
+
+  it('that sends garbage in place of capsules has no more than its own session to lose', async () => {
+    const stream = await openSession()
+    for (let i = 0; i < 200; i++) stream.write(Uint8Array.from({ length: 1000 }, (_, j) => (i * 131 + j * 71) % 256))
+    stream.write(encodeCapsule(WT_RESET_STREAM, Uint8Array.of(1, 0)))
+    stream.end()
+    await closePeers()
+    await until(() => server.status().tunnels === 1)
+  })
+
+  it('that vanishes gives its addresses back', async () => {
+    const stream = await openSession()
+    stream.session?.destroy()
+    await until(() => server.status().tunnels === 1)
+  })
+
+  it('that asks for what is no session of ours is refused', async () => {
+    const session = newConnection()
+    await until(() => session.remoteSettings?.enableConnectProtocol)
+    expect(await statusOf(ask(session, { ':path': '/elsewhere' }))).to.equal(404)
+    expect(await statusOf(ask(session, { origin: 'https://evil.example' }))).to.equal(403)
+    expect(await statusOf(ask(session, { origin: 'null' }))).to.equal(403)
+    expect(await statusOf(ask(session, { ':authority': 'other.example' }))).to.equal(421)
+  })
+})
+
+/** `localhost` may be ::1 first. */
+function toLoopback(_name: string, options: { all?: boolean }, done: (...answer: unknown[]) => void): void {
+  if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }])
+  else done(null, '127.0.0.1', 4)
+}
