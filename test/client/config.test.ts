@@ -41,6 +41,7 @@ describe('client configuration', () => {
       queue: 'fifo',
       acceptDns: true,
       tunDns: false,
+      webTransportPath: '/webtransport',
     })
     expect(config.reconnect).to.deep.equal({
       enabled: true,
