@@ -30,7 +30,7 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
 
   function newConnection(): ClientHttp2Session {
     const { port } = server.packageAddress as { port: number }
-    const session = connect(`https://localhost:${port}`, { rejectUnauthorized: false, lookup: toLoopback })
+    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
     session.on('error', () => {})
     sessions.push(session)
     return session
@@ -42,7 +42,7 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
       ':protocol': 'webtransport',
       ':scheme': 'https',
       ':path': '/webtransport',
-      origin: 'localhost',
+      origin: '127.0.0.1',
       ...changes,
     })
     stream.on('error', () => {})
@@ -132,9 +132,3 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     expect(await statusOf(ask(session, { ':authority': 'other.example' }))).to.equal(421)
   })
 })
-
-/** `localhost` may be ::1 first. */
-function toLoopback(_name: string, options: { all?: boolean }, done: (...answer: unknown[]) => void): void {
-  if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }])
-  else done(null, '127.0.0.1', 4)
-}
