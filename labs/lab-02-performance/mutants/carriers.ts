@@ -70,26 +70,26 @@ export default mutants('answers.toml', {
   'blocked-in-all': {
     misconception: 'the late ones in all',
     says: 'How many for each that was lost',
-    edits: [['blocked = "9.12"', 'blocked = "146"']],
+    edits: [['blocked = "5.62"', 'blocked = "118"']],
   },
   'blocked-upside-down': {
     misconception: 'lost ones for each late one',
     says: 'Upside down',
-    edits: [['blocked = "9.12"', 'blocked = "0.11"']],
+    edits: [['blocked = "5.62"', 'blocked = "0.178"']],
   },
   'blocked-of-somebody-else': {
     misconception: 'an answer that is right for another run',
     says: 'one of your own runs',
-    edits: [['blocked = "9.12"', 'blocked = "1.11"']],
+    edits: [['blocked = "5.62"', 'blocked = "1.11"']],
   },
   'tail-in-ms': {
     misconception: 'the difference in ms',
     says: 'That is in ms',
-    edits: [['tail = "0.605"', 'tail = "121.1"']],
+    edits: [['tail = "1.07"', 'tail = "213.4"']],
   },
   'tail-of-the-stream': {
     misconception: 'takes the percentile for the difference',
     says: 'the whole p99 of the stream',
-    edits: [['tail = "0.605"', 'tail = "2.93"']],
+    edits: [['tail = "1.07"', 'tail = "2.36"']],
   },
 })
