@@ -88,6 +88,7 @@ describe('the figures of a comparison', () => {
     const arrivals = (...times: number[]) => times.map(atMs => ({ atMs, bytes: 1 }))
     expect(standstill(arrivals(0, 50, 130, 900, 1000), outage, 1100)).to.equal(770)
     expect(standstill(arrivals(0, 50, 130), outage, 1100)).to.equal(970)
+    expect(standstill(arrivals(-2000, 50, 130), outage, 200)).to.equal(80)
     expect(standstill(arrivals(0, 450, 500, 1400, 6400), outage, 6500)).to.equal(900)
   })
 
