@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { clientName } from '../../src/carriers/client-name.ts'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
@@ -216,6 +217,27 @@ describe('a client that finds its carrier by itself', () => {
       await until(() => server.status().tunnels === 1)
       expect(server.status().tunnelsTotal).to.equal(7)
     })
+  })
+
+  it('says the same name in each of its requests, and none where its carrier is given', async () => {
+    const names: (string | undefined)[] = []
+    const proxy = await startHostileProxy({
+      onRequest: (peer, streamId, headers) => {
+        names.push(clientName(headers))
+        peer.h3.respond(streamId, [[':status', '503']])
+        peer.flush()
+      },
+    })
+    const one = await newClient(proxy, AUTO, PATIENTLY)
+    await failure(one.connect(), ClientError)
+    await failure(one.connect(), ClientError)
+    await failure((await newClient(proxy, AUTO, PATIENTLY)).connect(), ClientError)
+    await failure((await newClient(proxy)).connect(), ClientError)
+    const [first, second, other, none] = names
+    expect(first).to.be.a('string')
+    expect(second).to.equal(first)
+    expect(other).to.be.a('string').and.not.to.equal(first)
+    expect([names.length, none]).to.deep.equal([4, undefined])
   })
 
   it('stays on h2 while h3 gets no further than its handshake', async () => {
