@@ -11,7 +11,9 @@ export function runTool(command: string, args: readonly string[], input = ''): s
     timeout: PATIENCE_MS,
     env: { ...process.env, LC_ALL: 'C' },
   })
-  if (error !== undefined) throw new TunError('system', `${command} cannot be started: ${error.message}`)
+  // One that ends without having read its input (EPIPE) says itself how it went.
+  if (error !== undefined && status === null)
+    throw new TunError('system', `${command} cannot be started: ${error.message}`)
   if (status !== 0) {
     // Some say it on standard output.
     const complaint = (stderr.trim() || stdout.trim()).split('\n')[0]

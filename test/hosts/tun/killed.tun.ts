@@ -1,9 +1,21 @@
 /** A program that is killed in the middle of setting up the system's network: at one step after the other, until it comes to the end of it. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { findLeftovers, undo } from '../../../src/hosts/tun/linux/host-changes.ts'
 import { until } from '../../support/loopback.ts'
-import { endPrograms, isMissing, ours, type Program, sh, startCommand, startScript, succeeds } from './network.ts'
+import {
+  endPrograms,
+  isMissing,
+  ours,
+  type Program,
+  sh,
+  start,
+  startCommand,
+  startScript,
+  succeeds,
+} from './network.ts'
 
 const RECORDS = '/run/masque-lab'
 /** More than there are. */
@@ -136,6 +148,78 @@ describe('a program that is killed while it sets up the network', function () {
       expect(state()).to.equal(before)
     })
   }
+
+  for (const last of ['first', 'second'] as const) {
+    it(`is one of two that share this machine's settings, which are put back when the ${last} ends, the last of them`, async () => {
+      const before = state()
+      const proxies = { first: await started('tun0'), second: await started('tun1', 88) }
+      const settings = () =>
+        sh(
+          'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/other0/accept_ra',
+        )
+      await ended(proxies[last === 'first' ? 'second' : 'first'], 'SIGUSR2')
+      expect(settings()).to.equal('1\n1\n2\n')
+      await ended(proxies[last], 'SIGUSR2')
+      expect(state()).to.equal(before)
+    })
+  }
+
+  it('leaves a setting as somebody else has made it meanwhile', async () => {
+    const program = await started('tun0')
+    sh('sysctl -q -w net.ipv6.conf.other0.accept_ra=0')
+    try {
+      await ended(program, 'SIGUSR2')
+      expect(sh('cat /proc/sys/net/ipv6/conf/other0/accept_ra')).to.equal('0\n')
+      expect(sh('cat /proc/sys/net/ipv4/ip_forward')).to.equal('0\n')
+    } finally {
+      sh('sysctl -q -w net.ipv6.conf.other0.accept_ra=1')
+    }
+  })
+
+  describe('where nft refuses', () => {
+    let bin: string
+    beforeEach(() => {
+      bin = mkdtempSync(join(tmpdir(), 'refusing-'))
+      // It is there, and takes nothing.
+      writeFileSync(join(bin, 'nft'), '#!/bin/sh\n[ "$1" = --version ] || { echo "no memory" >&2; exit 1; }\n', {
+        mode: 0o755,
+      })
+    })
+    afterEach(() => rmSync(bin, { recursive: true }))
+
+    it('keeps nothing of it, neither settings nor the device', async () => {
+      const before = state()
+      const code = router(0)
+        .replace('const network =', `process.env.PATH = '${bin}:' + process.env.PATH\ntry {`)
+        .replace("console.log('all of it')", "} catch (error) { console.log('refused:', error.message) }")
+        .replace(/process\.kill\(process\.pid, 'SIGKILL'\)$/, "process.once('SIGUSR2', () => clearInterval(timer))")
+      const program = startScript(`${code}\nconst timer = setInterval(() => {}, 1000)`)
+      await until(() => program.output.includes('\n') || program.process.exitCode !== null)
+      // Of the rules, and then of taking away what there is of them.
+      expect(program.output).to.match(/^refused: nft has refused: no memory/)
+      await until(() => !succeeds('ip link show tun0'))
+      expect(program.process.exitCode).to.equal(null)
+      expect(state()).to.equal(before)
+      await ended(program, 'SIGUSR2')
+    })
+
+    it('has its record still after doctor has tried, and its rules when nft takes them away', async () => {
+      const before = state()
+      await ended(await started('tun0'), 'SIGKILL')
+      const refused = start('env', [
+        `PATH=${bin}:${process.env.PATH}`,
+        process.execPath,
+        'bin/masque-lab.mjs',
+        'doctor',
+      ])
+      expect(await refused.ended, refused.output).to.equal(1)
+      expect(refused.output).to.include('not undone: nft has refused: no memory')
+      expect(findLeftovers().found).to.have.length(1)
+      const doctor = startCommand(['doctor'])
+      expect(await doctor.ended, doctor.output).to.equal(0)
+      expect(state()).to.equal(before)
+    })
+  })
 
   it('takes nothing from another that runs, with a name that looks like its own', async () => {
     const before = state()

@@ -178,6 +178,44 @@ describe('programs of the system through a tunnel', function () {
     expect(inside('proxy', `ip route get ${own}`)).to.include(`mtu ${mtu}`)
   })
 
+  it('agree on segments that fit both the device and the way behind the proxy', async () => {
+    // Narrower than the tunnel; and what the server offers would not fit the device, whose MTU is 1400 bytes.
+    sh('ip -n proxy link set s1 mtu 1340')
+    const limits = { server: { ip: 1340 - 40, ip6: 1340 - 60 }, client: { ip: 1400 - 40, ip6: 1400 - 60 } }
+    for (const [namespace, limit] of Object.entries(limits)) {
+      const rules = Object.entries(limit).flatMap(([family, most]) =>
+        ['>', '<='].map(
+          is =>
+            `meta nfproto ${family === 'ip' ? 'ipv4' : 'ipv6'} tcp flags & syn == syn tcp option maxseg size ${is} ${most} counter`,
+        ),
+      )
+      const chain = `type filter hook prerouting priority 0;\n${rules.join('\n')}`
+      sh(`ip netns exec ${namespace} nft -f -`, `table inet seen {\nchain seen {\n${chain}\n}\n}\n`)
+    }
+    await Promise.all([web(), proxy()])
+    await client()
+    for (const host of [SERVER[4], `[${SERVER[6]}]`]) inside('client', `curl -sS -m 60 -o /dev/null http://${host}/`)
+    for (const namespace of ['server', 'client']) {
+      const counted = inside(namespace, 'nft list table inet seen').matchAll(/counter packets (\d+)/g)
+      // None too large, some that fit: of IPv4, and of IPv6.
+      const isSome = [...counted].map(([, packets]) => packets !== '0')
+      expect(isSome, namespace).to.deep.equal([false, true, false, true])
+    }
+  })
+
+  it('see addresses of the tunnels as they are, where NAT hides them outside', async () => {
+    await proxy()
+    await client()
+    const own = /10\.89\.0\.\d+/.exec(inside('client', 'ip -o -4 addr show tun0'))?.[0]
+    sh('ip -n proxy addr add 10.89.0.200/32 dev lo')
+    const rules = ['10.89.0.200', '10.89.0.1'].map(from => `ip saddr ${from} icmp type echo-request counter`)
+    const chain = `type filter hook prerouting priority 0;\n${rules.join('\n')}`
+    sh('ip netns exec client nft -f -', `table inet seen {\nchain seen {\n${chain}\n}\n}\n`)
+    succeeds(`ip netns exec proxy ping -c 2 -i 0.1 -W 1 -I 10.89.0.200 ${own}`)
+    const counted = inside('client', 'nft list table inet seen').matchAll(/counter packets (\d+)/g)
+    expect([...counted].map(([, packets]) => packets)).to.deep.equal(['2', '0'])
+  })
+
   it('leave everything as it was when client and proxy end, in both namespaces', async () => {
     const before = { client: stateOf('client'), proxy: stateOf('proxy') }
     const theProxy = await proxy()
