@@ -1,14 +1,13 @@
 /** `npm run compare -- handover-wifi-lte`: the same link and the same traffic through CONNECT-IP and other tunnels. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { interrupted, runCommand } from '../../src/cli/run-command.ts'
 import { svgFigure } from '../../src/experiment/charts/svg.ts'
 import { loadProfile, profileNames } from '../../src/link/profile/load-profile.ts'
+import { makeOwnFolder, removeLeftFolders } from '../../src/process/own-folder.ts'
 import { type CompareResult, compare } from './compare.ts'
 import { openKernelArena } from './kernel-arena.ts'
 import { whyNoCompareNetwork } from './network.ts'
@@ -20,6 +19,9 @@ import { openUserspaceArena } from './userspace-arena.ts'
 class CompareError extends Error {
   override name = 'CompareError'
 }
+
+/** Of the folder with keys and configuration files. One that a killed run has left is removed by the next. */
+const FOLDER = 'compare'
 
 interface Options {
   runs?: number
@@ -59,7 +61,8 @@ function list(): void {
 async function run(name: string, options: Options): Promise<void> {
   // Before anything is started: a name that is wrong should be said at once.
   const profile = loadProfile(name)
-  const scratch = await mkdtemp(join(tmpdir(), 'masque-compare-'))
+  removeLeftFolders(FOLDER)
+  const scratch = makeOwnFolder(FOLDER)
   const stop = new AbortController()
   void interrupted().then(signal => stop.abort(new CompareError(`ended by ${signal}`)))
   try {
@@ -94,7 +97,7 @@ async function run(name: string, options: Options): Promise<void> {
       await arena.close()
     }
   } finally {
-    await rm(scratch, { recursive: true, force: true })
+    rmSync(scratch, { recursive: true, force: true })
   }
 }
 
