@@ -185,12 +185,23 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#clientTunnel = this.#newTunnel(proxy, carrier)
       await this.#clientTunnel.connect()
     }
-    const info = this.#isUp()
+    const info = await this.#isUpOrClosed(this.#clientTunnel as ClientTunnel)
     this.#isKnocking = false
     this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu, carrier: info.carrier }, 'tunnel is up')
     if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
     this.emit('up', info)
     return info
+  }
+
+  /** A host that cannot take what the tunnel has is of no use to it: then there is no tunnel. */
+  async #isUpOrClosed(clientTunnel: ClientTunnel): Promise<TunnelInfo> {
+    try {
+      return this.#isUp()
+    } catch (error) {
+      this.#carrierWatch.stop()
+      await clientTunnel.close()
+      throw error
+    }
   }
 
   /** The host gets what the tunnel has. */
@@ -303,8 +314,10 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#clientTunnel = tunnel
     await before.close({ willReturn: true })
     ask()
+    let info: TunnelInfo
     try {
       await answered(tunnel, stands)
+      info = await this.#isUpOrClosed(tunnel)
     } catch (failure) {
       // Whatever h3 has said: over h2 there was a tunnel a moment ago.
       const { message } = errorFromFailure(failure, 'the proxy')
@@ -312,7 +325,6 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#lost(tunnel, error)
       throw error
     }
-    const info = this.#isUp()
     const change: CarrierChange = { from, to: info.carrier, ms: performance.now() - startedAt, at: new Date() }
     this.#carrierChanges++
     this.#lastCarrierChange = change

@@ -39,8 +39,8 @@ export class SystemNetwork {
     const device = openTun({ name, offload })
     this.#onProblem = onProblem
     this.host = new TunHost(device, { onProblem, onGone })
-    this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })
     try {
+      this.host.configure({ addresses, routes: inside.map(prefix => prefix.toRange()), mtu })
       const isLinux = process.platform === 'linux'
       this.#stopRouting = isLinux ? startRouting({ device: device.name, networks: hidden, nat }) : () => []
     } catch (error) {

@@ -732,6 +732,22 @@ describe('the client', () => {
       await ping(client, '10.90.0.1')
     })
 
+    it('has no tunnel when its host cannot take the addresses, and one with the next attempt', async () => {
+      const server = await startServer()
+      const client = await newClient(server)
+      const configure = client.host.configure
+      const bug = new Error('a bug')
+      client.host.configure = () => {
+        throw bug
+      }
+      expect(await failure(client.connect(), Error)).to.equal(bug)
+      expect(client.connected).to.equal(false)
+      await until(() => server.status().tunnels === 0)
+      client.host.configure = configure
+      await client.connect()
+      await ping(client, '10.90.0.1')
+    })
+
     for (const [who, fail] of [
       [
         'its host cannot be set back',
