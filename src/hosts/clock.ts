@@ -6,9 +6,21 @@ export interface Clock {
   clearTimeout(handle: unknown): void
 }
 
-const [seconds, nanoseconds] = process.hrtime()
-/** Both clocks count the same ticks; only performance.now() counts from the start of the process, and allocates nothing. */
-const offset = seconds * 1000 + nanoseconds / 1e6 - performance.now()
+/**
+ * Between two clocks that count the same ticks; only performance.now() counts from the start of the process, and allocates nothing. They cannot be
+ * read at the same moment: of several tries, the one counts between whose readings the least time has passed.
+ */
+function offsetOfClocks(): number {
+  let [offset, least] = [0, Number.POSITIVE_INFINITY]
+  for (let tries = 0; tries < 20; tries++) {
+    const before = performance.now()
+    const [seconds, nanoseconds] = process.hrtime()
+    const passed = performance.now() - before
+    if (passed < least) [offset, least] = [seconds * 1000 + nanoseconds / 1e6 - before - passed / 2, passed]
+  }
+  return offset
+}
+const offset = offsetOfClocks()
 
 /**
  * The machine's monotonic clock: milliseconds since some moment that is the same for all processes (on Linux: the boot).

@@ -9,6 +9,8 @@ import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { ClientError } from '../../src/client/errors.ts'
 import { TcpBypass } from '../../src/link/emulator/tcp-bypass.ts'
+import { EmulatorError } from '../../src/link/emulator/udp-socket.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
@@ -42,15 +44,37 @@ describe('a client that finds its carrier by itself', () => {
     for (const undo of cleanup.splice(0).reverse()) await undo()
   })
 
+  /** What carries UDP, and TCP on the same port to `to`. Where somebody else has that port of TCP, UDP gets another one. */
+  const besideTcp = async <T extends { close(): unknown }>(
+    openUdp: () => Promise<T>,
+    addressOf: (udp: T) => SocketAddress,
+    to: SocketAddress,
+  ): Promise<T> => {
+    for (let tries = 1; ; tries++) {
+      const udp = await openUdp()
+      cleanup.push(() => udp.close())
+      try {
+        const bypass = await TcpBypass.open(addressOf(udp), to)
+        cleanup.push(() => bypass.close())
+        return udp
+      } catch (error) {
+        if (!(error instanceof EmulatorError) || tries === 10) throw error
+      }
+    }
+  }
+  const relayBesideTcp = (to: SocketAddress, tcpTo: SocketAddress, passes?: UdpRelay['passes']) =>
+    besideTcp(
+      () => UdpRelay.open(to, passes),
+      ({ address }) => address,
+      tcpTo,
+    )
+
   /** A network between client and proxy, with one address for UDP and TCP, that blocks UDP when it is told to. */
   const network = async (server: Pick<Server, 'address'>, { udp = true, tcp = true } = {}) => {
-    const paths = await TwoPaths.open(server.address, 2)
-    cleanup.push(() => paths.close())
+    const open = () => TwoPaths.open(server.address, 2)
+    const paths = tcp ? await besideTcp(open, ({ first }) => first, server.address) : await open()
+    if (!tcp) cleanup.push(() => paths.close())
     if (!udp) paths.cut('first')
-    if (tcp) {
-      const bypass = await TcpBypass.open(paths.first, server.address)
-      cleanup.push(() => bypass.close())
-    }
     return { at: { address: paths.first }, block: () => paths.cut('first'), free: () => paths.heal('first') }
   }
 
@@ -129,12 +153,7 @@ describe('a client that finds its carrier by itself', () => {
     it('AT-30 over h3: does not look whether h2 has a better one', async () => {
       const proxy = await startServer()
       const other = await impostor()
-      const relay = await UdpRelay.open(other.address)
-      const bypass = await TcpBypass.open(relay.address, proxy.address)
-      cleanup.push(
-        () => relay.close(),
-        () => bypass.close(),
-      )
+      const relay = await relayBesideTcp(other.address, proxy.address)
       const error = await failure((await newClient(relay, AUTO)).connect(), ClientError)
       expect(error).to.include({ kind: 'tls' })
       expect(error.message).to.match(/^over h3: we do not trust the proxy/)
@@ -144,13 +163,8 @@ describe('a client that finds its carrier by itself', () => {
     it('AT-30 over h3, while its tunnel is over h2: stays there', async () => {
       const proxy = await startServer()
       const other = await impostor()
-      const relay = await UdpRelay.open(other.address, () => isOpen)
       let isOpen = false
-      const bypass = await TcpBypass.open(relay.address, proxy.address)
-      cleanup.push(
-        () => relay.close(),
-        () => bypass.close(),
-      )
+      const relay = await relayBesideTcp(other.address, proxy.address, () => isOpen)
       const { client } = await connectClient(relay, AUTO, SOON)
       isOpen = true
       const [why] = await once(client, 'carrierNotChanged')
@@ -243,12 +257,7 @@ describe('a client that finds its carrier by itself', () => {
   it('stays on h2 while h3 gets no further than its handshake', async () => {
     const server = await startServer()
     const quiet = await startHostileProxy({ onConnection: () => {} })
-    const relay = await UdpRelay.open(quiet.address)
-    const bypass = await TcpBypass.open(relay.address, server.address)
-    cleanup.push(
-      () => relay.close(),
-      () => bypass.close(),
-    )
+    const relay = await relayBesideTcp(quiet.address, server.address)
     const { client, info } = await connectClient(relay, AUTO)
     expect(info.carrier).to.equal('h2')
     await ping(client, '10.90.0.1')
@@ -258,13 +267,8 @@ describe('a client that finds its carrier by itself', () => {
   it('is over h2 again within seconds when h3 leaves the request unanswered for which the tunnel was given up', async () => {
     const server = await startServer()
     const quiet = await startHostileProxy({})
-    const relay = await UdpRelay.open(quiet.address, () => isOpen)
     let isOpen = false
-    const bypass = await TcpBypass.open(relay.address, server.address)
-    cleanup.push(
-      () => relay.close(),
-      () => bypass.close(),
-    )
+    const relay = await relayBesideTcp(quiet.address, server.address, () => isOpen)
     const { client } = await connectClient(
       relay,
       { ...AUTO, reconnect: RECONNECT },
@@ -290,13 +294,8 @@ describe('a client that finds its carrier by itself', () => {
         peer.flush()
       },
     })
-    const relay = await UdpRelay.open(refusing.address, () => isOpen)
     let isOpen = false
-    const bypass = await TcpBypass.open(relay.address, server.address)
-    cleanup.push(
-      () => relay.close(),
-      () => bypass.close(),
-    )
+    const relay = await relayBesideTcp(refusing.address, server.address, () => isOpen)
     const { client } = await connectClient(relay, { ...AUTO, reconnect: RECONNECT }, ONCE_SOON)
     const before = addresses(client)
     const [down, up] = [once(client, 'down'), once(client, 'up')]

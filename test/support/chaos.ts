@@ -85,7 +85,8 @@ export async function classesOf(folders: readonly string[]): Promise<Map<string,
   ])
   for (const folder of folders) {
     const files = readdirSync(new URL(folder, SRC), { recursive: true }) as string[]
-    for (const file of files.filter(name => name.endsWith('.ts'))) {
+    // A thread's own program is no module for anybody else.
+    for (const file of files.filter(name => name.endsWith('.ts') && !name.endsWith('-thread.ts'))) {
       const module = await import(new URL(`${folder}/${file}`, SRC).href)
       for (const [name, value] of Object.entries(module)) {
         const prototype = typeof value === 'function' ? value.prototype : undefined
