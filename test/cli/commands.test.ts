@@ -36,8 +36,9 @@ function startSlowProxy(): Promise<HostileProxy> {
   })
 }
 
-describe('the commands', () => {
+describe('the commands', function () {
   // Each starts a process, which takes a while on a busy machine.
+  this.timeout(180_000)
   let directory: string
 
   // All at once: what takes time is that each process loads the program.
@@ -188,7 +189,9 @@ describe('the commands', () => {
   })
 })
 
-describe('server --check', () => {
+describe('server --check', function () {
+  this.timeout(180_000)
+
   it('says what is wrong with the certificate and its key, as the server would at its start', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'masque-test-check-'))
     const files = await testCertificates()

@@ -7,8 +7,9 @@ const run = promisify(execFile)
 /** A network of one's own, whose only link is the loopback interface, down at first. */
 const UNSHARE = ['unshare', '--user', '--map-root-user', '--net'] as const
 
-describe('a client whose link goes down and comes back', () => {
+describe('a client whose link goes down and comes back', function () {
   // Two quiet times of QUIC, which never end before three probe timeouts.
+  this.timeout(180_000)
 
   before(function () {
     const [command, ...options] = UNSHARE

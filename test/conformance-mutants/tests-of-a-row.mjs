@@ -10,7 +10,7 @@ import Mocha from 'mocha'
 register('./translated.mjs', import.meta.url)
 
 const [id, ...files] = process.argv.slice(2)
-// `bail`: one test that fails is enough.
+// `bail`: one test that fails is enough. Twenty seconds are not: tests that may take longer say so themselves, so that a mutant that hangs does not.
 const mocha = new Mocha({ timeout: 20_000, bail: true, grep: id, reporter: 'spec', color: false })
 // Makes `describe` and `it` global. Mocha would load the files by `require`, which asks no hooks.
 mocha.suite.emit('pre-require', globalThis, '', mocha)

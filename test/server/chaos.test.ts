@@ -51,7 +51,8 @@ const AT_ONCE = 6
 describe('a fault anywhere', () => {
   afterEach(closeLoopback)
 
-  it('ends the connection that it is about, and neither the process nor anybody else’s tunnel', async () => {
+  it('ends the connection that it is about, and neither the process nor anybody else’s tunnel', async function () {
+    this.timeout(180_000)
     const escaped = listenForEscapes()
     const uninstall = install(await classesOf(FOLDERS), OF_ONE_CONNECTION)
     try {

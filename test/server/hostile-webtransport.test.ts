@@ -213,7 +213,8 @@ describe('a proxy with a hostile WebTransport client', () => {
     await until(() => server.clients().length === 1)
   })
 
-  it('takes one stream of a session, and refuses 10 000 more one by one', async () => {
+  it('takes one stream of a session, and refuses 10 000 more one by one', async function () {
+    this.timeout(180_000)
     const { peer, sessionId, streamId } = await openSession()
     const header = encodeSessionStreamHeader(sessionId)
     let next = streamId + 4

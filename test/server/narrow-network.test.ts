@@ -4,7 +4,9 @@ import { runInNarrowNetwork, whyNoNamespaces } from '../support/narrow-network.t
 /** What the tunnel's IP packet has around it: IPv4, UDP, the QUIC packet, and two bytes of HTTP/3. */
 const AROUND = 20 + 8 + 32 + 2
 
-describe('a tunnel across a narrow link of the real kernel', () => {
+describe('a tunnel across a narrow link of the real kernel', function () {
+  this.timeout(180_000)
+
   before(function () {
     const reason = whyNoNamespaces()
     if (reason === undefined) return

@@ -54,7 +54,8 @@ function install() {
 describe('a fault anywhere in a TUN device, or in what the system does for it', () => {
   afterEach(closeLoopback)
 
-  it('costs that client its tunnel at most, and neither the process nor anybody else’s', async () => {
+  it('costs that client its tunnel at most, and neither the process nor anybody else’s', async function () {
+    this.timeout(180_000)
     const escapes = listenForEscapes()
     const server = await startServer()
     const { client: bystander } = await connectClient(server)
