@@ -27,9 +27,9 @@ export class Tun extends Duplex {
   #ipv6: InterfaceAddress | undefined
 
   /** Throws TunError. The device is up. */
-  constructor(options: TunOptions = {}) {
+  constructor(options: TunOptions = {}, device: TunDevice = openTun(options)) {
     super({ readableObjectMode: true, writableObjectMode: true, readableHighWaterMark: MAX_WAITING })
-    this.#device = openTun(options)
+    this.#device = device
     this.#device.start({
       onPacket: packet => {
         if (this.readableLength < MAX_WAITING) this.push(Buffer.from(packet))

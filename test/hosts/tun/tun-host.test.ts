@@ -1,12 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { NO_PARAMETERS } from '../../../src/connect-ip/dns/service-parameters.ts'
-import {
-  type DeviceEvents,
-  differences,
-  type InterfaceSettings,
-  type TunDevice,
-} from '../../../src/hosts/tun/device.ts'
+import { differences, type InterfaceSettings } from '../../../src/hosts/tun/device.ts'
 import { describeDnsSettings } from '../../../src/hosts/tun/dns-plan.ts'
 import { TunError } from '../../../src/hosts/tun/errors.ts'
 import { MAX_ROUTES } from '../../../src/hosts/tun/route-plan.ts'
@@ -17,43 +12,7 @@ import { icmpEchoRequest } from '../../../src/ip/icmp.ts'
 import { icmpv6EchoRequest } from '../../../src/ip/icmpv6.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { FakeClock } from '../fake-clock.ts'
-
-/** A device without a system behind it. */
-class MemoryDevice implements TunDevice {
-  readonly name = 'memory0'
-  readonly index = 7
-  events!: DeviceEvents
-  readonly written: Uint8Array[] = []
-  readonly configured: InterfaceSettings[] = []
-  problems: string[] = []
-  refuses: string | undefined
-  flushes = 0
-  start(events: DeviceEvents): void {
-    this.events = events
-  }
-  write(packet: Uint8Array): string | undefined {
-    if (this.refuses === undefined) this.written.push(packet.slice())
-    return this.refuses
-  }
-  flush(): void {
-    this.flushes++
-  }
-  configure(settings: InterfaceSettings): string[] {
-    this.configured.push(settings)
-    return [...this.problems]
-  }
-  routeTo(): { prefix: IpPrefix; isOurs: boolean } | undefined {
-    return { prefix: IpPrefix.parse('192.0.2.0/24'), isOurs: false }
-  }
-  isPaused = false
-  pause(): void {
-    this.isPaused = true
-  }
-  resume(): void {
-    this.isPaused = false
-  }
-  async close(): Promise<void> {}
-}
+import { MemoryDevice } from './memory-device.ts'
 
 const address = (text: string) => IpAddress.parse(text)
 const ping = (source: string, destination: string) =>
