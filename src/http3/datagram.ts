@@ -65,7 +65,7 @@ export class HeldDatagrams {
       this.#bytes -= this.#held.shift()!.payload.length
       this.dropped++
     }
-    this.#held.push({ streamId, payload: payload.slice() })
+    this.#held.push({ streamId, payload: new Uint8Array(payload) })
     this.#bytes += payload.length
   }
 

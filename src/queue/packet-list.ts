@@ -13,9 +13,9 @@ export class PacketList {
   #first: Waiting | undefined
   #last: Waiting | undefined
 
-  /** Takes a copy. */
+  /** Takes a copy. `slice` makes none of a Buffer, whose memory is that of all that was read with it. */
   push(packet: Uint8Array, now: number): void {
-    const waiting = { packet: packet.slice(), since: now, next: undefined }
+    const waiting = { packet: new Uint8Array(packet), since: now, next: undefined }
     if (this.#last === undefined) this.#first = waiting
     else this.#last.next = waiting
     this.#last = waiting

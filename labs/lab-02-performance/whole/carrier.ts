@@ -62,7 +62,7 @@ export class StudentCarrier implements Carrier {
   }
 
   sendPacket(packet: Uint8Array): SendResult {
-    return this.#pump.offer(this.queue, packet.slice()) ? 'sent' : 'dropped'
+    return this.#pump.offer(this.queue, new Uint8Array(packet)) ? 'sent' : 'dropped'
   }
 
   /** The sender is told the length of datagrams once more, before its next packet. */

@@ -84,10 +84,11 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
 
   /** `first`: what came behind the head, from where the parser has stopped; undefined: it goes on, for content. */
   #onHead(message: IncomingMessage, first: Uint8Array | undefined): void {
-    // What a parser finds behind the first request is nothing to us, and neither is its content.
+    // What a parser finds behind the first request, in the same piece, is nothing to us, and neither is its content.
     message.resume()
     if (this.#heardHead) return
     this.#heardHead = true
+    if (first === undefined) this.#stopParsing()
     this.#begin()
     if (!message.httpVersion.startsWith('1.')) return this.#refuse(505, `HTTP/${message.httpVersion} is not HTTP/1.1`)
     // Beyond a limit of its own, 1000, node:http hides fields without a word, a second Host among them.
@@ -100,6 +101,14 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
     this.#request = request
     this.handler.onRequest(request, false)
     if (first !== undefined && request.isOpen) this.readCapsules(first, this.#keepAliveMs)
+  }
+
+  /** What follows is read and thrown away. node:http would parse it, and keep whatever requests it finds there, however many. */
+  #stopParsing(): void {
+    const parsers = this.socket.listeners('data') as ((bytes: Uint8Array) => void)[]
+    // Because of this listener, node:http reads from its socket as everybody does, by one of its own, which can be taken away.
+    this.socket.on('data', () => {})
+    for (const parser of parsers) this.socket.off('data', parser)
   }
 
   /** Undefined: it is malformed, and was refused. */

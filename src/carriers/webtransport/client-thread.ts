@@ -12,7 +12,15 @@ import {
   plainError,
   type ToThread,
 } from './messages.ts'
-import { type ClientParts, FLOW_CONTROL, hasHttp3, type Session, watchSilence, widen } from './package.ts'
+import {
+  type ClientParts,
+  FLOW_CONTROL,
+  guardCapsules,
+  hasHttp3,
+  prepare,
+  type Session,
+  watchSilence,
+} from './package.ts'
 import { SessionPump } from './session-pump.ts'
 
 const { data } = workerData as { data: ClientThreadData }
@@ -80,7 +88,7 @@ if (http2 !== undefined) {
     const why = certificateProblem(socket)
     if (why !== undefined) reason = { kind: 'certificate', why }
   })
-  http2.once('connect', () => widen(http2))
+  http2.once('connect', () => prepare(http2))
   watchSilence(http2, data.idleTimeoutMs, () => {
     reason = { kind: 'timeout' }
     http2.destroy()
@@ -124,6 +132,7 @@ parentPort?.on('message', (message: ToThread) => {
 transport.ready.then(
   () => {
     status = 200
+    guardCapsules(sessionint.objint ?? {})
     post({ type: 'answered', status, datagrams: transport.reliability === 'supports-unreliable' })
     pump.run(false)
   },

@@ -31,7 +31,11 @@ const HTTP2_WINDOW = 512 * 1024
 /** Sessions on one connection. */
 const HTTP2_STREAMS = 100
 
-export function widen(session: Http2Session): void {
+/** Makes a connection of the package's one that a tunnel can use. */
+export function prepare(session: Http2Session): void {
+  const { ping } = session
+  // The package pings each second until it hears that the session has been closed: some time after it was destroyed, when there is nothing to ping.
+  session.ping = (...given: unknown[]) => !session.destroyed && Reflect.apply(ping, session, given)
   // It may have ended while it came about.
   if (session.destroyed) return
   session.setLocalWindowSize(HTTP2_WINDOW)
@@ -56,6 +60,43 @@ export function watchSilence(session: Http2Session, idleTimeoutMs: number, onSil
   }, idleTimeoutMs / 4)
 }
 
+/** The longest capsule that is kept until all of it is there, in bytes: a datagram, with room to spare. The package sets itself no limit. */
+const LONGEST_CAPSULE = 128 * 1024
+/** NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM */
+const [MALFORMED, TOO_MUCH] = [0x1, 0xb]
+
+/** A session whose peer breaks the capsules, or never ends one, ends by itself: without this the package throws, or keeps all that comes. */
+export function guardCapsules({ capsParser: parser }: Partial<SessionParts>): void {
+  // On HTTP/3 there are none.
+  if (parser === undefined) return
+  let isOver = false
+  const end = (code: number): void => {
+    isOver = true
+    parser.saveddata = undefined
+    parser.stream.close(code)
+  }
+  const parse = parser.parseData
+  parser.parseData = data => {
+    if (isOver) return
+    try {
+      parse.call(parser, data)
+    } catch {
+      return end(MALFORMED)
+    }
+    if ((parser.saveddata?.byteLength ?? 0) > LONGEST_CAPSULE) end(TOO_MUCH)
+  }
+}
+
+/** Inside a session over HTTP/2. */
+export interface SessionParts {
+  readonly capsParser: {
+    /** The beginning of a capsule. */
+    saveddata: Uint8Array | undefined
+    readonly stream: Http2Stream
+    parseData(data: Uint8Array): void
+  }
+}
+
 /** A session as both ends have it: `WebTransport` of the W3C, as far as it is needed. */
 export interface Session {
   readonly ready: Promise<unknown>
@@ -75,6 +116,8 @@ export interface ByteStream {
 /** Inside a client. */
 export interface ClientParts {
   readonly sessionint: {
+    /** Once there is a session. */
+    readonly objint?: Partial<SessionParts>
     /** Hears why a session has not come about, of which the package tells nobody else. */
     onClose(args: { errorcode?: number | string; error?: string }): void
     readonly parentobj: { readonly transportInt?: { readonly clientInt?: ClientHttp2Session } }

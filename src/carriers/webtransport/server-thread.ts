@@ -7,12 +7,14 @@ import { HttpServer } from '@fails-components/webtransport'
 import { type FromServerThread, plainError, type ServerThreadData, type ToThread } from './messages.ts'
 import {
   FLOW_CONTROL,
+  guardCapsules,
   hasHttp3,
+  prepare,
   type ServerParts,
   type Session,
+  type SessionParts,
   type SessionRequest,
   watchSilence,
-  widen,
 } from './package.ts'
 import { SessionPump } from './session-pump.ts'
 
@@ -71,6 +73,7 @@ class Server extends HttpServer {
   override onHttpWTSessionVisitor(args: unknown): void {
     const visit = args as Parameters<HttpServer['onHttpWTSessionVisitor']>[0]
     super.onHttpWTSessionVisitor(visit)
+    guardCapsules(visit.session as Partial<SessionParts>)
     const { session: id } = visit.userData as { session: number }
     const pump = new SessionPump(id, visit.session.jsobj as unknown as Session, post)
     pumps.set(id, pump)
@@ -129,7 +132,7 @@ function begin(session: Http2Session): void {
   numbers.set(session, connection)
   connections.set(connection, () => session.destroy())
   session.on('error', () => {})
-  widen(session)
+  prepare(session)
   let reason: 'closed' | 'timeout' = 'closed'
   watchSilence(session, data.idleTimeoutMs, () => {
     reason = 'timeout'

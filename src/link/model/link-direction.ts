@@ -155,7 +155,7 @@ export class LinkDirection {
     if (twice) {
       this.counters.duplicated++
       // As in the kernel: loss takes one of the two; the copy of a packet that is not lost may still be lost on its own.
-      if (!lost) this.#enqueueCopy(payload.slice(), tag, now)
+      if (!lost) this.#enqueueCopy(new Uint8Array(payload), tag, now)
     } else if (lost) {
       return
     }

@@ -1,3 +1,4 @@
+import { IncomingMessage } from 'node:http'
 import { expect } from 'chai'
 import { H1_FIELDS } from '../../../src/carriers/h1/messages.ts'
 import { MAX_CAPSULES_WAITING } from '../../../src/carriers/tunnel.ts'
@@ -236,6 +237,28 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
         expect(detail).to.match(/^we reset the request stream: end of the TCP connection \(/)
       })
     }
+  })
+
+  it('AT-31 that sends 75 000 requests, one behind the other, is heard once, and the others are not even read', async () => {
+    // `resume` is called once for each request that has been parsed.
+    const { resume } = IncomingMessage.prototype
+    let parsed = 0
+    IncomingMessage.prototype.resume = function () {
+      parsed++
+      return resume.call(this)
+    }
+    try {
+      const peer = await connect()
+      const sent = peer.flood([Buffer.from(get('/').repeat(75_000))])
+      await until(() => peer.closed)
+      await sent
+      expect(peer.statuses).to.deep.equal([200])
+    } finally {
+      Reflect.deleteProperty(IncomingMessage.prototype, 'resume')
+    }
+    // What came in the same piece.
+    expect(parsed).to.be.within(1, 5000)
+    await stillPings()
   })
 
   it('AT-29 that asks for addresses again and again, and reads no answer, loses its tunnel', async () => {

@@ -9,6 +9,7 @@ import { startPackageServer } from '../../support/package-tunnel.ts'
 /** Capsules of draft-ietf-webtrans-http2 §6, inside the session. */
 const WT_RESET_STREAM = 0x190b4d39n
 const WT_STREAM = 0x190b4d3bn
+const WT_CLOSE_SESSION = 0x2843n
 
 const MALFORMED = /^we reset the request stream: session closed with 2, malformed/
 
@@ -59,12 +60,13 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     return status
   }
 
-  async function openSession(): Promise<ClientHttp2Stream> {
+  /** `tunnels`: so many there are then. */
+  async function openSession(tunnels = 2): Promise<ClientHttp2Stream> {
     const session = newConnection()
     await until(() => session.remoteSettings?.enableConnectProtocol)
     const stream = ask(session)
     expect(await statusOf(stream)).to.equal(200)
-    expect(server.status().tunnels).to.equal(2)
+    expect(server.status().tunnels).to.equal(tunnels)
     return stream
   }
 
@@ -115,6 +117,25 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     stream.end()
     await closePeers()
     await until(() => server.status().tunnels === 1)
+  })
+
+  describe('has no more than its own session to lose', () => {
+    const TOO_SHORT = Uint8Array.of(...encodeCapsule(WT_CLOSE_SESSION, Uint8Array.of(0)), 1, 2, 3, 4)
+    const UNFINISHED = encodeCapsule(0x3fff_1234n, new Uint8Array(4 << 20)).subarray(0, 200_000)
+    for (const [title, bytes] of [
+      ['that ends its session with a capsule that is too short', TOO_SHORT],
+      ['that begins a capsule of 4 MiB', UNFINISHED],
+    ] as const) {
+      it(title, async () => {
+        const other = await openSession()
+        const hostile = await openSession(3)
+        hostile.write(bytes)
+        await until(() => hostile.destroyed && server.status().tunnels === 2)
+        // In the same thread, which is alive.
+        await openSession(3)
+        expect(other.destroyed).to.equal(false)
+      })
+    }
   })
 
   it('that vanishes gives its addresses back', async () => {
