@@ -70,8 +70,7 @@ const program = new Command('npm run client --')
 const options = program.opts<Options>()
 
 await runCommand(async () => {
-  const config = loadClientConfig(options.config)
-  if (options.carrier !== undefined) config.tunnel.carrier = options.carrier
+  const config = loadClientConfig(options.config, { carrier: options.carrier })
   if (options.check) {
     loadClientTlsConfig(config.tls)
     console.log(`${options.config}: the configuration is valid`)

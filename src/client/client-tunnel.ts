@@ -335,8 +335,8 @@ export class ClientTunnel implements HttpClientHandler {
   }
 
   onGoAway(): void {
-    // It may come again and again, each time with a lower id (RFC 9114 §5.2).
-    if (this.#goingAway) return
+    // It may come again and again, each time with a lower id (RFC 9114 §5.2); and in answer to ours.
+    if (this.#goingAway || this.#ended) return
     this.#goingAway = true
     this.#log.info('the proxy is shutting down (GOAWAY)')
   }

@@ -217,16 +217,27 @@ export const clientConfigSchema = table({
   log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
 })
 
-/** Reads and checks a configuration file, and that its token file is there and private. Throws ConfigError. */
-export function loadClientConfig(file: string): ClientConfig {
-  const config = parseClientConfig(readConfigFile(file), { file })
+/** Of `tunnel.carrier`. */
+export type CarrierChoice = ClientConfig['tunnel']['carrier']
+
+/** Reads and checks a configuration file, and that its token file is there and private. `carrier` takes the place of what it says. Throws ConfigError. */
+export function loadClientConfig(file: string, { carrier }: { carrier?: CarrierChoice } = {}): ClientConfig {
+  const config = parseClientConfig(readConfigFile(file), { file, carrier })
   readToken(config.auth)
   return config
 }
 
 /** Checks the text of a configuration file. `file` is named in errors, and relative paths are relative to its directory. Throws ConfigError. */
-export function parseClientConfig(text: string, { file }: { file: string }): ClientConfig {
+export function parseClientConfig(
+  text: string,
+  { file, carrier }: { file: string; carrier?: CarrierChoice | undefined },
+): ClientConfig {
   const config = toClientConfig(parseToml(clientConfigSchema, text, file), dirname(resolve(file)))
+  if (carrier !== undefined) {
+    config.tunnel.carrier = carrier
+    // What only another one needs does no harm.
+    if (carrier !== 'webtransport') delete config.tunnel.certificateSha256
+  }
   failOnProblems(file, findProblems(config))
   return config
 }

@@ -68,6 +68,18 @@ describe('the client', () => {
     expect(peer.recorder.closed).to.include({ application: true, code: 0x100 })
   })
 
+  for (const carrier of ['h3', 'h2', 'h1'] as const) {
+    it(`does not say that the proxy is shutting down when it ends its own tunnel (${carrier})`, async () => {
+      const logger = createLogger({ level: 'silent' })
+      const said: unknown[] = []
+      logger.info = (...what: unknown[]) => said.push(what.at(-1))
+      const { client } = await connectClient(await startServer(), { tunnel: { carrier } }, { logger })
+      await client.close()
+      expect(said).to.include('tunnel is up')
+      expect(said.join()).to.not.include('shutting down')
+    })
+  }
+
   it('H3-02 sends a setting, a frame and a stream that every proxy must ignore', async () => {
     const proxy = await granting()
     await connectClient(proxy)

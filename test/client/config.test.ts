@@ -52,6 +52,18 @@ describe('client configuration', () => {
     })
   })
 
+  it('checks what the file says for the carrier that is given in its place', () => {
+    const file = 'client.toml'
+    const text = 'tls.ca = "ca.pem"'
+    expect(() => parseClientConfig(text, { file, carrier: 'webtransport' })).to.throw(
+      ConfigError,
+      /tls\.ca: cannot be used .*: give tunnel\.certificate_sha256/,
+    )
+    expect(parseClientConfig(text, { file, carrier: 'h2' }).tunnel.carrier).to.equal('h2')
+    const pinned = `tunnel = { carrier = "webtransport", certificate_sha256 = "${'ab'.repeat(32)}" }`
+    expect(parseClientConfig(pinned, { file, carrier: 'h3' }).tunnel).to.include({ carrier: 'h3' })
+  })
+
   it('reads the address to connect to, for both families', () => {
     expect(parse('proxy.address = "[2001:db8::1]:443"').proxy.address).to.deep.equal({ host: '2001:db8::1', port: 443 })
     expect(parse('proxy.address = "proxy.example:4433"').proxy.address).to.deep.equal({
