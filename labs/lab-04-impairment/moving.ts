@@ -15,11 +15,11 @@ import type { MasqueClient } from '../../src/client/client.ts'
 import { defaultClientConfig } from '../../src/client/config.ts'
 import { quicSettings } from '../../src/config/sections.ts'
 import { IpAddress } from '../../src/ip/address.ts'
-import { pingTrain } from '../../src/probes/ping-train.ts'
+import { type PingRecord, pingTrain } from '../../src/probes/ping-train.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { type PathName, TwoPaths } from '../../src/testbed/two-paths.ts'
 import { Cleanup } from '../kit/check/cleanup.ts'
-import { recordRun } from '../kit/check/own-runs.ts'
+import { type OwnRun, recordRun } from '../kit/check/own-runs.ts'
 
 export const INTERVAL_MS = 10
 export const IDLE_MS = 2000
@@ -30,14 +30,17 @@ export const TASK = 'migration'
 const TARGET = IpAddress.parse('10.90.0.1')
 /** Pings before something happens, so that both sides know the round trip. */
 const BEFORE = 50
-const AFTER_MS = 1000
+/** Replies to pings that were sent behind it. */
+const AFTER = 50
+/** Who has had none of them until then has not come back. A reconnect over 500 ms takes 4.5 s. */
+const LONGEST_MS = 15_000
 const PING_TIMEOUT_MS = 2000
 
 /** What the inside has heard of one event. */
 interface Heard {
-  /** The longest time between two replies. */
+  /** The longest time between two replies around the event. */
   silenceMs: number
-  /** Pings without a reply. */
+  /** Pings without a reply, of those that were sent before the last one that had one. */
   lost: number
 }
 
@@ -147,18 +150,18 @@ async function move(place: Place): Promise<Moving['move']> {
   const { client, paths } = place
   const before = session(client)
   let pathMs = Number.NaN
-  const heard = await pingsAround(place, AFTER_MS, async () => {
+  const { silenceMs, lost } = await pingsAround(place, async () => {
     paths.cut('first')
     const result = await client.migrate({ remote: paths.second })
     if (!result.moved) throw new Error(`the tunnel has not moved: ${result.why}`)
     pathMs = result.ms
   })
-  return { silenceMs: heard.silenceMs, lost: heard.lost, pathMs, kept: session(client) === before }
+  return { silenceMs, lost, pathMs, kept: session(client) === before }
 }
 
 async function rebind(place: Place): Promise<Moving['rebind']> {
   const before = session(place.client)
-  const { silenceMs, lost } = await pingsAround(place, AFTER_MS, async () => place.paths.rebind())
+  const { silenceMs, lost } = await pingsAround(place, async () => place.paths.rebind())
   return { silenceMs, lost, kept: session(place.client) === before }
 }
 
@@ -169,9 +172,11 @@ async function reconnect(place: Place): Promise<Moving['reconnect']> {
   client.once('down', () => {
     lostAt = client.host.clock.now()
   })
-  const { silenceMs, lost, silentFrom } = await pingsAround(place, IDLE_MS + AFTER_MS, async () => {
+  const { silenceMs, lost, silentFrom } = await pingsAround(place, async () => {
+    const back = new Promise<void>(resolve => client.once('up', () => resolve()))
     place.use('second')
     paths.cut('first')
+    await back
   })
   return { silenceMs, lost, noticedMs: lostAt - silentFrom, kept: addresses(client) === before }
 }
@@ -185,37 +190,90 @@ function addresses(client: MasqueClient): string {
   return client.connected ? client.info.assigned.map(String).join(', ') : 'none'
 }
 
-/** `silentFrom`: when the last reply before the longest silence came, on the host's clock. */
+/**
+ * Pings until `event` is over and some that were sent behind it have had their replies, however long that takes; LONGEST_MS at most. `silentFrom`:
+ * when the last reply before the silence came, on the host's clock.
+ */
 async function pingsAround(
   { client, signal }: Place,
-  afterMs: number,
   event: () => Promise<unknown>,
 ): Promise<Heard & { silentFrom: number }> {
-  let answered = 0
+  const { clock } = client.host
+  const enough = new AbortController()
+  let ended = 0
+  let repliesAfter = 0
   let begin = (): void => {}
   const begun = new Promise<void>(resolve => {
     begin = resolve
   })
+  let overAt = Number.POSITIVE_INFINITY
   const train = pingTrain(client.host, TARGET, {
-    count: BEFORE + Math.ceil(afterMs / INTERVAL_MS),
+    count: BEFORE + Math.ceil(LONGEST_MS / INTERVAL_MS),
     intervalMs: INTERVAL_MS,
     timeoutMs: PING_TIMEOUT_MS,
-    ...(signal && { signal }),
-    onProgress: () => ++answered === BEFORE && begin(),
+    signal: signal ? AbortSignal.any([signal, enough.signal]) : enough.signal,
+    onProgress: (_, outcome) => {
+      if (++ended === BEFORE) begin()
+      if ('rttMs' in outcome && clock.now() - outcome.rttMs >= overAt && ++repliesAfter === AFTER) enough.abort()
+    },
   })
-  // A train that ends early is no event to wait for.
+  // A train that ends early is no event to wait for; nor is an event that never ends.
   await Promise.race([begun, train])
-  const [{ records, startedMs }] = await Promise.all([train, event()])
+  const beganAt = clock.now()
+  const happened = event().then(() => {
+    overAt = clock.now()
+  })
+  // Whoever comes second is heard by nobody any more.
+  happened.catch(() => {})
+  await Promise.race([happened, train])
+  const { records, startedMs } = await train
   signal?.throwIfAborted()
-  const replies = records.flatMap(({ sentMs, rttMs }) => (rttMs === undefined ? [] : [sentMs + rttMs]))
-  replies.sort((a, b) => a - b)
-  const gaps = replies.slice(1).map((at, i) => at - replies[i])
-  const silenceMs = Math.max(0, ...gaps)
-  return {
-    silenceMs,
-    lost: records.length - replies.length,
-    silentFrom: startedMs + (replies[gaps.indexOf(silenceMs)] ?? 0),
+  const heard = heardAround(records, beganAt - startedMs, overAt - startedMs)
+  if (heard === undefined) {
+    throw new Error(
+      `no ping has come back within ${LONGEST_MS / 1000} s, so there is no silence to measure: the machine is perhaps too busy, so measure again when it is not`,
+    )
   }
+  return { ...heard, silentFrom: startedMs + heard.silentFromMs }
+}
+
+/**
+ * What the pings say about an event: of the gaps between two replies the longest one, from the last reply before the event to the first one whose ping was
+ * sent when the event was over. Gaps elsewhere are not its doing. Undefined when there is no such reply. All times from the beginning of the train.
+ */
+export function heardAround(
+  records: readonly Pick<PingRecord, 'sequence' | 'sentMs' | 'rttMs'>[],
+  beganMs: number,
+  overMs: number,
+): (Heard & { silentFromMs: number }) | undefined {
+  const replies = records
+    .flatMap(({ sequence, sentMs, rttMs }) => (rttMs === undefined ? [] : [{ sequence, sentMs, atMs: sentMs + rttMs }]))
+    .toSorted((a, b) => a.atMs - b.atMs)
+  const from = replies.findLastIndex(({ atMs }) => atMs <= beganMs)
+  const to = replies.findIndex(({ sentMs }) => sentMs >= overMs)
+  if (from < 0 || to < 0) return undefined
+  const gaps = replies.slice(from, to).map(({ atMs }, i) => ({ atMs, ms: replies[from + i + 1]!.atMs - atMs }))
+  const longest = gaps.reduce((most, gap) => (gap.ms > most.ms ? gap : most))
+  // Pings behind the last reply may still have theirs: they are not lost.
+  const lastSequence = Math.max(...replies.map(({ sequence }) => sequence))
+  return { silenceMs: longest.ms, lost: lastSequence + 1 - replies.length, silentFromMs: longest.atMs }
+}
+
+/** Nobody notices later that a session is dead than in its silence: a run that says so has measured something else. */
+export const WHOLE = {
+  run: (run: OwnRun): boolean => run.reconnect_noticed_ms! <= run.reconnect_silence_ms!,
+  says: 'its reconnect_noticed_ms is more than its reconnect_silence_ms, so it ended before the client was back. Take it out of measured.toml, and measure again',
+}
+
+/** Keeps the run, if it is whole. */
+export function recordMoving(context: Parameters<typeof recordRun>[0], measured: Moving): void {
+  const figures = figuresOf(measured)
+  if (!Object.values(figures).every(Number.isFinite) || !WHOLE.run(figures)) {
+    throw new Error(
+      'the run is not recorded, since the client was not back before it ended: the machine is perhaps too busy, so measure again when it is not',
+    )
+  }
+  recordRun(context, TASK, figures)
 }
 
 if (import.meta.url === pathToFileURL(resolve(process.argv[1] ?? '')).href) {
@@ -229,7 +287,7 @@ if (import.meta.url === pathToFileURL(resolve(process.argv[1] ?? '')).href) {
     mkdirSync(exercises, { recursive: true })
     const figures = figuresOf(measured)
     for (const [name, value] of Object.entries(figures)) console.log(`${name} = ${Number(value.toPrecision(4))}`)
-    recordRun({ exercises, mode: 'live' }, TASK, figures)
+    recordMoving({ exercises, mode: 'live' }, measured)
     console.error(`recorded in ${join(exercises, 'measured.toml')}`)
     process.exit(0)
   } catch (error) {

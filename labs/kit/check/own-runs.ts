@@ -49,6 +49,12 @@ export function ownRuns(exercises: string, task: string, names: readonly string[
     .filter((run): run is OwnRun => names.every(name => Number.isFinite((run as Partial<OwnRun> | null)?.[name])))
 }
 
+/** Which runs count, and why another one does not. */
+export interface Whole {
+  run: (run: OwnRun) => boolean
+  says: string
+}
+
 /** A question whose answer follows from the figures of a run. */
 export interface OwnQuestion {
   /** The task whose runs they are, and the figures that count. */
@@ -57,6 +63,8 @@ export interface OwnQuestion {
   right: (run: OwnRun) => number
   /** What somebody answers who has an idea that is wrong. */
   wrong: readonly { says: string; would: (run: OwnRun) => number }[]
+  /** Runs that do not count, and what is said about them. Default: all count. */
+  whole?: Whole
   units?: Units
   /** How far from it an answer may be, as a part of it. Default: what rounding to three digits makes, and half as much again. */
   tolerance?: number
@@ -65,12 +73,16 @@ export interface OwnQuestion {
 
 /** Fails the check unless the answer is the right one for a run of the student's own. */
 export function expectOwnNumber(context: CheckContext, question: string, asked: OwnQuestion): void {
-  const { task, figures, right, wrong, units, tolerance = TOLERANCE, read } = asked
-  const runs = ownRuns(context.exercises, task, figures)
+  const { task, figures, right, wrong, whole, units, tolerance = TOLERANCE, read } = asked
+  const all = ownRuns(context.exercises, task, figures)
+  const runs = all.filter(run => whole?.run(run) ?? true)
   if (runs.length === 0) {
     context.expect(`a run of your own, for the question "${question}"`, false, {
       expected: `a run of your own to calculate from: the check of ${task} keeps its figures in ${MEASURED_FILE}`,
-      found: `no run of ${task} yet, so no answer yet to "${question}"`,
+      found:
+        whole !== undefined && all.length > 0
+          ? `a run of ${task} that does not count: ${whole.says}`
+          : `no run of ${task} yet, so no answer yet to "${question}"`,
       read,
     })
     return

@@ -8,6 +8,7 @@ import { expectOwnNumber, type OwnQuestion, ownRuns, recordRun } from '../../kit
 import { expectChoice, expectEach, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { figuresOf, INTERVAL_MS, measureHandover, PROFILE, TASK } from '../handover.ts'
+import { expectNear } from '../near.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 
 const READ: Reading[] = ['RFC 9000 §9.4', 'labs/lab-04-impairment/README.md, "From Wi-Fi to LTE"']
@@ -17,9 +18,10 @@ const READ: Reading[] = ['RFC 9000 §9.4', 'labs/lab-04-impairment/README.md, "F
 /** One way, ms: the Wi-Fi at its end, and LTE. As the profile says, and the task. */
 const WIFI_MS = 20
 const LTE_MS = 32
-/** Challenge and first ping, less what was still on its way. On top come the interval of pings, and some jitter. */
+/** Challenge and first ping, less what was still on its way. */
 const SILENCE_MS = 4 * LTE_MS - WIFI_MS
-const ACCEPTED = { least: SILENCE_MS - 8, most: SILENCE_MS + INTERVAL_MS + 12 }
+/** On top comes a part of the interval of pings. No more of it than leaves out what wrong ideas give: 104 ms, and 128. */
+const ACCEPTED = { least: SILENCE_MS - 2, most: SILENCE_MS + INTERVAL_MS - 4 }
 
 const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<string, string>> }>> = {
   earlier: {
@@ -139,7 +141,17 @@ function expectSilence(context: CheckContext): number {
       if (ms <= 2 * LTE_MS + INTERVAL_MS) {
         return 'Before the first ping may leave over LTE, the challenge has to be answered there: that is a round trip of LTE for itself. The ping is the second one.'
       }
-      if (ms < ACCEPTED.least) return 'Both round trips are those of LTE: nothing comes back over the Wi-Fi any more.'
+      const near = (wrong: number) => Math.abs(ms - wrong) <= 1
+      if (near(4 * LTE_MS) || near(4 * LTE_MS + INTERVAL_MS)) {
+        return 'What had left the proxy before the Wi-Fi was gone still arrives: the silence begins only with the last reply over it.'
+      }
+      if (near(3 * LTE_MS)) {
+        return 'The last reply comes over the Wi-Fi, in the 20 ms that it takes there, and not in the 32 ms of LTE.'
+      }
+      if (near(2 * WIFI_MS + 2 * LTE_MS)) {
+        return 'Both round trips are those of LTE: nothing comes back over the Wi-Fi any more.'
+      }
+      if (ms < 5 * LTE_MS) return undefined
       return ms < 500
         ? 'The connection goes on: there is no handshake, and nothing is asked for. A challenge, a ping, and less by what was still on its way over the Wi-Fi.'
         : 'No timer has to run out here: the client is told that the Wi-Fi is gone.'
@@ -184,4 +196,5 @@ async function measure(context: CheckContext, predicted: number): Promise<void> 
     read: READ,
   })
   recordRun(context, TASK, figuresOf(measured))
+  expectNear(context, TASK, rows.slice(0, 1), READ)
 }

@@ -14,11 +14,12 @@ import {
   valuesOf,
 } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectOwnNumber, type OwnQuestion, ownRuns, recordRun } from '../../kit/check/own-runs.ts'
+import { expectOwnNumber, type OwnQuestion, ownRuns } from '../../kit/check/own-runs.ts'
 import { expectChoice, expectEach } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import { figuresOf, IDLE_MS, type Moving, measureMoving, PAUSE_MS, TASK } from '../moving.ts'
+import { IDLE_MS, INTERVAL_MS, measureMoving, PAUSE_MS, recordMoving, TASK, WHOLE } from '../moving.ts'
+import { expectNear } from '../near.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
 import { followPath, type Path, type PathEvent, QUIRKS, type Quirk } from '../path-model.ts'
 
@@ -406,6 +407,7 @@ const FIGURES = [
 const TRIPS: OwnQuestion = {
   task: TASK,
   figures: FIGURES,
+  whole: WHOLE,
   right: run => run.move_silence_ms! / run.rtt_ms!,
   wrong: [
     { says: 'That is the silence in ms. How many round trips is it?', would: run => run.move_silence_ms! },
@@ -429,6 +431,7 @@ const TRIPS: OwnQuestion = {
 const NOTICING: OwnQuestion = {
   task: TASK,
   figures: FIGURES,
+  whole: WHOLE,
   right: run => (100 * run.reconnect_noticed_ms!) / run.reconnect_silence_ms!,
   wrong: [
     {
@@ -460,7 +463,8 @@ export async function check(context: CheckContext): Promise<Feedback> {
     (each: CheckContext) => expectOwnNumber(each, 'noticing', NOTICING),
   ]
   // Who has not measured yet cannot answer the last ones; and a wrong answer needs no new measurement.
-  const isMeasured = ownRuns(context.exercises, TASK, FIGURES).length > 0
+  const runs = () => ownRuns(context.exercises, TASK, FIGURES).filter(WHOLE.run)
+  const isMeasured = runs().length > 0
   if (context.mode === 'live' && !isMeasured) {
     expectEach(context, answers)
     await measure(context)
@@ -469,7 +473,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   return {
     passed: true,
     expected: 'a tunnel that moves within a few round trips, and one that does not move and waits for a timer',
-    found: `your run: ${ownRuns(context.exercises, TASK, FIGURES)
+    found: `your run: ${runs()
       .slice(-1)
       .map(
         run =>
@@ -482,19 +486,18 @@ export async function check(context: CheckContext): Promise<Feedback> {
 
 // Live ----------------------------------------------------------------------------------------------------------------
 
-async function measure(context: CheckContext): Promise<Moving> {
+async function measure(context: CheckContext): Promise<void> {
   const rttMs = new Seeded(context.seed, 'moving').int(80, 140)
-  const value = async (name: string, ...args: number[]) =>
-    (await valuesOf<number>(context, FILE, name, [args], READ))[0]!
-  const rows: PredictionRow[] = [
-    { name: 'the client moves: silent for', predicted: await value('moveSilenceMs', rttMs), unit: 'ms' },
-    // The NAT of this link is beside the proxy.
-    { name: 'a NAT forgets: silent for', predicted: await value('rebindSilenceMs', 0), unit: 'ms' },
-    {
-      name: 'nobody moves: silent for',
-      predicted: await value('reconnectSilenceMs', rttMs, IDLE_MS, PAUSE_MS),
-      unit: 'ms',
-    },
+  // From one reply to the next one is the interval of the pings, even if nothing happens: it comes on top.
+  const row = async (name: string, formula: string, ...args: number[]): Promise<PredictionRow> => {
+    const [silenceMs] = await valuesOf<number>(context, FILE, formula, [args], READ)
+    return { name: `${name}: silent for`, predicted: silenceMs! + INTERVAL_MS, unit: 'ms' }
+  }
+  const rows = [
+    await row('the client moves', 'moveSilenceMs', rttMs),
+    // On this link the NAT is beside the proxy: it is 0 ms from one to the other.
+    await row('a NAT at the proxy forgets', 'rebindSilenceMs', 0),
+    await row('nobody moves', 'reconnectSilenceMs', rttMs, IDLE_MS, PAUSE_MS),
   ]
   showPredictions(context, rows)
   let step = 0
@@ -527,6 +530,6 @@ async function measure(context: CheckContext): Promise<Moving> {
       read: READ,
     })
   }
-  recordRun(context, TASK, figuresOf(measured))
-  return measured
+  await context.do('keep the figures of the run', () => recordMoving(context, measured))
+  expectNear(context, TASK, rows, READ)
 }

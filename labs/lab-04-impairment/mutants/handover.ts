@@ -10,6 +10,16 @@ export default mutants('answers.toml', {
   'wifi-and-lte': {
     misconception: 'the challenge is answered over the Wi-Fi',
     says: 'Both round trips are those of LTE',
+    edits: [['silence = "118"', 'silence = "104"']],
+  },
+  'silent-at-once': {
+    misconception: 'the silence begins when the Wi-Fi is gone: the last reply over it is left out',
+    says: 'the silence begins only with the last reply',
+    edits: [['silence = "118"', 'silence = "128"']],
+  },
+  'last-reply-over-lte': {
+    misconception: 'the last reply takes as long as it would over LTE: 1.5 round trips of LTE',
+    says: 'The last reply comes over the Wi-Fi',
     edits: [['silence = "118"', 'silence = "96"']],
   },
   'a-new-connection': {

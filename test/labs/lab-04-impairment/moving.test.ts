@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { expect } from 'chai'
-import { figuresOf, measureMoving } from '../../../labs/lab-04-impairment/moving.ts'
+import { figuresOf, heardAround, measureMoving, recordMoving, WHOLE } from '../../../labs/lab-04-impairment/moving.ts'
 
 describe('labs/lab-04-impairment: a run of migration', function () {
   this.timeout(60_000)
@@ -16,6 +17,45 @@ describe('labs/lab-04-impairment: a run of migration', function () {
     expect(measured.reconnect.noticedMs).to.be.at.least(1990)
     expect(measured.reconnect.lost).to.be.greaterThan(measured.move.lost)
     for (const value of Object.values(figuresOf(measured))) expect(value).to.satisfy(Number.isFinite)
+  })
+
+  it('pings until the client is back, over the slowest path that the script takes', async () => {
+    const { move, reconnect } = await measureMoving(500)
+    expect(move.silenceMs).to.be.at.least(740)
+    expect(reconnect.kept).to.equal(true)
+    // The idle timeout, handshake, SETTINGS, request and ping.
+    expect(reconnect.silenceMs).to.be.at.least(3900)
+    expect(reconnect.silenceMs).to.be.greaterThan(reconnect.noticedMs)
+  })
+
+  it('measures the gap around the event, and no longer one elsewhere', () => {
+    const ping = (sentMs: number, rttMs: number | undefined) => ({ sequence: sentMs / 10, sentMs, rttMs })
+    const records = [
+      ...[0, 10].map(at => ping(at, 5)),
+      // Busy: 300 ms.
+      ping(20, 295),
+      ...[30, 40, 50].map(at => ping(at, 285)),
+      ...Array.from({ length: 26 }, (_, i) => ping(60 + 10 * i, 320 - 60 - 10 * i + 25 + i)),
+      ...Array.from({ length: 18 }, (_, i) => ping(320 + 10 * i, i < 10 ? undefined : 5)),
+      // Still under way.
+      ping(500, undefined),
+    ]
+    const heard = heardAround(records, 371, 415)
+    expect(heard).to.deep.equal({ silenceMs: 55, lost: 10, silentFromMs: 370 })
+    expect(heardAround(records, 371, 495), 'no reply behind the event').to.equal(undefined)
+  })
+
+  it('is not kept when the client has noticed its loss after the silence', () => {
+    const event = { silenceMs: 273.8, lost: 257, kept: true }
+    const run = {
+      rttMs: 400,
+      move: { ...event, pathMs: 400 },
+      rebind: event,
+      reconnect: { ...event, noticedMs: 3583.97 },
+    }
+    expect(() => recordMoving({ exercises: '/nowhere', mode: 'live' }, run)).to.throw(/not recorded/)
+    expect(existsSync('/nowhere')).to.equal(false)
+    expect(WHOLE.run(figuresOf(run))).to.equal(false)
   })
 
   it('ends at once when it is given up, and leaves nothing open', async () => {

@@ -7,6 +7,7 @@ import {
   expectOwnNumber,
   MEASURED_FILE,
   type OwnQuestion,
+  type OwnRun,
   ownRuns,
   recordRun,
 } from '../../../../labs/kit/check/own-runs.ts'
@@ -90,6 +91,16 @@ describe('labs/kit: questions about own runs', () => {
       writeFileSync(join(exercises, MEASURED_FILE), text)
       expect(ownRuns(exercises, 'scaling', QUESTION.figures), text).to.deep.equal([])
     }
+  })
+
+  it('count only as far as they are whole, and say why one is not', () => {
+    const whole = { run: ({ per_second = 0 }: OwnRun) => per_second < 10, says: 'nobody is so fast' }
+    record({ clients: 16, per_second: 32 })
+    const right = String(QUESTION.right({ clients: 16, per_second: 32 }))
+    expect(said(right)).to.equal(undefined)
+    expect(said(right, { ...QUESTION, whole }))
+      .to.have.property('found')
+      .that.includes('nobody is so fast')
   })
 
   it('leave the comments at the top and the runs of other tasks as they are, and graded files altogether', () => {
