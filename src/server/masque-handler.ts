@@ -44,6 +44,8 @@ export interface OpenTunnel {
   readonly id: string
   readonly proxyTunnel: ProxyTunnel
   readonly identity: string | undefined
+  /** The how manieth request for a tunnel it was. */
+  readonly arrival: number
   /** What the client calls itself (carriers/client-name.ts). */
   readonly clientName: string | undefined
   readonly connectedAt: Date
@@ -93,6 +95,10 @@ export interface HandlerContext extends TunnelContext {
   /** A bug of ours has shown: for the log and the metrics. */
   internalError(error: unknown): void
 }
+
+/** In which order requests for tunnels have come, over all connections: one may wait while a later one does not. */
+const arrivals = new WeakMap<IncomingRequest, number>()
+let lastArrival = 0
 
 interface PendingRequest {
   readonly owner: string
@@ -214,6 +220,7 @@ export class MasqueHandler implements HttpServerHandler {
   /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
   async #openTunnel(request: IncomingRequest, ended: boolean): Promise<void> {
     const context = this.#context
+    arrivals.set(request, ++lastArrival)
     const { scope, credentials } = this.#parse(request)
     const authorisation = context.authorise(credentials, this.connection.peerCertificate)
     if (!authorisation.allowed) {
@@ -302,12 +309,16 @@ export class MasqueHandler implements HttpServerHandler {
     request.abort('excessive-load')
   }
 
-  /** The tunnel of this very client that it comes back from, by another connection. */
-  #tunnelBefore({ headers }: IncomingRequest, identity: string | undefined): OpenTunnel | undefined {
-    const name = clientName(headers)
+  /** The tunnel of this very client that it comes back from, by another connection: never one that it has asked for since. */
+  #tunnelBefore(request: IncomingRequest, identity: string | undefined): OpenTunnel | undefined {
+    const name = clientName(request.headers)
     if (name === undefined) return undefined
     return [...this.#context.tunnels.values()].find(
-      tunnel => tunnel.clientName === name && tunnel.identity === identity && tunnel.handler !== this,
+      tunnel =>
+        tunnel.clientName === name &&
+        tunnel.identity === identity &&
+        tunnel.handler !== this &&
+        tunnel.arrival < arrivalOf(request),
     )
   }
 
@@ -366,8 +377,10 @@ export class MasqueHandler implements HttpServerHandler {
       ? webTransportAcceptHeaders(encapsulation, connection.version)
       : buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
     if (!request.accept(headers)) throw new RequestGone()
-    // Its addresses are free then, or kept for its identity: for the one that comes.
-    this.#tunnelBefore(request, identity)?.proxyTunnel.tunnel.abort('cancelled', 'its client is back by another way')
+    const before = this.#tunnelBefore(request, identity)?.proxyTunnel
+    const addressesBefore = before?.addresses ?? []
+    // Its addresses are free then, or kept for its identity: for the one that comes, before anybody else can ask.
+    before?.tunnel.abort('cancelled', 'its client is back by another way')
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
       identity,
@@ -402,12 +415,13 @@ export class MasqueHandler implements HttpServerHandler {
       id,
       proxyTunnel,
       identity,
+      arrival: arrivalOf(request),
       clientName: clientName(request.headers),
       connectedAt: new Date(),
       connection,
       handler: this,
     }
-    proxyTunnel.open()
+    proxyTunnel.open(addressesBefore)
     const { addresses } = proxyTunnel
     let logged = false
     const logOpen = (): void => {
@@ -484,4 +498,8 @@ class RequestGone extends Error {}
 
 function rejectionOf(error: unknown): RequestRejected | MalformedMessage | undefined {
   return error instanceof RequestRejected || error instanceof MalformedMessage ? error : undefined
+}
+
+function arrivalOf(request: IncomingRequest): number {
+  return arrivals.get(request) ?? 0
 }

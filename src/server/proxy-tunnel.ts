@@ -147,10 +147,15 @@ export class ProxyTunnel implements TunnelOwner {
   /**
    * Gives the client one address of each family that the proxy has and the scope allows, unprompted (RFC 9484 §4.7.1), and
    * the routes for them.
-   * When the client then asks for an address, it gets these before any others.
+   * When the client then asks for an address, it gets these before any others. `before`: addresses of its tunnel before this one, which has just ended.
    */
-  open(): void {
-    for (const version of this.#versions) this.#lease(version)
+  open(before: readonly IpAddress[] = []): void {
+    for (const version of this.#versions) {
+      this.#lease(
+        version,
+        before.find(address => address.version === version),
+      )
+    }
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
   }

@@ -4,6 +4,7 @@ import { H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import type { Header } from '../../src/http/header.ts'
 import { FrameType } from '../../src/http3/frames.ts'
+import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { type HandlerContext, MasqueHandler } from '../../src/server/masque-handler.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
@@ -24,13 +25,16 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
     })
     context.tunnelsOf = identity => [...tunnels.values()].filter(tunnel => tunnel.identity === identity).length
     /** A tunnel is asked for by a new connection, and this address for it. */
-    const come = async (name: string | undefined, address = '0.0.0.0') => {
+    const come = async (name: string | undefined, address = '0.0.0.0', target = '*') => {
       const quic = Object.assign(new FakeQuic('server'), { id: String(++connections) })
       const transport = new H3ServerConnection(quic)
       new MasqueHandler(transport, context)
       transport.onEstablished()
       transport.onStreamData(2, controlStream([0x33, 1]), false)
-      const headers: Header[] = name === undefined ? CONNECT_IP : [...CONNECT_IP, [CLIENT_NAME_HEADER, name]]
+      const asked = CONNECT_IP.map(
+        ([key, value]): Header => [key, key === ':path' ? value.replace('*', target) : value],
+      )
+      const headers: Header[] = name === undefined ? asked : [...asked, [CLIENT_NAME_HEADER, name]]
       transport.onStreamData(0, headersFrame(headers), false)
       await settle()
       const request = encodeAddressRequest([{ requestId: 1n, prefix: IpPrefix.parse(`${address}/32`) }])
@@ -84,6 +88,33 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
       expect(tunnels.size).to.equal(2)
     })
   }
+
+  it('has the addresses of the tunnel before at once, so that nobody else can ask for them first', async () => {
+    const { come, addresses } = proxy({ authorise: () => ({ allowed: true, identity: undefined, maxTunnels: 9 }) })
+    await come(undefined)
+    await come(NAME)
+    const [other, before] = [addresses().slice(0, 2), addresses().slice(2)]
+    await come(NAME)
+    expect(addresses()).to.deep.equal([...other, ...before])
+  })
+
+  it('ends no tunnel by a request that has waited since before that was asked for', async () => {
+    let found = (_: IpAddress[]): void => {}
+    const { come, tunnels } = proxy({
+      authorise: () => ({ allowed: true, identity: undefined, maxTunnels: 9 }),
+      resolve: () =>
+        new Promise(resolve => {
+          found = resolve
+        }),
+    })
+    await come(NAME, '0.0.0.0', 'slow.example')
+    const later = await come(NAME)
+    found([IpAddress.parse('10.90.0.1')])
+    await settle()
+    await settle()
+    expect(reset(later)).to.equal(false)
+    expect(tunnels.size).to.equal(2)
+  })
 
   it('ends no tunnel when its request is refused', async () => {
     let allowed = true
