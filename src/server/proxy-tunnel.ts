@@ -150,12 +150,8 @@ export class ProxyTunnel implements TunnelOwner {
    * When the client then asks for an address, it gets these before any others. `before`: addresses of its tunnel before this one, which has just ended.
    */
   open(before: readonly IpAddress[] = []): void {
-    for (const version of this.#versions) {
-      this.#lease(
-        version,
-        before.find(address => address.version === version),
-      )
-    }
+    const again = (version: IpVersion) => before.find(address => address.version === version)
+    for (const version of this.#versions) this.#lease(version, again(version))
     this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
   }

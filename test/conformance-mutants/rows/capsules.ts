@@ -351,7 +351,7 @@ export const CAPSULE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-19',
     file: 'server/proxy-tunnel.ts',
     why: 'nothing is assigned unprompted',
-    find: 'for (const version of this.#versions) this.#lease(version)',
+    find: 'for (const version of this.#versions) this.#lease(version, again(version))',
     replace: '',
   },
   {
