@@ -33,6 +33,8 @@ export const QUIRKS = {
   anyResponse: 'A response counts when it says what a challenge has said. Who only guesses has proved nothing.',
   byPath:
     'A response validates the address that its challenge was sent to, whichever path it comes back on: who has read the challenge is there.',
+  everyResponse:
+    'A response counts when it says what a challenge has said, and for the address that the challenge was sent to: not for the one that it comes from.',
   silence: 'An address is validated by the answer to a challenge, and not by being heard.',
   forgets: 'An address that was validated on this connection needs no second proof.',
   keeps:
@@ -41,6 +43,8 @@ export const QUIRKS = {
     'A challenge that was given up ends nothing at an address that is validated, or that the proxy does not send to.',
   first:
     'It goes back to the last validated address that it has sent to, and that need not be the first of the connection.',
+  lastProven:
+    'It goes back to the last validated address that it has sent to (§9.3.2). One that was only probed has answered, and was never in use.',
 } as const
 export type Quirk = keyof typeof QUIRKS
 
@@ -69,8 +73,10 @@ export function followPath(first: string, events: readonly PathEvent[], quirk?: 
     sender.received += bytes
     if (!probing) sender.payload += bytes
     const proven = response === undefined ? undefined : challenged.get(response)
-    if (proven !== undefined) peer(quirk === 'byPath' ? from : proven).validated = true
+    if (proven !== undefined && quirk !== 'everyResponse') peer(quirk === 'byPath' ? from : proven).validated = true
     if (quirk === 'anyResponse' && proven === undefined && response !== undefined) sender.validated = true
+    if (quirk === 'everyResponse' && response !== undefined) sender.validated = true
+    if (quirk === 'lastProven' && proven !== undefined) lastValidated = proven
     if (quirk === 'silence' && known) sender.validated = true
     const follows = (!probing || quirk === 'probes') && (number > highest || quirk === 'latest')
     if (!probing || quirk === 'everyNumber' || quirk === 'probes') highest = Math.max(highest, number)
@@ -91,7 +97,7 @@ export function followPath(first: string, events: readonly PathEvent[], quirk?: 
       peer(event.to).sent += event.bytes
       if (event.challenge !== undefined) challenged.set(event.challenge, event.to)
     }
-    if (peer(address).validated) lastValidated = address
+    if (peer(address).validated && quirk !== 'lastProven') lastValidated = address
   }
   return { address, room: peer(address).validated ? Number.POSITIVE_INFINITY : roomOf(peers, peer(address), quirk) }
 }

@@ -113,6 +113,16 @@ export default mutants('migration.ts', {
       ],
     ],
   },
+  'every-response': {
+    misconception: 'whatever a response says, it validates the address that it comes from',
+    says: 'not for the one that it comes from',
+    edits: [
+      [
+        'if (proven !== undefined) peer(proven).validated = true',
+        'if (event.response !== undefined) peer(event.from).validated = true',
+      ],
+    ],
+  },
   'response-from-there': {
     misconception: 'a response validates the address that it comes from',
     says: 'whichever path it comes back on',
@@ -152,6 +162,17 @@ export default mutants('migration.ts', {
     misconception: 'every challenge that was given up moves the proxy back',
     says: 'ends nothing at an address that is validated',
     edits: [['} else if (challenged.get(event.challenge) === address && !peer(address).validated) {', '} else {']],
+  },
+  'back-to-the-last-proven': {
+    misconception: 'back is the address that was validated last, in use or not',
+    says: 'only probed has answered',
+    edits: [
+      [
+        'if (proven !== undefined) peer(proven).validated = true',
+        'if (proven !== undefined) { peer(proven).validated = true; lastValidated = proven }',
+      ],
+      ['if (peer(address).validated) lastValidated = address', ''],
+    ],
   },
   'back-to-the-first': {
     misconception: 'back is where the handshake came from',
