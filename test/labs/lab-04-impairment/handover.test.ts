@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { figuresOf, measureHandover } from '../../../labs/lab-04-impairment/handover.ts'
 
 describe('labs/lab-04-impairment: a run of handover', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
 
   it('keeps both tunnels, loses packets while the Wi-Fi fades, and ends on LTE', async () => {
     const states = new Set<string>()
