@@ -4,7 +4,7 @@
  */
 import { Box } from 'ink'
 import { formatNumber } from '../kit/check/measurements.ts'
-import type { Line, Span } from '../kit/lab/text.ts'
+import { type Line, type Span, wrap } from '../kit/lab/text.ts'
 import type { Panel, PanelProps } from '../kit/lab/types.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 import {
@@ -51,8 +51,11 @@ function cut(line: Line, width: number): Line {
  *            <--[ 25 ms ]---------------             queue [######....] 60 packets ...
  */
 function linkLines(link: LinkPicture, { width, marks }: PanelProps): Line[] {
-  const out = link.state === 'outage'
-  const way = Math.max(24, Math.min(44, width - 17 - link.profile.length))
+  const { profile, state = '' } = link
+  const out = state === 'outage'
+  // Before a wire come 7 columns, behind it 8; then, in the first row the profile, in the second one the state.
+  const way = Math.max(24, Math.min(44, width - 15 - Math.max(profile.length + 2, state.length)))
+  const isBeside = 15 + way + state.length <= width
   const fact = (direction: 'up' | 'down'): string => {
     const loss = link.loss[direction]
     const rate = link.rate?.[direction]
@@ -74,14 +77,15 @@ function linkLines(link: LinkPicture, { width, marks }: PanelProps): Line[] {
       { text: 'client ', style: 'strong' },
       { text: `${wire(fact('up'))}>`, style },
       { text: ' proxy', style: 'strong' },
-      { text: `  ${link.profile}`, style: 'muted' },
+      { text: `  ${profile}`, style: 'muted' },
     ],
     [
       { text: ' '.repeat(6) },
       { text: `<${wire(fact('down'))}`, style },
       { text: ' '.repeat(7) },
-      ...(link.state ? [{ text: ` ${link.state}`, style } as Span] : []),
+      ...(state !== '' && isBeside ? [{ text: ` ${state}`, style } as Span] : []),
     ],
+    ...(isBeside ? [] : wrap([{ text: state, style }], width, [{ text: ' '.repeat(7) }])),
     ...(link.queue ? [queueLine(link.queue, marks)] : []),
   ]
 }

@@ -70,9 +70,10 @@ export function App({ theme = themeFor(), following, ...options }: AppProps) {
     )
   }
   const body = pageOf(state, scene(state), panel, following)
+  const view = state.screen === 'task' ? layoutTask(scene(state)).view : undefined
   return (
     <ThemeContext.Provider value={theme}>
-      <Frame size={size} keys={keysOf(state, panel !== undefined)} {...body} />
+      <Frame size={size} keys={keysOf(state, view)} {...body} />
     </ThemeContext.Provider>
   )
 }

@@ -4,12 +4,13 @@ import { UNTOUCHED } from '../run/progress.ts'
 import { attemptsToGo } from '../run/solution.ts'
 import type { FooterKey } from './geometry.ts'
 import { allSolved } from './reduce.ts'
-import { type State, taskOf } from './state.ts'
+import { type State, taskOf, type View } from './state.ts'
 
 const HELP: FooterKey = ['?', 'keys']
 const QUIT: FooterKey = ['q', 'quit']
 
-export function keysOf(state: State, hasPicture: boolean): FooterKey[] {
+/** `view`: of the task that is on the screen. */
+export function keysOf(state: State, view?: Pick<View, 'hasPicture' | 'steps'>): FooterKey[] {
   if (state.help) return [['any key', 'back']]
   const end: FooterKey[] = allSolved(state) ? [[state.screen === 'task' ? 'enter' : 'e', 'the end']] : []
   switch (state.screen) {
@@ -26,13 +27,13 @@ export function keysOf(state: State, hasPicture: boolean): FooterKey[] {
         QUIT,
       ]
     case 'task':
-      return taskKeys(state, end, hasPicture)
+      return taskKeys(state, end, view)
     case 'end':
       return [['enter', 'to the tasks'], HELP, QUIT]
   }
 }
 
-function taskKeys(state: State, end: readonly FooterKey[], hasPicture: boolean): FooterKey[] {
+function taskKeys(state: State, end: readonly FooterKey[], view?: Pick<View, 'hasPicture' | 'steps'>): FooterKey[] {
   const task = taskOf(state)
   const progress = state.progress[task.id] ?? UNTOUCHED
   if (state.task.question !== undefined) {
@@ -54,6 +55,7 @@ function taskKeys(state: State, end: readonly FooterKey[], hasPicture: boolean):
     QUIT,
     ['esc', 'back'],
     ...(attemptsToGo(progress) === 0 ? [['s', 'solution'] as const] : []),
-    ...(hasPicture ? [['v', 'picture'] as const, ['[ ]', 'its steps'] as const] : []),
+    ...(view?.hasPicture ? [['v', 'picture'] as const] : []),
+    ...(view?.hasPicture && view.steps > 1 ? [['[ ]', 'its steps'] as const] : []),
   ]
 }

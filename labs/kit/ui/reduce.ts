@@ -184,6 +184,13 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
   }
   switch (input) {
     case 'v':
+      // Whoever presses it before there is one would switch off, unseen, the one that comes.
+      if (!view.hasPicture) {
+        return on(state, {
+          notice: 'There is no picture here yet: a check draws it, if its task has one.',
+          follow: true,
+        })
+      }
       return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length] }, []]
     case '[':
       return moveStep(-1)

@@ -65,7 +65,8 @@ export interface View {
   /** By column: the first line that is shown, and how far it can be scrolled. */
   offsets: readonly number[]
   limits: readonly number[]
-  /** Steps that the lab's picture has. */
+  /** Whether the lab has a picture to show now, even if it is switched off; and the steps that it has. */
+  hasPicture: boolean
   steps: number
 }
 

@@ -56,7 +56,7 @@ export function layoutTask(scene: Scene): TaskLayout {
   const longest = limits.indexOf(Math.max(...limits))
   return {
     columns,
-    view: { offsets, limits, steps: picture?.steps ?? 1 },
+    view: { offsets, limits, hasPicture: picture?.isThere ?? false, steps: picture?.steps ?? 1 },
     asked,
     rows,
     picture: picture?.rows ? picture : undefined,
@@ -85,7 +85,8 @@ function pictureOf({ state, theme, size }: Scene, panel: Panel, free: number) {
   }
   const steps = panel.steps?.(props) ?? 1
   props.step = Math.min(state.task.step ?? steps - 1, steps - 1)
-  return { panel, props, steps, rows: most === 0 ? 0 : Math.min(most, panel.lines(props).length) }
+  const isThere = panel.lines({ ...props, rows: free }).length > 0
+  return { panel, props, steps, isThere, rows: most === 0 ? 0 : Math.min(most, panel.lines(props).length) }
 }
 
 /** From this width on there are two columns. */

@@ -53,6 +53,21 @@ describe('labs/lab-04-impairment: the panel', () => {
     expect(lines[1]).to.match(/outage$/)
   })
 
+  it('has room for every word about what the link does now', () => {
+    const states = ['Wi-Fi, weaker and weaker', 'the network is gone, and nobody moves']
+    for (const profile of ['two paths', 'handover-wifi-lte']) {
+      for (const state of states) {
+        for (const width of [48, 58, 78, 138]) {
+          const lines = text(props(live => showLink(live, { ...LINK, profile, state }), { width }))
+          expect(lines.join(' ').replaceAll(/ +/g, ' '), `${width}`).to.include(state)
+          if (width >= 78) expect(lines, `${width}`).to.have.length(2)
+          expect(Math.max(...lines.map(columns)), `${width}`).to.be.at.most(width)
+          if (width >= 58) expect(lines[0]).to.match(new RegExp(`${profile}$`))
+        }
+      }
+    }
+  })
+
   it('shows predictions beside measurements, with their interval', () => {
     const lines = text(props(live => showPredictions(live, ROWS)))
     expect(lines[0]).to.match(/predicted +measured$/)

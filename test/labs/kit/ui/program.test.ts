@@ -9,7 +9,7 @@ import { Program } from '../../../../labs/kit/ui/program.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
 const LAB = 'lab-99-sample'
-const NO_VIEW = { offsets: [0], limits: [0], steps: 1 }
+const NO_VIEW = { offsets: [0], limits: [0], hasPicture: false, steps: 1 }
 const FAILED: TaskResult = {
   task: 'first',
   passed: false,

@@ -40,7 +40,7 @@ const ENTER = { return: true }
 class Session {
   state: State
   effects: Effect[]
-  view: View = { offsets: [0], limits: [20], steps: 1 }
+  view: View = { offsets: [0], limits: [20], hasPicture: false, steps: 1 }
 
   constructor(opening: { lab?: Partial<Lab>; progress?: LabProgress; task?: number; watch?: boolean } = {}) {
     const { lab, progress = {}, task, watch } = opening
@@ -170,11 +170,26 @@ describe('the terminal UI, as a function of what happens', () => {
 
   it('scrolls from what is seen, and no further than there is text', () => {
     const session = new Session({ task: 0 })
-    session.view = { offsets: [5, 0], limits: [20, 3], steps: 1 }
+    session.view = { ...session.view, offsets: [5, 0], limits: [20, 3] }
     expect(session.press('j').state.task.scrolled).to.deep.equal([6, 1])
     expect(session.press({ pageDown: true }).state.task.scrolled).to.deep.equal([13, 3])
     expect(session.press({ end: true }).state.task.scrolled).to.deep.equal([20, 3])
     expect(session.press({ home: true }).state.task.scrolled).to.deep.equal([0, 0])
+  })
+
+  it('gives a picture the whole screen, or none; and says where there is none to be given that', () => {
+    const session = new Session({ task: 0 })
+    expect(session.press('v').state.picture).to.equal('auto')
+    expect(session.state.task.notice).to.match(/no picture here yet/)
+    expect(keysOf(session.state, session.view).map(([key]) => key)).to.not.include('v')
+    session.view = { ...session.view, hasPicture: true }
+    expect(session.press('v').state.picture).to.equal('full')
+    expect(session.press('v').state.picture).to.equal('off')
+    expect(session.press('v').state.picture).to.equal('auto')
+    expect(keysOf(session.state, session.view).map(([key]) => key))
+      .to.include('v')
+      .and.not.include('[ ]')
+    expect(keysOf(session.state, { ...session.view, steps: 2 }).map(([key]) => key)).to.include('[ ]')
   })
 
   it('goes through the steps of a picture from the last one: [ back, ] on', () => {
@@ -205,7 +220,7 @@ describe('the terminal UI, as a function of what happens', () => {
     for (const key of ['n', ENTER]) {
       expect(new Session({ task: 1, progress: ALL_SOLVED }).press(key).state.screen).to.equal('end')
     }
-    expect(keysOf(new Session({ task: 0, progress: ALL_SOLVED }).state, false)).to.deep.include(['enter', 'the end'])
+    expect(keysOf(new Session({ task: 0, progress: ALL_SOLVED }).state)).to.deep.include(['enter', 'the end'])
   })
 
   it('shows all keys over any screen, and quits from there too', () => {
