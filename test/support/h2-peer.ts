@@ -1,15 +1,11 @@
-/**
- * Peers that speak TLS as they should and, above it, the bytes that a test writes: frames of HTTP/2, or anything else. What comes
- * back is cut into frames.
- */
+/** Peers on TLS that send the bytes that a test writes: frames of HTTP/2, or anything else. What comes back is cut into frames. */
 
-import { once } from 'node:events'
-import { connect as connectTls, createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { Header } from '../../src/http/header.ts'
 import type { SocketAddress } from '../../src/net/udp.ts'
 import { bytes } from '../http3/conversation.ts'
-import { clientTls, serverTls } from './certificates.ts'
 import { until } from './loopback.ts'
+import { connectPeer, startPeerProxy, TlsPeer } from './tls-peer.ts'
 
 /** RFC 9113 §6. */
 export const FRAME = {
@@ -27,7 +23,7 @@ export const FRAME = {
 
 export const FLAG = { ACK: 1, END_STREAM: 1, END_HEADERS: 4 } as const
 
-export const PREFACE = new TextEncoder().encode('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+const PREFACE = new TextEncoder().encode('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 /**
  *   Length (24) | Type (8) | Flags (8) | Reserved (1), Stream Identifier (31) | Payload
@@ -57,45 +53,23 @@ export const uint32 = (value: number): number[] => [value >>> 24, (value >> 16) 
 /** An entry of SETTINGS. */
 export const setting = (id: number, value: number): number[] => [id >> 8, id & 255, ...uint32(value)]
 
-export interface ReceivedFrame {
+interface ReceivedFrame {
   readonly type: number
   readonly flags: number
   readonly streamId: number
   readonly payload: Buffer
 }
 
-export class H2Peer {
-  readonly socket: TLSSocket
+export class H2Peer extends TlsPeer {
   readonly frames: ReceivedFrame[] = []
-  closed = false
   #rest = Buffer.alloc(0)
 
   constructor(socket: TLSSocket) {
-    this.socket = socket
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.closed = true
-    })
+    super(socket)
     socket.on('data', data => this.#receive(data))
   }
 
-  send(...parts: Uint8Array[]): void {
-    if (!this.closed) this.socket.write(bytes(...parts))
-  }
-
-  /** Sends as the peer reads, until all is sent or the connection is over. */
-  async flood(parts: Iterable<Uint8Array>): Promise<void> {
-    let count = 0
-    for (const part of parts) {
-      if (this.closed) return
-      const room = this.socket.write(part)
-      // The other end lives in this process: it has to have its turns.
-      if (++count % 50 === 0) await new Promise(setImmediate)
-      if (!room) await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {})
-    }
-  }
-
-  /** Waits for the nth frame (from 0) of a type. */
+  /** Waits for the first frame of a type that matches. */
   async frame(type: number, matches: (frame: ReceivedFrame) => boolean = () => true): Promise<ReceivedFrame> {
     const find = () => this.frames.find(frame => frame.type === type && matches(frame))
     await until(() => find() ?? this.closed)
@@ -128,32 +102,8 @@ export class H2Peer {
   }
 }
 
-/** A client's TLS; it may not be there yet. */
-export async function openTls(
-  to: { address: SocketAddress },
-  { alpn, identity }: { alpn: string[]; identity?: string },
-): Promise<TLSSocket> {
-  const { ca, certificateChain, key } = await clientTls(identity)
-  return connectTls({
-    ...to.address,
-    ca: ca as Buffer,
-    cert: certificateChain as Buffer | undefined,
-    key: key as Buffer | undefined,
-    servername: 'localhost',
-    ...(alpn.length > 0 && { ALPNProtocols: alpn }),
-  })
-}
-
 /** Once TLS is there; nothing is sent yet. */
-export async function connectTlsPeer(
-  to: { address: SocketAddress },
-  { alpn = ['h2'], identity }: { alpn?: string[]; identity?: string } = {},
-): Promise<H2Peer> {
-  const peer = new H2Peer(await openTls(to, { alpn, identity }))
-  peers.push(peer)
-  await until(() => peer.socket.authorized || peer.closed)
-  return peer
-}
+export const connectTlsPeer = (to: { address: SocketAddress }): Promise<H2Peer> => connectPeer(H2Peer, to, ['h2'])
 
 /** With the preface and SETTINGS sent, and those of the other side received. */
 export async function connectH2Peer(to: { address: SocketAddress }, settings: number[] = []): Promise<H2Peer> {
@@ -163,38 +113,6 @@ export async function connectH2Peer(to: { address: SocketAddress }, settings: nu
   return peer
 }
 
-/** Something at the other end of a client that does what the test says: `onConnection` when TLS is there. */
-export async function startTlsProxy(
-  onConnection: (peer: H2Peer) => void,
-  { alpn = ['h2'], tls }: { alpn?: string[]; tls?: { cert: Buffer; key: Buffer } } = {},
-): Promise<{ address: SocketAddress; peers: H2Peer[] }> {
-  const { certificateChain, key } = await serverTls()
-  const connected: H2Peer[] = []
-  const server = createTlsServer({
-    cert: certificateChain as Buffer,
-    key: key as Buffer,
-    ...tls,
-    ...(alpn.length > 0 && { ALPNProtocols: alpn }),
-  })
-  server.on('tlsClientError', () => {})
-  server.on('secureConnection', socket => {
-    const peer = new H2Peer(socket)
-    peers.push(peer)
-    connected.push(peer)
-    onConnection(peer)
-  })
-  servers.push(server)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  return { address: { host: '127.0.0.1', port }, peers: connected }
-}
-
-const peers: H2Peer[] = []
-const servers: Server[] = []
-
-/** Ends all that was opened here. Call it in `afterEach`. */
-export async function closeH2Peers(): Promise<void> {
-  for (const { socket } of peers.splice(0)) socket.destroy()
-  await Promise.all(servers.splice(0).map(server => new Promise<unknown>(resolve => server.close(resolve))))
-}
+/** A proxy that does what the test says: `onConnection` when TLS is there. */
+export const startH2Proxy = (onConnection: (peer: H2Peer) => void, { alpn = ['h2'] } = {}) =>
+  startPeerProxy(H2Peer, onConnection, alpn)

@@ -8,8 +8,9 @@ import { GATEWAY, type MasqueServer } from '../../../src/server/server.ts'
 import { ping as echoRequest } from '../../connect-ip/packets.ts'
 import { hex } from '../../http3/conversation.ts'
 import { keepBystander } from '../../support/bystander.ts'
-import { closeH1Peers, connectH1Peer, type H1Peer, head, TUNNEL_PATH, UPGRADE } from '../../support/h1-peer.ts'
+import { connectH1Peer, type H1Peer, head, TUNNEL_PATH, UPGRADE } from '../../support/h1-peer.ts'
 import { closeLoopback, connectClient, startServer, until } from '../../support/loopback.ts'
+import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 /** The request for a tunnel with some of its lines changed, by what they begin with; '' takes one away. */
 const upgrade = (changes: Record<string, string> = {}, ...extra: string[]): string => {
@@ -32,7 +33,7 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
   const { stillPings } = keepBystander(async () => {
     server = await startServer()
     return { server, client: (await connectClient(server, { tunnel: { carrier: 'h1' } })).client }
-  }, closeH1Peers)
+  }, closeTlsPeers)
 
   const connect = () => connectH1Peer(server)
 
@@ -329,7 +330,7 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
 
 describe('a proxy with clients on HTTP/1.1 that never come to the point', () => {
   afterEach(async () => {
-    await closeH1Peers()
+    await closeTlsPeers()
     await closeLoopback()
   })
 

@@ -5,8 +5,9 @@ import { ClientError } from '../../../src/client/errors.ts'
 import { encodeAddressAssign } from '../../../src/connect-ip/address-assign.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { hex } from '../../http3/conversation.ts'
-import { closeH1Peers, type H1Peer, head, startH1Proxy, TUNNEL_PATH } from '../../support/h1-peer.ts'
+import { type H1Peer, head, startH1Proxy, TUNNEL_PATH } from '../../support/h1-peer.ts'
 import { closeLoopback, failure, newClient } from '../../support/loopback.ts'
+import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 const OVER_HTTP1: ClientConfigOverrides = { tunnel: { carrier: 'h1' } }
 const YES = head(['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: connect-ip'])
@@ -23,7 +24,7 @@ async function meets(onRequest: (peer: H1Peer, request: string) => void, options
 describe('CIP-08 CIP-10 CIP-15 CIP-17 a client with a hostile proxy over HTTP/1.1', () => {
   afterEach(async () => {
     await closeLoopback()
-    await closeH1Peers()
+    await closeTlsPeers()
   })
 
   const cases: [title: string, answer: string | Uint8Array, kind: ClientError['kind'], message: RegExp][] = [

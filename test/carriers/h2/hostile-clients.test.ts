@@ -8,7 +8,6 @@ import { ping as echoRequest } from '../../connect-ip/packets.ts'
 import { CONNECT_IP as H3_CONNECT_IP, hex } from '../../http3/conversation.ts'
 import { keepBystander } from '../../support/bystander.ts'
 import {
-  closeH2Peers,
   connectH2Peer,
   connectTlsPeer,
   FLAG,
@@ -20,6 +19,7 @@ import {
   uint32,
 } from '../../support/h2-peer.ts'
 import { closeLoopback, connectClient, startServer, until } from '../../support/loopback.ts'
+import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 const CODE = {
   NO_ERROR: 0,
@@ -60,7 +60,7 @@ describe('a proxy with a hostile client over HTTP/2', () => {
   keepBystander(async () => {
     server = await startServer({ limits: { maxTunnelsPerConnection: 2 * H2_STREAMS } })
     return { server, client: (await connectClient(server, { tunnel: { carrier: 'h2' } })).client }
-  }, closeH2Peers)
+  }, closeTlsPeers)
 
   const connect = (settings?: number[]) => connectH2Peer(server, settings)
 
@@ -248,7 +248,7 @@ describe('a proxy with a hostile client over HTTP/2', () => {
 
 describe('a proxy with clients on TCP that never come to the point', () => {
   afterEach(async () => {
-    await closeH2Peers()
+    await closeTlsPeers()
     await closeLoopback()
   })
 

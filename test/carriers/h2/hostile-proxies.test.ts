@@ -2,18 +2,9 @@ import { expect } from 'chai'
 import type { ClientConfigOverrides } from '../../../src/client/config.ts'
 import { ClientError } from '../../../src/client/errors.ts'
 import { hex } from '../../http3/conversation.ts'
-import {
-  closeH2Peers,
-  FLAG,
-  FRAME,
-  fieldBlock,
-  type H2Peer,
-  h2Frame,
-  setting,
-  startTlsProxy,
-  uint32,
-} from '../../support/h2-peer.ts'
+import { FLAG, FRAME, fieldBlock, type H2Peer, h2Frame, setting, startH2Proxy, uint32 } from '../../support/h2-peer.ts'
 import { closeLoopback, failure, newClient } from '../../support/loopback.ts'
+import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 const OVER_HTTP2: ClientConfigOverrides = { tunnel: { carrier: 'h2' } }
 const ENABLE_CONNECT_PROTOCOL = setting(8, 1)
@@ -29,9 +20,9 @@ const reset = (code: number) => h2Frame(FRAME.RST_STREAM, 0, 1, uint32(code))
 async function attempt(
   start: (peer: H2Peer) => void,
   onRequest?: (peer: H2Peer) => void,
-  options?: Parameters<typeof startTlsProxy>[1],
+  options?: Parameters<typeof startH2Proxy>[1],
 ): Promise<ClientError> {
-  const proxy = await startTlsProxy(peer => {
+  const proxy = await startH2Proxy(peer => {
     start(peer)
     if (onRequest !== undefined) void peer.frame(FRAME.HEADERS).then(() => onRequest(peer))
   }, options)
@@ -44,7 +35,7 @@ const willing = (peer: H2Peer): void => peer.send(settings(ENABLE_CONNECT_PROTOC
 describe('CIP-07 CIP-08 CIP-15 H3-10 a client with a hostile proxy over HTTP/2', () => {
   afterEach(async () => {
     await closeLoopback()
-    await closeH2Peers()
+    await closeTlsPeers()
   })
 
   const cases: [
