@@ -16,9 +16,10 @@ import type {
 } from '../http-connection.ts'
 import { refusedCertificate } from '../tcp/client-certificate.ts'
 import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
+import { CAPABLE } from '../tcp/connection.ts'
 import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
 import { H1_HEAD_SIZE, readResponse, requestFields } from './messages.ts'
-import { CAPABLE, H1Transport, REQUEST_ID } from './transport.ts'
+import { H1Transport, REQUEST_ID } from './transport.ts'
 
 /** Interim responses (RFC 9110 §15.2) before the final one. Nobody has a use for more than one or two. */
 export const H1_INTERIM_RESPONSES = 16
@@ -51,8 +52,7 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
     // A server that knows nothing of ALPN speaks HTTP/1.1, if anything.
     const { alpnProtocol } = this.socket
     if (alpnProtocol && alpnProtocol !== 'http/1.1') {
-      this.because(endedByTls('local', NO_APPLICATION_PROTOCOL))
-      return this.cut()
+      return this.cutBecause(endedByTls('local', NO_APPLICATION_PROTOCOL))
     }
     this.handler.onReady()
     // Whether the server takes tunnels, its answer says.
@@ -108,10 +108,7 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
       return this.#refuse(error.message)
     }
     const refused = refusal(headers)
-    if (refused !== undefined) {
-      this.because(refused)
-      return this.cut()
-    }
+    if (refused !== undefined) return this.cutBecause(refused)
     if (first === undefined) return this.handler.onResponse(headers)
     this.carrier?.switched()
     this.handler.onResponse(headers)

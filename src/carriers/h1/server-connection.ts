@@ -14,8 +14,9 @@ import { checkRequest } from '../../http/request.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateProblem, refusedCertificate } from '../tcp/client-certificate.ts'
+import { CAPABLE } from '../tcp/connection.ts'
 import { finalHead, H1_FIELDS, H1_HEAD_SIZE, readRequest, switchingHead } from './messages.ts'
-import { CAPABLE, H1Transport, REQUEST_ID } from './transport.ts'
+import { H1Transport, REQUEST_ID } from './transport.ts'
 
 export interface H1ServerOptions {
   readonly idleTimeoutMs: number
@@ -141,7 +142,7 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
   #refuseCertificate(problem: string): void {
     const why = proxyStatus('masque-lab', 'http_request_denied', { details: problem })
     const end = refusedCertificate(problem)
-    if (end !== undefined) this.because({ ...end, source: 'local', text: `by us: ${problem}` })
+    if (end !== undefined) this.end ??= { ...end, source: 'local', text: `by us: ${problem}` }
     this.answer([
       [':status', '403'],
       ['proxy-status', why],

@@ -50,7 +50,7 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
     const { socket } = this
     this.handshakeMs = performance.now() - this.#startedAt
     // A server that knows nothing of ALPN ignores what we offer.
-    if (socket.alpnProtocol !== 'h2') return this.endBecause(endedByTls('local', NO_APPLICATION_PROTOCOL))
+    if (socket.alpnProtocol !== 'h2') return this.cutBecause(endedByTls('local', NO_APPLICATION_PROTOCOL))
     const session = connectHttp2('https://proxy.invalid', {
       createConnection: () => socket,
       ...H2_LIMITS,

@@ -9,9 +9,10 @@ import { TokenBucket } from '../../ip/token-bucket.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateProblem } from '../tcp/client-certificate.ts'
+import { CAPABLE } from '../tcp/connection.ts'
 import { ABORT_CODES, errorName, H2ErrorCode } from './codes.ts'
 import { fromNode, H2_HEADER_LIST_SIZE, isTooLarge, toNode } from './headers.ts'
-import { CAPABLE, H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
+import { H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
 
 /** Streams open at once: RFC 9113 §6.5.2 recommends no fewer than 100. */
 export const H2_STREAMS = 100

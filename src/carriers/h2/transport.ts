@@ -8,17 +8,14 @@
  * called by Node, which ends the process when a listener throws: so each of them is inside of `guard`.
  */
 
-import { randomBytes } from 'node:crypto'
 import type { Http2Session, Http2Stream } from 'node:http2'
-import type { TLSSocket } from 'node:tls'
 import { PeerFieldSectionLimit } from '../../http/errors.ts'
 import { printable } from '../../http/header.ts'
-import { runAll } from '../../net/run-all.ts'
-import type { SocketAddress } from '../../net/udp.ts'
 import type { CarrierHandler } from '../carrier.ts'
-import { connectionEnded, resetByPeer, resetByUs } from '../end-reason.ts'
-import type { Capabilities, HttpHandler } from '../http-connection.ts'
-import { ENDED_SILENTLY, endedByError, type SocketEnd, timedOut } from '../tcp/socket-end.ts'
+import { resetByPeer, resetByUs } from '../end-reason.ts'
+import type { HttpHandler } from '../http-connection.ts'
+import { TcpConnection } from '../tcp/connection.ts'
+import { ENDED_SILENTLY, type SocketEnd } from '../tcp/socket-end.ts'
 import { H2Carrier } from './carrier.ts'
 import { ABORT_CODES, errorName, H2ErrorCode } from './codes.ts'
 
@@ -38,55 +35,20 @@ export const H2_LIMITS = {
   maxSessionMemory: 10,
 }
 
-/** How long a peer gets to take leave, in ms. */
-const CLOSE_MS = 500
-
 /** How much of the text in a GOAWAY is shown, and sent. */
 const MAX_GOAWAY_TEXT = 200
 
 export const HTTP2 = 'HTTP/2 (ALPN "h2")'
-export const CAPABLE: Capabilities = { tunnels: true, encapsulations: ['single-stream'] }
 
-export abstract class H2Transport<Handler extends HttpHandler> {
-  readonly id = randomBytes(8).toString('hex')
+export abstract class H2Transport<Handler extends HttpHandler> extends TcpConnection<Handler> {
   readonly version = 'h2'
-  readonly quic = undefined
-  readonly socket: TLSSocket
-  handler!: Handler
-  capabilities: Capabilities | undefined
-  closed = false
-  handshakeMs: number | undefined
+  protected readonly protocol = HTTP2
+  protected readonly silentEnd = ENDED_SILENTLY
   /** Undefined while TLS is not there yet. */
   session: Http2Session | undefined
-  readonly remote: SocketAddress
-  readonly #idleTimeoutMs: number
-  readonly #onError: (error: unknown) => void
   readonly #carriers = new Map<number, H2Carrier>()
-  /** Why this connection ends, as soon as that is known. */
-  #end: SocketEnd | undefined
   #goAwayText: string | undefined
   #closing = false
-  #heardAt = performance.now()
-  #idleTimer: NodeJS.Timeout
-  #closeTimer: NodeJS.Timeout | undefined
-
-  constructor(options: {
-    socket: TLSSocket
-    remote: SocketAddress
-    idleTimeoutMs: number
-    onError: (error: unknown) => void
-  }) {
-    this.socket = options.socket
-    this.remote = options.remote
-    this.#idleTimeoutMs = options.idleTimeoutMs
-    this.#onError = options.onError
-    this.socket.on('error', error => this.#failed(error))
-    this.socket.on('close', () => this.#finish())
-    this.#idleTimer = setInterval(
-      () => this.guard(undefined, () => this.#checkIdle()),
-      options.idleTimeoutMs / 4,
-    ).unref()
-  }
 
   /** What happens on streams without a carrier. */
   protected abstract onStreamData(streamId: number, bytes: Uint8Array): void
@@ -109,11 +71,11 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.#carriers.delete(carrier.streamId)
   }
 
-  // -- HttpConnection ------------------------------------------------------------------------------------------
-
-  get resumed(): boolean {
-    return this.socket.isSessionReused()
+  protected override carriers(): Iterable<H2Carrier> {
+    return this.#carriers.values()
   }
+
+  // -- HttpConnection ------------------------------------------------------------------------------------------
 
   goAway(): void {
     if (this.session?.destroyed === false) this.session.goaway(H2ErrorCode.NO_ERROR)
@@ -130,29 +92,23 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     this.#closing = true
     const orderly = code === H2ErrorCode.NO_ERROR
     const text = `by us: ${errorName(code)}${why === '' ? '' : ` (${why})`}`
-    this.#end ??= { source: 'local', orderly, reason: why, text }
+    this.end ??= { source: 'local', orderly, reason: why, text }
     const { session } = this
-    if (session === undefined || session.destroyed) return void this.socket.destroy()
+    if (session === undefined || session.destroyed) return this.cut()
     session.goaway(code, 0, Buffer.from(why.slice(0, MAX_GOAWAY_TEXT)))
     // Its streams end with it; what waits on them is not waited for. One that we have ended says so itself.
     for (const { isOpen, stream } of this.#carriers.values()) {
       if (isOpen || !orderly) stream.close(orderly ? H2ErrorCode.CANCEL : code)
     }
     session.close()
-    this.#destroySoon()
+    this.cutSoon()
   }
 
   /** Errors of the session come from its socket, too, and the other way round; and Node makes one of the peer's GOAWAY. */
-  #failed(error: NodeJS.ErrnoException): void {
+  protected override failed(error: NodeJS.ErrnoException): void {
     const { code, message } = error
-    this.#end ??= code?.startsWith('ERR_HTTP2')
-      ? { source: 'local', orderly: false, reason: message, text: `by us: ${message}` }
-      : endedByError(error, this.session !== undefined)
-  }
-
-  /** A peer that does not take leave is left alone with its socket. */
-  #destroySoon(): void {
-    this.#closeTimer ??= setTimeout(() => this.socket.destroy(), CLOSE_MS)
+    if (!code?.startsWith('ERR_HTTP2')) return super.failed(error)
+    this.end ??= { source: 'local', orderly: false, reason: message, text: `by us: ${message}` }
   }
 
   // -- what node:http2 reports ---------------------------------------------------------------------------------
@@ -160,16 +116,11 @@ export abstract class H2Transport<Handler extends HttpHandler> {
   protected attach(session: Http2Session): void {
     this.session = session
     this.heard()
-    session.on('error', error => this.#failed(error))
+    session.on('error', error => this.attempt(() => this.failed(error)))
     session.on('goaway', (code, _lastStreamId, data) => this.guard(undefined, () => this.#onGoAwayFrame(code, data)))
     session.on('ping', () => this.heard())
     session.on('remoteSettings', () => this.heard())
-    session.on('close', () => this.#destroySoon())
-  }
-
-  /** Something has come from the peer that nghttp2 has understood. */
-  protected heard(): void {
-    this.#heardAt = performance.now()
+    session.on('close', () => this.attempt(() => this.cutSoon()))
   }
 
   /** Call it in the turn in which the stream came into being. Of an 'error' event nothing is needed: 'close' follows, with the code. */
@@ -218,8 +169,8 @@ export abstract class H2Transport<Handler extends HttpHandler> {
       text: `by the peer: ${errorName(code)}${reason && ` (${reason})`}`,
     } as const
     // Streams may go on after one that says that nothing is wrong; if nothing else is heard, it was the reason.
-    if (!this.#closing && (this.#end === undefined || this.#end.orderly))
-      this.#end = this.refusedByPeer(code, reason) ?? end
+    if (!this.#closing && (this.end === undefined || this.end.orderly))
+      this.end = this.refusedByPeer(code, reason) ?? end
     if (orderly) this.onGoAway()
   }
 
@@ -228,55 +179,11 @@ export abstract class H2Transport<Handler extends HttpHandler> {
     return undefined
   }
 
-  #checkIdle(): void {
-    if (performance.now() - this.#heardAt < this.#idleTimeoutMs) return
-    this.#end = timedOut(`nothing was heard from the peer for ${this.#idleTimeoutMs / 1000} s`)
-    this.socket.destroy()
-  }
-
-  /** Before anything else is known of the end. */
-  protected endBecause(end: SocketEnd): void {
-    this.#end ??= end
-    this.socket.destroy()
-  }
-
-  #finish(): void {
-    if (this.closed) return
-    this.closed = true
-    clearInterval(this.#idleTimer)
-    clearTimeout(this.#closeTimer)
-    const reason = { ...(this.#end ?? ENDED_SILENTLY), protocol: HTTP2 }
-    const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
-    const carriers = [...this.#carriers.values()]
-    this.#carriers.clear()
-    try {
-      const tell = [
-        ...carriers.map(carrier => () => carrier.handler.onAborted(end)),
-        // A connection that nobody has taken yet has no handler.
-        () => this.handler?.onClosed(reason),
-      ]
-      // A peer that does not trust us says so when a request may be under way already: it is still what the matter is.
-      runAll(reason.tlsAlert === undefined ? tell : tell.reverse())
-    } catch (error) {
-      this.#onError(error)
-    }
-  }
-
   // -- faults of our own ---------------------------------------------------------------------------------------
 
   /** Runs a step; what it throws ends the stream that it is about or, without one, the connection. */
   protected guard(streamId: number | undefined, step: () => void): void {
-    try {
-      step()
-    } catch (error) {
-      try {
-        if (streamId === undefined) throw error
-        this.failStream(streamId, error)
-      } catch (further) {
-        this.#onError(further)
-        this.socket.destroy()
-      }
-    }
+    this.attempt(step, streamId === undefined ? undefined : error => this.failStream(streamId, error))
   }
 
   /** Ends a stream for which something of ours threw, whatever state it is in; its tunnel, if it is one, hears of it. */

@@ -3,7 +3,9 @@ import { H2Carrier } from '../../../src/carriers/h2/carrier.ts'
 import { H2ClientConnection } from '../../../src/carriers/h2/client-connection.ts'
 import { H2ServerConnection } from '../../../src/carriers/h2/server-connection.ts'
 import { H2Transport } from '../../../src/carriers/h2/transport.ts'
+import { TcpConnection } from '../../../src/carriers/tcp/connection.ts'
 import { TcpListener } from '../../../src/carriers/tcp/listener.ts'
+import { StreamCarrier } from '../../../src/carriers/tcp/stream-carrier.ts'
 import { Tunnel } from '../../../src/carriers/tunnel.ts'
 import { ConnectIpSession } from '../../../src/connect-ip/session.ts'
 import { MasqueHandler } from '../../../src/server/masque-handler.ts'
@@ -16,6 +18,8 @@ const CLASSES = {
   H2ClientConnection,
   H2ServerConnection,
   H2Transport,
+  StreamCarrier,
+  TcpConnection,
   TcpListener,
   Tunnel,
   ConnectIpSession,
@@ -26,8 +30,9 @@ const CLASSES = {
 /** What catches faults, and tells of an end, cannot be what throws them. */
 const BOUNDARIES = new Set([
   'H2Transport.guard',
+  'TcpConnection.attempt',
   'H2Transport.failStream',
-  'H2Transport.heard',
+  'TcpConnection.heard',
   'MasqueHandler.onClosed',
   // What whoever starts the proxy waits for.
   'TcpListener.close',
