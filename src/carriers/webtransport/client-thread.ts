@@ -15,7 +15,7 @@ import {
 import {
   type ClientParts,
   FLOW_CONTROL,
-  guardCapsules,
+  guardSession,
   hasHttp3,
   prepare,
   type Session,
@@ -132,7 +132,7 @@ parentPort?.on('message', (message: ToThread) => {
 transport.ready.then(
   () => {
     status = 200
-    guardCapsules(sessionint.objint ?? {})
+    guardSession(sessionint.objint ?? {})
     post({ type: 'answered', status, datagrams: transport.reliability === 'supports-unreliable' })
     pump.run(false)
   },

@@ -62,13 +62,22 @@ export function watchSilence(session: Http2Session, idleTimeoutMs: number, onSil
 
 /** The longest capsule that is kept until all of it is there, in bytes: a datagram, with room to spare. The package sets itself no limit. */
 const LONGEST_CAPSULE = 128 * 1024
-/** NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM */
-const [MALFORMED, TOO_MUCH] = [0x1, 0xb]
+/** NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM */
+const [NO_ERROR, MALFORMED, TOO_MUCH] = [0x0, 0x1, 0xb]
 
-/** A session whose peer breaks the capsules, or never ends one, ends by itself: without this the package throws, or keeps all that comes. */
-export function guardCapsules({ capsParser: parser }: Partial<SessionParts>): void {
+/**
+ * A session whose peer breaks the capsules, or never ends one, ends by itself: without this the package throws, or keeps all that comes.
+ * And its end leaves nothing to send.
+ */
+export function guardSession({ capsParser: parser }: Partial<SessionParts>): void {
   // On HTTP/3 there are none.
   if (parser === undefined) return
+  // The package closes the stream and then destroys it. Without an error, closing only waits until all is sent; destroyed meanwhile, node:http2
+  // (20 to 26) makes empty DATA frames without end as soon as the peer's window lets it, in native code that nothing stops.
+  parser.closeHttp2Stream = code => {
+    if (code !== NO_ERROR) parser.stream.close(code)
+    parser.stream.destroy()
+  }
   let isOver = false
   const end = (code: number): void => {
     isOver = true
@@ -94,6 +103,8 @@ export interface SessionParts {
     saveddata: Uint8Array | undefined
     readonly stream: Http2Stream
     parseData(data: Uint8Array): void
+    /** The session is over, for both. `code`: as the peer, or the program, gave it. */
+    closeHttp2Stream(code: number): void
   }
 }
 

@@ -7,7 +7,7 @@ import { HttpServer } from '@fails-components/webtransport'
 import { type FromServerThread, plainError, type ServerThreadData, type ToThread } from './messages.ts'
 import {
   FLOW_CONTROL,
-  guardCapsules,
+  guardSession,
   hasHttp3,
   prepare,
   type ServerParts,
@@ -73,7 +73,7 @@ class Server extends HttpServer {
   override onHttpWTSessionVisitor(args: unknown): void {
     const visit = args as Parameters<HttpServer['onHttpWTSessionVisitor']>[0]
     super.onHttpWTSessionVisitor(visit)
-    guardCapsules(visit.session as Partial<SessionParts>)
+    guardSession(visit.session as Partial<SessionParts>)
     const { session: id } = visit.userData as { session: number }
     const pump = new SessionPump(id, visit.session.jsobj as unknown as Session, post)
     pumps.set(id, pump)
