@@ -676,4 +676,11 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: '    if (this.#heardHead) return\n',
     replace: '',
   },
+  {
+    row: 'AT-32',
+    file: 'carriers/webtransport/package.ts',
+    why: 'a stream is closed without an error before it is destroyed, as the package does',
+    find: '    if (code !== NO_ERROR) parser.stream.close(code)\n',
+    replace: '    parser.stream.close(code)\n',
+  },
 ]
