@@ -57,6 +57,11 @@ export function readRequest({ method = '', url = '', httpVersion, rawHeaders }: 
   return [[':method', method], ...target, ...fields]
 }
 
+/** RFC 9110 §10.1.1: the client waits to be told to go on. Expectations that nobody knows are passed over. */
+export function expectsContinue({ rawHeaders }: RequestLines): boolean {
+  return listOf(fieldLines(rawHeaders), 'expect').includes('100-continue')
+}
+
 /** RFC 9484 §4.2; that there is no content-length, RFC 9297 §3.2, is looked at where all versions are. */
 function checkTunnelRequest(method: string, lines: readonly Header[]): void {
   if (method !== 'GET') {
@@ -130,9 +135,10 @@ export function finalHead(headers: readonly Header[], body: Uint8Array): string 
   return headOf(Number(headerValue(headers, ':status')), [...headers, ...length, ['connection', 'close']])
 }
 
-/** The head behind which capsules follow. */
-export function switchingHead(headers: readonly Header[]): string {
-  return headOf(101, [['connection', 'Upgrade'], ['upgrade', CONNECT_IP], ...headers])
+/** The head behind which capsules follow. `continues`: the client expects 100, which comes first then (RFC 9110 §7.8). */
+export function switchingHead(headers: readonly Header[], continues: boolean): string {
+  const before = continues ? headOf(100, []) : ''
+  return before + headOf(101, [['connection', 'Upgrade'], ['upgrade', CONNECT_IP], ...headers])
 }
 
 function headOf(status: number, headers: readonly Header[]): string {

@@ -15,7 +15,7 @@ import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateProblem, refusedCertificate } from '../tcp/client-certificate.ts'
 import { CAPABLE } from '../tcp/connection.ts'
-import { finalHead, H1_FIELDS, H1_HEAD_SIZE, readRequest, switchingHead } from './messages.ts'
+import { expectsContinue, finalHead, H1_FIELDS, H1_HEAD_SIZE, readRequest, switchingHead } from './messages.ts'
 import { H1Transport, REQUEST_ID } from './transport.ts'
 
 export interface H1ServerOptions {
@@ -98,7 +98,7 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
     if (problem !== undefined) return this.#refuseCertificate(problem)
     const headers = this.#read(message)
     if (headers === undefined) return
-    const request = new H1Request(this, headers)
+    const request = new H1Request(this, headers, expectsContinue(message))
     this.#request = request
     this.handler.onRequest(request, false)
     if (first !== undefined && request.isOpen) this.readCapsules(first, this.#keepAliveMs)
@@ -161,9 +161,9 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
   }
 
   /** "Yes": capsules follow. */
-  switchOver(headers: readonly Header[]): void {
+  switchOver(headers: readonly Header[], continues: boolean): void {
     this.answered = true
-    this.socket.write(switchingHead(headers))
+    this.socket.write(switchingHead(headers, continues))
   }
 
   protected override onEarlyBytes(bytes: Uint8Array): void {
@@ -186,11 +186,14 @@ class H1Request implements IncomingRequest {
   readonly headers: readonly Header[]
   handler: RequestHandler = NOBODY
   readonly #connection: H1ServerConnection
+  /** It wants to hear 100 before "yes". Who says no need not say it (RFC 9110 §10.1.1). */
+  readonly #expectsContinue: boolean
   #over = false
 
-  constructor(connection: H1ServerConnection, headers: readonly Header[]) {
+  constructor(connection: H1ServerConnection, headers: readonly Header[], continues: boolean) {
     this.#connection = connection
     this.headers = headers
+    this.#expectsContinue = continues
   }
 
   get awaitsResponse(): boolean {
@@ -214,7 +217,7 @@ class H1Request implements IncomingRequest {
 
   accept(headers: Header[]): boolean {
     if (!this.awaitsResponse) return false
-    this.#connection.switchOver(headers)
+    this.#connection.switchOver(headers, this.#expectsContinue)
     return true
   }
 

@@ -122,6 +122,34 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
     })
   })
 
+  describe('CIP-10 that expects 100-continue beside Upgrade reads 100 before 101 (RFC 9110 §7.8)', () => {
+    const cases: [title: string, ...fields: string[]][] = [
+      ['', 'Expect: 100-continue'],
+      ['in other letters', 'eXPECT: 100-CONTINUE'],
+      ['beside what nobody knows', 'Expect: foo', 'Expect: bar=1, 100-continue'],
+    ]
+    for (const [title, ...fields] of cases) {
+      it(title || 'on a line of its own', async () => {
+        const peer = await send(upgrade({}, ...fields), ADDRESS_REQUEST)
+        await until(() => peer.rest.includes(ASSIGNED))
+        expect(peer.text).to.match(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 101 Switching Protocols\r\n/)
+        expect(peer.statuses).to.deep.equal([100, 101])
+      })
+    }
+
+    it('and nothing but the answer when it is refused', async () => {
+      const expectation = 'Expect: 100-continue'
+      await refused(await send(upgrade({ Host: 'Host: other.example' }, expectation)), 421)
+      await refused(await send(upgrade({ Connection: '' }, expectation)), 400)
+      await refused(await send(upgrade({ GET: `GET ${TUNNEL_PATH} HTTP/1.0` }, expectation)), 400)
+    })
+
+    it('and no 100 where it expects something else', async () => {
+      const peer = await send(upgrade({}, 'Expect: 100-continue-not'))
+      expect(await peer.status()).to.equal(101)
+    })
+  })
+
   it('CIP-10 H3-09 that asks for another name is sent away with 421, and for another path with 404', async () => {
     await refused(await send(upgrade({ Host: 'Host: other.example' })), 421)
     await refused(await send(upgrade({ GET: 'GET /elsewhere HTTP/1.1' })), 404)

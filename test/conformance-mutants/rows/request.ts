@@ -448,8 +448,15 @@ export const REQUEST_MUTANTS: readonly Mutant[] = [
     row: 'CIP-10',
     file: 'carriers/h1/messages.ts',
     why: 'the answer "yes" is 200, and not 101',
-    find: 'return headOf(101,',
-    replace: 'return headOf(200,',
+    find: 'return before + headOf(101,',
+    replace: 'return before + headOf(200,',
+  },
+  {
+    row: 'CIP-10',
+    file: 'carriers/h1/messages.ts',
+    why: 'a client that expects 100 before 101 does not get it',
+    find: "const before = continues ? headOf(100, []) : ''",
+    replace: "const before = ''",
   },
   {
     row: 'CIP-11',
