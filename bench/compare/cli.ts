@@ -9,7 +9,7 @@ import { svgFigure } from '../../src/experiment/charts/svg.ts'
 import { loadProfile, profileNames } from '../../src/link/profile/load-profile.ts'
 import { makeOwnFolder, removeLeftFolders } from '../../src/process/own-folder.ts'
 import { type CompareResult, compare } from './compare.ts'
-import { openKernelArena } from './kernel-arena.ts'
+import { CONTENDER_NAMES, openKernelArena } from './kernel-arena.ts'
 import { whyNoCompareNetwork } from './network.ts'
 import { reportText } from './report.ts'
 import { figuresOfResult } from './svg.ts'
@@ -39,24 +39,25 @@ const program = new Command('npm run compare --')
     'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only), wireguard-go and OpenVPN, in turns: time to ' +
       'recover, losses, latency and jitter before, during and after, goodput. In network namespaces, without root; where there are none, CONNECT-IP alone.',
   )
-  .argument('[profile]', 'a link profile, by name or file; without one, they are listed')
+  .argument('[profile]', 'a link profile, by name or file; npm run netem -- list shows them')
   .option('--runs <n>', 'so many rounds; default: 6 to 12, until the intervals are narrow enough', positive)
   .option('--quick', 'one round, of about half a minute for each contender: no intervals')
   .option('--tcp', 'one TCP flow, as fast as it gets, in place of echo train and paced flow')
-  .option('--only <names>', 'these contenders only, by the names in the JSON', text => text.split(','))
+  .option('--only <names>', `of ${CONTENDER_NAMES.join(', ')}`, contenderNames)
   .option('--seed <text>', "of the link's random numbers and of the order", '1')
   .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
   .option('--svg <folder>', 'figures into this folder: recovery, and the round trips of the first round')
   .option('--json', 'the result as JSON, with each echo')
-  .action((profile: string | undefined, options: Options) => (profile === undefined ? list() : run(profile, options)))
+
+program.action((profile: string | undefined, options: Options) => {
+  if (profile !== undefined) return run(profile, options)
+  const names = profileNames().join(', ')
+  program.error(`a profile is missing: one of ${names}; for a short look: npm run compare -- outage-3s --quick`)
+})
 
 await runCommand(async () => {
   await program.parseAsync()
 })
-
-function list(): void {
-  for (const name of profileNames()) console.log(`${name.padEnd(20)}${loadProfile(name).title}`)
-}
 
 async function run(name: string, options: Options): Promise<void> {
   // Before anything is started: a name that is wrong should be said at once.
@@ -73,7 +74,9 @@ async function run(name: string, options: Options): Promise<void> {
       const unknown = options.only?.find(each => arena.contenders.every(contender => contender.name !== each))
       if (unknown !== undefined) {
         const names = arena.contenders.map(contender => contender.name).join(', ')
-        throw new CompareError(`no contender here is called '${unknown}': expected some of ${names}`)
+        throw new CompareError(
+          [`${unknown} cannot take part here, but these can: ${names}`, ...arena.absent].join('; '),
+        )
       }
       const { only, seed, runs, tcp } = options
       if (tcp && why !== undefined) throw new CompareError(`--tcp needs the system's own TCP in the tunnel: ${why}`)
@@ -123,6 +126,14 @@ function progress(text: string): void {
 function jsonNumber(_key: string, value: unknown): unknown {
   if (typeof value !== 'number') return value
   return Number.isFinite(value) ? Number(value.toPrecision(6)) : String(value)
+}
+
+/** `connect-ip,openvpn` */
+function contenderNames(text: string): string[] {
+  const names = text.split(',')
+  const unknown = names.find(name => !CONTENDER_NAMES.includes(name))
+  if (unknown === undefined) return names
+  throw new InvalidArgumentError(`'${unknown}' is not one of ${CONTENDER_NAMES.join(', ')}`)
 }
 
 function positive(text: string): number {

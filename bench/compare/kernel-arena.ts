@@ -9,6 +9,8 @@ import { runOnce } from './run.ts'
 import { WIREGUARD } from './wireguard.ts'
 
 const CONTENDERS: readonly Contender[] = [...CONNECT_IP, WIREGUARD, OPENVPN]
+/** Of all that can take part anywhere: the arena without namespaces has some of them. */
+export const CONTENDER_NAMES: readonly string[] = CONTENDERS.map(({ name }) => name)
 
 /** Of no use through this arena's link, whatever is installed. */
 const NOT_MEASURABLE = [

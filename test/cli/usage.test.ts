@@ -10,6 +10,7 @@ const NEEDS: Record<string, RegExp | undefined> = {
   server: /--config/,
   client: /--config/,
   experiment: /a file is missing/,
+  compare: /a profile is missing/,
   'new-lab': /a number and a topic are expected/,
 }
 /** Has subcommands, which test/cli/netem/netem.test.ts tries. */

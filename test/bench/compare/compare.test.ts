@@ -2,9 +2,10 @@ import { expect } from 'chai'
 import { type CompareResult, compare, estimate, isNarrow, MAX_ROUNDS } from '../../../bench/compare/compare.ts'
 import type { Arena } from '../../../bench/compare/contender.ts'
 import type { RunFigures } from '../../../bench/compare/figures.ts'
+import { CONTENDER_NAMES } from '../../../bench/compare/kernel-arena.ts'
 import { reportText, verdict } from '../../../bench/compare/report.ts'
 import type { Run } from '../../../bench/compare/run.ts'
-import { loadProfile } from '../../../src/link/profile/load-profile.ts'
+import { loadProfile, profileNames } from '../../../src/link/profile/load-profile.ts'
 import { command } from '../../support/command.ts'
 
 const part = { sent: 100, lost: 2, p50Ms: 40, p95Ms: 60, jitterMs: 3 }
@@ -125,21 +126,29 @@ describe('npm run compare', function () {
     }
   })
 
-  it('lists the shipped profiles when none is named', async () => {
-    const { status, stdout } = await command(['compare'])
-    expect(status).to.equal(0)
-    expect(stdout)
-      .to.match(/^handover-wifi-lte +Out of the house/m)
-      .and.match(/^outage-3s /m)
+  it('says what to type next when no profile is named, and fails as any command does that lacks something', async () => {
+    const { status, stdout, stderr } = await command(['compare'])
+    expect([status, stdout]).to.deep.equal([1, ''])
+    for (const name of profileNames()) expect(stderr).to.include(name)
+    expect(stderr).to.include('npm run compare -- outage-3s --quick')
+    expect(stderr.trim().split('\n')).to.have.length(1)
+  })
+
+  it('names the contenders in its help', async () => {
+    const { stdout } = await command(['compare', '--help'])
+    expect(stdout.replace(/\s+/g, ' ')).to.include(`--only <names> of ${CONTENDER_NAMES.join(', ')}`)
   })
 
   it('refuses a profile or a contender that is not there with one sentence', async () => {
     const profile = await command(['compare', 'no-such-profile'])
     expect([profile.status, profile.stderr]).to.deep.equal([1, profile.stderr.trim().split('\n')[0] + '\n'])
-    const contender = await command(['compare', 'nat-rebind', '--userspace', '--only', 'carrier-pigeon'])
-    expect(contender.status).to.equal(1)
-    expect(contender.stderr).to.include(
-      "no contender here is called 'carrier-pigeon': expected some of connect-ip-told",
+    const pigeon = await command(['compare', 'nat-rebind', '--userspace', '--only', 'carrier-pigeon'])
+    expect(pigeon.status).to.equal(1)
+    expect(pigeon.stderr).to.include("'carrier-pigeon' is not one of connect-ip, connect-ip-told")
+    const absent = await command(['compare', 'nat-rebind', '--userspace', '--only', 'openvpn'])
+    expect(absent.status).to.equal(1)
+    expect(absent.stderr).to.match(
+      /^openvpn cannot take part here, but these can: connect-ip-told, .*--userspace was given$/m,
     )
   })
 })
