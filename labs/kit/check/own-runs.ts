@@ -14,7 +14,7 @@ import { parse, stringify } from 'smol-toml'
 import { readRegularFile } from '../../../src/config/read-file.ts'
 import type { CheckContext, Reading, Units } from '../lab/types.ts'
 import { CheckFailure } from './check-failure.ts'
-import { expectNumber } from './questions.ts'
+import { expectEach, expectNumber } from './questions.ts'
 
 export const MEASURED_FILE = 'measured.toml'
 
@@ -99,6 +99,38 @@ export function expectOwnNumber(context: CheckContext, question: string, asked: 
     units,
     read,
   })
+}
+
+type Judgement = (context: CheckContext) => void
+
+/** A task that asks, measures in front of the student, and asks about what was measured. */
+export interface AroundRun {
+  task: string
+  figures: readonly string[]
+  whole?: Whole
+  /** Predictions, and what can be answered without a run. */
+  before: readonly Judgement[]
+  measure: () => Promise<void>
+  /** By the ids of the questions. */
+  own: Readonly<Record<string, OwnQuestion>>
+}
+
+/**
+ * The course of such a task, up to its last answer; returns the last of the student's runs. It measures once, behind the answers that need no run: who has not
+ * measured yet cannot give the others, and a wrong answer needs no new measurement. In grading nothing is measured.
+ */
+export async function expectAroundRun(context: CheckContext, task: AroundRun): Promise<OwnRun> {
+  const runs = (): OwnRun[] =>
+    ownRuns(context.exercises, task.task, task.figures).filter(run => task.whole?.run(run) ?? true)
+  if (context.mode === 'live' && runs().length === 0) {
+    expectEach(context, task.before)
+    await task.measure()
+  }
+  const own = Object.entries(task.own).map(([question, asked]): Judgement => {
+    return each => expectOwnNumber(each, question, asked)
+  })
+  expectEach(context, [...task.before, ...own])
+  return runs().at(-1)!
 }
 
 function readAll(exercises: string): Record<string, unknown> {

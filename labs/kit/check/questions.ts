@@ -31,6 +31,16 @@ export function expectChoice(context: CheckContext, question: string, asked: Ask
   })
 }
 
+/** A judgement for each of these questions, by its id. */
+export function expectChoices(
+  choices: Readonly<Record<string, { right: string; wrong: WrongAnswers }>>,
+  read: readonly Reading[],
+): ((context: CheckContext) => void)[] {
+  return Object.entries(choices).map(([question, choice]) => context => {
+    expectChoice(context, question, { ...choice, read })
+  })
+}
+
 /** Makes all of these judgements, and says at once what each of them has found wrong. */
 export function expectEach(context: CheckContext, judgements: readonly ((context: CheckContext) => void)[]): void {
   const failed: { text: string; feedback: Otherwise }[] = []

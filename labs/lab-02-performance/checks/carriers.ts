@@ -2,8 +2,8 @@
  * Task 11: carriers. Predictions and their reasons first; then, in front of the student, five tunnels at once, whose figures the last questions are
  * about. No measurement decides: in grading the run is the one in measured.toml.
  */
-import { expectOwnNumber, type OwnQuestion, type OwnRun, ownRuns, recordRun } from '../../kit/check/own-runs.ts'
-import { expectChoice, expectEach, expectNumber } from '../../kit/check/questions.ts'
+import { expectAroundRun, type OwnQuestion, type OwnRun, recordRun } from '../../kit/check/own-runs.ts'
+import { expectChoices, expectNumber } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type CarriersMeasured, flat, INTERVAL_MS, LATE_MS, LOSS, measureCarriers, RTT_MS, TASK } from '../carriers.ts'
 import { showChart } from '../chart.ts'
@@ -108,27 +108,17 @@ const TAIL: OwnQuestion = {
 // Judgement -----------------------------------------------------------------------------------------------------------
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const answers = [
-    ...Object.entries(CHOICES).map(([question, choice]) => (each: CheckContext) => {
-      expectChoice(each, question, { ...choice, read: READ })
-    }),
-    expectLate,
-  ]
-  const own = [
-    (each: CheckContext) => expectOwnNumber(each, 'blocked', BLOCKED),
-    (each: CheckContext) => expectOwnNumber(each, 'tail', TAIL),
-  ]
-  // Who has not measured yet cannot answer the last ones; and a wrong answer needs no new measurement.
-  const isMeasured = ownRuns(context.exercises, TASK, FIGURES).length > 0
-  if (context.mode === 'live' && !isMeasured) {
-    expectEach(context, answers)
-    await measure(context)
-  }
-  expectEach(context, [...answers, ...own])
+  const run = await expectAroundRun(context, {
+    task: TASK,
+    figures: FIGURES,
+    before: [...expectChoices(CHOICES, READ), expectLate],
+    measure: () => measure(context),
+    own: { blocked: BLOCKED, tail: TAIL },
+  })
   return {
     passed: true,
     expected: 'what a lost packet costs on each carrier, and why',
-    found: ownRuns(context.exercises, TASK, FIGURES).slice(-1).map(inWords).join(''),
+    found: inWords(run),
     read: READ,
   }
 }

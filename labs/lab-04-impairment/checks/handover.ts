@@ -4,8 +4,8 @@
  */
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectOwnNumber, type OwnQuestion, ownRuns, recordRun } from '../../kit/check/own-runs.ts'
-import { expectChoice, expectEach, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
+import { expectAroundRun, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
+import { expectChoices, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { figuresOf, INTERVAL_MS, measureHandover, PROFILE, TASK } from '../handover.ts'
 import { expectNear } from '../near.ts'
@@ -98,35 +98,22 @@ const FADING: OwnQuestion = {
 
 export async function check(context: CheckContext): Promise<Feedback> {
   let predicted = Number.NaN
-  const answers = [
-    (each: CheckContext) => {
-      predicted = expectSilence(each)
-    },
-    ...Object.entries(CHOICES).map(([question, choice]) => (each: CheckContext) => {
-      expectChoice(each, question, { ...choice, read: READ })
-    }),
-  ]
-  const own = [
-    (each: CheckContext) => expectOwnNumber(each, 'challenge', CHALLENGE),
-    (each: CheckContext) => expectOwnNumber(each, 'fading', FADING),
-  ]
-  // Who has not measured yet cannot answer the last ones; and a wrong answer needs no new measurement.
-  const isMeasured = ownRuns(context.exercises, TASK, FIGURES).length > 0
-  if (context.mode === 'live' && !isMeasured) {
-    expectEach(context, answers)
-    await measure(context, predicted)
-  }
-  expectEach(context, [...answers, ...own])
+  const run = await expectAroundRun(context, {
+    task: TASK,
+    figures: FIGURES,
+    before: [
+      each => {
+        predicted = expectSilence(each)
+      },
+      ...expectChoices(CHOICES, READ),
+    ],
+    measure: () => measure(context, predicted),
+    own: { challenge: CHALLENGE, fading: FADING },
+  })
   return {
     passed: true,
     expected: 'what a handover costs, and which part of it is the network',
-    found: ownRuns(context.exercises, TASK, FIGURES)
-      .slice(-1)
-      .map(
-        run =>
-          `your run: silent for ${formatNumber(run.silence_ms!)} ms; ${run.missing} pings were lost by the move, and ${run.fading_missing} of ${run.fading_sent} by the Wi-Fi before it`,
-      )
-      .join(''),
+    found: `your run: silent for ${formatNumber(run.silence_ms!)} ms; ${run.missing} pings were lost by the move, and ${run.fading_missing} of ${run.fading_sent} by the Wi-Fi before it`,
     read: READ,
   }
 }

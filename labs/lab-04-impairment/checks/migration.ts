@@ -14,8 +14,8 @@ import {
   valuesOf,
 } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectOwnNumber, type OwnQuestion, ownRuns } from '../../kit/check/own-runs.ts'
-import { expectChoice, expectEach } from '../../kit/check/questions.ts'
+import { expectAroundRun, type OwnQuestion } from '../../kit/check/own-runs.ts'
+import { expectChoices } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { IDLE_MS, INTERVAL_MS, measureMoving, PAUSE_MS, recordMoving, TASK, WHOLE } from '../moving.ts'
@@ -455,31 +455,18 @@ const NOTICING: OwnQuestion = {
 
 export async function check(context: CheckContext): Promise<Feedback> {
   await expectGroups(context, TASK, random => [...predictions(random), ...believing(random)])
-  const answers = Object.entries(CHOICES).map(([question, choice]) => (each: CheckContext) => {
-    expectChoice(each, question, { ...choice, read: READ })
+  const run = await expectAroundRun(context, {
+    task: TASK,
+    figures: FIGURES,
+    whole: WHOLE,
+    before: expectChoices(CHOICES, READ),
+    measure: () => measure(context),
+    own: { trips: TRIPS, noticing: NOTICING },
   })
-  const own = [
-    (each: CheckContext) => expectOwnNumber(each, 'trips', TRIPS),
-    (each: CheckContext) => expectOwnNumber(each, 'noticing', NOTICING),
-  ]
-  // Who has not measured yet cannot answer the last ones; and a wrong answer needs no new measurement.
-  const runs = () => ownRuns(context.exercises, TASK, FIGURES).filter(WHOLE.run)
-  const isMeasured = runs().length > 0
-  if (context.mode === 'live' && !isMeasured) {
-    expectEach(context, answers)
-    await measure(context)
-  }
-  expectEach(context, [...answers, ...own])
   return {
     passed: true,
     expected: 'a tunnel that moves within a few round trips, and one that does not move and waits for a timer',
-    found: `your run: ${runs()
-      .slice(-1)
-      .map(
-        run =>
-          `a move took ${formatNumber(run.move_silence_ms!)} ms and ${run.move_lost} pings, a reconnect ${formatNumber(run.reconnect_silence_ms!)} ms and ${run.reconnect_lost}, at a round trip of ${run.rtt_ms} ms`,
-      )
-      .join('')}`,
+    found: `your run: a move took ${formatNumber(run.move_silence_ms!)} ms and ${run.move_lost} pings, a reconnect ${formatNumber(run.reconnect_silence_ms!)} ms and ${run.reconnect_lost}, at a round trip of ${run.rtt_ms} ms`,
     read: READ,
   }
 }
