@@ -29,6 +29,7 @@ interface Options {
   only?: string[]
   seed: string
   userspace?: boolean
+  /** Undefined: neither --tcp nor --no-tcp was given. */
   tcp?: boolean
   svg?: string
   json?: boolean
@@ -42,7 +43,11 @@ const program = new Command('npm run compare --')
   .argument('[profile]', 'a link profile, by name or file; npm run netem -- list shows them')
   .option('--runs <n>', 'so many rounds; default: 6 to 12, until the intervals are narrow enough', positive)
   .option('--quick', 'one round, of about half a minute for each contender: no intervals')
-  .option('--tcp', 'one TCP flow, as fast as it gets, in place of echo train and paced flow')
+  .option(
+    '--tcp',
+    'only one TCP flow, as fast as it gets; by default it follows echo train and paced flow, but not with --quick',
+  )
+  .option('--no-tcp', 'without it')
   .option('--only <names>', `of ${CONTENDER_NAMES.join(', ')}`, contenderNames)
   .option('--seed <text>', "of the link's random numbers and of the order", '1')
   .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
@@ -85,7 +90,7 @@ async function run(name: string, options: Options): Promise<void> {
         arena,
         profile,
         seed,
-        traffic: tcp ? 'tcp' : 'udp',
+        traffic: tcp ? ['tcp'] : tcp === undefined && !options.quick && arena.hasTcp ? ['udp', 'tcp'] : ['udp'],
         rounds,
         only,
         signal: stop.signal,

@@ -11,8 +11,8 @@ export interface CompareOptions {
   arena: Arena
   profile: Profile
   seed: string
-  /** Default `udp`. */
-  traffic?: Traffic
+  /** In this order, in each turn; default `udp` alone. */
+  traffic?: readonly Traffic[]
   /** So many rounds, neither more nor fewer; otherwise as many as it takes, between MIN_ROUNDS and MAX_ROUNDS. */
   rounds?: number
   /** Names of contenders; default all. */
@@ -24,6 +24,7 @@ export interface CompareOptions {
 export interface CompareResult {
   profile: string
   title: string
+  /** What `runs` are of. */
   traffic: Traffic
   about: string
   rounds: number
@@ -42,6 +43,8 @@ export interface ContenderResult {
   title: string
   atHandover: string
   runs: Run[]
+  /** With the echo train and the paced flow in `runs`: the same again with TCP, where it was sent too. */
+  tcpRuns: Run[]
 }
 
 /** The median of the rounds, with its interval of 95 %; infinite ends: too few rounds for one. */
@@ -60,11 +63,11 @@ const NARROW_SHARE = 0.2
 const NARROW_MS = 25
 
 export async function compare(options: CompareOptions): Promise<CompareResult> {
-  const { arena, profile, seed, traffic = 'udp', rounds, only, signal, onProgress } = options
+  const { arena, profile, seed, traffic = ['udp'], rounds, only, signal, onProgress } = options
   const random = new Random(seed, 'order of the contenders')
   const results = arena.contenders
     .filter(({ name }) => only === undefined || only.includes(name))
-    .map(({ name, title, atHandover }): ContenderResult => ({ name, title, atHandover, runs: [] }))
+    .map(({ name, title, atHandover }): ContenderResult => ({ name, title, atHandover, runs: [], tcpRuns: [] }))
   const failures: string[] = []
   let round = 0
   for (; round < (rounds ?? MAX_ROUNDS); round++) {
@@ -74,26 +77,32 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
     for (const { result } of order) {
       signal?.throwIfAborted()
       onProgress?.(`round ${round + 1}: ${result.title}`)
-      try {
-        // The same seed for all in a round, and another one for each round.
-        result.runs.push(await arena.run(result.name, profile, `${seed} ${round + 1}`, traffic))
-      } catch (error) {
-        signal?.throwIfAborted()
-        failures.push(`round ${round + 1}, ${result.title}: ${error instanceof Error ? error.message : String(error)}`)
+      for (const [i, each] of traffic.entries()) {
+        try {
+          // The same seed for all in a round, and another one for each round.
+          const run = await arena.run(result.name, profile, `${seed} ${round + 1}`, each)
+          ;(i === 0 ? result.runs : result.tcpRuns).push(run)
+        } catch (error) {
+          signal?.throwIfAborted()
+          const what = i === 0 ? '' : ', TCP'
+          failures.push(
+            `round ${round + 1}, ${result.title}${what}: ${error instanceof Error ? error.message : String(error)}`,
+          )
+        }
       }
     }
   }
   return {
     profile: profile.name,
     title: profile.title,
-    traffic,
+    traffic: traffic[0],
     about: arena.about,
     rounds: round,
     narrow: isNarrow(results),
     contenders: results,
     absent: arena.absent,
     failures,
-    stalls: results.flatMap(({ runs }) => runs).reduce((sum, { stalls }) => sum + stalls, 0),
+    stalls: results.flatMap(({ runs, tcpRuns }) => [...runs, ...tcpRuns]).reduce((sum, { stalls }) => sum + stalls, 0),
   }
 }
 
@@ -101,9 +110,9 @@ export async function compare(options: CompareOptions): Promise<CompareResult> {
  * What decides, and the less the better: the slowest recovery of a run; where nothing happens, the median round trip. Of TCP: how long a megabyte takes, in ms,
  * which has all its standstills in it.
  */
-export function decisive({ figures, standstillMs }: Run): number {
+export function decisive({ figures, tcp }: Run): number {
   const { recoveryMs, whole, goodputKbit } = figures
-  if (standstillMs !== undefined) return 8000 / (goodputKbit / 1000)
+  if (tcp !== undefined) return 8000 / (goodputKbit / 1000)
   return recoveryMs.length === 0 ? whole.p50Ms : Math.max(...recoveryMs)
 }
 

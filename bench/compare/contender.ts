@@ -8,6 +8,8 @@ import type { Run, Traffic } from './run.ts'
 /** Where contenders run: in namespaces with TUN devices (kernel-arena.ts), or in processes of ours without (userspace-arena.ts). */
 export interface Arena {
   readonly contenders: readonly Pick<Contender, 'name' | 'title' | 'atHandover'>[]
+  /** Whether there is TCP to be sent through the tunnels: the system's own. */
+  readonly hasTcp: boolean
   /** Who cannot take part here and why, a sentence each. */
   readonly absent: readonly string[]
   /** What has been measured with, in one sentence. */

@@ -38,6 +38,16 @@ export interface RunFigures {
   readonly goodputKbit: number
 }
 
+/** What became of one TCP flow. */
+export interface TcpFigures {
+  /** Before, during and after what happens; undefined where the profile has no event. */
+  readonly goodputKbit: { readonly before: number; readonly during: number; readonly after: number } | undefined
+  /** After each event, how long nothing arrived. */
+  readonly standstillMs: readonly number[]
+  /** The connection was open to the end of the run, and something arrived on it after all that happened. */
+  readonly hasSurvived: boolean
+}
+
 export function figuresOf(run: {
   echoes: readonly Echo[]
   arrivals: readonly Arrival[]
@@ -46,8 +56,7 @@ export function figuresOf(run: {
   events: readonly LinkEvent[]
 }): RunFigures {
   const { echoes, arrivals, fromMs, toMs, events } = run
-  const isDuring = (ms: number): boolean =>
-    events.some(({ atMs, endMs }) => ms >= atMs && ms < Math.max(endMs, atMs) + AFTERMATH_MS)
+  const isDuring = duringOf(events)
   const first = events[0]?.atMs
   const part = (belongs: (sentMs: number) => boolean): PartFigures | undefined =>
     first === undefined ? undefined : partFigures(echoes.filter(({ sentMs }) => belongs(sentMs)))
@@ -104,6 +113,46 @@ export function standstill(arrivals: readonly Arrival[], event: LinkEvent, toMs:
     return isDuring ? [atMs - begins] : []
   })
   return Math.max(0, ...gaps)
+}
+
+/** `isOpen`: whether the connection still was when the run was over. */
+export function tcpFigures(run: {
+  arrivals: readonly Arrival[]
+  toMs: number
+  events: readonly LinkEvent[]
+  isOpen: boolean
+}): TcpFigures {
+  const { arrivals, toMs, events, isOpen } = run
+  const lastEndMs = Math.max(0, ...events.map(({ endMs }) => endMs))
+  return {
+    goodputKbit: events.length === 0 ? undefined : goodputOfParts(arrivals, toMs, events),
+    standstillMs: events.map(event => standstill(arrivals, event, toMs)),
+    hasSurvived: isOpen && arrivals.some(({ atMs }) => atMs >= lastEndMs),
+  }
+}
+
+/** The parts are those of the echo train: "during" lasts until a second after the end of an event, or until the run is over. */
+function goodputOfParts(
+  arrivals: readonly Arrival[],
+  toMs: number,
+  events: readonly LinkEvent[],
+): { before: number; during: number; after: number } {
+  const isDuring = duringOf(events)
+  const first = events[0].atMs
+  const partOf = (ms: number) => (ms < first ? 'before' : isDuring(ms) ? 'during' : 'after')
+  const ms = { before: 0, during: 0, after: 0 }
+  // From one change of the part to the next: events may overlap.
+  const changes = [0, toMs, ...events.flatMap(({ atMs, endMs }) => [atMs, endMs + AFTERMATH_MS])]
+  const inRun = changes.filter(at => at >= 0 && at <= toMs).sort((a, b) => a - b)
+  for (const [i, from] of inRun.slice(0, -1).entries()) ms[partOf(from)] += inRun[i + 1] - from
+  const bytes = { before: 0, during: 0, after: 0 }
+  for (const { atMs, bytes: length } of arrivals) if (atMs >= 0 && atMs < toMs) bytes[partOf(atMs)] += length
+  const rate = (part: keyof typeof ms): number => (8 * bytes[part]) / ms[part]
+  return { before: rate('before'), during: rate('during'), after: rate('after') }
+}
+
+function duringOf(events: readonly LinkEvent[]): (ms: number) => boolean {
+  return ms => events.some(({ atMs, endMs }) => ms >= atMs && ms < Math.max(endMs, atMs) + AFTERMATH_MS)
 }
 
 export function goodputKbit(arrivals: readonly Arrival[], fromMs: number, toMs: number): number {

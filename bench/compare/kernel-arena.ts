@@ -26,6 +26,7 @@ export async function openKernelArena(certificates: TestCertificates, scratch: s
   const network = await CompareNetwork.open()
   return {
     contenders: able,
+    hasTcp: true,
     absent: [...unable, ...NOT_MEASURABLE],
     about: 'TUN devices in network namespaces',
     run(name, profile, seed, traffic) {

@@ -6,6 +6,7 @@ import { median } from '../../src/stats/statistics.ts'
 import { padEnd } from '../../src/text/columns.ts'
 import { type CompareResult, type ContenderResult, decisive, type Estimate, estimate, MIN_ROUNDS } from './compare.ts'
 import type { PartFigures, RunFigures } from './figures.ts'
+import type { Run } from './run.ts'
 import { FLOW_KBIT } from './traffic.ts'
 
 /** Of the longest title, and one space. */
@@ -19,7 +20,9 @@ export function reportText(result: CompareResult): string {
     `${profile}: ${title}`,
     `${about}; ${rounds} ${rounds === 1 ? 'round' : 'rounds'}; ${machine()}`,
     '',
-    ...(result.traffic === 'tcp' ? [tcpTable(measured)] : hasEvents ? eventTables(measured) : [quietTable(measured)]),
+    ...(result.traffic === 'tcp'
+      ? tcpTables(measured)
+      : [...(hasEvents ? eventTables(measured) : [quietTable(measured)]), ...tcpBehind(measured)]),
     '',
     ...verdict(result),
     ...(stalls > 0 ? [`The emulator was held up ${stalls} times: this machine is busy.`] : []),
@@ -67,19 +70,41 @@ function eventTables(measured: readonly ContenderResult[]): string[] {
   ]
 }
 
-/** One TCP flow that takes all it gets. */
-function tcpTable(measured: readonly ContenderResult[]): string {
-  return table(
-    ['medians [95 %]', 'goodput, Mbit/s', 'longest standstill, ms'],
+/** One TCP flow that takes all it gets: how much it got, and whether the connection went on. */
+function tcpTables(measured: readonly ContenderResult[]): string[] {
+  const hasEvents = measured.some(({ runs }) => runs[0].events.length > 0)
+  const survived = (runs: readonly Run[]): string =>
+    `${runs.filter(({ tcp }) => tcp?.hasSurvived).length} of ${runs.length}`
+  const whole = table(
+    ['TCP, medians [95 %]', 'goodput, Mbit/s', 'standstill, ms', 'survived'],
     measured.map(({ title, runs }) => [
       title,
       withInterval(estimate(runs.map(({ figures }) => figures.goodputKbit / 1000)), tenths),
-      runs[0].events.length === 0
-        ? '-'
-        : withInterval(estimate(runs.map(run => Math.max(...(run.standstillMs ?? []))))),
+      hasEvents ? withInterval(estimate(runs.map(({ tcp }) => Math.max(...(tcp?.standstillMs ?? []))))) : '-',
+      survived(runs),
     ]),
-    [24, 28],
+    [20, 22, 11],
   )
+  if (!hasEvents) return [whole]
+  const parts = ['before', 'during', 'after'] as const
+  return [
+    whole,
+    '',
+    table(
+      ['TCP goodput, Mbit/s', ...parts],
+      measured.map(({ title, runs }) => [
+        title,
+        ...parts.map(part => tenths(median(runs.map(({ tcp }) => (tcp?.goodputKbit?.[part] ?? Number.NaN) / 1000)))),
+      ]),
+      [12, 12, 12],
+    ),
+  ]
+}
+
+/** What TCP did in the same rounds, below the tables of echo train and paced flow. */
+function tcpBehind(measured: readonly ContenderResult[]): string[] {
+  const withTcp = measured.filter(({ tcpRuns }) => tcpRuns.length > 0)
+  return withTcp.length === 0 ? [] : ['', ...tcpTables(withTcp.map(each => ({ ...each, runs: each.tcpRuns })))]
 }
 
 /** Where nothing happens but what the link does all the time. */

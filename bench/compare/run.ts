@@ -3,7 +3,7 @@
 import type { Profile } from '../../src/link/profile/profile.ts'
 import type { Contender, Setting } from './contender.ts'
 import { type LinkEvent, stretchOf } from './events.ts'
-import { type Arrival, type Echo, figuresOf, type RunFigures, standstill } from './figures.ts'
+import { type Arrival, type Echo, figuresOf, type RunFigures, type TcpFigures, tcpFigures } from './figures.ts'
 import { ContenderError, INNER } from './start-program.ts'
 
 export interface Run {
@@ -12,8 +12,8 @@ export interface Run {
   /** Times from the beginning of the run. */
   readonly echoes: readonly Echo[]
   readonly events: readonly LinkEvent[]
-  /** Of TCP only: after each event, how long nothing arrived. */
-  readonly standstillMs?: readonly number[]
+  /** Of TCP only. */
+  readonly tcp?: TcpFigures
   /** How often the emulator itself was held up, so that packets were late. */
   readonly stalls: number
 }
@@ -48,11 +48,14 @@ export async function runOnce(
     }
     await server.ask('arrivals')
     const order = { target: INNER.server, forMs: toMs - fromMs }
-    const sending = traffic === 'tcp' ? client.ask('pour', order).then(() => []) : client.ask('train', order)
+    const sending =
+      traffic === 'tcp'
+        ? client.ask('pour', order).then(isOpen => ({ echoes: [], isOpen }))
+        : client.ask('train', order).then(echoes => ({ echoes }))
     const began = await link.beginTimeline(fromMs)
-    const echoes = await sending
+    const sent = await sending
     const arrivals = await server.ask('arrivals')
-    return written({ contender: contender.name, traffic, echoes, arrivals, stalls }, began, { fromMs, toMs, events })
+    return written({ contender: contender.name, ...sent, arrivals, stalls }, began, { fromMs, toMs, events })
   } finally {
     await network.endPrograms()
     await link.close()
@@ -61,7 +64,14 @@ export async function runOnce(
 
 /** `began`: when the clock showed what the timeline calls `fromMs`. */
 export function written(
-  raw: { contender: string; traffic: Traffic; echoes: readonly Echo[]; arrivals: readonly Arrival[]; stalls: number },
+  raw: {
+    contender: string
+    echoes: readonly Echo[]
+    arrivals: readonly Arrival[]
+    stalls: number
+    /** Of TCP: whether the connection was there to the end. */
+    isOpen?: boolean
+  },
   began: number,
   stretch: { fromMs: number; toMs: number; events: readonly LinkEvent[] },
 ): Run {
@@ -79,6 +89,6 @@ export function written(
     echoes,
     events,
     stalls: raw.stalls,
-    ...(raw.traffic === 'tcp' && { standstillMs: events.map(event => standstill(arrivals, event, toMs)) }),
+    ...(raw.isOpen !== undefined && { tcp: tcpFigures({ arrivals, toMs, events, isOpen: raw.isOpen }) }),
   }
 }

@@ -36,7 +36,8 @@ const TIMEOUT_MS = 5000
 export function openUserspaceArena(why: string): Arena {
   return {
     contenders: CONTENDERS,
-    absent: [`all others: ${why}`],
+    hasTcp: false,
+    absent: [`all others, and TCP inside: ${why}`],
     about: 'CONNECT-IP between hosts in userspace',
     run: (name, profile, seed) => runInUserspace(name, profile, seed),
     async close() {},
@@ -103,7 +104,7 @@ async function runInUserspace(name: string, profile: Profile, seed: string): Pro
     const echoes = train.records.map(({ sentMs, rttMs }) => ({ sentMs: train.startedMs + sentMs, rttMs }))
     // The sink counts, and keeps no times: all of it as if it had come at the beginning.
     const arrivals = [{ atMs: began, bytes: flow.sink?.payloadBytes ?? 0 }]
-    return written({ contender: name, traffic: 'udp', echoes, arrivals, stalls }, began, stretch)
+    return written({ contender: name, echoes, arrivals, stalls }, began, stretch)
   } finally {
     await bed.close()
   }

@@ -23,15 +23,23 @@ function run(contender: string, recoveryMs: number): Run {
   return { contender, figures, echoes: [], events, stalls: 0 }
 }
 
+const TCP: Run['tcp'] = {
+  goodputKbit: { before: 20_000, during: 1_000, after: 18_000 },
+  standstillMs: [3210],
+  hasSurvived: true,
+}
+
 /** Recovers as it is told, run by run. */
 function arenaOf(recoveries: Record<string, (seed: string) => number>, turns: string[] = []): Arena {
   return {
     contenders: Object.keys(recoveries).map(name => ({ name, title: `the ${name}`, atHandover: '' })),
+    hasTcp: true,
     absent: ['the absent one: not installed'],
     about: 'made up',
-    async run(name, _profile, seed) {
-      turns.push(`${name} ${seed}`)
-      return run(name, recoveries[name](seed))
+    async run(name, _profile, seed, traffic) {
+      turns.push(traffic === 'tcp' ? `${name} ${seed} ${traffic}` : `${name} ${seed}`)
+      const one = run(name, recoveries[name](seed))
+      return traffic === 'tcp' ? { ...one, tcp: TCP } : one
     },
     async close() {},
   }
@@ -69,6 +77,42 @@ describe('a comparison', () => {
       .and.include('the absent one: not installed')
   })
 
+  it('sends TCP after echo train and paced flow in each turn, and says what it got and whether its connection survived', async () => {
+    const turns: string[] = []
+    const result = await compare({
+      arena: arenaOf({ a: () => 12_345 }, turns),
+      profile,
+      seed: 's',
+      traffic: ['udp', 'tcp'],
+      rounds: 2,
+    })
+    expect(turns).to.deep.equal(['a s 1', 'a s 1 tcp', 'a s 2', 'a s 2 tcp'])
+    expect(result.contenders[0].tcpRuns.map(({ tcp }) => tcp)).to.deep.equal([TCP, TCP])
+    const lines = reportText(result).split('\n')
+    expect(
+      lines.some(line => /^the a +0\.3 +3210 +2 of 2$/.test(line)),
+      lines.join('\n'),
+    ).to.equal(true)
+    expect(
+      lines.some(line => /^the a +20\.0 +1\.0 +18\.0$/.test(line)),
+      lines.join('\n'),
+    ).to.equal(true)
+    const broken = { ...result.contenders[0], tcpRuns: [{ ...run('a', 1), tcp: { ...TCP, hasSurvived: false } }] }
+    expect(reportText({ ...result, contenders: [broken] })).to.match(/^the a .* 0 of 1$/m)
+  })
+
+  it('keeps what echo train and paced flow gave when TCP fails, and says so', async () => {
+    const arena: Arena = arenaOf({ a: () => 1 })
+    const failing: Arena = {
+      ...arena,
+      run: (name, profile, seed, traffic) =>
+        traffic === 'tcp' ? Promise.reject(new Error('no way')) : arena.run(name, profile, seed, traffic),
+    }
+    const result = await compare({ arena: failing, profile, seed: 's', traffic: ['udp', 'tcp'], rounds: 1 })
+    expect(result.contenders[0].runs).to.have.length(1)
+    expect(result.failures).to.deep.equal(['round 1, the a, TCP: no way'])
+  })
+
   it('gives no interval for fewer than six rounds', () => {
     expect(estimate([1, 2, 3, 4, 5])).to.deep.include({ low: -Infinity, high: Infinity })
     expect(estimate([1, 2, 3, 4, 5, 6])).to.deep.equal({ median: 3.5, low: 1, high: 6 })
@@ -93,13 +137,18 @@ describe('a comparison', () => {
   })
 
   it('fits into 80 columns', async () => {
-    const result = await compare({ arena: arenaOf({ a: () => 12_345, b: () => Infinity }), profile, seed: 's' })
+    const result = await compare({
+      arena: arenaOf({ a: () => 12_345, b: () => Infinity }),
+      profile,
+      seed: 's',
+      traffic: ['udp', 'tcp'],
+    })
     const quiet: CompareResult = {
       ...result,
       contenders: result.contenders.map(each => ({ ...each, runs: each.runs.map(one => ({ ...one, events: [] })) })),
     }
     for (const each of [result, quiet]) {
-      for (const line of reportText(each).split('\n').slice(3, 24)) expect(line.length, line).to.be.at.most(80)
+      for (const line of reportText(each).split('\n').slice(3, 30)) expect(line.length, line).to.be.at.most(80)
     }
   })
 })
@@ -112,7 +161,7 @@ describe('npm run compare', function () {
     expect(status).to.equal(0)
     const result = JSON.parse(stdout) as CompareResult
     expect(result).to.deep.include({ profile: 'nat-rebind', rounds: 1, failures: [] })
-    expect(result.absent).to.deep.equal(['all others: --userspace was given'])
+    expect(result.absent).to.deep.equal(['all others, and TCP inside: --userspace was given'])
     expect(result.contenders.map(({ name }) => name)).to.deep.equal(['connect-ip-told', 'connect-ip-reconnect'])
     for (const { runs } of result.contenders) {
       expect(runs).to.have.length(1)

@@ -8,6 +8,7 @@ import {
   partFigures,
   recovery,
   standstill,
+  tcpFigures,
 } from '../../../bench/compare/figures.ts'
 
 const outage: LinkEvent = { kind: 'outage', atMs: 100, endMs: 400 }
@@ -90,6 +91,33 @@ describe('the figures of a comparison', () => {
     expect(standstill(arrivals(0, 50, 130), outage, 1100)).to.equal(970)
     expect(standstill(arrivals(-2000, 50, 130), outage, 200)).to.equal(80)
     expect(standstill(arrivals(0, 450, 500, 1400, 6400), outage, 6500)).to.equal(900)
+  })
+
+  it('goodput of TCP is that of each part, over the length of the part, however events overlap', () => {
+    const events: LinkEvent[] = [outage, { kind: 'handover', atMs: 300, endMs: 300 }]
+    const arrivals = [50, 200, 1399, 1400, 1900].map((atMs, i) => ({ atMs, bytes: 1000 * (i + 1) }))
+    const { goodputKbit, hasSurvived, standstillMs } = tcpFigures({ arrivals, toMs: 2400, events, isOpen: true })
+    expect(goodputKbit).to.deep.equal({ before: 80, during: (8 * 5000) / 1300, after: 72 })
+    expect(hasSurvived).to.equal(true)
+    expect(standstillMs).to.deep.equal([1199, 1199])
+  })
+
+  it('a TCP connection has survived when it is open at the end, and something arrived after all that happened', () => {
+    const survived = (times: number[], isOpen: boolean): boolean =>
+      tcpFigures({ arrivals: times.map(atMs => ({ atMs, bytes: 1 })), toMs: 1000, events: [outage], isOpen })
+        .hasSurvived
+    expect(survived([50, 450], true)).to.equal(true)
+    expect(survived([50, 350], true)).to.equal(false)
+    expect(survived([50, 450], false)).to.equal(false)
+  })
+
+  it('of TCP over a link on which nothing happens there is the whole only', () => {
+    const arrivals = [{ atMs: 10, bytes: 1 }]
+    expect(tcpFigures({ arrivals, toMs: 1000, events: [], isOpen: true })).to.deep.equal({
+      goodputKbit: undefined,
+      standstillMs: [],
+      hasSurvived: true,
+    })
   })
 
   it('goodput is what arrived within the run, over its length', () => {

@@ -8,8 +8,8 @@ import { command } from '../../support/command.ts'
 
 const leftovers = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-compare-'))
 
-async function quick(profile: string, contender: string): Promise<CompareResult> {
-  const args = ['compare', profile, '--quick', '--json', '--only', contender]
+async function quick(profile: string, contender: string, ...more: string[]): Promise<CompareResult> {
+  const args = ['compare', profile, '--quick', '--json', '--only', contender, ...more]
   const { status, stdout, stderr } = await command(args)
   expect(status, stderr).to.equal(0)
   return JSON.parse(stdout)
@@ -30,6 +30,14 @@ describe('npm run compare with real interfaces', () => {
     expect(figures.after?.p50Ms).to.be.above(60)
     expect(echoes.length).to.equal(800)
     expect(leftovers()).to.deep.equal(before)
+  })
+
+  it('lets one TCP connection go on through CONNECT-IP over NAT rebinding', async () => {
+    const result = await quick('nat-rebind', 'connect-ip', '--tcp')
+    expect(result.failures).to.deep.equal([])
+    const { tcp } = result.contenders[0].runs[0]
+    expect(tcp?.hasSurvived).to.equal(true)
+    for (const part of ['before', 'after'] as const) expect(tcp?.goodputKbit?.[part], part).to.be.above(100)
   })
 
   it('carries wireguard-go over NAT rebinding', async function () {

@@ -8,6 +8,7 @@ const contender = (title: string, recoveryMs: number) => ({
   name: title,
   title,
   atHandover: '',
+  tcpRuns: [],
   runs: [
     {
       contender: title,
@@ -55,7 +56,7 @@ describe('the figures of a comparison, drawn', () => {
   })
 
   it('contenders that carried nothing are left out', () => {
-    const silent = { ...contender('silent', 1), runs: [] }
+    const silent = { ...contender('silent', 1), runs: [], tcpRuns: [] }
     const [recovery] = figuresOfResult({ ...result, contenders: [silent, ...result.contenders] })
     expect(recovery).to.deep.include({ categories: ['one', 'other'] })
   })
