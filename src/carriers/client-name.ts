@@ -1,7 +1,7 @@
 /**
- * A client that comes back by another way, while the proxy still waits for packets of its old tunnel, finds its addresses taken: by itself. So a
- * client with `tunnel.carrier = "auto"` makes up a name, and says it in each request, in a header field of ours (in no RFC; proxies that do not know
- * it ignore it). A tunnel of the same name, and of the same identity, is then the one before, and ends.
+ * A client that comes back by another connection, while the proxy still waits for packets of its old tunnel, finds its addresses taken: by itself. So a
+ * client with `reconnect.enabled`, or with `tunnel.carrier = "auto"`, makes up a name, and says it in each request, in a header field of ours (in no RFC;
+ * proxies that do not know it ignore it). A tunnel of the same name, and of the same identity, is then the one before, and ends.
  *
  * The name is 128 random bits, made anew by each process and never shown: who does not know it cannot end anybody's tunnel with it.
  */

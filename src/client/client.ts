@@ -116,7 +116,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #lastCarrierFailure: string | undefined
   /** What each carrier needs to resume TLS. */
   readonly #tickets = new Map<HttpVersion, Uint8Array>()
-  /** With carrier "auto", for the proxy to know this client when it comes back by another way. */
+  /** Of a client that may come back by another connection, for the proxy to know it then (carriers/client-name.ts). */
   readonly #name: string | undefined
   #closing = false
   #connecting: Promise<TunnelInfo> | undefined
@@ -149,7 +149,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
     this.#advertised = policyRoutes(config.advertise)
-    if (config.tunnel.carrier === 'auto') this.#name = randomBytes(16).toString('base64url')
+    const mayComeBack = config.reconnect.enabled || config.tunnel.carrier === 'auto'
+    if (mayComeBack) this.#name = randomBytes(16).toString('base64url')
     this.#carrierTiming = { ...DEFAULT_CARRIER_TIMING, ...options.carrierTiming }
     this.#carrierMemory = new CarrierMemory(this.#carrierTiming)
     this.#carrierWatch = new CarrierWatch({

@@ -194,7 +194,12 @@ export const clientConfigSchema = table({
     .describe('What happens when this machine comes into another network.'),
 
   reconnect: table({
-    enabled: flag().default(true).describe('Connect again when the connection is lost?'),
+    enabled: flag()
+      .default(true)
+      .describe(
+        'Connect again when the connection is lost? The proxy then knows the client by a random name in its requests (not with carrier = "webtransport"), and gives it the ' +
+          'addresses that it had, even where it has not noticed yet that the old tunnel is gone.',
+      ),
     knock_ms: integer(0, 3_600_000, 'milliseconds')
       .default(25)
       .describe(

@@ -1,7 +1,25 @@
 import { expect } from 'chai'
+import { clientName } from '../../src/carriers/client-name.ts'
+import { connectByHttp3 } from '../../src/carriers/h3/client-connection.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
+import { defaultClientConfig } from '../../src/client/config.ts'
+import { ClientError } from '../../src/client/errors.ts'
+import { quicSettings } from '../../src/config/sections.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
-import { clientCertificate, closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
+import { UdpRelay } from '../../src/testbed/udp-relay.ts'
+import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
+import {
+  clientCertificate,
+  closeLoopback,
+  connectClient,
+  failure,
+  newClient,
+  ping,
+  startServer,
+  until,
+} from '../support/loopback.ts'
+
+const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
 
 describe('a client whose proxy starts anew', () => {
   const cleanup: (() => unknown)[] = []
@@ -9,8 +27,6 @@ describe('a client whose proxy starts anew', () => {
     await closeLoopback()
     for (const undo of cleanup.splice(0).reverse()) await undo()
   })
-
-  const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
 
   it('is there again with its first knock that can be answered, and has the addresses that it had', async () => {
     let server = await startServer()
@@ -61,5 +77,64 @@ describe('a client whose proxy starts anew', () => {
     const reconnecting = new Promise<number>(resolve => client.once('reconnecting', resolve))
     client.tunnel?.quic?.close(0x102, 'gone')
     expect(await reconnecting).to.be.at.least(30_000)
+  })
+})
+
+describe('a client that is back before the proxy has missed it', () => {
+  const cleanup: (() => unknown)[] = []
+  afterEach(async () => {
+    await closeLoopback()
+    await closeHostilePeers()
+    for (const undo of cleanup.splice(0).reverse()) await undo()
+  })
+
+  it('has the addresses that it had, again and again, and one tunnel, though nobody asks who it is', async () => {
+    const server = await startServer()
+    // Each tunnel takes a way of its own, which is cut for both ends: for the proxy, its connection is only silent.
+    const ways: UdpRelay[] = []
+    const openWay = async (): Promise<void> => {
+      const way = await UdpRelay.open(server.address)
+      cleanup.push(() => way.close())
+      ways.push(way)
+    }
+    await openWay()
+    const connect = connectByHttp3(quicSettings(defaultClientConfig().quic))
+    const { client } = await connectClient(
+      server,
+      { reconnect: { enabled: true, knockMs: 0, initialDelayMs: 10, maxDelayMs: 10 } },
+      { connect: options => connect({ ...options, remote: (ways.at(-1) as UdpRelay).address }) },
+    )
+    const before = addresses(client)
+    for (let i = 0; i < 3; i++) {
+      const up = new Promise(resolve => client.once('up', resolve))
+      ;(ways.at(-1) as UdpRelay).passes = () => false
+      await openWay()
+      client.tunnel?.quic?.close(0x100, '')
+      await up
+      expect(addresses(client)).to.deep.equal(before)
+      await ping(client, '10.90.0.1')
+      expect(server.status()).to.include({ tunnels: 1, tunnelsTotal: i + 2 })
+    }
+  })
+
+  it('has said the same name as before in its request, which a client that does not reconnect never says', async () => {
+    const names: (string | undefined)[] = []
+    const proxy = await startHostileProxy({
+      onRequest: (peer, streamId, headers) => {
+        names.push(clientName(headers))
+        peer.h3.respond(streamId, [[':status', '503']])
+        peer.flush()
+      },
+    })
+    const one = await newClient(proxy, { reconnect: { enabled: true } })
+    await failure(one.connect(), ClientError)
+    await failure(one.connect(), ClientError)
+    await failure((await newClient(proxy, { reconnect: { enabled: true } })).connect(), ClientError)
+    await failure((await newClient(proxy)).connect(), ClientError)
+    const [first, second, other, none] = names
+    expect(first).to.be.a('string')
+    expect(second).to.equal(first)
+    expect(other).to.be.a('string').and.not.to.equal(first)
+    expect([names.length, none]).to.deep.equal([4, undefined])
   })
 })
