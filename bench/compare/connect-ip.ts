@@ -16,7 +16,8 @@ export const CONNECT_IP: readonly Contender[] = [
   connectIp({
     name: 'connect-ip',
     title: 'CONNECT-IP',
-    atHandover: 'notices within half a second that the system sends from another address, and moves (RFC 9000 §9)',
+    atHandover:
+      'hears of the change (elsewhere than on Linux: looks twice a second), sees that the system sends from another address, and moves (RFC 9000 §9)',
   }),
   connectIp({
     name: 'connect-ip-told',

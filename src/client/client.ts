@@ -363,6 +363,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       path: () => (this.#isAddressGiven ? undefined : this.#clientTunnel?.path),
       move: async () => (await this.migrate()).moved,
       onError: error => this.#log.error({ err: error }, 'internal error'),
+      onDeaf: why =>
+        this.#log.info({ reason: why }, 'changes of the network are not heard: it is looked twice a second'),
     })
   }
 
@@ -481,10 +483,14 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   async close(): Promise<void> {
     this.#closing = true
     clearTimeout(this.#retryTimer)
-    this.#watch?.stop()
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
     this.#carrierWatch.stop()
-    await Promise.all([this.#race?.cancel(), this.#candidate?.close(), this.#clientTunnel?.close()])
+    await Promise.all([
+      this.#watch?.stop(),
+      this.#race?.cancel(),
+      this.#candidate?.close(),
+      this.#clientTunnel?.close(),
+    ])
     this.host.close()
   }
 

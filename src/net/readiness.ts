@@ -42,6 +42,11 @@ export interface Watch {
   close(): Promise<void>
 }
 
+export interface WatchOptions {
+  /** Whether the process goes on for as long as this is watched; it does unless false. */
+  keepsAlive?: boolean
+}
+
 /** <uv.h> */
 const UV_POLL = 8
 const UV_READABLE = 1
@@ -52,6 +57,7 @@ interface PollFunctions {
   readonly init: NativeFunction
   readonly start: NativeFunction
   readonly stop: NativeFunction
+  readonly unref: NativeFunction
   readonly close: NativeFunction
   readonly onReadable: NativeCallback
   readonly onClosed: NativeCallback
@@ -80,8 +86,8 @@ class OpenWatch implements Watch {
     this.#memory = spare.pop() ?? allocateForever(native.handleSize)
   }
 
-  open(): void {
-    const { init, loop } = this.#functions
+  open({ keepsAlive = true }: WatchOptions): void {
+    const { init, loop, unref } = this.#functions
     const failed: number = init(loop, this.#memory.address, this.fd)
     if (failed < 0) {
       // A handle that was never made is not closed either.
@@ -91,6 +97,7 @@ class OpenWatch implements Watch {
       return
     }
     watches.set(Number(this.#memory.address), this)
+    if (!keepsAlive) unref(this.#memory.address)
     this.#start()
   }
 
@@ -156,11 +163,11 @@ export function readinessProblem(): string | undefined {
 }
 
 /** Begins to watch. Throws where `readinessProblem` says why. The caller keeps the descriptor open until `close` has resolved. */
-export function watchReadable(fd: number, watcher: Watcher): Watch {
+export function watchReadable(fd: number, watcher: Watcher, options: WatchOptions = {}): Watch {
   const problem = readinessProblem()
   if (problem !== undefined) throw new Error(`descriptors cannot be watched: ${problem}`)
   const watch = new OpenWatch(fd, watcher, functions as PollFunctions)
-  watch.open()
+  watch.open(options)
   return watch
 }
 
@@ -174,6 +181,7 @@ function loadFunctions(): PollFunctions | string {
       init: library.func('int uv_poll_init(intptr_t loop, intptr_t handle, int fd)'),
       start: library.func('int uv_poll_start(intptr_t handle, int events, void *callback)'),
       stop: library.func('int uv_poll_stop(intptr_t handle)'),
+      unref: library.func('void uv_unref(intptr_t handle)'),
       close: library.func('void uv_close(intptr_t handle, void *callback)'),
       onReadable: registerCallback('void (intptr_t handle, int status, int events)', (handle, status) =>
         watches.get(handle)?.tell(status),

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { NetworkWatch } from '../../src/client/network-watch.ts'
+import type { NetworkChanges } from '../../src/net/network-changes.ts'
 import { until } from '../support/loopback.ts'
 
 const REMOTE = { host: '192.0.2.1', port: 4433 }
@@ -7,10 +8,11 @@ const REMOTE = { host: '192.0.2.1', port: 4433 }
 describe('the watch on the network', () => {
   const watches: NetworkWatch[] = []
   afterEach(() => {
-    for (const watch of watches.splice(0)) watch.stop()
+    return Promise.all(watches.splice(0).map(watch => watch.stop()))
   })
 
-  const start = (options: { moves?: boolean } = {}) => {
+  /** `hears`: changes are heard, and time goes on by the state's clock only. */
+  const start = (options: { moves?: boolean; hears?: boolean } = {}) => {
     const state = {
       /** The address in use, that which the system would choose, and all that there are. */
       used: 'A',
@@ -19,6 +21,22 @@ describe('the watch on the network', () => {
       looks: 0,
       moves: [] as string[],
       errors: [] as unknown[],
+      deaf: [] as string[],
+      now: 0,
+      listening: 0,
+      closed: false,
+      kernel: undefined as NetworkChanges | undefined,
+    }
+    const listen = (kernel: NetworkChanges) => {
+      state.kernel = kernel
+      return {
+        listen: () => {
+          state.listening++
+        },
+        close: async () => {
+          state.closed = true
+        },
+      }
     }
     const watch = new NetworkWatch({
       path: () => ({ local: { host: state.used, port: 1 }, remote: REMOTE }),
@@ -33,14 +51,26 @@ describe('the watch on the network', () => {
         return state.chosen
       },
       ownAddresses: () => state.own,
-      lookMs: 5,
+      onDeaf: why => state.deaf.push(why),
+      listen: options.hears ? listen : () => 'nothing is heard here',
+      ...(options.hears ? { now: () => state.now } : { lookMs: 5 }),
     })
     watches.push(watch)
     const looks = async (count: number) => {
       const goal = state.looks + count
       await until(() => state.looks >= goal)
     }
-    return { state, looks, watch }
+    /** A change is heard, and the look that follows has been. */
+    const change = async (chosen: string, afterMs: number) => {
+      state.now += afterMs
+      state.chosen = chosen
+      const goal = state.looks + 1
+      state.kernel?.onChange()
+      await until(() => state.looks >= goal)
+      // What comes of it.
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    return { state, looks, watch, change }
   }
 
   it('moves when the system chooses another address, twice in a row', async () => {
@@ -104,5 +134,84 @@ describe('the watch on the network', () => {
     await until(() => state.errors.length > 0)
     await looks(3)
     expect(String(state.errors[0])).to.equal('Error: a bug')
+  })
+
+  describe('that hears what changes', () => {
+    it('leaves an address that has stood at once, when a second look agrees, and listens before each look', async () => {
+      const { state, change } = start({ hears: true })
+      await change('A', 0)
+      expect([state.looks, state.listening]).to.deep.equal([1, 1])
+      await change('B', 5000)
+      expect(state.moves).to.deep.equal([])
+      state.now += 25
+      // Nothing more is heard.
+      await until(() => state.moves.length > 0)
+      expect(state).to.deep.include({ moves: ['B'], looks: 3, listening: 3 })
+    })
+
+    it('leaves an address that is none of this machine any more at the first look', async () => {
+      const { state, change } = start({ hears: true })
+      await change('A', 0)
+      state.own = ['B']
+      await change('B', 5000)
+      expect(state).to.deep.include({ moves: ['B'], looks: 2 })
+    })
+
+    it('makes one move, and looks no oftener than every 25 ms, for what comes and goes ten times a second', async () => {
+      const { state, change } = start({ hears: true })
+      await change('A', 0)
+      const [before, beganAt] = [state.looks, performance.now()]
+      await change('B', 5000)
+      state.now += 25
+      await until(() => state.moves.length > 0)
+      // Later than half a second after that move.
+      state.now += 1000
+      for (let i = 0; i < 30; i++) {
+        await change(i % 2 === 0 ? 'A' : 'B', 100)
+        // Of one change the kernel says much.
+        for (let j = 0; j < 1000; j++) state.kernel?.onChange()
+      }
+      expect(state.moves).to.deep.equal(['B'])
+      expect(state.looks - before).to.be.at.most(1 + (performance.now() - beganAt) / 24)
+      // It stays.
+      await change('A', 100)
+      state.now += 500
+      await until(() => state.moves.length > 1)
+      expect(state.moves).to.deep.equal(['B', 'A'])
+    })
+
+    it('moves no more than twice a second when one address after the other goes', async () => {
+      const { state, change } = start({ hears: true })
+      await change('A', 0)
+      for (let i = 1; i <= 40; i++) {
+        state.own = [`A${i}`]
+        await change(`A${i}`, 100)
+      }
+      expect(state.moves.length).to.be.within(7, 9)
+    })
+
+    it('looks again when something has changed during a look', async () => {
+      const { state, change } = start({ hears: true })
+      Object.defineProperty(state, 'used', {
+        get: () => {
+          if (state.looks < 3) state.kernel?.onChange()
+          return 'A'
+        },
+      })
+      await change('A', 0)
+      await until(() => state.looks === 3)
+    })
+
+    it('looks on when it hears no more, and says so once', async () => {
+      const { state, change, watch } = start({ hears: true })
+      await change('A', 0)
+      state.kernel?.onDeaf('the socket has ended')
+      expect(state.deaf).to.deep.equal(['the socket has ended'])
+      state.own = ['B']
+      state.chosen = 'B'
+      await until(() => state.moves.length > 0)
+      await watch.stop()
+      expect(state.closed).to.equal(true)
+    })
   })
 })

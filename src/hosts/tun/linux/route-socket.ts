@@ -6,7 +6,7 @@
 
 import { IpAddress, type IpVersion } from '../../../ip/address.ts'
 import { IpPrefix } from '../../../ip/prefix.ts'
-import { lastErrno, loadLibrary, type NativeFunction } from '../../../net/libc.ts'
+import { RoutingSocket } from '../../../net/routing-socket.ts'
 import type { InterfaceAddress } from '../device.ts'
 import { errnoName, TunError } from '../errors.ts'
 import {
@@ -103,42 +103,29 @@ interface TunState {
   readonly queues: number
 }
 
-interface SocketFunctions {
-  readonly socket: NativeFunction
-  readonly setsockopt: NativeFunction
-  readonly send: NativeFunction
-  readonly recv: NativeFunction
-  readonly close: NativeFunction
-}
-
-let functions: SocketFunctions | undefined
-
 /** What a routing socket does; a test has another. */
 export type Routes = Pick<RouteSocket, keyof RouteSocket>
 
 export class RouteSocket {
-  readonly #fd: number
-  readonly #functions: SocketFunctions
+  readonly #socket: RoutingSocket
   readonly #buffer = new Uint8Array(RECEIVE_BYTES)
   #sequence = 0
   #isClosed = false
 
   /** Throws TunError where there is no such socket. */
   constructor() {
-    functions ??= loadFunctions()
-    this.#functions = functions
-    // AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE
-    this.#fd = functions.socket(16, 3 | 0o2004000, 0)
-    if (this.#fd === -1) throw new TunError('system', `a routing socket was refused (${errnoName(lastErrno())})`)
-    // SOL_NETLINK: errors in words (NETLINK_EXT_ACK), without the whole request (NETLINK_CAP_ACK), and dumps of what was asked for
+    const socket = RoutingSocket.open()
+    if (typeof socket === 'string') throw new TunError('system', socket)
+    this.#socket = socket
+    // Errors in words (NETLINK_EXT_ACK), without the whole request (NETLINK_CAP_ACK), and dumps of what was asked for
     // (NETLINK_GET_STRICT_CHK). Old kernels know none of these, and do with less.
-    for (const option of [11, 10, 12]) functions.setsockopt(this.#fd, 270, option, uint32(1), 4)
+    for (const option of [11, 10, 12]) socket.turnOn(option)
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#functions.close(this.#fd)
+    this.#socket.close()
   }
 
   // -- interfaces ----------------------------------------------------------------------------------------------
@@ -262,13 +249,14 @@ export class RouteSocket {
     if (this.#isClosed) throw new TunError('system', `${what}: the device is closed`)
     const sequence = ++this.#sequence
     const request = encodeMessage(type, NetlinkFlag.REQUEST | NetlinkFlag.ACK | flags, sequence, ...parts)
-    if (this.#functions.send(this.#fd, request, request.length, 0) !== request.length) {
-      throw new TunError('system', `${what}: the routing socket took no request (${errnoName(lastErrno())})`)
+    const refused = this.#socket.send(request)
+    if (refused !== 0) {
+      throw new TunError('system', `${what}: the routing socket took no request (${errnoName(refused)})`)
     }
     const messages: NetlinkMessage[] = []
     for (;;) {
-      const length: number = this.#functions.recv(this.#fd, this.#buffer, RECEIVE_BYTES, 0)
-      if (length <= 0) throw new TunError('system', `${what}: no answer from the kernel (${errnoName(lastErrno())})`)
+      const length = this.#socket.receive(this.#buffer)
+      if (length <= 0) throw new TunError('system', `${what}: no answer from the kernel (${errnoName(-length)})`)
       // A copy: what is returned is read after the next message has come.
       for (const message of decodeMessages(this.#buffer.slice(0, length))) {
         if (message.sequence !== sequence) continue
@@ -282,18 +270,6 @@ export class RouteSocket {
         throw TunError.fromErrno(what, errno, text)
       }
     }
-  }
-}
-
-function loadFunctions(): SocketFunctions {
-  const library = loadLibrary(null)
-  if (typeof library === 'string') throw new TunError('system', `TUN devices cannot be used: ${library}`)
-  return {
-    socket: library.func('int socket(int domain, int type, int protocol)'),
-    setsockopt: library.func('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)'),
-    send: library.func('int64 send(int fd, const void *bytes, size_t length, int flags)'),
-    recv: library.func('int64 recv(int fd, void *bytes, size_t length, int flags)'),
-    close: library.func('int close(int fd)'),
   }
 }
 

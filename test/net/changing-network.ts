@@ -1,0 +1,115 @@
+/**
+ * Runs inside a network namespace with two ways to anywhere, over `first` from 198.51.100.1, and over `second` from 198.51.100.2 when that is gone. Changes it, and prints what was heard as one
+ * JSON object; `network-changes.test.ts` starts it and judges.
+ */
+
+import { execFile, execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { NetworkWatch } from '../../src/client/network-watch.ts'
+import { listenForChanges } from '../../src/net/network-changes.ts'
+import { until } from '../support/loopback.ts'
+
+const REMOTE = { host: '192.0.2.1', port: 4433 }
+const HOUR_MS = 3_600_000
+const MANY = 4000
+
+const run = promisify(execFile)
+const ip = (text: string) => run('ip', text.split(' '))
+const sockets = (): number => readdirSync('/proc/self/fd').length
+
+async function hear(): Promise<Record<string, boolean>> {
+  let changes = 0
+  const listening = listenForChanges({
+    onChange: () => {
+      changes++
+    },
+    onDeaf: why => {
+      throw new Error(why)
+    },
+  })
+  if (typeof listening === 'string') throw new Error(listening)
+  const heard: Record<string, boolean> = {}
+  for (const command of [
+    'link set second mtu 1400',
+    'addr add 203.0.113.1/32 dev second',
+    'addr add fd00::1/128 dev second nodad',
+    'route add 203.0.113.9/32 dev second',
+    'route add fd00::9/128 dev second',
+  ]) {
+    listening.listen()
+    const before = changes
+    await ip(command)
+    await until(() => changes > before)
+    heard[command] = true
+  }
+  await listening.close()
+  return heard
+}
+
+async function move(): Promise<{ moves: string[]; looks: number; most: number }> {
+  const state = { used: '198.51.100.1', moves: [] as string[], looks: 0 }
+  const local = () => {
+    state.looks++
+    return { host: state.used, port: 1 }
+  }
+  const watch = new NetworkWatch({
+    path: () => ({ local: local(), remote: REMOTE }),
+    move: async () => {
+      state.used = state.used === '198.51.100.1' ? '198.51.100.2' : '198.51.100.1'
+      state.moves.push(state.used)
+      return true
+    },
+    onError: error => {
+      throw error
+    },
+    onDeaf: why => {
+      throw new Error(why)
+    },
+    lookMs: HOUR_MS,
+  })
+  await ip('addr del 198.51.100.1/32 dev first')
+  await until(() => state.moves.length === 1)
+  const routes = Array.from({ length: MANY }, (_, i) => `route add 10.1.${i >> 8}.${i & 255}/32 dev second`).join('\n')
+  const beganAt = performance.now()
+  const before = state.looks
+  execFileSync('ip', ['-batch', '-'], { input: routes })
+  for (let i = 0; i < 10; i++) await ip('link set second mtu 1300').then(() => ip('link set second mtu 1400'))
+  await until(() => state.looks > before)
+  // Each look asks twice.
+  const looks = (state.looks - before) / 2
+  const most = 2 + (performance.now() - beganAt) / 24
+  await watch.stop()
+  return { moves: state.moves, looks, most }
+}
+
+async function moveBack(moves: string[]): Promise<void> {
+  let used = '198.51.100.2'
+  const watch = new NetworkWatch({
+    path: () => ({ local: { host: used, port: 1 }, remote: REMOTE }),
+    move: async () => {
+      used = '198.51.100.1'
+      moves.push(used)
+      return true
+    },
+    onError: error => {
+      throw error
+    },
+    onDeaf: why => {
+      throw new Error(why)
+    },
+    lookMs: HOUR_MS,
+  })
+  await ip('addr add 198.51.100.1/32 dev first')
+  await ip('route add default dev first metric 1')
+  await until(() => moves.length === 2)
+  // Not stopped: nothing of it is to keep the process.
+  void watch
+}
+
+const before = sockets()
+const heard = await hear()
+const moved = await move()
+const left = sockets() - before
+await moveBack(moved.moves)
+process.stdout.write(JSON.stringify({ heard, ...moved, left }))
