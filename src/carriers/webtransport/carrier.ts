@@ -9,7 +9,8 @@ import { printable } from '../../http/header.ts'
 import { IPV6_MINIMUM_MTU } from '../../ip/ipv6.ts'
 import { CapsulePackets, STREAM_MTU } from '../capsule-packets.ts'
 import type { Carrier, CarrierEnd, CarrierHandler, Encapsulation, SendBacklog, SendResult } from '../carrier.ts'
-import { resetByPeer } from '../end-reason.ts'
+import { resetByPeer, resetByUs } from '../end-reason.ts'
+import { errorName } from '../h2/codes.ts'
 import type { FromThread, ToThread } from './messages.ts'
 
 /** A chunk is handed over when it has so many bytes, or when the turn is over. */
@@ -161,9 +162,12 @@ export class PackageCarrier implements Carrier {
       case 'ended':
         return this.ended()
       case 'gone': {
-        const orderly = message.code === 0
-        const why = message.reason === '' ? '' : `, ${printable(message.reason.slice(0, MAX_REASON))}`
-        return this.aborted({ orderly, reason: resetByPeer(`session closed with ${message.code}${why}`) })
+        const { by, code } = message
+        const why = printable(message.reason.slice(0, MAX_REASON))
+        const closed = `session closed with ${code}`
+        if (by === 'us') return this.aborted({ orderly: false, reason: resetByUs(closed, why) })
+        const how = by === 'reset' ? errorName(code) : `${closed}${why && `, ${why}`}`
+        return this.aborted({ orderly: code === 0, reason: resetByPeer(how) })
       }
     }
   }

@@ -11,7 +11,7 @@ import type {
   TunnelStream,
 } from '../http-connection.ts'
 import { PackageCarrier } from './carrier.ts'
-import { endedWithThread, PackageConnection } from './connection.ts'
+import { endedByUs, PackageConnection } from './connection.ts'
 import type { ClientThreadData, FromClientThread, ToThread } from './messages.ts'
 import { PackageThread } from './thread.ts'
 
@@ -52,7 +52,7 @@ export class PackageClientConnection extends PackageConnection<HttpClientHandler
       onMessage: message => this.guard(() => this.#receive(message)),
       onEnded: error => {
         if (error === undefined) this.onDisconnected({ kind: 'closed' })
-        else this.finish(endedWithThread(`the WebTransport thread has ended: ${error.message}`))
+        else this.finish(endedByUs(`the WebTransport thread has ended: ${error.message}`))
       },
     })
   }

@@ -5,18 +5,13 @@ import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { parentPort, workerData } from 'node:worker_threads'
 import { quicheLoaded, WebTransport } from '@fails-components/webtransport'
-import {
-  type ClientThreadData,
-  type Disconnected,
-  type FromClientThread,
-  plainError,
-  type ToThread,
-} from './messages.ts'
+import type { ClientThreadData, Disconnected, FromClientThread, ToThread } from './messages.ts'
 import {
   type ClientParts,
   FLOW_CONTROL,
   guardSession,
   hasHttp3,
+  noteEnd,
   prepare,
   type Session,
   watchSilence,
@@ -80,8 +75,8 @@ function disconnected(): void {
 
 if (http2 !== undefined) {
   const socket = http2.socket as TLSSocket
-  http2.on('error', error => {
-    reason ??= { kind: 'error', error: plainError(error) }
+  noteEnd(http2, end => {
+    reason ??= end
   })
   // Before the package's own listener, which ends the connection: then there is no certificate any more.
   socket.prependOnceListener('secureConnect', () => {
@@ -90,7 +85,7 @@ if (http2 !== undefined) {
   })
   http2.once('connect', () => prepare(http2))
   watchSilence(http2, data.idleTimeoutMs, () => {
-    reason = { kind: 'timeout' }
+    if (!http2.destroyed) reason ??= { kind: 'timeout' }
     http2.destroy()
   })
   http2.once('close', disconnected)
@@ -106,7 +101,10 @@ sessionint.onClose = args => {
   onClose(args)
 }
 
-const pump = new SessionPump(0, transport as unknown as Session, post)
+const pump = new SessionPump(0, transport as unknown as Session, (message, transfer) => {
+  // Together with the connection, which knows why.
+  if (message.type !== 'gone' || !http2?.destroyed) post(message, transfer)
+})
 
 parentPort?.on('message', (message: ToThread) => {
   switch (message.type) {
@@ -132,7 +130,7 @@ parentPort?.on('message', (message: ToThread) => {
 transport.ready.then(
   () => {
     status = 200
-    guardSession(sessionint.objint ?? {})
+    guardSession(sessionint.objint ?? {}, end => pump.noteEnd(end))
     post({ type: 'answered', status, datagrams: transport.reliability === 'supports-unreliable' })
     pump.run(false)
   },

@@ -1,9 +1,11 @@
 /** What both ends of a connection of the package have in common: it is all in the thread, and here stands what is known of it. */
 
 import { randomBytes } from 'node:crypto'
+import { printable } from '../../http/header.ts'
 import { runAll } from '../../net/run-all.ts'
 import type { SocketAddress } from '../../net/udp.ts'
 import { connectionEnded } from '../end-reason.ts'
+import { errorName, H2ErrorCode } from '../h2/codes.ts'
 import type { Capabilities, CloseReason, HttpHandler } from '../http-connection.ts'
 import { endedByError, endedByTls, type SocketEnd, timedOut } from '../tcp/socket-end.ts'
 import type { PackageCarrier } from './carrier.ts'
@@ -82,8 +84,8 @@ export abstract class PackageConnection<Handler extends HttpHandler> {
   }
 }
 
-/** The thread has ended, and everything in it. */
-export function endedWithThread(why: string): SocketEnd {
+/** Also: the thread has ended, and everything in it. */
+export function endedByUs(why: string): SocketEnd {
   return { source: 'local', orderly: false, reason: why, text: `by us: ${why}` }
 }
 
@@ -95,7 +97,14 @@ function endOf(reason: Disconnected, secure: boolean): SocketEnd {
       return timedOut('nothing was heard from the peer')
     case 'error': {
       const { message, ...rest } = reason.error
+      if (reason.error.code?.startsWith('ERR_HTTP2')) return endedByUs(message)
       return endedByError(Object.assign(new Error(message), rest), secure)
+    }
+    case 'goaway': {
+      const { by: source, code } = reason
+      const why = printable(reason.text)
+      const text = `by ${source === 'local' ? 'us' : 'the peer'}: ${errorName(code)}${why && ` (${why})`}`
+      return { source, orderly: code === H2ErrorCode.NO_ERROR, reason: why, text }
     }
     case 'certificate':
       return { ...endedByTls('local', BAD_CERTIFICATE), reason: reason.why }

@@ -68,10 +68,20 @@ export type FromThread =
   | { readonly type: 'datagram-written'; readonly session: number; readonly bytes: number }
   /** The peer has ended its half of the stream. */
   | { readonly type: 'ended'; readonly session: number }
-  /** The session is over. `code`: the peer's, 0 when nothing was wrong. */
-  | { readonly type: 'gone'; readonly session: number; readonly code: number; readonly reason: string }
+  /** The session is over, and its connection is not, or does not say why. */
+  | ({ readonly type: 'gone'; readonly session: number } & SessionEnd)
   /** Cannot be started, or go on: as the system says it. */
   | { readonly type: 'failed'; readonly error: PlainError }
+
+/**
+ * Who has ended a session: the peer has closed it, or has reset its HTTP/2 stream, or we have closed it. `code`: WebTransport's, and of a reset
+ * HTTP/2's; 0 when nothing was wrong.
+ */
+export interface SessionEnd {
+  readonly by: 'peer' | 'reset' | 'us'
+  readonly code: number
+  readonly reason: string
+}
 
 export interface PlainError {
   readonly message: string
@@ -83,6 +93,8 @@ export type Disconnected =
   | { readonly kind: 'closed' }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'error'; readonly error: PlainError }
+  /** A GOAWAY of ours or the peer's said why. `code`: HTTP/2's. */
+  | { readonly kind: 'goaway'; readonly by: 'local' | 'peer'; readonly code: number; readonly text: string }
   /** The client does not take the proxy's certificate. */
   | { readonly kind: 'certificate'; readonly why: string }
 

@@ -6,6 +6,7 @@
 
 import type { ClientHttp2Session, Http2SecureServer, Http2Session, Http2Stream } from 'node:http2'
 import { createRequire } from 'node:module'
+import { type Disconnected, plainError, type SessionEnd } from './messages.ts'
 
 /** The native half, HTTP/3, which is nothing that everybody can install: used where the user has added it. Not tried here. */
 const NATIVE_HALF = '@fails-components/webtransport-transport-http3-quiche'
@@ -28,6 +29,8 @@ export const FLOW_CONTROL = {
 
 /** What HTTP/2 below it lets a peer send ahead, on a connection and on each of its streams: node:http2's 64 KiB are little for a long path. */
 const HTTP2_WINDOW = 512 * 1024
+/** How much of the text in a GOAWAY is shown. */
+const MAX_GOAWAY_TEXT = 200
 /** Sessions on one connection. */
 const HTTP2_STREAMS = 100
 
@@ -42,13 +45,28 @@ export function prepare(session: Http2Session): void {
   session.settings({ initialWindowSize: HTTP2_WINDOW, maxConcurrentStreams: HTTP2_STREAMS })
 }
 
-/** Calls back when nothing has come from the peer for so long: the package pings every second, so somebody who is there is heard. */
+/** Calls back with what the peer, or the system, says of the connection's end. The first time counts. */
+export function noteEnd(session: Http2Session, onEnd: (end: Disconnected) => void): void {
+  session.on('goaway', (code, _lastStream, data) => {
+    const text = data === undefined ? '' : Buffer.from(data).toString('latin1').slice(0, MAX_GOAWAY_TEXT)
+    onEnd({ kind: 'goaway', by: 'peer', code, text })
+  })
+  session.on('error', error => onEnd({ kind: 'error', error: plainError(error) }))
+}
+
+/**
+ * Calls back when nothing has come from the peer for so long: the package pings every second, so somebody who is there is heard. Also, within a
+ * quarter of that time, when the session is over.
+ */
 export function watchSilence(session: Http2Session, idleTimeoutMs: number, onSilent: () => void): void {
   let read = -1
   let heardAt = performance.now()
   const timer = setInterval(() => {
     // Its socket may not even be looked at then.
-    if (session.destroyed) return clearInterval(timer)
+    if (session.destroyed) {
+      clearInterval(timer)
+      return onSilent()
+    }
     const { bytesRead } = session.socket
     if (bytesRead !== read) {
       read = bytesRead
@@ -67,11 +85,36 @@ const [NO_ERROR, MALFORMED, TOO_MUCH] = [0x0, 0x1, 0xb]
 
 /**
  * A session whose peer breaks the capsules, or never ends one, ends by itself: without this the package throws, or keeps all that comes.
- * And its end leaves nothing to send.
+ * And its end leaves nothing to send. `onEnd` hears why it ends, if it is known; the first time counts.
  */
-export function guardSession({ capsParser: parser }: Partial<SessionParts>): void {
+export function guardSession({ capsParser: parser }: Partial<SessionParts>, onEnd: (end: SessionEnd) => void): void {
   // On HTTP/3 there are none.
   if (parser === undefined) return
+  const { stream, session } = parser
+  // Before the package's own listeners, which say that the session is over.
+  for (const event of ['error', 'close']) {
+    stream.prependListener(event, () => {
+      if (stream.rstCode) onEnd({ by: 'reset', code: stream.rstCode, reason: '' })
+    })
+  }
+  // The package waits for more.
+  stream.once('end', () => {
+    // A stream that is reset ends, too; 'close' follows.
+    if (stream.rstCode || session.jsobj.state === 'closed' || session.jsobj.state === 'failed') return
+    onEnd({ by: 'peer', code: 0, reason: '' })
+    session.jsobj.onClose({ errorcode: 0, error: '' })
+    parser.closeHttp2Stream(NO_ERROR)
+  })
+  const { onCloseWebTransportSession: onClosed } = parser
+  parser.onCloseWebTransportSession = info => {
+    onEnd({ by: 'peer', code: Number(info.code), reason: String(info.reason) })
+    onClosed.call(parser, info)
+  }
+  const { closeConnection } = session
+  session.closeConnection = info => {
+    onEnd({ by: 'us', code: Number(info.code), reason: String(info.reason) })
+    closeConnection.call(session, info)
+  }
   // The package closes the stream and then destroys it. Without an error, closing only waits until all is sent; destroyed meanwhile, node:http2
   // (20 to 26) makes empty DATA frames without end as soon as the peer's window lets it, in native code that nothing stops.
   parser.closeHttp2Stream = code => {
@@ -79,8 +122,9 @@ export function guardSession({ capsParser: parser }: Partial<SessionParts>): voi
     parser.stream.destroy()
   }
   let isOver = false
-  const end = (code: number): void => {
+  const end = (code: number, reason: string): void => {
     isOver = true
+    onEnd({ by: 'us', code, reason })
     parser.saveddata = undefined
     parser.stream.close(code)
   }
@@ -90,10 +134,15 @@ export function guardSession({ capsParser: parser }: Partial<SessionParts>): voi
     try {
       parse.call(parser, data)
     } catch {
-      return end(MALFORMED)
+      return end(MALFORMED, 'a capsule is malformed')
     }
-    if ((parser.saveddata?.byteLength ?? 0) > LONGEST_CAPSULE) end(TOO_MUCH)
+    if ((parser.saveddata?.byteLength ?? 0) > LONGEST_CAPSULE) end(TOO_MUCH, 'a capsule is too long')
   }
+}
+
+interface CloseInfo {
+  readonly code: number
+  readonly reason: string
 }
 
 /** Inside a session over HTTP/2. */
@@ -102,7 +151,13 @@ export interface SessionParts {
     /** The beginning of a capsule. */
     saveddata: Uint8Array | undefined
     readonly stream: Http2Stream
+    readonly session: {
+      readonly jsobj: { readonly state: string; onClose(args: { errorcode: number; error: string }): void }
+      /** The peer has broken a rule. */
+      closeConnection(info: CloseInfo): void
+    }
     parseData(data: Uint8Array): void
+    onCloseWebTransportSession(info: CloseInfo): void
     /** The session is over, for both. `code`: as the peer, or the program, gave it. */
     closeHttp2Stream(code: number): void
   }

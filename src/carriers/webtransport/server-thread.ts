@@ -1,14 +1,23 @@
 /** The proxy's thread: the package's servers, and nothing of ours that could be lost with them. See messages.ts. */
 
-import type { Http2SecureServer, Http2Session } from 'node:http2'
+import { constants, type Http2SecureServer, type Http2Session, type Http2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { HttpServer } from '@fails-components/webtransport'
-import { type FromServerThread, plainError, type ServerThreadData, type ToThread } from './messages.ts'
+import { TokenBucket } from '../../ip/token-bucket.ts'
+import { H2_REQUESTS } from '../h2/server-connection.ts'
+import {
+  type Disconnected,
+  type FromServerThread,
+  plainError,
+  type ServerThreadData,
+  type ToThread,
+} from './messages.ts'
 import {
   FLOW_CONTROL,
   guardSession,
   hasHttp3,
+  noteEnd,
   prepare,
   type ServerParts,
   type Session,
@@ -20,6 +29,9 @@ import { SessionPump } from './session-pump.ts'
 
 const { data } = workerData as { data: ServerThreadData }
 
+/** How long a peer gets to take leave, in ms. */
+const CLOSE_MS = 500
+
 /** Of the heads of requests, as on our own HTTP/2. */
 const MAX_HEAD = 16 * 1024
 
@@ -28,11 +40,23 @@ interface Waiting {
   readonly request: SessionRequest
 }
 
+/** A connection over HTTP/2. */
+interface Connection {
+  readonly number: number
+  readonly requests: TokenBucket
+  /** Ends its TCP connection, which node:http2 leaves to a peer that never does, where the session was closed in good order. */
+  readonly cut: () => void
+  /** Why it ends, as soon as that is known. */
+  end: Disconnected | undefined
+}
+
 const waiting = new Map<number, Waiting>()
 const pumps = new Map<number, SessionPump>()
 /** What ends a connection, by its number. */
 const connections = new Map<number, () => void>()
-const numbers = new WeakMap<Http2Session, number>()
+const known = new WeakMap<Http2Session, Connection>()
+/** What is below TLS, by the peer's address and port. */
+const sockets = new Map<string, Socket>()
 let lastNumber = 0
 
 function post(message: FromServerThread, transfer: ArrayBuffer[] = []): void {
@@ -47,7 +71,7 @@ class Server extends HttpServer {
     // The package takes WebSockets, too. They are no sessions of ours.
     const { ':protocol': protocol } = request.header
     const http2 = request.session?.session
-    const connection = http2 === undefined ? this.#newConnection(request) : numbers.get(http2)
+    const connection = http2 === undefined ? this.#newConnection(request) : known.get(http2)?.number
     const headers = Object.entries(request.header).flatMap(([name, value]) =>
       [value].flat().map((each): [string, string] => [name, String(each ?? '')]),
     )
@@ -57,14 +81,14 @@ class Server extends HttpServer {
     const session = ++lastNumber
     waiting.set(session, { server: this, request })
     request.session?.once?.('close', () => {
-      if (waiting.delete(session)) post({ type: 'gone', session, code: 0, reason: '' })
+      if (waiting.delete(session)) post({ type: 'gone', session, by: 'reset', code: 0, reason: '' })
     })
     post({ type: 'asked', connection, session, headers, datagrams: http2 === undefined })
   }
 
   answer(request: SessionRequest, session: number, status: number): void {
     // Gone while the program decided.
-    if (request.session?.destroyed) return post({ type: 'gone', session, code: 0, reason: '' })
+    if (request.session?.destroyed) return post({ type: 'gone', session, by: 'reset', code: 0, reason: '' })
     const parts = this.transportInt as ServerParts
     parts.finishSessionRequest({ ...request, status, path: '/', userData: { session } })
   }
@@ -73,9 +97,15 @@ class Server extends HttpServer {
   override onHttpWTSessionVisitor(args: unknown): void {
     const visit = args as Parameters<HttpServer['onHttpWTSessionVisitor']>[0]
     super.onHttpWTSessionVisitor(visit)
-    guardSession(visit.session as Partial<SessionParts>)
+    const parts = visit.session as Partial<SessionParts>
     const { session: id } = visit.userData as { session: number }
-    const pump = new SessionPump(id, visit.session.jsobj as unknown as Session, post)
+    const http2 = parts.capsParser?.stream.session
+    const pump = new SessionPump(id, visit.session.jsobj as unknown as Session, (message, transfer) => {
+      // Together with the connection, which knows why.
+      if (message.type === 'gone' && http2?.destroyed) pumps.delete(id)
+      else post(message, transfer)
+    })
+    guardSession(parts, end => pump.noteEnd(end))
     pumps.set(id, pump)
     pump.run(true)
   }
@@ -99,8 +129,12 @@ function guardConnections(http2: Http2SecureServer): void {
   http2.on('connection', (socket: Socket) => {
     const { remoteAddress: host = '' } = socket
     const peer = peerOf(socket)
+    sockets.set(peer, socket)
     const count = (ofAddress.get(host) ?? 0) + 1
     socket.on('error', () => {})
+    socket.once('close', () => {
+      if (sockets.get(peer) === socket) sockets.delete(peer)
+    })
     if (count > data.maxConnectionsPerAddress) return void socket.destroy()
     ofAddress.set(host, count)
     const timer = setTimeout(() => socket.destroy(), data.handshakeTimeoutMs)
@@ -119,6 +153,33 @@ function guardConnections(http2: Http2SecureServer): void {
     clearTimeout(handshakes.get(peerOf(socket)))
   })
   http2.on('session', session => begin(session))
+  guardRequests(http2)
+}
+
+/** Every request is counted, before the package looks at it: also those that it refuses itself. */
+function guardRequests(http2: Http2SecureServer): void {
+  const lookAt = http2.listeners('stream')
+  http2.removeAllListeners('stream')
+  http2.on('stream', (stream: Http2Stream, ...rest: unknown[]) => {
+    const { session } = stream
+    const connection = session && known.get(session)
+    if (connection === undefined || connection.requests.take()) {
+      for (const look of lookAt) Reflect.apply(look, http2, [stream, ...rest])
+      return
+    }
+    stream.on('error', () => {})
+    sendAway(session as Http2Session, connection)
+  })
+}
+
+/** Says why, and gives the peer a moment to read it. */
+function sendAway(session: Http2Session, connection: Connection): void {
+  if (session.closed || session.destroyed) return
+  const [code, text] = [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too many requests']
+  connection.end ??= { kind: 'goaway', by: 'local', code, text }
+  session.goaway(code, 0, Buffer.from(text))
+  session.close()
+  setTimeout(connection.cut, CLOSE_MS)
 }
 
 function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
@@ -128,21 +189,31 @@ function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'r
 /** An HTTP/2 connection has come about. */
 function begin(session: Http2Session): void {
   const { remoteAddress: host = '', remotePort: port = 0 } = session.socket
-  const connection = ++lastNumber
-  numbers.set(session, connection)
-  connections.set(connection, () => session.destroy())
-  session.on('error', () => {})
-  prepare(session)
-  let reason: 'closed' | 'timeout' = 'closed'
-  watchSilence(session, data.idleTimeoutMs, () => {
-    reason = 'timeout'
+  const requests = new TokenBucket({ ...H2_REQUESTS, now: () => performance.now() })
+  const socket = sockets.get(peerOf(session.socket))
+  const cut = (): void => void socket?.destroy()
+  const connection: Connection = { number: ++lastNumber, requests, cut, end: undefined }
+  const { number } = connection
+  known.set(session, connection)
+  connections.set(number, () => {
     session.destroy()
+    setTimeout(cut, CLOSE_MS)
+  })
+  noteEnd(session, end => {
+    connection.end ??= end
+  })
+  prepare(session)
+  watchSilence(session, data.idleTimeoutMs, () => {
+    // A session that has ended before waits for the end of its socket.
+    if (!session.destroyed) connection.end ??= { kind: 'timeout' }
+    session.destroy()
+    cut()
   })
   session.once('close', () => {
-    connections.delete(connection)
-    post({ type: 'disconnected', connection, reason: { kind: reason } })
+    connections.delete(number)
+    post({ type: 'disconnected', connection: number, reason: connection.end ?? { kind: 'closed' } })
   })
-  post({ type: 'connected', connection, remote: { host, port } })
+  post({ type: 'connected', connection: number, remote: { host, port } })
 }
 
 async function listen(reliability: 'reliableOnly' | 'unreliableOnly', port: number): Promise<Server> {

@@ -10,7 +10,7 @@ import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import { resetByUs } from '../end-reason.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { PackageCarrier } from './carrier.ts'
-import { endedWithThread, PackageConnection } from './connection.ts'
+import { endedByUs, PackageConnection } from './connection.ts'
 import type { FromServerThread, ServerThreadData, ToThread } from './messages.ts'
 import { PackageThread } from './thread.ts'
 
@@ -40,6 +40,7 @@ export class PackageServer {
   #pauseMs = FIRST_PAUSE_MS
   #startedAt = 0
   #timer: NodeJS.Timeout | undefined
+  #isListening = false
   /** It is known to work: when it ends, it is started again. */
   #hasListened = false
   #closed = false
@@ -63,6 +64,11 @@ export class PackageServer {
     await this.#thread?.stop()
   }
 
+  /** A thread is there and takes connections. */
+  get isListening(): boolean {
+    return this.#isListening
+  }
+
   /** For tests: what an exception inside the package does. */
   killThread(): void {
     this.#thread?.kill()
@@ -73,39 +79,41 @@ export class PackageServer {
     this.#startedAt = performance.now()
     let failure: Error | undefined
     return new Promise((resolve, reject) => {
-      const thread: Thread = new PackageThread(
-        './server-thread.ts',
-        { ...data, port: this.local.port },
-        {
-          onMessage: message => {
-            if (message.type === 'listening') {
-              this.local = message.local
-              this.#hasListened = true
-              resolve()
-            } else if (message.type === 'failed') {
-              const { message: text, ...rest } = message.error
-              failure = Object.assign(new Error(text), rest)
-              void thread.stop()
-            } else this.#receive(message)
-          },
-          onEnded: error => {
-            this.#thread = undefined
-            const why = failure ?? error
-            reject(why)
-            this.#ended(why)
-          },
-        },
-      )
-      this.#thread = thread
+      const onEnded = (error: Error | undefined): void => {
+        const why = failure ?? error
+        reject(why)
+        this.#ended(why)
+      }
+      const onMessage = (message: FromServerThread): void => {
+        if (message.type === 'listening') {
+          this.local = message.local
+          this.#hasListened = true
+          this.#isListening = true
+          resolve()
+        } else if (message.type === 'failed') {
+          const { message: text, ...rest } = message.error
+          failure = Object.assign(new Error(text), rest)
+          void this.#thread?.stop()
+        } else this.#receive(message)
+      }
+      try {
+        const { port } = this.local
+        this.#thread = new PackageThread('./server-thread.ts', { ...data, port }, { onMessage, onEnded })
+      } catch (error) {
+        // The system has no thread for us, for now.
+        onEnded(error as Error)
+      }
     })
   }
 
   #ended(error: Error | undefined): void {
+    this.#thread = undefined
+    this.#isListening = false
     const connections = [...this.#connections.values()]
     this.#connections.clear()
     this.#sessions.clear()
     const isOurWill = this.#closed || error === undefined
-    const end = endedWithThread(isOurWill ? 'the proxy is shutting down' : 'the WebTransport thread has ended')
+    const end = endedByUs(isOurWill ? 'the proxy is shutting down' : 'the WebTransport thread has ended')
     runAll(connections.map(connection => () => connection.finish({ ...end, orderly: isOurWill })))
     if (isOurWill || !this.#hasListened) return
     if (performance.now() - this.#startedAt > LONG_LIFE_MS) this.#pauseMs = FIRST_PAUSE_MS

@@ -1,6 +1,6 @@
 /** One session inside the thread: moves bytes between the package's streams and messages, no faster than the other end takes them. */
 
-import { type FromThread, MAX_DATAGRAMS_AHEAD, READ_WINDOW } from './messages.ts'
+import { type FromThread, MAX_DATAGRAMS_AHEAD, READ_WINDOW, type SessionEnd } from './messages.ts'
 import type { ByteStream, Session } from './package.ts'
 
 /** What a peer reads that opens streams, or sends what is none of a tunnel's. */
@@ -22,6 +22,8 @@ export class SessionPump {
   #datagramsAhead = 0
   #halves = 2
   #over = false
+  /** Why it ends, as soon as that is known. */
+  #end: SessionEnd | undefined
 
   constructor(id: number, session: Session, post: (message: FromThread, transfer?: ArrayBuffer[]) => void) {
     this.#id = id
@@ -93,6 +95,11 @@ export class SessionPump {
     }
   }
 
+  /** The first reason counts. */
+  noteEnd(end: SessionEnd): void {
+    this.#end ??= end
+  }
+
   // -- what the program asks for ---------------------------------------------------------------------------------
 
   write(bytes: Uint8Array): void {
@@ -123,7 +130,9 @@ export class SessionPump {
   }
 
   close(code: number, reason: string): void {
-    if (!this.#over) this.#session.close({ closeCode: code, reason })
+    if (this.#over) return
+    this.noteEnd({ by: 'us', code, reason })
+    this.#session.close({ closeCode: code, reason })
   }
 
   // --------------------------------------------------------------------------------------------------------------
@@ -164,6 +173,6 @@ export class SessionPump {
     if (this.#over) return
     this.#over = true
     this.#onTaken()
-    this.#post({ type: 'gone', session: this.#id, code, reason })
+    this.#post({ type: 'gone', session: this.#id, ...(this.#end ?? { by: 'peer', code, reason }) })
   }
 }

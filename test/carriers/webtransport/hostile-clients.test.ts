@@ -1,10 +1,16 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
+import { H2_REQUESTS } from '../../../src/carriers/h2/server-connection.ts'
 import { encodeCapsule } from '../../../src/connect-ip/capsule.ts'
+import type { SocketAddress } from '../../../src/net/udp.ts'
 import type { MasqueServer } from '../../../src/server/server.ts'
 import { keepBystander } from '../../support/bystander.ts'
-import { connectClient, until } from '../../support/loopback.ts'
+import { connectH2Peer, FRAME, h2Frame, uint32 } from '../../support/h2-peer.ts'
+import { closeLoopback, connectClient, until } from '../../support/loopback.ts'
 import { startPackageServer } from '../../support/package-tunnel.ts'
+import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 /** Capsules of draft-ietf-webtrans-http2 §6, inside the session. */
 const WT_RESET_STREAM = 0x190b4d39n
@@ -110,6 +116,47 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     await until(() => server.status().tunnels === 1)
   })
 
+  describe('is told of in the log by what it did', () => {
+    const closeWith = (code: number, why: string) =>
+      encodeCapsule(WT_CLOSE_SESSION, Uint8Array.from([0, 0, 0, code, ...Buffer.from(why)]))
+    const cases: [title: string, act: (stream: ClientHttp2Stream) => void, detail: string][] = [
+      [
+        'when it closes its session with a code',
+        stream => stream.write(closeWith(7, 'had enough')),
+        'the peer reset the request stream: session closed with 7, had enough',
+      ],
+      [
+        'when it resets its stream',
+        // `close` would end it first.
+        stream => stream.destroy(new Error('had enough')),
+        'the peer reset the request stream: INTERNAL_ERROR',
+      ],
+      ['when it ends its stream', stream => stream.end(), 'the peer reset the request stream: session closed with 0'],
+      [
+        'when it opens a second stream',
+        stream => [1, 5].map(id => stream.write(onStream(id, new Uint8Array(0)))),
+        'we reset the request stream: session closed with 1 (a tunnel has one stream, and the client opens it)',
+      ],
+      [
+        'when its capsules cannot be cut',
+        stream => stream.write(Uint8Array.of(...encodeCapsule(WT_CLOSE_SESSION, Uint8Array.of(0)), 1, 2, 3, 4)),
+        'we reset the request stream: session closed with 1 (a capsule is malformed)',
+      ],
+      [
+        'when it cuts its connection',
+        stream => stream.session?.destroy(),
+        'the connection was closed by the peer: NO_ERROR',
+      ],
+    ]
+    for (const [title, act, detail] of cases) {
+      it(title, async () => {
+        const stream = await openSession()
+        act(stream)
+        expect(await endOfTunnel()).to.equal(detail)
+      })
+    }
+  })
+
   it('that sends garbage in place of capsules has no more than its own session to lose', async () => {
     const stream = await openSession()
     for (let i = 0; i < 200; i++) stream.write(Uint8Array.from({ length: 1000 }, (_, j) => (i * 131 + j * 71) % 256))
@@ -138,6 +185,47 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     }
   })
 
+  describe('AT-24 that asks for more sessions than anybody needs is told to calm down, and other clients stay', () => {
+    const cases: [title: string, changes: Record<string, string>, reset: boolean][] = [
+      ['and resets them at once', {}, true],
+      ['at a path that is refused', { ':path': '/elsewhere' }, false],
+      ['by a method that the package refuses', { ':method': 'GET', ':protocol': '' }, false],
+    ]
+    for (const [title, { ':protocol': protocol, ...changes }, resets] of cases) {
+      it(title, async () => {
+        const other = await openSession()
+        const session = newConnection()
+        const goAways: [code: number, text: string][] = []
+        session.on('goaway', (code, _last, text) => goAways.push([code, String(text)]))
+        await until(() => session.remoteSettings?.enableConnectProtocol)
+        let statuses = 0
+        const startedAt = performance.now()
+        for (let i = 0; i < 2000 && !session.closed && !session.destroyed; i++) {
+          const stream = session.request({
+            ':method': 'CONNECT',
+            ':scheme': 'https',
+            ':path': '/webtransport',
+            origin: '127.0.0.1',
+            ...(protocol === undefined && { ':protocol': 'webtransport' }),
+            ...changes,
+          })
+          stream.on('error', () => {}).resume()
+          stream.once('response', () => statuses++)
+          if (resets) stream.close(constants.NGHTTP2_CANCEL)
+          if (i % 50 === 49) await new Promise(setImmediate)
+        }
+        await until(() => goAways.length > 0 && session.destroyed)
+        const seconds = (performance.now() - startedAt) / 1000
+        expect(goAways).to.deep.equal([[constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too many requests']])
+        expect(statuses).to.be.at.most(H2_REQUESTS.burst + H2_REQUESTS.perSecond * seconds)
+        await until(() => server.status().tunnels === 2 && server.status().connections === 2)
+        expect(other.destroyed).to.equal(false)
+        const ended = server.connectionLog().find(({ event }) => event === 'closed')
+        expect(ended?.detail).to.equal('by us: ENHANCE_YOUR_CALM (too many requests)')
+      })
+    }
+  })
+
   it('that vanishes gives its addresses back', async () => {
     const stream = await openSession()
     stream.session?.destroy()
@@ -151,5 +239,57 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     expect(await statusOf(ask(session, { origin: 'https://evil.example' }))).to.equal(403)
     expect(await statusOf(ask(session, { origin: 'null' }))).to.equal(403)
     expect(await statusOf(ask(session, { ':authority': 'other.example' }))).to.equal(421)
+  })
+})
+
+describe('a proxy with clients of the npm package for WebTransport that do not end their connection', function () {
+  this.slow(10_000)
+  afterEach(async () => {
+    await closeTlsPeers()
+    await closeLoopback()
+  })
+
+  const connectRaw = async (server: MasqueServer) => {
+    const peer = await connectH2Peer({ address: server.packageAddress as SocketAddress })
+    peer.socket.allowHalfOpen = true
+    await until(() => server.status().connections === 1)
+    return peer
+  }
+  const endOf = (server: MasqueServer) => server.connectionLog().find(({ event }) => event === 'closed')?.detail
+
+  it('closes one that has gone silent, and says so', async () => {
+    const server = await startPackageServer({ quic: { idleTimeoutMs: 400 } })
+    await connectRaw(server)
+    await until(() => server.status().connections === 0)
+    expect(endOf(server)).to.equal('timeout: nothing was heard from the peer')
+  })
+
+  it('closes one that takes leave and stays, which would keep its place for ever', async () => {
+    const server = await startPackageServer({ quic: { idleTimeoutMs: 400 } })
+    const peer = await connectRaw(server)
+    peer.send(h2Frame(FRAME.GOAWAY, 0, 0, [...uint32(0), ...uint32(0), ...Buffer.from('bye')]))
+    await until(() => server.status().connections === 0)
+    expect(endOf(server)).to.equal('by the peer: NO_ERROR (bye)')
+  })
+
+  it('says with which code one has ended its connection', async () => {
+    const server = await startPackageServer()
+    const peer = await connectRaw(server)
+    peer.send(h2Frame(FRAME.GOAWAY, 0, 0, [...uint32(0), ...uint32(constants.NGHTTP2_INTERNAL_ERROR)]))
+    await until(() => server.status().connections === 0)
+    expect(endOf(server)).to.equal('by the peer: INTERNAL_ERROR')
+  })
+
+  it('says when one was cut by a reset', async () => {
+    const server = await startPackageServer()
+    const { port } = server.packageAddress as SocketAddress
+    const tcp = connectTcp({ host: '127.0.0.1', port })
+    const tls = connectTls({ socket: tcp, ALPNProtocols: ['h2'], rejectUnauthorized: false })
+    const session = connect('https://localhost', { createConnection: () => tls })
+    session.on('error', () => {})
+    await until(() => server.status().connections === 1 && session.remoteSettings?.enableConnectProtocol)
+    tcp.resetAndDestroy()
+    await until(() => server.status().connections === 0)
+    expect(endOf(server)).to.equal('by the peer: the TCP connection was reset')
   })
 })

@@ -663,6 +663,13 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     replace: 'if ((',
   },
   {
+    row: 'AT-24',
+    file: 'carriers/webtransport/server-thread.ts',
+    why: 'a connection of the package may ask for as many sessions as it likes',
+    find: 'connection === undefined || connection.requests.take()',
+    replace: '(connection === undefined || connection.requests.take() || true)',
+  },
+  {
     row: 'AT-25',
     file: 'carriers/h1/server-connection.ts',
     why: 'the head of a request over HTTP/1.1 may have any number of fields',
