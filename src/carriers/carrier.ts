@@ -82,6 +82,8 @@ export interface Carrier {
   readonly capsulesWaiting: number
   /** Sends one IP packet in context 0. */
   sendPacket(packet: Uint8Array): SendResult
+  /** Sends an HTTP Datagram payload of any context: context id and the rest. Of a carrier whose packets travel in QUIC datagrams. */
+  sendDatagram?(payload: Uint8Array): SendResult
   /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */
   readonly writable: boolean
   /** Of a carrier that sends its packets on the request stream. */

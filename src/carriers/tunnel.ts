@@ -5,6 +5,8 @@
  *   out:  `sendPacket` → does it fit? → session: is it allowed, TTL → perhaps a send queue (send-queue.ts) → carrier
  */
 
+import { DecodeError } from '../bytes/errors.ts'
+import { decodeSmallVarint } from '../bytes/varint.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
@@ -16,8 +18,9 @@ import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import type { QueueDiscipline } from '../queue/discipline.ts'
-import type { Carrier, CarrierEnd, CarrierHandler, Egress } from './carrier.ts'
+import type { Carrier, CarrierEnd, CarrierHandler, Egress, Encapsulation } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
+import { type FecCounters, TunnelFec } from './fec.ts'
 import type { NewQueue } from './send-queue.ts'
 
 /**
@@ -77,6 +80,8 @@ export class Tunnel implements CarrierHandler {
   readonly #owner: TunnelOwner
   /** What waits for the carrier, where that is not the carrier's own affair. */
   readonly #queue: { readonly discipline: QueueDiscipline; readonly egress: Egress } | undefined
+  /** Where it was agreed on, or asked for. */
+  #fec: TunnelFec | undefined
   #closed = false
   /** Why we closed our half, once we have. */
   #endedBecause: string | undefined
@@ -101,6 +106,34 @@ export class Tunnel implements CarrierHandler {
     return this.#closed
   }
 
+  /** The largest IP packet that fits, in bytes. */
+  get mtu(): number {
+    return this.#fec === undefined ? this.carrier.mtu : this.#fec.mtu
+  }
+
+  get mtuSettled(): boolean {
+    return this.carrier.mtuSettled
+  }
+
+  get encapsulation(): Encapsulation {
+    return this.carrier.encapsulation
+  }
+
+  /** Of forward error correction, where it was agreed on or asked for. */
+  get fec(): FecCounters | undefined {
+    return this.#fec?.counters
+  }
+
+  /** Packets that are protected by FEC are taken on this context from now on, and sent there from `startFec` on. */
+  openFec(contextId: number): void {
+    this.#fec = new TunnelFec(this.carrier, contextId)
+  }
+
+  /** The peer has agreed: groups of so many packets are protected. */
+  startFec(groupSize: number): void {
+    this.#fec?.start(groupSize)
+  }
+
   /** Room for one more packet now, so that a fast sender can wait instead of being dropped. */
   get writable(): boolean {
     return this.#queue?.discipline.hasRoom ?? this.carrier.writable
@@ -117,7 +150,7 @@ export class Tunnel implements CarrierHandler {
    */
   sendPacket(packet: Uint8Array, forwarded: boolean): Drop | undefined {
     if (this.#closed) return undefined
-    const { mtu } = this.carrier
+    const { mtu } = this
     this.session.mtu = mtu
     const drop = this.session.checkOutbound(packet, forwarded)
     if (drop !== undefined) {
@@ -148,7 +181,8 @@ export class Tunnel implements CarrierHandler {
   }
 
   #handOver(packet: Uint8Array): void {
-    if (this.carrier.sendPacket(packet) !== 'sent') {
+    const result = this.#fec === undefined ? this.carrier.sendPacket(packet) : this.#fec.send(packet)
+    if (result !== 'sent') {
       // A full queue is congestion; routers stay silent about it (RFC 1812 §5.3.6).
       this.#count('queue-full')
       return
@@ -211,8 +245,27 @@ export class Tunnel implements CarrierHandler {
 
   onDatagram(payload: Uint8Array): void {
     if (this.#closed) return
+    if (this.#fec !== undefined && decodeSmallVarint(payload) === this.#fec.contextId) {
+      return this.#receiveProtected(this.#fec, payload)
+    }
     const packet = this.session.receiveDatagram(payload)
     if (packet === undefined) return this.#count('unknown-context')
+    this.#receive(packet)
+  }
+
+  #receiveProtected(fec: TunnelFec, payload: Uint8Array): void {
+    try {
+      const { packet, recovered } = fec.receive(payload)
+      if (packet !== undefined) this.#receive(packet)
+      if (recovered !== undefined && !this.#closed) this.#receive(recovered)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.#count(DropReason.MALFORMED)
+    }
+  }
+
+  /** A whole IP packet, whichever way it has come: that it was lost and made again gives it no rights. */
+  #receive(packet: Uint8Array): void {
     this.counters.packetsReceived++
     this.counters.bytesReceived += packet.length
     const drop = this.session.checkInbound(packet)
@@ -261,6 +314,7 @@ export class Tunnel implements CarrierHandler {
   #close(reason: TunnelCloseReason): void {
     if (this.#closed) return
     this.#closed = true
+    this.#fec?.stop()
     this.#owner.onClosed(reason)
   }
 

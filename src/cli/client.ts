@@ -250,6 +250,7 @@ function show(event: string, info: TunnelInfo, before?: TunnelInfo): void {
       ...dns.map((configuration, i) => `${i === 0 ? 'DNS' : '   '}         ${configuration}`),
       ...(nat64Prefixes.length > 0 ? [`NAT64       ${nat64Prefixes.join(', ')}`] : []),
       `MTU         ${info.mtu} bytes`,
+      ...(info.fec > 0 ? [`FEC         a parity for each ${info.fec} packets`] : []),
       `set-up      handshake ${info.handshakeMs.toFixed(2)} ms, session ${info.sessionMs.toFixed(2)} ms`,
     ].join('\n'),
   )

@@ -20,6 +20,7 @@ import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { DNS_EXTENSION } from '../connect-ip/dns/extension.ts'
+import { type FecAgreement, fecField, readFecField } from '../connect-ip/fec/negotiation.ts'
 import { buildRequestHeaders, isAccepted } from '../connect-ip/request.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { normaliseRoutes } from '../connect-ip/routes.ts'
@@ -72,6 +73,8 @@ export interface TunnelInfo {
   /** The version of HTTP that carries the tunnel. */
   readonly carrier: HttpVersion
   readonly encapsulation: Encapsulation
+  /** Packets in a group of forward error correction; 0: there is none. */
+  readonly fec: number
   readonly resumed: boolean
   readonly remote: string
 }
@@ -127,6 +130,9 @@ export class ClientTunnel implements HttpClientHandler {
   #routes: IpAddressRange[] | undefined
   #advertised: readonly IpAddressRange[] = []
   #goingAway = false
+  /** What we have asked for, and what the proxy has agreed to. */
+  #fecOffer: FecAgreement | undefined
+  #fecGroup = 0
   #dns: DnsConfiguration[] = []
   #nat64Prefixes: IpPrefix[] = []
   #accepted = false
@@ -202,11 +208,12 @@ export class ClientTunnel implements HttpClientHandler {
       advertised: this.#advertised,
       dns: this.#dns,
       nat64Prefixes: this.#nat64Prefixes,
-      mtu: this.#carrier?.mtu ?? 0,
+      mtu: this.tunnel?.mtu ?? 0,
       handshakeMs: this.#handshakeMs,
       sessionMs: this.#sessionMs,
       carrier: this.#connection?.version ?? 'h3',
       encapsulation: this.#carrier?.encapsulation ?? this.#options.config.tunnel.encapsulation,
+      fec: this.#fecGroup,
       resumed: this.#connection?.resumed ?? false,
       remote: this.#remoteText,
     }
@@ -330,8 +337,17 @@ export class ClientTunnel implements HttpClientHandler {
       this.#carrier?.abort('cancelled')
       return this.#fail(new ClientError('protocol', `the proxy does not know the encapsulation "${wanted}"`))
     }
+    this.#startFec(headers)
     this.#accepted = true
     this.#progress()
+  }
+
+  /** A proxy that does not have it says nothing of it: then packets travel as ever. */
+  #startFec(headers: readonly Header[]): void {
+    const agreed = readFecField(headers)
+    if (agreed === undefined || agreed.contextId !== this.#fecOffer?.contextId) return
+    this.#fecGroup = agreed.groupSize
+    this.tunnel?.startFec(agreed.groupSize)
   }
 
   onGoAway(): void {
@@ -391,7 +407,7 @@ export class ClientTunnel implements HttpClientHandler {
 
     onClosed: reason => {
       const hasIpv6 = this.info.assigned.some(prefix => prefix.version === 6)
-      const hint = reason.clean || reason.abortedByUs ? '' : hintAtNarrowLink(this.#carrier, hasIpv6)
+      const hint = reason.clean || reason.abortedByUs ? '' : hintAtNarrowLink(this.tunnel, hasIpv6)
       const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel has ended: ${reason.reason}${hint}`
       // What we ended ourselves would end the same way the next time: the other side is at fault.
       this.#fail(new ClientError(reason.abortedByUs ? 'protocol' : 'tunnel', message))
@@ -441,6 +457,12 @@ export class ClientTunnel implements HttpClientHandler {
     // Without QUIC datagrams packets still travel, in DATAGRAM capsules (RFC 9297 §3.5).
     const encapsulation = encapsulations.includes(wanted) ? wanted : 'single-stream'
     if (encapsulation !== 'datagram') headers.push([ENCAPSULATION_HEADER, encapsulation])
+    const { fec } = this.#options.config.tunnel
+    // On streams nothing is lost.
+    if (fec > 0 && encapsulation === 'datagram' && connection.version === 'h3') {
+      this.#fecOffer = { groupSize: fec, contextId: Number(session.contexts.allocate()) }
+      headers.push(fecField(this.#fecOffer))
+    }
     const { clientName } = this.#options
     if (clientName !== undefined) headers.push([CLIENT_NAME_HEADER, clientName])
 
@@ -468,6 +490,8 @@ export class ClientTunnel implements HttpClientHandler {
       owner: this.#tunnelOwner,
       newQueue: sendQueue(this.#options.config.tunnel.queue),
     })
+    // Packets of the proxy may overtake its answer.
+    if (this.#fecOffer !== undefined) this.tunnel.openFec(this.#fecOffer.contextId)
     this.#linkCheck = this.#watchLink(this.tunnel)
     if (addressRequest === undefined) return
     // Sent at once behind the request: a round trip less than waiting for the answer.
@@ -541,7 +565,7 @@ export class ClientTunnel implements HttpClientHandler {
   #watchLink(tunnel: Tunnel): Ipv6LinkCheck {
     return new Ipv6LinkCheck({
       policy: this.#options.config.tunnel.linkProbe,
-      carrier: tunnel.carrier,
+      carrier: tunnel,
       address: () => this.info.assigned.find(prefix => prefix.version === 6)?.address,
       ends: address => ({ source: address, target: ALL_NODES }),
       send: packet => tunnel.sendPacket(packet, false),

@@ -10,6 +10,7 @@ import {
   allowExposedKey,
   ENCAPSULATIONS,
   type Encapsulation,
+  fecGroupField,
   type LinkProbe,
   type LogLevel,
   linkProbe,
@@ -49,6 +50,8 @@ export interface ClientConfig {
     requestAddresses: ('ipv4' | 'ipv6')[]
     linkProbe: LinkProbe
     queue: SendQueueName
+    /** Packets in a group; 0: no forward error correction. */
+    fec: number
     acceptDns: boolean
     tunDns: boolean
     /** Of `carrier = "webtransport"`. */
@@ -141,6 +144,12 @@ export const clientConfigSchema = table({
       .describe('Families to ask an address for (ADDRESS_REQUEST); [] waits for what the proxy assigns.'),
     link_probe: linkProbe('auto'),
     queue: sendQueueField(),
+    fec: fecGroupField()
+      .default(0)
+      .describe(
+        'Ask the proxy for forward error correction in both directions: behind so many packets (2 to 32) goes one more, by which one that is lost can be ' +
+          'made again; 0: none. Over h3 with encapsulation datagram; the proxy has to have it (its tunnel.fec). Ours and not RFC 9484, docs/research.md.',
+      ),
     accept_dns: flag()
       .default(true)
       .describe(
@@ -294,6 +303,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       requestAddresses: tunnel.request_addresses,
       linkProbe: tunnel.link_probe,
       queue: tunnel.queue,
+      fec: tunnel.fec,
       acceptDns: tunnel.accept_dns,
       tunDns: tunnel.tun_dns,
       webTransportPath: tunnel.webtransport_path,

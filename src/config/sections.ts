@@ -1,5 +1,6 @@
 /** Sections that the server's and the client's configuration have in common. */
 import type { z } from 'zod'
+import { MAX_FEC_GROUP, MIN_FEC_GROUP } from '../connect-ip/fec/datagram.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../quic/quic.ts'
 import { choice, flag, integer, table, text } from './fields.ts'
 
@@ -34,6 +35,12 @@ export const sendQueueField = () =>
       'The order in which packets leave that wait for QUIC to send them: fifo (as they came), codel (RFC 8289: some are dropped when all wait ' +
         'for long), fq-codel (RFC 8290: flows take turns, too). Where packets travel in QUIC datagrams; elsewhere it is always fifo.',
     )
+
+/** 0: none. One packet in a group would go twice. */
+export const fecGroupField = () => {
+  const error = `0, or a number of packets from ${MIN_FEC_GROUP} to ${MAX_FEC_GROUP}`
+  return integer(0, MAX_FEC_GROUP, error).refine(size => size === 0 || size >= MIN_FEC_GROUP, { error })
+}
 
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]

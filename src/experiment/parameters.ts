@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { choice, integer, text } from '../config/fields.ts'
-import { CONGESTION_CONTROLS, ENCAPSULATIONS, SEND_QUEUES } from '../config/sections.ts'
+import { CONGESTION_CONTROLS, ENCAPSULATIONS, fecGroupField, SEND_QUEUES } from '../config/sections.ts'
 
 export type ParameterValue = string | number
 
@@ -72,6 +72,12 @@ export const PARAMETERS = {
     unit: '',
     about: 'The order in which packets leave that wait for QUIC, on both sides; fifo without it.',
     field: choice(SEND_QUEUES),
+  },
+  fec: {
+    title: 'packets in a group of FEC',
+    unit: '',
+    about: 'Forward error correction: packets in a group, of both directions; 0: none.',
+    field: fecGroupField(),
   },
   max_udp_payload: {
     title: 'largest UDP payload',

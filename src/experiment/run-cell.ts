@@ -42,13 +42,14 @@ async function openBed(profile: Profile, run: PlannedRun, context: RunContext): 
   const { parameters } = run.cell
   // Without default, so that runs from before there was this parameter are still the same runs.
   const queue = (parameters.queue ?? 'fifo') as SendQueueName
+  const fec = Number(parameters.fec ?? 0)
   const bed = await Testbed.start({
     profile,
     seed: run.seed,
     encapsulation: parameters.encapsulation as Encapsulation,
     congestionControl: parameters.congestion_control as CongestionControl,
-    client: { tunnel: { queue } },
-    server: { tunnel: { queue } },
+    client: { tunnel: { queue, fec } },
+    server: { tunnel: { queue, fec: fec > 0 } },
     maxUdpPayload: Number(parameters.max_udp_payload),
     idleTimeoutMs: Number(parameters.idle_timeout_ms),
     clients: Number(parameters.clients),

@@ -61,6 +61,7 @@ export interface ServerConfig {
     clientRoutes: IpPrefix[]
     linkProbe: LinkProbe
     queue: SendQueueName
+    fec: boolean
     leaseGraceMs: number
   }
   /** At least one of the two. */
@@ -167,6 +168,12 @@ export const serverConfigSchema = table({
       ),
     link_probe: linkProbe('require'),
     queue: sendQueueField(),
+    fec: flag()
+      .default(false)
+      .describe(
+        'Forward error correction for clients that ask for it, in groups of as many packets as they say. It costs bandwidth: one packet more for each group. ' +
+          'Ours and not RFC 9484, docs/research.md.',
+      ),
     lease_grace_ms: integer(0, 3_600_000, 'milliseconds')
       .default(60_000)
       .describe(
@@ -416,6 +423,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       clientRoutes: tunnel.client_routes,
       linkProbe: tunnel.link_probe,
       queue: tunnel.queue,
+      fec: tunnel.fec,
       leaseGraceMs: tunnel.lease_grace_ms,
     },
     pool: toml.pool,

@@ -15,6 +15,7 @@ import type {
 } from '../carriers/http-connection.ts'
 import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
+import { type FecAgreement, fecField, readFecField } from '../connect-ip/fec/negotiation.ts'
 import {
   buildAcceptHeaders,
   buildRejectHeaders,
@@ -71,6 +72,8 @@ export interface HandlerContext extends TunnelContext {
   /** Is this `:authority` one of the proxy's own names? (RFC 9110 §7.4) */
   servesAuthority(authority: string): boolean
   readonly encapsulations: readonly Encapsulation[]
+  /** Clients that ask for forward error correction get it. */
+  readonly fec?: boolean
   /** Makes what a tunnel sends through, in the place of the carrier that its request has opened. */
   wrapCarrier?(carrier: Carrier, connection: HttpServerConnection, streamId: number): Carrier
   readonly draining: boolean
@@ -358,6 +361,12 @@ export class MasqueHandler implements HttpServerHandler {
     return [wanted, ...others]
   }
 
+  /** A request for what we do not have, or for what cannot be, is as good as none. */
+  #agreeOnFec(request: IncomingRequest, encapsulation: Encapsulation): FecAgreement | undefined {
+    const hasDatagrams = this.connection.version === 'h3' && !request.isWebTransport && encapsulation === 'datagram'
+    return this.#context.fec && hasDatagrams ? readFecField(request.headers) : undefined
+  }
+
   #accept(
     request: IncomingRequest,
     scope: Scope,
@@ -373,9 +382,13 @@ export class MasqueHandler implements HttpServerHandler {
       throw RequestRejected.because('destination_unavailable', details, { details })
     }
     const [encapsulation] = encapsulations
+    const fec = this.#agreeOnFec(request, encapsulation)
     const headers = request.isWebTransport
       ? webTransportAcceptHeaders(encapsulation, connection.version)
-      : buildAcceptHeaders([[ENCAPSULATION_HEADER, encapsulations.join(', ')]])
+      : buildAcceptHeaders([
+          [ENCAPSULATION_HEADER, encapsulations.join(', ')],
+          ...(fec === undefined ? [] : [fecField(fec)]),
+        ])
     if (!request.accept(headers)) throw new RequestGone()
     const before = this.#tunnelBefore(request, identity)?.proxyTunnel
     const addressesBefore = before?.addresses ?? []
@@ -388,6 +401,7 @@ export class MasqueHandler implements HttpServerHandler {
       scope,
       resolved,
       routes,
+      fec,
       openCarrier: handler => {
         const carrier = request.openCarrier(encapsulations, handler)
         return this.#context.wrapCarrier?.(carrier, connection, request.id) ?? carrier

@@ -119,6 +119,11 @@ export class ServerMetrics {
       [{ direction: 'to_clients' }, status.bytes.toClients],
     ])
     setCounter(counters.answered, [[{}, status.packets.answered]])
+    setCounter(counters.fecParities, [
+      [{ direction: 'from_clients' }, status.fec.parityReceived],
+      [{ direction: 'to_clients' }, status.fec.paritySent],
+    ])
+    setCounter(counters.fecRecovered, [[{}, status.fec.recovered]])
     setCounter(
       counters.dropped,
       Object.entries(status.packets.dropped).map(([reason, count]) => [{ reason }, count]),
@@ -222,6 +227,8 @@ function makeCounters(registers: Registry[]) {
       'packets_answered_total',
       "IP packets for the proxy's end of a tunnel itself, which it answered.",
     ),
+    fecParities: counter('fec_parities_total', 'Parities of forward error correction.', ['direction']),
+    fecRecovered: counter('fec_recovered_total', 'IP packets from clients that were lost, and made again by a parity.'),
     dropped: counter('packets_dropped_total', 'IP packets that were dropped, by reason.', ['reason']),
     unsent: counter('packets_unsent_total', 'Packets that the operating system did not take, by reason.', [
       'to',

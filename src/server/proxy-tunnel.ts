@@ -11,6 +11,7 @@ import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import type { RequestedAddress } from '../connect-ip/address-request.ts'
 import { type DnsConfiguration, encodeDnsAssign } from '../connect-ip/dns/dns-assign.ts'
 import { encodePref64 } from '../connect-ip/dns/pref64.ts'
+import type { FecAgreement } from '../connect-ip/fec/negotiation.ts'
 import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
@@ -92,6 +93,8 @@ export class ProxyTunnel implements TunnelOwner {
     resolved: readonly IpAddress[]
     /** What of the proxy's routes is inside the scope. */
     routes: readonly IpAddressRange[]
+    /** Forward error correction that client and proxy have agreed on. */
+    fec?: FecAgreement | undefined
     openCarrier: (handler: CarrierHandler) => Carrier
     onClosed: (reason: TunnelCloseReason) => void
     /** Something of ours went wrong that nobody waits for. */
@@ -115,9 +118,15 @@ export class ProxyTunnel implements TunnelOwner {
     })
     const { newQueue } = options.context
     this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this, newQueue })
+    const { fec } = options
+    if (fec !== undefined) {
+      session.contexts.registerPeer(BigInt(fec.contextId))
+      this.tunnel.openFec(fec.contextId)
+      this.tunnel.startFec(fec.groupSize)
+    }
     this.#linkCheck = new Ipv6LinkCheck({
       policy: options.context.linkProbe,
-      carrier: this.tunnel.carrier,
+      carrier: this.tunnel,
       address: () => this.#leases.find(lease => lease.address.version === 6)?.address,
       ends: address => {
         const gateway = this.#answeredGateway()

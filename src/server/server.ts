@@ -7,6 +7,7 @@
 
 import type { Logger } from 'pino'
 import type { Carrier } from '../carriers/carrier.ts'
+import type { FecCounters } from '../carriers/fec.ts'
 import { H1ServerConnection } from '../carriers/h1/server-connection.ts'
 import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
@@ -110,6 +111,7 @@ export class MasqueServer {
     bytesTo: 0,
     answered: 0,
     dropped: {} as Record<string, number>,
+    fec: { paritySent: 0, parityReceived: 0, recovered: 0 },
   }
   readonly #keptLeases: KeptLeases
   #endpoint!: QuicEndpoint
@@ -190,6 +192,7 @@ export class MasqueServer {
       nat64Prefixes: config.nat64.prefixes,
       linkProbe: config.tunnel.linkProbe,
       newQueue: sendQueue(config.tunnel.queue),
+      fec: config.tunnel.fec,
       linkProbeTiming: options.linkProbeTiming,
       wrapCarrier: options.wrapCarrier,
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
@@ -266,6 +269,7 @@ export class MasqueServer {
     const bytes = { fromClients: this.#past.bytesFrom, toClients: this.#past.bytesTo }
     const dropped = { ...this.#past.dropped }
     addCounts(dropped, this.#processor.dropped)
+    const fec = { ...this.#past.fec }
     const system = this.#system?.host.counters
     if (system !== undefined) addCounts(dropped, system.dropped)
     for (const { proxyTunnel } of this.#tunnels.values()) {
@@ -276,6 +280,7 @@ export class MasqueServer {
       bytes.fromClients += counters.bytesReceived
       bytes.toClients += counters.bytesSent
       addCounts(dropped, counters.dropped)
+      addFec(fec, proxyTunnel.tunnel.fec)
     }
     const { accepted, retried, rejected } = this.#endpoint.counters
     return {
@@ -288,6 +293,7 @@ export class MasqueServer {
       movesTotal: this.#movesTotal,
       pools: this.#poolStatus(),
       packets: { ...packets, dropped },
+      fec,
       bytes,
       unsent: { udp: { ...this.#endpoint.unsent }, tun: { ...system?.refused } },
       handshakes: { accepted, retried, rejected: rejected.limit + rejected.token + rejected.version },
@@ -299,7 +305,7 @@ export class MasqueServer {
 
   clients(): ClientInfo[] {
     return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection, handler }) => {
-      const { counters, carrier } = proxyTunnel.tunnel
+      const { counters, carrier, fec } = proxyTunnel.tunnel
       const { quic, remote } = connection
       return {
         id,
@@ -313,7 +319,7 @@ export class MasqueServer {
         routes: proxyTunnel.advertised.map(describeRoute),
         networks: proxyTunnel.networks.map(String),
         encapsulation: carrier.encapsulation,
-        mtu: carrier.mtu,
+        mtu: proxyTunnel.tunnel.mtu,
         linkProbe: proxyTunnel.linkProbe,
         packets: {
           sent: counters.packetsSent,
@@ -322,6 +328,7 @@ export class MasqueServer {
           dropped: Object.values(counters.dropped).reduce((sum, count) => sum + count, 0),
         },
         bytes: { sent: counters.bytesSent, received: counters.bytesReceived },
+        ...(fec !== undefined && { fec }),
         ...(carrier.backlog !== undefined && { backlog: carrier.backlog }),
         ...(quic !== undefined && { quic: quicInfo(quic) }),
       }
@@ -567,6 +574,7 @@ export class MasqueServer {
     this.#past.bytesTo += counters.bytesSent
     this.#past.answered += counters.answered
     addCounts(this.#past.dropped, counters.dropped)
+    addFec(this.#past.fec, tunnel.proxyTunnel.tunnel.fec)
     if (!reason.clean) this.metrics.countError('tunnel_aborted')
     this.#logConnection('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)
   }
@@ -673,6 +681,13 @@ function packageError(error: NodeJS.ErrnoException, listen: { host: string; port
   const where = `webtransport.package_port: TCP ${formatAddress(listen)}`
   if (error.code === 'EADDRINUSE') return new ListenError(`${where} is already in use: choose another port`)
   return new ListenError(`${where} cannot be listened on: ${error.message}`)
+}
+
+function addFec(total: ServerStatus['fec'], more: FecCounters | undefined): void {
+  if (more === undefined) return
+  total.paritySent += more.paritySent
+  total.parityReceived += more.parityReceived
+  total.recovered += more.recovered
 }
 
 function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {

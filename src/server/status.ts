@@ -19,6 +19,8 @@ export interface ServerStatus {
   pools: { family: 4 | 6; prefix: string; used: number; total: number | string }[]
   /** `answered`: for the proxy's end of a link itself, such as the pings that a client tries its tunnel with; no drops. */
   packets: { fromClients: number; toClients: number; answered: number; dropped: Record<string, number> }
+  /** Forward error correction, of all tunnels that have it: see ClientInfo. */
+  fec: { paritySent: number; parityReceived: number; recovered: number }
   bytes: { fromClients: number; toClients: number }
   /** What the operating system did not take, by reason: UDP packets of QUIC, and IP packets for the TUN device, where there is one. */
   unsent: { udp: Record<string, number>; tun: Record<string, number> }
@@ -56,6 +58,18 @@ export interface ClientInfo {
   linkProbe?: 'ok' | 'too-small' | 'silent'
   packets: { sent: number; received: number; answered: number; dropped: number }
   bytes: { sent: number; received: number }
+  /** Of a tunnel with forward error correction (docs/research.md). */
+  fec?: {
+    /** Parities, one for each group of packets. */
+    paritySent: number
+    parityReceived: number
+    /** Packets that were lost, and made again. They are among those received. */
+    recovered: number
+    /** Packets and parities that came when they were there already. */
+    duplicates: number
+    /** Groups whose parity does not fit their packets. */
+    unfit: number
+  }
   /** Of a tunnel whose packets travel on its request stream: what waits to be sent, and what has come of it. */
   backlog?: {
     /** Bytes that wait now. */

@@ -19,6 +19,7 @@ export interface TestbedServerOverrides {
     clientToClient?: boolean
     linkProbe?: LinkProbe
     queue?: SendQueueName
+    fec?: boolean
   }
   limits?: Partial<ServerConfig['limits']>
   quic?: Partial<ServerConfig['quic']>

@@ -17,6 +17,7 @@ export class FakeApiSource implements ApiSource {
       { family: 6, prefix: 'fd00:89::/64', used: 2, total: 1_000_000 },
     ],
     packets: { fromClients: 100, toClients: 90, answered: 6, dropped: { 'no-route': 4, 'source-policy': 1 } },
+    fec: { paritySent: 11, parityReceived: 12, recovered: 4 },
     bytes: { fromClients: 120_000, toClients: 80_000 },
     unsent: { udp: { full: 8 }, tun: { full: 9, down: 1 } },
     handshakes: { accepted: 7, rejected: 1, retried: 2 },

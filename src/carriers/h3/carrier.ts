@@ -113,6 +113,15 @@ export class H3Carrier implements Carrier {
     return this.transport.quic.sendDatagram(datagram.subarray(0, length))
   }
 
+  sendDatagram(payload: Uint8Array): SendResult {
+    if (!this.#open) return 'dropped'
+    const length = this.#quarterStreamId.length + payload.length
+    if (length > this.transport.quic.maxDatagramLength) return 'too-large'
+    datagram.set(this.#quarterStreamId)
+    datagram.set(payload, this.#quarterStreamId.length)
+    return this.transport.quic.sendDatagram(datagram.subarray(0, length))
+  }
+
   end(): void {
     if (!this.#open) return
     this.#open = false

@@ -28,7 +28,7 @@ interface Group {
 
 export interface FecDecoderCounters {
   /** Parities that came. */
-  parity: number
+  parityReceived: number
   /** Packets that were lost, and made again. */
   recovered: number
   /** Packets and parities that had come before. Of a packet that was late it had been made already. */
@@ -38,7 +38,7 @@ export interface FecDecoderCounters {
 }
 
 export class FecDecoder {
-  readonly counters: FecDecoderCounters = { parity: 0, recovered: 0, duplicates: 0, unfit: 0 }
+  readonly counters: FecDecoderCounters = { parityReceived: 0, recovered: 0, duplicates: 0, unfit: 0 }
   readonly #limits: { readonly groups: number; readonly bytes: number }
   /** Each number has its place: that of the number `groups` before it. */
   readonly #groups: Group[]
@@ -90,7 +90,7 @@ export class FecDecoder {
   }
 
   #takeParity(group: Group, size: number, bytes: Uint8Array): void {
-    this.counters.parity++
+    this.counters.parityReceived++
     if (group.size !== 0) {
       this.counters.duplicates++
       return
