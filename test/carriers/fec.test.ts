@@ -159,7 +159,7 @@ describe('forward error correction in a tunnel', () => {
     expect(tunnel.fec).to.include({ recovered: 1, parityReceived: 1 })
   })
 
-  it('judges a packet that a parity has made by the same rules as every other one', () => {
+  it('AT-33 judges a packet that a parity has made by the same rules as every other one', () => {
     const { tunnel, heard } = tunnelWithFec({ group: 3 })
     const forged = packet('192.0.2.1', '10.89.0.2')
     const foreign = packet('10.90.0.1', '10.89.0.77')
@@ -180,7 +180,7 @@ describe('forward error correction in a tunnel', () => {
     expect(heard).to.have.length(1)
   })
 
-  it('counts what is malformed there, and goes on', () => {
+  it('AT-33 counts what is malformed there, and goes on', () => {
     const { tunnel, heard } = tunnelWithFec({ group: 3 })
     for (const bytes of ['02', '02 000000', '02 000000 20', '02 000000 ff 0000', '4002 000000 81 00']) {
       tunnel.onDatagram(hex(bytes))

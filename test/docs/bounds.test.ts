@@ -9,6 +9,7 @@ import { CLOSE_MS } from '../../src/carriers/tcp/connection.ts'
 import { MAX_CAPSULES_WAITING } from '../../src/carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../../src/connect-ip/capsule.ts'
+import { FEC_DECODER_LIMITS } from '../../src/connect-ip/fec/decoder.ts'
 import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/connection.ts'
 import { maxEncodedLength } from '../../src/http3/qpack/decoder.ts'
 import { NAT_IDLE_MS, NAT_MAX_MAPPINGS } from '../../src/link/emulator/nat-table.ts'
@@ -69,6 +70,10 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'packets in the send queue of a tunnel',
     `${QUEUE_LIMITS.packets} packets and ${QUEUE_LIMITS.bytes / MIB} MiB; ${FQ_QUEUES},`,
+  ],
+  [
+    'FEC: groups that a tunnel’s decoder remembers',
+    `${FEC_DECODER_LIMITS.groups}; ${FEC_DECODER_LIMITS.bytes / KIB} KiB,`,
   ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

@@ -89,6 +89,14 @@ describe('the carrier on HTTP/3', () => {
     expect(quic.datagrams.map(toHex)).to.deep.equal(['0100450102'])
   })
 
+  it('puts the quarter stream id before a payload of any context, and sends none that does not fit', () => {
+    const { quic, carrier } = openCarrier()
+    expect(carrier.sendDatagram(Uint8Array.of(2, 9, 9))).to.equal('sent')
+    expect(quic.datagrams.map(toHex)).to.deep.equal(['01020909'])
+    expect(carrier.sendDatagram(new Uint8Array(1349))).to.equal('sent')
+    expect(carrier.sendDatagram(new Uint8Array(1350))).to.equal('too-large')
+  })
+
   it('CIP-32 says what fits, and sends no more', () => {
     const { quic, carrier } = openCarrier()
     expect(carrier.mtu).to.equal(1348)
@@ -234,6 +242,7 @@ describe('the carrier on HTTP/3', () => {
       expect(first).to.equal('purge 01')
       expect(second).to.match(/^reset 4/)
       expect(two.carrier.sendPacket(new Uint8Array(20))).to.equal('dropped')
+      expect(two.carrier.sendDatagram(new Uint8Array(20))).to.equal('dropped')
     }
   })
 

@@ -690,4 +690,25 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: '    if (code !== NO_ERROR) parser.stream.close(code)\n',
     replace: '    parser.stream.close(code)\n',
   },
+  {
+    row: 'AT-33',
+    file: 'carriers/tunnel.ts',
+    why: 'what a parity has made passes unseen',
+    find: 'if (recovered !== undefined && !this.#closed) this.#receive(recovered)',
+    replace: 'if (recovered !== undefined && !this.#closed) this.#owner.onPacket(recovered)',
+  },
+  {
+    row: 'AT-33',
+    file: 'connect-ip/fec/decoder.ts',
+    why: 'groups may take any memory',
+    find: 'this.#held > this.#limits.bytes && age >= 0; age--',
+    replace: 'this.#held > Number.MAX_VALUE && age >= 0; age--',
+  },
+  {
+    row: 'AT-33',
+    file: 'connect-ip/fec/decoder.ts',
+    why: 'a parity that does not fit makes a packet',
+    find: 'if (!isOne || lengths > packets.length || !isZero(packets.subarray(lengths))) {',
+    replace: 'if (!isOne && lengths > packets.length && !isZero(packets.subarray(lengths))) {',
+  },
 ]

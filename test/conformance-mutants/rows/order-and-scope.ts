@@ -27,8 +27,15 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-37',
     file: 'carriers/h3/carrier.ts',
     why: 'packets are sent after the end',
-    find: "if (!this.#open) return 'dropped'",
-    replace: '',
+    find: "if (!this.#open) return 'dropped'\n    if (this.encapsulation",
+    replace: 'if (this.encapsulation',
+  },
+  {
+    row: 'CIP-37',
+    file: 'carriers/h3/carrier.ts',
+    why: 'datagrams of other contexts are sent after the end',
+    find: "if (!this.#open) return 'dropped'\n    const length",
+    replace: 'const length',
   },
   {
     row: 'CIP-37',

@@ -161,7 +161,7 @@ describe('connect-ip/fec', () => {
     )
   })
 
-  it('reads any bytes, or finds them malformed, and holds no more memory than it may', () => {
+  it('AT-33 reads any bytes, or finds them malformed, and holds no more memory than it may', () => {
     const decoder = new FecDecoder({ groups: 4, bytes: 2000 })
     const kind = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 2, 0x81, 0x82, 0x83))
     const datagram = fc.oneof(
@@ -190,7 +190,7 @@ describe('connect-ip/fec', () => {
     )
   })
 
-  it('holds no more than its bound of the longest packets in the most groups, and goes on', () => {
+  it('AT-33 holds no more than its bound of the longest packets in the most groups, and goes on', () => {
     const decoder = new FecDecoder()
     for (let group = 0; group < 100; group++) {
       const long = new Uint8Array(65_500)
@@ -215,7 +215,7 @@ describe('connect-ip/fec', () => {
     expect(decode([sent[1]], decoder).packets).to.deep.equal([text(packets[1])])
   })
 
-  it('makes no packet of a parity that does not fit the others', () => {
+  it('AT-33 makes no packet of a parity that does not fit the others', () => {
     const source = hex('000000 00 aa bb cc')
     const of = (...datagrams: string[]) => {
       const decoder = new FecDecoder()
