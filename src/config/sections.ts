@@ -1,5 +1,5 @@
 /** Sections that the server's and the client's configuration have in common. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { MAX_FEC_GROUP, MIN_FEC_GROUP } from '../connect-ip/fec/datagram.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../quic/quic.ts'
 import { choice, flag, integer, table, text } from './fields.ts'
@@ -39,7 +39,7 @@ export const sendQueueField = () =>
 /** 0: none. One packet in a group would go twice. */
 export const fecGroupField = () => {
   const error = `0, or a number of packets from ${MIN_FEC_GROUP} to ${MAX_FEC_GROUP}`
-  return integer(0, MAX_FEC_GROUP, error).refine(size => size === 0 || size >= MIN_FEC_GROUP, { error })
+  return z.int({ error }).refine(size => size === 0 || (size >= MIN_FEC_GROUP && size <= MAX_FEC_GROUP), { error })
 }
 
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const

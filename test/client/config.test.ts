@@ -39,6 +39,7 @@ describe('client configuration', () => {
       requestAddresses: ['ipv4', 'ipv6'],
       linkProbe: 'auto',
       queue: 'fifo',
+      fec: 0,
       acceptDns: true,
       tunDns: false,
       webTransportPath: '/webtransport',
@@ -70,6 +71,16 @@ describe('client configuration', () => {
       host: 'proxy.example',
       port: 4433,
     })
+  })
+
+  it('reads the size of a group of forward error correction: none, or 2 to 32 packets', () => {
+    for (const fec of [0, 2, 32]) expect(parse(`tunnel.fec = ${fec}`).tunnel.fec).to.equal(fec)
+    for (const fec of ['1', '33', '-2', '2.5', 'true']) {
+      expect(() => parse(`tunnel.fec = ${fec}`), fec).to.throw(
+        ConfigError,
+        /^client\.toml: tunnel\.fec: found \S+,? expected 0, or a number of packets from 2 to 32$/,
+      )
+    }
   })
 
   it('reads the networks behind the client, for any protocol unless one is given', () => {
