@@ -7,13 +7,14 @@ import { randomInt } from 'node:crypto'
 import type { SendQueueName } from '../config/sections.ts'
 import { Codel } from '../queue/codel.ts'
 import type { QueueDiscipline, QueueDropReason } from '../queue/discipline.ts'
+import { FLOW_PRIME, newFlowSecret } from '../queue/flow-hash.ts'
 import { FqCodel } from '../queue/fq-codel.ts'
 
 /** Makes the queue of one tunnel. */
 export type NewQueue = (onDrop: (reason: QueueDropReason) => void) => QueueDiscipline
 
 /** Nobody outside of this process knows which flows share a queue. */
-const FLOW_SECRET = randomInt(2 ** 32)
+const FLOW_SECRET = newFlowSecret(() => randomInt(FLOW_PRIME))
 
 /** undefined: packets go straight to QUIC, whose own queue is first in, first out (`quic.datagram_queue`). */
 export function sendQueue(name: SendQueueName): NewQueue | undefined {

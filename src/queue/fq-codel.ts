@@ -8,7 +8,7 @@
 
 import { CodelQueue } from './codel.ts'
 import { type DisciplineOptions, QUEUE_LIMITS, type QueueDiscipline, type QueueDropReason } from './discipline.ts'
-import { flowHash } from './flow-hash.ts'
+import { type FlowSecret, flowHash } from './flow-hash.ts'
 
 /** How many queues there are at most. Flows whose hashes meet share one (RFC 8290 §5.2). */
 export const FQ_QUEUES = 1024
@@ -27,7 +27,7 @@ interface Flow {
 export class FqCodel implements QueueDiscipline {
   packets = 0
   bytes = 0
-  readonly #secret: number
+  readonly #secret: FlowSecret
   readonly #limits: { readonly packets: number; readonly bytes: number }
   readonly #onDrop: (reason: QueueDropReason) => void
   /** Those of which something waits, or whose turn has not ended: what is idle takes no memory. */
@@ -37,8 +37,7 @@ export class FqCodel implements QueueDiscipline {
   readonly #new: Flow[] = []
   readonly #old: Flow[] = []
 
-  /** `secret`: 32 random bits. */
-  constructor({ secret, limits = QUEUE_LIMITS, onDrop = () => {} }: DisciplineOptions & { secret: number }) {
+  constructor({ secret, limits = QUEUE_LIMITS, onDrop = () => {} }: DisciplineOptions & { secret: FlowSecret }) {
     this.#secret = secret
     this.#limits = limits
     this.#onDrop = onDrop

@@ -1,9 +1,15 @@
 import { expect } from 'chai'
 import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
+import { FLOW_PRIME, newFlowSecret } from '../../src/queue/flow-hash.ts'
 import { FQ_QUEUES, FqCodel } from '../../src/queue/fq-codel.ts'
 import { packet, UDP } from '../connect-ip/packets.ts'
 
-const SECRET = 0x5eed
+/** Some secret, the same each time. */
+let state = 0x5eed
+const SECRET = newFlowSecret(() => {
+  state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+  return state % FLOW_PRIME
+})
 const bulk = packet('10.89.0.2', '10.90.0.1', { size: 1180 })
 const sparse = packet('10.89.0.2', '10.90.0.2', { size: 80 })
 const otherBulk = packet('10.89.0.2', '10.90.0.3', { size: 580 })
