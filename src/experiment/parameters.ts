@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { choice, integer, text } from '../config/fields.ts'
 import { CONGESTION_CONTROLS, ENCAPSULATIONS, fecGroupField, SEND_QUEUES } from '../config/sections.ts'
 
+const MIXED_CONTROLS = CONGESTION_CONTROLS.flatMap(one => CONGESTION_CONTROLS.map(other => `${one}+${other}` as const))
+
 export type ParameterValue = string | number
 
 /** The values of one run: every parameter that has a default, and those without that the experiment names. */
@@ -63,9 +65,10 @@ export const PARAMETERS = {
   congestion_control: {
     title: 'congestion control',
     unit: '',
-    about: "QUIC's congestion control, of both sides.",
+    about:
+      "QUIC's congestion control, of both sides. Two of them (cubic+bbr): the clients have the one and the other in turn, and so has the proxy towards them.",
     default: 'cubic',
-    field: choice(CONGESTION_CONTROLS),
+    field: choice([...CONGESTION_CONTROLS, ...MIXED_CONTROLS]),
   },
   queue: {
     title: 'send queue',

@@ -161,6 +161,7 @@ const flow = {
   measures: [
     { name: 'goodput_mbps', title: 'goodput of the flow', unit: 'Mbit/s', better: 'more', headline: true },
     { name: 'offered_mbps', title: 'offered', unit: 'Mbit/s' },
+    { name: 'first_share_percent', title: "the first client's share of the goodput", unit: '%' },
     { name: 'loss_percent', title: 'packets lost', unit: '%', better: 'less', headline: true },
     { name: 'delay_p50_ms', title: 'one-way delay, median', unit: 'ms', better: 'less', headline: true },
     { name: 'delay_p95_ms', title: 'one-way delay, 95th percentile', unit: 'ms', better: 'less' },
@@ -186,6 +187,10 @@ const flow = {
     return {
       measurements: {
         goodput_mbps: total(({ sink }) => sink.bitsPerSecond) / 1e6,
+        first_share_percent: percent(
+          (flows[0] as FlowCount).sink.bitsPerSecond,
+          total(({ sink }) => sink.bitsPerSecond),
+        ),
         offered_mbps: (total(each => each.sent) * payloadLength(packetLength) * 8) / context.durationMs / 1000,
         loss_percent: percent(
           total(({ sink }) => sink.lost),

@@ -43,11 +43,12 @@ async function openBed(profile: Profile, run: PlannedRun, context: RunContext): 
   // Without default, so that runs from before there was this parameter are still the same runs.
   const queue = (parameters.queue ?? 'fifo') as SendQueueName
   const fec = Number(parameters.fec ?? 0)
+  const controls = String(parameters.congestion_control).split('+') as CongestionControl[]
   const bed = await Testbed.start({
     profile,
     seed: run.seed,
     encapsulation: parameters.encapsulation as Encapsulation,
-    congestionControl: parameters.congestion_control as CongestionControl,
+    congestionControl: controls,
     client: { tunnel: { queue, fec } },
     server: { tunnel: { queue, fec: fec > 0 } },
     maxUdpPayload: Number(parameters.max_udp_payload),
@@ -59,12 +60,18 @@ async function openBed(profile: Profile, run: PlannedRun, context: RunContext): 
   })
   try {
     context.onStep('opening the tunnels')
-    await bed.whileAlive(() => Promise.all(bed.clients.map(openTunnel)))
+    await bed.whileAlive(() => openTunnels(bed, controls.length > 1))
     return bed
   } catch (error) {
     await bed.close()
     throw error
   }
+}
+
+/** `inOrder`: which connection is whose matters to the proxy, so that none may be a second attempt. */
+async function openTunnels({ clients }: Testbed, inOrder: boolean): Promise<void> {
+  if (!inOrder) return void (await Promise.all(clients.map(openTunnel)))
+  for (const client of clients) await client.connect()
 }
 
 async function openTunnel(client: Testbed['client']): Promise<void> {

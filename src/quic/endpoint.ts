@@ -10,7 +10,7 @@ import { QuicheEngine } from './quiche/quiche-engine.ts'
 import { NODE_IO } from './udp/node-io.ts'
 import { bindSocket, connectSocket } from './udp/open-socket.ts'
 
-interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch'> {
+interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch' | 'congestionControl'> {
   tls: TlsMaterial
   settings: QuicSettings
   /** A handler threw: a bug of ours, which closes that connection only. */
@@ -48,8 +48,8 @@ export class QuicEndpoint {
 
   /** Opens a server socket. Rejects with the system's error (EADDRINUSE, EACCES, …) when that cannot be. */
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
-    const { settings, tls, clientCertificate, newMtuSearch, debug } = options
-    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate: clientCertificate, newMtuSearch })
+    const { settings, tls, clientCertificate: peerCertificate, newMtuSearch, congestionControl, debug } = options
+    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate, newMtuSearch, congestionControl })
     const socket = await bindSocket(options, { debug })
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })

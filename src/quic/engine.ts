@@ -16,7 +16,15 @@
  */
 
 import type { MtuSearch } from './path-mtu.ts'
-import type { QuicCloseReason, QuicPath, QuicSettings, TlsMaterial, UdpPath } from './quic.ts'
+import type {
+  CongestionControl,
+  QuicCloseReason,
+  QuicPath,
+  QuicSettings,
+  SocketAddress,
+  TlsMaterial,
+  UdpPath,
+} from './quic.ts'
 
 export type { UdpPath } from './quic.ts'
 
@@ -28,6 +36,11 @@ export interface EngineOptions {
   peerCertificate: 'none' | 'optional' | 'required' | 'any'
   /** Makes the search for the MTU of a connection's path. Default: that of path-mtu.ts. `max` in bytes, `now` in ms. */
   newMtuSearch?: (options: { max: number; now: number }) => MtuSearch
+  /**
+   * Of a server: the congestion control of the connection that `remote` begins, in the place of the settings' one. Of the peer nothing but its address is known then, and that perhaps
+   * forged. Called for each first packet, before it was read: it must cost little, and not throw.
+   */
+  congestionControl?: (remote: SocketAddress) => CongestionControl
 }
 
 /** What all connections of an endpoint have in common. */

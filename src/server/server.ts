@@ -76,6 +76,8 @@ export interface ServerOptions {
   wrapCarrier?: (carrier: Carrier, connection: HttpServerConnection, streamId: number) => Carrier
   /** See EngineOptions of QUIC. */
   newMtuSearch?: ListenOptions['newMtuSearch']
+  /** Which congestion control the connection from this address gets over HTTP/3, in the place of quic.congestion_control. See EngineOptions of QUIC. */
+  congestionControl?: ListenOptions['congestionControl']
 }
 
 /** An entry of the connection log before anybody has asked for it: texts are made when it is read. */
@@ -101,7 +103,7 @@ export class MasqueServer {
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
-  readonly #newMtuSearch: ServerOptions['newMtuSearch']
+  readonly #quicParts: Pick<ServerOptions, 'newMtuSearch' | 'congestionControl'>
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
   /** Counters of tunnels that are gone; `status` adds those that are there. */
   readonly #past = {
@@ -145,7 +147,8 @@ export class MasqueServer {
       graceMs: config.tunnel.leaseGraceMs,
       release: address => this.#pools[address.version]?.release(address),
     })
-    this.#newMtuSearch = options.newMtuSearch
+    const { newMtuSearch, congestionControl } = options
+    this.#quicParts = { newMtuSearch, congestionControl }
     this.#startedAt = this.#now()
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#logBudget = new LogBudget(this.#log)
@@ -466,7 +469,7 @@ export class MasqueServer {
       ...(await resolveHost(config.listen)),
       tls: { certificateChain: tls.certificateChain, key: tls.key, ca: tls.clientCa },
       settings,
-      newMtuSearch: this.#newMtuSearch,
+      ...this.#quicParts,
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,

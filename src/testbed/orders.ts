@@ -30,7 +30,8 @@ export interface TestbedServerOverrides {
 
 export interface ServerOrder {
   certificates: Pick<TestCertificates, 'server' | 'serverKey'>
-  congestionControl: CongestionControl
+  /** Of several the first connection has the first, and so on in turn. */
+  congestionControl: CongestionControl | readonly CongestionControl[]
   maxUdpPayload: number
   idleTimeoutMs: number
   overrides: TestbedServerOverrides

@@ -1,11 +1,13 @@
 /** The process that a testbed's server lives in: the proxy, and behind it the library, a host to measure against. */
 
+import type { CongestionControl } from '../config/sections.ts'
 import { FlowSource } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import { GreedySink } from '../probes/greedy-sink.ts'
 import { RequestResponder } from '../probes/request-responder.ts'
 import { serveParent } from '../process/serve-parent.ts'
+import type { ServerConfigOverrides } from '../server/config.ts'
 import type { MasqueServer } from '../server/server.ts'
 import { type DownwardFlow, LIBRARY, type ServerOrder, TestbedError } from './orders.ts'
 import { startTestProxy } from './proxy-and-client.ts'
@@ -15,20 +17,27 @@ let server: MasqueServer | undefined
 const orders = {
   async start(order: ServerOrder) {
     const { overrides } = order
-    server = await startTestProxy(order.certificates, {
+    const controls = [order.congestionControl].flat()
+    let connections = 0
+    const config: ServerConfigOverrides = {
       hosts: [{ name: LIBRARY.name, ipv4: IpAddress.parse(LIBRARY.ipv4), ipv6: IpAddress.parse(LIBRARY.ipv6) }],
       // The proxy's own pings would be among the packets that are counted, and on a link that loses all of them
       // (an outage) they would end the tunnel.
       tunnel: { linkProbe: 'off', ...overrides.tunnel },
       limits: overrides.limits,
       quic: {
-        congestionControl: order.congestionControl,
+        congestionControl: controls[0],
         maxUdpPayload: order.maxUdpPayload,
         idleTimeoutMs: order.idleTimeoutMs,
         ...overrides.quic,
       },
       api: { enabled: false, ...overrides.api },
       log: { level: 'error', ...overrides.log },
+    }
+    server = await startTestProxy(order.certificates, config, {
+      ...(controls.length > 1 && {
+        congestionControl: () => controls[connections++ % controls.length] as CongestionControl,
+      }),
     })
     new GreedySink(library())
     new RequestResponder(library())

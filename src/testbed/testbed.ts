@@ -40,8 +40,11 @@ export interface TestbedOptions {
   seed: string
   /** How the clients put IP packets into QUIC; default `datagram`. */
   encapsulation?: Encapsulation
-  /** Of both sides; default `cubic`. */
-  congestionControl?: CongestionControl
+  /**
+   * Of both sides; default `cubic`. Of several, the first client has the first, and so on in turn; so has the proxy for its connections, in the order in which they are opened: whoever gives several
+   * opens the tunnels one after the other.
+   */
+  congestionControl?: CongestionControl | readonly CongestionControl[]
   /** Largest UDP payload that either side sends, in bytes; default 1400. */
   maxUdpPayload?: number
   /** Of both sides, in ms; default 30 000. */
@@ -195,13 +198,14 @@ export class Testbed {
   addClient(overrides: ClientConfigOverrides = {}): MasqueClient {
     if (this.#closed !== undefined) throw new TestbedError('the testbed is closed: it takes no more clients')
     const { encapsulation, congestionControl, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
+    const controls = [congestionControl ?? 'cubic'].flat()
     const client = newTestClient(this.#certificates, this.link.address, {
       auth: { ...general.auth, ...overrides.auth },
       proxy: { ...general.proxy, ...overrides.proxy },
       tls: { ...general.tls, ...overrides.tls },
       tunnel: { encapsulation: encapsulation ?? 'datagram', linkProbe: 'off', ...general.tunnel, ...overrides.tunnel },
       quic: {
-        congestionControl: congestionControl ?? 'cubic',
+        congestionControl: controls[this.#clients.length % controls.length],
         maxUdpPayload: maxUdpPayload ?? 1400,
         idleTimeoutMs: idleTimeoutMs ?? 30_000,
         ...general.quic,

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { SocketAddress } from '../../src/net/udp.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from '../../src/quic/path-mtu.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
 
@@ -41,5 +42,24 @@ describe('a proxy with parts of its owner', () => {
     await until(() => client.info.mtu > BASE_UDP_PAYLOAD)
     // 34 bytes around a packet: the proxy's end stays at the base, though the client's has found more.
     expect(server.clients()[0].mtu).to.equal(BASE_UDP_PAYLOAD - 34)
+  })
+
+  it('asks for the congestion control of each connection, by the address that it comes from', async () => {
+    const asked: SocketAddress[] = []
+    const server = await startServer(
+      {},
+      {
+        congestionControl: remote => {
+          asked.push(remote)
+          return asked.length === 1 ? 'bbr' : 'reno'
+        },
+      },
+    )
+    for (let i = 0; i < 2; i++) {
+      const { client } = await connectClient(server)
+      await ping(client, '10.90.0.1')
+      expect(asked[i].port).to.equal(client.path.local?.port)
+    }
+    expect(asked).to.have.length(2)
   })
 })

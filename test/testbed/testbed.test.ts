@@ -102,4 +102,34 @@ describe('a testbed', () => {
     expect(measurements['conditions.up_packets']).to.be.greaterThan(20)
     expect(samples['ping.rtt_ms'].length).to.be.greaterThan(0)
   })
+  it('has a congestion control for each client in turn, and the proxy towards it', async () => {
+    const bed = await Testbed.start({
+      profile: 'clean',
+      seed: '1',
+      connect: false,
+      clients: 3,
+      congestionControl: ['reno', 'bbr'],
+    })
+    try {
+      const names = bed.clients.map(({ config }) => config.quic.congestionControl)
+      expect(names).to.deep.equal(['reno', 'bbr', 'reno'])
+    } finally {
+      await bed.close()
+    }
+    const definition = sampleDefinition(`
+      title = "Two"
+      question = "Who gets how much?"
+      seeds = 1
+      duration_s = 0.5
+      warm_up_s = 0
+      parameters.clients = [2]
+      parameters.congestion_control = ["reno+bbr"]
+      [probe.flow]
+      direction = "down"
+    `)
+    const context: RunContext = { signal: new AbortController().signal, onStep() {} }
+    const { measurements } = await runOnTestbed(definition, { loadProfile })(plannedRuns(definition)[0], context)
+    // Nothing is scarce here: both have what they were sent.
+    expect(measurements['flow.first_share_percent']).to.be.within(1, 99)
+  })
 })

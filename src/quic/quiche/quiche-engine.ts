@@ -62,8 +62,10 @@ export class QuicheEngine implements QuicEngine {
     const paths = new NativePaths(this.#zones, path)
     const info = paths.toNative(path)
     if (info === undefined) return undefined
+    const { settings, newMtuSearch, congestionControl } = this.#options
+    // quiche copies what it needs of its configuration for each connection.
+    if (congestionControl !== undefined) this.#config.setCcAlgorithmName(congestionControl(path.remote))
     const native = quiche.Connection.accept(id, originalId, info.to, info.from, this.#config)
-    const { settings, newMtuSearch } = this.#options
     return new QuicheConnection({ native, paths, path, maxUdpPayload: settings.maxUdpPayload, newMtuSearch })
   }
 
