@@ -52,8 +52,8 @@ function connectIp(options: {
       writeFileSync(file('server'), serverConfig(certificates))
       writeFileSync(file('client'), `${clientConfig(certificates)}\n${config}\n`)
       const node = [process.execPath, PROGRAM]
-      await startProgram(network, 'server', [...node, 'server', '-c', file('server')], 'Ctrl-C')
-      const client = await startProgram(network, 'client', [...node, 'client', '-c', file('client'), '--tun'], 'TUN ')
+      await startProgram(network, 'server', [...node, 'server', '-c', file('server')], /Ctrl-C/)
+      const client = await startProgram(network, 'client', [...node, 'client', '-c', file('client'), '--tun'], /TUN /)
       return isTold ? { moved: () => network.signal(client, 'SIGUSR2') } : {}
     },
   }

@@ -5,7 +5,7 @@ import type { Contender } from './contender.ts'
 import { SERVER } from './network.ts'
 import { INNER, startProgram } from './start-program.ts'
 
-const READY = 'Initialization Sequence Completed'
+const READY = /Initialization Sequence Completed/
 
 export const OPENVPN: Contender = {
   name: 'openvpn',

@@ -2,14 +2,13 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { lastWord } from '../../interop/harness/skip.ts'
+import { untilReady } from '../../src/process/until-ready.ts'
 import type { CompareNetwork } from './network.ts'
 
 /** Inside the tunnel, whoever makes it. */
 export const INNER = { client: '10.66.0.2', server: '10.66.0.1' }
 /** It takes a second or two; this is for a machine that is busy. */
 const START_TIMEOUT_MS = 60_000
-/** Of what a program says, this much is kept for the error message. */
-const OUTPUT_LENGTH = 4000
 
 /** A contender could not be started; the message is for people. */
 export class ContenderError extends Error {
@@ -17,32 +16,19 @@ export class ContenderError extends Error {
 }
 
 /** Starts a program and waits until it says that it is ready. */
-export function startProgram(
+export async function startProgram(
   network: CompareNetwork,
   where: 'client' | 'server',
   command: readonly string[],
-  ready: string,
+  ready: RegExp,
 ): Promise<ChildProcess> {
   const child = network.spawn(where, command)
-  return new Promise((resolve, reject) => {
-    let output = ''
-    const fail = (how: string): void => reject(new ContenderError(`${command.join(' ')} ${how}: ${lastWord(output)}`))
-    const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
-    // It is read on afterwards, or a full pipe would stop the program.
-    const hear = (text: string): void => {
-      output = (output + text).slice(-OUTPUT_LENGTH)
-      if (!output.includes(ready)) return
-      clearTimeout(timer)
-      resolve(child)
-    }
-    child.stdout?.setEncoding('utf8').on('data', hear)
-    child.stderr?.setEncoding('utf8').on('data', hear)
-    child.once('error', reject)
-    child.once('close', status => {
-      clearTimeout(timer)
-      fail(`ended with status ${status}`)
-    })
+  await untilReady(child, {
+    ready,
+    timeoutMs: START_TIMEOUT_MS,
+    failure: (how, said) => new ContenderError(`${command.join(' ')} ${how}: ${lastWord(said)}`),
   })
+  return child
 }
 
 /** Addresses and the way to the other end, for devices that their program leaves bare. */

@@ -8,13 +8,14 @@
  * The client reaches the web server through the tunnel only: it has no other route there. Everything is gone with this process.
  */
 
-import { type ChildProcess, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
 import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
+import { untilReady } from '../process/until-ready.ts'
 import { type Namespaces, openNamespaces, whyNoNamespaces } from './namespaces.ts'
 import { TestbedError } from './orders.ts'
 
@@ -170,27 +171,11 @@ async function has(network: Namespaces, program: string): Promise<boolean> {
 }
 
 /** Starts a program that goes on, and waits until it says that it is ready. */
-function started(network: Namespaces, where: NamespaceName, command: string[], ready: RegExp): Promise<ChildProcess> {
-  const child = network.spawn(where, command, { stdio: ['ignore', 'pipe', 'pipe'] })
-  return new Promise((resolve, reject) => {
-    let said = ''
-    const fail = (why: string): void =>
-      reject(new TestbedError(`${command.slice(1).join(' ')} ${why}: ${said.trim() || 'it said nothing'}`))
-    const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
-    const hear = (text: string): void => {
-      // Afterwards what it says is read and forgotten: a full pipe would hold it up.
-      if (said.length < 20_000) said += text
-      if (ready.test(said)) {
-        clearTimeout(timer)
-        resolve(child)
-      }
-    }
-    child.stdout?.setEncoding('utf8').on('data', hear)
-    child.stderr?.setEncoding('utf8').on('data', hear)
-    child.once('error', reject)
-    child.once('close', status => {
-      clearTimeout(timer)
-      fail(`ended with status ${status}`)
-    })
+function started(network: Namespaces, where: NamespaceName, command: string[], ready: RegExp): Promise<void> {
+  return untilReady(network.spawn(where, command, { stdio: ['ignore', 'pipe', 'pipe'] }), {
+    ready,
+    timeoutMs: START_TIMEOUT_MS,
+    failure: (how, said) =>
+      new TestbedError(`${command.slice(1).join(' ')} ${how}: ${said.trim() || 'it said nothing'}`),
   })
 }

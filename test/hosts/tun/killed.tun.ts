@@ -8,6 +8,7 @@ import { until } from '../../support/loopback.ts'
 import {
   endPrograms,
   isMissing,
+  networkState,
   ours,
   type Program,
   sh,
@@ -69,20 +70,8 @@ describe('a program that is killed while it sets up the network', function () {
   after(() => sh('ip link del other0'))
   afterEach(endPrograms)
 
-  /** Addresses, routes, rules and settings. */
-  const state = (): string =>
-    [
-      'ip -o addr',
-      'ip route show table all',
-      'ip -6 route show table all',
-      'nft list ruleset',
-      'sysctl -a --pattern forward|accept_ra$',
-    ]
-      .map(line => sh(line))
-      .join('\n')
-
   it('leaves nothing that doctor does not undo, wherever it was', async () => {
-    const before = state()
+    const before = networkState()
     let steps = 0
     let changed = 0
     for (let isWhole = false; !isWhole; ) {
@@ -91,12 +80,12 @@ describe('a program that is killed while it sets up the network', function () {
       expect(await program.ended, program.output).to.equal(null)
       isWhole = program.output.includes('all of it')
       expect(succeeds('ip link show tun0'), `step ${steps}`).to.equal(false)
-      if (state() !== before) changed++
+      if (networkState() !== before) changed++
 
       const { found, unclear } = findLeftovers()
       expect(unclear, `step ${steps}`).to.deep.equal([])
       for (const leftover of found) expect(undo(leftover), `step ${steps}`).to.deep.equal([])
-      expect(state(), `step ${steps}`).to.equal(before)
+      expect(networkState(), `step ${steps}`).to.equal(before)
       expect(existsSync(RECORDS) ? readdirSync(RECORDS) : [], `step ${steps}`).to.deep.equal([])
     }
     // It was killed before, between and after its changes.
@@ -105,7 +94,7 @@ describe('a program that is killed while it sets up the network', function () {
   })
 
   it('keeps no other from setting it up anew, and doctor puts back what was there before the first', async () => {
-    const before = state()
+    const before = networkState()
     for (let i = 0; i < 2; i++) {
       const program = startScript(router(0))
       expect(await program.ended).to.equal(null)
@@ -113,7 +102,7 @@ describe('a program that is killed while it sets up the network', function () {
     }
     const doctor = startCommand(['doctor'])
     expect(await doctor.ended, doctor.output).to.equal(0)
-    expect(state()).to.equal(before)
+    expect(networkState()).to.equal(before)
   })
 
   /** Of a proxy that runs, until it is told to end; `pool` is the second number of its addresses. */
@@ -136,22 +125,22 @@ describe('a program that is killed while it sets up the network', function () {
 
   for (const device of ['tun0', 'tun1']) {
     it(`is followed by a proxy with ${device}, which doctor leaves alone, and which puts back what was there before both`, async () => {
-      const before = state()
+      const before = networkState()
       await ended(await started('tun0'), 'SIGKILL')
       const second = await started(device)
-      const meanwhile = state()
+      const meanwhile = networkState()
       const doctor = startCommand(['doctor'])
       expect(await doctor.ended, doctor.output).to.equal(0)
-      expect(state()).to.equal(meanwhile)
+      expect(networkState()).to.equal(meanwhile)
       expect(meanwhile).to.include(`table inet masque_lab_${device}`)
       await ended(second, 'SIGUSR2')
-      expect(state()).to.equal(before)
+      expect(networkState()).to.equal(before)
     })
   }
 
   for (const last of ['first', 'second'] as const) {
     it(`is one of two that share this machine's settings, which are put back when the ${last} ends, the last of them`, async () => {
-      const before = state()
+      const before = networkState()
       const proxies = { first: await started('tun0'), second: await started('tun1', 88) }
       const settings = () =>
         sh(
@@ -160,7 +149,7 @@ describe('a program that is killed while it sets up the network', function () {
       await ended(proxies[last === 'first' ? 'second' : 'first'], 'SIGUSR2')
       expect(settings()).to.equal('1\n1\n2\n')
       await ended(proxies[last], 'SIGUSR2')
-      expect(state()).to.equal(before)
+      expect(networkState()).to.equal(before)
     })
   }
 
@@ -188,7 +177,7 @@ describe('a program that is killed while it sets up the network', function () {
     afterEach(() => rmSync(bin, { recursive: true }))
 
     it('keeps nothing of it, neither settings nor the device', async () => {
-      const before = state()
+      const before = networkState()
       const code = router(0)
         .replace('const network =', `process.env.PATH = '${bin}:' + process.env.PATH\ntry {`)
         .replace("console.log('all of it')", "} catch (error) { console.log('refused:', error.message) }")
@@ -199,12 +188,12 @@ describe('a program that is killed while it sets up the network', function () {
       expect(program.output).to.match(/^refused: nft has refused: no memory/)
       await until(() => !succeeds('ip link show tun0'))
       expect(program.process.exitCode).to.equal(null)
-      expect(state()).to.equal(before)
+      expect(networkState()).to.equal(before)
       await ended(program, 'SIGUSR2')
     })
 
     it('has its record still after doctor has tried, and its rules when nft takes them away', async () => {
-      const before = state()
+      const before = networkState()
       await ended(await started('tun0'), 'SIGKILL')
       const refused = start('env', [
         `PATH=${bin}:${process.env.PATH}`,
@@ -217,12 +206,12 @@ describe('a program that is killed while it sets up the network', function () {
       expect(findLeftovers().found).to.have.length(1)
       const doctor = startCommand(['doctor'])
       expect(await doctor.ended, doctor.output).to.equal(0)
-      expect(state()).to.equal(before)
+      expect(networkState()).to.equal(before)
     })
   })
 
   it('takes nothing from another that runs, with a name that looks like its own', async () => {
-    const before = state()
+    const before = networkState()
     const [first, second] = [await started('m-1'), await started('m.1', 88)]
     expect(sh('nft list tables')).to.include('masque_lab_m-1').and.include('masque_lab_m.1')
     await ended(first, 'SIGKILL')
@@ -232,7 +221,7 @@ describe('a program that is killed while it sets up the network', function () {
     // The first has turned forwarding on, and changed accept_ra for it.
     expect(sh('cat /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv6/conf/other0/accept_ra')).to.equal('1\n2\n')
     await ended(second, 'SIGUSR2')
-    expect(state()).to.equal(before)
+    expect(networkState()).to.equal(before)
   })
 
   it('leaves a machine that forwarded already without routes that it had refused', async () => {
@@ -250,13 +239,13 @@ describe('a program that is killed while it sets up the network', function () {
     const names = Array.from({ length: 150 }, (_, i) => `many${i}`)
     for (const name of names) sh(`ip link add ${name} type veth peer name peer-${name}`)
     try {
-      const before = state()
+      const before = networkState()
       await ended(await started('tun0'), 'SIGKILL')
       const { found, unclear } = findLeftovers()
       expect(unclear).to.deep.equal([])
       expect(found[0].changes).to.have.length.above(300)
       for (const leftover of found) expect(undo(leftover)).to.deep.equal([])
-      expect(state()).to.equal(before)
+      expect(networkState()).to.equal(before)
     } finally {
       for (const name of names) sh(`ip link del ${name}`)
     }

@@ -89,6 +89,30 @@ export function isMissing(command: string, suite: Mocha.Context, debianPackage =
   suite.skip()
 }
 
+/** `line` in a namespace, or in this run's own. */
+function within(namespace: string | undefined, line: string): string {
+  return namespace === undefined ? line : `ip netns exec ${namespace} ${line}`
+}
+
+/** Addresses, routes, rules and settings: what must be as before when all is over. */
+export function networkState(namespace?: string): string {
+  const shown = [
+    'ip -o addr',
+    'ip route show table all',
+    'ip -6 route show table all',
+    'ip rule',
+    'nft list ruleset',
+    'grep -r . /proc/sys/net/ipv4 /proc/sys/net/ipv6 --include ip_forward --include forwarding --include accept_ra',
+  ].map(line => {
+    // Without nft there are no rules of it.
+    const mayFail = line.startsWith('nft') && spawnSync('nft', ['--version']).error !== undefined
+    return mayFail ? '' : sh(within(namespace, line))
+  })
+  // Link-local addresses come a moment after their link.
+  const lines = shown.join('\n').split('\n')
+  return lines.filter(line => !/fe80|ff00|anycast/.test(line)).join('\n')
+}
+
 /** Specifier of a module of ours for `startScript`. */
 export function ours(path: string): string {
   return pathToFileURL(`${ROOT}${path}`).href

@@ -14,6 +14,7 @@ import { until } from '../../support/loopback.ts'
 import {
   endPrograms,
   isMissing,
+  networkState,
   ours,
   type Program,
   sh,
@@ -121,21 +122,6 @@ describe('programs of the system through a tunnel', function () {
   const ping = (to: string, options = '-c 2 -i 0.1'): boolean =>
     succeeds(`ip netns exec client ping ${options} -W 10 ${to}`)
   const setting = (key: string): string => inside('proxy', `cat /proc/sys/${key}`).trim()
-  /** Addresses, routes, rules and settings: what must be as before when all is over. */
-  const stateOf = (namespace: string): string => {
-    const shown = [
-      'ip -o addr',
-      'ip route show table all',
-      'ip -6 route show table all',
-      'ip rule',
-      'nft list ruleset',
-      ...['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'].map(key => `cat /proc/sys/${key}`),
-      'grep -r . /proc/sys/net/ipv6/conf --include accept_ra',
-    ].map(line => (succeeds(`ip netns exec ${namespace} ${line}`) ? inside(namespace, line) : ''))
-    // Link-local addresses come a moment after their link. Lifetimes go on.
-    const lines = shown.join('\n').split('\n')
-    return lines.filter(line => !/fe80|ff00|anycast/.test(line)).join('\n')
-  }
 
   async function web(): Promise<void> {
     const code = `
@@ -217,28 +203,28 @@ describe('programs of the system through a tunnel', function () {
   })
 
   it('leave everything as it was when client and proxy end, in both namespaces', async () => {
-    const before = { client: stateOf('client'), proxy: stateOf('proxy') }
+    const before = { client: networkState('client'), proxy: networkState('proxy') }
     const theProxy = await proxy()
     expect(setting('net/ipv4/ip_forward')).to.equal('1')
     const theClient = await client()
-    expect(stateOf('client')).not.to.equal(before.client)
+    expect(networkState('client')).not.to.equal(before.client)
     await interrupt(theClient)
-    expect(stateOf('client')).to.equal(before.client)
+    expect(networkState('client')).to.equal(before.client)
     await interrupt(theProxy)
-    expect(stateOf('proxy')).to.equal(before.proxy)
+    expect(networkState('proxy')).to.equal(before.proxy)
   })
 
   it('leave nothing of a client that was killed, and of a proxy what doctor finds and undoes', async () => {
-    const before = { client: stateOf('client'), proxy: stateOf('proxy') }
+    const before = { client: networkState('client'), proxy: networkState('proxy') }
     const theProxy = await proxy()
     const theClient = await client()
     // `ip netns exec` becomes the program: there is nothing in between.
     theClient.process.kill('SIGKILL')
     theProxy.process.kill('SIGKILL')
     await Promise.all([theClient.ended, theProxy.ended])
-    await until(() => stateOf('client') === before.client)
+    await until(() => networkState('client') === before.client)
     expect(setting('net/ipv4/ip_forward')).to.equal('1')
-    expect(stateOf('proxy')).not.to.equal(before.proxy)
+    expect(networkState('proxy')).not.to.equal(before.proxy)
 
     const doctor = async (status: number, ...args: string[]): Promise<string> => {
       const program = startCommand(['doctor', ...args], 'proxy')
@@ -256,7 +242,7 @@ describe('programs of the system through a tunnel', function () {
     expect(await doctor(0))
       .to.include(`Process ${theProxy.process.pid}`)
       .and.include('undone')
-    expect(stateOf('proxy')).to.equal(before.proxy)
+    expect(networkState('proxy')).to.equal(before.proxy)
     expect(await doctor(0)).to.include('Nothing was left behind.')
   })
 
