@@ -37,7 +37,7 @@ interface Options {
 
 const program = new Command('npm run compare --')
   .description(
-    'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only), wireguard-go and OpenVPN, in turns: time to ' +
+    'Sends the same traffic over the same link through CONNECT-IP (moving, told to move, reconnecting only, over HTTP/2), wireguard-go and OpenVPN, in turns: time to ' +
       'recover, losses, latency and jitter before, during and after, goodput. In network namespaces, without root; where there are none, CONNECT-IP alone.',
   )
   .argument('[profile]', 'a link profile, by name or file; npm run netem -- list shows them')

@@ -32,6 +32,12 @@ export const CONNECT_IP: readonly Contender[] = [
       'does not move (migration.enabled = false): after two seconds of silence the tunnel is lost, and it opens another one',
     config: `[migration]\nenabled = false\n[quic]\nidle_timeout_ms = ${RECONNECT_AFTER_MS}`,
   }),
+  connectIp({
+    name: 'connect-ip-h2',
+    title: 'CONNECT-IP over HTTP/2',
+    atHandover: 'cannot move, as a TCP connection has its addresses: when it is lost, it opens another tunnel',
+    carrier: 'h2',
+  }),
 ]
 
 function connectIp(options: {
@@ -40,17 +46,19 @@ function connectIp(options: {
   atHandover: string
   isTold?: boolean
   config?: string
+  carrier?: 'h3' | 'h2'
 }): Contender {
-  const { name, title, atHandover, isTold = false, config = '' } = options
+  const { name, title, atHandover, isTold = false, config = '', carrier = 'h3' } = options
   return {
     name,
     title,
     atHandover,
+    carriedBy: carrier === 'h2' ? 'tcp' : 'udp',
     whyNot: () => undefined,
     async start({ network, certificates, scratch }: Setting) {
       const file = (end: string): string => join(scratch, `${name}-${end}.toml`)
       writeFileSync(file('server'), serverConfig(certificates))
-      writeFileSync(file('client'), `${clientConfig(certificates)}\n${config}\n`)
+      writeFileSync(file('client'), `${clientConfig(certificates, carrier)}\n${config}\n`)
       const node = [process.execPath, PROGRAM]
       await startProgram(network, 'server', [...node, 'server', '-c', file('server')], /Ctrl-C/)
       const client = await startProgram(network, 'client', [...node, 'client', '-c', file('client'), '--tun'], /TUN /)
@@ -79,7 +87,7 @@ level = "warn"
 `
 }
 
-function clientConfig({ ca }: Setting['certificates']): string {
+function clientConfig({ ca }: Setting['certificates'], carrier: string): string {
   return `
 [proxy]
 template = "https://localhost:${SERVER.port}/.well-known/masque/ip/{target}/{ipproto}/"
@@ -87,6 +95,7 @@ address = "${SERVER.host}:${SERVER.port}"
 [tls]
 ca = "${ca}"
 [tunnel]
+carrier = "${carrier}"
 request_addresses = ["ipv4"]
 [log]
 level = "warn"`

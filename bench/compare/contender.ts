@@ -35,6 +35,8 @@ export interface Contender {
   readonly title: string
   /** What happens to it at a handover, in one sentence. */
   readonly atHandover: string
+  /** What its packets are to the link; default `udp`. */
+  readonly carriedBy?: 'udp' | 'tcp'
   /** Why it cannot take part here, in one sentence; undefined: it can. */
   whyNot(): string | undefined
   /** Starts both ends, and resolves when they have been set up. They end with the network's `endPrograms`. */

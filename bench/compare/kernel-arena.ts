@@ -12,11 +12,6 @@ const CONTENDERS: readonly Contender[] = [...CONNECT_IP, WIREGUARD, OPENVPN]
 /** Of all that can take part anywhere: the arena without namespaces has some of them. */
 export const CONTENDER_NAMES: readonly string[] = CONTENDERS.map(({ name }) => name)
 
-/** Of no use through this arena's link, whatever is installed. */
-const NOT_MEASURABLE = [
-  'CONNECT-IP over HTTP/2: not measurable here. It runs over TCP, and the link emulator carries UDP',
-]
-
 export async function openKernelArena(certificates: TestCertificates, scratch: string): Promise<Arena> {
   const able = CONTENDERS.filter(contender => contender.whyNot() === undefined)
   const unable = CONTENDERS.flatMap(({ title, whyNot }) => {
@@ -27,7 +22,7 @@ export async function openKernelArena(certificates: TestCertificates, scratch: s
   return {
     contenders: able,
     hasTcp: true,
-    absent: [...unable, ...NOT_MEASURABLE],
+    absent: unable,
     about: 'TUN devices in network namespaces',
     run(name, profile, seed, traffic) {
       const contender = able.find(each => each.name === name) as Contender

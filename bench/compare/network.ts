@@ -8,7 +8,7 @@
  *     10.66.0.2  =========================== the tunnel ============================= 10.66.0.1
  *
  * The client knows the proxy by one address, 198.51.100.2, on whichever path; a NAT rule of `link` leads what comes in by an interface to the emulator's socket for
- * it. At a handover the Wi-Fi carries nothing any more, the system's route leads over LTE, and a fifth of a second later the Wi-Fi's address is gone. What the
+ * it. TCP is led into the emulator packet by packet (tcp-wire-child.ts). At a handover the Wi-Fi carries nothing any more, the system's route leads over LTE, and a fifth of a second later the Wi-Fi's address is gone. What the
  * system sends leaves from another address from then on, and what a program makes of that is its own affair, as on a telephone.
  */
 
@@ -17,13 +17,22 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { EmulatorHandle } from '../../src/link/emulator/emulator-process.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 import { Child } from '../../src/process/child.ts'
 import { type Namespaces, openNamespaces } from '../../src/testbed/namespaces.ts'
 import { whyNoRealNetwork } from '../../src/testbed/real-network.ts'
 import type { ProbeOrders } from './probe-child.ts'
+import type { TcpWireOrders } from './tcp-wire-child.ts'
 
 /** Of the proxy, or whatever the other end is called. All contenders use this port. */
 export const SERVER = { host: '198.51.100.2', port: 4433 }
+/** The client's addresses, and where the emulator takes in what comes from each. */
+const WAYS = {
+  '192.0.2.2': { host: '192.0.2.1', port: SERVER.port },
+  '203.0.113.2': { host: '203.0.113.1', port: SERVER.port },
+}
+/** Of tcp-wire-child.ts: its device, and the routing table that leads TCP into it. */
+const WIRE = { device: 'wire', table: 100 }
 
 /** What is done at either end of the Wi-Fi; each says when the system's route has changed. */
 const WIFI_UP = {
@@ -48,6 +57,11 @@ const SCRIPT = `
   up client lte 203.0.113.2/24
   ip -n client route add ${SERVER.host} via 203.0.113.1 dev lte metric 200
   ip netns exec client sh -c '${WIFI_UP.client}'
+  for end in 192.0.2.0/24 203.0.113.0/24; do ip -n server route add $end via 198.51.100.1; done
+  ip netns exec link sh -c 'cd /proc/sys/net/ipv4; echo 1 > ip_forward; for each in all default; do echo 0 > conf/$each/rp_filter; done'
+  ip -n link route add unreachable default metric 1000 table ${WIRE.table}
+  for from in wifi lte; do ip -n link rule add iif $from ipproto tcp dport ${SERVER.port} lookup ${WIRE.table}; done
+  ip -n link rule add iif wan ipproto tcp sport ${SERVER.port} lookup ${WIRE.table}
   ip netns exec link nft -f - <<'END'
   table ip paths {
     chain in {
@@ -72,6 +86,7 @@ export class CompareNetwork {
   /** They wait for the handover: starting a program in a namespace takes longer than many a recovery. */
   readonly #shells: { link: ChildProcess; client: ChildProcess }
   readonly #programs: ChildProcess[] = []
+  #wire: Child<TcpWireOrders> | undefined
   /** The ends of the inner traffic. */
   readonly probes: { client: Child<ProbeOrders>; server: Child<ProbeOrders> }
 
@@ -116,18 +131,18 @@ export class CompareNetwork {
     return child
   }
 
-  /** A fresh link, with the client on its first attachment. Whoever starts it closes it. */
-  async startLink(profile: Profile, seed: string): Promise<EmulatorHandle> {
+  /** A fresh link, with the client on its first attachment, for contenders over UDP or over TCP. Whoever starts it closes it. */
+  async startLink(profile: Profile, seed: string, carried: 'udp' | 'tcp' = 'udp'): Promise<EmulatorHandle> {
     await this.handOver('wifi')
     const link = new EmulatorHandle({ within: this.#namespaces.within('link') })
     try {
-      const { port } = SERVER
       await link.start({
-        profile,
+        // What a network does to UDP alone is nothing to TCP.
+        profile: carried === 'udp' ? profile : { ...profile, timeline: profile.timeline.filter(concernsTcp) },
         seed,
-        listen: { host: '192.0.2.1', port },
-        ...(profile.second !== undefined && { secondListen: { host: '203.0.113.1', port } }),
-        to: SERVER,
+        listen: WAYS['192.0.2.2'],
+        ...(profile.second !== undefined && { secondListen: WAYS['203.0.113.2'] }),
+        to: carried === 'udp' ? SERVER : await this.#startWire(),
         startTimeline: false,
       })
       return link
@@ -135,6 +150,25 @@ export class CompareNetwork {
       await link.close()
       throw error
     }
+  }
+
+  /** Resolves with where the emulator is to send. `endPrograms` ends it. */
+  async #startWire(): Promise<SocketAddress> {
+    await this.#endWire()
+    const { device, table } = WIRE
+    this.#wire = new Child<TcpWireOrders>(new URL('./tcp-wire-child.ts', import.meta.url), {
+      name: 'what carries TCP over the link',
+      within: this.#namespaces.within('link'),
+    })
+    const far = await this.#wire.ask('start', { device, ways: WAYS })
+    const script = `ip link set ${device} mtu 1500 up; ip route add default dev ${device} table ${table}`
+    await this.#namespaces.run('link', ['sh', '-ec', script])
+    return far
+  }
+
+  async #endWire(): Promise<void> {
+    await this.#wire?.close()
+    this.#wire = undefined
   }
 
   /** The client goes on over its other interface. Resolves when the system's route has changed: within some milliseconds. */
@@ -159,13 +193,19 @@ export class CompareNetwork {
         program => program.exitCode ?? program.signalCode ?? new Promise(resolve => program.once('exit', resolve)),
       ),
     )
+    await this.#endWire()
   }
 
   /** Ends everything inside. */
   async close(): Promise<void> {
+    await this.#endWire()
     await Promise.all([this.probes.client.close(), this.probes.server.close()])
     await this.#namespaces.close()
   }
+}
+
+function concernsTcp(phase: Profile['timeline'][number]): boolean {
+  return !(phase.kind === 'outage' && phase.only === 'udp')
 }
 
 function allBelow(pid: number | undefined): number[] {

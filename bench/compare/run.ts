@@ -33,7 +33,7 @@ export async function runOnce(
 ): Promise<Run> {
   const { network } = setting
   const { fromMs, toMs, events } = stretchOf(profile)
-  const link = await network.startLink(profile, seed)
+  const link = await network.startLink(profile, seed, contender.carriedBy)
   let stalls = 0
   link.on('stall', () => stalls++)
   try {

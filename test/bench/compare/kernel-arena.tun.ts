@@ -40,6 +40,18 @@ describe('npm run compare with real interfaces', () => {
     for (const part of ['before', 'after'] as const) expect(tcp?.goodputKbit?.[part], part).to.be.above(100)
   })
 
+  it('carries CONNECT-IP over HTTP/2 over the same link: its TCP waits for the end of an outage, and loses nothing', async () => {
+    const result = await quick('outage-3s', 'connect-ip-h2')
+    expect(result.failures).to.deep.equal([])
+    expect(result.absent.join()).not.to.include('HTTP/2')
+    const { figures } = result.contenders[0].runs[0]
+    // The link's own round trip: nothing has passed beside it.
+    expect(figures.before?.p50Ms).to.be.above(40)
+    expect(figures.during?.p95Ms).to.be.above(2000)
+    expect(figures.recoveryMs[0]).to.be.above(20)
+    expect(figures.whole.lost).to.be.below(20)
+  })
+
   it('carries wireguard-go over NAT rebinding', async function () {
     if (WIREGUARD.whyNot() !== undefined) this.skip()
     const result = await quick('nat-rebind', 'wireguard-go')
