@@ -254,14 +254,16 @@ export class Tunnel implements CarrierHandler {
   }
 
   #receiveProtected(fec: TunnelFec, payload: Uint8Array): void {
+    let received: ReturnType<TunnelFec['receive']>
     try {
-      const { packet, recovered } = fec.receive(payload)
-      if (packet !== undefined) this.#receive(packet)
-      if (recovered !== undefined && !this.#closed) this.#receive(recovered)
+      received = fec.receive(payload)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
-      this.#count(DropReason.MALFORMED)
+      return this.#count(DropReason.MALFORMED)
     }
+    const { packet, recovered } = received
+    if (packet !== undefined) this.#receive(packet)
+    if (recovered !== undefined && !this.#closed) this.#receive(recovered)
   }
 
   /** A whole IP packet, whichever way it has come: that it was lost and made again gives it no rights. */
