@@ -44,7 +44,7 @@ export interface TcpFigures {
   readonly goodputKbit: { readonly before: number; readonly during: number; readonly after: number } | undefined
   /** After each event, how long nothing arrived. */
   readonly standstillMs: readonly number[]
-  /** The connection was open to the end of the run, and something arrived on it after all that happened. */
+  /** The connection was open to the end of the run, and something arrived on it in the part after all that happened. */
   readonly hasSurvived: boolean
 }
 
@@ -123,11 +123,12 @@ export function tcpFigures(run: {
   isOpen: boolean
 }): TcpFigures {
   const { arrivals, toMs, events, isOpen } = run
-  const lastEndMs = Math.max(0, ...events.map(({ endMs }) => endMs))
+  // What was on its way at a handover arrives a moment later, whatever becomes of the connection.
+  const afterMs = Math.max(0, ...events.map(({ endMs }) => endMs + AFTERMATH_MS))
   return {
     goodputKbit: events.length === 0 ? undefined : goodputOfParts(arrivals, toMs, events),
     standstillMs: events.map(event => standstill(arrivals, event, toMs)),
-    hasSurvived: isOpen && arrivals.some(({ atMs }) => atMs >= lastEndMs),
+    hasSurvived: isOpen && arrivals.some(({ atMs }) => atMs >= afterMs),
   }
 }
 
