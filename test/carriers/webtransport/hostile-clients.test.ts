@@ -1,13 +1,17 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type Settings } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
 import { H2_REQUESTS } from '../../../src/carriers/h2/server-connection.ts'
+import { MAX_CAPSULES_WAITING } from '../../../src/carriers/tunnel.ts'
+import { encodeAddressRequest } from '../../../src/connect-ip/address-request.ts'
 import { encodeCapsule } from '../../../src/connect-ip/capsule.ts'
+import { IpPrefix } from '../../../src/ip/prefix.ts'
 import type { SocketAddress } from '../../../src/net/udp.ts'
-import type { MasqueServer } from '../../../src/server/server.ts'
+import { GATEWAY, type MasqueServer } from '../../../src/server/server.ts'
+import { ping as echoRequest } from '../../connect-ip/packets.ts'
 import { keepBystander } from '../../support/bystander.ts'
-import { connectH2Peer, FRAME, h2Frame, uint32 } from '../../support/h2-peer.ts'
+import { connectH2Peer, FLAG, FRAME, fieldBlock, h2Frame, uint32 } from '../../support/h2-peer.ts'
 import { closeLoopback, connectClient, until } from '../../support/loopback.ts'
 import { startPackageServer } from '../../support/package-tunnel.ts'
 import { closeTlsPeers } from '../../support/tls-peer.ts'
@@ -35,9 +39,9 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
     return { server, client: (await connectClient(server)).client }
   }, closePeers)
 
-  function newConnection(): ClientHttp2Session {
+  function newConnection(settings: Settings = {}): ClientHttp2Session {
     const { port } = server.packageAddress as { port: number }
-    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, settings })
     session.on('error', () => {})
     sessions.push(session)
     return session
@@ -67,8 +71,8 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
   }
 
   /** `tunnels`: so many there are then. */
-  async function openSession(tunnels = 2): Promise<ClientHttp2Stream> {
-    const session = newConnection()
+  async function openSession(tunnels = 2, settings: Settings = {}): Promise<ClientHttp2Stream> {
+    const session = newConnection(settings)
     await until(() => session.remoteSettings?.enableConnectProtocol)
     const stream = ask(session)
     expect(await statusOf(stream)).to.equal(200)
@@ -156,6 +160,43 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
       })
     }
   })
+
+  it('that reads nothing makes the proxy keep no more than a bound, and drop the rest', async () => {
+    const stream = await thatReadsNothing()
+    const { backlog, packets } = server.clients()[1]
+    expect(backlog?.bytes).to.be.within(256 * 1024, 258 * 1024)
+    expect(backlog?.dropped).to.equal(packets.dropped)
+    // Room again, and it goes on.
+    stream.session?.settings({ initialWindowSize: 1 << 20 })
+    await until(() => server.clients()[1].backlog?.bytes === 0)
+    expect(server.clients()[1].backlog?.blockedMs).to.be.greaterThan(0)
+  })
+
+  it('AT-29 that asks for addresses again and again, and reads no answer, loses its tunnel', async () => {
+    const stream = await thatReadsNothing()
+    let most = 0
+    for (let i = 1; i <= 5000 && server.status().tunnels === 2; i++) {
+      most = Math.max(most, server.clients()[1]?.backlog?.bytes ?? 0)
+      const request = encodeAddressRequest([{ requestId: BigInt(i), prefix: IpPrefix.parse('0.0.0.0/32') }])
+      const hasRoom = stream.write(onStream(1, request))
+      if (!hasRoom || i % 50 === 0) await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    expect(await endOfTunnel()).to.match(/it does not read what it has asked for|requested more than 4096 addresses/)
+    expect(most).to.be.at.most(MAX_CAPSULES_WAITING + 64 * 1024)
+  })
+
+  /** With so many packets for it that no more of them are kept. */
+  async function thatReadsNothing(): Promise<ClientHttp2Stream> {
+    const stream = await openSession(2, { initialWindowSize: 0 })
+    stream.write(onStream(1, new Uint8Array(0)))
+    const [, { addresses }] = server.clients()
+    const echo = echoRequest(String(server.gateway.v4), addresses[0], 1000)
+    await until(() => {
+      for (let i = 0; i < 1000; i++) server.host(GATEWAY)?.send(Uint8Array.from(echo))
+      return (server.clients()[1].backlog?.dropped ?? 0) > 0
+    })
+    return stream
+  }
 
   it('that sends garbage in place of capsules has no more than its own session to lose', async () => {
     const stream = await openSession()
@@ -262,6 +303,27 @@ describe('a proxy with clients of the npm package for WebTransport that do not e
     await connectRaw(server)
     await until(() => server.status().connections === 0)
     expect(endOf(server)).to.equal('timeout: nothing was heard from the peer')
+  })
+
+  it('closes one with a tunnel that has gone silent, and has its addresses back', async () => {
+    const server = await startPackageServer({ quic: { idleTimeoutMs: 400 } })
+    const peer = await connectRaw(server)
+    const request = fieldBlock([
+      [':method', 'CONNECT'],
+      [':protocol', 'webtransport'],
+      [':scheme', 'https'],
+      [':authority', `localhost:${server.packageAddress?.port}`],
+      [':path', '/webtransport'],
+      ['origin', 'localhost'],
+    ])
+    peer.send(h2Frame(FRAME.HEADERS, FLAG.END_HEADERS, 1, request))
+    await until(() => server.connectionLog().some(({ event }) => event === 'tunnel-opened'))
+    await until(() => server.status().connections === 0)
+    expect(endOf(server)).to.equal('timeout: nothing was heard from the peer')
+    const { detail } = server.connectionLog().find(({ event }) => event === 'tunnel-closed') ?? {}
+    expect(detail).to.equal('the connection timed out: nothing was heard from the peer')
+    expect(server.status()).to.include({ tunnels: 0 })
+    expect(server.status().pools.map(({ used }) => used)).to.deep.equal([0, 0])
   })
 
   it('closes one that takes leave and stays, which would keep its place for ever', async () => {

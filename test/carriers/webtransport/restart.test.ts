@@ -78,13 +78,34 @@ describe('the thread with the npm package for WebTransport', function () {
     expect(warnings.length).to.equal(before)
   })
 
-  it('that ends again and again is started again after pauses that grow up to 10 s', async () => {
+  it('that ends again and again is started again after pauses that grow up to 10 s, and leaves no thread and no socket', async () => {
+    let [started, running] = [0, 1]
+    replaceWorker(
+      class extends RealWorker {
+        constructor(...given: ConstructorParameters<typeof RealWorker>) {
+          super(...given)
+          started++
+          running++
+          this.once('exit', () => running--)
+        }
+      },
+    )
+    const { local } = server
     for (let i = 1; i <= PAUSES.length; i++) {
       await until(() => server.isListening)
       server.killThread()
       await until(() => warnings.length === i)
+      // The first one was not counted when it started, nor when it ended.
+      if (i === 1) running--
+      expect(running).to.be.at.most(1)
     }
     expect(pauses()).to.deep.equal(PAUSES)
+    await until(() => server.isListening)
+    // The port is free each time.
+    expect(server.local).to.deep.equal(local)
+    expect(started).to.equal(PAUSES.length)
+    await server.close()
+    expect(running).to.equal(0)
   })
 
   it('is not started again once the proxy is closed', async () => {
