@@ -51,7 +51,10 @@ const program = new Command('npm run compare --')
   .option('--only <names>', `of ${CONTENDER_NAMES.join(', ')}`, contenderNames)
   .option('--seed <text>', "of the link's random numbers and of the order", '1')
   .option('--userspace', 'CONNECT-IP alone, without namespaces, even where there are some')
-  .option('--svg <folder>', 'figures into this folder: recovery, and the round trips of the first round')
+  .option(
+    '--svg <folder>',
+    'figures into this folder: recovery, and the round trips of the first round; with --tcp, how long a megabyte takes',
+  )
   .option('--json', 'the result as JSON, with each echo')
 
 program.action((profile: string | undefined, options: Options) => {

@@ -10,23 +10,34 @@ const BIN_MS = 250
 
 export function figuresOfResult(result: CompareResult): Figure[] {
   const measured = result.contenders.filter(({ runs }) => runs.length > 0)
-  return [decisiveFigure({ ...result, contenders: measured }), roundTripFigure({ ...result, contenders: measured })]
+  const decisive = decisiveFigure({ ...result, contenders: measured })
+  // With TCP alone nobody has measured round trips.
+  return result.traffic === 'tcp' ? [decisive] : [decisive, roundTripFigure({ ...result, contenders: measured })]
 }
 
-function decisiveFigure({ profile, rounds, contenders }: CompareResult): BarFigure {
-  const hasEvents = contenders.some(({ runs }) => runs[0].events.length > 0)
+/** What the figure of bars is about: `decisive`, in words. */
+function wordsOf({ traffic, contenders }: CompareResult): { id: string; title: string; name: string } {
+  if (traffic === 'tcp') return { id: 'tcp', title: 'how long TCP takes for a megabyte', name: 'a megabyte' }
+  return contenders.some(({ runs }) => runs[0].events.length > 0)
+    ? { id: 'recovery', title: 'how long until packets come through again', name: 'recovery' }
+    : { id: 'latency', title: 'median round trip', name: 'round trip' }
+}
+
+function decisiveFigure(result: CompareResult): BarFigure {
+  const { profile, rounds, contenders } = result
+  const { id, title, name } = wordsOf(result)
   return {
     kind: 'bars',
-    id: hasEvents ? `${profile}-recovery` : `${profile}-latency`,
-    title: `${profile}: ${hasEvents ? 'how long until packets come through again' : 'median round trip'}`,
+    id: `${profile}-${id}`,
+    title: `${profile}: ${title}`,
     note: `Medians of ${rounds} rounds, with their intervals of 95 %; a dash: not within the run`,
     xLabel: '',
-    yLabel: hasEvents ? 'recovery, ms' : 'round trip, ms',
-    log: hasEvents,
+    yLabel: `${name}, ms`,
+    log: id !== 'latency',
     categories: contenders.map(({ title }) => title),
     series: [
       {
-        name: hasEvents ? 'recovery' : 'round trip',
+        name,
         values: contenders.map(({ runs }) => bar(runs.map(decisive))),
       },
     ],

@@ -55,6 +55,16 @@ describe('the figures of a comparison, drawn', () => {
       .and.include('>–<')
   })
 
+  it('of TCP alone there is how long a megabyte takes, and no round trips, which nobody measured', () => {
+    const tcp = { goodputKbit: undefined, standstillMs: [], hasSurvived: true }
+    const one = contender('one', 50)
+    const runs = one.runs.map(run => ({ ...run, figures: { ...run.figures, goodputKbit: 4000 }, tcp }))
+    const figures = figuresOfResult({ ...result, traffic: 'tcp', contenders: [{ ...one, runs }] })
+    expect(figures.map(({ id }) => id)).to.deep.equal(['some-tcp'])
+    expect(figures[0]).to.deep.include({ yLabel: 'a megabyte, ms' })
+    expect(figures[0].series[0]).to.deep.include({ values: [{ y: 2000, low: 2000, high: 2000 }] })
+  })
+
   it('contenders that carried nothing are left out', () => {
     const silent = { ...contender('silent', 1), runs: [], tcpRuns: [] }
     const [recovery] = figuresOfResult({ ...result, contenders: [silent, ...result.contenders] })
