@@ -47,13 +47,13 @@ async function hear(): Promise<Record<string, boolean>> {
   return heard
 }
 
-async function move(): Promise<{ moves: string[]; looks: number; most: number }> {
-  const state = { used: '198.51.100.1', moves: [] as string[], looks: 0 }
+/** A client that moves between the two ways, and would not look by itself within the hour. */
+function watch(state: { used: string; moves: string[]; looks: number }): NetworkWatch {
   const local = () => {
     state.looks++
     return { host: state.used, port: 1 }
   }
-  const watch = new NetworkWatch({
+  return new NetworkWatch({
     path: () => ({ local: local(), remote: REMOTE }),
     move: async () => {
       state.used = state.used === '198.51.100.1' ? '198.51.100.2' : '198.51.100.1'
@@ -68,6 +68,11 @@ async function move(): Promise<{ moves: string[]; looks: number; most: number }>
     },
     lookMs: HOUR_MS,
   })
+}
+
+async function move(): Promise<{ moves: string[]; looks: number; most: number }> {
+  const state = { used: '198.51.100.1', moves: [] as string[], looks: 0 }
+  const away = watch(state)
   await ip('addr del 198.51.100.1/32 dev first')
   await until(() => state.moves.length === 1)
   const routes = Array.from({ length: MANY }, (_, i) => `route add 10.1.${i >> 8}.${i & 255}/32 dev second`).join('\n')
@@ -79,32 +84,17 @@ async function move(): Promise<{ moves: string[]; looks: number; most: number }>
   // Each look asks twice.
   const looks = (state.looks - before) / 2
   const most = 2 + (performance.now() - beganAt) / 24
-  await watch.stop()
+  await away.stop()
   return { moves: state.moves, looks, most }
 }
 
 async function moveBack(moves: string[]): Promise<void> {
-  let used = '198.51.100.2'
-  const watch = new NetworkWatch({
-    path: () => ({ local: { host: used, port: 1 }, remote: REMOTE }),
-    move: async () => {
-      used = '198.51.100.1'
-      moves.push(used)
-      return true
-    },
-    onError: error => {
-      throw error
-    },
-    onDeaf: why => {
-      throw new Error(why)
-    },
-    lookMs: HOUR_MS,
-  })
+  const back = watch({ used: '198.51.100.2', moves, looks: 0 })
   await ip('addr add 198.51.100.1/32 dev first')
   await ip('route add default dev first metric 1')
   await until(() => moves.length === 2)
   // Not stopped: nothing of it is to keep the process.
-  void watch
+  void back
 }
 
 const before = sockets()
