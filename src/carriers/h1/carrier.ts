@@ -33,11 +33,11 @@ export class H1Carrier extends StreamCarrier {
   switched(): void {
     const ahead = this.#ahead ?? []
     this.#ahead = undefined
-    for (const bytes of ahead) if (this.isOpen) this.write(bytes)
+    for (const bytes of ahead) if (this.isOpen) this.writeCapsules(bytes)
   }
 
-  protected override write(bytes: Uint8Array): void {
-    if (this.#ahead === undefined) super.write(bytes)
+  protected override writeCapsules(bytes: Uint8Array): void {
+    if (this.#ahead === undefined) super.writeCapsules(bytes)
     else this.#ahead.push(bytes)
   }
 

@@ -6,6 +6,12 @@ import { CapsulePackets, STREAM_MTU } from '../capsule-packets.ts'
 import type { CarrierEnd, CarrierHandler, SendBacklog, SendResult } from '../carrier.ts'
 import type { TcpCarrier } from './connection.ts'
 
+/**
+ * What a capsule that waits takes beside its bytes, in bytes: an answer is short, and each is an array, a buffer and an entry of the stream's list
+ * (measured with Node 20: 250 of 10 bytes, 300 of 64).
+ */
+export const CAPSULE_OVERHEAD = 256
+
 export abstract class StreamCarrier implements TcpCarrier {
   readonly encapsulation = 'single-stream'
   readonly mtu = STREAM_MTU
@@ -14,6 +20,11 @@ export abstract class StreamCarrier implements TcpCarrier {
   readonly #stream: Writable
   readonly #packets: CapsulePackets
   #open = true
+  /** Capsules that were written and have not left yet. */
+  #capsules = 0
+  readonly #onLeft = (): void => {
+    this.#capsules--
+  }
 
   constructor(stream: Writable, handler: CarrierHandler) {
     this.#stream = stream
@@ -47,12 +58,18 @@ export abstract class StreamCarrier implements TcpCarrier {
   }
 
   get capsulesWaiting(): number {
-    return this.#stream.writableLength
+    return this.#stream.writableLength + this.#capsules * CAPSULE_OVERHEAD
   }
 
   sendCapsules(bytes: Uint8Array): void {
     // The caller may use its buffer again.
-    if (this.#open) this.write(Uint8Array.from(bytes))
+    if (this.#open) this.writeCapsules(Uint8Array.from(bytes))
+  }
+
+  protected writeCapsules(bytes: Uint8Array): void {
+    if (!this.#stream.writable) return
+    this.#capsules++
+    this.#stream.write(bytes, this.#onLeft)
   }
 
   sendPacket(packet: Uint8Array): SendResult {
