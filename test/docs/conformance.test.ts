@@ -55,6 +55,15 @@ describe('docs/conformance.md', () => {
     }
   })
 
+  it('links to each suite over HTTP/1.1 and HTTP/2 whose tests name the row', () => {
+    const ofTcp = [...byFile].filter(([file]) => /^(?:test\/carriers\/h[12]|interop\/h11)\//.test(file))
+    expect(ofTcp).to.not.deep.equal([])
+    const missing = rows.flatMap(({ id, tests }) =>
+      ofTcp.filter(([file, ids]) => ids.has(id) && !tests.includes(`../${file}`)).map(([file]) => `${file} for ${id}`),
+    )
+    expect(missing).to.deep.equal([])
+  })
+
   it('says of each row how far it is met', () => {
     for (const { id, status } of rows) expect(status, id).to.match(/^(?:met|partly: .+)$/)
   })

@@ -175,7 +175,7 @@ describe('packets that may not pass', () => {
       expect(await pingFailure(client, '10.89.0.1')).to.include({ kind: 'icmp' })
     })
 
-    it('CIP-05 a name that cannot be resolved: 502 with Proxy-Status dns_error', async () => {
+    itOverEach('CIP-05 a name that cannot be resolved: 502 with Proxy-Status dns_error', async () => {
       const server = await startServer({}, { resolveName })
       const client = await newClient(server, { proxy: { target: 'nowhere.example' } })
       const error = await failure(client.connect(), ClientError)

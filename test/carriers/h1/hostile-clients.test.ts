@@ -2,7 +2,10 @@ import { IncomingMessage } from 'node:http'
 import { expect } from 'chai'
 import { H1_FIELDS } from '../../../src/carriers/h1/messages.ts'
 import { MAX_CAPSULES_WAITING } from '../../../src/carriers/tunnel.ts'
+import { decodeAddressAssign } from '../../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../../src/connect-ip/address-request.ts'
+import { type Capsule, CapsuleParser, CapsuleType } from '../../../src/connect-ip/capsule.ts'
+import { decodeRouteAdvertisement, describeRoute } from '../../../src/connect-ip/route-advertisement.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
 import { GATEWAY, type MasqueServer } from '../../../src/server/server.ts'
 import { ping as echoRequest } from '../../connect-ip/packets.ts'
@@ -148,6 +151,24 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
       const peer = await send(upgrade({}, 'Expect: 100-continue-not'))
       expect(await peer.status()).to.equal(101)
     })
+  })
+
+  it('CIP-12 CIP-13 CIP-14 CIP-19 reads its addresses without asking, each answer with its Request ID, and routes in order', async () => {
+    const peer = await send(upgrade())
+    const capsules = (): Capsule[] => [...new CapsuleParser().push(peer.rest)]
+    const assigned = (index: number): string[] => {
+      const all = capsules().filter(({ type }) => type === CapsuleType.ADDRESS_ASSIGN)
+      return decodeAddressAssign(all[index].value).map(({ requestId, prefix }) => `${requestId} ${prefix}`)
+    }
+    await until(() => capsules().length === 2)
+    const [v4, v6] = assigned(0)
+    expect([v4, v6].map(entry => entry.split(' ')[0])).to.deep.equal(['0', '0'])
+    const routes = decodeRouteAdvertisement(capsules()[1].value)
+    expect(routes.map(describeRoute)).to.deep.equal(server.status().routes)
+    peer.send(ADDRESS_REQUEST)
+    await until(() => capsules().length === 3)
+    // The full list again; the address that was there answers the request.
+    expect(assigned(1)).to.have.members([v4.replace(/^0/, '7'), v6])
   })
 
   it('CIP-10 H3-09 that asks for another name is sent away with 421, and for another path with 404', async () => {
