@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { ClientError } from '../../../src/client/errors.ts'
-import { closeLoopback, connectClient, failure, ping, until } from '../../support/loopback.ts'
+import { PingError } from '../../../src/hosts/userspace/pinger.ts'
+import { IpAddress } from '../../../src/ip/address.ts'
+import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { addressOf, closeLoopback, connectClient, failure, ping, pingFailure, until } from '../../support/loopback.ts'
 import { newPackageClient, startPackageServer } from '../../support/package-tunnel.ts'
 
 describe('a tunnel on the npm package for WebTransport', function () {
@@ -72,6 +75,58 @@ describe('a tunnel on the npm package for WebTransport', function () {
     const refused = await failure(client.connect(), ClientError)
     expect(refused).to.include({ kind: 'network' })
     expect(refused.message).to.match(/^nobody listens at 127\.0\.0\.1:\d+: is the proxy running\?$/)
+  })
+
+  describe('is held to what every tunnel is', () => {
+    const icmpOf = ({ icmp }: PingError): string => `${icmp?.from} ${icmp?.type}/${icmp?.code}`
+
+    it('by source, destination and hop count: ICMP says so', async () => {
+      const server = await startPackageServer({ tunnel: { clientToClient: false } })
+      const client = await newPackageClient(server)
+      await client.connect()
+      const other = await connectClient(server)
+      expect(icmpOf(await pingFailure(client, addressOf(other.info, 4)))).to.equal('10.89.0.1 3/13')
+      expect(icmpOf(await pingFailure(client, addressOf(other.info, 6)))).to.equal('fd00:89::1 1/1')
+      expect(icmpOf(await pingFailure(client, '10.89.0.200'))).to.equal('10.89.0.1 3/0')
+      const forged = { source: IpAddress.parse('fd00:89::77') }
+      expect((await pingFailure(client, 'fd00:90::1', forged)).icmp).to.include({ type: 1, code: 5 })
+      expect((await pingFailure(client, '192.0.2.1')).icmp).to.include({ type: 3, code: 0 })
+      await ping(client, '10.90.0.1')
+    })
+
+    it('by its MTU, which ICMP names, on both ways', async () => {
+      const server = await startPackageServer()
+      const client = await newPackageClient(server)
+      const info = await client.connect()
+      for (const [target, headers] of [
+        ['10.90.0.1', 28],
+        ['fd00:90::1', 48],
+      ] as const) {
+        const error = await pingFailure(client, target, { size: info.mtu - headers + 1 })
+        expect(error.icmp).to.include({ kind: 'packet-too-big', mtu: info.mtu })
+        expect((await ping(client, target, { size: info.mtu - headers })).bytes).to.equal(info.mtu - headers)
+      }
+      const back = server.host('echo')?.ping(addressOf(info, 6), { size: info.mtu, timeoutMs: 10_000 })
+      expect((await failure(back as Promise<unknown>, PingError)).icmp).to.include({
+        kind: 'packet-too-big',
+        mtu: info.mtu,
+      })
+    })
+
+    it('by the pool of addresses, which has room again when it ends', async () => {
+      const server = await startPackageServer({
+        pool: { ipv4: IpPrefix.parse('10.89.0.0/30') },
+        hosts: [],
+      })
+      for (let i = 0; i < 2; i++) {
+        const client = await newPackageClient(server)
+        expect((await client.connect()).assigned.map(String)).to.deep.equal(['10.89.0.2/32'])
+        const refused = await failure((await newPackageClient(server)).connect(), ClientError)
+        expect(refused.message).to.match(/no address for us: its pool is exhausted/)
+        await client.close()
+        await until(() => server.status().pools[0].used === 0)
+      }
+    })
   })
 
   it('comes again when what runs the package at the proxy has ended; other tunnels do not notice', async () => {
