@@ -90,7 +90,11 @@ class ChangesListener implements Listening {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#watch.close().then(() => this.#socket.close())
+    // Whoever closes it is through with it: what the system may say of that helps nobody.
+    this.#closed ??= this.#watch
+      .close()
+      .then(() => this.#socket.close())
+      .catch(() => {})
     return this.#closed
   }
 

@@ -115,6 +115,13 @@ describe('changes of the network', () => {
     expect(state).to.include({ isOpen: false })
   })
 
+  it('are let go even where the system does not close the socket', async () => {
+    const { state, listening } = fake()
+    state.isOpen = false
+    await listening.close()
+    await listening.close()
+  })
+
   it('cannot be heard where such a socket is refused, and why is said', () => {
     const system = { open: () => 'a routing socket was refused (EPERM)' } as unknown as ChangesSystem
     expect(listenForChanges({ onChange() {}, onDeaf() {} }, system)).to.equal('a routing socket was refused (EPERM)')
