@@ -81,8 +81,8 @@ take_file_lock() {
     # Whoever had the lock may remove the folder at any moment.
     { exec 9>"$LOCK"; } 2>/dev/null || continue
     flock --wait "$((until - SECONDS))" 9 || break
-    # Or the file: then this is the lock of nobody.
-    [[ $LOCK -ef /dev/fd/9 ]] && return
+    # Or the file: then this is the lock of nobody. By way of /proc, since /dev/fd is not everywhere (User Mode Linux).
+    [[ $LOCK -ef /proc/self/fd/9 ]] && return
   done
   exec 9>&-
   return 1
@@ -105,7 +105,7 @@ take_folder_lock() {
 }
 
 drop_lock() {
-  if [[ $LOCK -ef /dev/fd/9 ]]; then rm -f "$LOCK"; fi
+  if [[ $LOCK -ef /proc/self/fd/9 ]]; then rm -f "$LOCK"; fi
   exec 9>&-
   if [[ $(cat "$LOCK.d/owner" 2>/dev/null) == "$$" ]]; then rm -rf "$LOCK.d"; fi
   rmdir "$LOCK_DIRECTORY" 2>/dev/null || true
