@@ -342,10 +342,11 @@ export class ClientTunnel implements HttpClientHandler {
     this.#progress()
   }
 
-  /** A proxy that does not have it says nothing of it: then packets travel as ever. */
+  /** A proxy that does not have it says nothing of it, and one that says something else has not agreed: then packets travel as ever. */
   #startFec(headers: readonly Header[]): void {
     const agreed = readFecField(headers)
     if (agreed === undefined || agreed.contextId !== this.#fecOffer?.contextId) return
+    if (agreed.groupSize !== this.#fecOffer.groupSize) return
     this.#fecGroup = agreed.groupSize
     this.tunnel?.startFec(agreed.groupSize)
   }

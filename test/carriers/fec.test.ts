@@ -3,6 +3,7 @@ import type { Carrier, SendResult } from '../../src/carriers/carrier.ts'
 import { Tunnel } from '../../src/carriers/tunnel.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { FecEncoder } from '../../src/connect-ip/fec/encoder.ts'
+import { FEC_FIELD } from '../../src/connect-ip/fec/negotiation.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
 import { ConnectIpSession } from '../../src/connect-ip/session.ts'
 import { describePacket } from '../../src/ip/packet.ts'
@@ -11,7 +12,8 @@ import { runPacedFlow } from '../../src/probes/paced-flow.ts'
 import { Testbed } from '../../src/testbed/testbed.ts'
 import { packet } from '../connect-ip/packets.ts'
 import { hex } from '../http3/conversation.ts'
-import { closeLoopback, connectClient, ping, startServer, until } from '../support/loopback.ts'
+import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
+import { closeLoopback, connectClient, newClient, ping, startServer, until } from '../support/loopback.ts'
 
 const CONTEXT = 2
 
@@ -227,6 +229,35 @@ describe('forward error correction between client and proxy', () => {
       expect(server.status().packets.dropped['unknown-context']).to.equal(undefined)
     })
   }
+
+  it('is not there where the proxy agrees to something else than was asked for', async () => {
+    for (const [asked, answered] of [
+      [32, '2;context=2'],
+      [8, '8;context=4'],
+      [8, '33;context=2'],
+      [0, '8;context=2'],
+    ] as const) {
+      const proxy = await startHostileProxy({
+        onRequest: (peer, id) => {
+          peer.h3.respond(id, [
+            [':status', '200'],
+            ['capsule-protocol', '?1'],
+            [FEC_FIELD, answered],
+          ])
+          const prefix = IpPrefix.parse('10.89.0.2/32')
+          peer.h3.sendData(id, encodeAddressAssign([{ requestId: 1n, prefix }]))
+          peer.h3.sendData(
+            id,
+            encodeRouteAdvertisement([{ range: IpPrefix.parse('10.90.0.0/24').toRange(), protocol: 0 }]),
+          )
+          peer.flush()
+        },
+      })
+      const client = await newClient(proxy, { tunnel: { fec: asked, requestAddresses: ['ipv4'], linkProbe: 'off' } })
+      expect((await client.connect()).fec, answered).to.equal(0)
+    }
+    await closeHostilePeers()
+  })
 
   it('makes packets again that the link has lost, in both directions', async () => {
     const bed = await Testbed.start({

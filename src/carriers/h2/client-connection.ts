@@ -76,7 +76,8 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
     if (keepAliveMs === 0) return
     this.#pingTimer = setInterval(() => {
       this.guard(undefined, () => {
-        if (!session.destroyed) session.ping(() => this.heard())
+        // Where none leaves any more, as behind GOAWAY, node:http2 calls back at once.
+        if (!session.destroyed) session.ping(error => error === null && this.heard())
       })
     }, keepAliveMs).unref()
   }

@@ -85,8 +85,12 @@ if (http2 !== undefined) {
   })
   http2.once('connect', () => prepare(http2))
   watchSilence(http2, data.idleTimeoutMs, () => {
-    if (!http2.destroyed) reason ??= { kind: 'timeout' }
+    // Whoever takes leave and is then silent is told apart from who has left.
+    const isLeaving = reason?.kind === 'goaway' && reason.code === 0
+    if (!http2.destroyed && (reason === undefined || isLeaving)) reason = { kind: 'timeout' }
     http2.destroy()
+    // A session that has had a GOAWAY waits for the end of its socket, which may never come.
+    disconnected()
   })
   http2.once('close', disconnected)
 }

@@ -22,6 +22,8 @@ interface Group {
   count: number
   /** How many there are in all, as the parity says; 0 while that has not come. */
   size: number
+  /** Bytes of the parity behind its lengths: as many as the longest packet has. */
+  parityLength: number
   /** Of all that came. */
   readonly sum: XorSum
 }
@@ -96,6 +98,7 @@ export class FecDecoder {
       return
     }
     group.size = size
+    group.parityLength = bytes.length - FEC_HEADER_LENGTH - PARITY_LENGTHS
     const lengths = (bytes[FEC_HEADER_LENGTH] << 8) | bytes[FEC_HEADER_LENGTH + 1]
     this.#add(group, lengths, bytes.subarray(FEC_HEADER_LENGTH + PARITY_LENGTHS))
   }
@@ -114,8 +117,13 @@ export class FecDecoder {
     group.count++
     const { packets, lengths } = group.sum
     const isOne = group.size === 32 || group.seen >>> group.size === 0
-    // Behind the packet there is nothing but what the padding of all has left: nothing.
-    if (!isOne || lengths > packets.length || !isZero(packets.subarray(lengths))) {
+    // A parity is as long as the longest packet: a few bytes must not make many. Behind the packet there is nothing but what the padding of all has left: nothing.
+    if (
+      !isOne ||
+      packets.length > group.parityLength ||
+      lengths > packets.length ||
+      !isZero(packets.subarray(lengths))
+    ) {
       this.counters.unfit++
       return
     }
@@ -150,7 +158,7 @@ export class FecDecoder {
 }
 
 function emptyGroup(): Group {
-  return { number: -1, seen: 0, count: 0, size: 0, sum: new XorSum() }
+  return { number: -1, seen: 0, count: 0, size: 0, parityLength: 0, sum: new XorSum() }
 }
 
 function forget(group: Group, number: number): void {
@@ -158,6 +166,7 @@ function forget(group: Group, number: number): void {
   group.seen = 0
   group.count = 0
   group.size = 0
+  group.parityLength = 0
   group.sum.clear()
 }
 

@@ -7,10 +7,14 @@ const PIECE = 512
 const aligned = new Uint8Array(65_536 + PIECE)
 const alignedWords = new Uint32Array(aligned.buffer)
 
+/** Of a sum that has had no packet yet: a decoder has many of those. */
+const NO_BYTES = new Uint8Array(0)
+const NO_WORDS = new Uint32Array(0)
+
 export class XorSum {
   /** Behind `end` there are zeros. */
-  #bytes = new Uint8Array(0)
-  #words = new Uint32Array(0)
+  #bytes = NO_BYTES
+  #words = NO_WORDS
   #lengths = 0
   #end = 0
 
@@ -50,7 +54,8 @@ export class XorSum {
 
   /** Of nothing, and without memory. */
   release(): void {
-    this.#replace(0)
+    this.#bytes = NO_BYTES
+    this.#words = NO_WORDS
     this.#lengths = 0
     this.#end = 0
   }

@@ -230,6 +230,8 @@ describe('connect-ip/fec', () => {
     for (const parity of ['000000 82 0007 ee bb cc', '000000 82 0001 ee bb cd', '000000 82 0001 ee']) {
       expect(of(parity), parity).to.deep.equal({ packets: [], unfit: 1 })
     }
+    // A few bytes that would have a packet twice.
+    expect(of('000000 82 0000')).to.deep.equal({ packets: [], unfit: 1 })
     // One packet in all, and the one that came is another.
     expect(of('000000 05 dd', '000000 83 0000')).to.deep.equal({ packets: ['dd'], unfit: 1 })
   })
