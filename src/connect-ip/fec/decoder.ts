@@ -117,13 +117,10 @@ export class FecDecoder {
     group.count++
     const { packets, lengths } = group.sum
     const isOne = group.size === 32 || group.seen >>> group.size === 0
-    // A parity is as long as the longest packet: a few bytes must not make many. Behind the packet there is nothing but what the padding of all has left: nothing.
-    if (
-      !isOne ||
-      packets.length > group.parityLength ||
-      lengths > packets.length ||
-      !isZero(packets.subarray(lengths))
-    ) {
+    // A parity is as long as its longest packet: a few bytes must not make many.
+    const isLong = packets.length <= group.parityLength && lengths <= packets.length
+    // Behind the packet there is nothing but what the padding of all has left: nothing.
+    if (!isOne || !isLong || !isZero(packets.subarray(lengths))) {
       this.counters.unfit++
       return
     }

@@ -708,7 +708,14 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-33',
     file: 'connect-ip/fec/decoder.ts',
     why: 'a parity that does not fit makes a packet',
-    find: 'if (!isOne || lengths > packets.length || !isZero(packets.subarray(lengths))) {',
-    replace: 'if (!isOne && lengths > packets.length && !isZero(packets.subarray(lengths))) {',
+    find: 'if (!isOne || !isLong || !isZero(packets.subarray(lengths))) {',
+    replace: 'if (!isOne && !isLong && !isZero(packets.subarray(lengths))) {',
+  },
+  {
+    row: 'AT-33',
+    file: 'connect-ip/fec/decoder.ts',
+    why: 'a parity that is shorter than its packets makes a packet',
+    find: 'packets.length <= group.parityLength && ',
+    replace: '',
   },
 ]
