@@ -26,8 +26,10 @@ export function untilReady(child: ChildProcess, { ready, timeoutMs, failure }: R
     // It is read on afterwards, and forgotten: a full pipe would stop the program.
     const hear = (text: string): void => {
       if (isReady) return
-      said = (said + text).slice(-OUTPUT_LENGTH)
-      if (!ready.test(said)) return
+      const heard = said + text
+      said = heard.slice(-OUTPUT_LENGTH)
+      // In all of it: what is said behind may come in the same piece, and be much.
+      if (!ready.test(heard)) return
       isReady = true
       clearTimeout(timer)
       resolve()
