@@ -48,6 +48,8 @@ interface Connection {
   readonly cut: () => void
   /** Why it ends, as soon as that is known. */
   end: Disconnected | undefined
+  /** It has asked for too much: nothing that it asks for counts any more. */
+  isSentAway: boolean
 }
 
 const waiting = new Map<number, Waiting>()
@@ -163,7 +165,7 @@ function guardRequests(http2: Http2SecureServer): void {
   http2.on('stream', (stream: Http2Stream, ...rest: unknown[]) => {
     const { session } = stream
     const connection = session && known.get(session)
-    if (connection === undefined || connection.requests.take()) {
+    if (connection === undefined || (!connection.isSentAway && connection.requests.take())) {
       for (const look of lookAt) Reflect.apply(look, http2, [stream, ...rest])
       return
     }
@@ -174,12 +176,16 @@ function guardRequests(http2: Http2SecureServer): void {
 
 /** Says why, and gives the peer a moment to read it. */
 function sendAway(session: Http2Session, connection: Connection): void {
-  if (session.closed || session.destroyed) return
+  if (connection.isSentAway || session.destroyed) return
+  connection.isSentAway = true
   const [code, text] = [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too many requests']
   connection.end ??= { kind: 'goaway', by: 'local', code, text }
   session.goaway(code, 0, Buffer.from(text))
-  session.close()
-  setTimeout(connection.cut, CLOSE_MS)
+  // Closed at once, with requests that nobody has read, TCP would reset the connection, and what was said last be lost. They are read, and not answered.
+  setTimeout(() => {
+    session.destroy()
+    connection.cut()
+  }, CLOSE_MS)
 }
 
 function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
@@ -192,7 +198,7 @@ function begin(session: Http2Session): void {
   const requests = new TokenBucket({ ...H2_REQUESTS, now: () => performance.now() })
   const socket = sockets.get(peerOf(session.socket))
   const cut = (): void => void socket?.destroy()
-  const connection: Connection = { number: ++lastNumber, requests, cut, end: undefined }
+  const connection: Connection = { number: ++lastNumber, requests, cut, end: undefined, isSentAway: false }
   const { number } = connection
   known.set(session, connection)
   connections.set(number, () => {

@@ -240,21 +240,24 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
       }
       return fieldBlock(Object.entries(head).filter((field): field is [string, string] => field[1] !== undefined))
     }
-    const cases: [title: string, head: Uint8Array, resets: boolean][] = [
-      ['and resets them at once', asking(), true],
-      ['at a path that is refused', asking({ ':path': '/elsewhere' }), false],
-      ['by a method that the package refuses', asking({ ':method': 'GET', ':protocol': undefined }), false],
+    const cases: [title: string, head: Uint8Array][] = [
+      ['at the path of tunnels', asking()],
+      ['at a path that is refused', asking({ ':path': '/elsewhere' })],
+      ['by a method that the package refuses', asking({ ':method': 'GET', ':protocol': undefined })],
     ]
-    for (const [title, head, resets] of cases) {
+    for (const [title, head] of cases) {
       it(title, async () => {
         const other = await openSession()
         const peer = await connectH2Peer({ address: server.packageAddress as SocketAddress })
         const startedAt = performance.now()
         const cancel = uint32(constants.NGHTTP2_CANCEL)
+        // Reset at once: node:http2 itself ends a connection with more than 100 requests that are open, and says nothing of it.
         function* requests(): Generator<Uint8Array> {
           for (let id = 1; id < 20_000; id += 2) {
-            const request = h2Frame(FRAME.HEADERS, FLAG.END_HEADERS, id, head)
-            yield resets ? Buffer.concat([request, h2Frame(FRAME.RST_STREAM, 0, id, cancel)]) : request
+            yield Buffer.concat([
+              h2Frame(FRAME.HEADERS, FLAG.END_HEADERS, id, head),
+              h2Frame(FRAME.RST_STREAM, 0, id, cancel),
+            ])
           }
         }
         await peer.flood(requests())

@@ -666,8 +666,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-24',
     file: 'carriers/webtransport/server-thread.ts',
     why: 'a connection of the package may ask for as many sessions as it likes',
-    find: 'connection === undefined || connection.requests.take()',
-    replace: '(connection === undefined || connection.requests.take() || true)',
+    find: '(!connection.isSentAway && connection.requests.take())',
+    replace: '(connection.requests.take() || true)',
   },
   {
     row: 'AT-25',
