@@ -1,16 +1,11 @@
-import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { constants } from 'node:os'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { type ChangesSystem, type Listening, listenForChanges } from '../../src/net/network-changes.ts'
 import type { Watcher } from '../../src/net/readiness.ts'
+import { runInNamespace } from '../support/in-namespace.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
 
 const { EAGAIN, EBADF, EINTR, ENOBUFS } = constants.errno
-const PROGRAM = fileURLToPath(new URL('./changing-network.ts', import.meta.url))
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-/** The namespace ends with its last process. */
 const LINKS = [
   'ip link set lo up',
   ...['first', 'second'].flatMap((name, i) => [
@@ -20,8 +15,7 @@ const LINKS = [
     `ip addr add 198.51.100.${i + 1}/32 dev ${name}`,
     `ip route add default dev ${name} metric ${i + 1}`,
   ]),
-].join(' && ')
-const IN_NAMESPACE = ['-Urn', 'sh', '-c', `${LINKS} && exec "$@"`, 'sh']
+]
 
 describe('changes of the network', () => {
   /** A kernel whose messages are these: lengths, or errors below 0; then there are none. */
@@ -128,20 +122,11 @@ describe('changes of the network', () => {
   })
 
   describe('in a network namespace', () => {
-    let result: { heard: Record<string, boolean>; moves: string[]; looks: number; most: number; left: number }
+    let result: { heard: Record<string, boolean>; moves: string[]; looks: number; most: number; sockets: object }
 
     before(function () {
       this.timeout(PATIENCE_MS)
-      if (spawnSync('unshare', [...IN_NAMESPACE, 'true']).status !== 0) {
-        console.log('      skipped: this machine lets this user make no network namespace (unshare -Urn)')
-        this.skip()
-      }
-      const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, process.execPath, '--import', TSX, PROGRAM], {
-        encoding: 'utf8',
-        timeout: PATIENCE_MS,
-      })
-      if (stdout === '') throw new Error(`the program in the namespace has failed:\n${stderr}`)
-      result = JSON.parse(stdout)
+      result = runInNamespace(this, LINKS, new URL('./changing-network.ts', import.meta.url))
     })
 
     it('are heard: of interfaces, addresses and routes of both families, without root', () => {
@@ -163,7 +148,7 @@ describe('changes of the network', () => {
     })
 
     it('leave nothing behind, and keep no process from its end', () => {
-      expect(result.left).to.equal(0)
+      expect(result.sockets).to.deep.equal({ listening: 1, left: 0 })
     })
   })
 })

@@ -1,11 +1,6 @@
-import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
-import { PATIENCE_MS } from '../support/patience.ts'
+import { runInNamespace } from '../support/in-namespace.ts'
 
-const PROGRAM = fileURLToPath(new URL('./private-network.ts', import.meta.url))
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 /** Two interfaces, as if joined by a cable: what is sent from one to a neighbour's address is for the other. */
 const LINKS = [
   'ip link set lo up',
@@ -13,9 +8,7 @@ const LINKS = [
   ...['here', 'there'].map(name => `ip link set ${name} addrgenmode none up`),
   'ip addr add fe80::1/64 dev here nodad',
   'ip addr add fe80::2/64 dev there nodad',
-].join(' && ')
-/** The namespace ends with its last process. */
-const IN_NAMESPACE = ['-Urn', 'sh', '-c', `${LINKS} && exec "$@"`, 'sh']
+]
 
 /** By packets in batches, where the system can, and by node:dgram. */
 for (const udp of ['auto', 'dgram'])
@@ -28,17 +21,7 @@ for (const udp of ['auto', 'dgram'])
     }
 
     before(function () {
-      if (spawnSync('unshare', [...IN_NAMESPACE, 'true']).status !== 0) {
-        console.log('      skipped: this machine lets this user make no network namespace (unshare -Urn)')
-        this.skip()
-      }
-      const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, process.execPath, '--import', TSX, PROGRAM], {
-        encoding: 'utf8',
-        timeout: PATIENCE_MS,
-        env: { ...process.env, MASQUE_UDP: udp },
-      })
-      if (stdout === '') throw new Error(`the program in the namespace has failed:\n${stderr}`)
-      result = JSON.parse(stdout)
+      result = runInNamespace(this, LINKS, new URL('./private-network.ts', import.meta.url), { MASQUE_UDP: udp })
     })
 
     it("a QUIC connection is refused with the system's error", () => {
