@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { Carrier, CarrierHandler } from '../../../src/carriers/carrier.ts'
 import type { HttpClientHandler, HttpServerConnection, IncomingRequest } from '../../../src/carriers/http-connection.ts'
 import { connectByPackage, type PackageClientConnection } from '../../../src/carriers/webtransport/client-connection.ts'
-import { PackageServer } from '../../../src/carriers/webtransport/server.ts'
-import { testCertificates } from '../../support/certificates.ts'
+import type { PackageServer } from '../../../src/carriers/webtransport/server.ts'
 import { until } from '../../support/loopback.ts'
-import { certificateSha256 } from '../../support/package-tunnel.ts'
+import { certificateSha256, listenForPackage } from '../../support/package-tunnel.ts'
 
 /** Several times of what the package lets a peer send ahead, in pieces that fall on no boundary of anything. */
 const TOTAL = 5 * 1024 * 1024
@@ -39,19 +37,10 @@ describe('the capsule stream on the npm package for WebTransport', function () {
     const [atProxy, atClient] = [new Receiver(), new Receiver()]
     let proxyEnd: Carrier | undefined
     let clientEnd: Carrier | undefined
-    const { server: certificate, serverKey } = await testCertificates()
     const fail = (error: unknown): void => {
       throw error
     }
-    server = await PackageServer.listen({
-      host: '127.0.0.1',
-      port: 0,
-      certificateChain: readFileSync(certificate, 'utf8'),
-      key: readFileSync(serverKey, 'utf8'),
-      maxConnections: 10,
-      maxConnectionsPerAddress: 10,
-      handshakeTimeoutMs: 60_000,
-      idleTimeoutMs: 60_000,
+    server = await listenForPackage({
       onConnection: (incoming: HttpServerConnection) => {
         incoming.handler = {
           ...NOTHING,

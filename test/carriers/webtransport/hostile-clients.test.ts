@@ -13,7 +13,7 @@ import { ping as echoRequest } from '../../connect-ip/packets.ts'
 import { keepBystander } from '../../support/bystander.ts'
 import { connectH2Peer, FLAG, FRAME, fieldBlock, h2Frame, uint32 } from '../../support/h2-peer.ts'
 import { closeLoopback, connectClient, until } from '../../support/loopback.ts'
-import { startPackageServer } from '../../support/package-tunnel.ts'
+import { askForSession, connectHttp2, startPackageServer } from '../../support/package-tunnel.ts'
 import { closeTlsPeers } from '../../support/tls-peer.ts'
 
 /** Capsules of draft-ietf-webtrans-http2 §6, inside the session. */
@@ -42,24 +42,9 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
 
   function newConnection(settings: Settings = {}): ClientHttp2Session {
     const { port } = server.packageAddress as { port: number }
-    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, settings })
-    session.on('error', () => {})
+    const session = connectHttp2(port, settings)
     sessions.push(session)
     return session
-  }
-
-  function ask(session: ClientHttp2Session, changes: Record<string, string> = {}): ClientHttp2Stream {
-    const stream = session.request({
-      ':method': 'CONNECT',
-      ':protocol': 'webtransport',
-      ':scheme': 'https',
-      ':path': '/webtransport',
-      origin: '127.0.0.1',
-      ...changes,
-    })
-    stream.on('error', () => {})
-    stream.resume()
-    return stream
   }
 
   async function statusOf(stream: ClientHttp2Stream): Promise<number | undefined> {
@@ -75,7 +60,7 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
   async function openSession(tunnels = 2, settings: Settings = {}): Promise<ClientHttp2Stream> {
     const session = newConnection(settings)
     await until(() => session.remoteSettings?.enableConnectProtocol)
-    const stream = ask(session)
+    const stream = askForSession(session)
     expect(await statusOf(stream)).to.equal(200)
     expect(server.status().tunnels).to.equal(tunnels)
     return stream
@@ -283,10 +268,10 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
   it('that asks for what is no session of ours is refused', async () => {
     const session = newConnection()
     await until(() => session.remoteSettings?.enableConnectProtocol)
-    expect(await statusOf(ask(session, { ':path': '/elsewhere' }))).to.equal(404)
-    expect(await statusOf(ask(session, { origin: 'https://evil.example' }))).to.equal(403)
-    expect(await statusOf(ask(session, { origin: 'null' }))).to.equal(403)
-    expect(await statusOf(ask(session, { ':authority': 'other.example' }))).to.equal(421)
+    expect(await statusOf(askForSession(session, { ':path': '/elsewhere' }))).to.equal(404)
+    expect(await statusOf(askForSession(session, { origin: 'https://evil.example' }))).to.equal(403)
+    expect(await statusOf(askForSession(session, { origin: 'null' }))).to.equal(403)
+    expect(await statusOf(askForSession(session, { ':authority': 'other.example' }))).to.equal(421)
   })
 })
 

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import workerThreads from 'node:worker_threads'
 import { expect } from 'chai'
-import { PackageServer } from '../../../src/carriers/webtransport/server.ts'
-import { testCertificates } from '../../support/certificates.ts'
+import type { PackageServer } from '../../../src/carriers/webtransport/server.ts'
 import { until } from '../../support/loopback.ts'
+import { listenForPackage } from '../../support/package-tunnel.ts'
 
 /** What is waited for before a thread is started again, in s: as often as it ends soon. */
 const PAUSES = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10]
@@ -30,16 +29,7 @@ describe('the thread with the npm package for WebTransport', function () {
       (step: () => void, ms = 0) => realTimeout(step, PAUSES.includes(ms / 1000) ? 1 : ms),
       realTimeout,
     ) as typeof setTimeout
-    const { server: certificate, serverKey } = await testCertificates()
-    server = await PackageServer.listen({
-      host: '127.0.0.1',
-      port: 0,
-      certificateChain: readFileSync(certificate, 'utf8'),
-      key: readFileSync(serverKey, 'utf8'),
-      maxConnections: 10,
-      maxConnectionsPerAddress: 10,
-      handshakeTimeoutMs: 60_000,
-      idleTimeoutMs: 60_000,
+    server = await listenForPackage({
       onConnection: () => expect.fail('nobody comes'),
       onError: error => expect.fail(String(error)),
       onWarning: sentence => warnings.push(sentence),

@@ -1,10 +1,11 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { expect } from 'chai'
 import { encodeCapsule } from '../../../src/connect-ip/capsule.ts'
 import { Child } from '../../../src/process/child.ts'
 import { testCertificates } from '../../support/certificates.ts'
 import { until } from '../../support/loopback.ts'
 import type { MemoryOrders } from '../../support/memory-child.ts'
+import { askForSession, connectHttp2 } from '../../support/package-tunnel.ts'
 
 const CHILD = new URL('../../support/memory-child.ts', import.meta.url)
 const MIB = 1 << 20
@@ -36,19 +37,10 @@ describe('a session of the npm package for WebTransport that ends where the peer
 
   /** A session of WebTransport; `window`: what may be sent on its stream without being asked for more. */
   async function open(port: number, window: number): Promise<ClientHttp2Stream> {
-    const settings = { initialWindowSize: window }
-    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, settings })
+    const session = connectHttp2(port, { initialWindowSize: window })
     sessions.push(session)
-    session.on('error', () => {})
     await until(() => session.remoteSettings?.enableConnectProtocol)
-    const stream = session.request({
-      ':method': 'CONNECT',
-      ':protocol': 'webtransport',
-      ':scheme': 'https',
-      ':path': '/webtransport',
-      origin: '127.0.0.1',
-    })
-    stream.on('error', () => {}).resume()
+    const stream = askForSession(session)
     let status: number | undefined
     stream.once('response', headers => {
       status = headers[':status']
