@@ -1,11 +1,9 @@
 import { expect } from 'chai'
-import type { Carrier, SendResult } from '../../src/carriers/carrier.ts'
-import { Tunnel } from '../../src/carriers/tunnel.ts'
+import type { SendResult } from '../../src/carriers/carrier.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { FecEncoder } from '../../src/connect-ip/fec/encoder.ts'
 import { FEC_FIELD } from '../../src/connect-ip/fec/negotiation.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
-import { ConnectIpSession } from '../../src/connect-ip/session.ts'
 import { describePacket } from '../../src/ip/packet.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { runPacedFlow } from '../../src/probes/paced-flow.ts'
@@ -13,6 +11,7 @@ import { Testbed } from '../../src/testbed/testbed.ts'
 import { packet } from '../connect-ip/packets.ts'
 import { hex } from '../http3/conversation.ts'
 import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
+import { idleCarrier, tunnelOn } from '../support/idle-tunnel.ts'
 import { closeLoopback, connectClient, newClient, ping, startServer, until } from '../support/loopback.ts'
 
 const CONTEXT = 2
@@ -23,16 +22,11 @@ function tunnelWithFec(options: { mtu?: number; group?: number; onStreams?: bool
   const plain: Uint8Array[] = []
   const datagrams: Uint8Array[] = []
   const heard: string[] = []
-  const carrier: Carrier = {
+  const carrier = idleCarrier({
     encapsulation: options.onStreams ? 'single-stream' : 'datagram',
     get mtu() {
       return state.mtu
     },
-    mtuSettled: true,
-    handler: undefined as never,
-    writable: true,
-    capsulesWaiting: 0,
-    sendCapsules() {},
     sendPacket: bytes => {
       plain.push(bytes.slice())
       return state.takes
@@ -41,23 +35,8 @@ function tunnelWithFec(options: { mtu?: number; group?: number; onStreams?: bool
       if (state.takes === 'sent') datagrams.push(bytes.slice())
       return state.takes
     },
-    end() {},
-    abort: reason => reason,
-  }
-  const tunnel = new Tunnel({
-    session: new ConnectIpSession({ role: 'client', now: () => 0 }),
-    openCarrier: () => carrier,
-    owner: {
-      onPacket: received => heard.push(describePacket(received)),
-      onAddressesAssigned() {},
-      onAddressesRequested() {},
-      onRoutesAdvertised() {},
-      onMtu() {},
-      onClosed() {},
-    },
   })
-  tunnel.onCapsuleBytes(encodeAddressAssign([{ requestId: 0n, prefix: IpPrefix.parse('10.89.0.2/32') }]))
-  tunnel.onCapsuleBytes(encodeRouteAdvertisement([{ range: IpPrefix.parse('10.90.0.0/24').toRange(), protocol: 0 }]))
+  const tunnel = tunnelOn(carrier, { owner: { onPacket: received => heard.push(describePacket(received)) } })
   tunnel.openFec(CONTEXT)
   if (options.group !== undefined) tunnel.startFec(options.group)
   const send = (size: number) => tunnel.sendPacket(packet('10.89.0.2', '10.90.0.1', { size: size - 20 }), false)

@@ -1,14 +1,10 @@
 import { expect } from 'chai'
-import type { Carrier, Egress } from '../../src/carriers/carrier.ts'
+import type { Egress } from '../../src/carriers/carrier.ts'
 import { sendQueue } from '../../src/carriers/send-queue.ts'
-import { Tunnel } from '../../src/carriers/tunnel.ts'
 import { SEND_QUEUES } from '../../src/config/sections.ts'
-import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
-import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
-import { ConnectIpSession } from '../../src/connect-ip/session.ts'
-import { IpPrefix } from '../../src/ip/prefix.ts'
 import { Codel } from '../../src/queue/codel.ts'
 import { packet } from '../connect-ip/packets.ts'
+import { idleCarrier, tunnelOn } from '../support/idle-tunnel.ts'
 import { closeLoopback, newClient, ping, startServer, until } from '../support/loopback.ts'
 
 /** A client's tunnel that may send anything, on a carrier that takes `room` packets now. */
@@ -24,40 +20,18 @@ function tunnelWith(queue: Parameters<typeof sendQueue>[0] | 'tiny', room: numbe
       asked++
     },
   }
-  const carrier: Carrier = {
-    encapsulation: 'datagram',
-    mtu: 1500,
-    mtuSettled: true,
-    handler: undefined as never,
-    writable: true,
-    capsulesWaiting: 0,
+  const carrier = idleCarrier({
     ...(hasEgress && { egress }),
-    sendCapsules() {},
     sendPacket: bytes => {
       state.room--
       sent.push(bytes)
       return 'sent'
     },
-    end() {},
-    abort: reason => reason,
-  }
-  const session = new ConnectIpSession({ role: 'client', now: () => 0 })
-  const tunnel = new Tunnel({
-    session,
-    openCarrier: () => carrier,
+  })
+  const tunnel = tunnelOn(carrier, {
     newQueue:
       queue === 'tiny' ? onDrop => new Codel({ onDrop, limits: { packets: 2, bytes: 10_000 } }) : sendQueue(queue),
-    owner: {
-      onPacket() {},
-      onAddressesAssigned() {},
-      onAddressesRequested() {},
-      onRoutesAdvertised() {},
-      onMtu() {},
-      onClosed() {},
-    },
   })
-  tunnel.onCapsuleBytes(encodeAddressAssign([{ requestId: 0n, prefix: IpPrefix.parse('10.89.0.2/32') }]))
-  tunnel.onCapsuleBytes(encodeRouteAdvertisement([{ range: IpPrefix.parse('10.90.0.0/24').toRange(), protocol: 0 }]))
   const send = (size: number) => tunnel.sendPacket(packet('10.89.0.2', '10.90.0.1', { size }), false)
   return { ...state, state, tunnel, send }
 }

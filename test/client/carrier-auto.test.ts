@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { clientName } from '../../src/carriers/client-name.ts'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
@@ -13,7 +12,7 @@ import { EmulatorError } from '../../src/link/emulator/udp-socket.ts'
 import type { SocketAddress } from '../../src/net/udp.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
-import { closeHostilePeers, startHostileProxy } from '../support/hostile-peer.ts'
+import { closeHostilePeers, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import {
   clientCertificate,
   closeLoopback,
@@ -24,6 +23,7 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
+import { expectNamesOfTheirOwn, namesSaid } from '../support/said-names.ts'
 
 const AUTO: ClientConfigOverrides = { tunnel: { carrier: 'auto' } }
 const RECONNECT = { enabled: true, knockMs: 20, initialDelayMs: 20, maxDelayMs: 100 }
@@ -235,23 +235,13 @@ describe('a client that finds its carrier by itself', () => {
   })
 
   it('says the same name in each of its requests', async () => {
-    const names: (string | undefined)[] = []
-    const proxy = await startHostileProxy({
-      onRequest: (peer, streamId, headers) => {
-        names.push(clientName(headers))
-        peer.h3.respond(streamId, [[':status', '503']])
-        peer.flush()
-      },
-    })
-    const one = await newClient(proxy, AUTO, PATIENTLY)
-    await failure(one.connect(), ClientError)
-    await failure(one.connect(), ClientError)
-    await failure((await newClient(proxy, AUTO, PATIENTLY)).connect(), ClientError)
-    const [first, second, other] = names
-    expect(first).to.be.a('string')
-    expect(second).to.equal(first)
-    expect(other).to.be.a('string').and.not.to.equal(first)
-    expect(names.length).to.equal(3)
+    const newOne = (proxy: HostileProxy) => newClient(proxy, AUTO, PATIENTLY)
+    expectNamesOfTheirOwn(
+      await namesSaid(async proxy => {
+        const one = await newOne(proxy)
+        return [one, one, await newOne(proxy)]
+      }),
+    )
   })
 
   it('stays on h2 while h3 gets no further than its handshake', async () => {

@@ -1,12 +1,13 @@
 import { expect } from 'chai'
 import { ClientError } from '../../src/client/errors.ts'
 import { describeRoute } from '../../src/connect-ip/route-advertisement.ts'
-import { PingError } from '../../src/hosts/userspace/pinger.ts'
+import type { PingError } from '../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { encodeUdpPacket } from '../../src/ip/udp.ts'
 import { ping as echoRequest, packet, TCP } from '../connect-ip/packets.ts'
 import { CONNECT_IP } from '../http3/conversation.ts'
+import { expectHeldToMtu } from '../support/held-to-mtu.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import {
   addressOf,
@@ -72,20 +73,7 @@ describe('packets that may not pass', () => {
   itOverEach('CIP-32 larger than the tunnel: ICMP too big with the real MTU, on both ways', async () => {
     const server = await startServer()
     const { client, info } = await connectClient(server)
-    for (const [target, headers] of [
-      ['10.90.0.1', 28],
-      ['fd00:90::1', 48],
-    ] as const) {
-      const error = await pingFailure(client, target, { size: info.mtu - headers + 1 })
-      expect(error.icmp).to.include({ kind: 'packet-too-big', mtu: info.mtu })
-      expect((await ping(client, target, { size: info.mtu - headers })).bytes).to.equal(info.mtu - headers)
-    }
-    const [{ mtu }] = server.clients()
-    const error = await failure(
-      server.host('echo')!.ping(addressOf(info, 6), { size: mtu, timeoutMs: 10_000 }),
-      PingError,
-    )
-    expect(error.icmp).to.include({ kind: 'packet-too-big', mtu })
+    await expectHeldToMtu(server, client, info)
   })
 
   itOverEach('CIP-29 with no hop left for the second client: ICMP time exceeded from the proxy', async () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { ClientError } from '../../../src/client/errors.ts'
-import { PingError } from '../../../src/hosts/userspace/pinger.ts'
+import type { PingError } from '../../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { expectHeldToMtu } from '../../support/held-to-mtu.ts'
 import { addressOf, closeLoopback, connectClient, failure, ping, pingFailure, until } from '../../support/loopback.ts'
 import { newPackageClient, startPackageServer } from '../../support/package-tunnel.ts'
 
@@ -97,20 +98,7 @@ describe('a tunnel on the npm package for WebTransport', function () {
     it('by its MTU, which ICMP names, on both ways', async () => {
       const server = await startPackageServer()
       const client = await newPackageClient(server)
-      const info = await client.connect()
-      for (const [target, headers] of [
-        ['10.90.0.1', 28],
-        ['fd00:90::1', 48],
-      ] as const) {
-        const error = await pingFailure(client, target, { size: info.mtu - headers + 1 })
-        expect(error.icmp).to.include({ kind: 'packet-too-big', mtu: info.mtu })
-        expect((await ping(client, target, { size: info.mtu - headers })).bytes).to.equal(info.mtu - headers)
-      }
-      const back = server.host('echo')?.ping(addressOf(info, 6), { size: info.mtu, timeoutMs: 10_000 })
-      expect((await failure(back as Promise<unknown>, PingError)).icmp).to.include({
-        kind: 'packet-too-big',
-        mtu: info.mtu,
-      })
+      await expectHeldToMtu(server, client, await client.connect())
     })
 
     it('by the pool of addresses, which has room again when it ends', async () => {
