@@ -47,7 +47,9 @@ const RUNS: readonly Run[] = [
   { name: 'h2', carrier: 'h2', encapsulation: 'single-stream', loss: 0 },
 ]
 
-export interface CarrierFigures {
+export const RUN_NAMES: readonly RunName[] = RUNS.map(({ name }) => name)
+
+interface CarrierFigures {
   p50Ms: number
   p99Ms: number
   /** Pings without a reply. */
@@ -58,7 +60,7 @@ export interface CarrierFigures {
   lost: number
 }
 
-export type CarriersMeasured = Readonly<Record<RunName, CarrierFigures>> & { readonly pings: number }
+type CarriersMeasured = Readonly<Record<RunName, CarrierFigures>> & { readonly pings: number }
 
 type Scope = Pick<CheckContext, 'scratch' | 'defer' | 'signal' | 'seed' | 'progress'>
 

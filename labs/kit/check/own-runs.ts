@@ -111,6 +111,8 @@ export interface AroundRun {
   /** Predictions, and what can be answered without a run. */
   before: readonly Judgement[]
   measure: () => Promise<void>
+  /** The picture of a run that was measured in an earlier check. */
+  draw: (run: OwnRun) => void | Promise<void>
   /** By the ids of the questions. */
   own: Readonly<Record<string, OwnQuestion>>
 }
@@ -122,9 +124,14 @@ export interface AroundRun {
 export async function expectAroundRun(context: CheckContext, task: AroundRun): Promise<OwnRun> {
   const runs = (): OwnRun[] =>
     ownRuns(context.exercises, task.task, task.figures).filter(run => task.whole?.run(run) ?? true)
-  if (context.mode === 'live' && runs().length === 0) {
-    expectEach(context, task.before)
-    await task.measure()
+  const last = runs().at(-1)
+  if (context.mode === 'live') {
+    if (last === undefined) {
+      expectEach(context, task.before)
+      await task.measure()
+    } else {
+      await task.draw(last)
+    }
   }
   const own = Object.entries(task.own).map(([question, asked]): Judgement => {
     return each => expectOwnNumber(each, question, asked)

@@ -5,7 +5,7 @@
 import { expectAroundRun, type OwnQuestion, type OwnRun, recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoices, expectNumber } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import { type CarriersMeasured, flat, INTERVAL_MS, LATE_MS, LOSS, measureCarriers, RTT_MS, TASK } from '../carriers.ts'
+import { flat, INTERVAL_MS, LATE_MS, LOSS, measureCarriers, RTT_MS, RUN_NAMES, TASK } from '../carriers.ts'
 import { showChart } from '../chart.ts'
 
 const READ: Reading[] = ['RFC 9002 §6.1', 'labs/lab-02-performance/README.md, "Three carriers"']
@@ -113,6 +113,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     figures: FIGURES,
     before: [...expectChoices(CHOICES, READ), expectLate],
     measure: () => measure(context),
+    draw: run => show(context, run),
     own: { blocked: BLOCKED, tail: TAIL },
   })
   return {
@@ -156,31 +157,31 @@ function inWords(run: OwnRun): string {
 // Live ----------------------------------------------------------------------------------------------------------------
 
 async function measure(context: CheckContext): Promise<void> {
-  const measured = await context.do('ping through five tunnels at once', () => measureCarriers(context))
-  recordRun(context, TASK, flat(measured))
-  show(context, measured)
+  const run = flat(await context.do('ping through five tunnels at once', () => measureCarriers(context)))
+  recordRun(context, TASK, run)
+  show(context, run)
 }
 
-function show(context: CheckContext, { pings, ...runs }: CarriersMeasured): void {
-  const rows = Object.entries(runs).map(([name, figures]) => ({ label: name.replace('_lossy', ', 2 % loss'), figures }))
+function show(context: CheckContext, run: OwnRun): void {
+  const rows = RUN_NAMES.map(name => ({ name, label: name.replace('_lossy', ', 2 % loss') }))
   showChart(context, {
     title: 'Replies that came late, of 100 pings',
     unit: '',
-    rows: rows.map(({ label, figures }) => ({
+    rows: rows.map(({ name, label }) => ({
       label,
-      predicted: label === 'stream, 2 % loss' ? Number.parseFloat(context.answers.late ?? '') : 0,
-      measured: (100 * figures.late) / pings,
+      predicted: name === 'stream_lossy' ? Number.parseFloat(context.answers.late ?? '') : 0,
+      measured: (100 * run[`${name}_late`]!) / run.pings!,
     })),
   })
   for (const [title, key] of [
-    ['Round trip: one of 100 is longer', 'p99Ms'],
-    ['Round trip: half of them are longer', 'p50Ms'],
+    ['Round trip: one of 100 is longer', 'p99_ms'],
+    ['Round trip: half of them are longer', 'p50_ms'],
   ] as const) {
     showChart(context, {
       title,
       unit: 'ms',
       columns: ['link', 'measured'],
-      rows: rows.map(({ label, figures }) => ({ label, predicted: RTT_MS, measured: figures[key] })),
+      rows: rows.map(({ name, label }) => ({ label, predicted: RTT_MS, measured: run[`${name}_${key}`]! })),
     })
   }
 }

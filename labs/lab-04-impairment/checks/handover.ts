@@ -5,7 +5,7 @@
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import { expectAroundRun, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
-import { expectChoices, expectNumber, MILLISECONDS } from '../../kit/check/questions.ts'
+import { expectChoices, expectNumber, MILLISECONDS, numberIn } from '../../kit/check/questions.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { figuresOf, INTERVAL_MS, measureHandover, PROFILE, TASK } from '../handover.ts'
 import { expectNear } from '../near.ts'
@@ -108,6 +108,10 @@ export async function check(context: CheckContext): Promise<Feedback> {
       ...expectChoices(CHOICES, READ),
     ],
     measure: () => measure(context, predicted),
+    draw: run => {
+      const { value } = numberIn(context.answers.silence, MILLISECONDS)
+      showPredictions(context, predictionRows(value, run.silence_ms, run.earlier_silence_ms))
+    },
     own: { challenge: CHALLENGE, fading: FADING },
   })
   return {
@@ -150,13 +154,16 @@ function expectSilence(context: CheckContext): number {
 
 // Live ----------------------------------------------------------------------------------------------------------------
 
+function predictionRows(predicted: number, atOnce?: number, earlier?: number): PredictionRow[] {
+  return [
+    { name: 'moves when the Wi-Fi is gone: silent for', predicted, measured: atOnce, unit: 'ms' },
+    { name: 'moves two seconds earlier: silent for', predicted: INTERVAL_MS, measured: earlier, unit: 'ms' },
+  ]
+}
+
 async function measure(context: CheckContext, predicted: number): Promise<void> {
   const profile = loadProfile(PROFILE)
-  const rows: PredictionRow[] = [
-    { name: 'moves when the Wi-Fi is gone: silent for', predicted, unit: 'ms' },
-    { name: 'moves two seconds earlier: silent for', predicted: INTERVAL_MS, unit: 'ms' },
-  ]
-  showPredictions(context, rows)
+  showPredictions(context, predictionRows(predicted))
   const measured = await context.do('walk out of the house, with two tunnels', () =>
     measureHandover({
       seed: context.seed,
@@ -174,8 +181,7 @@ async function measure(context: CheckContext, predicted: number): Promise<void> 
     }),
   )
   const { atOnce, earlier } = measured
-  rows[0]!.measured = atOnce.silenceMs
-  rows[1]!.measured = earlier.silenceMs
+  const rows = predictionRows(predicted, atOnce.silenceMs, earlier.silenceMs)
   showPredictions(context, rows)
   context.expect('both tunnels are the same after the handover', atOnce.kept && earlier.kept, {
     expected: 'the same sessions with the same addresses inside',

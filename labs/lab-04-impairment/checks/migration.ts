@@ -14,7 +14,7 @@ import {
   valuesOf,
 } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
-import { expectAroundRun, type OwnQuestion } from '../../kit/check/own-runs.ts'
+import { expectAroundRun, type OwnQuestion, type OwnRun } from '../../kit/check/own-runs.ts'
 import { expectChoices } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
@@ -461,6 +461,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     whole: WHOLE,
     before: expectChoices(CHOICES, READ),
     measure: () => measure(context),
+    draw: run => draw(context, run),
     own: { trips: TRIPS, noticing: NOTICING },
   })
   return {
@@ -473,19 +474,33 @@ export async function check(context: CheckContext): Promise<Feedback> {
 
 // Live ----------------------------------------------------------------------------------------------------------------
 
-async function measure(context: CheckContext): Promise<void> {
-  const rttMs = new Seeded(context.seed, 'moving').int(80, 140)
+/** What the student's formulas give for such a round trip. */
+async function predicted(context: CheckContext, rttMs: number): Promise<PredictionRow[]> {
   // From one reply to the next one is the interval of the pings, even if nothing happens: it comes on top.
   const row = async (name: string, formula: string, ...args: number[]): Promise<PredictionRow> => {
     const [silenceMs] = await valuesOf<number>(context, FILE, formula, [args], READ)
     return { name: `${name}: silent for`, predicted: silenceMs! + INTERVAL_MS, unit: 'ms' }
   }
-  const rows = [
+  return [
     await row('the client moves', 'moveSilenceMs', rttMs),
     // On this link the NAT is beside the proxy: it is 0 ms from one to the other.
     await row('a NAT at the proxy forgets', 'rebindSilenceMs', 0),
     await row('nobody moves', 'reconnectSilenceMs', rttMs, IDLE_MS, PAUSE_MS),
   ]
+}
+
+async function draw(context: CheckContext, run: OwnRun): Promise<void> {
+  const measured = [run.move_silence_ms, run.rebind_silence_ms, run.reconnect_silence_ms]
+  const rows = await predicted(context, run.rtt_ms!)
+  showPredictions(
+    context,
+    rows.map((row, i) => ({ ...row, measured: measured[i] })),
+  )
+}
+
+async function measure(context: CheckContext): Promise<void> {
+  const rttMs = new Seeded(context.seed, 'moving').int(80, 140)
+  const rows = await predicted(context, rttMs)
   showPredictions(context, rows)
   let step = 0
   const measured = await context.do(`measure a move, a rebinding and a reconnect, over paths of ${rttMs} ms`, () =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { CheckFailure } from '../../../../labs/kit/check/check-failure.ts'
 import {
+  expectAroundRun,
   expectOwnNumber,
   MEASURED_FILE,
   type OwnQuestion,
@@ -120,5 +121,65 @@ describe('labs/kit: questions about own runs', () => {
   it('say what to do with a file that is no TOML', () => {
     writeFileSync(join(exercises, MEASURED_FILE), 'clients = = 3')
     expect(said('5')).to.have.property('misconception').that.includes('Take it away')
+  })
+
+  describe('around a measurement', () => {
+    /** What happens in a check: each judgement, measurement and picture by its name, and what is failed. */
+    async function course(mode: CheckMode, answer: string, prediction = true): Promise<string[]> {
+      const events: string[] = []
+      const context = {
+        exercises,
+        mode,
+        answers: { one: answer },
+        expect(text: string, holds: unknown, otherwise: Otherwise) {
+          events.push(`${holds ? 'holds' : 'fails'}: ${text}`)
+          if (!holds) throw new CheckFailure(otherwise)
+        },
+      } as unknown as CheckContext
+      try {
+        const last = await expectAroundRun(context, {
+          task: 'scaling',
+          figures: QUESTION.figures,
+          before: [each => each.expect('the prediction', prediction, { expected: 'it', found: 'another' })],
+          measure: async () => {
+            events.push('measured')
+            record({ clients: 16, per_second: 3.2 }, mode)
+          },
+          draw: run => void events.push(`drawn: ${run.clients} clients`),
+          own: { one: QUESTION },
+        })
+        events.push(`passed with ${last.clients} clients`)
+      } catch (error) {
+        if (!(error instanceof CheckFailure)) throw error
+      }
+      return events
+    }
+    const asked = 'you answer the question "one"'
+
+    it('come behind the predictions, and it is made once; its picture is there in every check', async () => {
+      expect(await course('live', '', false)).to.deep.equal(['fails: the prediction'])
+      const first = await course('live', '')
+      expect(first.slice(0, 3)).to.deep.equal(['holds: the prediction', 'measured', 'holds: the prediction'])
+      expect(first.at(-1)).to.equal(`fails: ${asked}`)
+      expect(await course('live', '5')).to.deep.equal([
+        'drawn: 16 clients',
+        'holds: the prediction',
+        `holds: ${asked}`,
+        'passed with 16 clients',
+      ])
+    })
+
+    it('are judged by the runs that are there, and nothing is measured or drawn, in grading', async () => {
+      expect((await course('unattended', '5')).slice(0, 2)).to.deep.equal([
+        'holds: the prediction',
+        'fails: a run of your own, for the question "one"',
+      ])
+      record({ clients: 16, per_second: 3.2 })
+      expect(await course('unattended', '5')).to.deep.equal([
+        'holds: the prediction',
+        `holds: ${asked}`,
+        'passed with 16 clients',
+      ])
+    })
   })
 })
