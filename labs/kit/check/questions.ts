@@ -27,6 +27,7 @@ export function expectChoice(context: CheckContext, question: string, asked: Ask
     expected: asked.expected ?? `one of the letters ${letters.join(', ')} for "${question}", and the right one`,
     found: quoted(context, question, letters.includes(given) ? '' : `; the answers are ${letters.join(', ')}`),
     misconception,
+    failing: 'none',
     read,
   })
 }
@@ -73,6 +74,7 @@ export function expectEach(context: CheckContext, judgements: readonly ((context
   throw new CheckFailure({
     expected: [...new Set(failed.map(({ feedback }) => feedback.expected))].join('\n'),
     found: [`${failed.length} of ${judgements.length} are not right yet`, ...lines].join('\n'),
+    ...(failed.every(({ feedback }) => feedback.failing === 'none') && { failing: 'none' as const }),
     read: [...new Set(failed.flatMap(({ feedback }) => feedback.read ?? []))].slice(0, 4),
   })
 }
@@ -94,6 +96,7 @@ export function expectNumber(
     expected: asked.expected ?? `a number for "${question}", and the right one`,
     found: quoted(context, question, problem === undefined ? '' : `; ${problem}`),
     misconception,
+    failing: 'none',
     read,
   })
   return value

@@ -102,8 +102,14 @@ export interface Feedback {
   broken?: true
 }
 
-/** What is said when an expectation is not met. `failing`: default what the student's code was asked last. */
-export type Otherwise = Omit<Feedback, 'passed' | 'read'> & { read?: readonly Reading[]; failing?: FailingCalls }
+/**
+ * What is said when an expectation is not met. `failing`: default what the student's code was asked last; 'none': it is about an answer, and no call
+ * of theirs to be run again.
+ */
+export type Otherwise = Omit<Feedback, 'passed' | 'read'> & {
+  read?: readonly Reading[]
+  failing?: FailingCalls | 'none'
+}
 
 /** Calls of a function, or an object and what was asked of it, in order: to be run again, alone. */
 export interface FailingCalls {

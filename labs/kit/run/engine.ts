@@ -146,8 +146,9 @@ export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promi
   } catch (error) {
     for (const step of steps) if (step.state === 'running') step.state = 'failed'
     const { failing, ...found } = feedbackFor(error, task, steps)
-    const calls = failing ?? student.last?.calls
-    feedback = fromTheTop(withOutput(found, student), options.root)
+    const isAboutCode = failing !== 'none'
+    const calls = isAboutCode ? (failing ?? student.last?.calls) : undefined
+    feedback = fromTheTop(isAboutCode ? withOutput(found, student) : found, options.root)
     // Who is graded does not sit in front of it.
     const replay = options.mode === 'live' && calls ? writeReplay(options.root, lab, task, calls, feedback) : undefined
     if (replay) feedback = { ...feedback, replay }

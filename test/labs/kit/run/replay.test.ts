@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { expectChoice, expectEach, expectNumber } from '../../../../labs/kit/check/questions.ts'
 import type { Check, CheckContext } from '../../../../labs/kit/lab/types.ts'
 import { runCheck } from '../../../../labs/kit/run/engine.ts'
 import { literal, runReplay } from '../../../../labs/kit/run/replay.ts'
@@ -71,6 +72,21 @@ describe('a failing input, alone', () => {
 
   it('shows what was printed also where a result is wrong', async () => {
     expect((await checked(large)).feedback.found).to.equal('2000 */\nIt printed: so many: 2')
+  })
+
+  it('is none where an answer is wrong, and nothing is said of what was printed before', async () => {
+    const { feedback } = await checked(async context => {
+      await context.student.call('a.ts', 'length', new Uint8Array(7))
+      expectEach(context, [
+        each => expectChoice(each, 'one', { right: 'a', read: [] }),
+        each => void expectNumber(each, 'other', { right: 3, read: [] }),
+      ])
+      return { passed: true, expected: '', found: '', read: [] }
+    })
+    expect(feedback).to.not.have.property('replay')
+    expect(feedback.found)
+      .to.match(/^2 of 2 are not right yet/)
+      .and.not.include('so many')
   })
 
   it('is an object with all that was asked of it before', async () => {
