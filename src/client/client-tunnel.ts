@@ -344,11 +344,11 @@ export class ClientTunnel implements HttpClientHandler {
 
   /** A proxy that does not have it says nothing of it, and one that says something else has not agreed: then packets travel as ever. */
   #startFec(headers: readonly Header[]): void {
+    const offer = this.#fecOffer
     const agreed = readFecField(headers)
-    if (agreed === undefined || agreed.contextId !== this.#fecOffer?.contextId) return
-    if (agreed.groupSize !== this.#fecOffer.groupSize) return
-    this.#fecGroup = agreed.groupSize
-    this.tunnel?.startFec(agreed.groupSize)
+    if (offer === undefined || agreed?.contextId !== offer.contextId || agreed.groupSize !== offer.groupSize) return
+    this.#fecGroup = offer.groupSize
+    this.tunnel?.startFec(offer.groupSize)
   }
 
   onGoAway(): void {

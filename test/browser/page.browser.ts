@@ -118,6 +118,8 @@ describe('the page in a browser', () => {
     const request = page.locator('#packets summary', { hasText: '→ 10.90.0.1  ICMP echo request' })
     await request.focus()
     await page.keyboard.press('Enter')
+    // The fields are decoded once the browser has told of the opening, which is a while after it.
+    await page.locator('#packets details[open] table').waitFor()
     const rows = await page.locator('#packets details[open] tr').allInnerTexts()
     const texts = rows.map(row => row.split('\t').slice(1, 3).join(': '))
     expect(texts).to.include.members([
