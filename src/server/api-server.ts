@@ -5,9 +5,12 @@
  * a name of its own to 127.0.0.1 (DNS rebinding) could otherwise read it through the user's browser. docs/openapi.yaml describes it.
  */
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, BlockList, isIP, isIPv6 } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
+import { EventStreams, parseEventTypes } from './api/event-stream.ts'
+import { isLoopback } from './api/loopback.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
+import { EVENT_TYPES, EventFeed } from './event-feed.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 
@@ -29,6 +32,8 @@ export interface ApiServerOptions {
   metrics: Pick<ServerMetrics, 'text' | 'contentType'>
   /** Beside the API, the page with which a browser joins the tunnel is served. */
   browser?: BrowserAccess
+  /** What happens, as it happens; without it, nothing ever does. */
+  events?: EventFeed
 }
 
 export interface ApiServer {
@@ -47,12 +52,13 @@ const DEFAULT_LOG_LIMIT = 100
 const MAX_LOG_LIMIT = 1000
 
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
-export async function startApiServer({ host, port, source, metrics, browser }: ApiServerOptions): Promise<ApiServer> {
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { host, port, browser } = options
   const server = createServer()
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
   const { address, port: actualPort } = server.address() as AddressInfo
-  const routes = { ...endpoints(source, metrics), ...(browser !== undefined && browserFiles(browser)) }
+  const routes = { ...endpoints(options), ...(browser !== undefined && browserFiles(browser)) }
   server.on('request', createApp(isLoopback(address) ? host : undefined, routes))
   return {
     url: `http://${authority(host, actualPort)}`,
@@ -65,7 +71,8 @@ export async function startApiServer({ host, port, source, metrics, browser }: A
 }
 
 /** What is served where; the index and docs/openapi.yaml list the same. */
-function endpoints(source: ApiSource, metrics: ApiServerOptions['metrics']): Record<string, RequestHandler> {
+function endpoints({ source, metrics, events = new EventFeed() }: ApiServerOptions): Record<string, RequestHandler> {
+  const streams = new EventStreams(events)
   return {
     '/health': (_request, response) => {
       const status = source.health()
@@ -85,6 +92,17 @@ function endpoints(source: ApiSource, metrics: ApiServerOptions['metrics']): Rec
       } else {
         response.json(source.connectionLog().slice(0, limit))
       }
+    },
+    '/api/v1/events': (request, response) => {
+      const types = parseEventTypes(request.query.types)
+      if (types === undefined) {
+        const found = JSON.stringify(request.query.types)
+        return sendError(response, 400, `types: found ${found}, expected a list of ${EVENT_TYPES.join(', ')}`)
+      }
+      const fullness = streams.fullness(request)
+      if (fullness === undefined) return streams.open(request, response, types)
+      response.set('Retry-After', '30')
+      sendError(response, 503, `there are ${fullness} already; ask again later`)
     },
     '/metrics': async (_request, response) => {
       response.type(metrics.contentType).send(await metrics.text())
@@ -138,21 +156,12 @@ function parseLimit(value: unknown): number | undefined {
   return limit <= MAX_LOG_LIMIT ? limit : undefined
 }
 
-/** 127.0.0.0/8, ::1, and the former in IPv6's form; without brackets. */
-function isLoopback(address: string): boolean {
-  return LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-}
-
-const LOOPBACK = new BlockList()
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
-LOOPBACK.addAddress('::1', 'ipv6')
-
 /** Passes requests for this machine, by one of its loopback addresses, as localhost, or as the configuration calls it. */
 function requireHostName(ownName: string): RequestHandler {
   const names = ['localhost', ownName.toLowerCase()]
   return (request, response, next) => {
     const name = (request.headers.host ?? '').replace(/:[0-9]*$/, '').replace(/^\[(.*)\]$/, '$1')
-    if (names.includes(name.toLowerCase()) || (isIP(name) !== 0 && isLoopback(name))) return next()
+    if (names.includes(name.toLowerCase()) || isLoopback(name)) return next()
     sendError(response, 403, 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]')
   }
 }

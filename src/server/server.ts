@@ -35,7 +35,7 @@ import { createLogger } from '../log/logger.ts'
 import { formatAddress, resolveHost, type SocketAddress } from '../net/udp.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
-import type { QuicConnection, QuicSettings } from '../quic/quic.ts'
+import type { QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -43,7 +43,10 @@ import { type Authorisation, authorise } from './authorise.ts'
 import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } from './browser-page.ts'
 import { newBudgets } from './budgets.ts'
 import { certificateIdentity } from './certificate-identity.ts'
+import { clientInfo } from './client-info.ts'
 import type { ServerConfig } from './config.ts'
+import { ConnectionLog } from './connection-log.ts'
+import { EVENT_CLIENTS, EventFeed } from './event-feed.ts'
 import { KeptLeases } from './kept-leases.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
@@ -53,7 +56,6 @@ import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 import { SystemNetwork } from './system-network.ts'
 
-const CONNECTION_LOG_LENGTH = 200
 /** How long clients get to end their tunnels after a GOAWAY. */
 const DRAIN_MS = 1_000
 const MAX_ADDRESSES_PER_FAMILY = 4
@@ -80,15 +82,6 @@ export interface ServerOptions {
   congestionControl?: ListenOptions['congestionControl']
 }
 
-/** An entry of the connection log before anybody has asked for it: texts are made when it is read. */
-interface LogRecord {
-  readonly at: number
-  readonly event: ConnectionLogEntry['event']
-  readonly connection: Pick<HttpServerConnection, 'id' | 'remote'>
-  readonly identity: string | undefined
-  readonly detail: string | readonly IpAddress[]
-}
-
 export class MasqueServer {
   readonly config: ServerConfig
   readonly #log: Logger
@@ -99,7 +92,9 @@ export class MasqueServer {
   readonly #tunnels = new Map<string, OpenTunnel>()
   readonly #tunnelsByIdentity = new Map<string, number>()
   readonly #handlers = new Set<MasqueHandler>()
-  readonly #connectionLog: LogRecord[] = []
+  /** What happens, as it happens. */
+  readonly events: EventFeed
+  readonly #connectionLog: ConnectionLog
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
@@ -152,6 +147,14 @@ export class MasqueServer {
     this.#startedAt = this.#now()
     this.#log = options.logger ?? createLogger({ level: config.log.level })
     this.#logBudget = new LogBudget(this.#log)
+    this.events = new EventFeed({
+      periodic: () => [
+        { type: 'status', data: this.status() },
+        { type: 'clients', data: this.clients(EVENT_CLIENTS) },
+      ],
+      onError: error => this.#internalError(error),
+    })
+    this.#connectionLog = new ConnectionLog(this.events)
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
       if (prefix === undefined) continue
       const taken = config.hosts.map(host => host[`ipv${prefix.version}`]).filter(address => address !== undefined)
@@ -214,11 +217,11 @@ export class MasqueServer {
       tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
       connected: connection =>
-        this.#logConnection('connected', connection, undefined, connection.resumed ? 'TLS session resumed' : ''),
+        this.#connectionLog.add('connected', connection, undefined, connection.resumed ? 'TLS session resumed' : ''),
       moved: (connection, from) => this.#moved(connection, from),
       rejected: (connection, reason) => {
         this.metrics.countError('request_rejected')
-        this.#logConnection('rejected', connection, undefined, reason)
+        this.#connectionLog.add('rejected', connection, undefined, reason)
       },
       connectionClosed: (handler, reason) => this.#connectionClosed(handler, reason),
       internalError: error => this.#internalError(error),
@@ -306,48 +309,14 @@ export class MasqueServer {
     }
   }
 
-  clients(): ClientInfo[] {
-    return [...this.#tunnels.values()].map(({ id, proxyTunnel, identity, connectedAt, connection, handler }) => {
-      const { counters, carrier, fec } = proxyTunnel.tunnel
-      const { quic, remote } = connection
-      return {
-        id,
-        identity,
-        carrier: connection.version,
-        remote: `${remote.host}:${remote.port}`,
-        moves: handler.moves.count,
-        ...(handler.moves.lastAt && { lastMovedAt: handler.moves.lastAt.toISOString() }),
-        connectedAt: connectedAt.toISOString(),
-        addresses: proxyTunnel.addresses.map(String),
-        routes: proxyTunnel.advertised.map(describeRoute),
-        networks: proxyTunnel.networks.map(String),
-        encapsulation: carrier.encapsulation,
-        mtu: proxyTunnel.tunnel.mtu,
-        linkProbe: proxyTunnel.linkProbe,
-        packets: {
-          sent: counters.packetsSent,
-          received: counters.packetsReceived,
-          answered: counters.answered,
-          dropped: Object.values(counters.dropped).reduce((sum, count) => sum + count, 0),
-        },
-        bytes: { sent: counters.bytesSent, received: counters.bytesReceived },
-        ...(fec !== undefined && { fec }),
-        ...(carrier.backlog !== undefined && { backlog: carrier.backlog }),
-        ...(quic !== undefined && { quic: quicInfo(quic) }),
-      }
-    })
+  /** The first `max`. */
+  clients(max?: number): ClientInfo[] {
+    return [...this.#tunnels.values()].slice(0, max).map(clientInfo)
   }
 
   /** What has happened to connections lately, newest first. */
   connectionLog(): ConnectionLogEntry[] {
-    return this.#connectionLog.toReversed().map(({ at, connection, event, identity, detail }) => ({
-      at: new Date(at).toISOString(),
-      event,
-      id: connection.id,
-      remote: `${connection.remote.host}:${connection.remote.port}`,
-      identity,
-      detail: String(detail),
-    }))
+    return [...this.#connectionLog.entries()]
   }
 
   /** GOAWAY to everybody, the end of all tunnels, a moment for the clients to follow, then the sockets. Idempotent. */
@@ -366,6 +335,7 @@ export class MasqueServer {
     await this.#api?.close()
     await this.#system?.close()
     this.#keptLeases.close()
+    this.events.close()
     this.#logBudget.close()
   }
 
@@ -385,6 +355,7 @@ export class MasqueServer {
         source: this,
         metrics: this.metrics,
         browser: this.#browserAccess(tls.certificateChain),
+        events: this.events,
       })
     }
     const { apiUrl: api, browserUrl: browser, packageAddress: webTransport } = this
@@ -559,12 +530,12 @@ export class MasqueServer {
     this.#tunnelsTotal++
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
-    this.#logConnection('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
+    this.#connectionLog.add('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
   }
 
   #moved(connection: HttpServerConnection, from: SocketAddress): void {
     this.#movesTotal++
-    this.#logConnection('moved', connection, undefined, `from ${formatAddress(from)}`)
+    this.#connectionLog.add('moved', connection, undefined, `from ${formatAddress(from)}`)
   }
 
   #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {
@@ -579,7 +550,7 @@ export class MasqueServer {
     addCounts(this.#past.dropped, counters.dropped)
     addFec(this.#past.fec, tunnel.proxyTunnel.tunnel.fec)
     if (!reason.clean) this.metrics.countError('tunnel_aborted')
-    this.#logConnection('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)
+    this.#connectionLog.add('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)
   }
 
   #countTunnel(identity: string, by: number): void {
@@ -592,22 +563,12 @@ export class MasqueServer {
     this.#handlers.delete(handler)
     if (source !== 'local' && !orderly) this.metrics.countError('connection')
     handler.log.info({}, `closed: ${text}`)
-    this.#logConnection('closed', handler.connection, undefined, text)
+    this.#connectionLog.add('closed', handler.connection, undefined, text)
   }
 
   #internalError(error: unknown): void {
     this.metrics.countError('internal')
     this.#logBudget.forNobody().error({ err: error }, 'internal error')
-  }
-
-  #logConnection(
-    event: ConnectionLogEntry['event'],
-    { id, remote }: HttpServerConnection,
-    identity: string | undefined,
-    detail: string | readonly IpAddress[],
-  ): void {
-    this.#connectionLog.push({ at: Date.now(), event, connection: { id, remote }, identity, detail })
-    if (this.#connectionLog.length > CONNECTION_LOG_LENGTH) this.#connectionLog.shift()
   }
 
   #poolStatus(): ServerStatus['pools'] {
@@ -628,20 +589,6 @@ export function checkServerFiles(config: ServerConfig): { tls: TlsConfig; settin
   const settings = quicSettings(config.quic)
   if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
   return { tls, settings }
-}
-
-function quicInfo(quic: QuicConnection): NonNullable<ClientInfo['quic']> {
-  const stats = quic.stats()
-  const path = quic.paths().find(candidate => candidate.active)
-  return {
-    rttMs: path?.rttMs ?? 0,
-    cwnd: path?.cwnd ?? 0,
-    lost: stats.packetsLost,
-    sent: stats.packetsSent,
-    received: stats.packetsReceived,
-    streamsOpened: stats.streamsOpened,
-    datagramsDropped: stats.datagramsDropped,
-  }
 }
 
 /** JSON's numbers lose digits beyond 2^53: those are given as text. */

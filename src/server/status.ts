@@ -94,6 +94,8 @@ export interface ClientInfo {
 }
 
 export interface ConnectionLogEntry {
+  /** Counts up from 1 while the server runs. */
+  seq: number
   at: string
   event: 'connected' | 'moved' | 'tunnel-opened' | 'tunnel-closed' | 'closed' | 'rejected'
   id: string

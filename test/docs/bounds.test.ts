@@ -20,9 +20,11 @@ import { FQ_QUEUES } from '../../src/queue/fq-codel.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
+import { EVENT_STREAM_LIMITS } from '../../src/server/api/event-stream.ts'
 import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
 import { CLIENT_NETWORK_LIMITS } from '../../src/server/client-networks.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
+import { CONNECTION_LOG_LENGTH } from '../../src/server/connection-log.ts'
 import { KEPT_LEASES_LIMITS } from '../../src/server/kept-leases.ts'
 import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
 import { read } from './repository.ts'
@@ -109,6 +111,12 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'identities whose last addresses are remembered',
     `${ADDRESS_MEMORY_LIMITS.identities}; ${ADDRESS_MEMORY_LIMITS.addressesEach}`,
+  ],
+  ['connection log of the API', `${CONNECTION_LOG_LENGTH} entries;`],
+  [
+    'listeners to `/api/v1/events`',
+    `${EVENT_STREAM_LIMITS.listeners}; ${EVENT_STREAM_LIMITS.perAddress}; ${EVENT_STREAM_LIMITS.perLoopbackAddress}; ` +
+      `${EVENT_STREAM_LIMITS.waitingBytes / KIB} KiB, then it loses events, and hears how many; ${EVENT_STREAM_LIMITS.stalledMs / 1000} s`,
   ],
   ['looking up a name', `5 s; ${LOOKUP_LIMITS.each}; ${LOOKUP_LIMITS.inAll}`],
   [

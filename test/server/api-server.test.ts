@@ -30,7 +30,10 @@ describe('REST API', () => {
         let body = ''
         response.setEncoding('utf8')
         response.on('data', chunk => (body += chunk))
-        response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }))
+        // Events have no end.
+        if (response.headers['content-type']?.startsWith('text/event-stream'))
+          response.once('data', () => response.destroy())
+        response.on('close', () => resolve({ status: response.statusCode!, headers: response.headers, body }))
       })
         .on('error', reject)
         .end()
@@ -54,6 +57,7 @@ describe('REST API', () => {
 
   it('shows the connection log, newest first, as much as is asked for', async () => {
     source.log = Array.from({ length: 150 }, (_, i) => ({
+      seq: 150 - i,
       at: 'now',
       event: 'connected',
       id: `c${150 - i}`,
@@ -90,7 +94,7 @@ describe('REST API', () => {
 
   it('documents every field of status, clients and log in docs/openapi.yaml', async () => {
     const openapi = readFileSync(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8')
-    source.log = [{ at: 'now', event: 'connected', id: 'a', remote: 'b', identity: 'c', detail: 'd' }]
+    source.log = [{ seq: 1, at: 'now', event: 'connected', id: 'a', remote: 'b', identity: 'c', detail: 'd' }]
     const names = (value: unknown): string[] => {
       if (Array.isArray(value)) return value.flatMap(names)
       if (typeof value !== 'object' || value === null) return []

@@ -392,8 +392,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-14',
     file: 'server/api-server.ts',
     why: 'any address will do',
-    find: '(isIP(name) !== 0 && isLoopback(name))',
-    replace: 'isIP(name) !== 0',
+    find: '|| isLoopback(name)) return next()',
+    replace: '|| /^[0-9a-f:.]+$/i.test(name)) return next()',
   },
   {
     row: 'AT-15',

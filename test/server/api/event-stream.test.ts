@@ -1,0 +1,195 @@
+import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { expect } from 'chai'
+import { EVENT_STREAM_LIMITS } from '../../../src/server/api/event-stream.ts'
+import { type ApiServer, startApiServer } from '../../../src/server/api-server.ts'
+import { EventFeed } from '../../../src/server/event-feed.ts'
+import { ServerMetrics } from '../../../src/server/metrics.ts'
+import { until } from '../../support/loopback.ts'
+import { FakeApiSource } from '../fake-api-source.ts'
+
+interface Told {
+  event: string
+  id: number
+  data: unknown
+}
+
+/** Reads events as a browser does: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+class EventReader {
+  readonly told: Told[] = []
+  status = 0
+  contentType: string | undefined
+  ended = false
+  end!: () => void
+  #rest = ''
+
+  static async open(url: string): Promise<EventReader> {
+    const reader = new EventReader()
+    await new Promise<void>((resolve, reject) => {
+      const asked = request(url, response => {
+        reader.status = response.statusCode as number
+        reader.contentType = response.headers['content-type']
+        response.setEncoding('utf8')
+        response.on('data', chunk => reader.#read(chunk))
+        response.on('close', () => {
+          reader.ended = true
+        })
+        resolve()
+      })
+      asked.on('error', reject)
+      asked.end()
+      reader.end = () => asked.destroy()
+    })
+    return reader
+  }
+
+  #read(chunk: string): void {
+    const blocks = (this.#rest + chunk).split('\n\n')
+    this.#rest = blocks.pop() as string
+    for (const block of blocks) {
+      const fields = new Map(block.split('\n').map(line => line.split(/: (.*)/s) as [string, string]))
+      if (!fields.has('event')) continue
+      this.told.push({
+        event: fields.get('event') as string,
+        id: Number(fields.get('id')),
+        data: JSON.parse(fields.get('data') as string),
+      })
+    }
+  }
+}
+
+describe('GET /api/v1/events', () => {
+  let source: FakeApiSource
+  let events: EventFeed
+  let api: ApiServer
+  const open: { end(): void }[] = []
+  const entry = { seq: 1, at: '2026-01-01T00:00:00.000Z', event: 'connected', id: 'aa', remote: '127.0.0.1:1' } as const
+
+  beforeEach(async () => {
+    source = new FakeApiSource()
+    events = new EventFeed({
+      periodic: () => [
+        { type: 'status', data: source.status() },
+        { type: 'clients', data: source.clients() },
+      ],
+    })
+    api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics: new ServerMetrics(source), events })
+  })
+  afterEach(async () => {
+    for (const reader of open.splice(0)) reader.end()
+    await api.close()
+    events.close()
+  })
+
+  async function listen(query = ''): Promise<EventReader> {
+    const reader = await EventReader.open(`${api.url}/api/v1/events${query}`)
+    open.push(reader)
+    return reader
+  }
+
+  /** A listener that asks and then never reads a byte. */
+  async function deafListener(query: string): Promise<Socket> {
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
+    open.push({ end: () => socket.destroy() })
+    await new Promise(resolve => socket.once('connect', resolve))
+    socket.write(`GET /api/v1/events${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    return socket
+  }
+
+  it('shows status and clients at once, and then what happens, with its number', async () => {
+    const reader = await listen()
+    expect([reader.status, reader.contentType]).to.deep.equal([200, 'text/event-stream; charset=utf-8'])
+    await until(() => reader.told.length === 2)
+    expect(reader.told.map(({ event, data }) => [event, data])).to.deep.equal([
+      ['status', source.currentStatus],
+      ['clients', source.currentClients],
+    ])
+    events.publish({ type: 'connection', data: entry })
+    await until(() => reader.told.length === 3)
+    expect(reader.told[2]).to.deep.equal({ event: 'connection', id: 1, data: entry })
+  })
+
+  it('sends only the types that were asked for, to each what it wants', async () => {
+    const [connections, packets] = await Promise.all([listen('?types=connection'), listen('?types=packet,capsule')])
+    await until(() => events.listening)
+    events.publish({ type: 'connection', data: entry })
+    events.publish({ type: 'packet', data: { length: 84 } })
+    events.publish({ type: 'capsule', data: { type: 1 } })
+    await until(() => connections.told.length > 0 && packets.told.length > 1)
+    expect(connections.told.map(({ event }) => event)).to.deep.equal(['connection'])
+    expect(packets.told.map(({ event, id }) => [event, id])).to.deep.equal([
+      ['packet', 2],
+      ['capsule', 3],
+    ])
+  })
+
+  it('refuses types that there are not', async () => {
+    for (const types of ['lost', 'x', '', 'status,', 'status,x', 'status&types=clients']) {
+      expect((await listen(`?types=${types}`)).status, types).to.equal(400)
+    }
+  })
+
+  it('stops to be made when the last listener has gone', async () => {
+    const reader = await listen()
+    await until(() => events.listening)
+    reader.end()
+    await until(() => !events.listening)
+  })
+
+  it('leaves out what a listener does not read, which takes no more memory for that, and tells it how much when it reads again', async () => {
+    const reader = await listen('?types=packet')
+    const deaf = await deafListener('?types=packet')
+    const data = { text: 'x'.repeat(40_000) }
+    let published = 0
+    // The system's own buffers take some megabytes first.
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 12; i++, published++) events.publish({ type: 'packet', data })
+      await until(() => reader.told.length === published)
+    }
+    deaf.resume()
+    let text = ''
+    deaf.setEncoding('latin1').on('data', chunk => {
+      text += chunk
+    })
+    await until(async () => {
+      events.publish({ type: 'packet', data: { last: true } })
+      published++
+      await until(() => reader.told.length === published)
+      return text.includes('event: lost')
+    })
+    const lost = Number(
+      /event: lost\nid: \d+\ndata: \{"events":(\d+)\}/.exec(text.replace(/\r\n[0-9a-f]+\r\n/g, ''))?.[1],
+    )
+    const seen = text.split('event: packet').length - 1
+    expect(lost).to.be.greaterThan(0)
+    expect(lost + seen).to.equal(published)
+    expect(reader.told.filter(({ event }) => event === 'lost')).to.deep.equal([])
+  })
+
+  it('has no more listeners than its bound; a thousand that never read are refused, and others hear as before', async () => {
+    const { perLoopbackAddress } = EVENT_STREAM_LIMITS
+    const reader = await listen('?types=connection')
+    const deaf = await Promise.all(Array.from({ length: 1000 }, () => deafListener('?types=connection')))
+    const heads = await Promise.all(
+      deaf.map(
+        socket => new Promise<string>(resolve => socket.once('data', data => resolve(String(data).slice(0, 12)))),
+      ),
+    )
+    const count = (head: string): number => heads.filter(found => found === head).length
+    expect(count('HTTP/1.1 200')).to.equal(perLoopbackAddress - 1)
+    expect(count('HTTP/1.1 503')).to.equal(1000 - (perLoopbackAddress - 1))
+    events.publish({ type: 'connection', data: entry })
+    await until(() => reader.told.length === 1)
+  })
+
+  it('answers HEAD with the head alone', async () => {
+    const status = await new Promise(resolve => {
+      request(`${api.url}/api/v1/events`, { method: 'HEAD' }, response => {
+        response.resume()
+        response.on('end', () => resolve(response.statusCode))
+      }).end()
+    })
+    expect(status).to.equal(200)
+    expect(events.listening).to.equal(false)
+  })
+})
