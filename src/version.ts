@@ -1,4 +1,24 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 
 /** The version of this program, as package.json has it. */
 export const VERSION: string = packageJson.version
+
+/**
+ * The commit that this program runs from, with `+` behind it when files have been changed since. undefined where that cannot be told: in
+ * an archive without git, for instance.
+ */
+export function commit(): string | undefined {
+  try {
+    const said = execFileSync('git', ['describe', '--always', '--exclude=*', '--abbrev=12', '--dirty=+'], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'ignore'],
+      encoding: 'utf8',
+      timeout: 10_000,
+    })
+    return said.trim() || undefined
+  } catch {
+    return undefined
+  }
+}

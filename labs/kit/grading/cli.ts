@@ -1,9 +1,10 @@
 /** `npm run check-solutions`: proves the labs against their solutions and mutants, or grades submissions. */
-import { readFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { makeFolder, writeNamedFile } from '../../../src/config/write-file.ts'
+import { commit, VERSION as PROGRAM } from '../../../src/version.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { findLab, loadLabs, ROOT } from '../lab/registry.ts'
 import type { Lab } from '../lab/types.ts'
@@ -11,17 +12,12 @@ import { isolation } from '../student-code/isolation.ts'
 import { toCsv } from './csv.ts'
 import { grade } from './grade.ts'
 import { toJunit } from './junit.ts'
+import { againCommand, MissingPartsError, mergeReports, readParts } from './merge.ts'
 import { loadPairs, MOST_PAIRED, pair, pairsTable } from './pairs.ts'
-import { FORMAT, inOrder, mergeReports, parseReport, type Report, ReportError, summarise, VERSION } from './results.ts'
+import { inputsOf, Part, shardOf } from './part.ts'
+import { FORMAT, inOrder, type Report, ReportError, type Run, type Shard, summarise, VERSION } from './results.ts'
 import { studentReports } from './student-report.ts'
-import {
-  mutationSubjects,
-  type Subject,
-  SubmissionsError,
-  shardOf,
-  solutionSubjects,
-  submissionSubjects,
-} from './subjects.ts'
+import { mutationSubjects, type Subject, SubmissionsError, solutionSubjects, submissionSubjects } from './subjects.ts'
 import { isolationLine, shown, solutionsTable, submissionsTable } from './table.ts'
 
 interface OutputOptions {
@@ -35,7 +31,8 @@ interface Options extends OutputOptions {
   lab?: string[]
   submissions?: string
   jobs: number
-  shard?: { index: number; of: number }
+  shard?: Shard
+  again?: boolean
   repeat: number
   only?: Subject['kind'][]
   task?: string[]
@@ -62,6 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--submissions <dir>', 'grade: DIR/<student>/<lab>/<files>, or DIR/<student>/<files> with one --lab')
     .option('--jobs <n>', 'checks at the same time', whole, Math.min(2, availableParallelism()))
     .option('--shard <i/n>', 'only the i-th of n parts; put the parts together with merge', shard)
+    .option('--again', 'with --shard and --json FILE: also what FILE has already')
     .option(
       '--repeat <n>',
       'run the reference solutions (with --mutate, what is made of them) n times, each time with other hidden inputs',
@@ -80,9 +78,14 @@ async function main(argv: readonly string[]): Promise<number> {
       status = options.pairs ? await checkPairs(options) : await check(options)
     })
   withOutputs(
-    program.command('merge').description('puts the results of all shards together').argument('<files...>'),
-  ).action((files: string[], options: OutputOptions, command: Command) => {
-    const report = mergeReports(files.map(file => ({ file, report: parseReport(readFileSync(file, 'utf8'), file) })))
+    program
+      .command('merge')
+      .description('puts the results of all shards together')
+      .argument('<paths...>', 'the result files, or folders that hold them'),
+  ).action((paths: string[], options: OutputOptions, command: Command) => {
+    const { parts, unfinished } = readParts(paths)
+    const report = mergeReports(parts, unfinished)
+    for (const sentence of parts.map(againCommand)) if (sentence !== undefined) process.stderr.write(`${sentence}\n`)
     // Options that both commands have are taken by the first of them.
     write(report, { ...command.parent?.opts<OutputOptions>(), ...options }, [])
     status = statusOf(report, [])
@@ -127,29 +130,73 @@ async function check(options: Options): Promise<number> {
     )
     problems = own.problems.map(({ lab, problem }) => `labs/${lab.id}: ${problem}`)
   }
-  const graded = labs.filter(lab => subjects.some(subject => subject.lab === lab))
+  const summaries = labs.filter(lab => subjects.some(subject => subject.lab === lab)).map(summarise)
+  const run = runOf(options, summaries, subjects)
+  const made = { node: [process.versions.node], isolation: [(await isolation()).holds] }
+  const part = partOf(options, { run, made })
+  if (part?.notice !== undefined) process.stderr.write(`${part.notice}\n`)
+  const mine = shardOf(subjects, options.shard, ({ tasks }) => tasks.length)
+  const rest = part?.rest(mine) ?? mine
+  if (rest.length < mine.length)
+    process.stderr.write(`${mine.length - rest.length} of ${mine.length} are done already\n`)
   const progress = progressLine()
-  const results = await grade(shardOf(subjects, options.shard), {
+  const results = await grade(rest, {
     root: ROOT,
     jobs: options.jobs,
     signal: stop.signal,
     ...(options.times ? { times: true } : {}),
-    onResult: (result, done, of) => progress(`${done} of ${of}  ${shown(`${result.lab} ${result.name}`)}`),
+    onResult: (result, done, of) => {
+      part?.append(result)
+      progress(`${done} of ${of}  ${shown(`${result.lab} ${result.name}`)}`)
+    },
   })
   progress('')
   if (stop.signal.aborted) return 130
-  const summaries = graded.map(summarise)
   const report: Report = {
     format: FORMAT,
     version: VERSION,
     mode,
-    ...(options.shard && options.shard.of > 1 ? { shard: options.shard } : {}),
-    isolation: [(await isolation()).holds],
+    ...(options.shard && options.shard.of > 1 ? { shard: { ...options.shard, command: process.argv.slice(2) } } : {}),
+    run,
+    ...(part?.made ?? made),
     labs: summaries,
-    results: inOrder(summaries, results),
+    results: inOrder(summaries, [...(part?.kept ?? []), ...results]),
   }
-  write(report, options, problems)
+  write(report, options, problems, part)
   return statusOf(report, problems)
+}
+
+/** What decides about the results: with the same on another machine, they are the same. */
+function runOf(options: Options, labs: Report['labs'], subjects: readonly Subject[]): Run {
+  const { only, task: tasks, repeat, mutate, times } = options
+  const at = commit()
+  return {
+    version: PROGRAM,
+    ...(at === undefined ? {} : { commit: at }),
+    asked: JSON.parse(
+      JSON.stringify({
+        labs: labs.map(({ id }) => id),
+        only,
+        tasks,
+        repeat: repeat > 1 ? repeat : undefined,
+        mutate,
+        times,
+      }),
+    ),
+    inputs: inputsOf(subjects),
+    results: subjects.length,
+  }
+}
+
+/** Where results of a part are kept while it runs; undefined where nobody asked for a part in a file. */
+function partOf({ shard, json, again }: Options, head: Pick<Part, 'made'> & { run: Run }): Part | undefined {
+  if (shard === undefined || typeof json !== 'string') {
+    if (again) throw new UsageError('--again is for --shard with --json FILE')
+    return undefined
+  }
+  const there = statSync(json, { throwIfNoEntry: false })
+  if (there !== undefined && !there.isFile()) return undefined
+  return Part.open(json, { ...head, shard }, again === true)
 }
 
 async function checkPairs(options: Options): Promise<number> {
@@ -186,9 +233,10 @@ async function checkPairs(options: Options): Promise<number> {
   return 0
 }
 
-function write(report: Report, options: OutputOptions, problems: readonly string[]): void {
+function write(report: Report, options: OutputOptions, problems: readonly string[], part?: Part): void {
   const json = `${JSON.stringify(report, null, 2)}\n`
-  if (typeof options.json === 'string') writeNamedFile(options.json, json)
+  if (part !== undefined) part.finish(json)
+  else if (typeof options.json === 'string') writeNamedFile(options.json, json)
   if (options.csv !== undefined) writeNamedFile(options.csv, toCsv(report))
   if (options.junit !== undefined) writeNamedFile(options.junit, toJunit(report))
   if (options.report !== undefined) {
@@ -215,7 +263,7 @@ function whole(text: string): number {
   return Number(text)
 }
 
-function shard(text: string): { index: number; of: number } {
+function shard(text: string): Shard {
   const [, index, of] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []
   const found = { index: Number(index), of: Number(of) }
   if (!(found.index >= 1 && found.index <= found.of)) throw new InvalidArgumentError('expected i/n with 1 ≤ i ≤ n')
@@ -249,7 +297,7 @@ try {
     process.exitCode = help ? 0 : 2
   } else if (error instanceof UsageError || error instanceof SubmissionsError || error instanceof ReportError) {
     process.stderr.write(`${error.message}\n`)
-    process.exitCode = 2
+    process.exitCode = error instanceof MissingPartsError ? 1 : 2
   } else if (error instanceof Error && 'code' in error && 'path' in error) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 2

@@ -16,11 +16,37 @@ export interface Report {
   version: typeof VERSION
   mode: Mode
   /** A part of the whole; absent in a complete report. */
-  shard?: { index: number; of: number }
+  shard?: Shard & {
+    /** The arguments of check-solutions as they were typed: what makes this part, and by it another. */
+    command?: string[]
+  }
+  /** What was asked, and of what: parts of one run are known by it. */
+  run?: Run
+  /** The versions of Node. Several, where shards ran on different systems. */
+  node?: string[]
   /** What kept student code from the machine, beside its being in another process. Several, where shards ran on different systems. */
   isolation?: string[]
   labs: LabSummary[]
   results: Result[]
+}
+
+/** Counted from 1. */
+export interface Shard {
+  index: number
+  of: number
+}
+
+export interface Run {
+  /** Of this program. */
+  version: string
+  /** Absent where it cannot be told. */
+  commit?: string
+  /** The options that decide what is graded. */
+  asked: Readonly<Record<string, unknown>>
+  /** A hash of all that is graded, whichever part of it. */
+  inputs: string
+  /** How many results there are, of all parts. */
+  results: number
 }
 
 export interface LabSummary {
@@ -128,38 +154,14 @@ export function parseReport(text: string, file: string): Report {
   return report as Report
 }
 
-/** Puts the parts of one run together. Throws `ReportError` when they do not belong together or one is missing. */
-export function mergeReports(parts: readonly { file: string; report: Report }[]): Report {
-  const [first] = parts
-  if (!first) throw new ReportError('no result files were given')
-  const of = first.report.shard?.of ?? 1
-  const seen = new Map<number, string>()
-  for (const { file, report } of parts) {
-    if (report.mode !== first.report.mode) {
-      throw new ReportError(`${file} is about ${report.mode}, ${first.file} about ${first.report.mode}`)
-    }
-    if (JSON.stringify(report.labs) !== JSON.stringify(first.report.labs)) {
-      throw new ReportError(`${file} and ${first.file} are about different labs, or different versions of them`)
-    }
-    const shard = report.shard ?? { index: 1, of: 1 }
-    if (shard.of !== of) throw new ReportError(`${file} is one of ${shard.of} parts, ${first.file} one of ${of}`)
-    const other = seen.get(shard.index)
-    if (other !== undefined) throw new ReportError(`${file} and ${other} are both part ${shard.index} of ${of}`)
-    seen.set(shard.index, file)
-  }
-  const missing = Array.from({ length: of }, (_, i) => i + 1).filter(index => !seen.has(index))
-  if (missing.length > 0) throw new ReportError(`part ${missing.join(', ')} of ${of} is missing`)
-  const { format, version, mode, labs } = first.report
-  const results = parts.flatMap(({ report }) => report.results)
-  const isolation = [...new Set(parts.flatMap(({ report }) => report.isolation ?? []))].sort()
-  return {
-    format,
-    version,
-    mode,
-    ...(isolation.length > 0 ? { isolation } : {}),
-    labs,
-    results: inOrder(labs, results),
-  }
+/** What makes two runs different, in words; undefined when both are of the same run. */
+export function runDifference(a: Run | undefined, b: Run | undefined): string | undefined {
+  if (a === undefined || b === undefined) return a === b ? undefined : 'one of them does not say which'
+  if (a.version !== b.version) return `by version ${b.version} of the labs, and by ${a.version}`
+  if (a.commit !== b.commit) return `by commit ${b.commit ?? 'unknown'}, and by ${a.commit ?? 'unknown'}`
+  const asked = (run: Run) => JSON.stringify(run.asked)
+  if (asked(a) !== asked(b)) return `asked for was ${asked(b)}, and ${asked(a)}`
+  return a.inputs === b.inputs && a.results === b.results ? undefined : 'what they graded is not the same'
 }
 
 /** Submissions with a file in common that is neither the starting file nor the reference. A reason to ask, no proof. */

@@ -258,8 +258,3 @@ function foldersIn(directory: string): string[] {
     .map(entry => entry.name)
     .sort()
 }
-
-/** Every n-th subject, so that each part holds some of everything. */
-export function shardOf<T>(all: readonly T[], shard: { index: number; of: number } | undefined): T[] {
-  return shard === undefined ? [...all] : all.filter((_, position) => position % shard.of === shard.index - 1)
-}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -68,16 +68,18 @@ describe('npm run check-solutions', function () {
     )
     expect(whole).to.include({ status: 0, stderr: '' })
     await run(...base, file('1.json'), '--shard', '1/2', '--jobs', '1')
+    const missing = await run('merge', file('1.json'))
+    expect(missing).to.include({ status: 1, stdout: '' })
+    expect(missing.stderr)
+      .to.include(`part 2 of 2 is missing`)
+      .and.include(`${file('2.json')} --shard 2/2 --jobs 1`)
+    const first = readFileSync(file('1.json'), 'utf8')
+    expect((await run(...base, file('1.json'), '--shard', '1/2')).stderr).to.equal('2 of 2 are done already\n')
+    expect(JSON.parse(readFileSync(file('1.json'), 'utf8')).results).to.deep.equal(JSON.parse(first).results)
     await run(...base, file('2.json'), '--shard', '2/2', '--jobs', '1')
-    const merged = await run(
-      'merge',
-      file('1.json'),
-      file('2.json'),
-      '--json',
-      file('merged.json'),
-      '--csv',
-      file('merged.csv'),
-    )
+    mkdirSync(file('parts'))
+    for (const name of ['1.json', '2.json']) renameSync(file(name), file(join('parts', name)))
+    const merged = await run('merge', file('parts'), '--json', file('merged.json'), '--csv', file('merged.csv'))
     expect(merged).to.include({ status: 0, stdout: whole.stdout })
     expect(readFileSync(file('merged.json'), 'utf8')).to.equal(readFileSync(file('whole.json'), 'utf8'))
     expect(readFileSync(file('merged.csv'), 'utf8')).to.equal(readFileSync(file('whole.csv'), 'utf8'))

@@ -1,11 +1,12 @@
 import { expect } from 'chai'
 import { toCsv } from '../../../../labs/kit/grading/csv.ts'
 import { toJunit } from '../../../../labs/kit/grading/junit.ts'
+import { mergeReports } from '../../../../labs/kit/grading/merge.ts'
+import { shardOf } from '../../../../labs/kit/grading/part.ts'
 import {
   alike,
   FORMAT,
   inOrder,
-  mergeReports,
   parseReport,
   type Report,
   ReportError,
@@ -14,7 +15,6 @@ import {
   VERSION,
 } from '../../../../labs/kit/grading/results.ts'
 import { studentReports } from '../../../../labs/kit/grading/student-report.ts'
-import { shardOf } from '../../../../labs/kit/grading/subjects.ts'
 import { solutionsTable, submissionsTable } from '../../../../labs/kit/grading/table.ts'
 
 const labs = [
