@@ -44,6 +44,7 @@ const commands = {
   'test-nodes': '../test/nodes/run.ts',
   'test-tun': '../test/hosts/tun/run.ts',
   'test-browser': '../test/browser/run.ts',
+  'test-monitoring': '../test/monitoring/run.ts',
   'test-netem': '../netem/agreement/run.ts',
   'test-conformance-mutants': '../test/conformance-mutants/run.ts',
 }

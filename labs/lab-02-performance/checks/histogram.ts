@@ -1,10 +1,12 @@
 /** Task 6: histogram_quantile. Known vectors, hidden ones, the lab's own server, and Prometheus itself where there is one. */
+
+import { numberText, prometheusVersion, type Sample } from '../../../src/testbed/prometheus.ts'
 import { type Call, expectCalls, type Misconception } from '../../kit/check/calls.ts'
 import { ROUNDING, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
-import { numberText, Prometheus, prometheusVersion, type Sample, serveMetrics } from '../prometheus.ts'
+import { serveMetrics, startPrometheus } from '../prometheus.ts'
 import { startServer } from '../tunnel.ts'
 
 const FILE = 'histogram.ts'
@@ -350,7 +352,7 @@ async function expectPrometheus(
   )
   const prometheus = await context.do(`start Prometheus ${version}`, async () => {
     const own = await serveMetrics(context, () => `${lines.join('\n')}\n`)
-    return await Prometheus.start(context, [server, own])
+    return await startPrometheus(context, [server, own])
   })
   const at = await context.do('let it scrape the server, and histograms of your own', async () => {
     context.progress(0, 1, 'Prometheus waits about 5 s before its first scrape')
