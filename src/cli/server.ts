@@ -11,14 +11,15 @@ const program = new Command('npm run server --')
   .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
   .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
   .option('--tun [name]', 'the same as [tun] in the configuration, and its name')
+  .option('--live', 'the same as api.live in the configuration: a page that shows what happens')
   .option('--check', 'only check the configuration, and the files that it names')
   .addHelpText('after', ENVIRONMENT_HELP)
   .version(VERSION)
   .parse()
-const options = program.opts<{ config: string; check?: boolean; tun?: string | true }>()
+const options = program.opts<{ config: string; check?: boolean; live?: boolean; tun?: string | true }>()
 
 await runCommand(async () => {
-  const config = loadServerConfig(options.config, { tun: options.tun })
+  const config = loadServerConfig(options.config, { tun: options.tun, live: options.live })
   if (options.check) {
     checkServerFiles(config)
     console.log(`${options.config}: the configuration is valid`)
@@ -31,6 +32,7 @@ await runCommand(async () => {
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
   if (server.tunName !== undefined) console.log(`TUN     ${server.tunName}`)
   if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
+  if (server.liveUrl !== undefined) console.log(`live    ${server.liveUrl}`)
   if (server.browserUrl !== undefined) console.log(`browser ${server.browserUrl}`)
   console.log('Ctrl-C stops it.')
   await stopped

@@ -11,6 +11,7 @@ import { EventStreams, parseEventTypes } from './api/event-stream.ts'
 import { isLoopback } from './api/loopback.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
 import { EVENT_TYPES, EventFeed } from './event-feed.ts'
+import { type LiveAbout, liveFiles } from './live-page.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 
@@ -32,6 +33,8 @@ export interface ApiServerOptions {
   metrics: Pick<ServerMetrics, 'text' | 'contentType'>
   /** Beside the API, the page with which a browser joins the tunnel is served. */
   browser?: BrowserAccess
+  /** The live view, where it is turned on, and what it is to know. */
+  live?: LiveAbout
   /** What happens, as it happens; without it, nothing ever does. */
   events?: EventFeed
 }
@@ -53,12 +56,12 @@ const MAX_LOG_LIMIT = 1000
 
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { host, port, browser } = options
+  const { host, port } = options
   const server = createServer()
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
   const { address, port: actualPort } = server.address() as AddressInfo
-  const routes = { ...endpoints(options), ...(browser !== undefined && browserFiles(browser)) }
+  const routes = { ...endpoints(options), ...pages(options) }
   server.on('request', createApp(isLoopback(address) ? host : undefined, routes))
   return {
     url: `http://${authority(host, actualPort)}`,
@@ -108,6 +111,11 @@ function endpoints({ source, metrics, events = new EventFeed() }: ApiServerOptio
       response.type(metrics.contentType).send(await metrics.text())
     },
   }
+}
+
+/** What people open in a browser. */
+function pages({ browser, live }: ApiServerOptions): Record<string, RequestHandler> {
+  return { ...(browser !== undefined && browserFiles(browser)), ...(live !== undefined && liveFiles(live)) }
 }
 
 /** `ownName`: what the API is called in the configuration, when it listens on loopback. */

@@ -93,7 +93,7 @@ export interface ServerConfig {
     retry: 'always' | 'auto' | 'never'
   }
   quic: QuicOptions
-  api: { enabled: boolean; host: string; port: number }
+  api: { enabled: boolean; host: string; port: number; live?: boolean }
   log: { level: LogLevel }
 }
 
@@ -335,6 +335,11 @@ export const serverConfigSchema = table({
       .default('127.0.0.1')
       .describe('Address of the REST API. It has no authentication: keep it on loopback.'),
     port: port().default(8080).describe('TCP port of the REST API; 0 takes any free one.'),
+    live: flag()
+      .default(false)
+      .describe(
+        'Is the live view served at /live/? It shows who is connected, and parts of packets, to whoever reads the API.',
+      ),
   })
     .prefault({})
     .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /api/v1/connections, /metrics.'),
@@ -342,9 +347,16 @@ export const serverConfigSchema = table({
   log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
 })
 
-/** Reads and checks a configuration file. `tun`: a TUN device whatever the file says, and its name. Throws ConfigError. */
-export function loadServerConfig(file: string, { tun }: { tun?: string | true } = {}): ServerConfig {
+/**
+ * Reads and checks a configuration file. `tun`: a TUN device whatever the file says, and its name; `live`: the live view, and the API that it
+ * is a part of. Throws ConfigError.
+ */
+export function loadServerConfig(
+  file: string,
+  { tun, live }: { tun?: string | true; live?: boolean } = {},
+): ServerConfig {
   const config = parseServerConfig(readConfigFile(file), { file })
+  if (live) config.api = { ...config.api, enabled: true, live }
   if (tun !== undefined) config.tun = { ...DEFAULT_TUN, ...config.tun, ...(tun !== true && { name: tun }) }
   return config
 }

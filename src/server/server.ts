@@ -48,6 +48,7 @@ import type { ServerConfig } from './config.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { EVENT_CLIENTS, EventFeed } from './event-feed.ts'
 import { KeptLeases } from './kept-leases.ts'
+import { liveAbout } from './live-page.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import { ServerMetrics } from './metrics.ts'
 import { NameResolver, type ResolveName } from './name-resolver.ts'
@@ -254,6 +255,11 @@ export class MasqueServer {
     return this.config.webTransport && this.apiUrl && `${this.apiUrl}/browser/`
   }
 
+  /** Where the live view is; undefined: it is turned off. */
+  get liveUrl(): string | undefined {
+    return this.config.api.live && this.apiUrl ? `${this.apiUrl}/live/` : undefined
+  }
+
   /** The proxy's own addresses inside the tunnels. */
   get gateway(): { v4?: IpAddress; v6?: IpAddress } {
     return this.#context.gateway
@@ -291,7 +297,7 @@ export class MasqueServer {
     const { accepted, retried, rejected } = this.#endpoint.counters
     return {
       version: VERSION,
-      uptimeSeconds: Math.round((this.#now() - this.#startedAt) / 1000),
+      uptimeSeconds: Math.round(this.#now() - this.#startedAt) / 1000,
       listen: this.address,
       connections: this.#handlers.size,
       tunnels: this.#tunnels.size,
@@ -355,6 +361,7 @@ export class MasqueServer {
         source: this,
         metrics: this.metrics,
         browser: this.#browserAccess(tls.certificateChain),
+        ...(config.api.live && { live: liveAbout(config, this) }),
         events: this.events,
       })
     }

@@ -105,7 +105,7 @@ describe('server configuration', () => {
       maxUdpPayload: 1400,
       datagramQueue: 1024,
     })
-    expect(config.api).to.deep.equal({ enabled: true, host: '127.0.0.1', port: 8080 })
+    expect(config.api).to.deep.equal({ enabled: true, host: '127.0.0.1', port: 8080, live: false })
   })
 
   it('advertises the pools and the hosts outside them when no routes are given', () => {
@@ -319,7 +319,7 @@ hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
     it('listens on any free port, has both families, and takes overrides', () => {
       const config = defaultServerConfig({ limits: { maxTunnels: 2 }, api: { enabled: false } })
       expect(config.listen.port).to.equal(0)
-      expect(config.api).to.deep.equal({ enabled: false, host: '127.0.0.1', port: 0 })
+      expect(config.api).to.deep.equal({ enabled: false, host: '127.0.0.1', port: 0, live: false })
       expect(config.limits.maxTunnels).to.equal(2)
       expect(config.limits.maxConnections).to.equal(1000)
       expect([config.pool.ipv4?.version, config.pool.ipv6?.version]).to.deep.equal([4, 6])

@@ -155,7 +155,7 @@ describe('the life of a proxy', () => {
     try {
       Date.now = () => dateNow() - 3_600_000
       now += 7_400
-      expect(server.status().uptimeSeconds).to.equal(7)
+      expect(server.status().uptimeSeconds).to.equal(7.4)
     } finally {
       Date.now = dateNow
     }

@@ -540,8 +540,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-21',
     file: 'server/server.ts',
     why: 'uptime goes by the clock that people set',
-    find: 'uptimeSeconds: Math.round((this.#now() - this.#startedAt) / 1000),',
-    replace: 'uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),',
+    find: 'uptimeSeconds: Math.round(this.#now() - this.#startedAt) / 1000,',
+    replace: 'uptimeSeconds: Math.round(Date.now() - this.#startedAt) / 1000,',
   },
   {
     row: 'AT-21',

@@ -1,0 +1,214 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
+import type { ClientConfigOverrides } from '../../src/client/config.ts'
+import type { ServerConfigOverrides } from '../../src/server/config.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
+import { PATIENT } from '../support/loopback.ts'
+import { browserProgram } from './browser-program.ts'
+
+/** What is used here of the types of a page, which TypeScript is not told of. */
+interface Canvas {
+  width: number
+  height: number
+  getContext(kind: '2d'): { getImageData(x: number, y: number, width: number, height: number): { data: Uint8Array } }
+}
+interface Node {
+  querySelector(name: string): { textContent: string; getAttribute(name: string): string } | null
+}
+
+describe('the live view in a browser', () => {
+  let folder: string
+  let certificates: TestCertificates
+  let browser: Browser
+  let page: Page
+  let closing: (() => Promise<unknown>)[]
+  /** What went wrong in the page that nobody has caught, and what its own security policy has kept it from. */
+  let faults: string[]
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'masque-live-'))
+    certificates = await makeTestCertificates(folder, { serverDays: 13 })
+    browser = await chromium.launch({
+      executablePath: browserProgram(),
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+    })
+  })
+  after(async () => {
+    await browser?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  beforeEach(async () => {
+    closing = []
+    faults = []
+    await openPage()
+  })
+  afterEach(async () => {
+    await page.close()
+    for (const close of closing.reverse()) await close()
+    expect(faults).to.deep.equal([])
+  })
+
+  async function openPage(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
+    await page?.close()
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options })
+    page.setDefaultTimeout(60_000)
+    page.on('pageerror', error => faults.push(error.message))
+    page.on('console', message => {
+      if (/Content Security Policy/.test(message.text())) faults.push(message.text())
+    })
+  }
+
+  async function startProxy(overrides: ServerConfigOverrides = {}): Promise<MasqueServer> {
+    const server = await startTestProxy(certificates, {
+      ...overrides,
+      api: { enabled: true, port: 0, live: true, ...overrides.api },
+      limits: { retry: 'never', ...overrides.limits },
+    })
+    closing.push(() => server.close())
+    return server
+  }
+
+  async function joinTunnel(
+    server: MasqueServer,
+    name?: string,
+    overrides: ClientConfigOverrides = {},
+  ): Promise<MasqueClient> {
+    const tls = name === undefined ? {} : certificates.clients[name]
+    const client = newTestClient(certificates, server.address, { ...overrides, tls })
+    closing.push(() => client.close())
+    await client.connect()
+    return client
+  }
+
+  async function open(server: MasqueServer): Promise<void> {
+    await page.goto(server.liveUrl as string)
+    await live()
+  }
+
+  const live = (): Promise<void> =>
+    page
+      .getByRole('status')
+      .filter({ hasText: /^Live$/ })
+      .waitFor()
+  const rows = (): Locator => page.locator('#clients tbody tr')
+  const number = (name: string, text: string | RegExp): Promise<void> =>
+    page.locator(`#n-${name}`).filter({ hasText: text }).waitFor()
+
+  /** Pings again and again, until the test ends. */
+  function keepPinging(client: MasqueClient, target: string): void {
+    let going = true
+    const ended = (async () => {
+      while (going) {
+        await client.ping(target, PATIENT).catch(() => {})
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    })()
+    closing.push(async () => {
+      going = false
+      await ended
+    })
+  }
+
+  it('shows clients as they come and go, with their addresses and what carries them', async () => {
+    const server = await startProxy()
+    await open(server)
+    await page.getByText('There is no client yet.').waitFor()
+    await number('clients', /^0$/)
+    const first = await joinTunnel(server)
+    await number('clients', /^1$/)
+    await joinTunnel(server, undefined, { tunnel: { carrier: 'h2' } })
+    await number('clients', /^2$/)
+    await rows().nth(1).waitFor()
+    const [h3, h2] = await rows().allInnerTexts()
+    expect(h3).to.include('HTTP/3, datagrams')
+    expect(h2).to.include('HTTP/2, one stream')
+    for (const address of server.clients()[0].addresses) expect(h3).to.include(address)
+    await first.close()
+    await number('clients', /^1$/)
+    await rows().filter({ hasText: 'HTTP/3' }).waitFor({ state: 'detached' })
+    expect(await rows().count()).to.equal(1)
+  })
+
+  it('shows what flows, and round trips, as they are', async () => {
+    const server = await startProxy()
+    await open(server)
+    const client = await joinTunnel(server)
+    keepPinging(client, '10.90.0.1')
+    await number('from', /^[1-9][0-9.]*[kM]?bit\/s$/)
+    await number('to', /^[1-9][0-9.]*[kM]?bit\/s$/)
+    await number('rtt', /^[0-9.]+ms$/)
+    await page.locator('#chart-throughput[aria-label*="from clients"]:not([aria-label*="clients –"])').waitFor()
+    // A line is drawn: the canvas is not of one colour.
+    const colours = await page.locator('#chart-throughput canvas').evaluate(node => {
+      const canvas = node as unknown as Canvas
+      const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+      return new Set(new Uint32Array(pixels.data.buffer)).size
+    })
+    expect(colours).to.be.greaterThan(3)
+  })
+
+  it('names what is behind the proxy, and leads to the page that joins where there is one', async () => {
+    const server = await startProxy({ webTransport: {} })
+    await open(server)
+    await page.locator('#topology .host').filter({ hasText: 'echo' }).waitFor()
+    await page.getByRole('link', { name: 'Join from this browser' }).click()
+    await page.getByRole('heading', { name: 'A browser in the tunnel' }).waitFor()
+  })
+
+  it('offers nobody a page to join with that is not there', async () => {
+    const server = await startProxy()
+    await open(server)
+    await page.locator('#topology .host').filter({ hasText: 'echo' }).waitFor()
+    expect(await page.getByRole('link', { name: 'Join from this browser' }).count()).to.equal(0)
+  })
+
+  it('says that its data is old when the proxy has gone, and goes on when it is back', async () => {
+    const server = await startProxy()
+    await joinTunnel(server)
+    await open(server)
+    await number('clients', /^1$/)
+    const port = Number(new URL(server.apiUrl as string).port)
+    await server.close()
+    await page
+      .getByRole('status')
+      .filter({ hasText: /^Old data, since \d\d:\d\d:\d\d: / })
+      .waitFor()
+    expect(await page.locator('html').getAttribute('data-state')).to.equal('old')
+    await startProxy({ api: { port } })
+    await live()
+    await number('clients', /^0$/)
+  })
+
+  it('shows forty clients, who keep their places while others come and go', async () => {
+    const server = await startProxy()
+    await open(server)
+    const clients = await Promise.all(Array.from({ length: 40 }, () => joinTunnel(server)))
+    await number('clients', /^40$/)
+    await page.locator('#topology .client').nth(39).waitFor()
+    expect(await rows().count()).to.equal(40)
+    // No function inside: what the loader of TypeScript makes of one is not known in the page.
+    const places = (): Promise<string[]> =>
+      page
+        .locator('#topology .client')
+        .evaluateAll(nodes =>
+          (nodes as unknown as Node[]).map(node =>
+            [
+              node.querySelector('title')?.textContent.split(': from')[0],
+              ...['cx', 'cy'].map(name => node.querySelector('circle')?.getAttribute(name)),
+            ].join(),
+          ),
+        )
+    const before = await places()
+    expect(new Set(before).size).to.equal(40)
+    await Promise.all(clients.slice(3, 10).map(client => client.close()))
+    await number('clients', /^33$/)
+    const after = await places()
+    expect(after.filter(place => !before.includes(place))).to.deep.equal([])
+  })
+})
