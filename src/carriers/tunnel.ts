@@ -16,10 +16,12 @@ import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
 import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
 import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
+import { packetVersion } from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import type { QueueDiscipline } from '../queue/discipline.ts'
 import type { Carrier, CarrierEnd, CarrierHandler, Egress, Encapsulation } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
+import { countIcmp, type FamilyCounters, newFamilyCounters } from './family-counters.ts'
 import { type FecCounters, TunnelFec } from './fec.ts'
 import type { NewQueue } from './send-queue.ts'
 
@@ -62,6 +64,9 @@ export interface TunnelCounters {
   bytesReceived: number
   /** Packets that were for this end of the link itself, and were answered: pings of RFC 9484 §7.2. */
   answered: number
+  /** Of all of these, those of one IP version. What is received may be of neither. */
+  readonly ipv4: FamilyCounters
+  readonly ipv6: FamilyCounters
   /** Packets that were not passed on, by reason; `queue-full` are those that there was no room for. */
   dropped: Record<string, number>
 }
@@ -75,6 +80,8 @@ export class Tunnel implements CarrierHandler {
     bytesSent: 0,
     bytesReceived: 0,
     answered: 0,
+    ipv4: newFamilyCounters(),
+    ipv6: newFamilyCounters(),
     dropped: {},
   }
   readonly #owner: TunnelOwner
@@ -189,6 +196,23 @@ export class Tunnel implements CarrierHandler {
     }
     this.counters.packetsSent++
     this.counters.bytesSent += packet.length
+    const family = this.#familyOf(packet)
+    if (family === undefined) return
+    family.packetsSent++
+    family.bytesSent += packet.length
+    countIcmp(family.icmpSent, packet)
+  }
+
+  /** By the first four bits, which is all that is known of a packet that has just come. */
+  #familyOf(packet: Uint8Array): FamilyCounters | undefined {
+    switch (packetVersion(packet)) {
+      case 4:
+        return this.counters.ipv4
+      case 6:
+        return this.counters.ipv6
+      default:
+        return undefined
+    }
   }
 
   /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). It is over when the peer has closed it too. */
@@ -270,7 +294,13 @@ export class Tunnel implements CarrierHandler {
   #receive(packet: Uint8Array): void {
     this.counters.packetsReceived++
     this.counters.bytesReceived += packet.length
+    const family = this.#familyOf(packet)
+    if (family !== undefined) {
+      family.packetsReceived++
+      family.bytesReceived += packet.length
+    }
     const drop = this.session.checkInbound(packet)
+    if (family !== undefined && drop?.reason !== DropReason.MALFORMED) countIcmp(family.icmpReceived, packet)
     if (drop !== undefined) {
       if (drop.reason === DropReason.ANSWERED) this.counters.answered++
       else this.#count(drop.reason)

@@ -26,7 +26,7 @@ await runCommand(async () => {
     return
   }
   goOnWithoutReader()
-  const server = await MasqueServer.start(config)
+  const server = await MasqueServer.start(config, { processMetrics: true })
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)

@@ -6,10 +6,11 @@
 
 import { runAll } from '../net/run-all.ts'
 import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
-import type { EngineConnection, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
+import type { EngineConnection, EngineCounters, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
 import { Inbox, type InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
 import { Migration } from './migration.ts'
+import { OpenStreams } from './open-streams.ts'
 import { PendingStreams } from './pending-streams.ts'
 import type {
   DatagramResult,
@@ -151,12 +152,15 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #datagramsDropped = 0
   /** How many wait in the engine: counted here, because asking for every packet would cost too much. */
   #datagramsQueued = 0
-  #streamsOpened = 0
-  readonly #nextStreamIds = [0, 1, 2, 3]
+  #pathChanges = 0
+  readonly #streams: OpenStreams
+  /** What the engine has counted, when it was last asked: it cannot be asked any more once it has failed. */
+  #counted: EngineCounters = { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0 }
 
   constructor(options: ConnectionOptions) {
     this.#engine = options.engine
     this.role = options.role
+    this.#streams = new OpenStreams(options.role)
     this.id = options.id
     this.#host = options.host
     this.#io = options.host.io
@@ -222,7 +226,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   streamSend(streamId: number, data: Uint8Array, fin: boolean): void {
     if (this.closed) return
-    this.#countStream(streamId)
+    this.#streams.touch(streamId)
+    if (fin) this.#streams.endedByUs(streamId)
     if (fin && (streamId & 2) !== 0) this.#unacknowledged.add(streamId)
     this.#ask(undefined, () => this.#pending.send(streamId, data, fin, this.#write))
     this.#wake()
@@ -235,12 +240,14 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   streamReset(streamId: number, code: number): void {
     this.#pending.drop(streamId)
     if (this.closed) return
+    this.#streams.endedByUs(streamId)
     this.#engine.streamReset(streamId, code)
     this.#wake()
   }
 
   streamStopSending(streamId: number, code: number): void {
     if (this.closed) return
+    this.#streams.endedByPeer(streamId)
     this.#engine.streamStopSending(streamId, code)
     this.#wake()
   }
@@ -323,13 +330,15 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   }
 
   stats(): QuicStats {
-    const none = { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0 }
+    this.#counted = this.#ask(this.#counted, engine => engine.counters())
     return {
-      ...this.#ask(none, engine => engine.counters()),
+      ...this.#counted,
       datagramsSent: this.#datagramsSent,
       datagramsReceived: this.#datagramsReceived,
       datagramsDropped: this.#datagramsDropped,
-      streamsOpened: this.#streamsOpened,
+      streamsOpened: this.#streams.opened,
+      streamsOpen: this.#streams.size,
+      pathChanges: this.#pathChanges,
     }
   }
 
@@ -498,22 +507,27 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   }
 
   onStreamData(streamId: number, data: Uint8Array, fin: boolean): void {
-    this.#countStream(streamId)
+    this.#streams.touch(streamId)
+    if (fin) this.#streams.endedByPeer(streamId)
     this.handler.onStreamData(streamId, data, fin)
   }
 
   onStreamReset(streamId: number, code: number): void {
-    this.#countStream(streamId)
+    this.#streams.touch(streamId)
+    this.#streams.endedByPeer(streamId)
     this.handler.onStreamReset(streamId, code)
   }
 
   onStopSending(streamId: number, code: number): void {
     this.#pending.drop(streamId)
+    this.#streams.touch(streamId)
+    this.#streams.endedByUs(streamId)
     this.handler.onStopSending(streamId, code)
   }
 
   onPathChanged(path: UdpPath): void {
     this.#leaveOn(path)
+    this.#pathChanges++
     this.handler.onPathChanged?.(path.remote)
   }
 
@@ -621,7 +635,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       return ignored === undefined ? undefined : { ...ignored, ends: false }
     }
     const streamId = this.handler.openProbeStream?.()
-    return streamId === undefined ? undefined : { streamId, data: new Uint8Array(length), ends: true }
+    if (streamId === undefined) return undefined
+    // By the engine, which does not tell.
+    this.#streams.endedByUs(streamId)
+    return { streamId, data: new Uint8Array(length), ends: true }
   }
 
   #checkClosed(): void {
@@ -640,6 +657,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
         () => this.#migration.stop(),
         () => this.#stopDoubt?.(),
         () => this.#pending.clear(),
+        () => this.#streams.clear(),
         () => {
           this.#resumptionTicket = this.#engine.resumptionTicket
         },
@@ -719,14 +737,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   readonly #write = (streamId: number, data: Uint8Array, fin: boolean): number | undefined =>
     this.#engine.streamSend(streamId, data, fin)
-
-  /** Stream ids of each of the four kinds are used in ascending order (RFC 9000 §2.1): a higher one is a new stream. */
-  #countStream(streamId: number): void {
-    const kind = streamId & 3
-    if (streamId < this.#nextStreamIds[kind]) return
-    this.#streamsOpened += (streamId - this.#nextStreamIds[kind]) / 4 + 1
-    this.#nextStreamIds[kind] = streamId + 4
-  }
 
   #close(application: boolean, code: number, reason: string): void {
     if (this.closed || this.#engine.closing) return

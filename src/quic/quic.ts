@@ -222,4 +222,8 @@ export interface QuicStats {
   /** Outgoing DATAGRAMs that met a full queue. */
   readonly datagramsDropped: number
   readonly streamsOpened: number
+  /** Of these, those that are open now: not both of their halves have ended. */
+  readonly streamsOpen: number
+  /** How often packets have begun to go another way: the peer has moved, or a NAT has rebound, or we have moved (RFC 9000 §9). */
+  readonly pathChanges: number
 }

@@ -47,6 +47,8 @@ export interface OpenTunnel {
   readonly identity: string | undefined
   /** The how manieth request for a tunnel it was. */
   readonly arrival: number
+  /** ms from the request to the answer with addresses. */
+  readonly setupMs: number
   /** What the client calls itself (carriers/client-name.ts). */
   readonly clientName: string | undefined
   readonly connectedAt: Date
@@ -99,9 +101,15 @@ export interface HandlerContext extends TunnelContext {
   internalError(error: unknown): void
 }
 
-/** In which order requests for tunnels have come, over all connections: one may wait while a later one does not. */
-const arrivals = new WeakMap<IncomingRequest, number>()
+/** In which order requests for tunnels have come, over all connections, and when: one may wait while a later one does not. */
+const arrivals = new WeakMap<IncomingRequest, Arrival>()
 let lastArrival = 0
+
+interface Arrival {
+  readonly order: number
+  /** By `performance.now`. */
+  readonly at: number
+}
 
 interface PendingRequest {
   readonly owner: string
@@ -116,6 +124,10 @@ export class MasqueHandler implements HttpServerHandler {
   readonly connection: HttpServerConnection
   readonly log: BoundedLog
   moves: ClientMoves = { count: 0 }
+  /** No new requests are taken: the proxy is shutting down. */
+  draining = false
+  /** The connection was closed because there was no tunnel. */
+  timedOut = false
   readonly #context: HandlerContext
   /** Where the connection came from. It may move later; what counts against an address goes on counting against this one. */
   readonly #address: string
@@ -147,12 +159,14 @@ export class MasqueHandler implements HttpServerHandler {
     clearTimeout(this.#tunnelTimer)
     if (this.connection.inUse) return
     this.#tunnelTimer = setTimeout(() => {
+      this.timedOut = true
       this.connection.close(`there was no tunnel for ${tunnelTimeoutMs / 1000} s`)
     }, tunnelTimeoutMs).unref()
   }
 
   /** No new requests (GOAWAY), and the end of those that run. */
   drain(): void {
+    this.draining = true
     this.connection.goAway()
     for (const { proxyTunnel } of this.#tunnels.values()) proxyTunnel.tunnel.end('the proxy is shutting down')
   }
@@ -223,7 +237,7 @@ export class MasqueHandler implements HttpServerHandler {
   /** `ended`: the client has closed its side of the stream already, and so the tunnel. */
   async #openTunnel(request: IncomingRequest, ended: boolean): Promise<void> {
     const context = this.#context
-    arrivals.set(request, ++lastArrival)
+    arrivals.set(request, { order: ++lastArrival, at: performance.now() })
     const { scope, credentials } = this.#parse(request)
     const authorisation = context.authorise(credentials, this.connection.peerCertificate)
     if (!authorisation.allowed) {
@@ -321,7 +335,7 @@ export class MasqueHandler implements HttpServerHandler {
         tunnel.clientName === name &&
         tunnel.identity === identity &&
         tunnel.handler !== this &&
-        tunnel.arrival < arrivalOf(request),
+        tunnel.arrival < arrivalOf(request).order,
     )
   }
 
@@ -425,17 +439,19 @@ export class MasqueHandler implements HttpServerHandler {
         }
       },
     })
+    proxyTunnel.open(addressesBefore)
+    const { order: arrival, at } = arrivalOf(request)
     const tunnel: OpenTunnel = {
       id,
       proxyTunnel,
       identity,
-      arrival: arrivalOf(request),
+      arrival,
+      setupMs: performance.now() - at,
       clientName: clientName(request.headers),
       connectedAt: new Date(),
       connection,
       handler: this,
     }
-    proxyTunnel.open(addressesBefore)
     const { addresses } = proxyTunnel
     let logged = false
     const logOpen = (): void => {
@@ -514,6 +530,6 @@ function rejectionOf(error: unknown): RequestRejected | MalformedMessage | undef
   return error instanceof RequestRejected || error instanceof MalformedMessage ? error : undefined
 }
 
-function arrivalOf(request: IncomingRequest): number {
-  return arrivals.get(request) ?? 0
+function arrivalOf(request: IncomingRequest): Arrival {
+  return arrivals.get(request) ?? { order: 0, at: performance.now() }
 }

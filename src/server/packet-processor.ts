@@ -9,11 +9,13 @@
  * In this order: what a client says about the networks behind it never moves an address that the proxy gives out itself.
  */
 
+import { countIcmp } from '../carriers/family-counters.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import type { Drop } from '../connect-ip/session.ts'
 import type { Host } from '../hosts/host.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import { type IcmpErrorKind, icmpError } from '../ip/icmp-error.ts'
+import { ICMP_KINDS } from '../ip/icmp-kind.ts'
 import { DESTINATION_OFFSET, hopCountOf, packetVersion, SOURCE_OFFSET } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import type { AddressRange } from '../ip/range.ts'
@@ -45,9 +47,13 @@ const ICMP_ERRORS = { perSecond: 100, burst: 50 }
 /** Reading the clock twice for every packet would cost more than much of what is measured. */
 const SAMPLE_EVERY = 64
 
+/** By kind, in the order of `ICMP_KINDS`. */
+export type IcmpByFamily = Readonly<Record<'ipv4' | 'ipv6', readonly number[]>>
+
 export class PacketProcessor {
   /** Packets that no tunnel can be blamed for, by reason. */
   readonly dropped: Record<string, number> = {}
+  readonly #icmpToHosts = { ipv4: ICMP_KINDS.map(() => 0), ipv6: ICMP_KINDS.map(() => 0) }
   /** Single addresses: hosts, and those that are leased. */
   readonly #addresses = new RouteTable<NextHop>()
   readonly #networks = new ClientNetworks<NextHop>()
@@ -161,7 +167,19 @@ export class PacketProcessor {
   /** A packet from a host behind the proxy, or from the proxy itself. */
   fromHost(packet: Uint8Array, forwarded: boolean): void {
     const drop = this.#lookup(packet)?.deliver(packet, forwarded)
-    if (drop?.icmp !== undefined) this.#lookup(drop.icmp)?.deliver(drop.icmp, false)
+    if (drop?.icmp !== undefined) this.#answer(drop.icmp, this.#lookup(drop.icmp))
+  }
+
+  /** ICMP errors that hosts behind the proxy, and the system, were sent. Those for clients are counted by their tunnels. */
+  get icmpToHosts(): IcmpByFamily {
+    return this.#icmpToHosts
+  }
+
+  #answer(icmp: Uint8Array, to: NextHop | undefined): void {
+    if (to !== undefined && to.tunnel === undefined) {
+      countIcmp(packetVersion(icmp) === 4 ? this.#icmpToHosts.ipv4 : this.#icmpToHosts.ipv6, icmp)
+    }
+    to?.deliver(icmp, false)
   }
 
   /** A packet that the system wants to reach a tunnel with, or a host in this process. It is never sent back where it came from. */
@@ -169,7 +187,7 @@ export class PacketProcessor {
     const next = this.#lookup(packet)
     const isElsewhere = next !== undefined && next !== system && next !== this.#system
     const drop = isElsewhere ? next.deliver(packet, forwarded) : this.#refuse(packet, 'no-route')
-    if (drop?.icmp !== undefined) system.deliver(drop.icmp, false)
+    if (drop?.icmp !== undefined) this.#answer(drop.icmp, system)
   }
 
   #forward(packet: Uint8Array, tunnel: Tunnel): Drop | undefined {

@@ -7,7 +7,6 @@
 
 import type { Logger } from 'pino'
 import type { Carrier } from '../carriers/carrier.ts'
-import type { FecCounters } from '../carriers/fec.ts'
 import { H1ServerConnection } from '../carriers/h1/server-connection.ts'
 import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
 import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
@@ -46,16 +45,19 @@ import { certificateIdentity } from './certificate-identity.ts'
 import { clientInfo } from './client-info.ts'
 import type { ServerConfig } from './config.ts'
 import { ConnectionLog } from './connection-log.ts'
+import { ConnectionTotals } from './connection-totals.ts'
 import { EVENT_CLIENTS, EventFeed } from './event-feed.ts'
 import { KeptLeases } from './kept-leases.ts'
 import { liveAbout } from './live-page.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
+import type { Readings } from './metrics/readings.ts'
 import { ServerMetrics } from './metrics.ts'
 import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
 import { SystemNetwork } from './system-network.ts'
+import { addCounts, type Traffic, TrafficTotals } from './traffic-totals.ts'
 
 /** How long clients get to end their tunnels after a GOAWAY. */
 const DRAIN_MS = 1_000
@@ -69,6 +71,8 @@ export const GATEWAY = 'gateway'
 
 export interface ServerOptions {
   logger?: Logger
+  /** Metrics of the process, too: for a process that is this server only. */
+  processMetrics?: boolean
   /** For tests without a resolver. */
   resolveName?: ResolveName
   /** A clock that never goes back, in ms; for tests. */
@@ -101,16 +105,8 @@ export class MasqueServer {
   readonly #context: HandlerContext
   readonly #quicParts: Pick<ServerOptions, 'newMtuSearch' | 'congestionControl'>
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
-  /** Counters of tunnels that are gone; `status` adds those that are there. */
-  readonly #past = {
-    fromClients: 0,
-    toClients: 0,
-    bytesFrom: 0,
-    bytesTo: 0,
-    answered: 0,
-    dropped: {} as Record<string, number>,
-    fec: { paritySent: 0, parityReceived: 0, recovered: 0 },
-  }
+  readonly #traffic = new TrafficTotals()
+  readonly #connections = new ConnectionTotals()
   readonly #keptLeases: KeptLeases
   #endpoint!: QuicEndpoint
   #tcp: TcpListener | undefined
@@ -163,7 +159,7 @@ export class MasqueServer {
         reserved: taken.filter(address => prefix.contains(address)),
       })
     }
-    this.metrics = new ServerMetrics(this)
+    this.metrics = new ServerMetrics(this, { process: options.processMetrics })
     const gateway = { v4: this.#pools[4]?.gateway, v6: this.#pools[6]?.gateway }
     this.#processor = new PacketProcessor({
       gateway,
@@ -217,8 +213,7 @@ export class MasqueServer {
       tunnelsOf: identity => this.#tunnelsByIdentity.get(identity) ?? 0,
       tunnelOpened: tunnel => this.#tunnelOpened(tunnel),
       tunnelClosed: (tunnel, reason) => this.#tunnelClosed(tunnel, reason),
-      connected: connection =>
-        this.#connectionLog.add('connected', connection, undefined, connection.resumed ? 'TLS session resumed' : ''),
+      connected: connection => this.#connected(connection),
       moved: (connection, from) => this.#moved(connection, from),
       rejected: (connection, reason) => {
         this.metrics.countError('request_rejected')
@@ -275,25 +270,12 @@ export class MasqueServer {
     return this.#system?.host.isGone ? 'tun-gone' : 'ok'
   }
 
-  status(): ServerStatus {
-    const { fromClients, toClients, answered } = this.#past
-    const packets = { fromClients, toClients, answered }
-    const bytes = { fromClients: this.#past.bytesFrom, toClients: this.#past.bytesTo }
-    const dropped = { ...this.#past.dropped }
+  status(traffic = this.#sumTraffic()): ServerStatus {
+    const { packets, bytes, fec } = traffic
+    const dropped = { ...traffic.dropped }
     addCounts(dropped, this.#processor.dropped)
-    const fec = { ...this.#past.fec }
     const system = this.#system?.host.counters
     if (system !== undefined) addCounts(dropped, system.dropped)
-    for (const { proxyTunnel } of this.#tunnels.values()) {
-      const counters = proxyTunnel.tunnel.counters
-      packets.fromClients += counters.packetsReceived
-      packets.toClients += counters.packetsSent
-      packets.answered += counters.answered
-      bytes.fromClients += counters.bytesReceived
-      bytes.toClients += counters.bytesSent
-      addCounts(dropped, counters.dropped)
-      addFec(fec, proxyTunnel.tunnel.fec)
-    }
     const { accepted, retried, rejected } = this.#endpoint.counters
     return {
       version: VERSION,
@@ -312,6 +294,23 @@ export class MasqueServer {
       routes: this.#context.routes.map(describeRoute),
       log: { linesLost: standardErrorLines().lost, linesLeftOut: this.#logBudget.leftOut },
       draining: this.#draining,
+    }
+  }
+
+  #sumTraffic(): Traffic {
+    return this.#traffic.sum([...this.#tunnels.values()].map(({ proxyTunnel }) => proxyTunnel.tunnel))
+  }
+
+  /** For the metrics: one pass over tunnels and connections, and no texts. */
+  readings(): Readings {
+    const traffic = this.#sumTraffic()
+    return {
+      status: this.status(traffic),
+      traffic,
+      icmpToHosts: this.#processor.icmpToHosts,
+      ...this.#connections.read(this.#handlers),
+      endpoint: this.#endpoint.counters,
+      tcp: this.#tcp?.counters,
     }
   }
 
@@ -533,8 +532,16 @@ export class MasqueServer {
     })
   }
 
+  #connected(connection: HttpServerConnection): void {
+    const { version, handshakeMs, resumed } = connection
+    // The npm package for WebTransport does not tell how long it took.
+    if (handshakeMs && version !== 'webtransport') this.metrics.observeHandshake(version, handshakeMs)
+    this.#connectionLog.add('connected', connection, undefined, resumed ? 'TLS session resumed' : '')
+  }
+
   #tunnelOpened(tunnel: OpenTunnel): void {
     this.#tunnelsTotal++
+    this.metrics.observeSessionSetup(tunnel.connection.version, tunnel.setupMs)
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
     this.#connectionLog.add('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
@@ -548,14 +555,7 @@ export class MasqueServer {
   #tunnelClosed(tunnel: OpenTunnel, reason: TunnelCloseReason): void {
     this.#tunnels.delete(tunnel.id)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, -1)
-    const { counters } = tunnel.proxyTunnel.tunnel
-    this.#past.fromClients += counters.packetsReceived
-    this.#past.toClients += counters.packetsSent
-    this.#past.bytesFrom += counters.bytesReceived
-    this.#past.bytesTo += counters.bytesSent
-    this.#past.answered += counters.answered
-    addCounts(this.#past.dropped, counters.dropped)
-    addFec(this.#past.fec, tunnel.proxyTunnel.tunnel.fec)
+    this.#traffic.keep(tunnel.proxyTunnel.tunnel)
     if (!reason.clean) this.metrics.countError('tunnel_aborted')
     this.#connectionLog.add('tunnel-closed', tunnel.connection, tunnel.identity, reason.reason)
   }
@@ -566,8 +566,10 @@ export class MasqueServer {
     else this.#tunnelsByIdentity.delete(identity)
   }
 
-  #connectionClosed(handler: MasqueHandler, { source, orderly, text }: CloseReason): void {
+  #connectionClosed(handler: MasqueHandler, reason: CloseReason): void {
+    const { source, orderly, text } = reason
     this.#handlers.delete(handler)
+    this.#connections.close(handler, reason)
     if (source !== 'local' && !orderly) this.metrics.countError('connection')
     handler.log.info({}, `closed: ${text}`)
     this.#connectionLog.add('closed', handler.connection, undefined, text)
@@ -638,15 +640,4 @@ function packageError(error: NodeJS.ErrnoException, listen: { host: string; port
   const where = `webtransport.package_port: TCP ${formatAddress(listen)}`
   if (error.code === 'EADDRINUSE') return new ListenError(`${where} is already in use: choose another port`)
   return new ListenError(`${where} cannot be listened on: ${error.message}`)
-}
-
-function addFec(total: ServerStatus['fec'], more: FecCounters | undefined): void {
-  if (more === undefined) return
-  total.paritySent += more.paritySent
-  total.parityReceived += more.parityReceived
-  total.recovered += more.recovered
-}
-
-function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {
-  for (const [reason, count] of Object.entries(more)) total[reason] = (total[reason] ?? 0) + count
 }

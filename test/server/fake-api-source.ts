@@ -1,5 +1,7 @@
 import type { ApiSource } from '../../src/server/api-server.ts'
+import type { Readings } from '../../src/server/metrics/readings.ts'
 import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from '../../src/server/status.ts'
+import { fakeReadings } from './fake-readings.ts'
 
 /** A server's status to play with: change the fields, and the API and the metrics show them. */
 export class FakeApiSource implements ApiSource {
@@ -39,6 +41,9 @@ export class FakeApiSource implements ApiSource {
   }
   health(): Health {
     return this.currentHealth
+  }
+  readings(): Readings {
+    return fakeReadings(this.currentStatus)
   }
 }
 

@@ -1,29 +1,28 @@
 import { expect } from 'chai'
 import { register } from 'prom-client'
-import { ServerMetrics } from '../../src/server/metrics.ts'
-import { client, FakeApiSource } from './fake-api-source.ts'
+import { newFamilyCounters } from '../../src/carriers/family-counters.ts'
+import type { Readings } from '../../src/server/metrics/readings.ts'
+import { type ErrorType, ServerMetrics } from '../../src/server/metrics.ts'
+import { FakeApiSource } from './fake-api-source.ts'
+import { fakeReadings } from './fake-readings.ts'
+import { parseMetrics } from './metrics/parse.ts'
 
-/** Reads Prometheus' text format: `name{label="value"}` → number. Throws on a line that is neither sample, comment nor empty. */
-function parse(text: string): Map<string, number> {
-  const samples = new Map<string, number>()
-  for (const line of text.split('\n')) {
-    if (line === '' || /^# (HELP|TYPE) [a-z_]+ \S/.test(line)) continue
-    const match = /^([a-z_]+(?:\{(?:[a-z]+="[^"\\]*",?)*\})?) (\S+)$/.exec(line)
-    if (match === null || samples.has(match[1])) throw new Error(`not a sample, or one given twice: ${line}`)
-    const value = match[2] === '+Inf' ? Number.POSITIVE_INFINITY : Number(match[2])
-    if (Number.isNaN(value)) throw new Error(`not a number: ${line}`)
-    samples.set(match[1], value)
+/** A server's numbers to play with. */
+class FakeSource {
+  current: Readings = fakeReadings(new FakeApiSource().currentStatus)
+
+  readings(): Readings {
+    return this.current
   }
-  return samples
 }
 
 describe('metrics', () => {
-  let source: FakeApiSource
+  let source: FakeSource
   let metrics: ServerMetrics
-  const read = async () => parse(await metrics.text())
+  const read = async () => parseMetrics(await metrics.text())
 
   beforeEach(() => {
-    source = new FakeApiSource()
+    source = new FakeSource()
     metrics = new ServerMetrics(source)
   })
 
@@ -37,9 +36,6 @@ describe('metrics', () => {
       ['masque_vpn_ip_pool_used{family="ipv4"}', 3],
       ['masque_vpn_ip_pool_total{family="ipv4"}', 253],
       ['masque_vpn_ip_pool_used{family="ipv6"}', 2],
-      ['masque_vpn_packets_total{direction="from_clients"}', 100],
-      ['masque_vpn_packets_total{direction="to_clients"}', 90],
-      ['masque_vpn_bytes_total{direction="from_clients"}', 120_000],
       ['masque_vpn_packets_answered_total', 6],
       ['masque_vpn_fec_parities_total{direction="from_clients"}', 12],
       ['masque_vpn_fec_parities_total{direction="to_clients"}', 11],
@@ -56,20 +52,110 @@ describe('metrics', () => {
     }
   })
 
-  it('follow the status from one reading to the next', async () => {
-    await read()
-    source.currentStatus = {
-      ...source.currentStatus,
-      connections: 0,
-      packets: { fromClients: 101, toClients: 90, answered: 6, dropped: {} },
-      draining: true,
+  it('show packets and bytes by family, and what is of neither as others', async () => {
+    const { traffic } = source.current
+    const ipv4 = {
+      ...newFamilyCounters(),
+      packetsReceived: 60,
+      packetsSent: 50,
+      bytesReceived: 100_000,
+      bytesSent: 60_000,
     }
-    source.currentClients = []
+    const ipv6 = {
+      ...newFamilyCounters(),
+      packetsReceived: 39,
+      packetsSent: 40,
+      bytesReceived: 19_990,
+      bytesSent: 20_000,
+    }
+    source.current = { ...source.current, traffic: { ...traffic, ipv4, ipv6 } }
+    const samples = await read()
+    const of = (name: string, direction: string, family: string) =>
+      samples.get(`masque_vpn_${name}_total{direction="${direction}",family="${family}"}`)
+    expect(of('packets', 'from_clients', 'ipv4')).to.equal(60)
+    expect(of('packets', 'from_clients', 'ipv6')).to.equal(39)
+    expect(of('packets', 'from_clients', 'other')).to.equal(1)
+    expect(of('packets', 'to_clients', 'ipv6')).to.equal(40)
+    expect(of('packets', 'to_clients', 'other')).to.equal(undefined)
+    expect(of('bytes', 'from_clients', 'other')).to.equal(10)
+    expect(of('bytes', 'to_clients', 'ipv4')).to.equal(60_000)
+  })
+
+  it('show ICMP by direction, family and kind, with what the proxy has told hosts behind it', async () => {
+    const ipv6 = { ...newFamilyCounters(), icmpSent: [0, 2, 0, 3, 0, 0], icmpReceived: [2, 0, 0, 0, 0, 1] }
+    source.current = {
+      ...source.current,
+      traffic: { ...source.current.traffic, ipv6 },
+      icmpToHosts: { ipv4: [0, 0, 0, 0, 0, 0], ipv6: [0, 0, 0, 5, 0, 0] },
+    }
+    const samples = await read()
+    const of = (direction: string, type: string) =>
+      samples.get(`masque_vpn_icmp_total{direction="${direction}",family="ipv6",type="${type}"}`)
+    expect(of('sent', 'too-big')).to.equal(8)
+    expect(of('sent', 'echo-reply')).to.equal(2)
+    expect(of('received', 'echo-request')).to.equal(2)
+    expect(of('received', 'other')).to.equal(1)
+    expect(of('received', 'time-exceeded')).to.equal(0)
+  })
+
+  it('show what QUIC has dropped, and what had to make room', async () => {
+    const { endpoint, tcp } = source.current
+    source.current = {
+      ...source.current,
+      endpoint: { ...endpoint, stray: 3, crowdedOut: 4, withheld: 5, evicted: 6 },
+      tcp: tcp && { ...tcp, failed: 7, evicted: 8 },
+    }
+    const samples = await read()
+    expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="stray"}')).to.equal(3)
+    expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="crowded_out"}')).to.equal(4)
+    expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="withheld"}')).to.equal(5)
+    expect(samples.get('masque_vpn_connections_evicted_total{transport="quic"}')).to.equal(6)
+    expect(samples.get('masque_vpn_connections_evicted_total{transport="tcp"}')).to.equal(8)
+    expect(samples.get('masque_vpn_tls_handshakes_total{result="failed"}')).to.equal(7)
+  })
+
+  it('show the numbers of QUIC connections', async () => {
+    const { quic } = source.current
+    const stats = {
+      ...quic.stats,
+      packetsSent: 150,
+      packetsLost: 2,
+      datagramsReceived: 70,
+      streamsOpen: 4,
+      pathChanges: 1,
+    }
+    source.current = { ...source.current, quic: { stats, rttsMs: [10, 30], cwnd: 24_000 } }
+    const samples = await read()
+    expect(samples.get('masque_vpn_quic_packets_total{direction="sent"}')).to.equal(150)
+    expect(samples.get('masque_vpn_quic_packets_lost_total')).to.equal(2)
+    expect(samples.get('masque_vpn_quic_datagrams_total{direction="received"}')).to.equal(70)
+    expect(samples.get('masque_vpn_quic_streams_open')).to.equal(4)
+    expect(samples.get('masque_vpn_quic_path_changes_total')).to.equal(1)
+    expect(samples.get('masque_vpn_quic_congestion_window_bytes')).to.equal(24_000)
+    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="min"}')).to.equal(0.01)
+    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="mean"}')).to.equal(0.02)
+    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="max"}')).to.equal(0.03)
+  })
+
+  it('follow what they are read from', async () => {
+    await read()
+    const { status, quic } = source.current
+    const emptied = { ...status, connections: 0, tunnelsTotal: 6, draining: true }
+    source.current = { ...source.current, status: emptied, quic: { ...quic, rttsMs: [] } }
     const samples = await read()
     expect(samples.get('masque_vpn_active_connections')).to.equal(0)
-    expect(samples.get('masque_vpn_packets_total{direction="from_clients"}')).to.equal(101)
+    expect(samples.get('masque_vpn_tunnels_opened_total')).to.equal(6)
     expect(samples.get('masque_vpn_draining')).to.equal(1)
     expect([...samples.keys()].filter(name => name.includes('rtt'))).to.deep.equal([])
+  })
+
+  it('never let a counter go down, whatever becomes of what it is read from', async () => {
+    await read()
+    const { status } = source.current
+    source.current = { ...source.current, status: { ...status, tunnelsTotal: 2 } }
+    expect((await read()).get('masque_vpn_tunnels_opened_total')).to.equal(5)
+    source.current = { ...source.current, status: { ...status, tunnelsTotal: 7 } }
+    expect((await read()).get('masque_vpn_tunnels_opened_total')).to.equal(7)
   })
 
   it('sort packet processing times into buckets from 1 µs to 100 ms', async () => {
@@ -81,61 +167,39 @@ describe('metrics', () => {
     expect(samples.get('masque_vpn_packet_processing_duration_seconds_sum')).to.be.closeTo(2.05003, 1e-5)
   })
 
-  it('count errors by type, and no more than a bounded number of types', async () => {
-    metrics.countError('tls')
-    metrics.countError('tls')
-    for (let i = 0; i < 100; i++) metrics.countError(`type${i}`)
+  it('sort the times of handshakes and sessions into buckets, by carrier', async () => {
+    metrics.observeHandshake('h3', 4)
+    metrics.observeSessionSetup('h2', 0.2)
     const samples = await read()
-    expect(samples.get('masque_vpn_errors_total{type="tls"}')).to.equal(2)
-    expect(samples.get('masque_vpn_errors_total{type="other"}')).to.equal(51)
-    expect([...samples.keys()].filter(name => name.startsWith('masque_vpn_errors_total'))).to.have.length(51)
+    expect(samples.get('masque_vpn_handshake_duration_seconds_bucket{le="0.0025",carrier="h3"}')).to.equal(0)
+    expect(samples.get('masque_vpn_handshake_duration_seconds_bucket{le="0.005",carrier="h3"}')).to.equal(1)
+    expect(samples.get('masque_vpn_session_setup_duration_seconds_bucket{le="0.00025",carrier="h2"}')).to.equal(1)
   })
 
-  it('count the QUIC packets of a connection once, however many tunnels it carries', async () => {
+  it('count errors by type', async () => {
+    metrics.countError('internal')
+    metrics.countError('internal')
+    metrics.countError('unheard of' as ErrorType)
     const samples = await read()
-    expect(samples.get('masque_vpn_quic_packets_total{direction="sent"}')).to.equal(150)
-    expect(samples.get('masque_vpn_quic_packets_lost_total')).to.equal(2)
-    expect(samples.get('masque_vpn_quic_congestion_window_bytes')).to.equal(24_000)
-    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="min"}')).to.equal(0.01)
-    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="mean"}')).to.equal(0.02)
-    expect(samples.get('masque_vpn_quic_rtt_seconds{stat="max"}')).to.equal(0.03)
-  })
-
-  it('keep QUIC counters from going down when a client leaves', async () => {
-    const sent = async () => (await read()).get('masque_vpn_quic_packets_total{direction="sent"}')
-    expect(await sent()).to.equal(150)
-    source.currentClients = [client('bb/0', 30, 70)]
-    expect(await sent()).to.equal(170)
-    source.currentClients = [client('cc/0', 30, 5)]
-    expect(await sent()).to.equal(175)
-  })
-
-  it('show what waits in tunnels on streams, and keep the time without room when a tunnel ends', async () => {
-    const overStream = (id: string, blockedMs: number) => ({
-      ...client(id, 0, 0),
-      carrier: 'h2' as const,
-      quic: undefined,
-      backlog: { bytes: 500, blockedMs, dropped: 1 },
-    })
-    source.currentClients = [client('aa/0', 10, 1), overStream('bb/1', 1000), overStream('bb/3', 500)]
-    const before = await read()
-    expect(before.get('masque_vpn_stream_backlog_bytes')).to.equal(1000)
-    expect(before.get('masque_vpn_stream_blocked_seconds_total')).to.equal(1.5)
-    source.currentClients = [overStream('bb/3', 700)]
-    expect((await read()).get('masque_vpn_stream_blocked_seconds_total')).to.equal(1.7)
+    expect(samples.get('masque_vpn_errors_total{type="internal"}')).to.equal(2)
+    expect(samples.get('masque_vpn_errors_total{type="connection"}')).to.equal(0)
+    expect(samples.get('masque_vpn_errors_total{type="other"}')).to.equal(1)
   })
 
   it('are kept apart from those of another server in the same process', async () => {
     const other = new ServerMetrics(source)
-    other.countError('tls')
-    expect((await read()).has('masque_vpn_errors_total{type="tls"}')).to.equal(false)
+    other.countError('internal')
+    expect((await read()).get('masque_vpn_errors_total{type="internal"}')).to.equal(0)
     expect(register.getMetricsAsArray().filter(metric => metric.name.startsWith('masque_vpn'))).to.deep.equal([])
   })
 
   it('tell about the process when asked to', async () => {
     expect(await metrics.text()).to.not.include('process_')
     const withProcess = new ServerMetrics(source, { process: true })
-    expect(await withProcess.text()).to.include('process_resident_memory_bytes')
+    const text = await withProcess.text()
+    for (const name of ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds']) {
+      expect(text).to.include(name)
+    }
     withProcess.registry.clear()
   })
 })

@@ -95,6 +95,8 @@ export class FakeQuic implements QuicConnection {
       datagramsReceived: 0,
       datagramsDropped: 0,
       streamsOpened: 0,
+      streamsOpen: 0,
+      pathChanges: 0,
     }
   }
 }

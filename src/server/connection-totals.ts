@@ -1,0 +1,124 @@
+/** What is counted over all connections: how they ended, and what QUIC did on them, of those that are there and of those that are gone. */
+
+import type { CloseReason, HttpServerConnection, HttpVersion } from '../carriers/http-connection.ts'
+import type { QuicConnection, QuicStats } from '../quic/quic.ts'
+
+export const CARRIERS = ['h3', 'h2', 'h1', 'webtransport'] as const satisfies readonly HttpVersion[]
+
+/** `draining`: it takes no new requests, as the proxy is shutting down. */
+export const CONNECTION_STATES = ['handshaking', 'open', 'draining'] as const
+export type ConnectionState = (typeof CONNECTION_STATES)[number]
+
+/**
+ *   orderly     either side has closed it, and nothing was wrong
+ *   timeout     nothing was heard from the client for too long, or it opened no tunnel in time
+ *   refused     it ended before its handshake was over: a certificate that is not trusted, no protocol in common
+ *   shut_down   closed while the proxy was shutting down
+ *   error       all else: a rule was broken, the network has failed
+ */
+export const CLOSE_OUTCOMES = ['orderly', 'timeout', 'refused', 'shut_down', 'error'] as const
+export type CloseOutcome = (typeof CLOSE_OUTCOMES)[number]
+
+export type ByCarrier<T> = Record<HttpVersion, T>
+
+/** A connection with what its handler knows about it. */
+export interface MeasuredConnection {
+  readonly connection: Pick<HttpServerConnection, 'version' | 'quic' | 'inUse' | 'handshakeMs'>
+  readonly draining: boolean
+  /** The proxy has closed it because there was no tunnel. */
+  readonly timedOut: boolean
+}
+
+export interface ConnectionReadings {
+  readonly connections: ByCarrier<Record<ConnectionState, number>>
+  readonly closed: ByCarrier<Record<CloseOutcome, number>>
+  readonly quic: {
+    /** Summed since the start; `streamsOpen` over what is there. */
+    readonly stats: QuicStats
+    /** Over the connections that carry tunnels. Empty: there is none. */
+    readonly rttsMs: readonly number[]
+    /** Their congestion windows, summed. */
+    readonly cwnd: number
+  }
+}
+
+type Sums = { -readonly [K in keyof QuicStats]: number }
+
+export class ConnectionTotals {
+  readonly #closed = byCarrier(() => counts(CLOSE_OUTCOMES))
+  /** Of connections that are gone. */
+  readonly #past = noStats()
+
+  /** The connection is gone: how it ended, and what was counted on it, stays. */
+  close(measured: MeasuredConnection, reason: CloseReason): void {
+    const { version, quic } = measured.connection
+    this.#closed[version][outcomeOf(measured, reason)]++
+    if (quic !== undefined) addStats(this.#past, quic.stats())
+    this.#past.streamsOpen = 0
+  }
+
+  /** With these connections, which are there. */
+  read(measured: Iterable<MeasuredConnection>): ConnectionReadings {
+    const connections = byCarrier(() => counts(CONNECTION_STATES))
+    const stats = { ...this.#past }
+    const rttsMs: number[] = []
+    let cwnd = 0
+    for (const one of measured) {
+      const { version, quic, inUse } = one.connection
+      connections[version][stateOf(one)]++
+      if (quic === undefined) continue
+      addStats(stats, quic.stats())
+      const path = inUse ? activePath(quic) : undefined
+      if (path === undefined) continue
+      rttsMs.push(path.rttMs)
+      cwnd += path.cwnd
+    }
+    return { connections, closed: this.#closed, quic: { stats, rttsMs, cwnd } }
+  }
+}
+
+function stateOf({ connection, draining }: MeasuredConnection): ConnectionState {
+  if (connection.handshakeMs === undefined) return 'handshaking'
+  return draining ? 'draining' : 'open'
+}
+
+export function outcomeOf({ connection, draining, timedOut }: MeasuredConnection, reason: CloseReason): CloseOutcome {
+  if (reason.source === 'timeout' || timedOut) return 'timeout'
+  if (reason.tlsAlert !== undefined || connection.handshakeMs === undefined) return 'refused'
+  if (!reason.orderly) return 'error'
+  return draining ? 'shut_down' : 'orderly'
+}
+
+function activePath(quic: QuicConnection) {
+  return quic.paths().find(({ active }) => active)
+}
+
+function byCarrier<T>(make: () => T): ByCarrier<T> {
+  return { h3: make(), h2: make(), h1: make(), webtransport: make() }
+}
+
+function counts<K extends string>(names: readonly K[]): Record<K, number> {
+  return Object.fromEntries(names.map(name => [name, 0])) as Record<K, number>
+}
+
+function noStats(): Sums {
+  return {
+    packetsSent: 0,
+    packetsReceived: 0,
+    packetsLost: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    datagramsSent: 0,
+    datagramsReceived: 0,
+    datagramsDropped: 0,
+    streamsOpened: 0,
+    streamsOpen: 0,
+    pathChanges: 0,
+  }
+}
+
+const STATS = Object.keys(noStats()) as (keyof QuicStats)[]
+
+function addStats(total: Sums, more: QuicStats): void {
+  for (const name of STATS) total[name] += more[name]
+}
