@@ -37,7 +37,7 @@ export class ServerMetrics {
   }
 
   /** All metrics in Prometheus' text format. */
-  text(): Promise<string> {
+  async text(): Promise<string> {
     fillIn(this.#instruments, this.#source.readings())
     this.#instruments.countEach('masque_vpn_errors_total', 'type', this.#errors)
     return this.registry.metrics()

@@ -43,7 +43,7 @@ export class FakeApiSource implements ApiSource {
     return this.currentHealth
   }
   readings(): Readings {
-    return fakeReadings(this.currentStatus)
+    return fakeReadings(this.status())
   }
 }
 
