@@ -120,5 +120,7 @@ describe('monitoring/grafana', () => {
     const dashboards = mounted.find(([, to]) => to === providers[0].options.path)?.[0]
     expect(join('monitoring', dashboards ?? '')).to.equal(dirname([...DASHBOARDS.keys()][0]))
     for (const { image } of Object.values(services)) expect(image).to.match(/:v?\d+\.\d+\.\d+$/)
+    const [, grafana] = /'@grafana\/schema': '([^']+)'/.exec(read('test/monitoring/grafana-schema.monitoring.ts')) ?? []
+    expect(services.grafana.image).to.equal(`grafana/grafana:${grafana}`)
   })
 })
