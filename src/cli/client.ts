@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
 import { CARRIER_CHOICES, type ClientConfig, loadClientConfig } from '../client/config.ts'
+import { withLogEnvironment } from '../config/log-section.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import { describeDns } from '../connect-ip/dns/dns-assign.ts'
 import { describeRoute } from '../connect-ip/route-advertisement.ts'
@@ -71,6 +72,7 @@ const options = program.opts<Options>()
 
 await runCommand(async () => {
   const config = loadClientConfig(options.config, { carrier: options.carrier })
+  config.log = withLogEnvironment(config.log)
   if (options.check) {
     loadClientTlsConfig(config.tls)
     console.log(`${options.config}: the configuration is valid`)

@@ -1,6 +1,10 @@
+import { LOG_COMPONENTS } from '../config/log-section.ts'
+
 /** What client and server also read, beside their configuration: at the end of their `--help`. */
 export const ENVIRONMENT_HELP = `
 Environment:
   MASQUE_UDP=auto|batched|dgram  UDP in batches (GSO and GRO of Linux), or a packet at a time (node:dgram); auto, the default: in
-                                 batches where the system can. With log.level = "debug" the log says which it is, and why.
+                                 batches where the system can. With MASQUE_LOG=quic=debug the log says which it is, and why.
+  MASQUE_LOG=info,quic=debug     what is logged: a level for all, levels for components, or both; takes the place of [log].
+                                 Components: ${LOG_COMPONENTS.join(', ')}
   SSLKEYLOGFILE=<file>           the TLS keys, for Wireshark, where quic.key_log names no file`

@@ -1,6 +1,7 @@
 /** `npm run server -- -c config/server.local.toml`: runs the proxy until Ctrl-C. */
 
 import { Command } from 'commander'
+import { withLogEnvironment } from '../config/log-section.ts'
 import { loadServerConfig } from '../server/config.ts'
 import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
@@ -20,6 +21,7 @@ const options = program.opts<{ config: string; check?: boolean; live?: boolean; 
 
 await runCommand(async () => {
   const config = loadServerConfig(options.config, { tun: options.tun, live: options.live })
+  config.log = withLogEnvironment(config.log)
   if (options.check) {
     checkServerFiles(config)
     console.log(`${options.config}: the configuration is valid`)

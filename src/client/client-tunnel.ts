@@ -1,6 +1,5 @@
 /** One client's tunnel as the client sees it: from the first packet to the proxy to the end of the tunnel. */
 
-import type { Logger } from 'pino'
 import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
 import { CLIENT_NAME_HEADER } from '../carriers/client-name.ts'
 import type {
@@ -30,6 +29,8 @@ import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import { type ComponentLogs, connectionComponent } from '../log/component-logs.ts'
+import type { Logger } from '../log/logger.ts'
 import type { MigrateOptions, MigrateResult, QuicConnection, UdpPath } from '../quic/quic.ts'
 import type { AwaitTurn } from './carrier-race.ts'
 import type { ClientConfig } from './config.ts'
@@ -82,7 +83,9 @@ export interface TunnelInfo {
 export interface ClientTunnelOptions {
   config: ClientConfig
   proxy: ProxyAddress
-  log: Logger
+  logs: ComponentLogs
+  /** Which of HTTP's versions `connect` is to speak: for the log. */
+  carrier: HttpVersion
   /** The version of HTTP. */
   connect: Connect
   /** Other tunnels are raced against this one: the request goes out in its turn. */
@@ -113,11 +116,13 @@ export class ClientTunnel implements HttpClientHandler {
   /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
   linkProbe: LinkProbeResult | undefined
   readonly #options: ClientTunnelOptions
-  readonly #log: Logger
+  /** Its lines say which connection, as soon as there is one. */
+  #log: Logger
   /** All addresses that are tried, then the one that answered. */
   #remoteText: string
   #dial: Dial | undefined
   #connection: HttpClientConnection | undefined
+  #ids: { connection?: string; tunnel?: string } = {}
   #carrier: Carrier | undefined
   #linkCheck: Ipv6LinkCheck | undefined
   #prepared: Prepared | undefined
@@ -149,8 +154,13 @@ export class ClientTunnel implements HttpClientHandler {
 
   constructor(options: ClientTunnelOptions) {
     this.#options = options
-    this.#log = options.log
+    this.#log = options.logs.of('tunnel')
     this.#remoteText = options.proxy.addresses.map(addressText).join(', ')
+  }
+
+  /** What the log calls it: its connection, and the tunnel itself; nothing while they are not there. */
+  get ids(): { connection?: string; tunnel?: string } {
+    return this.#ids
   }
 
   get open(): boolean {
@@ -224,6 +234,7 @@ export class ClientTunnel implements HttpClientHandler {
     const tls = loadClientTlsConfig(config.tls)
     this.#prepared = this.#prepare()
     const { connectMs } = this.#timeouts
+    const log = this.#options.logs.of(connectionComponent(this.#options.carrier))
     let timer: NodeJS.Timeout | undefined
     const settled = new Promise<TunnelInfo>((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -243,11 +254,13 @@ export class ClientTunnel implements HttpClientHandler {
             insecure: config.tls.insecure,
             resumptionTicket: this.#options.resumptionTicket,
             onError: error => this.#log.error({ err: error }, 'internal error'),
-            debug: message => this.#log.debug(message),
-            onWarning: sentence => this.#log.warn(sentence),
+            debug: message => log.debug(message),
+            onWarning: sentence => log.warn(sentence),
           }),
         onConnected: connection => {
           this.#connection = connection
+          this.#ids = { connection: connection.id }
+          this.#log = this.#options.logs.of('tunnel').child(this.#ids)
           this.#remoteText = addressText(connection.remote)
           return this
         },
@@ -482,6 +495,8 @@ export class ClientTunnel implements HttpClientHandler {
     // Closed by what came with the SETTINGS: `onClosed` follows and knows why.
     if (stream === undefined) return
     const { openCarrier } = stream
+    this.#ids = { connection: connection.id, tunnel: `${connection.id}/${stream.id}` }
+    this.#log = this.#options.logs.of('tunnel').child(this.#ids)
     this.tunnel = new Tunnel({
       session,
       openCarrier: handler => {

@@ -9,7 +9,6 @@
 
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { Logger } from 'pino'
 import { connectByHttp1 } from '../carriers/h1/client-connection.ts'
 import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
@@ -25,7 +24,8 @@ import { PingError, type PingOptions, type PingResult } from '../hosts/userspace
 import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import { createLogger } from '../log/logger.ts'
+import { ComponentLogs } from '../log/component-logs.ts'
+import { createLogger, type Logger } from '../log/logger.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
@@ -95,6 +95,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly config: ClientConfig
   /** The host at this end of the tunnel. One in userspace pings, and has UDP and flows. */
   readonly host: H
+  readonly #logs: ComponentLogs
   readonly #log: Logger
   readonly #random: () => number
   readonly #resolve: ResolveHost | undefined
@@ -143,7 +144,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     super()
     this.config = config
     this.host = options.host ?? (new UserspaceHost() as Host as H)
-    this.#log = options.logger ?? createLogger({ level: config.log.level })
+    this.#logs = new ComponentLogs(options.logger ?? createLogger(config.log), config.log.levels)
+    this.#log = this.#logs.of('client')
     this.#random = options.random ?? Math.random
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
@@ -188,7 +190,10 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     }
     const info = await this.#isUpOrClosed(this.#clientTunnel as ClientTunnel)
     this.#isKnocking = false
-    this.#log.info({ assigned: info.assigned.map(String), mtu: info.mtu, carrier: info.carrier }, 'tunnel is up')
+    this.#log.info(
+      { ...this.#clientTunnel?.ids, assigned: info.assigned.map(String), mtu: info.mtu, carrier: info.carrier },
+      'tunnel is up',
+    )
     if (this.config.migration.enabled) this.#watch ??= this.#watchNetwork()
     this.emit('up', info)
     return info
@@ -223,7 +228,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     const clientTunnel: ClientTunnel = new ClientTunnel({
       config: this.config,
       proxy,
-      log: this.#log,
+      logs: this.#logs,
+      carrier,
       connect: this.#connectHttp ?? connectBy(this.config, carrier),
       awaitTurn,
       clientName: this.#name,
@@ -331,7 +337,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#lastCarrierChange = change
     this.#lastCarrierFailure = undefined
     this.#log.info(
-      { from, to: change.to, ms: change.ms, assigned: info.assigned.map(String) },
+      { ...tunnel.ids, from, to: change.to, ms: change.ms, assigned: info.assigned.map(String) },
       'the tunnel has changed its carrier',
     )
     this.emit('carrierChanged', change)
@@ -376,14 +382,14 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     const tunnel = this.#clientTunnel
     const from = tunnel?.path?.local
     if (tunnel === undefined || from === undefined) return { moved: false, why: 'there is no tunnel' }
-    this.#log.info({ from: formatAddress(from) }, 'moving the tunnel: trying another path')
+    this.#log.info({ ...tunnel.ids, from: formatAddress(from) }, 'moving the tunnel: trying another path')
     const result = await tunnel.migrate(options)
     if (result.moved) this.#isAddressGiven = options.local !== undefined
     if (result.moved)
       this.#moved({ from, to: result.path.local, remote: result.path.remote, ms: result.ms, at: new Date() })
     else {
       this.#failedMoves++
-      this.#log.warn({ reason: result.why }, 'the tunnel has not moved')
+      this.#log.warn({ ...tunnel.ids, reason: result.why }, 'the tunnel has not moved')
       this.emit('notMoved', result.why)
     }
     return result
@@ -392,7 +398,15 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #moved(move: Move): void {
     this.#moves++
     this.#lastMove = move
-    this.#log.info({ from: formatAddress(move.from), to: formatAddress(move.to), ms: move.ms }, 'the tunnel has moved')
+    this.#log.info(
+      {
+        ...this.#clientTunnel?.ids,
+        from: formatAddress(move.from),
+        to: formatAddress(move.to),
+        ms: move.ms,
+      },
+      'the tunnel has moved',
+    )
     // Which networks are around this machine, and stay outside of the tunnel, may be others now.
     if (this.#clientTunnel?.open) this.#configureHost(this.#clientTunnel.info)
     this.emit('moved', move)
@@ -514,7 +528,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
     this.#carrierWatch.stop()
     this.#carrierMemory.lost(performance.now())
-    this.#log.warn({ kind: error.kind, reason: error.message }, 'tunnel is down')
+    this.#log.warn({ ...clientTunnel.ids, kind: error.kind, reason: error.message }, 'tunnel is down')
     this.#tellLost(clientTunnel, error)
     const { enabled, maxDelayMs, knockMs } = this.config.reconnect
     // A proxy that grants tunnels and ends them again is not to be asked without a pause.

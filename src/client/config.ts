@@ -5,6 +5,7 @@ import { DecodeError } from '../bytes/errors.ts'
 import { failOnProblems, type KeyProblem } from '../config/config-error.ts'
 import { choice, choices, flag, hostAndPort, integer, ipPrefix, table, tables, text } from '../config/fields.ts'
 import { ipv6RoomProblems } from '../config/ipv6-room.ts'
+import { type LogOptions, logSection } from '../config/log-section.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   allowExposedKey,
@@ -12,9 +13,7 @@ import {
   type Encapsulation,
   fecGroupField,
   type LinkProbe,
-  type LogLevel,
   linkProbe,
-  logSection,
   path,
   type QuicOptions,
   quicSection,
@@ -63,7 +62,7 @@ export interface ClientConfig {
   quic: QuicOptions
   migration: { enabled: boolean }
   reconnect: { enabled: boolean; knockMs: number; initialDelayMs: number; maxDelayMs: number; maxAttempts: number }
-  log: { level: LogLevel }
+  log: LogOptions
 }
 
 /** The file's form: TOML's snake_case names. `ClientConfig` is what the program works with. */
@@ -228,7 +227,7 @@ export const clientConfigSchema = table({
     .prefault({})
     .describe('What happens when the connection is lost.'),
 
-  log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
+  log: logSection.prefault({}).describe('The log, on standard error.'),
 })
 
 /** Of `tunnel.carrier`. */

@@ -36,6 +36,11 @@ export function parseToml<S extends z.ZodType>(schema: S, text: string, file: st
     const what = cause.message.split('\n', 1)[0].replace(/^Invalid TOML document: /, '')
     throw new ConfigError(file, [`${file}:${cause.line}:${cause.column}: not valid TOML: ${what}`], { cause })
   }
+  return checkValue(schema, value, file)
+}
+
+/** Checks a value against the schema; `file` is where it comes from. Throws ConfigError, as above. */
+export function checkValue<S extends z.ZodType>(schema: S, value: unknown, file: string): z.output<S> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   failOnProblems(

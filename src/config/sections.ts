@@ -45,9 +45,6 @@ export const fecGroupField = () => {
 export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
 export interface QuicOptions {
   congestionControl: CongestionControl
   idleTimeoutMs: number
@@ -114,7 +111,3 @@ export const allowExposedKey = () =>
     .describe(
       'Accept a private key that everybody on this machine may read, on a file system that keeps no modes (a Windows drive under WSL, exFAT).',
     )
-
-export const logSection = table({
-  level: choice(LOG_LEVELS).default('info').describe('The least severe messages that are logged.'),
-})

@@ -1,6 +1,8 @@
+import type { LogComponent } from '../config/log-section.ts'
 import { IpAddress } from '../ip/address.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
+import type { ComponentLogs } from './component-logs.ts'
 import type { Logger } from './logger.ts'
 
 /** Lines at once, and lines per second in the long run. */
@@ -19,13 +21,49 @@ const MAX_ADDRESSES = 1024
 /** Addresses that a report names. */
 const NAMED = 3
 
-/** The part of a logger that is used for what a peer can cause, and so must be bounded. */
-export interface BoundedLog {
-  debug(details: object, text: string): void
-  info(details: object, text: string): void
-  warn(details: object, text: string): void
-  error(details: object, text: string): void
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** The part of a logger that is used for what a peer can cause, and so must be bounded. Every line carries `bindings`. */
+export class BoundedLog {
+  readonly #log: Logger
+  readonly #bindings: object
+  readonly #allows: () => boolean
+
+  constructor(log: Logger, bindings: object, allows: () => boolean) {
+    this.#log = log
+    this.#bindings = bindings
+    this.#allows = allows
+  }
+
+  /** Where what is to be said costs something, too. */
+  isEnabled(level: Level): boolean {
+    return this.#log.isLevelEnabled(level)
+  }
+
+  debug(details: object, text: string): void {
+    this.#write('debug', details, text)
+  }
+
+  info(details: object, text: string): void {
+    this.#write('info', details, text)
+  }
+
+  warn(details: object, text: string): void {
+    this.#write('warn', details, text)
+  }
+
+  error(details: object, text: string): void {
+    this.#write('error', details, text)
+  }
+
+  #write(level: Level, details: object, text: string): void {
+    if (!this.#log.isLevelEnabled(level) || !this.#allows()) return
+    this.#log[level]({ ...this.#bindings, ...details }, shortened(text))
+  }
 }
+
+/** The log of one connection: each component's part of it. They share one budget. */
+export type ConnectionLog = (component: LogComponent) => BoundedLog
 
 interface Address {
   readonly name: string
@@ -39,7 +77,7 @@ interface Address {
  * budget, whoever reaches the port could fill the disk.
  */
 export class LogBudget {
-  readonly #log: Logger
+  readonly #logs: ComponentLogs
   readonly #now: () => number
   readonly #all: TokenBucket
   readonly #addresses = new Map<string, Address>()
@@ -49,8 +87,8 @@ export class LogBudget {
   #timer: NodeJS.Timeout | undefined
 
   /** `now` gives milliseconds that never go back. */
-  constructor(log: Logger, now: () => number = () => performance.now()) {
-    this.#log = log
+  constructor(logs: ComponentLogs, now: () => number = () => performance.now()) {
+    this.#logs = logs
     this.#now = now
     this.#all = this.#bucket(LINES.all)
     this.#others = { name: 'others', bucket: this.#bucket(LINES.address), leftOut: 0 }
@@ -62,21 +100,22 @@ export class LogBudget {
   }
 
   /** The log of one connection, whose lines carry `bindings`. */
-  forConnection(host: string, bindings: object): BoundedLog {
+  forConnection(host: string, bindings: object): ConnectionLog {
     const bucket = this.#bucket(LINES.connection)
-    return this.#bounded(this.#log.child(bindings), () => {
+    const allows = (): boolean => {
       const address = this.#addressOf(host)
       // A line that one bucket refuses takes nothing from the others.
       const buckets = [bucket, address.bucket, this.#all]
       if (!buckets.every(each => each.isAvailable)) return this.#leaveOut(address)
       for (const each of buckets) each.take()
       return true
-    })
+    }
+    return component => new BoundedLog(this.#logs.of(component), bindings, allows)
   }
 
   /** The log for what peers can cause and no connection can be named for. */
-  forNobody(): BoundedLog {
-    return this.#bounded(this.#log, () => this.#all.take() || this.#leaveOut(this.#others))
+  forNobody(component: LogComponent): BoundedLog {
+    return new BoundedLog(this.#logs.of(component), {}, () => this.#all.take() || this.#leaveOut(this.#others))
   }
 
   /** Says what was left out and not said yet. */
@@ -84,13 +123,6 @@ export class LogBudget {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#report()
-  }
-
-  #bounded(log: Logger, allows: () => boolean): BoundedLog {
-    const at = (level: keyof BoundedLog) => (details: object, text: string) => {
-      if (log.isLevelEnabled(level) && allows()) log[level](details, shortened(text))
-    }
-    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   }
 
   #leaveOut(address: Address): false {
@@ -106,10 +138,12 @@ export class LogBudget {
     const addresses = [...this.#addresses.values(), this.#others].filter(({ leftOut }) => leftOut > 0)
     const most = addresses.toSorted((a, b) => b.leftOut - a.leftOut).slice(0, NAMED)
     const lines = this.#unreported === 1 ? '1 line' : `${this.#unreported} lines`
-    this.#log.warn(
-      { leftOut: this.#unreported, most: Object.fromEntries(most.map(({ name, leftOut }) => [name, leftOut])) },
-      `${lines} left out: more was to be said about some clients than the log has room for`,
-    )
+    this.#logs
+      .of('proxy')
+      .warn(
+        { leftOut: this.#unreported, most: Object.fromEntries(most.map(({ name, leftOut }) => [name, leftOut])) },
+        `${lines} left out: more was to be said about some clients than the log has room for`,
+      )
     this.#unreported = 0
     for (const address of addresses) address.leftOut = 0
   }

@@ -1,6 +1,6 @@
 /** The log: one JSON object a line on standard error, so that standard output stays free for results. */
 import { type DestinationStream, type Logger, pino } from 'pino'
-import type { LogLevel } from '../config/sections.ts'
+import type { LogLevel } from '../config/log-section.ts'
 import { printableJson } from '../text/printable.ts'
 import { standardErrorLines } from './line-writer.ts'
 

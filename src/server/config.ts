@@ -19,15 +19,14 @@ import {
   text,
 } from '../config/fields.ts'
 import { ipv6RoomProblems } from '../config/ipv6-room.ts'
+import { type LogOptions, logSection } from '../config/log-section.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
 import {
   allowExposedKey,
   ENCAPSULATIONS,
   type Encapsulation,
   type LinkProbe,
-  type LogLevel,
   linkProbe,
-  logSection,
   path,
   type QuicOptions,
   quicSection,
@@ -94,7 +93,7 @@ export interface ServerConfig {
   }
   quic: QuicOptions
   api: { enabled: boolean; host: string; port: number; live?: boolean }
-  log: { level: LogLevel }
+  log: LogOptions
 }
 
 export interface HostConfig {
@@ -344,7 +343,7 @@ export const serverConfigSchema = table({
     .prefault({})
     .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /api/v1/connections, /metrics.'),
 
-  log: logSection.prefault({}).describe('The log: JSON lines on standard error.'),
+  log: logSection.prefault({}).describe('The log, on standard error.'),
 })
 
 /**

@@ -29,7 +29,8 @@ import { matchPath, type PathTemplate } from '../connect-ip/uri-template.ts'
 import { MalformedMessage, PeerFieldSectionLimit } from '../http/errors.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
-import type { BoundedLog, LogBudget } from '../log/log-budget.ts'
+import { connectionComponent } from '../log/component-logs.ts'
+import type { BoundedLog, ConnectionLog, LogBudget } from '../log/log-budget.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import type { Authorisation } from './authorise.ts'
@@ -98,7 +99,7 @@ export interface HandlerContext extends TunnelContext {
   rejected(connection: HttpServerConnection, reason: string): void
   connectionClosed(handler: MasqueHandler, reason: CloseReason): void
   /** A bug of ours has shown: for the log and the metrics. */
-  internalError(error: unknown): void
+  internalError(error: unknown, connection: string): void
 }
 
 /** In which order requests for tunnels have come, over all connections, and when: one may wait while a later one does not. */
@@ -111,6 +112,9 @@ interface Arrival {
   readonly at: number
 }
 
+/** Who has asked, where that was found out before the request was refused. */
+const identities = new WeakMap<IncomingRequest, string>()
+
 interface PendingRequest {
   readonly owner: string
   /** In one piece: many small ones would take a hundred times their length. */
@@ -122,7 +126,10 @@ interface PendingRequest {
 
 export class MasqueHandler implements HttpServerHandler {
   readonly connection: HttpServerConnection
+  /** What there is to say about the connection as such. */
   readonly log: BoundedLog
+  readonly #logs: ConnectionLog
+  readonly #httpLog: BoundedLog
   moves: ClientMoves = { count: 0 }
   /** No new requests are taken: the proxy is shutting down. */
   draining = false
@@ -147,7 +154,9 @@ export class MasqueHandler implements HttpServerHandler {
     const { host, port } = connection.remote
     this.#address = host
     this.#lastRemote = connection.remote
-    this.log = context.logBudget.forConnection(host, { connection: connection.id, remote: `${host}:${port}` })
+    this.#logs = context.logBudget.forConnection(host, { connection: connection.id, remote: `${host}:${port}` })
+    this.log = this.#logs(connectionComponent(connection.version))
+    this.#httpLog = this.#logs('http')
     connection.handler = this
     this.#expectTunnel()
   }
@@ -200,13 +209,13 @@ export class MasqueHandler implements HttpServerHandler {
   }
 
   onStreamError(streamId: number, code: string, reason: string): void {
-    this.log.warn({ streamId, code }, `stream error: ${reason}`)
+    this.#httpLog.warn({ streamId, code }, `stream error: ${reason}`)
   }
 
   onRequestFailed(streamId: number, error: unknown): void {
     if (error instanceof PeerFieldSectionLimit) {
-      this.log.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
-    } else this.#context.internalError(error)
+      this.#httpLog.warn({ streamId }, `no answer, the stream is reset: ${error.message}`)
+    } else this.#internalError(error)
     this.#context.rejected(this.connection, error instanceof Error ? error.message : String(error))
   }
 
@@ -245,6 +254,7 @@ export class MasqueHandler implements HttpServerHandler {
       throw new RequestRejected(status, reason, 'http_request_denied', { details: reason })
     }
     const identity = authorisation.identity
+    if (identity !== undefined) identities.set(request, identity)
     this.#checkLimits(request, identity, authorisation.maxTunnels)
     if (this.connection.capabilities !== undefined && scope.target.kind !== 'name') {
       this.#accept(request, scope, identity, [])
@@ -408,6 +418,7 @@ export class MasqueHandler implements HttpServerHandler {
     const addressesBefore = before?.addresses ?? []
     // Its addresses are free then, or kept for its identity: for the one that comes, before anybody else can ask.
     before?.tunnel.abort('cancelled', 'its client is back by another way')
+    const log = this.#logs('tunnel')
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
       identity,
@@ -427,7 +438,7 @@ export class MasqueHandler implements HttpServerHandler {
           () => connection.closed || this.#expectTunnel(),
           () => this.#context.budgets.tunnelsOfAddress.giveBack(this.#address),
           logOpen,
-          () => this.log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`),
+          () => log.info({ tunnel: id, identity, clean: reason.clean }, `tunnel closed: ${reason.reason}`),
           () => this.#context.tunnelClosed(tunnel, reason),
         ])
       },
@@ -457,7 +468,7 @@ export class MasqueHandler implements HttpServerHandler {
     const logOpen = (): void => {
       if (logged) return
       logged = true
-      this.log.info({ tunnel: id, identity, encapsulation, scope: describeScope(scope), addresses }, 'tunnel open')
+      log.info({ tunnel: id, identity, encapsulation, scope: describeScope(scope), addresses }, 'tunnel open')
     }
     this.#tunnels.set(request, tunnel)
     this.#expectTunnel()
@@ -477,11 +488,12 @@ export class MasqueHandler implements HttpServerHandler {
     // "Yes" was said already, and cannot be taken back by a status: the tunnel ends with its stream.
     if (rejection === undefined && !request.awaitsResponse) return request.fail(error)
     const reason = error instanceof Error ? error.message : String(error)
-    if (rejection === undefined) this.#context.internalError(error)
+    if (rejection === undefined) this.#internalError(error)
     this.#context.rejected(this.connection, reason)
     const streamId = request.id
+    const identity = identities.get(request)
     if (error instanceof MalformedMessage) {
-      this.log.warn({ streamId }, `malformed request: ${reason}`)
+      this.#httpLog.warn({ streamId, identity }, `malformed request: ${reason}`)
       return request.abort(error.abortReason)
     }
     const headers = buildRejectHeaders(
@@ -489,15 +501,19 @@ export class MasqueHandler implements HttpServerHandler {
       this.#context.proxyName,
     )
     if (rejection?.status === 401) headers.push(['www-authenticate', 'Bearer realm="masque-lab"'])
-    this.log.warn({ streamId, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
+    this.#httpLog.warn({ streamId, identity, status: rejection?.status ?? 500 }, `request rejected: ${reason}`)
     request.respond(headers)
+  }
+
+  #internalError(error: unknown): void {
+    this.#context.internalError(error, this.connection.id)
   }
 
   /** Not even one stream could be ended: the connection is. */
   #failConnection(error: unknown): void {
     this.connection.close('internal error', 'internal')
     try {
-      this.#context.internalError(error)
+      this.#internalError(error)
     } catch {
       // The log may be what has failed. Nobody is left to be told, and the process must not end for it.
     }

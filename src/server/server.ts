@@ -5,7 +5,6 @@
  * packet-processor.ts, to an address in proxy-tunnel.ts.
  */
 
-import type { Logger } from 'pino'
 import type { Carrier } from '../carriers/carrier.ts'
 import { H1ServerConnection } from '../carriers/h1/server-connection.ts'
 import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
@@ -28,9 +27,10 @@ import { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
+import { ComponentLogs } from '../log/component-logs.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
-import { createLogger } from '../log/logger.ts'
+import { createLogger, type Logger } from '../log/logger.ts'
 import { formatAddress, resolveHost, type SocketAddress } from '../net/udp.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
@@ -89,7 +89,7 @@ export interface ServerOptions {
 
 export class MasqueServer {
   readonly config: ServerConfig
-  readonly #log: Logger
+  readonly #logs: ComponentLogs
   readonly #logBudget: LogBudget
   /** ms that never go back, whoever sets the time of day. */
   readonly #now: () => number
@@ -142,8 +142,8 @@ export class MasqueServer {
     const { newMtuSearch, congestionControl } = options
     this.#quicParts = { newMtuSearch, congestionControl }
     this.#startedAt = this.#now()
-    this.#log = options.logger ?? createLogger({ level: config.log.level })
-    this.#logBudget = new LogBudget(this.#log)
+    this.#logs = new ComponentLogs(options.logger ?? createLogger(config.log), config.log.levels)
+    this.#logBudget = new LogBudget(this.#logs)
     this.events = new EventFeed({
       periodic: () => [
         { type: 'status', data: this.status() },
@@ -220,7 +220,7 @@ export class MasqueServer {
         this.#connectionLog.add('rejected', connection, undefined, reason)
       },
       connectionClosed: (handler, reason) => this.#connectionClosed(handler, reason),
-      internalError: error => this.#internalError(error),
+      internalError: (error, connection) => this.#internalError(error, { connection }),
     }
   }
 
@@ -365,7 +365,8 @@ export class MasqueServer {
       })
     }
     const { apiUrl: api, browserUrl: browser, packageAddress: webTransport } = this
-    this.#log.info({ listen: this.address, webTransport, api, browser, auth: config.auth.mode }, 'proxy is listening')
+    const log = this.#logs.of('proxy')
+    log.info({ listen: this.address, webTransport, api, browser, auth: config.auth.mode }, 'proxy is listening')
   }
 
   /** UDP and TCP, on one port number. */
@@ -408,7 +409,7 @@ export class MasqueServer {
       ]),
       keyLog,
       onError,
-      onWarning: sentence => this.#log.warn(sentence),
+      onWarning: sentence => this.#logs.of('tcp').warn(sentence),
     })
   }
 
@@ -428,7 +429,7 @@ export class MasqueServer {
       idleTimeoutMs,
       onConnection: connection => this.#serve(connection),
       onError: error => this.#internalError(error),
-      onWarning: sentence => this.#log.warn(sentence),
+      onWarning: sentence => this.#logs.of('webtransport').warn(sentence),
     }).catch(error => {
       throw packageError(error, { host, port: webTransport.packagePort as number })
     })
@@ -441,6 +442,7 @@ export class MasqueServer {
 
   async #listen(tls: TlsConfig, settings: QuicSettings): Promise<QuicEndpoint> {
     const { config } = this
+    const log = this.#logs.of('quic')
     return QuicEndpoint.listen({
       // A name is resolved once, when the proxy starts.
       ...(await resolveHost(config.listen)),
@@ -454,8 +456,8 @@ export class MasqueServer {
       onConnection: quic =>
         this.#serve(new H3ServerConnection(quic, { webTransport: config.webTransport !== undefined })),
       onError: error => this.#internalError(error),
-      onWarning: sentence => this.#log.warn(sentence),
-      debug: message => this.#log.debug(message),
+      onWarning: sentence => log.warn(sentence),
+      debug: message => log.debug(message),
     })
   }
 
@@ -465,7 +467,8 @@ export class MasqueServer {
     if (webTransport === undefined) return undefined
     const certificateProblem = (): string | undefined => pinningProblem(certificateChain, Date.now())
     const problem = certificateProblem()
-    if (problem !== undefined) this.#log.warn(`browsers may refuse the proxy's certificate: ${problem}`)
+    if (problem !== undefined)
+      this.#logs.of('webtransport').warn(`browsers may refuse the proxy's certificate: ${problem}`)
     return {
       host: IpAddress.parse(this.address.host).isUnspecified ? undefined : this.address.host,
       port: this.address.port,
@@ -489,8 +492,9 @@ export class MasqueServer {
   #attachSystem(): void {
     const { tun, pool, hosts, tunnel } = this.config
     if (tun === undefined) return
+    const log = this.#logs.of('tun')
     const caution = tunCaution()
-    if (caution !== undefined) this.#log.warn(caution)
+    if (caution !== undefined) log.warn(caution)
     const pools = [pool.ipv4, pool.ipv6].filter(prefix => prefix !== undefined)
     const single = hosts.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter(address => address !== undefined)
     const inside = [...pools, ...single.map(address => IpPrefix.single(address)), ...tunnel.clientRoutes]
@@ -500,11 +504,11 @@ export class MasqueServer {
       addresses,
       inside,
       hidden: pools,
-      onProblem: text => this.#log.warn(text),
-      onGone: text => this.#log.error(`${text}; clients reach nothing behind it until the proxy is started anew`),
+      onProblem: text => log.warn(text),
+      onGone: text => log.error(`${text}; clients reach nothing behind it until the proxy is started anew`),
     })
     this.#processor.attachSystem(this.#system.host, addresses, inside)
-    this.#log.info({ device: this.#system.name, nat: tun.nat }, 'the system takes part over a TUN device')
+    log.info({ device: this.#system.name, nat: tun.nat }, 'the system takes part over a TUN device')
   }
 
   /** The name of the TUN device, where there is one. */
@@ -575,9 +579,9 @@ export class MasqueServer {
     this.#connectionLog.add('closed', handler.connection, undefined, text)
   }
 
-  #internalError(error: unknown): void {
+  #internalError(error: unknown, about: { connection?: string } = {}): void {
     this.metrics.countError('internal')
-    this.#logBudget.forNobody().error({ err: error }, 'internal error')
+    this.#logBudget.forNobody('proxy').error({ ...about, err: error }, 'internal error')
   }
 
   #poolStatus(): ServerStatus['pools'] {

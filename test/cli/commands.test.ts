@@ -63,6 +63,12 @@ describe('the commands', function () {
     started.client = command(['client', '-c', client('client.toml', proxy.address.port, advertise), ...pings])
     started.checked = command(['client', '-c', client('checked.toml', gone.address.port), '--check'])
     started.unchecked = command(['client', '-c', file('unchecked.toml', 'tls.ca = "none.pem"\n'), '--check'])
+    const env = (MASQUE_LOG: string) => ({ env: { ...process.env, MASQUE_LOG } })
+    started.wordy = command(
+      ['client', '-c', client('wordy.toml', proxy.address.port), ...pings],
+      env('warn,client=info'),
+    )
+    started.misnamed = command(['server', '-c', server('misnamed.toml', 0), '--check'], env('quick=debug'))
     const slow = await startSlowProxy()
     const patience = ['--ping', '10.0.0.1', '--count', '2', '--timeout', '50', '--interval', '1000', '--json']
     started.late = command(['client', '-c', client('late.toml', slow.address.port), ...patience])
@@ -139,6 +145,18 @@ describe('the commands', function () {
     expect(right.stdout).to.match(/checked\.toml: the configuration is valid\n$/)
     expect(wrong).to.include({ status: 1, stdout: '' })
     expect(wrong.stderr).to.match(/^\S*none\.pem: [^\n]*\n$/)
+  })
+
+  it('client and server log what MASQUE_LOG says, and say what is wrong with it', async () => {
+    const [wordy, misnamed] = [await started.wordy, await started.misnamed]
+    expect(wordy.status).to.equal(0)
+    const lines = wordy.stderr
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(lines.map(({ component, msg }) => `${component}: ${msg}`)).to.deep.equal(['client: tunnel is up'])
+    expect(misnamed).to.include({ status: 1, stdout: '' })
+    expect(misnamed.stderr).to.match(/^MASQUE_LOG: quick: unknown key, did you mean quic\?; allowed here: .*\n$/)
   })
 
   it('client waits for replies as long as it is told, and tells of those that come later', async () => {

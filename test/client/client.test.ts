@@ -70,9 +70,8 @@ describe('the client', () => {
 
   for (const carrier of ['h3', 'h2', 'h1'] as const) {
     it(`does not say that the proxy is shutting down when it ends its own tunnel (${carrier})`, async () => {
-      const logger = createLogger({ level: 'silent' })
       const said: unknown[] = []
-      logger.info = (...what: unknown[]) => said.push(what.at(-1))
+      const logger = createLogger({ level: 'info', to: { write: line => void said.push(JSON.parse(line).msg) } })
       const { client } = await connectClient(await startServer(), { tunnel: { carrier } }, { logger })
       await client.close()
       expect(said).to.include('tunnel is up')
@@ -782,8 +781,10 @@ describe('the client', () => {
       it(`comes back when ${who}, and logs why`, async () => {
         const server = await startServer()
         const logged: unknown[] = []
-        const logger = createLogger({ level: 'silent' })
-        logger.error = ({ err }: { err: unknown }) => logged.push(err)
+        const logger = createLogger({
+          level: 'error',
+          to: { write: line => void logged.push(JSON.parse(line).err.message) },
+        })
         const { client } = await connectClient(
           server,
           { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 } },
@@ -796,7 +797,7 @@ describe('the client', () => {
         client.tunnel?.quic?.close(0x102, 'gone')
         await waiting
         await up
-        expect(logged).to.deep.equal([bug])
+        expect(logged).to.deep.equal([bug.message])
         await ping(client, '10.90.0.1')
       })
     }

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ComponentLogs } from '../../src/log/component-logs.ts'
 import { LINES, LogBudget, MAX_TEXT } from '../../src/log/log-budget.ts'
 import { createLogger } from '../../src/log/logger.ts'
 
@@ -11,11 +12,11 @@ describe('the budget of the log', () => {
     time = 0
     lines = []
     const log = createLogger({ level: 'info', to: { write: line => void lines.push(JSON.parse(line)) } })
-    budget = new LogBudget(log, () => time)
+    budget = new LogBudget(new ComponentLogs(log), () => time)
   })
   afterEach(() => budget.close())
 
-  const connection = (host: string) => budget.forConnection(host, { remote: host })
+  const connection = (host: string) => budget.forConnection(host, { remote: host })('http')
   const flood = (host: string, connections: number, each: number): void => {
     for (let i = 0; i < connections; i++) {
       const log = connection(host)

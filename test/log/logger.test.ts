@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
-import type { LogLevel } from '../../src/config/sections.ts'
+import type { LogLevel } from '../../src/config/log-section.ts'
 import { createLogger } from '../../src/log/logger.ts'
 
 function logTo(level: LogLevel = 'info') {

@@ -3,6 +3,7 @@ import { DEFAULT_PATH_TEMPLATE, parsePathTemplate } from '../../src/connect-ip/u
 import { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
 import { AddressPool } from '../../src/ip/address-pool.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
+import { ComponentLogs } from '../../src/log/component-logs.ts'
 import { LogBudget } from '../../src/log/log-budget.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { AddressMemory } from '../../src/server/address-memory.ts'
@@ -22,7 +23,7 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
   const processor = new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now: () => 0 })
   processor.attachHost(new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }), true)
   const context: HandlerContext = {
-    logBudget: new LogBudget(createLogger({ level: 'silent' })),
+    logBudget: new LogBudget(new ComponentLogs(createLogger({ level: 'silent' }))),
     template: parsePathTemplate(DEFAULT_PATH_TEMPLATE),
     proxyName: 'proxy.example',
     servesAuthority: () => true,

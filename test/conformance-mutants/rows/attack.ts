@@ -210,8 +210,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-07',
     file: 'log/log-budget.ts',
     why: 'a line may be of any length',
-    find: 'allows()) log[level](details, shortened(text))',
-    replace: 'allows()) log[level](details, text)\n      void shortened',
+    find: '...details }, shortened(text))',
+    replace: '...details }, text)\n    void shortened',
   },
   {
     row: 'AT-07',
