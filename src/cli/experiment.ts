@@ -1,7 +1,7 @@
 /** `npm run experiment -- FILE`: runs an experiment, or goes on with it, and writes figures and a report. */
 
 import { existsSync, readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
@@ -9,6 +9,8 @@ import { formatNumber } from '../experiment/charts/axis.ts'
 import { terminalFigure } from '../experiment/charts/terminal.ts'
 import { type ExperimentDefinition, loadExperiment } from '../experiment/definition.ts'
 import { resultsDirectory, runInvocation } from '../experiment/invocation.ts'
+import type { Shard } from '../experiment/matrix.ts'
+import { mergeShards } from '../experiment/merge.ts'
 import { cellName, durationText, LiveView, progressLines, runText } from '../experiment/progress-view.ts'
 import { runOnTestbed } from '../experiment/run-cell.ts'
 import { type Progress, plannedRuns } from '../experiment/runner.ts'
@@ -28,6 +30,7 @@ interface Options {
   resume?: boolean
   retryFailed?: boolean
   jobs: number
+  shard?: Shard
   dryRun?: boolean
   seeds?: number
   quick?: boolean
@@ -49,6 +52,7 @@ const program = new Command('npm run experiment --')
   .option('--fresh', 'put results that are there aside, and begin again')
   .option('--retry-failed', 'try again what has failed')
   .option('--jobs <n>', 'runs at the same time; they disturb each other', positive, 1)
+  .option('--shard <i/n>', 'only the i-th of n parts, for one of n machines; put the parts together with merge', shard)
   .option('--ascii', 'figures in the terminal without block characters')
 
 program.action((file: string | undefined, options: Options) => {
@@ -56,6 +60,19 @@ program.action((file: string | undefined, options: Options) => {
   if (file !== undefined) return run(file, options)
   program.error('a file is missing: name an experiment, or see --list')
 })
+
+program
+  .command('merge')
+  .description('puts the parts of an experiment together that --shard has run, and writes figures and report')
+  .argument('<file>', 'the experiment file, or its name')
+  .argument(
+    '[folders...]',
+    "folders of parts, or folders that hold such; without one, those in the experiment's results",
+  )
+  .action((file: string, folders: string[], _: unknown, command: Command) => {
+    // Options that both commands have are taken by the first of them.
+    merge(file, folders, command.parent?.opts<Options>() as Options)
+  })
 
 await runCommand(async () => {
   await program.parseAsync()
@@ -73,10 +90,11 @@ function list(): void {
 async function run(name: string, options: Options): Promise<void> {
   const file = findFile(name)
   const definition = loadExperiment(file, { quick: options.quick, seeds: options.seeds, loadProfile })
-  const directory = options.out ?? resultsDirectory(definition, RESULTS)
+  const directory = options.out ?? resultsDirectory(definition, RESULTS, options.shard)
   console.log(`${definition.title}\n${definition.question.trim()}\n${sizeOf(definition)}\n`)
   if (options.dryRun === true) {
-    for (const { cell, seed } of plannedRuns(definition)) console.log(`  ${cellName(definition, cell)}, seed ${seed}`)
+    for (const { cell, seed } of plannedRuns(definition, options.shard))
+      console.log(`  ${cellName(definition, cell)}, seed ${seed}`)
     console.log(`\nresults would go to ${shown(directory)}`)
     return
   }
@@ -93,6 +111,7 @@ async function run(name: string, options: Options): Promise<void> {
       fresh: options.fresh,
       retryFailed: options.retryFailed,
       jobs: options.jobs,
+      shard: options.shard,
       signal: controller.signal,
       command,
       onNotice: sentence => console.error(`note: ${sentence}`),
@@ -106,13 +125,14 @@ async function run(name: string, options: Options): Promise<void> {
     console.log(
       `\n${outcome.done} of ${outcome.planned} runs done${outcome.failed > 0 ? `, ${outcome.failed} failed` : ''}`,
     )
-    console.log(`report    ${shown(join(directory, 'report.md'))}`)
-    console.log(`figures   ${shown(join(directory, 'figures'))}`)
-    console.log(`data      ${shown(join(directory, 'results.csv'))}, ${shown(join(directory, 'results.jsonl'))}`)
+    if (options.shard === undefined) printPlaces(directory)
+    else console.log(`data      ${shown(join(directory, 'results.jsonl'))}`)
     if (outcome.left > 0) console.log(`\n${outcome.left} runs are left; this goes on with them:\n  ${command}`)
     if (outcome.interrupted) process.exitCode = 130
     else if (outcome.failed > 0) {
-      console.log(`\nwhy runs failed is in the report; this tries them again:\n  ${command} --retry-failed`)
+      console.log(
+        `\nwhy runs failed is in the ${options.shard ? 'data' : 'report'}; this tries them again:\n  ${command} --retry-failed`,
+      )
       process.exitCode = 1
     }
   } finally {
@@ -120,6 +140,40 @@ async function run(name: string, options: Options): Promise<void> {
   }
   // Whoever waits for a second Ctrl-C must not keep the process alive.
   process.exit()
+}
+
+/** Status 1: runs are missing or have failed. What is there is in the report all the same. */
+function merge(name: string, folders: readonly string[], options: Options): void {
+  const definition = loadExperiment(findFile(name), { quick: options.quick, seeds: options.seeds, loadProfile })
+  const { directory, figures, planned, done, failed, lacking } = mergeShards({
+    definition,
+    folders,
+    resultsRoot: RESULTS,
+    out: options.out,
+    command: commandOf(name, { ...options, jobs: 1 }),
+    onNotice: sentence => console.error(`note: ${sentence}`),
+  })
+  const width = Math.min(100, process.stdout.columns ?? 80)
+  for (const figure of figures) console.log(`\n${terminalFigure(figure, { width, unicode: !options.ascii })}`)
+  console.log(`\n${done} of ${planned} runs done${failed > 0 ? `, ${failed} failed` : ''}`)
+  printPlaces(directory)
+  for (const { shard, folder, missing, failed } of lacking) {
+    const what = [missing > 0 ? `${missing} runs are missing` : '', failed > 0 ? `${failed} failed` : ''].filter(
+      Boolean,
+    )
+    const usual = resultsDirectory(definition, RESULTS, shard)
+    const out = folder === undefined || resolve(folder) === usual ? undefined : folder
+    const command = commandOf(name, { ...options, jobs: 1, out, shard })
+    console.log(`\npart ${shard.index} of ${shard.of}: ${what.join(', ')}; this goes on with it:`)
+    console.log(`  ${command}${failed > 0 ? ' --retry-failed' : ''}`)
+  }
+  if (lacking.length > 0) process.exitCode = 1
+}
+
+function printPlaces(directory: string): void {
+  console.log(`report    ${shown(join(directory, 'report.md'))}`)
+  console.log(`figures   ${shown(join(directory, 'figures'))}`)
+  console.log(`data      ${shown(join(directory, 'results.csv'))}, ${shown(join(directory, 'results.jsonl'))}`)
 }
 
 function findFile(name: string): string {
@@ -137,6 +191,7 @@ function commandOf(name: string, options: Options): string {
   if (options.quick === true) parts.push('--quick')
   if (options.seeds !== undefined) parts.push('--seeds', String(options.seeds))
   if (options.out !== undefined) parts.push('--out', options.out)
+  if (options.shard !== undefined) parts.push('--shard', `${options.shard.index}/${options.shard.of}`)
   if (options.jobs > 1) parts.push('--jobs', String(options.jobs))
   return parts.join(' ')
 }
@@ -196,6 +251,13 @@ function startDisplay(definition: ExperimentDefinition): { update(progress: Prog
 function shown(path: string): string {
   const short = relative(process.cwd(), path)
   return short.startsWith('..') ? path : short
+}
+
+function shard(text: string): Shard {
+  const [, index, of] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []
+  const found = { index: Number(index), of: Number(of) }
+  if (found.index >= 1 && found.index <= found.of) return found
+  throw new InvalidArgumentError('expected i/n with 1 ≤ i ≤ n')
 }
 
 function positive(text: string): number {

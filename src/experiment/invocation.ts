@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { makeFolder } from '../config/write-file.ts'
 import type { Figure } from './charts/figure.ts'
 import { definitionHash, type ExperimentDefinition, measuringPart } from './definition.ts'
+import type { Shard } from './matrix.ts'
 import { writeOutputs } from './outputs.ts'
 import { differences, type ExperimentLine, ResultsError, ResultsFile } from './results-file.ts'
 import { claimFolder, lockFolder, RESULTS, readHeader } from './results-folder.ts'
@@ -20,6 +21,8 @@ export interface InvocationOptions {
   fresh?: boolean
   retryFailed?: boolean
   jobs?: number
+  /** One part of the runs. They get no report: that is written by the merge of all parts. */
+  shard?: Shard
   signal: AbortSignal
   /** How the experiment was called, for the report. */
   command: string
@@ -34,17 +37,21 @@ export interface InvocationResult {
 }
 
 /** The folder of this definition. Another measurement (duration, probes …) has another hash, and so another folder. */
-export function resultsDirectory(definition: ExperimentDefinition, resultsRoot: string): string {
-  return join(resultsRoot, `${definition.name}-${definitionHash(definition)}`)
+export function resultsDirectory(definition: ExperimentDefinition, resultsRoot: string, shard?: Shard): string {
+  const folder = join(resultsRoot, `${definition.name}-${definitionHash(definition)}`)
+  return shard === undefined ? folder : join(folder, SHARDS, `${shard.index}-of-${shard.of}`)
 }
+
+/** Below an experiment's results: a folder for each part that another machine has run. */
+export const SHARDS = 'shards'
 
 /**
  * Runs what is not done yet, and writes the outputs from all that is. Also when it is interrupted, and when it fails: what
  * was measured is on the disk by then. Throws ResultsError when the folder holds something else, or is in use.
  */
 export async function runInvocation(options: InvocationOptions): Promise<InvocationResult> {
-  const { definition } = options
-  const directory = options.out ?? resultsDirectory(definition, options.resultsRoot)
+  const { definition, shard } = options
+  const directory = options.out ?? resultsDirectory(definition, options.resultsRoot, shard)
   if (options.out === undefined) noticeFormerDefinitions(options, directory)
   try {
     return await runInFolder(options, directory)
@@ -60,12 +67,13 @@ async function runInFolder(options: InvocationOptions, directory: string): Promi
   try {
     claimFolder(directory, options.fresh === true, onNotice)
     const path = join(directory, RESULTS)
-    const results = ResultsFile.open(path, headerOf(definition))
+    const results = ResultsFile.open(path, headerOf(definition, options.shard))
     try {
       for (const notice of results.notices) onNotice(notice)
       noticeOtherRuns(definition, results, onNotice)
       const outcome = await runExperiment({ ...options, results })
-      const figures = writeOutputs({ directory, definition, lines: results.runs, command: options.command })
+      const { command, shard } = options
+      const figures = shard ? [] : writeOutputs({ directory, definition, lines: results.runs, command })
       return { directory, outcome, figures }
     } finally {
       results.close()
@@ -75,13 +83,14 @@ async function runInFolder(options: InvocationOptions, directory: string): Promi
   }
 }
 
-function headerOf(definition: ExperimentDefinition): ExperimentLine {
+export function headerOf(definition: ExperimentDefinition, shard?: Shard): ExperimentLine {
   return {
     type: 'experiment',
     name: definition.name,
     title: definition.title,
     hash: definitionHash(definition),
     measuring: measuringPart(definition),
+    ...(shard === undefined ? {} : { shard }),
   }
 }
 

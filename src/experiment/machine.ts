@@ -1,7 +1,7 @@
 /** What is recorded about the machine and the program with every run. */
 
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
-import { VERSION } from '../version.ts'
+import { commit, VERSION } from '../version.ts'
 import type { MachineFacts, RunLine } from './results-file.ts'
 
 /** No host name, no user, no paths: results are passed on. */
@@ -15,6 +15,13 @@ export function machineFacts(): MachineFacts {
   }
 }
 
+let versionsOnce: RunLine['versions'] | undefined
+
+/** Looked up once: what is loaded stays as it is while the program runs. */
 export function versions(): RunLine['versions'] {
-  return { masqueLab: VERSION, node: process.versions.node }
+  if (versionsOnce === undefined) {
+    const at = commit()
+    versionsOnce = { masqueLab: VERSION, node: process.versions.node, ...(at === undefined ? {} : { commit: at }) }
+  }
+  return versionsOnce
 }

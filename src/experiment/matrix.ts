@@ -64,3 +64,22 @@ export function plan(cells: readonly Cell[], seeds: readonly string[], order: st
     return block
   })
 }
+
+/** Part `index` (from 1) of `of`. */
+export interface Shard {
+  index: number
+  of: number
+}
+
+/**
+ * One of the parts of a plan that several machines share: a piece of it, as long as the others but for one run. Pieces and not every n-th
+ * run, so that a machine has whole blocks as far as there are enough: what is particular to it then is in all cells, as an hour is.
+ */
+export function shardOf(planned: readonly PlannedRun[], { index, of }: Shard): PlannedRun[] {
+  const begin = (part: number) => Math.floor((part * planned.length) / of)
+  return planned.slice(begin(index - 1), begin(index))
+}
+
+export function shardText(shard: Shard | undefined): string {
+  return shard === undefined ? 'all' : `part ${shard.index} of ${shard.of}`
+}

@@ -6,6 +6,7 @@
  */
 
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { type Shard, shardText } from './matrix.ts'
 import type { Measurements, Samples } from './measure.ts'
 import type { Parameters } from './parameters.ts'
 
@@ -27,6 +28,8 @@ export interface ExperimentLine {
   hash: string
   /** What the hash is of, so that a difference can be named. */
   measuring: unknown
+  /** Of one part of the runs; absent where it is all. */
+  shard?: Shard
 }
 
 export interface RunLine {
@@ -45,7 +48,7 @@ export interface RunLine {
   measurements: Measurements
   samples: Samples
   machine: MachineFacts
-  versions: { masqueLab: string; node: string }
+  versions: { masqueLab: string; node: string; commit?: string }
 }
 
 /** A results file that cannot be used. The message says what to do. */
@@ -81,7 +84,20 @@ export class ResultsFile {
           'the old results aside and begin again.',
       )
     }
+    if (shardText(header.shard) !== shardText(experiment.shard)) {
+      throw new ResultsError(
+        `${path} holds ${shardText(header.shard)} of the runs, and ${shardText(experiment.shard)} was asked for: give another folder with --out`,
+      )
+    }
     return new ResultsFile(path, runs, notices)
+  }
+
+  /** Reads a file without changing it: of another experiment, of a run that goes on. Throws ResultsError where there is no first line. */
+  static read(path: string): { header: ExperimentLine; runs: readonly RunLine[] } {
+    const { header, runs } = linesOf(path, readFileSync(path))
+    if (header === undefined)
+      throw new ResultsError(`${path}: no first line says of which experiment these results are`)
+    return { header, runs }
   }
 
   private constructor(path: string, runs: RunLine[], notices: readonly string[]) {
@@ -108,19 +124,36 @@ export class ResultsFile {
   }
 }
 
+interface Read {
+  header: ExperimentLine | undefined
+  runs: RunLine[]
+  notices: string[]
+}
+
 /** Cuts off a torn last line, and reads the rest. */
-function repairAndRead(path: string): { header: ExperimentLine | undefined; runs: RunLine[]; notices: string[] } {
+function repairAndRead(path: string): Read {
   const bytes = readFileSync(path)
-  const notices: string[] = []
+  const read = linesOf(path, bytes)
   const end = bytes.lastIndexOf(0x0a) + 1
   if (end < bytes.length) {
     const descriptor = openSync(path, 'r+')
     ftruncateSync(descriptor, end)
     fsyncSync(descriptor)
     closeSync(descriptor)
-    notices.push(`${path}: the last line was not finished and has been cut off; that run is done again`)
+    read.notices.unshift(`${path}: the last line was not finished and has been cut off; that run is done again`)
   }
-  const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1)
+  if (read.header === undefined && read.runs.length > 0) {
+    throw new ResultsError(
+      `${path}:1: the line that says which experiment this is cannot be read; put it back, or begin again with --fresh`,
+    )
+  }
+  return read
+}
+
+/** All lines but a last one that is not finished. */
+function linesOf(path: string, bytes: Buffer): Read {
+  const notices: string[] = []
+  const lines = bytes.toString('utf8').split('\n').slice(0, -1)
   let header: ExperimentLine | undefined
   const runs: RunLine[] = []
   lines.forEach((text, i) => {
@@ -129,11 +162,6 @@ function repairAndRead(path: string): { header: ExperimentLine | undefined; runs
     else if (line?.type === 'run') runs.push(line)
     else notices.push(`${path}:${i + 1}: this is not a line of results; it is left out`)
   })
-  if (header === undefined && runs.length > 0) {
-    throw new ResultsError(
-      `${path}:1: the line that says which experiment this is cannot be read; put it back, or begin again with --fresh`,
-    )
-  }
   return { header, runs, notices }
 }
 

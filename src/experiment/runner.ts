@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { definitionHash, type ExperimentDefinition } from './definition.ts'
 import { machineFacts, versions } from './machine.ts'
-import { type PlannedRun, plan } from './matrix.ts'
+import { type PlannedRun, plan, type Shard, shardOf } from './matrix.ts'
 import type { RunResult } from './measure.ts'
 import type { ResultsFile, RunLine } from './results-file.ts'
 
@@ -41,6 +41,8 @@ export interface RunnerOptions {
   jobs?: number
   /** Try again what failed twice in an earlier session. */
   retryFailed?: boolean
+  /** Only these of the runs; the others are another machine's. */
+  shard?: Shard
   onProgress?: (progress: Progress) => void
   /** Monotonic, ms. */
   now?: () => number
@@ -56,9 +58,10 @@ export interface Outcome {
   interrupted: boolean
 }
 
-/** The runs of this definition, in the order in which they are done. */
-export function plannedRuns(definition: ExperimentDefinition): PlannedRun[] {
-  return plan(definition.cells, definition.seeds, `${definition.name} ${definitionHash(definition)}`)
+/** The runs of this definition, or of one part of it, in the order in which they are done. */
+export function plannedRuns(definition: ExperimentDefinition, shard?: Shard): PlannedRun[] {
+  const all = plan(definition.cells, definition.seeds, `${definition.name} ${definitionHash(definition)}`)
+  return shard === undefined ? all : shardOf(all, shard)
 }
 
 /** For each planned run the line that counts: the one that succeeded, else the last that failed. */
@@ -78,7 +81,7 @@ export function countingLines(planned: readonly PlannedRun[], lines: readonly Ru
 export async function runExperiment(options: RunnerOptions): Promise<Outcome> {
   const { definition, results, signal } = options
   const now = options.now ?? (() => performance.now())
-  const planned = plannedRuns(definition)
+  const planned = plannedRuns(definition, options.shard)
   const before = countingLines(planned, results.runs)
   const settled = (run: PlannedRun): boolean => {
     const line = before.get(run.key)
