@@ -1,31 +1,23 @@
 /** `npm run check-solutions`: proves the labs against their solutions and mutants, or grades submissions. */
 import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { makeFolder, writeNamedFile } from '../../../src/config/write-file.ts'
+import { ConfigError } from '../../../src/config/config-error.ts'
+import { writeNamedFile } from '../../../src/config/write-file.ts'
 import { commit, VERSION as PROGRAM } from '../../../src/version.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { findLab, loadLabs, ROOT } from '../lab/registry.ts'
 import type { Lab } from '../lab/types.ts'
 import { isolation } from '../student-code/isolation.ts'
-import { toCsv } from './csv.ts'
 import { grade } from './grade.ts'
-import { toJunit } from './junit.ts'
 import { againCommand, MissingPartsError, mergeReports, readParts } from './merge.ts'
+import { courseOf, type OutputOptions, UsageError, withOutputs, writeOutputs } from './outputs.ts'
 import { loadPairs, MOST_PAIRED, pair, pairsTable } from './pairs.ts'
 import { inputsOf, Part, shardOf } from './part.ts'
 import { FORMAT, inOrder, type Report, ReportError, type Run, type Shard, summarise, VERSION } from './results.ts'
-import { studentReports } from './student-report.ts'
 import { mutationSubjects, type Subject, SubmissionsError, solutionSubjects, submissionSubjects } from './subjects.ts'
-import { isolationLine, shown, solutionsTable, submissionsTable } from './table.ts'
-
-interface OutputOptions {
-  json?: string | true
-  csv?: string
-  junit?: string
-  report?: string
-}
+import { shown } from './table.ts'
 
 interface Options extends OutputOptions {
   lab?: string[]
@@ -40,8 +32,6 @@ interface Options extends OutputOptions {
   mutate?: boolean
   pairs?: boolean
 }
-
-class UsageError extends Error {}
 
 const stop = new AbortController()
 
@@ -82,33 +72,27 @@ async function main(argv: readonly string[]): Promise<number> {
       .command('merge')
       .description('puts the results of all shards together')
       .argument('<paths...>', 'the result files, or folders that hold them'),
-  ).action((paths: string[], options: OutputOptions, command: Command) => {
+  ).action(async (paths: string[], own: OutputOptions, command: Command) => {
+    // Options that both commands have are taken by the first of them.
+    const options = { ...command.parent?.opts<OutputOptions>(), ...own }
     const { parts, unfinished } = readParts(paths)
     const report = mergeReports(parts, unfinished)
     for (const sentence of parts.map(againCommand)) if (sentence !== undefined) process.stderr.write(`${sentence}\n`)
-    // Options that both commands have are taken by the first of them.
-    write(report, { ...command.parent?.opts<OutputOptions>(), ...options }, [])
-    status = statusOf(report, [])
+    status = writeOutputs(report, options, { use: await courseOf(options, report.mode) })
   })
   await program.parseAsync([...argv], { from: 'user' })
   return status
 }
 
-function withOutputs(command: Command): Command {
-  return command
-    .option('--json [file]', 'the results as JSON; without a file, to standard output instead of the table')
-    .option('--csv <file>', 'the marks, for a spreadsheet')
-    .option('--junit <file>', 'the results as JUnit XML, for CI')
-    .option('--report <dir>', 'a Markdown report for each student')
-}
-
 async function check(options: Options): Promise<number> {
   const all = await loadLabs()
-  const labs = options.lab === undefined ? all : options.lab.map(name => lab(all, name))
   // What the environment says must not change what is graded: where keys are logged, and the hidden inputs.
   delete process.env.SSLKEYLOGFILE
   delete process.env.MASQUE_LAB_SEED
   const mode = options.submissions === undefined ? 'solutions' : 'submissions'
+  const use = await courseOf(options, mode)
+  const counting = (lab: Lab) => use?.course.labs.some(({ id }) => id === lab.id) ?? true
+  const labs = options.lab === undefined ? all.filter(counting) : options.lab.map(name => lab(all, name))
   let subjects: Subject[]
   let problems: string[] = []
   if (options.submissions !== undefined) {
@@ -131,7 +115,7 @@ async function check(options: Options): Promise<number> {
     problems = own.problems.map(({ lab, problem }) => `labs/${lab.id}: ${problem}`)
   }
   const summaries = labs.filter(lab => subjects.some(subject => subject.lab === lab)).map(summarise)
-  const run = runOf(options, summaries, subjects)
+  const run = runOf(options, summaries, subjects, use !== undefined)
   const made = { node: [process.versions.node], isolation: [(await isolation()).holds] }
   const part = partOf(options, { run, made })
   if (part?.notice !== undefined) process.stderr.write(`${part.notice}\n`)
@@ -145,6 +129,7 @@ async function check(options: Options): Promise<number> {
     jobs: options.jobs,
     signal: stop.signal,
     ...(options.times ? { times: true } : {}),
+    ...(use ? { handedIn: true } : {}),
     onResult: (result, done, of) => {
       part?.append(result)
       progress(`${done} of ${of}  ${shown(`${result.lab} ${result.name}`)}`)
@@ -162,12 +147,11 @@ async function check(options: Options): Promise<number> {
     labs: summaries,
     results: inOrder(summaries, [...(part?.kept ?? []), ...results]),
   }
-  write(report, options, problems, part)
-  return statusOf(report, problems)
+  return writeOutputs(report, options, { problems, part, use })
 }
 
 /** What decides about the results: with the same on another machine, they are the same. */
-function runOf(options: Options, labs: Report['labs'], subjects: readonly Subject[]): Run {
+function runOf(options: Options, labs: Report['labs'], subjects: readonly Subject[], dated: boolean): Run {
   const { only, task: tasks, repeat, mutate, times } = options
   const at = commit()
   return {
@@ -181,6 +165,7 @@ function runOf(options: Options, labs: Report['labs'], subjects: readonly Subjec
         repeat: repeat > 1 ? repeat : undefined,
         mutate,
         times,
+        dated: dated || undefined,
       }),
     ),
     inputs: inputsOf(subjects),
@@ -233,25 +218,6 @@ async function checkPairs(options: Options): Promise<number> {
   return 0
 }
 
-function write(report: Report, options: OutputOptions, problems: readonly string[], part?: Part): void {
-  const json = `${JSON.stringify(report, null, 2)}\n`
-  if (part !== undefined) part.finish(json)
-  else if (typeof options.json === 'string') writeNamedFile(options.json, json)
-  if (options.csv !== undefined) writeNamedFile(options.csv, toCsv(report))
-  if (options.junit !== undefined) writeNamedFile(options.junit, toJunit(report))
-  if (options.report !== undefined) {
-    makeFolder(options.report)
-    for (const [name, text] of studentReports(report)) writeNamedFile(join(options.report, name), text)
-  }
-  const table = report.mode === 'solutions' ? solutionsTable(report, problems) : submissionsTable(report)
-  process.stdout.write(options.json === true ? json : `${table}${isolationLine(report)}`)
-}
-
-/** Submissions that are wrong are no failure of grading; submissions that could not be graded are. */
-function statusOf(report: Report, problems: readonly string[]): number {
-  return problems.length === 0 && report.results.every(result => result.problems.length === 0) ? 0 : 1
-}
-
 function lab(all: readonly Lab[], name: string): Lab {
   const found = findLab(all, name)
   if (!found) throw new UsageError(`there is no lab '${name}'; there is ${all.map(({ number }) => number).join(', ')}`)
@@ -295,8 +261,8 @@ try {
       process.stderr.write(`${what}; npm run check-solutions -- --help shows what there is\n`)
     }
     process.exitCode = help ? 0 : 2
-  } else if (error instanceof UsageError || error instanceof SubmissionsError || error instanceof ReportError) {
-    process.stderr.write(`${error.message}\n`)
+  } else if ([UsageError, SubmissionsError, ReportError, ConfigError].some(known => error instanceof known)) {
+    process.stderr.write(`${(error as Error).message}\n`)
     process.exitCode = error instanceof MissingPartsError ? 1 : 2
   } else if (error instanceof Error && 'code' in error && 'path' in error) {
     process.stderr.write(`${error.message}\n`)

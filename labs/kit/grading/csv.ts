@@ -17,6 +17,18 @@ export function toCsv(report: Report): string {
   return rows.map(row => `${row.map(field).join(',')}\r\n`).join('')
 }
 
+/** One row a student, by what the course file says: of each lab what was reached, days late, and points after that. */
+export function gradesCsv({ course }: Report): string {
+  const labs = course?.grades[0]?.labs.map(({ lab }) => lab) ?? []
+  const heads = labs.flatMap(lab => [`${lab} reached`, `${lab} of`, `${lab} days late`, `${lab} points`])
+  const rows: (string | number)[][] = [['student', ...heads, 'percent', 'mark', 'problems']]
+  for (const { student, labs, percent, mark = '', problems } of course?.grades ?? []) {
+    const cells = labs.flatMap(({ reached, of, daysLate, points }) => [reached, of, daysLate, points])
+    rows.push([student, ...cells, percent, mark, problems.join('; ')])
+  }
+  return rows.map(row => `${row.map(field).join(',')}\r\n`).join('')
+}
+
 function field(value: string | number): string {
   if (typeof value === 'number') return String(value)
   // A spreadsheet takes a text that begins like this for a formula, and a student chooses the name of a folder.

@@ -18,6 +18,8 @@ export interface GradeOptions {
   jobs: number
   /** With the time that each check took: then results differ from run to run. */
   times?: boolean
+  /** With the time of each submission's newest file. */
+  handedIn?: boolean
   signal?: AbortSignal
   onResult?: (result: Result, done: number, of: number) => void
   /** For tests. */
@@ -60,8 +62,9 @@ async function gradeOne(subject: Subject, runner: Runner, options: GradeOptions)
   }
   const cleanup = new Cleanup()
   try {
-    const { files, notes } = subject.layers()
+    const { files, notes, newestMs = Number.NEGATIVE_INFINITY } = subject.layers()
     result.notes.push(...notes)
+    if (options.handedIn && Number.isFinite(newestMs)) result.handedIn = new Date(newestMs).toISOString()
     if (subject.fingerprints) result.fingerprints = subject.fingerprints(files[0] ?? new Map())
     const scratch = join(cleanup.scratch(), 'graded')
     mkdirSync(scratch)

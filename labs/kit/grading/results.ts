@@ -4,6 +4,7 @@
  */
 import { tmpdir } from 'node:os'
 import type { Feedback, Lab } from '../lab/types.ts'
+import type { CourseGrade } from './course-grades.ts'
 
 export const FORMAT = 'masque-lab grading'
 export const VERSION = 1
@@ -28,6 +29,8 @@ export interface Report {
   isolation?: string[]
   labs: LabSummary[]
   results: Result[]
+  /** What a course file makes of it. */
+  course?: { title: string; grades: CourseGrade[] }
 }
 
 /** Counted from 1. */
@@ -72,6 +75,8 @@ export interface Result {
   problems: string[]
   /** Of a submission: the hash of each of the student's own files, without blanks and comments. */
   fingerprints?: Record<string, string>
+  /** Of a submission that a course file is for: the time of its newest file (ISO 8601). */
+  handedIn?: string
 }
 
 export interface TaskResult {

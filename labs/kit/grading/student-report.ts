@@ -20,7 +20,7 @@ function studentReport(report: Report, student: string): string {
   const results = report.results.filter(({ kind, name }) => kind === 'submission' && name === student)
   const points = results.reduce((sum, result) => sum + result.points, 0)
   const of = results.reduce((sum, result) => sum + result.of, 0)
-  const lines = [`# ${inline(shown(student))}: ${points} of ${of} points`, '']
+  const lines = [`# ${inline(shown(student))}: ${points} of ${of} points`, '', ...gradeOf(report, student)]
   for (const result of results) {
     const lab = report.labs.find(candidate => candidate.id === result.lab)
     if (!lab) continue
@@ -45,6 +45,25 @@ function studentReport(report: Report, student: string): string {
     }
   }
   return `${lines.join('\n').trimEnd()}\n`
+}
+
+/** How the grade was made, step by step, so that it can be done again with a pencil. */
+function gradeOf({ course, labs }: Report, student: string): string[] {
+  const grade = course?.grades.find(each => each.student === student)
+  if (!course || !grade) return []
+  const mark = grade.mark === undefined ? '' : `, mark ${inline(grade.mark)}`
+  const lines = [`## ${inline(course.title)}: ${grade.percent} %${mark}`, '']
+  for (const { lab, points, of, weight, because } of grade.labs) {
+    const title = labs.find(({ id }) => id === lab)?.title
+    lines.push(
+      `- **${lab}${title === undefined ? '' : `, ${title}`}: ${points} of ${of} points, weight ${weight}.** ${because.map(inline).join(' ')}`,
+    )
+  }
+  const terms = grade.labs.map(({ points, of, weight }) => `${weight} × ${points}/${of}`)
+  const weights = grade.labs.map(({ weight }) => weight)
+  lines.push('', `Together: (${terms.join(' + ')}) / (${weights.join(' + ')}) = ${grade.percent} %.`, '')
+  for (const problem of grade.problems) lines.push(`- Not settled yet: ${inline(problem)}`)
+  return grade.problems.length > 0 ? [...lines, ''] : lines
 }
 
 /**

@@ -15,7 +15,7 @@ export interface Subject {
   seed: string
   tasks: readonly Task[]
   /** What goes over the starting files, in order. Read when its turn comes. */
-  layers(): { files: ReadonlyMap<string, Buffer>[]; notes: string[] }
+  layers(): { files: ReadonlyMap<string, Buffer>[]; notes: string[]; newestMs?: number }
   /** Of a mutant: words that the feedback has to contain. */
   expects?: string
   /** Of a mutant: software of others that is installed here takes part in the check. */
@@ -50,7 +50,7 @@ export async function solutionSubjects(
     const wanted = filesOf(root, lab)
     const folder = join(root, 'solutions', lab.id)
     const reference = (): Files =>
-      existsSync(folder) ? collect(folder, wanted, true) : { files: new Map(), notes: [] }
+      existsSync(folder) ? collect(folder, wanted, true) : { files: new Map(), notes: [], newestMs: 0 }
     if (!existsSync(folder)) problems.push({ lab, problem: `there is no solutions/${lab.id}` })
     for (let run = 0; run < repeat; run++) {
       subjects.push({
@@ -199,7 +199,7 @@ export function submissionSubjects(
         tasks: lab.tasks,
         layers() {
           if (folder === undefined) return { files: [], notes: ['nothing was handed in'] }
-          const { files, notes } = collect(folder, wanted)
+          const { files, notes, newestMs } = collect(folder, wanted)
           if (files.size === 0 && notes.length === 0) notes.push('nothing was handed in')
           const required = [...new Set(lab.tasks.flatMap(task => task.files))]
           for (const file of required) {
@@ -207,7 +207,7 @@ export function submissionSubjects(
               notes.push(`${file} was not handed in; the starting file was graded`)
             }
           }
-          return { files: [files], notes }
+          return { files: [files], notes, newestMs }
         },
         fingerprints(files) {
           const named = lab.tasks.flatMap(task => task.files)

@@ -33,6 +33,8 @@ export interface Files {
   /** By path below the exercise folder, with `/`. */
   files: Map<string, Buffer>
   notes: string[]
+  /** When the newest of them was changed, in ms since 1970; of none, -Infinity. */
+  newestMs: number
 }
 
 /** The files that belong to a lab: what its tasks name, and what it hands out. */
@@ -47,6 +49,7 @@ export function filesOf(root: string, lab: Lab): Set<string> {
 export function collect(folder: string, wanted: ReadonlySet<string>, ours = false): Files {
   const files = new Map<string, Buffer>()
   const notes: string[] = []
+  let newestMs = Number.NEGATIVE_INFINITY
   let entries = 0
   let total = 0
   const visit = (below: string, depth: number): void => {
@@ -84,11 +87,12 @@ export function collect(folder: string, wanted: ReadonlySet<string>, ours = fals
         const content = readOrdinary(join(folder, path), ours)
         total += content.length
         files.set(path, content)
+        newestMs = Math.max(newestMs, info!.mtimeMs)
       }
     }
   }
   visit('', 0)
-  return { files, notes }
+  return { files, notes, newestMs }
 }
 
 /** Reads a file that has just been seen to be an ordinary one, and looks again at what was opened. */

@@ -94,6 +94,25 @@ export function submissionsTable(report: Report): string {
   return `${lines.join('\n').trimEnd()}\n`
 }
 
+/** What a course file makes of it: one row a student. Nothing without one. */
+export function courseTable({ course }: Report): string {
+  if (course === undefined) return ''
+  const { grades } = course
+  const names = grades.map(({ student }) => shown(student))
+  const width = Math.max('student'.length, ...names.map(columns))
+  const lines = [course.title, '']
+  grades.forEach(({ labs, percent, mark, problems }, i) => {
+    const each = labs.map(({ lab, points, of, daysLate }) => {
+      const late = daysLate === 0 ? '' : ` (${daysLate} ${daysLate === 1 ? 'day' : 'days'} late)`
+      return `${lab} ${points}/${of}${late}`
+    })
+    const marked = mark === undefined ? '' : `  ${mark}`
+    lines.push(`  ${padEnd(names[i], width)}  ${percent.toFixed(2).padStart(6)} %${marked}  ${each.join(', ')}`)
+    for (const problem of problems) lines.push(`  ${' '.repeat(width)}  ${FAILED} ${shown(problem)}`)
+  })
+  return `\n${lines.join('\n')}\n`
+}
+
 /** One line: what student code was kept in. */
 export function isolationLine({ isolation = [] }: Report): string {
   return isolation.length === 0 ? '' : `Student code ran in ${isolation.join(' / ')}\n`

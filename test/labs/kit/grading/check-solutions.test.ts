@@ -96,6 +96,8 @@ describe('npm run check-solutions', function () {
       [['--report', out], /--report is for submissions/],
       [['--pairs', '--lab', '3'], /--pairs needs one --lab and --submissions/],
       [['merge', join(out, 'none.json')], /no such file/],
+      [['--course', 'course.toml'], /--course is for submissions/],
+      [['--grades', 'grades.csv'], /--handed-in and --grades are for --course/],
       [['--sideways'], /unknown option/],
     ]
     await Promise.all(
