@@ -45,6 +45,7 @@ const commands = {
   'test-tun': '../test/hosts/tun/run.ts',
   'test-browser': '../test/browser/run.ts',
   'test-monitoring': '../test/monitoring/run.ts',
+  'test-captures': '../test/captures/run.ts',
   'test-netem': '../netem/agreement/run.ts',
   'test-conformance-mutants': '../test/conformance-mutants/run.ts',
 }

@@ -48,6 +48,12 @@ export interface TunnelOwner {
   onClosed(reason: TunnelCloseReason): void
 }
 
+/** Hears each IP packet that passes: for captures. The bytes are borrowed for the call. */
+export interface PacketTap {
+  sent(packet: Uint8Array): void
+  received(packet: Uint8Array): void
+}
+
 export interface TunnelCloseReason {
   /** The tunnel was ended in good order, by either side. */
   readonly clean: boolean
@@ -89,6 +95,7 @@ export class Tunnel implements CarrierHandler {
   readonly #queue: { readonly discipline: QueueDiscipline; readonly egress: Egress } | undefined
   /** Where it was agreed on, or asked for. */
   #fec: TunnelFec | undefined
+  readonly #tap: PacketTap | undefined
   #closed = false
   /** Why we closed our half, once we have. */
   #endedBecause: string | undefined
@@ -99,8 +106,11 @@ export class Tunnel implements CarrierHandler {
     owner: TunnelOwner
     /** Without it, and on a carrier without `egress`, packets go straight to the carrier. */
     newQueue?: NewQueue
+    /** Of a capture. */
+    tap?: PacketTap | undefined
   }) {
     this.session = options.session
+    this.#tap = options.tap
     this.#owner = options.owner
     this.carrier = options.openCarrier(this)
     const { egress } = this.carrier
@@ -196,6 +206,7 @@ export class Tunnel implements CarrierHandler {
     }
     this.counters.packetsSent++
     this.counters.bytesSent += packet.length
+    if (this.#tap !== undefined) this.#tap.sent(packet)
     const family = this.#familyOf(packet)
     if (family === undefined) return
     family.packetsSent++
@@ -299,6 +310,7 @@ export class Tunnel implements CarrierHandler {
       family.packetsReceived++
       family.bytesReceived += packet.length
     }
+    if (this.#tap !== undefined) this.#tap.received(packet)
     const drop = this.session.checkInbound(packet)
     if (family !== undefined && drop?.reason !== DropReason.MALFORMED) countIcmp(family.icmpReceived, packet)
     if (drop !== undefined) {

@@ -1,6 +1,7 @@
 /** `npm run client -- -c config/client.local.toml`: opens a tunnel, shows what the proxy gave, pings if asked to. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Capture } from '../capture/capture.ts'
 import { MasqueClient, type TunnelInfo } from '../client/client.ts'
 import { CARRIER_CHOICES, type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { withLogEnvironment } from '../config/log-section.ts'
@@ -18,11 +19,12 @@ import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { formatAddress } from '../net/udp.ts'
 import { VERSION } from '../version.ts'
+import { type CaptureFlags, captureOptions, closeCapture, openCapture } from './capture-options.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { LatestShown } from './latest-shown.ts'
 import { goOnWithoutReader, interrupted, readerGone, runCommand } from './run-command.ts'
 
-interface Options {
+interface Options extends CaptureFlags {
   config: string
   ping: IpAddress[]
   count: number
@@ -65,9 +67,7 @@ const program = new Command('npm run client --')
     new Option('--carrier <version>', 'the version of HTTP; the same as tunnel.carrier').choices(CARRIER_CHOICES),
   )
   .option('--tun-dns', 'with --tun: the system asks the DNS servers that the proxy tells of, while the tunnel is up')
-  .addHelpText('after', ENVIRONMENT_HELP)
-  .version(VERSION)
-  .parse()
+captureOptions(program).addHelpText('after', ENVIRONMENT_HELP).version(VERSION).parse()
 const options = program.opts<Options>()
 
 await runCommand(async () => {
@@ -78,10 +78,22 @@ await runCommand(async () => {
     console.log(`${options.config}: the configuration is valid`)
     return
   }
-  if (options.tun !== undefined) return withTun(config, options.tun)
+  const capture = openCapture(options, program)
+  try {
+    await run(config, capture)
+  } finally {
+    if (capture !== undefined) {
+      const { text, ...counts } = await closeCapture(capture)
+      print({ event: 'capture', file: capture.file, ...counts }, `capture     ${text}`)
+    }
+  }
+})
+
+async function run(config: ClientConfig, capture: Capture | undefined): Promise<void> {
+  if (options.tun !== undefined) return withTun(config, options.tun, capture)
   if (options.tunDns) program.error("error: option '--tun-dns' is for '--tun': without it, nothing asks for names")
   if (options.tunOffload) program.error("error: option '--tun-offload' is for '--tun': without it, there is no device")
-  const client = new MasqueClient(config)
+  const client = new MasqueClient(config, { capture })
   try {
     const info = await client.connect()
     show('tunnel', info)
@@ -90,10 +102,10 @@ await runCommand(async () => {
   } finally {
     await client.close()
   }
-})
+}
 
 /** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
-async function withTun(config: ClientConfig, name: string | true): Promise<void> {
+async function withTun(config: ClientConfig, name: string | true, capture: Capture | undefined): Promise<void> {
   const usesDns = options.tunDns || config.tunnel.tunDns
   if (usesDns && !config.tunnel.acceptDns) {
     program.error("error: option '--tun-dns' needs tunnel.accept_dns, which is false in the configuration")
@@ -112,7 +124,7 @@ async function withTun(config: ClientConfig, name: string | true): Promise<void>
     ...(usesDns && { dns: systemDns(device) }),
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
   })
-  const client = new MasqueClient<TunHost>(config, { host })
+  const client = new MasqueClient<TunHost>(config, { host, capture })
   try {
     const info = await Promise.race([client.connect(), gone])
     show('tunnel', info)

@@ -5,6 +5,7 @@ import { withLogEnvironment } from '../config/log-section.ts'
 import { loadServerConfig } from '../server/config.ts'
 import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
+import { type CaptureFlags, captureOptions, closeCapture, openCapture } from './capture-options.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
@@ -14,10 +15,8 @@ const program = new Command('npm run server --')
   .option('--tun [name]', 'the same as [tun] in the configuration, and its name')
   .option('--live', 'the same as api.live in the configuration: a page that shows what happens')
   .option('--check', 'only check the configuration, and the files that it names')
-  .addHelpText('after', ENVIRONMENT_HELP)
-  .version(VERSION)
-  .parse()
-const options = program.opts<{ config: string; check?: boolean; live?: boolean; tun?: string | true }>()
+captureOptions(program).addHelpText('after', ENVIRONMENT_HELP).version(VERSION).parse()
+const options = program.opts<CaptureFlags & { config: string; check?: boolean; live?: boolean; tun?: string | true }>()
 
 await runCommand(async () => {
   const config = loadServerConfig(options.config, { tun: options.tun, live: options.live })
@@ -28,7 +27,8 @@ await runCommand(async () => {
     return
   }
   goOnWithoutReader()
-  const server = await MasqueServer.start(config, { processMetrics: true })
+  const capture = openCapture(options, program)
+  const server = await MasqueServer.start(config, { processMetrics: true, capture })
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
@@ -36,10 +36,12 @@ await runCommand(async () => {
   if (server.apiUrl !== undefined) console.log(`API     ${server.apiUrl}/health`)
   if (server.liveUrl !== undefined) console.log(`live    ${server.liveUrl}`)
   if (server.browserUrl !== undefined) console.log(`browser ${server.browserUrl}`)
+  if (capture !== undefined) console.log(`capture ${capture.file}`)
   console.log('Ctrl-C stops it.')
   await stopped
   console.log('closing the tunnels …')
   await server.close()
+  if (capture !== undefined) console.log(`capture ${(await closeCapture(capture)).text}`)
 })
 
 function bracketed(host: string): string {

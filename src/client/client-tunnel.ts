@@ -14,7 +14,7 @@ import type {
 import { hintAtNarrowLink, Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult } from '../carriers/link-probe.ts'
 import { sendQueue } from '../carriers/send-queue.ts'
-import { Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
+import { type PacketTap, Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
@@ -98,6 +98,8 @@ export interface ClientTunnelOptions {
   /** The tunnel before was lost: the proxy is asked so often whether it is there again, in ms. */
   knockMs?: number
   timeouts?: TunnelTimeouts
+  /** Of a capture: hears the packets of the tunnel of this id. */
+  tapTunnel?(id: string): PacketTap | undefined
   onPacket(packet: Uint8Array): void
   onChanged(info: TunnelInfo): void
   /** The tunnel had been up, and is no longer. */
@@ -505,6 +507,7 @@ export class ClientTunnel implements HttpClientHandler {
       },
       owner: this.#tunnelOwner,
       newQueue: sendQueue(this.#options.config.tunnel.queue),
+      tap: this.#options.tapTunnel?.(`${connection.id}/${stream.id}`),
     })
     // Packets of the proxy may overtake its answer.
     if (this.#fecOffer !== undefined) this.tunnel.openFec(this.#fecOffer.contextId)

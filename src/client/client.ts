@@ -9,6 +9,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
+import type { Capture } from '../capture/capture.ts'
 import { connectByHttp1 } from '../carriers/h1/client-connection.ts'
 import { connectByHttp2 } from '../carriers/h2/client-connection.ts'
 import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
@@ -80,6 +81,8 @@ export interface ClientOptions {
   timeouts?: TunnelTimeouts
   /** For tests. */
   carrierTiming?: Partial<CarrierTiming>
+  /** What passes is written there. Whoever has made it closes it. */
+  capture?: Capture | undefined
   /** The version of HTTP; default: as the configuration says. With carrier "auto", all of them. */
   connect?: Connect
 }
@@ -101,6 +104,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly #resolve: ResolveHost | undefined
   readonly #timeouts: TunnelTimeouts | undefined
   readonly #connectHttp: Connect | undefined
+  readonly #capture: Capture | undefined
   #clientTunnel: ClientTunnel | undefined
   /** Attempts by several carriers, of which one is to become the tunnel. */
   #race: CarrierRace<ClientTunnel> | undefined
@@ -150,6 +154,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
+    this.#capture = options.capture
+    if (options.capture !== undefined) options.capture.warn = sentence => this.#log.warn(sentence)
     this.#advertised = policyRoutes(config.advertise)
     const mayComeBack = config.reconnect.enabled || config.tunnel.carrier === 'auto'
     if (mayComeBack) this.#name = randomBytes(16).toString('base64url')
@@ -230,7 +236,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       proxy,
       logs: this.#logs,
       carrier,
-      connect: this.#connectHttp ?? connectBy(this.config, carrier),
+      connect: this.#connectHttp ?? connectBy(this.config, carrier, this.#capture),
+      tapTunnel: id => this.#capture?.tunnel(id),
       awaitTurn,
       clientName: this.#name,
       resumptionTicket: this.#tickets.get(carrier),
@@ -622,14 +629,14 @@ async function answered(tunnel: ClientTunnel, stands: Promise<TunnelInfo>): Prom
   }
 }
 
-function connectBy({ quic, tunnel, auth }: ClientConfig, carrier: HttpVersion): Connect {
+function connectBy({ quic, tunnel, auth }: ClientConfig, carrier: HttpVersion, capture: Capture | undefined): Connect {
   const settings = quicSettings(quic)
   if (carrier === 'webtransport') {
     const { webTransportPath: path, certificateSha256 } = tunnel
     return connectByPackage({ path, certificateSha256, token: readToken(auth), idleTimeoutMs: settings.idleTimeoutMs })
   }
-  const connectors = { h3: connectByHttp3, h2: connectByHttp2, h1: connectByHttp1 }
-  return connectors[carrier](settings)
+  if (carrier === 'h3') return connectByHttp3(settings, capture?.quic)
+  return carrier === 'h2' ? connectByHttp2(settings) : connectByHttp1(settings)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

@@ -17,7 +17,7 @@ import { newCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import { InboxRoom } from './inbox.ts'
-import type { DriverIo, PacketSocket } from './io.ts'
+import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicSettings, SocketAddress } from './quic.ts'
 import { Rotation } from './rotation.ts'
@@ -48,6 +48,8 @@ export interface DriverOptions {
   openSocket?(remote: SocketAddress, local?: string): Promise<PacketSocket>
   /** Of a server. Without it nobody is let in, and the sockets close with the last connection. */
   accept?: AcceptPolicy
+  /** Of a capture: only its `keys` are heard here. */
+  tap?: UdpTap | undefined
   /** A handler threw: a bug of ours, which closes that connection only. */
   onError?(error: unknown): void
   /** Something beside the connections has failed, such as the key log; they go on. */
@@ -91,7 +93,9 @@ export class QuicDriver implements AcceptorHost {
     this.#openSocket = options.openSocket
     this.#onError = options.onError ?? (() => {})
     const { keyLog, datagramQueue } = options.settings
-    this.keyLog = keyLog === undefined ? undefined : new KeyLog(keyLog, options.onWarning ?? (() => {}))
+    const keys = options.tap?.keys
+    const isKeyLogged = keyLog !== undefined || keys !== undefined
+    this.keyLog = isKeyLogged ? new KeyLog(keyLog, options.onWarning ?? (() => {}), keys) : undefined
     this.datagramQueue = datagramQueue
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
     for (const socket of options.sockets) this.addSocket(socket)

@@ -4,11 +4,12 @@ import type { AcceptPolicy } from './acceptor.ts'
 import type { EndpointCounters } from './counters.ts'
 import { QuicDriver } from './driver.ts'
 import type { EngineOptions } from './engine.ts'
-import type { PacketSocket } from './io.ts'
+import type { PacketSocket, UdpTap } from './io.ts'
 import type { QuicConnection, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { QuicheEngine } from './quiche/quiche-engine.ts'
 import { NODE_IO } from './udp/node-io.ts'
 import { bindSocket, connectSocket } from './udp/open-socket.ts'
+import { TappedSocket } from './udp/tapped-socket.ts'
 
 interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch' | 'congestionControl'> {
   tls: TlsMaterial
@@ -17,6 +18,8 @@ interface EndpointOptions extends Pick<EngineOptions, 'newMtuSearch' | 'congesti
   onError?(error: unknown): void
   /** Something beside the connections has failed, such as the key log; they go on. */
   onWarning?(sentence: string): void
+  /** Of a capture. */
+  tap?: UdpTap | undefined
   /** Something that is worth a line of the log for whoever looks closely. */
   debug?(message: string): void
 }
@@ -49,8 +52,10 @@ export class QuicEndpoint {
   /** Opens a server socket. Rejects with the system's error (EADDRINUSE, EACCES, …) when that cannot be. */
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
     const { settings, tls, clientCertificate: peerCertificate, newMtuSearch, congestionControl, debug } = options
-    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate, newMtuSearch, congestionControl })
-    const socket = await bindSocket(options, { debug })
+    const logKeys = options.tap?.keys !== undefined
+    const parts = { newMtuSearch, congestionControl, logKeys }
+    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate, ...parts })
+    const socket = tapped(await bindSocket(options, { debug }), options.tap)
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })
       return new QuicEndpoint(driver, socket)
@@ -66,10 +71,12 @@ export class QuicEndpoint {
   static async connect(options: ConnectOptions): Promise<QuicConnection> {
     const { settings, tls, insecure, newMtuSearch, debug } = options
     const peerCertificate = insecure === true ? 'any' : 'required'
-    const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch })
-    const socket = await connectSocket(options.remote, { debug })
-    const openSocket = (remote: SocketAddress, local?: string): Promise<PacketSocket> =>
-      connectSocket(remote, { debug, local })
+    const { tap } = options
+    const logKeys = tap?.keys !== undefined
+    const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch, logKeys })
+    const socket = tapped(await connectSocket(options.remote, { debug }), tap)
+    const openSocket = async (remote: SocketAddress, local?: string): Promise<PacketSocket> =>
+      tapped(await connectSocket(remote, { debug, local }), tap)
     return closingOnFailure(socket, () =>
       new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], openSocket }).connect(options),
     )
@@ -101,6 +108,10 @@ export class QuicEndpoint {
   close(code?: number, reason?: string): Promise<void> {
     return this.#driver.close(code, reason)
   }
+}
+
+function tapped(socket: PacketSocket, tap: UdpTap | undefined): PacketSocket {
+  return tap?.sent === undefined && tap?.received === undefined ? socket : new TappedSocket(socket, tap)
 }
 
 function closingOnFailure<T>(socket: PacketSocket, step: () => T): T {

@@ -41,6 +41,8 @@ export interface EngineOptions {
    * forged. Called for each first packet, before it was read: it must cost little, and not throw.
    */
   congestionControl?: (remote: SocketAddress) => CongestionControl
+  /** Connections can log their TLS secrets, also where `settings.keyLog` names no file for them. */
+  logKeys?: boolean
 }
 
 /** What all connections of an endpoint have in common. */

@@ -1,6 +1,6 @@
 /** What the driver needs of the system: a clock, timers and UDP sockets. A test has others, in memory and in virtual time. */
 
-import type { SocketAddress } from './quic.ts'
+import type { SocketAddress, UdpPath } from './quic.ts'
 
 export interface DriverIo {
   /** In ms, never going back. */
@@ -40,6 +40,14 @@ export interface PacketSocket {
   close(): Promise<void>
   /** Called once, before anything has been received. */
   start(events: SocketEvents): void
+}
+
+/** Hears what passes on an endpoint's sockets, and the TLS secrets of its connections: for captures. The bytes are borrowed for the call. */
+export interface UdpTap {
+  readonly sent?: (packet: Uint8Array, path: UdpPath) => void
+  readonly received?: (packet: Uint8Array, path: UdpPath) => void
+  /** Lines of a key log. Whoever wants no secrets leaves it out. */
+  readonly keys?: (lines: Uint8Array) => void
 }
 
 export interface SocketEvents {

@@ -45,13 +45,16 @@ export function checkKeyLog(file: string): void {
  * so once. Nothing here throws.
  */
 export class KeyLog {
-  readonly #target: string
+  readonly #target: string | undefined
+  readonly #capture: ((lines: Uint8Array) => void) | undefined
   readonly #warn: (sentence: string) => void
   #directory: string | undefined
   #off = false
 
-  constructor(target: string, warn: (sentence: string) => void) {
+  /** `capture`: hears the lines, too. Without `target`, they are for a capture only. */
+  constructor(target: string | undefined, warn: (sentence: string) => void, capture?: (lines: Uint8Array) => void) {
     this.#target = target
+    this.#capture = capture
     this.#warn = warn
     removeLeftFolders(KIND)
   }
@@ -81,7 +84,9 @@ export class KeyLog {
 
   /** Appends lines that somebody already has. */
   append(lines: Uint8Array): void {
-    this.#attempt(() => appendFileSync(this.#target, lines, { mode: 0o600 }))
+    this.#capture?.(lines)
+    const target = this.#target
+    if (target !== undefined) this.#attempt(() => appendFileSync(target, lines, { mode: 0o600 }))
   }
 
   close(): void {
@@ -96,7 +101,7 @@ export class KeyLog {
     } catch (error) {
       this.#off = true
       this.#warn(
-        `the key log is off from now on, and the tunnels go on: ${this.#target} cannot be written: ${(error as Error).message}`,
+        `the key log is off from now on, and the tunnels go on: ${this.#target ?? this.#directory ?? KIND} cannot be written: ${(error as Error).message}`,
       )
       this.close()
     }

@@ -13,7 +13,7 @@ import type {
   HttpServerHandler,
   IncomingRequest,
 } from '../carriers/http-connection.ts'
-import type { Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
+import type { PacketTap, Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import { type FecAgreement, fecField, readFecField } from '../connect-ip/fec/negotiation.ts'
 import {
@@ -79,6 +79,8 @@ export interface HandlerContext extends TunnelContext {
   readonly fec?: boolean
   /** Makes what a tunnel sends through, in the place of the carrier that its request has opened. */
   wrapCarrier?(carrier: Carrier, connection: HttpServerConnection, streamId: number): Carrier
+  /** Of a capture: hears the packets of the tunnel of this id. */
+  tapTunnel?(id: string): PacketTap | undefined
   readonly draining: boolean
   /** How long a connection may be without a tunnel, in ms. */
   readonly tunnelTimeoutMs: number
@@ -427,6 +429,7 @@ export class MasqueHandler implements HttpServerHandler {
       resolved,
       routes,
       fec,
+      tap: this.#context.tapTunnel?.(id),
       openCarrier: handler => {
         const carrier = request.openCarrier(encapsulations, handler)
         return this.#context.wrapCarrier?.(carrier, connection, request.id) ?? carrier

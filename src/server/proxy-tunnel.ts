@@ -4,7 +4,7 @@ import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
 import { Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../carriers/link-probe.ts'
 import type { NewQueue } from '../carriers/send-queue.ts'
-import { Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
+import { type PacketTap, Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
@@ -96,6 +96,8 @@ export class ProxyTunnel implements TunnelOwner {
     /** Forward error correction that client and proxy have agreed on. */
     fec?: FecAgreement | undefined
     openCarrier: (handler: CarrierHandler) => Carrier
+    /** Of a capture. */
+    tap?: PacketTap | undefined
     onClosed: (reason: TunnelCloseReason) => void
     /** Something of ours went wrong that nobody waits for. */
     onError: (error: unknown) => void
@@ -117,7 +119,7 @@ export class ProxyTunnel implements TunnelOwner {
       now: () => performance.now(),
     })
     const { newQueue } = options.context
-    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this, newQueue })
+    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this, newQueue, tap: options.tap })
     const { fec } = options
     if (fec !== undefined) {
       session.contexts.registerPeer(BigInt(fec.contextId))

@@ -5,6 +5,7 @@
  * packet-processor.ts, to an address in proxy-tunnel.ts.
  */
 
+import type { Capture } from '../capture/capture.ts'
 import type { Carrier } from '../carriers/carrier.ts'
 import { H1ServerConnection } from '../carriers/h1/server-connection.ts'
 import { H2ServerConnection } from '../carriers/h2/server-connection.ts'
@@ -81,6 +82,8 @@ export interface ServerOptions {
   linkProbeTiming?: ProbeTiming
   /** Makes what tunnels send through, in the place of the carrier that they get: lab 2 puts a student's code there. */
   wrapCarrier?: (carrier: Carrier, connection: HttpServerConnection, streamId: number) => Carrier
+  /** What passes is written there. Whoever has made it closes it. */
+  capture?: Capture | undefined
   /** See EngineOptions of QUIC. */
   newMtuSearch?: ListenOptions['newMtuSearch']
   /** Which congestion control the connection from this address gets over HTTP/3, in the place of quic.congestion_control. See EngineOptions of QUIC. */
@@ -103,7 +106,7 @@ export class MasqueServer {
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
-  readonly #quicParts: Pick<ServerOptions, 'newMtuSearch' | 'congestionControl'>
+  readonly #quicParts: Pick<ListenOptions, 'newMtuSearch' | 'congestionControl' | 'tap'>
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
   readonly #traffic = new TrafficTotals()
   readonly #connections = new ConnectionTotals()
@@ -139,8 +142,8 @@ export class MasqueServer {
       graceMs: config.tunnel.leaseGraceMs,
       release: address => this.#pools[address.version]?.release(address),
     })
-    const { newMtuSearch, congestionControl } = options
-    this.#quicParts = { newMtuSearch, congestionControl }
+    const { newMtuSearch, congestionControl, capture } = options
+    this.#quicParts = { newMtuSearch, congestionControl, tap: capture?.quic }
     this.#startedAt = this.#now()
     this.#logs = new ComponentLogs(options.logger ?? createLogger(config.log), config.log.levels)
     this.#logBudget = new LogBudget(this.#logs)
@@ -152,6 +155,7 @@ export class MasqueServer {
       onError: error => this.#internalError(error),
     })
     this.#connectionLog = new ConnectionLog(this.events)
+    if (capture !== undefined) capture.warn = sentence => this.#logs.of('proxy').warn(sentence)
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
       if (prefix === undefined) continue
       const taken = config.hosts.map(host => host[`ipv${prefix.version}`]).filter(address => address !== undefined)
@@ -198,6 +202,7 @@ export class MasqueServer {
       fec: config.tunnel.fec,
       linkProbeTiming: options.linkProbeTiming,
       wrapCarrier: options.wrapCarrier,
+      tapTunnel: id => capture?.tunnel(id),
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       tunnelTimeoutMs: config.limits.tunnelTimeoutMs,
       maxTunnels: config.limits.maxTunnels,

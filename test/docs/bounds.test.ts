@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { MAX_CAPTURE_INTERFACES, MAX_CAPTURE_LENGTH, MAX_CAPTURE_WAITING } from '../../src/capture/capture.ts'
 import { H1_INTERIM_RESPONSES } from '../../src/carriers/h1/client-connection.ts'
 import { H1_FIELDS, H1_HEAD_SIZE } from '../../src/carriers/h1/messages.ts'
 import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
@@ -76,6 +77,10 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'FEC: groups that a tunnel’s decoder remembers',
     `${FEC_DECODER_LIMITS.groups}; ${FEC_DECODER_LIMITS.bytes / KIB} KiB,`,
+  ],
+  [
+    'a capture (`--pcap`)',
+    `${MAX_CAPTURE_LENGTH / MIB} MiB, then it ends with a warning; ${MAX_CAPTURE_WAITING / MIB} MiB, then packets are left out and counted; ${MAX_CAPTURE_INTERFACES},`,
   ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

@@ -87,7 +87,7 @@ export class QuicheEngine implements QuicEngine {
   }
 }
 
-function makeConfig({ role, settings, tls, peerCertificate }: EngineOptions): NativeConfig {
+function makeConfig({ role, settings, tls, peerCertificate, logKeys }: EngineOptions): NativeConfig {
   // Without one quiche never sends a packet, and never says why.
   if (settings.alpn.length === 0)
     throw new Error('QUIC needs an application protocol (ALPN), and settings.alpn has none')
@@ -104,7 +104,7 @@ function makeConfig({ role, settings, tls, peerCertificate }: EngineOptions): Na
   // `withBoringSslCtx` turns verification into "required"; this call makes it "optional" again.
   if (peerCertificate === 'optional') config.verifyPeer(true)
   if (role === 'server') config.setTicketKey(randomBytes(48))
-  if (settings.keyLog !== undefined) config.logKeys()
+  if (settings.keyLog !== undefined || logKeys === true) config.logKeys()
   config.setApplicationProtos([...settings.alpn])
   config.setMaxIdleTimeout(settings.idleTimeoutMs)
   config.setMaxSendUdpPayloadSize(settings.maxUdpPayload)

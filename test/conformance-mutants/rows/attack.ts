@@ -249,6 +249,20 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     replace: "return void (why[code ?? ''] ?? message)",
   },
   {
+    row: 'AT-08',
+    file: 'capture/batched-file.ts',
+    why: 'a capture on a full disk ends in the middle of a record',
+    find: '    this.#options.writer.truncate(this.#length, () => this.#written())\n',
+    replace: '    this.#written()\n',
+  },
+  {
+    row: 'AT-08',
+    file: 'capture/batched-file.ts',
+    why: 'a capture on a full disk ends without a word',
+    find: '    this.#end(reasonOf(error))\n',
+    replace: "    this.#ended = reasonOf(error) !== ''\n",
+  },
+  {
     row: 'AT-09',
     file: 'log/line-writer.ts',
     why: 'a reader that has gone ends the process',
