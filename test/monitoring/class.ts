@@ -1,5 +1,4 @@
 /** A class at work: a proxy with its API, and clients over each carrier that ping, fill their tunnels, move, come, go and are refused. */
-import { collectDefaultMetrics } from 'prom-client'
 import type { MasqueClient } from '../../src/client/client.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { runGreedyFlow } from '../../src/probes/greedy-flow.ts'
@@ -22,8 +21,8 @@ export class Class {
   readonly #work: Promise<unknown>[] = []
 
   static async start(): Promise<Class> {
-    const server = await startServer({ api: { enabled: true, host: '127.0.0.1', port: 0 } })
-    collectDefaultMetrics({ register: server.metrics.registry })
+    const api = { enabled: true, host: '127.0.0.1', port: 0 }
+    const server = await startServer({ api }, { processMetrics: true })
     const sink = server.host('echo')
     if (sink === undefined) throw new Error('the proxy has no host "echo"')
     new GreedySink(sink)

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
+import { CATALOGUE, type Definition } from '../../src/server/metrics/catalogue.ts'
 import { ServerMetrics } from '../../src/server/metrics.ts'
 import { FakeApiSource } from '../server/fake-api-source.ts'
-import { groupingsOf, selectorsOf } from './promql.ts'
+import { comparisonsOf, groupingsOf, selectorsOf } from './promql.ts'
 import { DOCUMENTED_QUERIES, PANEL_QUERIES, RECORDING_RULES, RULE_QUERIES, VARIABLE_QUERIES } from './queries.ts'
 
 /** What Prometheus adds to what it scrapes. */
@@ -69,6 +70,17 @@ describe('monitoring/', () => {
         .map(label => `${where}: nothing in it has the label ${label}`)
     })
     expect(faults).to.deep.equal([])
+  })
+
+  it('compares labels with values that they can have', () => {
+    const compared = queries.flatMap(({ where, expression }) =>
+      comparisonsOf(expression).flatMap(({ metric, label, value }) => {
+        const values = (CATALOGUE as Record<string, Definition>)[metric]?.labels?.[label]
+        return values === undefined ? [] : [{ where, metric, label, value, known: values.includes(value) }]
+      }),
+    )
+    expect(compared).to.have.length.greaterThan(5)
+    expect(compared.filter(({ known }) => !known)).to.deep.equal([])
   })
 
   it('records what somebody asks for', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { groupingsOf, selectorsOf, withoutThreshold } from './promql.ts'
+import { comparisonsOf, groupingsOf, selectorsOf, withoutThreshold } from './promql.ts'
 
 describe('PromQL, as far as the tests of monitoring/ read it', () => {
   it('finds the metrics of an expression, and the labels that are asked for', () => {
@@ -17,6 +17,14 @@ describe('PromQL, as far as the tests of monitoring/ read it', () => {
   it('takes no word of the language and no function for a metric', () => {
     expect(selectorsOf('sum(up) by (job) or vector(0) and on () group_left () time()')).to.deep.equal([
       { metric: 'up', labels: [] },
+    ])
+  })
+
+  it('finds what labels are compared with', () => {
+    expect(comparisonsOf('rate(a_total{b=~"x|y-z", c!="1", d=~"$job"}[5m]) / e')).to.deep.equal([
+      { metric: 'a_total', label: 'b', value: 'x' },
+      { metric: 'a_total', label: 'b', value: 'y-z' },
+      { metric: 'a_total', label: 'c', value: '1' },
     ])
   })
 

@@ -27,6 +27,15 @@ export function selectorsOf(expression: string): Selector[] {
   return [...found].map(([metric, labels]) => ({ metric, labels: [...labels] }))
 }
 
+/** What labels are compared with: `a{b=~"x|y"}` is a, b and x, and a, b and y. Patterns that are more than a choice of words are left out. */
+export function comparisonsOf(expression: string): { metric: string; label: string; value: string }[] {
+  return [...expression.matchAll(/([a-zA-Z_:][\w:]*)\{([^}]*)\}/g)].flatMap(([, metric, matchers]) =>
+    [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"([\w|-]*)"/g)].flatMap(([, label, values]) =>
+      values.split('|').map(value => ({ metric, label, value })),
+    ),
+  )
+}
+
 /** Labels by which results are grouped or matched. */
 export function groupingsOf(expression: string): string[] {
   const lists = [...withoutTexts(expression).matchAll(LABEL_LISTS)].flatMap(match => match[1].split(','))

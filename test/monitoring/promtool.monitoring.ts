@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
-import { collectDefaultMetrics } from 'prom-client'
-import { filesBelow, ROOT } from '../docs/repository.ts'
+import { filesBelow, ROOT, read } from '../docs/repository.ts'
 import { closeLoopback, connectClient, ping, startServer } from '../support/loopback.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
 
@@ -37,9 +36,16 @@ describe('promtool', () => {
     })
   }
 
+  it('is of a Prometheus that knows the options in the documentation', () => {
+    const command = /^prometheus (.*)$/m.exec(read('docs/monitoring.md'))?.[1].split(' ') ?? []
+    const { stdout } = spawnSync('prometheus', ['--help'], { encoding: 'utf8', timeout: PATIENCE_MS })
+    expect(command).to.have.length(3).and.include('--config.file=monitoring/prometheus.yml')
+    for (const option of command) expect(stdout).to.include(`  ${option.split('=')[0]}=`)
+  })
+
   it('finds nothing wrong with what /metrics says, but for names that are known', async () => {
-    const server = await startServer({ api: { enabled: true, host: '127.0.0.1', port: 0 } })
-    collectDefaultMetrics({ register: server.metrics.registry })
+    const api = { enabled: true, host: '127.0.0.1', port: 0 }
+    const server = await startServer({ api }, { processMetrics: true })
     const { client } = await connectClient(server)
     await ping(client, '10.90.0.1')
     const text = await (await fetch(`${server.apiUrl}/metrics`)).text()

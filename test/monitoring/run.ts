@@ -19,7 +19,7 @@ if (prometheusVersion() === undefined) {
   await runMocha({
     files: 'test/monitoring/*.monitoring.ts',
     grep,
-    timeoutMs: 300_000,
+    timeoutMs: 540_000,
     scratchPrefix: 'masque-monitoring-',
   })
 }
