@@ -7,4 +7,6 @@ Environment:
                                  batches where the system can. With MASQUE_LOG=quic=debug the log says which it is, and why.
   MASQUE_LOG=info,quic=debug     what is logged: a level for all, levels for components, or both; takes the place of [log].
                                  Components: ${LOG_COMPONENTS.join(', ')}
+  MASQUE_LOG_FORMAT=auto|pretty|json
+                                 the log for people, or as lines of JSON; auto, the default: for people in a terminal. NO_COLOR, FORCE_COLOR
   SSLKEYLOGFILE=<file>           the TLS keys, for Wireshark, where quic.key_log names no file`

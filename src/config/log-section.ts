@@ -50,15 +50,20 @@ export const logSection = table({
 
 const EXPECTED = `a level (${LOG_LEVELS.join(', ')}), and levels of components (quic=debug), with commas in between`
 const environment = table({ level: z.enum(LOG_LEVELS, { error: EXPECTED }).optional() })
+const format = table({ MASQUE_LOG_FORMAT: choice(['auto', 'pretty', 'json']).optional() })
 
 /**
  * What MASQUE_LOG says takes the place of what the file says: `info,quic=debug`. A level for all of them replaces the file's section as
  * a whole, so that `MASQUE_LOG=silent` is silent; without one, only the components that are named change.
  *
- * Throws ConfigError.
+ * Throws ConfigError, also when MASQUE_LOG_FORMAT (log/log-format.ts) is none of those that there are.
  */
-export function withLogEnvironment(log: LogOptions, text = process.env.MASQUE_LOG): LogOptions {
-  const words = (text ?? '')
+export function withLogEnvironment(
+  log: LogOptions,
+  { MASQUE_LOG, MASQUE_LOG_FORMAT }: Readonly<Record<string, string | undefined>> = process.env,
+): LogOptions {
+  checkValue(format, { MASQUE_LOG_FORMAT: MASQUE_LOG_FORMAT || undefined }, 'environment')
+  const words = (MASQUE_LOG ?? '')
     .split(',')
     .map(word => word.trim())
     .filter(word => word !== '')

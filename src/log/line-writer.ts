@@ -1,5 +1,7 @@
 import { constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { hasColours, isPretty } from './log-format.ts'
+import { prettyLines } from './pretty-lines.ts'
 
 /**
  * Writes lines to a file descriptor, and never waits, fails or keeps what it cannot write.
@@ -10,15 +12,22 @@ import { isatty } from 'node:tty'
 export class LineWriter {
   readonly #descriptor: number
   readonly #write: (descriptor: number, bytes: Uint8Array) => number
+  readonly #format: (line: string) => string
   /** What is missing of a line of which a part has been written: it goes first, so that the reader sees whole lines. */
   #rest: Uint8Array = new Uint8Array()
   #lost = 0
   #unreported = 0
   #why = ''
 
-  constructor(descriptor: number, write: (descriptor: number, bytes: Uint8Array) => number = writeSync) {
+  /** `format`: the form in which a line of JSON is written; it may make several lines of it. */
+  constructor(
+    descriptor: number,
+    write: (descriptor: number, bytes: Uint8Array) => number = writeSync,
+    format: (line: string) => string = line => line,
+  ) {
     this.#descriptor = descriptor
     this.#write = write
+    this.#format = format
   }
 
   /** Lines that nobody will ever read. */
@@ -28,7 +37,7 @@ export class LineWriter {
 
   /** Writes one line, which ends with a line feed. */
   write(line: string): void {
-    if (this.#put(this.#rest) && this.#report() && this.#put(Buffer.from(line))) return
+    if (this.#put(this.#rest) && this.#report() && this.#put(Buffer.from(this.#format(line)))) return
     this.#lost++
     this.#unreported++
   }
@@ -42,7 +51,7 @@ export class LineWriter {
       lost: this.#unreported,
       msg: `${lines}: ${this.#why}`,
     }
-    if (!this.#put(Buffer.from(`${JSON.stringify(note)}\n`))) return false
+    if (!this.#put(Buffer.from(this.#format(`${JSON.stringify(note)}\n`)))) return false
     this.#unreported = 0
     return true
   }
@@ -82,9 +91,13 @@ function reasonOf(error: unknown): string {
 
 let standardError: LineWriter | undefined
 
-/** The one writer of this process's standard error. */
+/** The one writer of this process's standard error: for people where that is a terminal, and unless MASQUE_LOG_FORMAT wants it otherwise. */
 export function standardErrorLines(): LineWriter {
-  standardError ??= new LineWriter(withoutWaiting(2))
+  if (standardError === undefined) {
+    const isTerminal = isatty(2)
+    const format = isPretty(isTerminal) ? prettyLines({ colours: hasColours(isTerminal) }) : undefined
+    standardError = new LineWriter(withoutWaiting(2), writeSync, format)
+  }
   return standardError
 }
 

@@ -6,6 +6,11 @@ export function printable(text: string): string {
   return text.replace(UNSEEN, '?')
 }
 
+/** The same where nothing is to be lost: such characters are escaped as JSON would. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, character => (character === '\n' ? '\\n' : escaped(character)))
+}
+
 /** The same for a line of JSON, where such characters are in strings only: they are escaped, and nothing is lost. */
 export function printableJson(line: string): string {
   return line.replace(UNSEEN, character => (character === '\n' ? character : escaped(character)))

@@ -28,6 +28,8 @@ describe('each command of package.json', () => {
     it(`${name} names the variables of the environment that it reads`, async () => {
       expect((await command([name, '--help'])).stdout)
         .to.include('MASQUE_UDP=auto|batched|dgram')
+        .and.include('MASQUE_LOG=info,quic=debug')
+        .and.include('MASQUE_LOG_FORMAT')
         .and.include('SSLKEYLOGFILE')
     })
   }
