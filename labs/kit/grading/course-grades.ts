@@ -21,6 +21,8 @@ export interface LabGrade {
   reached: number
   of: number
   weight: number
+  /** Those that count. */
+  tasks: { id: string; points: number }[]
   /** ISO 8601; absent: none, or not known. */
   deadline?: string
   handedIn?: string
@@ -73,7 +75,7 @@ function labGrade(
   const because = [
     `${solved.length} of the ${lab.tasks.length} tasks that count are solved: ${reached} of ${of} points.`,
   ]
-  const grade = { lab: lab.id, reached, of, weight, daysLate: 0, points: reached, because }
+  const grade = { lab: lab.id, reached, of, weight, tasks: lab.tasks, daysLate: 0, points: reached, because }
   for (const problem of result?.problems ?? []) problems.push(`${lab.id}: ${problem}`)
   if (result === undefined || result.notes.includes('nothing was handed in')) {
     return { ...grade, because: ['Nothing was handed in.'] }

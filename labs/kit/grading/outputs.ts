@@ -7,6 +7,8 @@ import { loadLabs } from '../lab/registry.ts'
 import { type Course, type HandedIn, loadCourse, parseHandedIn } from './course.ts'
 import { courseGrades, unknownStudents } from './course-grades.ts'
 import { gradesCsv, toCsv } from './csv.ts'
+import { annotations, harmless, tellRunner } from './github.ts'
+import { toGradescope } from './gradescope.ts'
 import { toJunit } from './junit.ts'
 import type { Part } from './part.ts'
 import type { Report } from './results.ts'
@@ -21,6 +23,8 @@ export interface OutputOptions {
   course?: string
   handedIn?: string
   grades?: string
+  gradescope?: string
+  github?: boolean
 }
 
 /** The command cannot be carried out as it was typed. */
@@ -38,6 +42,11 @@ export function withOutputs(command: Command): Command {
       'with --course: when each was handed in, as lines student,lab,time; else the newest file says',
     )
     .option('--grades <file>', 'with --course: the grades, for a spreadsheet')
+    .option('--gradescope <file>', "one student's results, as Gradescope reads them")
+    .option(
+      '--github',
+      'in GitHub Actions: annotations, the summary of the job, and the output `result` for GitHub Classroom',
+    )
 }
 
 export interface CourseUse {
@@ -77,12 +86,17 @@ export function writeOutputs(
   if (options.csv !== undefined) writeNamedFile(options.csv, toCsv(report))
   if (options.grades !== undefined) writeNamedFile(options.grades, gradesCsv(report))
   if (options.junit !== undefined) writeNamedFile(options.junit, toJunit(report))
+  if (options.gradescope !== undefined) {
+    writeNamedFile(options.gradescope, `${JSON.stringify(toGradescope(report), null, 2)}\n`)
+  }
   if (options.report !== undefined) {
     makeFolder(options.report)
     for (const [name, text] of studentReports(report)) writeNamedFile(join(options.report, name), text)
   }
   const table = report.mode === 'solutions' ? solutionsTable(report, problems) : submissionsTable(report)
-  process.stdout.write(options.json === true ? json : `${table}${courseTable(report)}${isolationLine(report)}`)
+  const text = options.json === true ? json : `${table}${courseTable(report)}${isolationLine(report)}`
+  process.stdout.write(options.github ? harmless(text) + annotations(report) : text)
+  if (options.github) tellRunner(report, process.env)
   if (report.course && use) {
     for (const name of unknownStudents(use.course, report.course.grades)) {
       process.stderr.write(
