@@ -24,6 +24,7 @@ import { closedTunnel, resetByUs } from './end-reason.ts'
 import { countIcmp, type FamilyCounters, newFamilyCounters } from './family-counters.ts'
 import { type FecCounters, TunnelFec } from './fec.ts'
 import type { NewQueue } from './send-queue.ts'
+import { POLICY, RECEIVE, type StageClock } from './stage-clock.ts'
 
 /**
  * Answers that a peer has asked for and does not read: with more than these, in bytes, it has asked for the last time. More than the lists of
@@ -91,6 +92,7 @@ export class Tunnel implements CarrierHandler {
     dropped: {},
   }
   readonly #owner: TunnelOwner
+  readonly #clock: StageClock | undefined
   /** What waits for the carrier, where that is not the carrier's own affair. */
   readonly #queue: { readonly discipline: QueueDiscipline; readonly egress: Egress } | undefined
   /** Where it was agreed on, or asked for. */
@@ -108,10 +110,13 @@ export class Tunnel implements CarrierHandler {
     newQueue?: NewQueue
     /** Of a capture. */
     tap?: PacketTap | undefined
+    /** Takes times of packets from the peer; its owner goes on with it. */
+    clock?: StageClock
   }) {
     this.session = options.session
     this.#tap = options.tap
     this.#owner = options.owner
+    this.#clock = options.clock
     this.carrier = options.openCarrier(this)
     const { egress } = this.carrier
     if (options.newQueue !== undefined && egress !== undefined) {
@@ -280,6 +285,7 @@ export class Tunnel implements CarrierHandler {
 
   onDatagram(payload: Uint8Array): void {
     if (this.#closed) return
+    this.#clock?.begin()
     if (this.#fec !== undefined && decodeSmallVarint(payload) === this.#fec.contextId) {
       return this.#receiveProtected(this.#fec, payload)
     }
@@ -303,6 +309,12 @@ export class Tunnel implements CarrierHandler {
 
   /** A whole IP packet, whichever way it has come: that it was lost and made again gives it no rights. */
   #receive(packet: Uint8Array): void {
+    this.#clock?.over(RECEIVE)
+    this.#judge(packet)
+    this.#clock?.end()
+  }
+
+  #judge(packet: Uint8Array): void {
     this.counters.packetsReceived++
     this.counters.bytesReceived += packet.length
     const family = this.#familyOf(packet)
@@ -320,6 +332,7 @@ export class Tunnel implements CarrierHandler {
       if (drop.icmp !== undefined) this.#transmit(drop.icmp)
       return
     }
+    this.#clock?.over(POLICY)
     this.#owner.onPacket(packet)
   }
 

@@ -155,7 +155,15 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #pathChanges = 0
   readonly #streams: OpenStreams
   /** What the engine has counted, when it was last asked: it cannot be asked any more once it has failed. */
-  #counted: EngineCounters = { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0 }
+  #counted: EngineCounters = {
+    packetsSent: 0,
+    packetsReceived: 0,
+    packetsLost: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    rttMs: 0,
+    cwnd: 0,
+  }
 
   constructor(options: ConnectionOptions) {
     this.#engine = options.engine

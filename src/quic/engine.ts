@@ -214,11 +214,14 @@ export interface EngineConnection {
   counters(): EngineCounters
 }
 
-/** Since the beginning of the connection. */
+/** What is counted since the beginning of the connection, over all of its paths; and how it is with the path that packets leave on now. */
 export interface EngineCounters {
   readonly packetsSent: number
   readonly packetsReceived: number
   readonly packetsLost: number
   readonly bytesSent: number
   readonly bytesReceived: number
+  /** Smoothed round-trip time in ms, and congestion window in bytes. */
+  readonly rttMs: number
+  readonly cwnd: number
 }

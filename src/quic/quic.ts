@@ -226,4 +226,7 @@ export interface QuicStats {
   readonly streamsOpen: number
   /** How often packets have begun to go another way: the peer has moved, or a NAT has rebound, or we have moved (RFC 9000 §9). */
   readonly pathChanges: number
+  /** Of the active path, now: smoothed round-trip time in ms, congestion window in bytes. */
+  readonly rttMs: number
+  readonly cwnd: number
 }

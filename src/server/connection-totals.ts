@@ -1,7 +1,7 @@
 /** What is counted over all connections: how they ended, and what QUIC did on them, of those that are there and of those that are gone. */
 
 import type { CloseReason, HttpServerConnection, HttpVersion } from '../carriers/http-connection.ts'
-import type { QuicConnection, QuicStats } from '../quic/quic.ts'
+import type { QuicStats } from '../quic/quic.ts'
 
 export const CARRIERS = ['h3', 'h2', 'h1', 'webtransport'] as const satisfies readonly HttpVersion[]
 
@@ -34,7 +34,7 @@ export interface ConnectionReadings {
   readonly closed: ByCarrier<Record<CloseOutcome, number>>
   readonly quic: {
     /** Summed since the start; `streamsOpen` over what is there. */
-    readonly stats: QuicStats
+    readonly stats: QuicSums
     /** Over the connections that carry tunnels. Empty: there is none. */
     readonly rttsMs: readonly number[]
     /** Their congestion windows, summed. */
@@ -42,7 +42,9 @@ export interface ConnectionReadings {
   }
 }
 
-type Sums = { -readonly [K in keyof QuicStats]: number }
+/** What of a connection's numbers makes sense as a sum. */
+export type QuicSums = Omit<QuicStats, 'rttMs' | 'cwnd'>
+type Sums = { -readonly [K in keyof QuicSums]: number }
 
 export class ConnectionTotals {
   readonly #closed = byCarrier(() => counts(CLOSE_OUTCOMES))
@@ -67,11 +69,11 @@ export class ConnectionTotals {
       const { version, quic, inUse } = one.connection
       connections[version][stateOf(one)]++
       if (quic === undefined) continue
-      addStats(stats, quic.stats())
-      const path = inUse ? activePath(quic) : undefined
-      if (path === undefined) continue
-      rttsMs.push(path.rttMs)
-      cwnd += path.cwnd
+      const now = quic.stats()
+      addStats(stats, now)
+      if (!inUse) continue
+      rttsMs.push(now.rttMs)
+      cwnd += now.cwnd
     }
     return { connections, closed: this.#closed, quic: { stats, rttsMs, cwnd } }
   }
@@ -87,10 +89,6 @@ export function outcomeOf({ connection, draining, timedOut }: MeasuredConnection
   if (reason.tlsAlert !== undefined || connection.handshakeMs === undefined) return 'refused'
   if (!reason.orderly) return 'error'
   return draining ? 'shut_down' : 'orderly'
-}
-
-function activePath(quic: QuicConnection) {
-  return quic.paths().find(({ active }) => active)
 }
 
 function byCarrier<T>(make: () => T): ByCarrier<T> {
@@ -117,7 +115,7 @@ function noStats(): Sums {
   }
 }
 
-const STATS = Object.keys(noStats()) as (keyof QuicStats)[]
+const STATS = Object.keys(noStats()) as (keyof QuicSums)[]
 
 function addStats(total: Sums, more: QuicStats): void {
   for (const name of STATS) total[name] += more[name]

@@ -6,6 +6,7 @@
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { HttpVersion } from '../carriers/http-connection.ts'
+import { STAGES, type StageObserver } from '../carriers/stage-clock.ts'
 import type { CATALOGUE } from './metrics/catalogue.ts'
 import { fillIn } from './metrics/fill-in.ts'
 import { Instruments } from './metrics/instruments.ts'
@@ -19,12 +20,12 @@ export interface MetricsOptions {
 /** Of `masque_vpn_errors_total`: never text from a peer. */
 export type ErrorType = (typeof CATALOGUE)['masque_vpn_errors_total']['labels']['type'][number]
 
-export class ServerMetrics {
+export class ServerMetrics implements StageObserver {
   /** Its own, so that several servers in one process (as in the tests) do not share their numbers. */
   readonly registry = new Registry()
   readonly #source: MetricsSource
   readonly #instruments = new Instruments(this.registry)
-  readonly #errors: Partial<Record<ErrorType, number>> = {}
+  readonly #errors = new Map<ErrorType, number>()
 
   constructor(source: MetricsSource, options: MetricsOptions = {}) {
     this.#source = source
@@ -39,13 +40,17 @@ export class ServerMetrics {
   /** All metrics in Prometheus' text format. */
   async text(): Promise<string> {
     fillIn(this.#instruments, this.#source.readings())
-    this.#instruments.countEach('masque_vpn_errors_total', 'type', this.#errors)
+    this.#instruments.countEach('masque_vpn_errors_total', 'type', Object.fromEntries(this.#errors))
     return this.registry.metrics()
   }
 
-  /** One packet was processed in this time. Takes about a microsecond itself, so it is called for one packet in 64. */
-  observePacketProcessing(seconds: number): void {
-    this.#instruments.observe('masque_vpn_packet_processing_duration_seconds', seconds)
+  /** Takes some microseconds itself, which is why it is called for one packet in 64. */
+  onPacketTimed(ms: number, stagesMs: Readonly<Float64Array>): void {
+    this.#instruments.observe('masque_vpn_packet_processing_duration_seconds', ms / 1000)
+    for (let i = 0; i < STAGES.length; i++) {
+      if (Number.isNaN(stagesMs[i])) continue
+      this.#instruments.observe('masque_vpn_packet_stage_duration_seconds', stagesMs[i] / 1000, { stage: STAGES[i] })
+    }
   }
 
   /** The handshake of a connection is over. */
@@ -59,6 +64,6 @@ export class ServerMetrics {
   }
 
   countError(type: ErrorType): void {
-    this.#errors[type] = (this.#errors[type] ?? 0) + 1
+    this.#errors.set(type, (this.#errors.get(type) ?? 0) + 1)
   }
 }

@@ -10,6 +10,7 @@
  */
 
 import { countIcmp } from '../carriers/family-counters.ts'
+import { FORWARD, SEND, type StageClock } from '../carriers/stage-clock.ts'
 import type { Tunnel } from '../carriers/tunnel.ts'
 import type { Drop } from '../connect-ip/session.ts'
 import type { Host } from '../hosts/host.ts'
@@ -35,17 +36,14 @@ export interface ProcessorOptions {
   gateway: { v4?: IpAddress; v6?: IpAddress }
   /** Whether one client may reach another through the proxy. */
   clientToClient: boolean
-  /** Called with the duration, in seconds, of one packet's processing out of every `SAMPLE_EVERY`. */
-  observeDuration: (seconds: number) => void
+  /** The one of the tunnels that packets come from. */
+  clock?: StageClock
   /** ms that never go back. */
   now: () => number
 }
 
 /** ICMP errors of the router itself, for all clients together (RFC 4443 §2.4 (f)). The tunnels limit theirs themselves. */
 const ICMP_ERRORS = { perSecond: 100, burst: 50 }
-
-/** Reading the clock twice for every packet would cost more than much of what is measured. */
-const SAMPLE_EVERY = 64
 
 /** By kind, in the order of `ICMP_KINDS`. */
 export type IcmpByFamily = Readonly<Record<'ipv4' | 'ipv6', readonly number[]>>
@@ -63,7 +61,6 @@ export class PacketProcessor {
   readonly #inside = new RouteTable<true>()
   readonly #options: ProcessorOptions
   readonly #icmpBudget: TokenBucket
-  #untilSample = 1
 
   constructor(options: ProcessorOptions) {
     this.#options = options
@@ -154,14 +151,9 @@ export class PacketProcessor {
 
   /** A packet that has passed the checks of the tunnel it came through. */
   fromTunnel(packet: Uint8Array, tunnel: Tunnel): void {
-    const startedAt = --this.#untilSample === 0 ? performance.now() : 0
     const drop = this.#forward(packet, tunnel)
     // The error is the proxy's own packet: not forwarded.
     if (drop?.icmp !== undefined) tunnel.sendPacket(drop.icmp, false)
-    if (startedAt !== 0) {
-      this.#untilSample = SAMPLE_EVERY
-      this.#options.observeDuration((performance.now() - startedAt) / 1000)
-    }
   }
 
   /** A packet from a host behind the proxy, or from the proxy itself. */
@@ -196,7 +188,11 @@ export class PacketProcessor {
     // Never back into the tunnel it came from: a client that forwards, and has no other way there, would send it here again and again (RFC 4443 §3.1).
     if (next === undefined || next.tunnel === tunnel) return this.#refuse(packet, 'no-route')
     if (next.tunnel !== undefined && !this.#options.clientToClient) return this.#refuse(packet, 'prohibited')
-    return next.deliver(packet, true)
+    const { clock } = this.#options
+    clock?.over(FORWARD)
+    const drop = next.deliver(packet, true)
+    clock?.over(SEND)
+    return drop
   }
 
   /**

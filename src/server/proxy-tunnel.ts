@@ -4,6 +4,7 @@ import type { Carrier, CarrierHandler } from '../carriers/carrier.ts'
 import { Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../carriers/link-probe.ts'
 import type { NewQueue } from '../carriers/send-queue.ts'
+import type { StageClock } from '../carriers/stage-clock.ts'
 import { type PacketTap, Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
@@ -49,6 +50,8 @@ export interface TunnelContext {
   readonly linkProbeTiming?: ProbeTiming
   /** Of tunnels whose packets travel in QUIC datagrams; undefined: first in, first out. */
   readonly newQueue?: NewQueue | undefined
+  /** Takes the times of packets from clients: one for all tunnels. */
+  readonly clock?: StageClock
   /** How many addresses of one family a client may have. */
   readonly maxAddressesPerFamily: number
 }
@@ -118,8 +121,9 @@ export class ProxyTunnel implements TunnelOwner {
       acceptPeerRoutes: routes => this.#allowedPartsOf(routes),
       now: () => performance.now(),
     })
-    const { newQueue } = options.context
-    this.tunnel = new Tunnel({ session, openCarrier: options.openCarrier, owner: this, newQueue, tap: options.tap })
+    const { newQueue, clock } = options.context
+    const { openCarrier, tap } = options
+    this.tunnel = new Tunnel({ session, openCarrier, owner: this, newQueue, clock, tap })
     const { fec } = options
     if (fec !== undefined) {
       session.contexts.registerPeer(BigInt(fec.contextId))

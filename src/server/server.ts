@@ -13,6 +13,7 @@ import { H3ServerConnection } from '../carriers/h3/server-connection.ts'
 import type { CloseReason, HttpServerConnection } from '../carriers/http-connection.ts'
 import type { ProbeTiming } from '../carriers/link-probe.ts'
 import { sendQueue } from '../carriers/send-queue.ts'
+import { StageClock } from '../carriers/stage-clock.ts'
 import { TcpListener, type TcpProtocol } from '../carriers/tcp/listener.ts'
 import type { TunnelCloseReason } from '../carriers/tunnel.ts'
 import { PackageServer } from '../carriers/webtransport/server.ts'
@@ -165,10 +166,11 @@ export class MasqueServer {
     }
     this.metrics = new ServerMetrics(this, { process: options.processMetrics })
     const gateway = { v4: this.#pools[4]?.gateway, v6: this.#pools[6]?.gateway }
+    const clock = new StageClock(this.metrics)
     this.#processor = new PacketProcessor({
       gateway,
       clientToClient: config.tunnel.clientToClient,
-      observeDuration: seconds => this.metrics.observePacketProcessing(seconds),
+      clock,
       now: () => performance.now(),
     })
     if (config.tun === undefined) this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
@@ -199,6 +201,7 @@ export class MasqueServer {
       nat64Prefixes: config.nat64.prefixes,
       linkProbe: config.tunnel.linkProbe,
       newQueue: sendQueue(config.tunnel.queue),
+      clock,
       fec: config.tunnel.fec,
       linkProbeTiming: options.linkProbeTiming,
       wrapCarrier: options.wrapCarrier,

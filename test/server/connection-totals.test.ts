@@ -6,10 +6,8 @@ import { FakeQuic } from '../support/fake-quic.ts'
 /** A connection over HTTP/3 on which so many QUIC packets were sent. */
 function measured(packetsSent: number, fields: Partial<MeasuredConnection> = {}): MeasuredConnection {
   const quic = new FakeQuic('server')
-  const stats = { ...quic.stats(), packetsSent, streamsOpen: 3 }
+  const stats = { ...quic.stats(), packetsSent, streamsOpen: 3, rttMs: 10, cwnd: 12_000 }
   quic.stats = () => stats
-  const path = { local: quic.local, remote: quic.remote, active: true, rttMs: 10, cwnd: 12_000, lost: 0 }
-  quic.paths = () => [path]
   return {
     connection: { version: 'h3', quic, inUse: true, handshakeMs: 3 },
     draining: false,

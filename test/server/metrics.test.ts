@@ -159,12 +159,22 @@ describe('metrics', () => {
   })
 
   it('sort packet processing times into buckets from 1 µs to 100 ms', async () => {
-    for (const seconds of [0.5e-6, 30e-6, 0.05, 2]) metrics.observePacketProcessing(seconds)
+    for (const ms of [0.5e-3, 0.03, 50, 2000]) metrics.onPacketTimed(ms, new Float64Array(4).fill(Number.NaN))
     const samples = await read()
     const bucket = (le: string) => samples.get(`masque_vpn_packet_processing_duration_seconds_bucket{le="${le}"}`)
     expect([bucket('0.000001'), bucket('0.00005'), bucket('0.1'), bucket('+Inf')]).to.deep.equal([1, 2, 3, 4])
     expect(samples.get('masque_vpn_packet_processing_duration_seconds_count')).to.equal(4)
     expect(samples.get('masque_vpn_packet_processing_duration_seconds_sum')).to.be.closeTo(2.05003, 1e-5)
+  })
+
+  it('sort the stages of packets, as far as they got', async () => {
+    metrics.onPacketTimed(1, Float64Array.of(0.0002, 0.03, Number.NaN, Number.NaN))
+    const samples = await read()
+    const bucket = (stage: string, le: string) =>
+      samples.get(`masque_vpn_packet_stage_duration_seconds_bucket{le="${le}",stage="${stage}"}`)
+    expect([bucket('receive', '1e-7'), bucket('receive', '2.5e-7')]).to.deep.equal([0, 1])
+    expect([bucket('policy', '0.000025'), bucket('policy', '0.00005')]).to.deep.equal([0, 1])
+    expect(bucket('forward', '+Inf')).to.equal(undefined)
   })
 
   it('sort the times of handshakes and sessions into buckets, by carrier', async () => {

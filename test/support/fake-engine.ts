@@ -245,6 +245,6 @@ export class FakeConnection implements EngineConnection {
     return []
   }
   counters(): EngineCounters {
-    return { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0 }
+    return { packetsSent: 0, packetsReceived: 0, packetsLost: 0, bytesSent: 0, bytesReceived: 0, rttMs: 0, cwnd: 0 }
   }
 }

@@ -97,6 +97,8 @@ export class FakeQuic implements QuicConnection {
       streamsOpened: 0,
       streamsOpen: 0,
       pathChanges: 0,
+      rttMs: 0,
+      cwnd: 0,
     }
   }
 }

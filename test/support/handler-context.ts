@@ -20,7 +20,7 @@ export function newHandlerContext(changes: Partial<HandlerContext> = {}) {
   const gateway = { v4: pools[4].gateway }
   const tunnels = new Map<string, OpenTunnel>()
   const budgets = newBudgets(10)
-  const processor = new PacketProcessor({ gateway, clientToClient: false, observeDuration: () => {}, now: () => 0 })
+  const processor = new PacketProcessor({ gateway, clientToClient: false, now: () => 0 })
   processor.attachHost(new UserspaceHost({ addresses: [gateway.v4], verifyFlowChecksums: false }), true)
   const context: HandlerContext = {
     logBudget: new LogBudget(new ComponentLogs(createLogger({ level: 'silent' }))),

@@ -2,6 +2,7 @@
 
 import type { Carrier } from '../../src/carriers/carrier.ts'
 import type { NewQueue } from '../../src/carriers/send-queue.ts'
+import type { StageClock } from '../../src/carriers/stage-clock.ts'
 import { Tunnel, type TunnelOwner } from '../../src/carriers/tunnel.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeRouteAdvertisement } from '../../src/connect-ip/route-advertisement.ts'
@@ -27,12 +28,13 @@ export function idleCarrier(parts: Partial<Carrier> & Pick<Carrier, 'sendPacket'
 /** It may send from 10.89.0.2 to 10.90.0.0/24. */
 export function tunnelOn(
   carrier: Carrier,
-  { newQueue, owner = {} }: { newQueue?: NewQueue; owner?: Partial<TunnelOwner> } = {},
+  { newQueue, clock, owner = {} }: { newQueue?: NewQueue; clock?: StageClock; owner?: Partial<TunnelOwner> } = {},
 ): Tunnel {
   const tunnel = new Tunnel({
     session: new ConnectIpSession({ role: 'client', now: () => 0 }),
     openCarrier: () => carrier,
-    ...(newQueue !== undefined && { newQueue }),
+    newQueue,
+    clock,
     owner: {
       onPacket() {},
       onAddressesAssigned() {},

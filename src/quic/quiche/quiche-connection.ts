@@ -519,14 +519,25 @@ export class QuicheConnection implements EngineConnection {
   }
 
   counters(): EngineCounters {
-    const { sent, recv, lost, sentBytes, recvBytes } = this.#native.stats()
-    return {
-      packetsSent: sent,
-      packetsReceived: recv,
-      packetsLost: lost,
-      bytesSent: sentBytes,
-      bytesReceived: recvBytes,
+    const total = {
+      packetsSent: 0,
+      packetsReceived: 0,
+      packetsLost: 0,
+      bytesSent: 0,
+      bytesReceived: 0,
+      rttMs: 0,
+      cwnd: 0,
     }
+    // quiche forgets no path. Its statistics of the whole connection have the same sums, and cost as much again.
+    for (const { active, sent, recv, lost, sentBytes, recvBytes, rtt, cwnd } of this.#native.pathStats()) {
+      total.packetsSent += sent
+      total.packetsReceived += recv
+      total.packetsLost += lost
+      total.bytesSent += sentBytes
+      total.bytesReceived += recvBytes
+      if (active) Object.assign(total, { rttMs: rtt, cwnd })
+    }
+    return total
   }
 }
 

@@ -6,6 +6,7 @@
  * that it has in the article on masque-vpn. docs/monitoring.md has a row for each.
  */
 
+import { STAGES } from '../../carriers/stage-clock.ts'
 import { DropReason } from '../../connect-ip/forwarding.ts'
 import { ICMP_KINDS } from '../../ip/icmp-kind.ts'
 import { CARRIERS, CLOSE_OUTCOMES, CONNECTION_STATES } from '../connection-totals.ts'
@@ -51,6 +52,8 @@ const UNSENT_REASONS = [
 const PACKET_BUCKETS = [
   1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 1e-1,
 ]
+/** A stage may be a few instructions. */
+const STAGE_BUCKETS = [1e-7, 2.5e-7, 5e-7, ...PACKET_BUCKETS]
 /** 100 µs to 10 s: the second includes round trips of the client's path, and names that are resolved. */
 const SET_UP_BUCKETS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 1e-1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -126,8 +129,14 @@ export const CATALOGUE = {
   },
   masque_vpn_packet_processing_duration_seconds: {
     type: 'histogram',
-    help: 'Time from the arrival of an IP packet to its hand-over, for a sample of the packets (one in 64).',
+    help: "Time from the arrival of a client's IP packet to its hand-over, for a sample of the packets (one in 64).",
     buckets: PACKET_BUCKETS,
+  },
+  masque_vpn_packet_stage_duration_seconds: {
+    type: 'histogram',
+    help: 'The same by stage of its way.',
+    labels: { stage: STAGES },
+    buckets: STAGE_BUCKETS,
   },
   masque_vpn_icmp_total: {
     type: 'counter',
