@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | scrape | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,10 +24,12 @@ import {
   loadRows,
   movingRows,
   peersRows,
+  scrapeRows,
   stageRows,
   tunnelRows,
   tunRows,
 } from './rows.ts'
+import { benchScrape } from './scrape.ts'
 import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
 import { benchTunnel, measureFlow } from './tunnel.ts'
@@ -198,6 +200,20 @@ program
           progress(`${at.toFixed(0)} of ${options.seconds} s: ${tunnelsTotal} tunnels`),
       })
       print(options.json, result, () => churnRows(result))
+    }),
+  )
+
+program
+  .command('scrape')
+  .description('what it costs that somebody reads /metrics while many clients are there')
+  .option('--clients <n>', 'that are connected', positive, 1000)
+  .option('--pairs <n>', 'of a second with a scrape and one without', positive, 40)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const { clients, pairs } = options
+      const result = await benchScrape({ certificates, clients, pairs, onProgress: progress })
+      print(options.json, result, () => scrapeRows(result))
     }),
   )
 

@@ -1,6 +1,6 @@
 /** What the benchmarks print for people. */
 
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { ascending, percentile } from '../src/stats/statistics.ts'
 import type { ChurnResult } from './churn.ts'
 import type { Held } from './churn-proxy.ts'
@@ -10,6 +10,7 @@ import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
 import type { MovingResult } from './moving.ts'
 import type { PeersBenchResult } from './peers.ts'
+import type { ScrapeBenchResult } from './scrape.ts'
 import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
 import type { FlowResult, TunnelBenchResult } from './tunnel.ts'
@@ -121,6 +122,19 @@ export function churnRows({
     table([header, ...rows]),
     '',
     `growth in the second half: heap ${(growth.heapBytes / 1000).toFixed(0)}, resident ${(growth.rssBytes / 1000).toFixed(0)} KB a minute`,
+  ].join('\n')
+}
+
+export function scrapeRows(result: ScrapeBenchResult): string {
+  const { clients, cpuMs, wallMs, bytes, lines, throughput, perCpuSecond, pps } = result
+  const ratio = ({ estimate, low, high }: ScrapeBenchResult['throughput']): string =>
+    `${estimate.toFixed(4)} (95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`
+  return [
+    `${machine()}, ${clients} clients, load ${loadavg()[0].toFixed(1)}`,
+    '',
+    `a scrape: ${cpuMs.toFixed(2)} ms of CPU time; answered in ${wallMs.p50.toFixed(1)} ms (p50), ${wallMs.p99.toFixed(1)} ms (p99); ${lines} time series, ${bytes} bytes`,
+    `packets/s with one scrape a second / without (${Math.round(pps)}): ${ratio(throughput)}`,
+    `the same per CPU second of the proxy: ${ratio(perCpuSecond)}`,
   ].join('\n')
 }
 

@@ -339,8 +339,20 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   stats(): QuicStats {
     this.#counted = this.#ask(this.#counted, engine => engine.counters())
+    return this.lastStats
+  }
+
+  get lastStats(): QuicStats {
+    const { packetsSent, packetsReceived, packetsLost, bytesSent, bytesReceived, rttMs, cwnd } = this.#counted
+    // Field by field: to spread an object takes ten times as long, which a thousand connections notice.
     return {
-      ...this.#counted,
+      packetsSent,
+      packetsReceived,
+      packetsLost,
+      bytesSent,
+      bytesReceived,
+      rttMs,
+      cwnd,
       datagramsSent: this.#datagramsSent,
       datagramsReceived: this.#datagramsReceived,
       datagramsDropped: this.#datagramsDropped,

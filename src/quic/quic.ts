@@ -185,6 +185,11 @@ export interface QuicConnection {
   readonly resumptionTicket: Uint8Array | undefined
   paths(): QuicPath[]
   stats(): QuicStats
+  /**
+   * The same without asking the engine, which takes some 30 µs: what it counts (packets and their bytes) and how its path is, is as old as the last
+   * `stats()`, and 0 before the first.
+   */
+  readonly lastStats: QuicStats
 }
 
 export interface MigrateOptions {

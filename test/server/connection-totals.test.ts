@@ -1,19 +1,42 @@
 import { expect } from 'chai'
 import type { CloseReason } from '../../src/carriers/http-connection.ts'
-import { ConnectionTotals, type MeasuredConnection, outcomeOf } from '../../src/server/connection-totals.ts'
+import type { QuicStats } from '../../src/quic/quic.ts'
+import {
+  ASKED_AT_ONCE,
+  ConnectionTotals,
+  type MeasuredConnection,
+  outcomeOf,
+} from '../../src/server/connection-totals.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
 
-/** A connection over HTTP/3 on which so many QUIC packets were sent. */
-function measured(packetsSent: number, fields: Partial<MeasuredConnection> = {}): MeasuredConnection {
-  const quic = new FakeQuic('server')
-  const stats = { ...quic.stats(), packetsSent, streamsOpen: 3, rttMs: 10, cwnd: 12_000 }
-  quic.stats = () => stats
-  return {
-    connection: { version: 'h3', quic, inUse: true, handshakeMs: 3 },
-    draining: false,
-    timedOut: false,
-    ...fields,
+/** Whose engine has counted so many packets, and tells it when it is asked. */
+class CountingQuic extends FakeQuic {
+  packets: number
+  asked = 0
+  #told = { packetsSent: 0, rttMs: 0, cwnd: 0 }
+
+  constructor(packets: number) {
+    super('server')
+    this.packets = packets
   }
+  override stats(): QuicStats {
+    this.asked++
+    this.#told = { packetsSent: this.packets, rttMs: 10, cwnd: 12_000 }
+    return this.lastStats
+  }
+  override get lastStats(): QuicStats {
+    return { ...super.lastStats, streamsOpen: 3, ...this.#told }
+  }
+}
+
+/** A connection over HTTP/3 on which so many QUIC packets were sent. */
+function measured(
+  packetsSent: number,
+  fields: Partial<MeasuredConnection> = {},
+): MeasuredConnection & { quic: CountingQuic } {
+  const quic = new CountingQuic(packetsSent)
+  const connection = { version: 'h3' as const, quic, inUse: true, handshakeMs: 3 }
+  return { connection, draining: false, timedOut: false, ...fields, quic }
 }
 
 const ORDERLY: CloseReason = { source: 'peer', orderly: true, reason: '', text: '', protocol: '' }
@@ -36,6 +59,29 @@ describe('totals over connections', () => {
     const idle = measured(1, { connection: { ...connection, inUse: false } })
     const { rttsMs, cwnd } = new ConnectionTotals().read([measured(1), idle]).quic
     expect([rttsMs, cwnd]).to.deep.equal([[10], 12_000])
+  })
+
+  it('ask every engine each time while those are few', () => {
+    const totals = new ConnectionTotals()
+    const few = Array.from({ length: ASKED_AT_ONCE }, () => measured(1))
+    for (let n = 0; n < 3; n++) totals.read(few)
+    expect(few.every(({ quic }) => quic.asked === 3)).to.equal(true)
+  })
+
+  it('ask engines in turns where those are many, and every one at its end', () => {
+    const totals = new ConnectionTotals()
+    const many = Array.from({ length: 2 * ASKED_AT_ONCE + 10 }, () => measured(1))
+    const sums = Array.from({ length: 4 }, () => totals.read(many).quic)
+    expect(sums.map(({ stats }) => stats.packetsSent)).to.deep.equal([64, 128, 138, 138])
+    // A window that is not known yet is taken for an ordinary one.
+    expect(sums[0].cwnd).to.equal(many.length * 12_000)
+    expect(sums[0].rttsMs).to.have.length(ASKED_AT_ONCE)
+    const counts = many.map(({ quic }) => quic.asked)
+    expect([Math.max(...counts), Math.min(...counts)]).to.deep.equal([2, 1])
+    const last = many[many.length - 1]
+    last.quic.packets = 100
+    totals.close(last, ORDERLY)
+    expect(totals.read(many.slice(0, -1)).quic.stats.packetsSent).to.equal(137 + 100)
   })
 
   it('sort connections by carrier and by what they are at', () => {

@@ -85,6 +85,9 @@ export class FakeQuic implements QuicConnection {
     return []
   }
   stats(): QuicStats {
+    return this.lastStats
+  }
+  get lastStats(): QuicStats {
     return {
       packetsSent: 0,
       packetsReceived: 0,

@@ -535,7 +535,9 @@ export class QuicheConnection implements EngineConnection {
       total.packetsLost += lost
       total.bytesSent += sentBytes
       total.bytesReceived += recvBytes
-      if (active) Object.assign(total, { rttMs: rtt, cwnd })
+      if (!active) continue
+      total.rttMs = rtt
+      total.cwnd = cwnd
     }
     return total
   }
