@@ -118,7 +118,7 @@ export async function startServer(
         MasqueServer.start({
           ...config,
           listen: { ...config.listen, host: '127.0.0.1', port: 0 },
-          api: { enabled: true, host: '127.0.0.1', port: 0 },
+          api: { enabled: true, host: '127.0.0.1', port: 0, tls: false },
           log: { level: 'silent' },
         }),
       )

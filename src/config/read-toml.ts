@@ -5,7 +5,7 @@ import { ConfigError, failOnProblems, type KeyProblem } from './config-error.ts'
 import { readRegularFile, UnsuitableFileError } from './read-file.ts'
 
 /** Values of these keys must not end up on a screen or in a log, not even when they are wrong. */
-const SECRET_KEYS = new Set(['token', 'sha256'])
+const SECRET_KEYS = new Set(['token', 'sha256', 'token_sha256'])
 const LONGEST_FOUND = 60
 
 /** The text of a configuration file. Throws ConfigError with one clear sentence when it cannot be read. */

@@ -1,29 +1,23 @@
 /**
- * The REST API beside the proxy: what the server is doing, for people (curl) and for Prometheus.
+ * The REST API beside the proxy: what the server is doing, for people (curl) and for Prometheus; and how to end a tunnel.
  *
- * It only reads. It has no authentication, so it belongs on loopback, where it also checks the Host header: a web page that points
- * a name of its own to 127.0.0.1 (DNS rebinding) could otherwise read it through the user's browser. docs/openapi.yaml describes it.
+ * On loopback everybody on the machine may read, and a web page may not: one that points a name of its own to 127.0.0.1 (DNS rebinding)
+ * is known by its Host header, any other by what browsers say about it. What changes something needs a token; on other addresses
+ * everything does, and TLS. docs/openapi.yaml describes what is served; the parts are in api/.
  */
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo, isIPv6 } from 'node:net'
-import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
-import { EventStreams, parseEventTypes } from './api/event-stream.ts'
-import { isLoopback } from './api/loopback.ts'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, isIPv6, type Socket } from 'node:net'
+import { isLoopback, networkOf } from './api/addresses.ts'
+import { createApp } from './api/app.ts'
+import { TokenGuard } from './api/guards.ts'
+import { answerClientError } from './api/problem.ts'
+import { type ApiSource, apiRoutes, type Routes } from './api/routes.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
-import { EVENT_TYPES, EventFeed } from './event-feed.ts'
+import { EventFeed } from './event-feed.ts'
 import { type LiveAbout, liveFiles } from './live-page.ts'
 import type { ServerMetrics } from './metrics.ts'
-import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
-
-/** What the API shows. Implemented by MasqueServer. */
-export interface ApiSource {
-  status(): ServerStatus
-  clients(): ClientInfo[]
-  /** Newest first. */
-  connectionLog(): ConnectionLogEntry[]
-  /** False while the server is shutting down: then nothing new should be sent to it. */
-  health(): Health
-}
+import { PerformanceLog } from './performance-log.ts'
 
 export interface ApiServerOptions {
   host: string
@@ -37,6 +31,12 @@ export interface ApiServerOptions {
   live?: LiveAbout
   /** What happens, as it happens; without it, nothing ever does. */
   events?: EventFeed
+  /** SHA-256 of the token, in hexadecimal. Undefined: what needs one is off. */
+  tokenSha256?: string
+  /** Speaks HTTPS, with these PEM files. */
+  tls?: { certificateChain: Uint8Array; key: Uint8Array }
+  /** A bug of ours. */
+  onError?(error: unknown): void
 }
 
 export interface ApiServer {
@@ -51,126 +51,107 @@ export class ApiError extends Error {
   override name = 'ApiError'
 }
 
-const DEFAULT_LOG_LIMIT = 100
-const MAX_LOG_LIMIT = 1000
+export const API_LIMITS = {
+  /** Connections at once; from one address; from a loopback one. */
+  connections: 512,
+  connectionsPerAddress: 64,
+  connectionsPerLoopbackAddress: 400,
+  /** Bytes of a request's head. */
+  headBytes: 16 * 1024,
+  /** How long the head may take to come, in ms; all of a request; the next request on a connection. */
+  headMs: 5_000,
+  requestMs: 10_000,
+  keepAliveMs: 5_000,
+  /** How long nothing may move on a connection, such as when an answer is not read, in ms. */
+  stillMs: 60_000,
+} as const
 
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { host, port } = options
-  const server = createServer()
+  const { host, port, source, metrics, tls, tokenSha256 } = options
+  const { events = new EventFeed(), onError = () => {} } = options
+  const server = createServer(tls)
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
   const { address, port: actualPort } = server.address() as AddressInfo
-  const routes = { ...endpoints(options), ...pages(options) }
-  server.on('request', createApp(isLoopback(address) ? host : undefined, routes))
+  if (!isLoopback(address) && (tls === undefined || tokenSha256 === undefined)) {
+    server.close()
+    throw new ApiError(
+      `the REST API cannot be served on ${authority(host, actualPort)}: other machines can reach it there, so it needs TLS (api.tls) and a token (api.token_sha256)`,
+    )
+  }
+  const performance = new PerformanceLog(() => source.status())
+  performance.start()
+  const routes: Routes = {
+    ...apiRoutes({ source, metrics, events, performance }),
+    ...pages(options),
+  }
+  const token = new TokenGuard(tokenSha256)
+  const app = createApp({ ownName: isLoopback(address) ? host : undefined, token, routes, onError })
+  // Who asks first whether it may send more (Expect) gets the same answer at once.
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, app)
   return {
-    url: `http://${authority(host, actualPort)}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${authority(host, actualPort)}`,
     close: () =>
       new Promise(resolve => {
+        performance.stop()
         server.close(() => resolve())
         server.closeAllConnections()
       }),
   }
 }
 
-/** What is served where; the index and docs/openapi.yaml list the same. */
-function endpoints({ source, metrics, events = new EventFeed() }: ApiServerOptions): Record<string, RequestHandler> {
-  const streams = new EventStreams(events)
-  return {
-    '/health': (_request, response) => {
-      const status = source.health()
-      response.status(status === 'ok' ? 200 : 503).json({ status })
-    },
-    '/api/v1/status': (_request, response) => {
-      response.json(source.status())
-    },
-    '/api/v1/clients': (_request, response) => {
-      response.json(source.clients())
-    },
-    '/api/v1/connections': (request, response) => {
-      const limit = parseLimit(request.query.limit)
-      if (limit === undefined) {
-        const found = JSON.stringify(request.query.limit)
-        sendError(response, 400, `limit: found ${found}, expected a number from 1 to ${MAX_LOG_LIMIT}`)
-      } else {
-        response.json(source.connectionLog().slice(0, limit))
-      }
-    },
-    '/api/v1/events': (request, response) => {
-      const types = parseEventTypes(request.query.types)
-      if (types === undefined) {
-        const found = JSON.stringify(request.query.types)
-        return sendError(response, 400, `types: found ${found}, expected a list of ${EVENT_TYPES.join(', ')}`)
-      }
-      const fullness = streams.fullness(request)
-      if (fullness === undefined) return streams.open(request, response, types)
-      response.set('Retry-After', '30')
-      sendError(response, 503, `there are ${fullness} already; ask again later`)
-    },
-    '/metrics': async (_request, response) => {
-      response.type(metrics.contentType).send(await metrics.text())
-    },
-  }
+/** What people open in a browser: it can be read, and that is all. */
+function pages({ browser, live }: ApiServerOptions): Routes {
+  const files = { ...(browser !== undefined && browserFiles(browser)), ...(live !== undefined && liveFiles(live)) }
+  return Object.fromEntries(Object.entries(files).map(([path, get]) => [path, { get }]))
 }
 
-/** What people open in a browser. */
-function pages({ browser, live }: ApiServerOptions): Record<string, RequestHandler> {
-  return { ...(browser !== undefined && browserFiles(browser)), ...(live !== undefined && liveFiles(live)) }
+function createServer(tls: ApiServerOptions['tls']): Server {
+  const { headBytes, headMs, requestMs, keepAliveMs, stillMs, connections } = API_LIMITS
+  const settings = {
+    maxHeaderSize: headBytes,
+    headersTimeout: headMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: 1_000,
+    // Ours to say, with a reason.
+    requireHostHeader: false,
+  }
+  const server =
+    tls === undefined
+      ? createHttpServer(settings)
+      : createHttpsServer({
+          ...settings,
+          cert: Buffer.from(tls.certificateChain),
+          key: Buffer.from(tls.key),
+          minVersion: 'TLSv1.3',
+          handshakeTimeout: headMs,
+        })
+  server.maxConnections = connections
+  server.setTimeout(stillMs)
+  server.on('connection', limitConnections())
+  server.on('clientError', answerClientError)
+  return server
 }
 
-/** `ownName`: what the API is called in the configuration, when it listens on loopback. */
-function createApp(ownName: string | undefined, routes: Record<string, RequestHandler>) {
-  const app = express()
-  app.disable('x-powered-by')
-  app.disable('etag')
-  app.set('query parser', 'simple')
-  app.use((_request, response, next) => {
-    response.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
-    next()
-  })
-  if (ownName !== undefined) app.use(requireHostName(ownName))
-
-  const index: RequestHandler = (_request, response) => {
-    response.json({ name: 'masque-lab', endpoints: Object.keys(routes) })
-  }
-  for (const [path, handler] of Object.entries({ '/': index, ...routes })) {
-    app.get(path, handler)
-    app.all(path, (request, response) => {
-      response.set('Allow', 'GET, HEAD')
-      sendError(response, 405, `${request.method} is not possible here; ${path} can only be read (GET)`)
+/** Who has as many connections as one address may have gets no more. */
+function limitConnections(): (socket: Socket) => void {
+  const open = new Map<string, number>()
+  return socket => {
+    // It may be gone before anybody has looked at it.
+    if (socket.remoteAddress === undefined) return socket.destroy()
+    const { connectionsPerAddress, connectionsPerLoopbackAddress } = API_LIMITS
+    const most = isLoopback(socket.remoteAddress) ? connectionsPerLoopbackAddress : connectionsPerAddress
+    const network = networkOf(socket.remoteAddress)
+    const count = open.get(network) ?? 0
+    if (count >= most) return socket.destroy()
+    open.set(network, count + 1)
+    socket.once('close', () => {
+      const left = (open.get(network) as number) - 1
+      if (left === 0) open.delete(network)
+      else open.set(network, left)
     })
-  }
-  app.use((request, response) => {
-    sendError(response, 404, `there is nothing at ${request.path}; / lists what there is`)
-  })
-  // Express knows an error handler by its four parameters.
-  app.use((error: Error & { status?: number }, _request: Request, response: Response, next: NextFunction) => {
-    if (response.headersSent) return next(error)
-    // What Express itself refuses, such as a malformed %-sequence, carries its status; all else is ours and is not explained to strangers.
-    const status = error.status !== undefined && error.status >= 400 && error.status < 500 ? error.status : 500
-    sendError(response, status, status === 500 ? 'internal error' : error.message)
-  })
-  return app
-}
-
-function sendError(response: Response, status: number, message: string): void {
-  response.status(status).json({ error: message })
-}
-
-function parseLimit(value: unknown): number | undefined {
-  if (value === undefined) return DEFAULT_LOG_LIMIT
-  if (typeof value !== 'string' || !/^[1-9][0-9]{0,3}$/.test(value)) return undefined
-  const limit = Number(value)
-  return limit <= MAX_LOG_LIMIT ? limit : undefined
-}
-
-/** Passes requests for this machine, by one of its loopback addresses, as localhost, or as the configuration calls it. */
-function requireHostName(ownName: string): RequestHandler {
-  const names = ['localhost', ownName.toLowerCase()]
-  return (request, response, next) => {
-    const name = (request.headers.host ?? '').replace(/:[0-9]*$/, '').replace(/^\[(.*)\]$/, '$1')
-    if (names.includes(name.toLowerCase()) || isLoopback(name)) return next()
-    sendError(response, 403, 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]')
   }
 }
 

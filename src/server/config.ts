@@ -92,7 +92,8 @@ export interface ServerConfig {
     retry: 'always' | 'auto' | 'never'
   }
   quic: QuicOptions
-  api: { enabled: boolean; host: string; port: number; live?: boolean }
+  /** On loopback, or with TLS and a token. */
+  api: { enabled: boolean; host: string; port: number; live?: boolean; tls: boolean; tokenSha256?: string }
   log: LogOptions
 }
 
@@ -105,6 +106,7 @@ export interface HostConfig {
 const host = () => text('a host name or IP address, such as 127.0.0.1 or ::1', /^[A-Za-z0-9.:_-]+$/)
 const port = () => integer(0, 65_535, 'a port')
 const identity = () => text('a name without control characters, at most 64 characters', /^[^\p{Cc}]{1,64}$/u)
+const sha256 = () => text('the SHA-256 of the token as 64 hexadecimal digits', /^[0-9a-fA-F]{64}$/)
 const tunnels = () => integer(1, 100_000, 'a number of tunnels')
 const connections = () => integer(1, 100_000, 'a number of connections')
 
@@ -282,7 +284,7 @@ export const serverConfigSchema = table({
       ),
     tokens: tables({
       identity: identity().describe('Who the token stands for.'),
-      sha256: text('the SHA-256 of the token as 64 hexadecimal digits', /^[0-9a-fA-F]{64}$/).describe(
+      sha256: sha256().describe(
         'SHA-256 of the bearer token in hexadecimal, so that the file holds no secret: printf %s "$TOKEN" | openssl dgst -sha256. The token itself must be long and random, e.g. openssl rand -hex 24.',
       ),
       max_tunnels: tunnels()
@@ -332,16 +334,23 @@ export const serverConfigSchema = table({
     enabled: flag().default(true).describe('Is the REST API served?'),
     host: host()
       .default('127.0.0.1')
-      .describe('Address of the REST API. It has no authentication: keep it on loopback.'),
+      .describe('Address of the REST API. Others than loopback need api.tls and api.token_sha256.'),
     port: port().default(8080).describe('TCP port of the REST API; 0 takes any free one.'),
     live: flag()
       .default(false)
       .describe(
         'Is the live view served at /live/? It shows who is connected, and parts of packets, to whoever reads the API.',
       ),
+    tls: flag().default(false).describe('HTTPS instead of HTTP, with the certificate and the key of [tls]; TLS 1.3.'),
+    token_sha256: sha256()
+      .optional()
+      .describe(
+        'SHA-256 of the bearer token that ends tunnels (DELETE /api/v1/clients/ID) and, on other addresses than loopback, is needed for all but ' +
+          '/health; in hexadecimal, as in auth.tokens. Default: none, and what needs it is off.',
+      ),
   })
     .prefault({})
-    .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /api/v1/connections, /metrics.'),
+    .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /metrics and more; docs/api.md.'),
 
   log: logSection.prefault({}).describe('The log, on standard error.'),
 })
@@ -464,7 +473,14 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       retry: limits.retry,
     },
     quic: toQuicOptions(toml.quic, resolvePath),
-    api: toml.api,
+    api: {
+      enabled: toml.api.enabled,
+      host: toml.api.host,
+      port: toml.api.port,
+      live: toml.api.live,
+      tls: toml.api.tls,
+      ...(toml.api.token_sha256 !== undefined && { tokenSha256: toml.api.token_sha256.toLowerCase() }),
+    },
     log: toml.log,
   }
 }
@@ -493,6 +509,7 @@ function findProblems(config: ServerConfig): KeyProblem[] {
     ...clientRouteProblems(config),
     ...dnsProblems(config),
     ...authProblems(config),
+    ...apiProblems(config),
     ...linkProblems(config),
     ...tunProblems(config),
     ...webTransportProblems(config),
@@ -660,6 +677,24 @@ function clientRouteProblems({ tunnel, pool, hosts }: ServerConfig): KeyProblem[
     const message = `found ${prefix}, which overlaps ${found[1]} (${found[0]}); expected networks that are behind clients only`
     return [{ key: `tunnel.client_routes[${i}]`, message }]
   })
+}
+
+/** As the system reads them: 127.1 is 127.0.0.1. What a name stands for is known when it is listened on (api-server.ts). */
+const LOOPBACK_HOST = /^(localhost|127(\.\d+){0,3}|0*(:0*){1,6}:0*1|::ffff:127\.\d+\.\d+\.\d+)$/i
+
+function apiProblems({ api }: ServerConfig): KeyProblem[] {
+  if (!api.enabled || LOOPBACK_HOST.test(api.host)) return []
+  const problems: KeyProblem[] = []
+  const why = `other machines can reach ${api.host}`
+  if (!api.tls)
+    problems.push({ key: 'api.tls', message: `found false; expected true, because ${why} (or api.host = "127.0.0.1")` })
+  if (api.tokenSha256 === undefined) {
+    problems.push({
+      key: 'api.token_sha256',
+      message: `missing; expected the SHA-256 of a token, because ${why} (or api.host = "127.0.0.1")`,
+    })
+  }
+  return problems
 }
 
 function authProblems({ auth, tls }: ServerConfig): KeyProblem[] {

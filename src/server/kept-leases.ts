@@ -72,6 +72,11 @@ export class KeptLeases {
     return false
   }
 
+  /** How many addresses of this family are kept. */
+  count(version: IpVersion): number {
+    return [...this.#kept].filter(({ address }) => address.version === version).length
+  }
+
   close(): void {
     for (const { timer } of this.#kept) clearTimeout(timer)
     this.#kept.clear()

@@ -44,7 +44,7 @@ import { type Authorisation, authorise } from './authorise.ts'
 import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } from './browser-page.ts'
 import { newBudgets } from './budgets.ts'
 import { certificateIdentity } from './certificate-identity.ts'
-import { clientInfo } from './client-info.ts'
+import { clientDetails, clientInfo, closeTunnel } from './client-info.ts'
 import type { ServerConfig } from './config.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { ConnectionTotals } from './connection-totals.ts'
@@ -57,7 +57,8 @@ import { ServerMetrics } from './metrics.ts'
 import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
-import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from './status.ts'
+import { poolInfo, poolStatus } from './pool-info.ts'
+import type { ClientDetails, ClientInfo, ConnectionLogEntry, Health, PoolInfo, ServerStatus } from './status.ts'
 import { SystemNetwork } from './system-network.ts'
 import { addCounts, type Traffic, TrafficTotals } from './traffic-totals.ts'
 
@@ -293,7 +294,7 @@ export class MasqueServer {
       tunnels: this.#tunnels.size,
       tunnelsTotal: this.#tunnelsTotal,
       movesTotal: this.#movesTotal,
-      pools: this.#poolStatus(),
+      pools: poolStatus(this.#pools),
       packets: { ...packets, dropped },
       fec,
       bytes,
@@ -325,6 +326,23 @@ export class MasqueServer {
   /** The first `max`. */
   clients(max?: number): ClientInfo[] {
     return [...this.#tunnels.values()].slice(0, max).map(clientInfo)
+  }
+
+  client(id: string): ClientDetails | undefined {
+    const tunnel = this.#tunnels.get(id)
+    return tunnel && clientDetails(tunnel)
+  }
+
+  /** Ends a tunnel in good order, and after a moment in any case. False: there is no such client. */
+  closeClient(id: string): boolean {
+    const tunnel = this.#tunnels.get(id)
+    if (tunnel !== undefined) closeTunnel(tunnel, 'by order of whoever runs the proxy')
+    return tunnel !== undefined
+  }
+
+  /** The address pools, and who has what of them. */
+  pools(): PoolInfo[] {
+    return poolInfo(this.#pools, this.#keptLeases, this.#tunnels.values())
   }
 
   /** What has happened to connections lately, newest first. */
@@ -370,6 +388,9 @@ export class MasqueServer {
         browser: this.#browserAccess(tls.certificateChain),
         ...(config.api.live && { live: liveAbout(config, this) }),
         events: this.events,
+        tokenSha256: config.api.tokenSha256,
+        ...(config.api.tls && { tls: { certificateChain: tls.certificateChain, key: tls.key } }),
+        onError: error => this.#internalError(error),
       })
     }
     const { apiUrl: api, browserUrl: browser, packageAddress: webTransport } = this
@@ -591,17 +612,6 @@ export class MasqueServer {
     this.metrics.countError('internal')
     this.#logBudget.forNobody('proxy').error({ ...about, err: error }, 'internal error')
   }
-
-  #poolStatus(): ServerStatus['pools'] {
-    const pools: ServerStatus['pools'] = []
-    const add = (family: 4 | 6, prefix: IpPrefix | undefined): void => {
-      const pool = this.#pools[family]
-      if (pool !== undefined) pools.push({ family, prefix: String(prefix), used: pool.used, total: exact(pool.total) })
-    }
-    add(4, this.config.pool.ipv4)
-    add(6, this.config.pool.ipv6)
-    return pools
-  }
 }
 
 /** Reads what a configuration refers to. Throws TlsConfigError or KeyLogError, with the sentence for whoever starts the server. */
@@ -610,11 +620,6 @@ export function checkServerFiles(config: ServerConfig): { tls: TlsConfig; settin
   const settings = quicSettings(config.quic)
   if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
   return { tls, settings }
-}
-
-/** JSON's numbers lose digits beyond 2^53: those are given as text. */
-function exact(count: bigint): number | string {
-  return count <= Number.MAX_SAFE_INTEGER ? Number(count) : String(count)
 }
 
 /** Thrown when the server cannot listen: says where, and what to do. */

@@ -93,11 +93,63 @@ export interface ClientInfo {
   }
 }
 
+/** What is told about one client when somebody asks for it alone. */
+export interface ClientDetails extends ClientInfo {
+  /** How long the tunnel has been open. */
+  uptimeSeconds: number
+  /** Packets that were not passed on, by reason. */
+  dropped: Record<string, number>
+  connection: {
+    id: string
+    /** How long QUIC's or TLS' handshake took, from the first packet. */
+    handshakeMs: number | undefined
+    /** TLS went on from an earlier connection. */
+    resumed: boolean
+  }
+  /** The network paths of a QUIC connection (RFC 9000 §9): the one that is used, and others that were tried. */
+  paths?: { local: string; remote: string; active: boolean; rttMs: number; cwnd: number; lost: number }[]
+}
+
+/** An address pool, and who has what of it. */
+export interface PoolInfo {
+  family: 4 | 6
+  prefix: string
+  /** The proxy's own address. */
+  gateway: string
+  used: number
+  /** As in ServerStatus. */
+  total: number | string
+  /** Of those used: kept for clients that have lost their tunnels. */
+  kept: number
+  leases: { address: string; client: string; identity: string | undefined }[]
+}
+
+/** What has happened in a window of time that ends now. */
+export interface PerformanceStats {
+  window: string
+  /** How long it really is: less than was asked for while the server is younger. */
+  seconds: number
+  throughput: {
+    fromClients: { bitsPerSecond: number; packetsPerSecond: number }
+    toClients: { bitsPerSecond: number; packetsPerSecond: number }
+    /** Of both directions together, in the best second. */
+    peakBitsPerSecond: number
+  }
+  packets: { fromClients: number; toClients: number }
+  bytes: { fromClients: number; toClients: number }
+  dropped: Record<string, number>
+  tunnels: { now: number; least: number; most: number; opened: number }
+  /** `handshakes`: of QUIC, those that were accepted. */
+  connections: { now: number; handshakes: number }
+}
+
+export const CONNECTION_EVENTS = ['connected', 'moved', 'tunnel-opened', 'tunnel-closed', 'closed', 'rejected'] as const
+
 export interface ConnectionLogEntry {
   /** Counts up from 1 while the server runs. */
   seq: number
   at: string
-  event: 'connected' | 'moved' | 'tunnel-opened' | 'tunnel-closed' | 'closed' | 'rejected'
+  event: (typeof CONNECTION_EVENTS)[number]
   id: string
   remote: string
   identity?: string

@@ -22,12 +22,15 @@ import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
 import { EVENT_STREAM_LIMITS } from '../../src/server/api/event-stream.ts'
+import { REQUEST_LIMITS } from '../../src/server/api/guards.ts'
+import { API_LIMITS } from '../../src/server/api-server.ts'
 import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
 import { CLIENT_NETWORK_LIMITS } from '../../src/server/client-networks.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
 import { CONNECTION_LOG_LENGTH } from '../../src/server/connection-log.ts'
 import { KEPT_LEASES_LIMITS } from '../../src/server/kept-leases.ts'
 import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
+import { STATS_SAMPLES } from '../../src/server/performance-log.ts'
 import { read } from './repository.ts'
 
 const KIB = 1024
@@ -118,6 +121,18 @@ const EXPECTED: [row: string, bound: string][] = [
     `${ADDRESS_MEMORY_LIMITS.identities}; ${ADDRESS_MEMORY_LIMITS.addressesEach}`,
   ],
   ['connection log of the API', `${CONNECTION_LOG_LENGTH} entries;`],
+  [
+    'REST API: connections',
+    `${API_LIMITS.connections}; ${API_LIMITS.connectionsPerAddress}; ${API_LIMITS.connectionsPerLoopbackAddress}; ${API_LIMITS.headBytes / KIB} KiB; ` +
+      `${API_LIMITS.headMs / 1000} s; ${API_LIMITS.requestMs / 1000} s; ${API_LIMITS.stillMs / 1000} s; ${API_LIMITS.keepAliveMs / 1000} s`,
+  ],
+  ['… fields of a head', `${REQUEST_LIMITS.fields}; ${REQUEST_LIMITS.target}; none`],
+  [
+    '… requests of one address to one part of it',
+    `${REQUEST_LIMITS.perWindow} in ${REQUEST_LIMITS.windowMs / 1000} s; ${REQUEST_LIMITS.perWindowOnLoopback} in ${REQUEST_LIMITS.windowMs / 1000} s. ` +
+      `The answer to more comes after ${REQUEST_LIMITS.tooOftenMs / 1000} s`,
+  ],
+  ['samples for `/api/v1/stats`', `${STATS_SAMPLES},`],
   [
     'listeners to `/api/v1/events`',
     `${EVENT_STREAM_LIMITS.listeners}; ${EVENT_STREAM_LIMITS.perAddress}; ${EVENT_STREAM_LIMITS.perLoopbackAddress}; ` +

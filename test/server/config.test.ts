@@ -105,7 +105,7 @@ describe('server configuration', () => {
       maxUdpPayload: 1400,
       datagramQueue: 1024,
     })
-    expect(config.api).to.deep.equal({ enabled: true, host: '127.0.0.1', port: 8080, live: false })
+    expect(config.api).to.deep.equal({ enabled: true, host: '127.0.0.1', port: 8080, live: false, tls: false })
   })
 
   it('advertises the pools and the hosts outside them when no routes are given', () => {
@@ -248,6 +248,56 @@ hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
     expect(problem).to.not.include('my-secret-token')
   })
 
+  it("does not repeat a token that was written where the hash of the API's belongs", () => {
+    const [problem] = problems(`${TLS}${POOL}api.token_sha256 = "my-secret-token"`)
+    expect(problem).to.include('api.token_sha256: found a text of 15 characters (not shown), expected the SHA-256')
+  })
+
+  describe('the REST API on an address that other machines reach', () => {
+    const sha256 = 'ab'.repeat(32)
+    const withHost = (host: string, more = ''): string[] => problems(`${TLS}${POOL}[api]\nhost = "${host}"\n${more}`)
+
+    it('is refused without TLS and a token', () => {
+      for (const host of [
+        '0.0.0.0',
+        '::',
+        '192.0.2.1',
+        '2001:db8::1',
+        'lab.example',
+        '128.0.0.1',
+        'localhost.example',
+      ]) {
+        const found = withHost(host)
+        expect(found, host).to.have.length(2)
+        expect(found[0]).to.include(`api.tls: found false; expected true, because other machines can reach ${host}`)
+        expect(found[1]).to.include('api.token_sha256: missing')
+        expect(withHost(host, 'tls = true'), host).to.have.length(1)
+        expect(withHost(host, `token_sha256 = "${sha256}"`), host).to.have.length(1)
+      }
+    })
+
+    it('is served with both, and on loopback, however it is written, without', () => {
+      const config = parse(`${TLS}${POOL}[api]\nhost = "0.0.0.0"\ntls = true\ntoken_sha256 = "${sha256.toUpperCase()}"`)
+      expect(config.api).to.include({ tls: true, tokenSha256: sha256 })
+      for (const host of [
+        '127.0.0.1',
+        '127.1',
+        '127.0.0.3',
+        'localhost',
+        'LocalHost',
+        '::1',
+        '0:0:0:0:0:0:0:1',
+        '::ffff:127.0.0.1',
+      ]) {
+        expect(() => parse(`${TLS}${POOL}api.host = "${host}"`), host).to.not.throw()
+      }
+    })
+
+    it('does not matter where the API is off', () => {
+      expect(() => parse(`${TLS}${POOL}[api]\nenabled = false\nhost = "0.0.0.0"`)).to.not.throw()
+    })
+  })
+
   it('reports every problem, one a line', () => {
     expect(problems(`${TLS}${POOL}listen = { host = 1, prt = 2 }\nlog.level = "loud"`)).to.have.length(3)
   })
@@ -319,7 +369,7 @@ hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
     it('listens on any free port, has both families, and takes overrides', () => {
       const config = defaultServerConfig({ limits: { maxTunnels: 2 }, api: { enabled: false } })
       expect(config.listen.port).to.equal(0)
-      expect(config.api).to.deep.equal({ enabled: false, host: '127.0.0.1', port: 0, live: false })
+      expect(config.api).to.deep.equal({ enabled: false, host: '127.0.0.1', port: 0, live: false, tls: false })
       expect(config.limits.maxTunnels).to.equal(2)
       expect(config.limits.maxConnections).to.equal(1000)
       expect([config.pool.ipv4?.version, config.pool.ipv6?.version]).to.deep.equal([4, 6])

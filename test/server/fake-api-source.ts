@@ -1,6 +1,13 @@
-import type { ApiSource } from '../../src/server/api-server.ts'
+import type { ApiSource } from '../../src/server/api/routes.ts'
 import type { Readings } from '../../src/server/metrics/readings.ts'
-import type { ClientInfo, ConnectionLogEntry, Health, ServerStatus } from '../../src/server/status.ts'
+import type {
+  ClientDetails,
+  ClientInfo,
+  ConnectionLogEntry,
+  Health,
+  PoolInfo,
+  ServerStatus,
+} from '../../src/server/status.ts'
 import { fakeReadings } from './fake-readings.ts'
 
 /** A server's status to play with: change the fields, and the API and the metrics show them. */
@@ -35,6 +42,31 @@ export class FakeApiSource implements ApiSource {
   }
   clients(): ClientInfo[] {
     return this.currentClients
+  }
+  client(id: string): ClientDetails | undefined {
+    const found = this.currentClients.find(one => one.id === id)
+    return (
+      found && {
+        ...found,
+        uptimeSeconds: 5,
+        dropped: { 'no-route': 1 },
+        connection: { id: id.split('/')[0], handshakeMs: 3.5, resumed: false },
+        paths: [{ local: '127.0.0.1:4433', remote: '127.0.0.1:50000', active: true, rttMs: 10, cwnd: 12_000, lost: 1 }],
+      }
+    )
+  }
+  closeClient(id: string): boolean {
+    const before = this.currentClients.length
+    this.currentClients = this.currentClients.filter(one => one.id !== id)
+    return this.currentClients.length < before
+  }
+  pools(): PoolInfo[] {
+    return this.currentStatus.pools.map(pool => ({
+      ...pool,
+      gateway: pool.family === 4 ? '10.89.0.1' : 'fd00:89::1',
+      kept: 1,
+      leases: [{ address: pool.family === 4 ? '10.89.0.2' : 'fd00:89::2', client: 'aa/0', identity: 'alice' }],
+    }))
   }
   connectionLog(): ConnectionLogEntry[] {
     return this.log

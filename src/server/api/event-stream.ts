@@ -9,10 +9,8 @@
  * hundred of them. A listener that does not read loses events, and hears how many; it never takes more memory than its bound.
  */
 import type { Request, Response } from 'express'
-import { IpAddress } from '../../ip/address.ts'
-import { IpPrefix } from '../../ip/prefix.ts'
-import { EVENT_TYPES, type EventFeed, type EventType, type ServerEvent } from '../event-feed.ts'
-import { isLoopback } from './loopback.ts'
+import type { EventFeed, EventType, ServerEvent } from '../event-feed.ts'
+import { isLoopback, networkOf, remoteAddress } from './addresses.ts'
 
 export const EVENT_STREAM_LIMITS = {
   /** Listeners at once. */
@@ -189,27 +187,6 @@ export class EventStreams {
   }
 }
 
-/** The types in `?types=connection,clients`; undefined when there is another one among them. */
-export function parseEventTypes(value: unknown): readonly EventType[] | undefined {
-  if (value === undefined) return DEFAULT_EVENT_TYPES
-  if (typeof value !== 'string') return undefined
-  const words = value.split(',')
-  const types = EVENT_TYPES.filter(type => words.includes(type))
-  return types.length === new Set(words).size ? types : undefined
-}
-
-/** Of a connection that is gone already, nothing is known. */
-function remoteAddress({ socket }: Request): string {
-  return socket.remoteAddress ?? '0.0.0.0'
-}
-
 function toText({ type, data }: ServerEvent, id: number): string {
   return `event: ${type}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
-}
-
-/** Whoever has one IPv6 address has a /64 of them (RFC 4291 §2.5.1). */
-function networkOf(host: string): string {
-  const address = IpAddress.parse(host.split('%', 1)[0])
-  const isIpv4 = address.version === 4 || String(address).includes('.')
-  return isIpv4 || isLoopback(host) ? host : String(IpPrefix.containing(address, 64))
 }

@@ -1,0 +1,81 @@
+/** A request's way: the guards, one after the other, then whatever is served at its path. Every refusal is a problem document. */
+import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
+import { limitHead, limitRate, refuseContent, refuseOtherSites, requireHostName, type TokenGuard } from './guards.ts'
+import { Problem, sendProblem } from './problem.ts'
+import type { Routes } from './routes.ts'
+
+export interface AppOptions {
+  /** What the API is called in the configuration, when it listens on loopback. Elsewhere, reading needs the token. */
+  readonly ownName: string | undefined
+  readonly token: TokenGuard
+  readonly routes: Routes
+  /** A bug of ours. */
+  onError(error: unknown): void
+}
+
+/** With these a load balancer or a supervisor asks, which knows no token. */
+const OPEN_PATHS = ['/health', '/health/live', '/health/ready']
+
+export function createApp({ ownName, token, routes, onError }: AppOptions) {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  app.set('query parser', 'simple')
+  app.use((_request, response, next) => {
+    response.set({
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+    })
+    next()
+  })
+  app.use(limitRate(), limitHead)
+  if (ownName !== undefined) app.use(requireHostName(ownName))
+  app.use(refuseOtherSites, refuseContent)
+  if (ownName === undefined) {
+    app.use((request, _response, next) => {
+      if (!OPEN_PATHS.includes(request.path)) token.check(request)
+      next()
+    })
+  }
+
+  const index: RequestHandler = (_request, response) => {
+    response.json({ name: 'masque-lab', endpoints: Object.keys(routes) })
+  }
+  for (const [path, { get, delete: remove }] of Object.entries({ '/': { get: index }, ...routes } as Routes)) {
+    const pattern = path.replace(/\{(\w+)\}/g, ':$1')
+    app.get(pattern, get)
+    if (remove !== undefined) {
+      app.delete(pattern, (request, response, next) => {
+        token.check(request)
+        return remove(request, response, next)
+      })
+    }
+    const allowed = remove === undefined ? 'GET, HEAD' : 'GET, HEAD, DELETE'
+    app.all(pattern, request => {
+      const detail = `${request.method} is not possible here: ${path} takes ${allowed}`
+      throw new Problem(405, detail, { headers: { Allow: allowed } })
+    })
+  }
+  app.use((request, response) => {
+    if (Object.hasOwn(routes, `${request.path}/`)) return response.redirect(308, `${request.path}/`)
+    throw new Problem(404, `there is nothing at ${request.path}; / lists what there is`)
+  })
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error)
+    sendProblem(response, toProblem(error, onError))
+  })
+  return app
+}
+
+/** What Express itself refuses, such as a malformed %-sequence, carries its status; all else is ours and is not explained to strangers. */
+function toProblem(error: unknown, onError: (error: unknown) => void): Problem {
+  if (error instanceof Problem) return error
+  const { status, message } = error as { status?: number; message: string }
+  if (status !== undefined && status >= 400 && status < 500) return new Problem(status, message)
+  onError(error)
+  return new Problem(500, 'something went wrong inside the proxy; its log has more')
+}

@@ -1,0 +1,79 @@
+import { expect } from 'chai'
+import { PerformanceLog, STATS_SAMPLES } from '../../src/server/performance-log.ts'
+import { FakeApiSource } from './fake-api-source.ts'
+
+describe('PerformanceLog', () => {
+  let now: number
+  let source: FakeApiSource
+  let log: PerformanceLog
+
+  beforeEach(() => {
+    now = 0
+    source = new FakeApiSource()
+    log = new PerformanceLog(
+      () => source.status(),
+      () => now,
+    )
+  })
+
+  /** Seconds in which so many packets of 125 bytes come from clients. */
+  function seconds(count: number, packets: number): void {
+    for (let i = 0; i < count; i++) {
+      now += 1000
+      const { packets: before, bytes } = source.currentStatus
+      source.currentStatus = {
+        ...source.currentStatus,
+        packets: { ...before, fromClients: before.fromClients + packets },
+        bytes: { ...bytes, fromClients: bytes.fromClients + packets * 125 },
+      }
+      log.sample()
+    }
+  }
+
+  it('knows the rates of a window, and its best second', () => {
+    seconds(60, 1)
+    seconds(9, 2)
+    seconds(1, 12)
+    const { seconds: length, throughput, packets, bytes } = log.window('10s')
+    expect(length).to.equal(10)
+    expect(packets).to.deep.equal({ fromClients: 30, toClients: 0 })
+    expect(bytes.fromClients).to.equal(30 * 125)
+    expect(throughput).to.deep.equal({
+      fromClients: { bitsPerSecond: 3000, packetsPerSecond: 3 },
+      toClients: { bitsPerSecond: 0, packetsPerSecond: 0 },
+      peakBitsPerSecond: 12_000,
+    })
+    expect(log.window('1m').packets.fromClients).to.equal(80)
+  })
+
+  it('says how long the window really is while the server is younger', () => {
+    seconds(3, 1)
+    expect(log.window('1h')).to.deep.include({ window: '1h', seconds: 3 })
+  })
+
+  it('has no rates, and no NaN, in no time at all', () => {
+    expect(log.window('10s').throughput.fromClients).to.deep.equal({ bitsPerSecond: 0, packetsPerSecond: 0 })
+  })
+
+  it('counts drops by reason, tunnels and handshakes of the window only', () => {
+    seconds(20, 0)
+    const { packets, handshakes } = source.currentStatus
+    source.currentStatus = {
+      ...source.currentStatus,
+      packets: { ...packets, dropped: { ...packets.dropped, 'no-route': 10, 'queue-full': 2 } },
+      tunnels: 1,
+      tunnelsTotal: 8,
+      handshakes: { ...handshakes, accepted: 9 },
+    }
+    seconds(2, 0)
+    const { dropped, tunnels, connections } = log.window('10s')
+    expect(dropped).to.deep.equal({ 'no-route': 6, 'queue-full': 2 })
+    expect(tunnels).to.deep.equal({ now: 1, least: 1, most: 3, opened: 3 })
+    expect(connections).to.deep.equal({ now: 2, handshakes: 2 })
+  })
+
+  it('remembers an hour and no more', () => {
+    seconds(STATS_SAMPLES + 100, 1)
+    expect(log.window('1h').seconds).to.be.within(STATS_SAMPLES - 1, STATS_SAMPLES)
+  })
+})
