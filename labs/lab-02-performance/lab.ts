@@ -31,6 +31,7 @@ export const lab = defineLab({
       id: 'handshake',
       title: 'Round trips until there is a tunnel',
       kind: 'coding',
+      measures: true,
       points: 8,
       files: ['formulas.ts'],
       brief: `
@@ -78,6 +79,7 @@ export const lab = defineLab({
       id: 'send-packet',
       title: 'SendPacket, rewritten',
       kind: 'coding',
+      measures: true,
       points: 10,
       files: ['send-packet.ts'],
       brief: `
@@ -183,6 +185,7 @@ export const lab = defineLab({
       id: 'scaling',
       title: 'More and more clients: the knee',
       kind: 'coding',
+      measures: true,
       points: 12,
       files: ['scaling.ts', 'answers.toml'],
       brief: `
@@ -353,6 +356,7 @@ export const lab = defineLab({
       id: 'whole',
       title: 'Your parts in the proxy',
       kind: 'live',
+      measures: true,
       points: 10,
       mutants: true,
       files: ['answers.toml', 'measured.toml'],
@@ -423,6 +427,7 @@ export const lab = defineLab({
       id: 'carriers',
       title: 'Three carriers',
       kind: 'question',
+      measures: true,
       points: 8,
       mutants: true,
       files: ['answers.toml', 'measured.toml'],
@@ -511,6 +516,7 @@ export const lab = defineLab({
       id: 'kernel',
       title: 'TCP through real interfaces',
       kind: 'question',
+      measures: true,
       points: 0,
       optional: true,
       mutants: true,

@@ -64,6 +64,7 @@ export const lab = defineLab({
       id: 'sweep',
       title: 'Loss: datagrams against a stream',
       kind: 'coding',
+      measures: true,
       points: 12,
       files: ['sweep.ts'],
       brief: `
@@ -125,6 +126,7 @@ export const lab = defineLab({
       id: 'bloat',
       title: 'Bufferbloat',
       kind: 'coding',
+      measures: true,
       points: 8,
       files: ['bloat.ts'],
       brief: `
@@ -185,6 +187,7 @@ export const lab = defineLab({
       id: 'outage',
       title: 'Three seconds without a network',
       kind: 'config',
+      measures: true,
       mutants: true,
       points: 10,
       files: ['client.toml', 'outage.ts'],
@@ -217,6 +220,7 @@ export const lab = defineLab({
       id: 'migration',
       title: 'Another port, another network',
       kind: 'coding',
+      measures: true,
       points: 14,
       files: ['migration.ts', 'answers.toml', 'measured.toml'],
       brief: `
@@ -317,6 +321,7 @@ export const lab = defineLab({
       id: 'handover',
       title: 'Out of the house',
       kind: 'question',
+      measures: true,
       mutants: true,
       points: 6,
       files: ['answers.toml', 'measured.toml'],
@@ -402,6 +407,7 @@ export const lab = defineLab({
       id: 'mobile',
       title: 'A mobile network of your choice',
       kind: 'config',
+      measures: true,
       mutants: true,
       points: 8,
       files: ['report.toml', 'measured.toml', 'my-profile.toml'],

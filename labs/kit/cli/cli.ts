@@ -33,6 +33,7 @@ import {
   watchTask,
 } from '../plain/plain.ts'
 import { ProgressStore } from '../run/progress.ts'
+import { MachineQueue } from '../run/queue.ts'
 import { runReplay } from '../run/replay.ts'
 import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from '../ui/screen.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
     root: ROOT,
     store,
     signal: stop.signal,
+    queue: new MachineQueue(),
     json: options.json ?? false,
     out: {
       write: text => void process.stdout.write(text),

@@ -8,6 +8,7 @@ import { exercisesProblem } from '../lab/exercises.ts'
 import { findLab, findTask, ROOT } from '../lab/registry.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import { ProgressStore } from '../run/progress.ts'
+import { MachineQueue } from '../run/queue.ts'
 import { WorkerRunner } from '../run/worker-runner.ts'
 import { openLab } from '../ui/open.tsx'
 import { enterScreen, terminalIsFit } from '../ui/screen.ts'
@@ -49,6 +50,7 @@ export async function openLabInTerminal(
     root: ROOT,
     store,
     runner: new WorkerRunner(),
+    queue: new MachineQueue(),
     watch,
     problem,
     ...(task ? { task } : {}),

@@ -57,6 +57,8 @@ export interface Task {
   reading: readonly Reading[]
   /** A check that takes longer has failed, in milliseconds. Default 40 000. */
   timeoutMs?: number
+  /** It measures time or speed, so such checks wait for each other on a machine that many share (run/queue.ts). */
+  measures?: true
   /** Whether known-wrong solutions are kept in `mutants/<task>.ts` and have to be rejected. Default: for `coding` tasks. */
   mutants?: boolean
   /** What the student writes is a test (check/break-it.ts). One with other numbers in it is as right, so `--mutate` changes none. */

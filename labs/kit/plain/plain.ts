@@ -13,6 +13,7 @@ import type { CheckMode, Lab, Panel, PanelProps, PhaseState, Task } from '../lab
 import { runDemonstration } from '../run/demonstrate.ts'
 import { runChecks, type TaskResult } from '../run/engine.ts'
 import type { ProgressStore } from '../run/progress.ts'
+import { type CheckQueue, placeText } from '../run/queue.ts'
 import { attemptsToGo, solutionLines } from '../run/solution.ts'
 import { watchFiles } from '../run/watch.ts'
 import { resultsJson } from './json.ts'
@@ -44,6 +45,8 @@ export interface PlainOptions {
   store: ProgressStore
   out: PlainOutput
   signal?: AbortSignal
+  /** In which checks that measure wait for those of others. */
+  queue?: CheckQueue
   /** Results of checks as JSON, and nothing else. */
   json?: boolean
 }
@@ -193,7 +196,7 @@ export async function printChecks(
   lab: Lab,
   tasks: readonly Task[],
   mode: CheckMode,
-  { root, store, out, signal, json = false }: PlainOptions,
+  { root, store, out, signal, queue, json = false }: PlainOptions,
   asked = true,
 ): Promise<boolean> {
   // The picture of what was looked at belongs to one task; for a whole lab it would bury the results.
@@ -205,7 +208,10 @@ export async function printChecks(
     mode,
     ...(one ? { failures: store.task(lab.id, one.id).attempts } : {}),
     ...(signal ? { signal } : {}),
+    queue,
     onEvent(event) {
+      if (event.type === 'queued' && !json) paragraph(out, `Waiting: ${placeText(event.place)}`)
+      if (event.type === 'not queued' && !json) paragraph(out, `note: ${event.note}`)
       if (event.type !== 'finished' || signal?.aborted) return
       if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed, asked)
       if (json) return

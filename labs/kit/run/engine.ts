@@ -13,6 +13,7 @@ import type { CheckContext, CheckMode, Feedback, Lab, LiveState, Otherwise, Task
 import type { StudentCode } from '../student-code/student-code.ts'
 import type { SandboxError, StudentError } from '../student-code/types.ts'
 import { LiveReporter } from './live.ts'
+import { type CheckQueue, inTurn, type Place } from './queue.ts'
 import { forgetReplay, RecordedCode, writeReplay } from './replay.ts'
 
 export const DEFAULT_TIMEOUT_MS = 180_000
@@ -33,6 +34,9 @@ export interface TaskResult {
 }
 
 export type EngineEvent =
+  /** It waits for others on this machine; `note`: it does not, although it should, and why. */
+  | { type: 'queued'; task: Task; place: Place }
+  | { type: 'not queued'; task: Task; note: string }
   | { type: 'started'; task: Task }
   | { type: 'step'; task: Task; steps: readonly Step[] }
   | { type: 'live'; task: Task; live: LiveState }
@@ -50,6 +54,8 @@ export interface RunOptions {
   /** Stops the running check and those after it. */
   signal?: AbortSignal
   onEvent?: (event: EngineEvent) => void
+  /** In which checks that measure wait for those of others. Default: nobody waits. */
+  queue?: CheckQueue | undefined
   now?: () => number
 }
 
@@ -63,11 +69,34 @@ export async function runChecks(lab: Lab, tasks: readonly Task[], options: RunOp
   const results: TaskResult[] = []
   for (const task of tasks) {
     if (options.signal?.aborted) break
-    const result = await runCheck(lab, task, options)
-    if (options.signal?.aborted) break
+    const result = await checkInTurn(task, options, () => runCheck(lab, task, options))
+    if (result === undefined || options.signal?.aborted) break
     results.push(result)
   }
   return results
+}
+
+/** Undefined: it was stopped while it waited. */
+export async function checkInTurn(
+  task: Task,
+  { signal, onEvent, queue }: RunOptions,
+  run: () => Promise<TaskResult>,
+): Promise<TaskResult | undefined> {
+  let begun = false
+  const options = {
+    signal,
+    onPlace: (place: Place) => onEvent?.({ type: 'queued', task, place }),
+    onNote: (note: string) => onEvent?.({ type: 'not queued', task, note }),
+  }
+  try {
+    return await inTurn(task, queue, options, () => {
+      begun = true
+      return run()
+    })
+  } catch (error) {
+    if (begun || !signal?.aborted) throw error
+    return undefined
+  }
 }
 
 export async function runCheck(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult> {

@@ -6,7 +6,7 @@ import { Child } from '../../../src/process/child.ts'
 import { Cleanup } from '../check/cleanup.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { DemonstrationOptions, DemonstrationOutcome } from './demonstrate.ts'
-import { DEFAULT_TIMEOUT_MS, type RunOptions, type TaskResult } from './engine.ts'
+import { checkInTurn, DEFAULT_TIMEOUT_MS, type RunOptions, type TaskResult } from './engine.ts'
 import { NOTHING_YET } from './live.ts'
 import type { Runner } from './runner.ts'
 import type { WorkerOrders } from './worker.ts'
@@ -40,7 +40,13 @@ export class WorkerRunner implements Runner {
     }
   }
 
+  /** Waits for its turn here, in the process that has the terminal, so that the time limit begins with the check. */
   async check(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult> {
+    const result = await checkInTurn(task, options, () => this.#check(lab, task, options))
+    return result ?? broken(task, 'the check was stopped before it was its turn', 0)
+  }
+
+  async #check(lab: Lab, task: Task, options: RunOptions): Promise<TaskResult> {
     const startedAt = performance.now()
     const { root, mode, withOthers, failures, seed, signal, onEvent } = options
     onEvent?.({ type: 'started', task })
@@ -53,17 +59,7 @@ export class WorkerRunner implements Runner {
         onReport: report =>
           onEvent?.('steps' in report ? { type: 'step', task, ...report } : { type: 'live', task, ...report }),
       })
-      .catch((error: Error): TaskResult => {
-        const expected = 'the check to run to its end'
-        return {
-          task: task.id,
-          passed: false,
-          feedback: { passed: false, broken: true, expected, found: error.message, read: task.reading },
-          steps: [],
-          live: NOTHING_YET,
-          ms: performance.now() - startedAt,
-        }
-      })
+      .catch((error: Error) => broken(task, error.message, performance.now() - startedAt))
     clearTimeout(timer)
     onEvent?.({ type: 'finished', task, result })
     return result
@@ -88,5 +84,17 @@ export class WorkerRunner implements Runner {
       },
     })
     return this.#worker
+  }
+}
+
+function broken(task: Task, found: string, ms: number): TaskResult {
+  const expected = 'the check to run to its end'
+  return {
+    task: task.id,
+    passed: false,
+    feedback: { passed: false, broken: true, expected, found, read: task.reading },
+    steps: [],
+    live: NOTHING_YET,
+    ms,
   }
 }

@@ -5,6 +5,7 @@ import type { Line, Span } from '../lab/text.ts'
 import type { Lab, Panel, Task } from '../lab/types.ts'
 import { closingLines, requiredTasks, STATE_WORDS, solvedCount, stateOf } from '../plain/pages.ts'
 import type { ProgressStore } from '../run/progress.ts'
+import type { CheckQueue } from '../run/queue.ts'
 import type { Runner } from '../run/runner.ts'
 import { DemonstrationBody } from './demonstration.tsx'
 import { barSpans, Frame, Lines, progressSpans, ThemeContext, useSize, useTicks } from './frame.tsx'
@@ -25,6 +26,8 @@ export interface AppProps {
   store: ProgressStore
   /** Runs demonstrations and checks. */
   runner: Runner
+  /** In which checks that measure wait for those of others. */
+  queue?: CheckQueue
   /** Opens this task at once, without the demonstration. */
   task?: Task
   /** Goes to the tasks at once, and checks every kind of task at each save. */

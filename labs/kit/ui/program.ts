@@ -4,6 +4,7 @@ import { ANSWERS_FILE, AnswerFileError, readAnswers, writeAnswer } from '../chec
 import { exerciseFolder, resetExercises } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { ProgressStore } from '../run/progress.ts'
+import { type CheckQueue, placeText } from '../run/queue.ts'
 import type { Runner } from '../run/runner.ts'
 import { solutionLines } from '../run/solution.ts'
 import { type Watcher, watchFiles } from '../run/watch.ts'
@@ -16,6 +17,8 @@ export interface ProgramOptions {
   store: ProgressStore
   /** Runs demonstrations and checks. */
   runner: Runner
+  /** In which checks that measure wait for those of others. */
+  queue?: CheckQueue
   task?: Task
   watch?: boolean
   problem?: string
@@ -154,7 +157,7 @@ export class Program {
   }
 
   #runCheck(task: Task, asked: boolean): void {
-    const { lab, root, store, runner } = this.#options
+    const { lab, root, store, runner, queue } = this.#options
     this.#check?.abort()
     const { signal } = (this.#check = new AbortController())
     this.#lockPredictions(task)
@@ -164,9 +167,13 @@ export class Program {
         mode: 'live',
         failures: store.task(lab.id, task.id).attempts,
         signal,
+        queue,
         onEvent: event => {
           if (signal.aborted) return
-          if (event.type === 'step') this.dispatch({ type: 'steps', steps: event.steps })
+          if (event.type === 'queued') this.dispatch({ type: 'queued', text: placeText(event.place) })
+          else if (event.type === 'not queued') this.dispatch({ type: 'notice', text: event.note })
+          else if (event.type === 'started') this.dispatch({ type: 'queued', text: undefined })
+          else if (event.type === 'step') this.dispatch({ type: 'steps', steps: event.steps })
           else if (event.type === 'live') this.dispatch({ type: 'live', live: event.live })
         },
       })

@@ -35,6 +35,10 @@ export function reduce(state: State, event: Event): Next {
       const { running } = state.task
       return running ? on(state, { running: { ...running, ...withoutType(event) } }) : [state, []]
     }
+    case 'queued': {
+      const { running } = state.task
+      return running ? on(state, { running: { ...running, waiting: event.text } }) : [state, []]
+    }
     case 'checked': {
       const results = { ...state.results, [event.result.task]: event.result }
       return on({ ...state, results }, { running: undefined, follow: true })

@@ -42,7 +42,14 @@ export interface DemonstrationState {
 export interface TaskState {
   readonly answers: Readonly<Record<string, string>>
   /** The check that is running. */
-  readonly running: { readonly steps: readonly Step[]; readonly live: LiveState } | undefined
+  readonly running:
+    | {
+        readonly steps: readonly Step[]
+        readonly live: LiveState
+        /** Its place among those who wait for each other on this machine, before it begins. */
+        readonly waiting?: string | undefined
+      }
+    | undefined
   /** Something to say that is not a check's result, such as an answers file that cannot be read. */
   readonly notice: string | undefined
   /** The question that is being answered. */
@@ -75,6 +82,7 @@ export type Event =
   | { type: 'phases'; phases: readonly Phase[] }
   | { type: 'demonstration live'; live: LiveState }
   | { type: 'demonstrated'; outcome: DemonstrationOutcome }
+  | { type: 'queued'; text: string | undefined }
   | { type: 'steps'; steps: readonly Step[] }
   | { type: 'live'; live: LiveState }
   | { type: 'checked'; result: TaskResult }

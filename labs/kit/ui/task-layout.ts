@@ -175,7 +175,11 @@ function asideLines({ state, theme, runningMs, frame }: Scene, width: number): {
         : []
     add(
       [
-        [{ text: 'Checking', style: 'accent' }, ...(slow ? [{ text: `  ${seconds}`, style: 'muted' as const }] : [])],
+        [
+          { text: running.waiting === undefined ? 'Checking' : 'Waiting', style: 'accent' },
+          ...(slow ? [{ text: `  ${seconds}`, style: 'muted' as const }] : []),
+        ],
+        ...(running.waiting === undefined ? [] : wrap([{ text: running.waiting }], width)),
         ...bar,
         ...stepLines(running.steps, width, { ...good, running: `${spinner} ` }),
         ...liveLines(rest, width, marks),

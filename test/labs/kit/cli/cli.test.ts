@@ -13,7 +13,12 @@ describe('npm run lab, without a terminal', () => {
 
   const lab = async (...args: string[]) => {
     // Its temporary directories go where this test can see whether one is left.
-    const env = { ...process.env, MASQUE_LAB_HOME: join(home, 'state'), MASQUE_LAB_SCRATCH: home }
+    const env = {
+      ...process.env,
+      MASQUE_LAB_HOME: join(home, 'state'),
+      MASQUE_LAB_SCRATCH: home,
+      MASQUE_LAB_QUEUE: 'off',
+    }
     const { status, stdout: out, stderr: err } = await command(['lab', ...args], { env })
     return { status, out, err }
   }

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { Key } from 'ink'
+import { plainText } from '../../../../labs/kit/lab/text.ts'
 import type { Lab } from '../../../../labs/kit/lab/types.ts'
 import type { TaskResult } from '../../../../labs/kit/run/engine.ts'
 import { NOTHING_YET } from '../../../../labs/kit/run/live.ts'
@@ -7,6 +8,8 @@ import { type LabProgress, UNTOUCHED } from '../../../../labs/kit/run/progress.t
 import { keysOf } from '../../../../labs/kit/ui/keys.ts'
 import { reduce } from '../../../../labs/kit/ui/reduce.ts'
 import { type Effect, type Event, opened, type State, type View } from '../../../../labs/kit/ui/state.ts'
+import { layoutTask } from '../../../../labs/kit/ui/task-layout.ts'
+import { themeFor } from '../../../../labs/kit/ui/theme.ts'
 import { sampleLab, sampleTask } from '../sample-lab.ts'
 
 const QUESTIONS = [
@@ -105,6 +108,29 @@ describe('the terminal UI, as a function of what happens', () => {
     expect(session.state.task.running).to.equal(undefined)
     expect(session.state.results.first).to.equal(RESULT)
     session.happens({ type: 'steps', steps: [] })
+    expect(session.state.task.running).to.equal(undefined)
+  })
+
+  it('shows the place of a check that waits for those of others, which moves, until it begins', () => {
+    const session = new Session({ task: 0 })
+    const waiting = () => session.state.task.running?.waiting
+    session.press('c').happens({ type: 'queued', text: '2nd in the queue; 1 check runs now' })
+    expect(waiting()).to.equal('2nd in the queue; 1 check runs now')
+    const lines = layoutTask({
+      state: session.state,
+      theme: themeFor({}),
+      size: { columns: 80, rows: 40 },
+      panel: undefined,
+      runningMs: 0,
+      frame: 0,
+    }).columns.flatMap(column => column.lines.map(plainText))
+    expect(lines).to.include.members(['Waiting', '2nd in the queue; 1 check runs now'])
+    session.happens({ type: 'queued', text: '1st in the queue; 1 check runs now' })
+    expect(waiting()).to.equal('1st in the queue; 1 check runs now')
+    session.happens({ type: 'queued', text: undefined }, { type: 'steps', steps: [] })
+    expect(waiting()).to.equal(undefined)
+    session.press(ESC)
+    session.happens({ type: 'queued', text: 'too late' })
     expect(session.state.task.running).to.equal(undefined)
   })
 

@@ -111,6 +111,7 @@ describe('the terminal UI in a real terminal', () => {
   ) => {
     const env = [
       '-u CI -u NO_COLOR -u FORCE_COLOR -u LC_ALL -u LC_CTYPE',
+      'MASQUE_LAB_QUEUE=off',
       `MASQUE_LAB_HOME=${join(place, 'state')}`,
       `MASQUE_LAB_SCRATCH=${join(place, 'scratch')}`,
       `XDG_CACHE_HOME=${join(place, 'cache')}`,
