@@ -73,7 +73,7 @@ export interface Result {
   notes: string[]
   /** What is not as it has to be. Of submissions: that they could not be graded. */
   problems: string[]
-  /** Of a submission: the hash of each of the student's own files, without blanks and comments. */
+  /** Of a submission: the hash of each of the student's own files, without blanks and comments; and by FILE + NAMES_ASIDE, without names, too. */
   fingerprints?: Record<string, string>
   /** Of a submission that a course file is for: the time of its newest file (ISO 8601). */
   handedIn?: string
@@ -169,7 +169,13 @@ export function runDifference(a: Run | undefined, b: Run | undefined): string | 
   return a.inputs === b.inputs && a.results === b.results ? undefined : 'what they graded is not the same'
 }
 
-/** Submissions with a file in common that is neither the starting file nor the reference. A reason to ask, no proof. */
+/** Behind the name of a file: its code, whatever its variables and functions are called. */
+export const NAMES_ASIDE = ', names aside'
+
+/**
+ * Submissions with a file in common that is neither the starting file nor the reference. A reason to ask, no proof. Those that are the same
+ * with their names are not listed again without them, unless there are more of these.
+ */
 export function alike(report: Report): { lab: string; file: string; students: string[] }[] {
   const groups = new Map<string, { lab: string; file: string; students: string[] }>()
   for (const { kind, lab, name, fingerprints } of report.results) {
@@ -181,5 +187,11 @@ export function alike(report: Report): { lab: string; file: string; students: st
       groups.set(key, group)
     }
   }
-  return [...groups.values()].filter(({ students }) => students.length > 1)
+  const found = [...groups.values()].filter(({ students }) => students.length > 1)
+  return found.filter(({ lab, file, students }) => {
+    if (!file.endsWith(NAMES_ASIDE)) return true
+    const exact = file.slice(0, -NAMES_ASIDE.length)
+    const same = found.find(each => each.lab === lab && each.file === exact && each.students.includes(students[0]))
+    return same?.students.length !== students.length
+  })
 }

@@ -3,8 +3,9 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startFolder } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
+import { bareCode, likeness } from './likeness.ts'
 import { loadEquivalents, loadMutants, mutated } from './mutants.ts'
-import type { Kind } from './results.ts'
+import { type Kind, NAMES_ASIDE } from './results.ts'
 import { collect, type Files, filesOf, fingerprints } from './submission.ts'
 
 export interface Subject {
@@ -21,7 +22,7 @@ export interface Subject {
   /** Of a mutant: software of others that is installed here takes part in the check. */
   withOthers?: true
   /** Of a submission: the hashes of the student's own files. */
-  fingerprints?(files: ReadonlyMap<string, Buffer>): Record<string, string>
+  fingerprints?(files: ReadonlyMap<string, Buffer>): Promise<Record<string, string>>
 }
 
 /** A coding task with fewer mutants has not been thought about enough. */
@@ -188,7 +189,9 @@ export function submissionSubjects(
   }
   return graded.flatMap(lab => {
     const wanted = filesOf(root, lab)
+    const named = lab.tasks.flatMap(task => task.files)
     const common = commonFingerprints(root, lab, wanted)
+    const likenesses = lazily(() => commonLikenesses(root, lab, wanted, named))
     return students.map((student): Subject => {
       const folder = submittedFolder(join(directory, student), lab, one)
       return {
@@ -209,12 +212,16 @@ export function submissionSubjects(
           }
           return { files: [files], notes, newestMs }
         },
-        fingerprints(files) {
-          const named = lab.tasks.flatMap(task => task.files)
-          const own = [...files]
-            .filter(([file]) => named.includes(file))
-            .flatMap(([file, content]) => fingerprints(file, content))
-          return Object.fromEntries(own.filter(([name, hash]) => !common.has(`${name} ${hash}`)))
+        async fingerprints(files) {
+          const own = [...files].filter(([file]) => named.includes(file))
+          const exact = own.flatMap(([file, content]) => fingerprints(file, content))
+          const found = exact.filter(([name, hash]) => !common.has(`${name} ${hash}`))
+          const { start, known } = await likenesses()
+          for (const [file, content] of own.filter(([file]) => file.endsWith('.ts'))) {
+            const hash = await likeness(content.toString('utf8'), start.get(file))
+            if (hash !== undefined && !known.has(`${file} ${hash}`)) found.push([`${file}${NAMES_ASIDE}`, hash])
+          }
+          return Object.fromEntries(found)
         },
       }
     })
@@ -248,6 +255,36 @@ function commonFingerprints(root: string, lab: Lab, wanted: ReadonlySet<string>)
     }
   }
   return common
+}
+
+/** The same, but for names: what the starting files are then, and the hashes of the reference, which is nobody's. */
+async function commonLikenesses(
+  root: string,
+  lab: Lab,
+  wanted: ReadonlySet<string>,
+  named: readonly string[],
+): Promise<{ start: Map<string, string>; known: Set<string> }> {
+  const programs = (folder: string) =>
+    existsSync(folder)
+      ? [...collect(folder, wanted, true).files].filter(([file]) => file.endsWith('.ts') && named.includes(file))
+      : []
+  const start = new Map<string, string>()
+  for (const [file, content] of programs(startFolder(root, lab))) {
+    const bare = await bareCode(content.toString('utf8'))
+    if (bare !== undefined) start.set(file, bare)
+  }
+  const known = new Set<string>()
+  for (const [file, content] of programs(join(root, 'solutions', lab.id))) {
+    const hash = await likeness(content.toString('utf8'), start.get(file))
+    if (hash !== undefined) known.add(`${file} ${hash}`)
+  }
+  return { start, known }
+}
+
+/** Once, and only when somebody asks. */
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
 }
 
 /** Real folders, no links, nothing hidden. */

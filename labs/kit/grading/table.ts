@@ -3,7 +3,7 @@
 import { rateAtMost } from '../../../src/stats/intervals.ts'
 import { median } from '../../../src/stats/statistics.ts'
 import { columns, padEnd } from '../../../src/text/columns.ts'
-import { alike, type LabSummary, type Report, type Result, withoutControls } from './results.ts'
+import { alike, type LabSummary, NAMES_ASIDE, type Report, type Result, withoutControls } from './results.ts'
 
 /** Marks that are told apart without colours. */
 const PASSED = '✔'
@@ -87,7 +87,9 @@ export function submissionsTable(report: Report): string {
   for (const { lab, file, students } of groups.slice(0, MAX_GROUPS)) {
     const more = students.length > MAX_GROUP ? ` and ${students.length - MAX_GROUP} more` : ''
     const names = students.slice(0, MAX_GROUP).map(shown).join(', ')
-    lines.push(`The same ${lab}/${file}, but for blanks and comments: ${names}${more}`)
+    const bare = file.endsWith(NAMES_ASIDE)
+    const path = `${lab}/${bare ? file.slice(0, -NAMES_ASIDE.length) : file}`
+    lines.push(`The same ${path}, but for blanks${bare ? ', comments and names' : ' and comments'}: ${names}${more}`)
   }
   if (groups.length > MAX_GROUPS)
     lines.push(`and ${groups.length - MAX_GROUPS} more such groups: "fingerprints" in --json`)

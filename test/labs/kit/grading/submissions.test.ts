@@ -60,7 +60,7 @@ describe('grading submissions', () => {
     expect(of(results, 'eve').notes).to.deep.equal(['nothing was handed in'])
   })
 
-  it('knows a run that two students say they have measured, among others and with other comments', () => {
+  it('knows a run that two students say they have measured, among others and with other comments', async () => {
     const reference = readFileSync(join(ROOT, 'solutions', 'lab-04-impairment', 'measured.toml'), 'utf8')
     const run = (median: number) => `\n[[run]]\nprofile = "lte"\n[run.rtt]\nmedian_ms = ${median}\n`
     const records: Record<string, string> = {
@@ -68,14 +68,15 @@ describe('grading submissions', () => {
       bob: `# mine\n${reference}${run(70.4).replace('[run.rtt]', '\n# at home\n[run.rtt]')}`,
       eve: run(61.3),
     }
-    const found = Object.entries(records).map(([student, text]) => {
+    const found: { kind: string; lab: string; name: string; fingerprints: Record<string, string> }[] = []
+    for (const [student, text] of Object.entries(records)) {
       submitted.handIn(student, 'lab-04-impairment', { 'measured.toml': text })
       const subjects = submissionSubjects(ROOT, submitted.path, [lab(4)], true)
       const subject = subjects.find(({ name }) => name === student)!
-      const fingerprints = subject.fingerprints!(subject.layers().files[0])
+      const fingerprints = await subject.fingerprints!(subject.layers().files[0])
       expect(Object.keys(fingerprints).every(name => /^measured\.toml, run [0-9a-f]{6}$/.test(name))).to.equal(true)
-      return { kind: 'submission', lab: 'lab-04-impairment', name: student, fingerprints }
-    })
+      found.push({ kind: 'submission', lab: 'lab-04-impairment', name: student, fingerprints })
+    }
     // The run of the reference is nobody's.
     expect(found.map(({ fingerprints }) => Object.keys(fingerprints).length)).to.deep.equal([2, 1, 1])
     expect(alike({ results: found } as never).map(({ students }) => students)).to.deep.equal([['ada', 'bob']])
