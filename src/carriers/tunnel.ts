@@ -18,6 +18,7 @@ import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
 import { packetVersion } from '../ip/packet.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
+import type { DropListener } from '../log/dropped-packets.ts'
 import type { QueueDiscipline } from '../queue/discipline.ts'
 import type { Carrier, CarrierEnd, CarrierHandler, Egress, Encapsulation } from './carrier.ts'
 import { closedTunnel, resetByUs } from './end-reason.ts'
@@ -98,6 +99,7 @@ export class Tunnel implements CarrierHandler {
   /** Where it was agreed on, or asked for. */
   #fec: TunnelFec | undefined
   readonly #tap: PacketTap | undefined
+  readonly #onDropped: DropListener | undefined
   #closed = false
   /** Why we closed our half, once we have. */
   #endedBecause: string | undefined
@@ -112,9 +114,12 @@ export class Tunnel implements CarrierHandler {
     tap?: PacketTap | undefined
     /** Takes times of packets from the peer; its owner goes on with it. */
     clock?: StageClock
+    /** For the log. */
+    onDropped?: DropListener | undefined
   }) {
     this.session = options.session
     this.#tap = options.tap
+    this.#onDropped = options.onDropped
     this.#owner = options.owner
     this.#clock = options.clock
     this.carrier = options.openCarrier(this)
@@ -176,7 +181,7 @@ export class Tunnel implements CarrierHandler {
     this.session.mtu = mtu
     const drop = this.session.checkOutbound(packet, forwarded)
     if (drop !== undefined) {
-      this.#count(drop.reason)
+      this.#count(drop.reason, packet)
       return drop
     }
     if (packet.length <= mtu) this.#transmit(packet)
@@ -206,7 +211,7 @@ export class Tunnel implements CarrierHandler {
     const result = this.#fec === undefined ? this.carrier.sendPacket(packet) : this.#fec.send(packet)
     if (result !== 'sent') {
       // A full queue is congestion; routers stay silent about it (RFC 1812 §5.3.6).
-      this.#count('queue-full')
+      this.#count('queue-full', packet)
       return
     }
     this.counters.packetsSent++
@@ -327,7 +332,7 @@ export class Tunnel implements CarrierHandler {
     if (family !== undefined && drop?.reason !== DropReason.MALFORMED) countIcmp(family.icmpReceived, packet)
     if (drop !== undefined) {
       if (drop.reason === DropReason.ANSWERED) this.counters.answered++
-      else this.#count(drop.reason)
+      else this.#count(drop.reason, packet)
       // Straight back to the peer: the error is for a source address that no forwarding rule would let through.
       if (drop.icmp !== undefined) this.#transmit(drop.icmp)
       return
@@ -375,7 +380,8 @@ export class Tunnel implements CarrierHandler {
     this.#owner.onClosed(reason)
   }
 
-  #count(reason: string): void {
+  #count(reason: string, packet?: Uint8Array): void {
     this.counters.dropped[reason] = (this.counters.dropped[reason] ?? 0) + 1
+    this.#onDropped?.(reason, packet)
   }
 }

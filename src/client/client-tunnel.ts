@@ -30,6 +30,8 @@ import { type Header, headerValue } from '../http/header.ts'
 import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { type ComponentLogs, connectionComponent } from '../log/component-logs.ts'
+import { droppedPackets } from '../log/dropped-packets.ts'
+import type { LogBudget } from '../log/log-budget.ts'
 import type { Logger } from '../log/logger.ts'
 import type { MigrateOptions, MigrateResult, QuicConnection, UdpPath } from '../quic/quic.ts'
 import type { AwaitTurn } from './carrier-race.ts'
@@ -84,6 +86,8 @@ export interface ClientTunnelOptions {
   config: ClientConfig
   proxy: ProxyAddress
   logs: ComponentLogs
+  /** Of what the proxy can cause at any rate. */
+  logBudget: LogBudget
   /** Which of HTTP's versions `connect` is to speak: for the log. */
   carrier: HttpVersion
   /** The version of HTTP. */
@@ -508,6 +512,7 @@ export class ClientTunnel implements HttpClientHandler {
       owner: this.#tunnelOwner,
       newQueue: sendQueue(this.#options.config.tunnel.queue),
       tap: this.#options.tapTunnel?.(`${connection.id}/${stream.id}`),
+      onDropped: droppedPackets(this.#options.logBudget.forConnection(connection.remote.host, this.#ids)('packets')),
     })
     // Packets of the proxy may overtake its answer.
     if (this.#fecOffer !== undefined) this.tunnel.openFec(this.#fecOffer.contextId)

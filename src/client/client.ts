@@ -26,6 +26,7 @@ import { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
 import { ComponentLogs } from '../log/component-logs.ts'
+import { LogBudget } from '../log/log-budget.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
@@ -100,6 +101,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly host: H
   readonly #logs: ComponentLogs
   readonly #log: Logger
+  readonly #logBudget: LogBudget
   readonly #random: () => number
   readonly #resolve: ResolveHost | undefined
   readonly #timeouts: TunnelTimeouts | undefined
@@ -150,6 +152,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.host = options.host ?? (new UserspaceHost() as Host as H)
     this.#logs = new ComponentLogs(options.logger ?? createLogger(config.log), config.log.levels)
     this.#log = this.#logs.of('client')
+    this.#logBudget = new LogBudget(this.#logs, undefined, 'client')
     this.#random = options.random ?? Math.random
     this.#resolve = options.resolve
     this.#timeouts = options.timeouts
@@ -235,6 +238,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       config: this.config,
       proxy,
       logs: this.#logs,
+      logBudget: this.#logBudget,
       carrier,
       connect: this.#connectHttp ?? connectBy(this.config, carrier, this.#capture),
       tapTunnel: id => this.#capture?.tunnel(id),
@@ -513,6 +517,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#clientTunnel?.close(),
     ])
     this.host.close()
+    this.#logBudget.close()
   }
 
   // ------------------------------------------------------------------------------------------------------------

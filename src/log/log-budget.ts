@@ -78,6 +78,7 @@ interface Address {
  */
 export class LogBudget {
   readonly #logs: ComponentLogs
+  readonly #component: LogComponent
   readonly #now: () => number
   readonly #all: TokenBucket
   readonly #addresses = new Map<string, Address>()
@@ -86,9 +87,10 @@ export class LogBudget {
   #unreported = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** `now` gives milliseconds that never go back. */
-  constructor(logs: ComponentLogs, now: () => number = () => performance.now()) {
+  /** `now` gives milliseconds that never go back. `component` tells of what was left out. */
+  constructor(logs: ComponentLogs, now: () => number = () => performance.now(), component: LogComponent = 'proxy') {
     this.#logs = logs
+    this.#component = component
     this.#now = now
     this.#all = this.#bucket(LINES.all)
     this.#others = { name: 'others', bucket: this.#bucket(LINES.address), leftOut: 0 }
@@ -139,7 +141,7 @@ export class LogBudget {
     const most = addresses.toSorted((a, b) => b.leftOut - a.leftOut).slice(0, NAMED)
     const lines = this.#unreported === 1 ? '1 line' : `${this.#unreported} lines`
     this.#logs
-      .of('proxy')
+      .of(this.#component)
       .warn(
         { leftOut: this.#unreported, most: Object.fromEntries(most.map(({ name, leftOut }) => [name, leftOut])) },
         `${lines} left out: more was to be said about some clients than the log has room for`,

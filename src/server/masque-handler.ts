@@ -30,6 +30,7 @@ import { MalformedMessage, PeerFieldSectionLimit } from '../http/errors.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
 import { connectionComponent } from '../log/component-logs.ts'
+import { droppedPackets } from '../log/dropped-packets.ts'
 import type { BoundedLog, ConnectionLog, LogBudget } from '../log/log-budget.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress, type SocketAddress } from '../net/udp.ts'
@@ -430,6 +431,7 @@ export class MasqueHandler implements HttpServerHandler {
       routes,
       fec,
       tap: this.#context.tapTunnel?.(id),
+      onDropped: droppedPackets(this.#logs('packets'), { tunnel: id, identity }),
       openCarrier: handler => {
         const carrier = request.openCarrier(encapsulations, handler)
         return this.#context.wrapCarrier?.(carrier, connection, request.id) ?? carrier

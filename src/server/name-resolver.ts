@@ -3,12 +3,15 @@
 import { lookup } from 'node:dns/promises'
 import { RequestRejected } from '../connect-ip/request.ts'
 import { IpAddress } from '../ip/address.ts'
+import type { BoundedLog } from '../log/log-budget.ts'
 import { SharedBudget } from './shared-budget.ts'
 
 /** All addresses of a name, as in its A and AAAA records. */
 export type ResolveName = (name: string) => Promise<IpAddress[]>
 
 const DNS_TIMEOUT_MS = 5_000
+/** Addresses of a name that a line of the log has room for. */
+const ADDRESSES_TOLD = 8
 
 /**
  * Lookups at once. The system's resolver works in four threads, which files and ciphers need as well; one that is given up after
@@ -22,11 +25,13 @@ const DNS_RCODES: Readonly<Record<string, string>> = { ENOTFOUND: 'NXDOMAIN', EA
 export class NameResolver {
   readonly #resolve: ResolveName
   readonly #timeoutMs: number
+  readonly #log: BoundedLog | undefined
   readonly #budget = new SharedBudget(LOOKUP_LIMITS)
 
-  constructor(resolve: ResolveName = resolveWithSystem, timeoutMs = DNS_TIMEOUT_MS) {
+  constructor(resolve: ResolveName = resolveWithSystem, timeoutMs = DNS_TIMEOUT_MS, log?: BoundedLog) {
     this.#resolve = resolve
     this.#timeoutMs = timeoutMs
+    this.#log = log
   }
 
   /**
@@ -34,6 +39,19 @@ export class NameResolver {
    * request it is. Rejects with RequestRejected.
    */
   async resolve(name: string, owner: string): Promise<IpAddress[]> {
+    const startedAt = performance.now()
+    const told = (): object => ({ name, owner, ms: performance.now() - startedAt })
+    try {
+      const addresses = await this.#lookUp(name, owner)
+      this.#log?.debug({ ...told(), addresses: addresses.slice(0, ADDRESSES_TOLD).map(String) }, 'looked up')
+      return addresses
+    } catch (error) {
+      this.#log?.debug({ ...told(), reason: (error as Error).message }, 'not looked up')
+      throw error
+    }
+  }
+
+  async #lookUp(name: string, owner: string): Promise<IpAddress[]> {
     const inTheWay = this.#budget.take(owner)
     if (inTheWay !== undefined) {
       const details = inTheWay === 'each' ? 'too many names to look up at once' : 'the resolver is busy'

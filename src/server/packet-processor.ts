@@ -22,6 +22,7 @@ import { IpPrefix } from '../ip/prefix.ts'
 import type { AddressRange } from '../ip/range.ts'
 import { RouteTable } from '../ip/route-table.ts'
 import { TokenBucket } from '../ip/token-bucket.ts'
+import type { DropListener } from '../log/dropped-packets.ts'
 import { ClientNetworks } from './client-networks.ts'
 
 /** Where a packet can go. `deliver` says why it went nowhere, if so. */
@@ -38,6 +39,8 @@ export interface ProcessorOptions {
   clientToClient: boolean
   /** The one of the tunnels that packets come from. */
   clock?: StageClock
+  /** For the log. */
+  onDropped?: DropListener | undefined
   /** ms that never go back. */
   now: () => number
 }
@@ -224,6 +227,7 @@ export class PacketProcessor {
 
   #refuse(packet: Uint8Array, reason: IcmpErrorKind): Drop {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1
+    this.#options.onDropped?.(reason, packet)
     const source = packetVersion(packet) === 4 ? this.#options.gateway.v4 : this.#options.gateway.v6
     if (source === undefined || !this.#icmpBudget.isAvailable) return { reason }
     const icmp = icmpError(reason, packet, source)

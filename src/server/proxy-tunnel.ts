@@ -23,6 +23,7 @@ import { IPV6_DESTINATION_OFFSET } from '../ip/ipv6.ts'
 import { packetVersion } from '../ip/packet.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { type AddressRange, intersections } from '../ip/range.ts'
+import type { DropListener } from '../log/dropped-packets.ts'
 import { runAll } from '../net/run-all.ts'
 import type { AddressMemory } from './address-memory.ts'
 import type { Budgets } from './budgets.ts'
@@ -101,6 +102,8 @@ export class ProxyTunnel implements TunnelOwner {
     openCarrier: (handler: CarrierHandler) => Carrier
     /** Of a capture. */
     tap?: PacketTap | undefined
+    /** For the log. */
+    onDropped?: DropListener | undefined
     onClosed: (reason: TunnelCloseReason) => void
     /** Something of ours went wrong that nobody waits for. */
     onError: (error: unknown) => void
@@ -122,8 +125,8 @@ export class ProxyTunnel implements TunnelOwner {
       now: () => performance.now(),
     })
     const { newQueue, clock } = options.context
-    const { openCarrier, tap } = options
-    this.tunnel = new Tunnel({ session, openCarrier, owner: this, newQueue, clock, tap })
+    const { openCarrier, tap, onDropped } = options
+    this.tunnel = new Tunnel({ session, openCarrier, owner: this, newQueue, clock, tap, onDropped })
     const { fec } = options
     if (fec !== undefined) {
       session.contexts.registerPeer(BigInt(fec.contextId))

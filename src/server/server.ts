@@ -30,6 +30,7 @@ import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
 import { ComponentLogs } from '../log/component-logs.ts'
+import { droppedPackets } from '../log/dropped-packets.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
@@ -172,13 +173,14 @@ export class MasqueServer {
       gateway,
       clientToClient: config.tunnel.clientToClient,
       clock,
+      onDropped: droppedPackets(this.#logBudget.forNobody('packets')),
       now: () => performance.now(),
     })
     if (config.tun === undefined) this.#attachHost(GATEWAY, [gateway.v4, gateway.v6])
     for (const host of config.hosts) this.#attachHost(host.name, [host.ipv4, host.ipv6])
 
     const server = this
-    const resolver = new NameResolver(options.resolveName)
+    const resolver = new NameResolver(options.resolveName, undefined, this.#logBudget.forNobody('dns'))
     this.#context = {
       logBudget: this.#logBudget,
       template: parsePathTemplate(config.tunnel.template),

@@ -442,7 +442,7 @@ export const FORWARDING_MUTANTS: readonly Mutant[] = [
     row: 'CIP-34',
     file: 'carriers/tunnel.ts',
     why: 'a packet that may not be sent ends the tunnel',
-    find: 'if (drop !== undefined) {\n      this.#count(drop.reason)\n      return drop',
+    find: 'if (drop !== undefined) {\n      this.#count(drop.reason, packet)\n      return drop',
     replace:
       'if (drop !== undefined) {\n      this.#count(drop.reason)\n      this.abort("internal", drop.reason)\n      return drop',
   },
