@@ -47,10 +47,12 @@ export type QuicSums = Omit<QuicStats, 'rttMs' | 'cwnd'>
 type Sums = { -readonly [K in keyof QuicSums]: number }
 
 /**
- * To ask a QUIC engine for its numbers takes some 30 µs. With more connections than this, they are asked in turns, so many in each reading: what engines
+ * To ask a QUIC engine for its numbers takes some 30 µs. With more connections than this, they are asked in turns, so many before each reading: what engines
  * count is a few readings old then, but for connections that have ended, which are asked at their end.
  */
 export const ASKED_AT_ONCE = 64
+/** And so many before packets have their turn. */
+const ASKED_IN_A_ROW = 8
 
 export class ConnectionTotals {
   readonly #closed = byCarrier(() => counts(CLOSE_OUTCOMES))
@@ -67,15 +69,13 @@ export class ConnectionTotals {
     this.#past.streamsOpen = 0
   }
 
-  /** With these connections, which are there. */
+  /** With these connections, which are there. What their engines count is as it was when `refresh` has asked them. */
   read(measured: Iterable<MeasuredConnection>): ConnectionReadings {
     const connections = byCarrier(() => counts(CONNECTION_STATES))
     const stats = { ...this.#past }
     const rttsMs: number[] = []
     let [cwnd, carrying] = [0, 0]
-    const all = [...measured]
-    this.#askSome(all)
-    for (const one of all) {
+    for (const one of measured) {
       const { version, quic, inUse } = one.connection
       connections[version][stateOf(one)]++
       if (quic === undefined) continue
@@ -92,14 +92,16 @@ export class ConnectionTotals {
     return { connections, closed: this.#closed, quic: { stats, rttsMs, cwnd: total } }
   }
 
-  #askSome(measured: readonly MeasuredConnection[]): void {
-    const all = measured.map(({ connection }) => connection.quic).filter(quic => quic !== undefined)
+  /** Asks engines for what they have counted, and lets packets pass meanwhile. */
+  async refresh(measured: Iterable<MeasuredConnection>): Promise<void> {
+    const all = [...measured].map(({ connection }) => connection.quic).filter(quic => quic !== undefined)
     let waiting = all.filter(quic => !this.#asked.has(quic))
     if (all.length <= ASKED_AT_ONCE || waiting.length === 0) {
       this.#asked = new WeakSet()
       waiting = all
     }
-    for (const quic of waiting.slice(0, ASKED_AT_ONCE)) {
+    for (const [i, quic] of waiting.slice(0, ASKED_AT_ONCE).entries()) {
+      if (i > 0 && i % ASKED_IN_A_ROW === 0) await new Promise(resolve => setImmediate(resolve))
       this.#asked.add(quic)
       quic.stats()
     }

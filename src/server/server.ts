@@ -313,7 +313,8 @@ export class MasqueServer {
   }
 
   /** For the metrics: one pass over tunnels and connections, and no texts. */
-  readings(): Readings {
+  async readings(): Promise<Readings> {
+    await this.#connections.refresh(this.#handlers)
     const traffic = this.#sumTraffic()
     return {
       status: this.status(traffic),

@@ -42,9 +42,10 @@ function measured(
 const ORDERLY: CloseReason = { source: 'peer', orderly: true, reason: '', text: '', protocol: '' }
 
 describe('totals over connections', () => {
-  it('keep what was counted on a connection until its end', () => {
+  it('keep what was counted on a connection until its end', async () => {
     const totals = new ConnectionTotals()
     const [one, another] = [measured(100), measured(50)]
+    await totals.refresh([one, another])
     expect(totals.read([one, another]).quic.stats).to.include({ packetsSent: 150, streamsOpen: 6 })
     totals.close(one, ORDERLY)
     expect(totals.read([another]).quic.stats).to.include({ packetsSent: 150, streamsOpen: 3 })
@@ -54,24 +55,42 @@ describe('totals over connections', () => {
     expect(closed.h3).to.deep.equal({ orderly: 2, timeout: 0, refused: 0, shut_down: 0, error: 0 })
   })
 
-  it('take round trips and congestion windows of those that carry tunnels', () => {
+  it('take round trips and congestion windows of those that carry tunnels', async () => {
     const { connection } = measured(1)
     const idle = measured(1, { connection: { ...connection, inUse: false } })
-    const { rttsMs, cwnd } = new ConnectionTotals().read([measured(1), idle]).quic
+    const [totals, both] = [new ConnectionTotals(), [measured(1), idle]]
+    await totals.refresh(both)
+    const { rttsMs, cwnd } = totals.read(both).quic
     expect([rttsMs, cwnd]).to.deep.equal([[10], 12_000])
   })
 
-  it('ask every engine each time while those are few', () => {
+  it('ask every engine each time while those are few', async () => {
     const totals = new ConnectionTotals()
     const few = Array.from({ length: ASKED_AT_ONCE }, () => measured(1))
-    for (let n = 0; n < 3; n++) totals.read(few)
+    for (let n = 0; n < 3; n++) await totals.refresh(few)
     expect(few.every(({ quic }) => quic.asked === 3)).to.equal(true)
   })
 
-  it('ask engines in turns where those are many, and every one at its end', () => {
+  it('let packets pass while engines are asked', async () => {
+    let others = 0
+    const count = (): void => {
+      others++
+      immediate = setImmediate(count)
+    }
+    let immediate = setImmediate(count)
+    await new ConnectionTotals().refresh(Array.from({ length: ASKED_AT_ONCE }, () => measured(1)))
+    clearImmediate(immediate)
+    expect(others).to.be.within(6, 9)
+  })
+
+  it('ask engines in turns where those are many, and every one at its end', async () => {
     const totals = new ConnectionTotals()
     const many = Array.from({ length: 2 * ASKED_AT_ONCE + 10 }, () => measured(1))
-    const sums = Array.from({ length: 4 }, () => totals.read(many).quic)
+    const sums: ReturnType<ConnectionTotals['read']>['quic'][] = []
+    for (let n = 0; n < 4; n++) {
+      await totals.refresh(many)
+      sums.push(totals.read(many).quic)
+    }
     expect(sums.map(({ stats }) => stats.packetsSent)).to.deep.equal([64, 128, 138, 138])
     // A window that is not known yet is taken for an ordinary one.
     expect(sums[0].cwnd).to.equal(many.length * 12_000)

@@ -20,5 +20,5 @@ export interface Readings extends ConnectionReadings {
 
 /** Where the numbers come from. */
 export interface MetricsSource {
-  readings(): Readings
+  readings(): Readings | Promise<Readings>
 }
