@@ -28,6 +28,7 @@ const [command, ...rest] = process.argv.slice(2)
 const commands = {
   lab: '../labs/kit/cli/cli.ts',
   'check-solutions': '../labs/kit/grading/cli.ts',
+  classroom: '../labs/kit/classroom/cli.ts',
   'new-lab': '../labs/kit/new-lab/main.ts',
   server: '../src/cli/server.ts',
   client: '../src/cli/client.ts',

@@ -1,5 +1,6 @@
 /** What can be said after `npm run lab --`. */
 import { Command, InvalidArgumentError } from 'commander'
+import { isPort } from '../run/classroom.ts'
 
 export interface Options {
   plain?: boolean
@@ -15,6 +16,10 @@ export interface Options {
   solution?: string
   replay?: boolean
   inspect?: boolean
+  join?: boolean
+  leave?: boolean
+  alias?: string
+  port?: number
 }
 
 /** Throws commander's errors. */
@@ -35,6 +40,13 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     .option('--solution <task>', 'the reference solution: once the task is solved, or has been tried three times')
     .option('--replay', 'what failed in the last check of the task, alone: your code, its input, what it prints')
     .option('--inspect', 'with --replay: waits for a debugger')
+    .option(
+      '--join',
+      'joins the classroom of this machine, which then shows which task you are at and whether it is solved',
+    )
+    .option('--alias <name>', 'with --join: the name that is shown there (default: your user name)')
+    .option('--port <port>', 'with --join: where the classroom is', portOf)
+    .option('--leave', 'leaves it, and takes back what it knows of you')
     .option('--list', 'the labs; with a lab, its tasks and how far you are')
     .option('--plain', 'plain text instead of the terminal UI')
     .option('--json', 'lists, tasks and results of checks as JSON')
@@ -48,6 +60,11 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
 function collect(value: string, earlier: string[] = []): string[] {
   if (value.trim() === '') throw new InvalidArgumentError('an answer is expected')
   return [...earlier, value]
+}
+
+function portOf(text: string): number {
+  if (!isPort(Number(text))) throw new InvalidArgumentError('a port from 1 to 65535 is expected')
+  return Number(text)
 }
 
 /** Nothing is asked for that is answered in text. */

@@ -32,6 +32,7 @@ import {
   printTasks,
   watchTask,
 } from '../plain/plain.ts'
+import { CLASSROOM_PORT, Classroom, defaultAlias, isAlias } from '../run/classroom.ts'
 import { ProgressStore } from '../run/progress.ts'
 import { MachineQueue } from '../run/queue.ts'
 import { runReplay } from '../run/replay.ts'
@@ -50,6 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
     store,
     signal: stop.signal,
     queue: new MachineQueue(),
+    classroom: new Classroom(),
     json: options.json ?? false,
     out: {
       write: text => void process.stdout.write(text),
@@ -59,6 +61,9 @@ async function main(argv: readonly string[]): Promise<number> {
   endCleanly(stop)
   const labs = await loadLabs()
   try {
+    if (options.join || options.leave) return await attend(options, plain)
+    if (options.alias !== undefined || options.port !== undefined)
+      throw new UsageError('--alias and --port go with --join')
     if (name === undefined) {
       const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch', 'replay'] as const).find(
         option => options[option] !== undefined,
@@ -145,6 +150,29 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
   noteSize()
   if (problem) process.stderr.write(`note: ${problem}\n`)
   return status
+}
+
+async function attend({ join, leave, alias = defaultAlias(), port = CLASSROOM_PORT }: Options, { out }: PlainOptions) {
+  const classroom = new Classroom()
+  if (join && leave) throw new UsageError('--join, or --leave?')
+  if (leave) {
+    const left = await classroom.leave()
+    print(out, left ? 'You have left the classroom, and nothing is told to it any more.' : 'You had not joined one.')
+    return 0
+  }
+  if (!isAlias(alias))
+    throw new UsageError(`'${alias}' is no alias: up to 24 letters and digits, such as --alias "Ada L"`)
+  const problem = await classroom.join({ port, alias })
+  if (problem !== undefined) {
+    process.stderr.write(`${problem}\n`)
+    return 1
+  }
+  print(
+    out,
+    `You have joined the classroom as ${alias}. From now on it is told, and everybody who sees its page is shown: which task you are at, whether its check passed, how often it failed, and the misconception that a check names. Nothing of your code or your answers.`,
+    'npm run lab -- --leave ends it, and takes back what it knows of you.',
+  )
+  return 0
 }
 
 function printJson(value: object, { out }: PlainOptions): void {

@@ -7,6 +7,7 @@ import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { exercisesProblem } from '../lab/exercises.ts'
 import { findLab, findTask, ROOT } from '../lab/registry.ts'
 import type { Lab, Task } from '../lab/types.ts'
+import { Classroom } from '../run/classroom.ts'
 import { ProgressStore } from '../run/progress.ts'
 import { MachineQueue } from '../run/queue.ts'
 import { WorkerRunner } from '../run/worker-runner.ts'
@@ -51,6 +52,7 @@ export async function openLabInTerminal(
     store,
     runner: new WorkerRunner(),
     queue: new MachineQueue(),
+    classroom: new Classroom(),
     watch,
     problem,
     ...(task ? { task } : {}),

@@ -10,6 +10,7 @@ import { layoutCode } from '../lab/markdown.ts'
 import { ASCII } from '../lab/marks.ts'
 import { type Line, plainText, wrap } from '../lab/text.ts'
 import type { CheckMode, Lab, Panel, PanelProps, PhaseState, Task } from '../lab/types.ts'
+import type { Classroom } from '../run/classroom.ts'
 import { runDemonstration } from '../run/demonstrate.ts'
 import { runChecks, type TaskResult } from '../run/engine.ts'
 import type { ProgressStore } from '../run/progress.ts'
@@ -47,6 +48,8 @@ export interface PlainOptions {
   signal?: AbortSignal
   /** In which checks that measure wait for those of others. */
   queue?: CheckQueue
+  /** Is told of what is opened and checked, if the student has joined one. */
+  classroom?: Pick<Classroom, 'tell'>
   /** Results of checks as JSON, and nothing else. */
   json?: boolean
 }
@@ -155,7 +158,8 @@ function printHowToGoOn(lab: Lab, { store, out }: PlainOptions): void {
 }
 
 /** One task: brief, hints so far, questions with the answers given. */
-export function printTask(lab: Lab, task: Task, { root, store, out }: PlainOptions): void {
+export function printTask(lab: Lab, task: Task, { root, store, out, classroom }: PlainOptions): void {
+  classroom?.tell(lab, task)
   const progress = store.task(lab.id, task.id)
   const number = lab.tasks.indexOf(task) + 1
   print(
@@ -196,7 +200,7 @@ export async function printChecks(
   lab: Lab,
   tasks: readonly Task[],
   mode: CheckMode,
-  { root, store, out, signal, queue, json = false }: PlainOptions,
+  { root, store, out, signal, queue, classroom, json = false }: PlainOptions,
   asked = true,
 ): Promise<boolean> {
   // The picture of what was looked at belongs to one task; for a whole lab it would bury the results.
@@ -214,6 +218,7 @@ export async function printChecks(
       if (event.type === 'not queued' && !json) paragraph(out, `note: ${event.note}`)
       if (event.type !== 'finished' || signal?.aborted) return
       if (!event.result.feedback.broken) store.recordCheck(lab.id, event.task.id, event.result.passed, asked)
+      if (mode === 'live') classroom?.tell(lab, event.task, event.result)
       if (json) return
       printResult(lab, event.task, event.result, { root, store, out })
       if (panel) printPanel(panel, event.task, event.result, out)

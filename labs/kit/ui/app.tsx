@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } fro
 import type { Line, Span } from '../lab/text.ts'
 import type { Lab, Panel, Task } from '../lab/types.ts'
 import { closingLines, requiredTasks, STATE_WORDS, solvedCount, stateOf } from '../plain/pages.ts'
+import type { Classroom } from '../run/classroom.ts'
 import type { ProgressStore } from '../run/progress.ts'
 import type { CheckQueue } from '../run/queue.ts'
 import type { Runner } from '../run/runner.ts'
@@ -28,6 +29,8 @@ export interface AppProps {
   runner: Runner
   /** In which checks that measure wait for those of others. */
   queue?: CheckQueue
+  /** Is told of what is opened and checked, if the student has joined one. */
+  classroom?: Pick<Classroom, 'tell'>
   /** Opens this task at once, without the demonstration. */
   task?: Task
   /** Goes to the tasks at once, and checks every kind of task at each save. */

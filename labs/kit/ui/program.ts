@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { ANSWERS_FILE, AnswerFileError, readAnswers, writeAnswer } from '../check/answers.ts'
 import { exerciseFolder, resetExercises } from '../lab/exercises.ts'
 import type { Lab, Task } from '../lab/types.ts'
+import type { Classroom } from '../run/classroom.ts'
 import type { ProgressStore } from '../run/progress.ts'
 import { type CheckQueue, placeText } from '../run/queue.ts'
 import type { Runner } from '../run/runner.ts'
@@ -19,6 +20,8 @@ export interface ProgramOptions {
   runner: Runner
   /** In which checks that measure wait for those of others. */
   queue?: CheckQueue
+  /** Is told of what is opened and checked, if the student has joined one. */
+  classroom?: Pick<Classroom, 'tell'>
   task?: Task
   watch?: boolean
   problem?: string
@@ -157,7 +160,7 @@ export class Program {
   }
 
   #runCheck(task: Task, asked: boolean): void {
-    const { lab, root, store, runner, queue } = this.#options
+    const { lab, root, store, runner, queue, classroom } = this.#options
     this.#check?.abort()
     const { signal } = (this.#check = new AbortController())
     this.#lockPredictions(task)
@@ -180,6 +183,7 @@ export class Program {
       .then(result => {
         if (signal.aborted) return
         if (!result.feedback.broken) store.recordCheck(lab.id, task.id, result.passed, asked)
+        classroom?.tell(lab, task, result)
         this.#tellProgress()
         this.dispatch({ type: 'checked', result })
       })
@@ -200,6 +204,7 @@ export class Program {
       return
     }
     const files = [...new Set([...task.files, ANSWERS_FILE])]
+    this.#options.classroom?.tell(this.#options.lab, task)
     const watcher = watchFiles(this.#exercises, files, saved => this.dispatch({ type: 'saved', files: saved }))
     this.#saves = { task, watcher }
   }

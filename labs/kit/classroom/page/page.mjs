@@ -1,0 +1,49 @@
+// What students have told is put on the page as text, and never as HTML.
+
+const EVERY_MS = 2000
+
+const at = id => document.getElementById(id)
+
+function element(name, text, className) {
+  const made = document.createElement(name)
+  made.textContent = text
+  if (className) made.className = className
+  return made
+}
+
+function taskRow({ number, title, here, stuck, solved, medianMinutes, names }) {
+  const row = document.createElement('tr')
+  const heading = element('th', `${number}  ${title}`)
+  heading.scope = 'row'
+  row.append(
+    heading,
+    element('td', here, 'number'),
+    element('td', stuck, stuck > 0 ? 'number stuck' : 'number'),
+    element('td', solved, 'number'),
+    element('td', medianMinutes === null ? '' : `${medianMinutes} min`, 'number'),
+    element('td', names.join(', '), 'who'),
+  )
+  return row
+}
+
+function show({ students, solved, tasks, misconceptions, leaderboard }) {
+  at('summary').textContent = `${students} joined, ${solved} tasks solved`
+  at('tasks').replaceChildren(...tasks.map(taskRow))
+  at('misconceptions').replaceChildren(
+    ...misconceptions.map(({ task, text, students }) => element('li', `${students} in ${task}: ${text}`)),
+  )
+  at('leaders-section').hidden = leaderboard === null
+  at('leaders').replaceChildren(...(leaderboard ?? []).map(({ alias, solved }) => element('li', `${alias}: ${solved}`)))
+}
+
+async function look() {
+  try {
+    const response = await fetch('class.json', { cache: 'no-store' })
+    show(await response.json())
+  } catch {
+    at('summary').textContent = 'The classroom does not answer; what is below is what it said last.'
+  }
+  setTimeout(look, EVERY_MS)
+}
+
+look()

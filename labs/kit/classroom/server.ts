@@ -1,0 +1,125 @@
+/**
+ * The classroom: takes what students tell, and shows the class on a page for the projector. On 127.0.0.1 only: the class sits on one
+ * machine, and there the kernel says who somebody is.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import express, { type NextFunction, type Request, type Response } from 'express'
+import type { Lab } from '../lab/types.ts'
+import { ClassState, Refusal } from './class-state.ts'
+import { peerUser } from './peer-user.ts'
+
+const HOST = '127.0.0.1'
+/** What a report takes at most, in bytes; it has some hundred. */
+const MAX_BODY = 4096
+const MAX_CONNECTIONS = 512
+const REQUEST_MS = 5000
+
+const TYPES: Record<string, string> = { html: 'text/html', css: 'text/css', mjs: 'text/javascript' }
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+export interface ClassroomServer {
+  url: string
+  close(): Promise<void>
+}
+
+export interface ClassroomOptions {
+  labs: readonly Lab[]
+  /** 0: any free one. */
+  port: number
+  leaderboard?: boolean
+  /** Who is at the other end; default: as the kernel says. Undefined: that is not known. */
+  whoIs?: (socket: Socket) => number | undefined
+}
+
+/** Rejects with what the system says when it cannot listen. */
+export async function startClassroom(options: ClassroomOptions): Promise<ClassroomServer> {
+  const { labs, port, leaderboard = false, whoIs = userOf } = options
+  const state = new ClassState(labs, { leaderboard })
+  const server = createServer({
+    requestTimeout: REQUEST_MS,
+    headersTimeout: REQUEST_MS,
+    connectionsCheckingInterval: 1000,
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, HOST, resolve)
+  })
+  const actual = (server.address() as AddressInfo).port
+  server.on('request', createApp(state, actual, whoIs))
+  return {
+    url: `http://${HOST}:${actual}`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function createApp(state: ClassState, port: number, whoIs: (socket: Socket) => number | undefined): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use((request, response, next) => {
+    response.set({
+      'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+    })
+    // A web page that points a name of its own here (DNS rebinding), or sends something from elsewhere.
+    const host = request.headers.host ?? ''
+    if (![`${HOST}:${port}`, `localhost:${port}`].includes(host))
+      throw new Refusal(403, 'it is not called by this name')
+    const { origin } = request.headers
+    if (origin !== undefined && origin !== `http://${host}`) throw new Refusal(403, 'it takes nothing from other pages')
+    next()
+  })
+  for (const name of ['index.html', 'style.css', 'page.mjs']) {
+    const content = readFileSync(new URL(`page/${name}`, import.meta.url))
+    const type = TYPES[name.slice(name.lastIndexOf('.') + 1)]
+    app.get(name === 'index.html' ? '/' : `/${name}`, (_request, response) => {
+      response.type(`${type}; charset=utf-8`).send(content)
+    })
+  }
+  app.get('/class.json', (_request, response) => void response.json(state.view()))
+  app.get('/progress.csv', (_request, response) => {
+    response.type('text/csv; charset=utf-8').attachment('progress.csv').send(state.csv())
+  })
+  const taken = (action: (id: string, body: unknown) => void) => (request: Request, response: Response) => {
+    if (!request.is('application/json')) throw new Refusal(415, 'JSON is expected')
+    const uid = whoIs(request.socket)
+    if (uid === undefined) throw new Refusal(403, 'this system does not say who you are')
+    action(String(uid), request.body)
+    response.status(204).end()
+  }
+  app.use(express.json({ limit: MAX_BODY, strict: true }))
+  app.post(
+    '/join',
+    taken((id, body) => state.join(id, body)),
+  )
+  app.post(
+    '/leave',
+    taken(id => state.leave(id)),
+  )
+  app.post(
+    '/reports',
+    taken((id, body) => state.report(id, body)),
+  )
+  app.use(() => {
+    throw new Refusal(404, 'there is nothing here')
+  })
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    const { status = 500, message } = error as { status?: number; message: string }
+    const detail = status < 500 ? message : 'something went wrong here'
+    response.status(status).type('application/problem+json').send(JSON.stringify({ status, detail }))
+  })
+  return app
+}
+
+function userOf({ remotePort = 0, localPort = 0 }: Socket): number | undefined {
+  return peerUser(remotePort, localPort)
+}
