@@ -14,7 +14,7 @@ export const CLASSROOM_PORT = 8088
 const ANSWER_MS = 1500
 /** Longer ones are cut; and so is what a classroom takes. */
 export const MAX_ALIAS = 24
-export const MAX_MISCONCEPTION = 200
+export const MAX_MISCONCEPTION = 400
 
 /** What is told, as JSON. `misconception`: what the check said it is, and nothing of the code or its output. */
 export interface Told {

@@ -27,7 +27,7 @@ function taskRow({ number, title, here, stuck, solved, medianMinutes, names }) {
 }
 
 function show({ students, solved, tasks, misconceptions, leaderboard }) {
-  at('summary').textContent = `${students} joined, ${solved} tasks solved`
+  at('summary').textContent = `Joined: ${students}. Tasks solved, by all together: ${solved}.`
   at('tasks').replaceChildren(...tasks.map(taskRow))
   at('misconceptions').replaceChildren(
     ...misconceptions.map(({ task, text, students }) => element('li', `${students} in ${task}: ${text}`)),

@@ -72,7 +72,7 @@ describe('the classroom', () => {
         { alias: 'a', lab: LAB, task: 'first', what: 'graded' },
         { alias: '<b>a</b>', lab: LAB, task: 'first', what: 'passed' },
         { alias: '=1+1', lab: LAB, task: 'first', what: 'passed' },
-        { alias: 'a', lab: LAB, task: 'first', what: 'failed', misconception: 'x'.repeat(201) },
+        { alias: 'a', lab: LAB, task: 'first', what: 'failed', misconception: 'x'.repeat(401) },
       ]
       for (const told of refused)
         expect(() => state.report('1', told), JSON.stringify(told))
