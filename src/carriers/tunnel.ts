@@ -13,7 +13,7 @@ import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
 import { ConnectIpError } from '../connect-ip/errors.ts'
 import { DropReason } from '../connect-ip/forwarding.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import type { ConnectIpSession, Drop } from '../connect-ip/session.ts'
+import type { ConnectIpSession, Drop, SessionEvent } from '../connect-ip/session.ts'
 import type { AbortReason } from '../http/errors.ts'
 import { fragmentIpv4 } from '../ip/fragment.ts'
 import { packetVersion } from '../ip/packet.ts'
@@ -54,6 +54,20 @@ export interface TunnelOwner {
 export interface PacketTap {
   sent(packet: Uint8Array): void
   received(packet: Uint8Array): void
+}
+
+/** As the proxy sees it. */
+export type PacketDirection = 'from-client' | 'to-client'
+
+/** Looks at what passes, such as the live view does: at the proxy. All bytes are borrowed for the call. */
+export interface TunnelWatch {
+  /** Somebody looks at packets now: otherwise they are not shown, and cost this question. */
+  readonly listening: boolean
+  /** `bytes`: an HTTP Datagram's payload, or, with a `contextId`, the packet that makes one. */
+  packet(direction: PacketDirection, encapsulation: Encapsulation, bytes: Uint8Array, contextId?: number): void
+  capsuleReceived(event: SessionEvent): void
+  /** Whole capsules. */
+  capsulesSent(bytes: Uint8Array): void
 }
 
 export interface TunnelCloseReason {
@@ -100,6 +114,7 @@ export class Tunnel implements CarrierHandler {
   #fec: TunnelFec | undefined
   readonly #tap: PacketTap | undefined
   readonly #onDropped: DropListener | undefined
+  readonly #watch: TunnelWatch | undefined
   #closed = false
   /** Why we closed our half, once we have. */
   #endedBecause: string | undefined
@@ -112,6 +127,7 @@ export class Tunnel implements CarrierHandler {
     newQueue?: NewQueue
     /** Of a capture. */
     tap?: PacketTap | undefined
+    watch?: TunnelWatch | undefined
     /** Takes times of packets from the peer; its owner goes on with it. */
     clock?: StageClock
     /** For the log. */
@@ -120,6 +136,7 @@ export class Tunnel implements CarrierHandler {
     this.session = options.session
     this.#tap = options.tap
     this.#onDropped = options.onDropped
+    this.#watch = options.watch
     this.#owner = options.owner
     this.#clock = options.clock
     this.carrier = options.openCarrier(this)
@@ -217,6 +234,9 @@ export class Tunnel implements CarrierHandler {
     this.counters.packetsSent++
     this.counters.bytesSent += packet.length
     if (this.#tap !== undefined) this.#tap.sent(packet)
+    // What FEC has made of it is not here to be shown.
+    if (this.#watch?.listening && this.#fec === undefined)
+      this.#watch.packet('to-client', this.encapsulation, packet, 0)
     const family = this.#familyOf(packet)
     if (family === undefined) return
     family.packetsSent++
@@ -234,6 +254,12 @@ export class Tunnel implements CarrierHandler {
       default:
         return undefined
     }
+  }
+
+  /** Whole capsules, for the peer. */
+  sendCapsules(bytes: Uint8Array): void {
+    this.#watch?.capsulesSent(bytes)
+    this.carrier.sendCapsules(bytes)
   }
 
   /** Ends the tunnel in good order: the request stream is closed (RFC 9484 §4.1). It is over when the peer has closed it too. */
@@ -255,6 +281,7 @@ export class Tunnel implements CarrierHandler {
     if (this.#closed) return
     this.#orAbort(() => {
       for (const event of this.session.receiveCapsuleBytes(bytes)) {
+        this.#watch?.capsuleReceived(event)
         switch (event.type) {
           case 'addresses-assigned':
             this.#owner.onAddressesAssigned(event.addresses)
@@ -266,7 +293,7 @@ export class Tunnel implements CarrierHandler {
             this.#owner.onRoutesAdvertised(event.accepted)
             break
           case 'datagram':
-            this.onDatagram(event.payload)
+            this.#receiveDatagram(event.payload, 'single-stream')
             break
           case 'dns-assigned':
             this.#owner.onDnsAssigned?.(event.configurations)
@@ -289,8 +316,13 @@ export class Tunnel implements CarrierHandler {
   }
 
   onDatagram(payload: Uint8Array): void {
+    this.#receiveDatagram(payload, this.encapsulation)
+  }
+
+  #receiveDatagram(payload: Uint8Array, encapsulation: Encapsulation): void {
     if (this.#closed) return
     this.#clock?.begin()
+    if (this.#watch?.listening) this.#watch.packet('from-client', encapsulation, payload)
     if (this.#fec !== undefined && decodeSmallVarint(payload) === this.#fec.contextId) {
       return this.#receiveProtected(this.#fec, payload)
     }

@@ -15,7 +15,7 @@ import { answerClientError } from './api/problem.ts'
 import { type ApiSource, apiRoutes, type Routes } from './api/routes.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
 import { EventFeed } from './event-feed.ts'
-import { type LiveAbout, liveFiles } from './live-page.ts'
+import { type LiveView, liveFiles } from './live-page.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { PerformanceLog } from './performance-log.ts'
 
@@ -28,7 +28,7 @@ export interface ApiServerOptions {
   /** Beside the API, the page with which a browser joins the tunnel is served. */
   browser?: BrowserAccess
   /** The live view, where it is turned on, and what it is to know. */
-  live?: LiveAbout
+  live?: LiveView
   /** What happens, as it happens; without it, nothing ever does. */
   events?: EventFeed
   /** SHA-256 of the token, in hexadecimal. Undefined: what needs one is off. */

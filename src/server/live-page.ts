@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { RequestHandler } from 'express'
+import type { TrafficWatch } from '../live/traffic-watch.ts'
 import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import { VERSION } from '../version.ts'
 import type { ServerConfig } from './config.ts'
@@ -21,21 +22,29 @@ export interface LiveAbout {
   readonly hasBrowserPage: boolean
 }
 
-export function liveAbout(
+export interface LiveView {
+  readonly about: LiveAbout
+  /** The last capsules, for who has not seen them. */
+  readonly traffic: Pick<TrafficWatch, 'capsules'>
+}
+
+export function liveView(
   { hosts, tun, webTransport }: ServerConfig,
   { address, tunName }: { address: SocketAddress; tunName: string | undefined },
-): LiveAbout {
+  traffic: LiveView['traffic'],
+): LiveView {
   const inProcess = hosts.map(({ name, ipv4, ipv6 }) => ({
     name,
     addresses: [ipv4, ipv6].filter(each => each !== undefined).map(String),
   }))
   const system = tun === undefined ? [] : [{ name: 'the system', addresses: [`over ${tunName ?? 'a TUN device'}`] }]
-  return {
+  const about = {
     version: VERSION,
     listen: formatAddress(address),
     hosts: [...system, ...inProcess],
     hasBrowserPage: webTransport !== undefined,
   }
+  return { about, traffic }
 }
 
 const TYPES: Record<string, string> = {
@@ -57,7 +66,12 @@ const FILES = [
   'topology.mjs',
   'charts.mjs',
   'clients.mjs',
+  'layers.mjs',
+  'inspector.mjs',
+  'timeline.mjs',
 ]
+
+const SHARED = ['packets.mjs', 'bytes.mjs']
 
 /** The chart library, as it comes. */
 const LIBRARY = ['uPlot.esm.js', 'uPlot.min.css']
@@ -67,23 +81,28 @@ const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** What is served, by path. */
-export function liveFiles(about: LiveAbout): Record<string, RequestHandler> {
+export function liveFiles({ about, traffic }: LiveView): Record<string, RequestHandler> {
   const library = dirname(createRequire(import.meta.url).resolve('uplot/dist/uPlot.esm.js'))
   return {
     '/live/about.json': (_request, response) => {
       response.json(about)
     },
-    ...Object.fromEntries(FILES.map(name => served(name, new URL(`live/${name}`, import.meta.url)))),
-    ...Object.fromEntries(LIBRARY.map(name => served(name, join(library, name)))),
+    '/live/capsules.json': (_request, response) => {
+      response.json(traffic.capsules)
+    },
+    // What it shares with the page that joins.
+    ...Object.fromEntries(SHARED.map(name => served(`browser/${name}`, new URL(`browser/${name}`, import.meta.url)))),
+    ...Object.fromEntries(FILES.map(name => served(`live/${name}`, new URL(`live/${name}`, import.meta.url)))),
+    ...Object.fromEntries(LIBRARY.map(name => served(`live/${name}`, join(library, name)))),
   }
 }
 
-function served(name: string, file: URL | string): [path: string, handler: RequestHandler] {
+function served(path: string, file: URL | string): [path: string, handler: RequestHandler] {
   const content = readFileSync(file)
-  const type = TYPES[name.slice(name.lastIndexOf('.') + 1)]
+  const type = TYPES[path.slice(path.lastIndexOf('.') + 1)]
   const handler: RequestHandler = (_request, response) => {
     response.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
     response.type(`${type}; charset=utf-8`).send(content)
   }
-  return [`/live/${name === 'index.html' ? '' : name}`, handler]
+  return [`/${path.replace(/(?<=\/)index\.html$/, '')}`, handler]
 }

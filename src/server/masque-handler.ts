@@ -13,7 +13,7 @@ import type {
   HttpServerHandler,
   IncomingRequest,
 } from '../carriers/http-connection.ts'
-import type { PacketTap, Tunnel, TunnelCloseReason } from '../carriers/tunnel.ts'
+import type { PacketTap, Tunnel, TunnelCloseReason, TunnelWatch } from '../carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import { type FecAgreement, fecField, readFecField } from '../connect-ip/fec/negotiation.ts'
 import {
@@ -29,6 +29,7 @@ import { matchPath, type PathTemplate } from '../connect-ip/uri-template.ts'
 import { MalformedMessage, PeerFieldSectionLimit } from '../http/errors.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import type { IpAddress } from '../ip/address.ts'
+import type { WatchedTunnel } from '../live/packet-sample.ts'
 import { connectionComponent } from '../log/component-logs.ts'
 import { droppedPackets } from '../log/dropped-packets.ts'
 import type { BoundedLog, ConnectionLog, LogBudget } from '../log/log-budget.ts'
@@ -82,6 +83,8 @@ export interface HandlerContext extends TunnelContext {
   wrapCarrier?(carrier: Carrier, connection: HttpServerConnection, streamId: number): Carrier
   /** Of a capture: hears the packets of the tunnel of this id. */
   tapTunnel?(id: string): PacketTap | undefined
+  /** Of the live view: what looks at a tunnel. */
+  watchTunnel?(tunnel: WatchedTunnel): TunnelWatch
   readonly draining: boolean
   /** How long a connection may be without a tunnel, in ms. */
   readonly tunnelTimeoutMs: number
@@ -432,6 +435,7 @@ export class MasqueHandler implements HttpServerHandler {
       fec,
       tap: this.#context.tapTunnel?.(id),
       onDropped: droppedPackets(this.#logs('packets'), { tunnel: id, identity }),
+      watch: this.#context.watchTunnel?.({ id, identity, carrier: connection.version, streamId: request.id }),
       openCarrier: handler => {
         const carrier = request.openCarrier(encapsulations, handler)
         return this.#context.wrapCarrier?.(carrier, connection, request.id) ?? carrier

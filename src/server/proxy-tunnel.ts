@@ -5,7 +5,13 @@ import { Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-link-check.ts'
 import { ALL_NODES, type LinkProbeResult, PROXY_LINK_ADDRESS, type ProbeTiming } from '../carriers/link-probe.ts'
 import type { NewQueue } from '../carriers/send-queue.ts'
 import type { StageClock } from '../carriers/stage-clock.ts'
-import { type PacketTap, Tunnel, type TunnelCloseReason, type TunnelOwner } from '../carriers/tunnel.ts'
+import {
+  type PacketTap,
+  Tunnel,
+  type TunnelCloseReason,
+  type TunnelOwner,
+  type TunnelWatch,
+} from '../carriers/tunnel.ts'
 import type { LinkProbe } from '../config/sections.ts'
 import { type AssignedAddress, refusal } from '../connect-ip/address-assign.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
@@ -104,6 +110,8 @@ export class ProxyTunnel implements TunnelOwner {
     tap?: PacketTap | undefined
     /** For the log. */
     onDropped?: DropListener | undefined
+    /** Of the live view. */
+    watch?: TunnelWatch | undefined
     onClosed: (reason: TunnelCloseReason) => void
     /** Something of ours went wrong that nobody waits for. */
     onError: (error: unknown) => void
@@ -125,8 +133,8 @@ export class ProxyTunnel implements TunnelOwner {
       now: () => performance.now(),
     })
     const { newQueue, clock } = options.context
-    const { openCarrier, tap, onDropped } = options
-    this.tunnel = new Tunnel({ session, openCarrier, owner: this, newQueue, clock, tap, onDropped })
+    const { openCarrier, tap, watch, onDropped } = options
+    this.tunnel = new Tunnel({ session, openCarrier, owner: this, newQueue, clock, tap, watch, onDropped })
     const { fec } = options
     if (fec !== undefined) {
       session.contexts.registerPeer(BigInt(fec.contextId))
@@ -170,7 +178,7 @@ export class ProxyTunnel implements TunnelOwner {
   open(before: readonly IpAddress[] = []): void {
     const again = (version: IpVersion) => before.find(address => address.version === version)
     for (const version of this.#versions) this.#lease(version, again(version))
-    this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
+    this.tunnel.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
   }
 
@@ -212,7 +220,7 @@ export class ProxyTunnel implements TunnelOwner {
       .filter(request => !this.#answer(request))
       .map(({ requestId, prefix }) => refusal(requestId, prefix.version))
     // The whole list each time, and the refusals this once (RFC 9484 §4.7.2).
-    this.tunnel.carrier.sendCapsules(this.tunnel.session.assignAddresses([...this.#assigned(), ...refusals]))
+    this.tunnel.sendCapsules(this.tunnel.session.assignAddresses([...this.#assigned(), ...refusals]))
     this.#advertise()
     this.#linkCheck.check()
   }
@@ -350,7 +358,7 @@ export class ProxyTunnel implements TunnelOwner {
     this.#advertisedFamilies = families.join()
     const routes = this.#routes.filter(route => families.includes(route.range.version))
     this.advertised = routes
-    this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
+    this.tunnel.sendCapsules(this.tunnel.session.advertiseRoutes(routes))
     this.#configureDns(families.includes(6))
   }
 
@@ -361,7 +369,7 @@ export class ProxyTunnel implements TunnelOwner {
   #configureDns(hasIpv6: boolean): void {
     const { dns, nat64Prefixes } = this.#context
     if (this.#isForOneFlow) return
-    if (dns.length > 0) this.tunnel.carrier.sendCapsules(encodeDnsAssign(dns))
-    if (nat64Prefixes.length > 0 && hasIpv6) this.tunnel.carrier.sendCapsules(encodePref64(nat64Prefixes))
+    if (dns.length > 0) this.tunnel.sendCapsules(encodeDnsAssign(dns))
+    if (nat64Prefixes.length > 0 && hasIpv6) this.tunnel.sendCapsules(encodePref64(nat64Prefixes))
   }
 }

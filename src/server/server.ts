@@ -29,6 +29,7 @@ import { IpAddress } from '../ip/address.ts'
 import { AddressPool } from '../ip/address-pool.ts'
 import { IpPrefix } from '../ip/prefix.ts'
 import { mergeRanges } from '../ip/range.ts'
+import { TrafficWatch } from '../live/traffic-watch.ts'
 import { ComponentLogs } from '../log/component-logs.ts'
 import { droppedPackets } from '../log/dropped-packets.ts'
 import { standardErrorLines } from '../log/line-writer.ts'
@@ -51,7 +52,7 @@ import { ConnectionLog } from './connection-log.ts'
 import { ConnectionTotals } from './connection-totals.ts'
 import { EVENT_CLIENTS, EventFeed } from './event-feed.ts'
 import { KeptLeases } from './kept-leases.ts'
-import { liveAbout } from './live-page.ts'
+import { liveView } from './live-page.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
 import type { Readings } from './metrics/readings.ts'
 import { ServerMetrics } from './metrics.ts'
@@ -106,6 +107,8 @@ export class MasqueServer {
   /** What happens, as it happens. */
   readonly events: EventFeed
   readonly #connectionLog: ConnectionLog
+  /** What the live view sees, where there is one. */
+  readonly #watch: TrafficWatch | undefined
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
@@ -159,6 +162,7 @@ export class MasqueServer {
     })
     this.#connectionLog = new ConnectionLog(this.events)
     if (capture !== undefined) capture.warn = sentence => this.#logs.of('proxy').warn(sentence)
+    this.#watch = config.api.live ? new TrafficWatch(this.events, () => performance.now()) : undefined
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
       if (prefix === undefined) continue
       const taken = config.hosts.map(host => host[`ipv${prefix.version}`]).filter(address => address !== undefined)
@@ -209,6 +213,7 @@ export class MasqueServer {
       linkProbeTiming: options.linkProbeTiming,
       wrapCarrier: options.wrapCarrier,
       tapTunnel: id => capture?.tunnel(id),
+      ...(this.#watch && { watchTunnel: this.#watch.watchTunnel }),
       maxAddressesPerFamily: MAX_ADDRESSES_PER_FAMILY,
       tunnelTimeoutMs: config.limits.tunnelTimeoutMs,
       maxTunnels: config.limits.maxTunnels,
@@ -389,7 +394,7 @@ export class MasqueServer {
         source: this,
         metrics: this.metrics,
         browser: this.#browserAccess(tls.certificateChain),
-        ...(config.api.live && { live: liveAbout(config, this) }),
+        ...(this.#watch && { live: liveView(config, this, this.#watch) }),
         events: this.events,
         tokenSha256: config.api.tokenSha256,
         ...(config.api.tls && { tls: { certificateChain: tls.certificateChain, key: tls.key } }),

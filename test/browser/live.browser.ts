@@ -168,6 +168,59 @@ describe('the live view in a browser', () => {
     expect(await page.getByRole('link', { name: 'Join from this browser' }).count()).to.equal(0)
   })
 
+  it('shows packets as they pass, and one of them field by field, from the QUIC datagram to the payload', async () => {
+    const server = await startProxy()
+    await open(server)
+    keepPinging(await joinTunnel(server), '10.90.0.1')
+    const ping = page.locator('#samples button').filter({ hasText: '→ 10.90.0.1 ICMP echo request' }).first()
+    await ping.waitFor()
+    // The list goes on until something in it has the focus.
+    await page.locator('#hold').click()
+    await ping.focus()
+    await page.keyboard.press('Enter')
+    const layers = page.locator('#layers table.layer')
+    await layers.filter({ hasText: '8 (echo request)' }).waitFor()
+    expect((await layers.locator('caption').allInnerTexts()).map(text => text.trim())).to.deep.equal([
+      'QUIC DATAGRAM frame RFC 9221 §4',
+      'HTTP/3 Datagram RFC 9297 §2.1',
+      'CONNECT-IP payload RFC 9484 §6',
+      'IPv4 RFC 791 §3.1',
+      'ICMP RFC 792',
+    ])
+    expect(await layers.filter({ hasText: 'Context ID' }).textContent()).to.include('0: a whole IP packet follows')
+    // It is held: what passes does not take its place.
+    const held = await page.locator('#layers').textContent()
+    await page.locator('#c-throughput').filter({ hasText: 'bit/s' }).waitFor()
+    await page.waitForTimeout(2_500)
+    expect(await page.locator('#layers').textContent()).to.equal(held)
+    await page.locator('#hold').click()
+    await page.locator('#hold[aria-pressed="false"]').waitFor()
+  })
+
+  it('shows the capsules that were exchanged, also those before it was opened, and of one client when one is chosen', async () => {
+    const server = await startProxy()
+    const first = await joinTunnel(server)
+    await open(server)
+    const capsules = page.locator('#capsules tr')
+    await capsules.filter({ hasText: 'ROUTE_ADVERTISEMENT' }).first().waitFor()
+    const { assigned } = await first.connect()
+    await capsules
+      .filter({ hasText: '← ADDRESS_ASSIGN' })
+      .filter({ hasText: String(assigned[0]) })
+      .first()
+      .waitFor()
+    const { assigned: others } = await (await joinTunnel(server)).connect()
+    const ofOther = capsules.filter({ hasText: String(others[0]) }).first()
+    await ofOther.waitFor()
+    await rows().nth(1).waitFor()
+    await rows().first().getByRole('button').click()
+    await ofOther.waitFor({ state: 'detached' })
+    await capsules
+      .filter({ hasText: String(assigned[0]) })
+      .first()
+      .waitFor()
+  })
+
   it('says that its data is old when the proxy has gone, and goes on when it is back', async () => {
     const server = await startProxy()
     await joinTunnel(server)

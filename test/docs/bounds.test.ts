@@ -15,6 +15,8 @@ import { DEFAULT_LIMITS, DEFAULT_MAX_FIELD_SECTION_SIZE } from '../../src/http3/
 import { maxEncodedLength } from '../../src/http3/qpack/decoder.ts'
 import { NAT_IDLE_MS, NAT_MAX_MAPPINGS } from '../../src/link/emulator/nat-table.ts'
 import { DELAY_LIMIT_PACKETS } from '../../src/link/profile/profile.ts'
+import { CAPSULE_EVENT_LIMITS } from '../../src/live/capsule-event.ts'
+import { SAMPLE_LIMITS } from '../../src/live/packet-sample.ts'
 import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
 import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
 import { FQ_QUEUES } from '../../src/queue/fq-codel.ts'
@@ -84,6 +86,10 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'a capture (`--pcap`)',
     `${MAX_CAPTURE_LENGTH / MIB} MiB, then it ends with a warning; ${MAX_CAPTURE_WAITING / MIB} MiB, then packets are left out and counted; ${MAX_CAPTURE_INTERFACES},`,
+  ],
+  [
+    'the live view, all tunnels together',
+    `${SAMPLE_LIMITS.perSecond} a second in each direction; ${SAMPLE_LIMITS.bytes}; ${CAPSULE_EVENT_LIMITS.perSecond} a second, the rest is counted; ${CAPSULE_EVENT_LIMITS.kept}; ${CAPSULE_EVENT_LIMITS.entries}.`,
   ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

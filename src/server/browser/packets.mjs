@@ -27,36 +27,46 @@ const ICMPV6 = {
 const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 const ICMP_HEADER = 8
+const TCP_HEADER = 20
+/** From the lowest bit (RFC 9293 §3.1). */
+const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR']
 const HOP_LIMIT = 64
 
 const uint16 = (bytes, at) => (bytes[at] << 8) | bytes[at + 1]
 const uint32 = (bytes, at) => uint16(bytes, at) * 0x10000 + uint16(bytes, at + 2)
 const hex = (value, digits) => `0x${value.toString(16).padStart(digits, '0')}`
 
-/** What is needed to forward, answer or show a packet; undefined when it is no IP packet, or not all there. */
-export function readPacket(bytes) {
+/**
+ * What is needed to forward, answer or show a packet; undefined when it is no IP packet, or not all there. `length`: how long it was
+ * before somebody kept only the beginning of it, which has all of the header; `missing` are the bytes of the payload that are gone.
+ */
+export function readPacket(bytes, length = bytes.length) {
   const version = bytes[0] >> 4
   if (version === 4 && bytes.length >= IPV4_HEADER) {
     const headerLength = (bytes[0] & 0x0f) * 4
-    if (headerLength < IPV4_HEADER || uint16(bytes, 2) > bytes.length || uint16(bytes, 2) < headerLength)
+    const totalLength = uint16(bytes, 2)
+    if (headerLength < IPV4_HEADER || headerLength > bytes.length || totalLength > length || totalLength < headerLength)
       return undefined
     return {
       version,
       protocol: bytes[9],
       source: bytes.subarray(12, 16),
       destination: bytes.subarray(16, 20),
-      payload: bytes.subarray(headerLength, uint16(bytes, 2)),
+      payload: bytes.subarray(headerLength, totalLength),
       isFragment: (uint16(bytes, 6) & 0x3fff) !== 0,
+      missing: Math.max(0, totalLength - bytes.length),
     }
   }
-  if (version === 6 && bytes.length >= IPV6_HEADER && bytes.length >= IPV6_HEADER + uint16(bytes, 4)) {
+  if (version === 6 && bytes.length >= IPV6_HEADER && length >= IPV6_HEADER + uint16(bytes, 4)) {
+    const end = IPV6_HEADER + uint16(bytes, 4)
     return {
       version,
       protocol: bytes[6],
       source: bytes.subarray(8, 24),
       destination: bytes.subarray(24, 40),
-      payload: bytes.subarray(IPV6_HEADER, IPV6_HEADER + uint16(bytes, 4)),
+      payload: bytes.subarray(IPV6_HEADER, end),
       isFragment: false,
+      missing: Math.max(0, end - bytes.length),
     }
   }
   return undefined
@@ -124,8 +134,8 @@ function setUint16(bytes, at, value) {
 }
 
 /** `10.89.0.2 → 10.90.0.1  ICMP echo request, sequence 1`. */
-export function describePacket(bytes) {
-  const packet = readPacket(bytes)
+export function describePacket(bytes, length = bytes.length) {
+  const packet = readPacket(bytes, length)
   if (packet === undefined) return 'not an IP packet'
   const { source, destination, protocol, payload } = packet
   return `${formatAddress(source)} → ${formatAddress(destination)}  ${describePayload(packet, protocol, payload)}`
@@ -143,9 +153,9 @@ function describePayload(packet, protocol, payload) {
   return name
 }
 
-/** The fields of a packet in their order, each as [name, value, first byte, number of bytes]. */
-export function fieldsOf(bytes) {
-  const packet = readPacket(bytes)
+/** The fields of a packet in their order, each as [name, value, first byte, number of bytes that are here]. */
+export function fieldsOf(bytes, length = bytes.length) {
+  const packet = readPacket(bytes, length)
   if (packet === undefined) return [['Bytes', 'not an IP packet', 0, bytes.length]]
   const fields = packet.version === 4 ? ipv4Fields(bytes) : ipv6Fields(bytes)
   const at = packet.payload.byteOffset - bytes.byteOffset
@@ -204,21 +214,17 @@ function ipv6Fields(bytes) {
 }
 
 function payloadFields(packet) {
-  const { protocol, payload, source, destination } = packet
+  const { protocol, payload, missing } = packet
   const icmp = [ICMP, ICMPV6].find(each => each.protocol === protocol)
-  const rest = at => (payload.length > at ? [['Data', `${payload.length - at} bytes`, at, payload.length - at]] : [])
+  const rest = at =>
+    payload.length > at ? [['Data', `${payload.length - at + missing} bytes`, at, payload.length - at]] : []
   if (packet.isFragment) return rest(0)
   if (icmp !== undefined && payload.length >= ICMP_HEADER) {
     const isEcho = payload[0] === icmp.request || payload[0] === icmp.reply
     return [
       ['ICMP type', `${payload[0]} (${icmp.names[payload[0]] ?? 'unknown here'})`, 0, 1],
       ['ICMP code', String(payload[1]), 1, 1],
-      [
-        'ICMP checksum',
-        `${hex(uint16(payload, 2), 4)}, ${icmpChecksum(source, destination, payload) === 0 ? 'correct' : 'wrong'}`,
-        2,
-        2,
-      ],
+      ['ICMP checksum', `${hex(uint16(payload, 2), 4)}, ${judgeIcmpChecksum(packet)}`, 2, 2],
       ...(isEcho
         ? [
             ['Identifier', hex(uint16(payload, 4), 4), 4, 2],
@@ -226,6 +232,20 @@ function payloadFields(packet) {
           ]
         : [['Rest of header', hex(uint32(payload, 4), 8), 4, 4]]),
       ...rest(ICMP_HEADER),
+    ]
+  }
+  if (protocol === 6 && payload.length >= TCP_HEADER) {
+    return [
+      ['TCP source port', String(uint16(payload, 0)), 0, 2],
+      ['TCP destination port', String(uint16(payload, 2)), 2, 2],
+      ['Sequence number', String(uint32(payload, 4)), 4, 4],
+      ['Acknowledgment number', String(uint32(payload, 8)), 8, 4],
+      ['Data offset', `${(payload[12] >> 4) * 4} bytes`, 12, 1],
+      ['Flags', TCP_FLAGS.filter((_, bit) => payload[13] & (1 << bit)).join(', ') || 'none', 13, 1],
+      ['Window', String(uint16(payload, 14)), 14, 2],
+      ['TCP checksum', hex(uint16(payload, 16), 4), 16, 2],
+      ['Urgent pointer', String(uint16(payload, 18)), 18, 2],
+      ...rest(TCP_HEADER).map(([, ...values]) => ['Options and data', ...values]),
     ]
   }
   if (protocol === 17 && payload.length >= 8) {
@@ -238,4 +258,9 @@ function payloadFields(packet) {
     ]
   }
   return rest(0)
+}
+
+function judgeIcmpChecksum({ source, destination, payload, missing }) {
+  if (missing > 0) return 'not judged: not all is here'
+  return icmpChecksum(source, destination, payload) === 0 ? 'correct' : 'wrong'
 }

@@ -6,6 +6,8 @@ import { element, make, setText } from './dom.mjs'
 import { EventStream } from './event-stream.mjs'
 import { bitRate, clockTime, milliseconds, nameOf, percent } from './format.mjs'
 import { History } from './history.mjs'
+import { Inspector } from './inspector.mjs'
+import { Timeline } from './timeline.mjs'
 import { Topology } from './topology.mjs'
 
 const root = document.documentElement
@@ -13,6 +15,13 @@ const history = new History()
 const charts = new Charts()
 const topology = new Topology(element('topology'), { onChoose: choose })
 const table = new ClientTable(element('clients'), { onChoose: choose })
+const inspector = new Inspector({
+  list: element('samples'),
+  detail: element('layers'),
+  hold: element('hold'),
+  of: element('packets-note'),
+})
+const timeline = new Timeline({ list: element('capsules'), note: element('capsules-note') })
 
 let status
 let clients = []
@@ -33,6 +42,8 @@ const handlers = {
     if (chosen !== undefined && !clients.some(({ id }) => id === chosen)) chosen = undefined
     show()
   },
+  packet: sample => inspector.add(sample),
+  capsule: event => timeline.add(event),
 }
 
 const stream = new EventStream(`../api/v1/events?types=${Object.keys(handlers).join(',')}`, {
@@ -64,6 +75,7 @@ async function describeProxy() {
     setText(element('proxy'), `proxy at ${about.listen} · version ${about.version}`)
     topology.showHosts(about.hosts)
     element('join').hidden = !about.hasBrowserPage
+    timeline.begin(await fetch('capsules.json').then(response => response.json()))
   } catch {
     // The stream ends then, too, and says so.
   }
@@ -99,6 +111,8 @@ function show() {
     chosen,
   )
   table.update(clients, history, chosen)
+  inspector.show(chosen)
+  timeline.show(chosen)
   const rest = status.tunnels - clients.length
   setText(
     element('clients-note'),

@@ -69,7 +69,7 @@ export const DATAGRAM_MUTANTS: readonly Mutant[] = [
     row: 'CIP-23',
     file: 'carriers/tunnel.ts',
     why: 'packets in DATAGRAM capsules are not taken',
-    find: 'this.onDatagram(event.payload)\n            break',
+    find: "this.#receiveDatagram(event.payload, 'single-stream')\n            break",
     replace: 'break',
   },
   {

@@ -160,9 +160,9 @@ export const ORDER_AND_SCOPE_MUTANTS: readonly Mutant[] = [
     row: 'CIP-40',
     file: 'server/proxy-tunnel.ts',
     why: 'DNS configuration comes before the routes',
-    find: '    this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))\n    this.#configureDns(families.includes(6))\n',
+    find: '    this.tunnel.sendCapsules(this.tunnel.session.advertiseRoutes(routes))\n    this.#configureDns(families.includes(6))\n',
     replace:
-      '    this.#configureDns(families.includes(6))\n    this.tunnel.carrier.sendCapsules(this.tunnel.session.advertiseRoutes(routes))\n',
+      '    this.#configureDns(families.includes(6))\n    this.tunnel.sendCapsules(this.tunnel.session.advertiseRoutes(routes))\n',
   },
   {
     row: 'CIP-40',
