@@ -48,6 +48,7 @@ export function liveView(
 }
 
 const TYPES: Record<string, string> = {
+  svg: 'image/svg+xml',
   html: 'text/html',
   css: 'text/css',
   mjs: 'text/javascript',
@@ -56,6 +57,7 @@ const TYPES: Record<string, string> = {
 
 const FILES = [
   'index.html',
+  'icon.svg',
   'style.css',
   'page.mjs',
   'dom.mjs',
@@ -78,7 +80,7 @@ const LIBRARY = ['uPlot.esm.js', 'uPlot.min.css']
 
 /** Nothing from elsewhere, and nothing written into the page itself. */
 const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** What is served, by path. */
 export function liveFiles({ about, traffic }: LiveView): Record<string, RequestHandler> {

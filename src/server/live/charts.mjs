@@ -7,7 +7,14 @@ import uPlot from './uPlot.esm.js'
 
 const CHARTS = [
   { id: 'throughput', name: 'Throughput', lines: ['fromClients', 'toClients'], format: bitRate, least: 10_000 },
-  { id: 'rtt', name: 'Round trip', lines: ['rtt', 'rttWorst'], format: milliseconds, least: 1 },
+  {
+    id: 'rtt',
+    name: 'Round trip',
+    lines: ['rtt', 'rttWorst'],
+    format: milliseconds,
+    axis: ms => [String(ms), 'ms'],
+    least: 2,
+  },
   { id: 'loss', name: 'Loss', lines: ['loss'], format: percent, least: 0.01 },
 ]
 
@@ -51,7 +58,7 @@ export class Charts {
     }
   }
 
-  #options({ lines, format, least }, holder) {
+  #options({ lines, format, axis: onAxis = format, least }, holder) {
     const colour = name => () => this.#colours[name]
     const styles = [
       { stroke: colour('from'), width: 2.5 },
@@ -85,7 +92,7 @@ export class Charts {
           size: 78,
           gap: 6,
           space: 38,
-          values: (_plot, splits) => splits.map(value => format(value).join(' ').replace(/\.0+ /, ' ')),
+          values: (_plot, splits) => splits.map(value => onAxis(value).join(' ').replace(/\.0+ /, ' ')),
         },
       ],
       series: [{}, ...lines.map((_, i) => ({ ...styles[i], points: { show: false }, spanGaps: false }))],

@@ -17,8 +17,10 @@ export function bitRate(bitsPerSecond) {
   return [unit === 0 ? String(Math.round(value)) : digits(value), BIT_UNITS[unit]]
 }
 
+/** Round trips come in whole ones. */
 export function milliseconds(ms) {
-  return [ms === null ? NOTHING : digits(ms), 'ms']
+  if (ms === null) return [NOTHING, 'ms']
+  return [ms < 1 ? '<1' : String(Math.round(ms * 10) / 10), 'ms']
 }
 
 export function percent(share) {

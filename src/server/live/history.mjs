@@ -124,10 +124,9 @@ function stepOfBytes(before, now, seconds) {
   }
 }
 
-/** Only QUIC tells the proxy of it; 0 is what it says before it has measured any. */
+/** Only QUIC tells the proxy of it, in whole milliseconds. */
 function rttOf(client) {
-  const rtt = client.quic?.rttMs ?? 0
-  return rtt > 0 ? rtt : null
+  return client.quic?.rttMs ?? null
 }
 
 function median(values) {

@@ -21,7 +21,13 @@ describe('numbers in the live view', () => {
       '5.00 Gbit/s',
       '5000 Gbit/s',
     ])
-    expect(milliseconds(0.4567).join(' ')).to.equal('0.46 ms')
+    expect([null, 0, 1, 2.5, 119].map(ms => milliseconds(ms).join(' '))).to.deep.equal([
+      '– ms',
+      '<1 ms',
+      '1 ms',
+      '2.5 ms',
+      '119 ms',
+    ])
     expect([null, 0, 0.00001, 0.0123, 1].map(share => percent(share)[0])).to.deep.equal([
       '–',
       '0',

@@ -1,0 +1,113 @@
+/** Who cannot see well, or has no mouse, uses the live view, too: judged by axe, and by keyboard alone. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
+import type { MasqueClient } from '../../src/client/client.ts'
+import type { MasqueServer } from '../../src/server/server.ts'
+import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
+import { PATIENT } from '../support/loopback.ts'
+import { browserProgram } from './browser-program.ts'
+
+interface Axe {
+  axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
+}
+
+describe('the live view without sight or mouse', () => {
+  let folder: string
+  let browser: Browser
+  let server: MasqueServer
+  let clients: MasqueClient[]
+  let page: Page
+  let going: boolean
+  let pinging: Promise<void>
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'masque-live-access-'))
+    const certificates = await makeTestCertificates(folder, { serverDays: 13 })
+    server = await startTestProxy(certificates, { api: { enabled: true, port: 0, live: true }, webTransport: {} })
+    clients = [newTestClient(certificates, server.address), newTestClient(certificates, server.address)]
+    for (const client of clients) await client.connect()
+    going = true
+    pinging = (async () => {
+      while (going) {
+        await clients[0].ping('10.90.0.1', PATIENT).catch(() => {})
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+    })()
+    browser = await chromium.launch({
+      executablePath: browserProgram(),
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+    })
+  })
+  after(async () => {
+    going = false
+    await pinging
+    await browser?.close()
+    for (const client of clients) await client.close()
+    await server.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  afterEach(() => page.close())
+
+  /** With all that there is to see: clients, a packet, capsules. */
+  async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options })
+    page.setDefaultTimeout(60_000)
+    await page.goto(server.liveUrl as string)
+    await page.locator('#clients tbody tr').nth(1).waitFor()
+    await page.locator('#layers table').first().waitFor()
+    await page.locator('#capsules tr').first().waitFor()
+  }
+
+  const background = (): Promise<string> =>
+    page.locator('html').evaluate(node => {
+      const page = globalThis as unknown as { getComputedStyle(of: unknown): { backgroundColor: string } }
+      return page.getComputedStyle(node).backgroundColor
+    })
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has nothing that axe would complain about, with ${colorScheme} colours`, async () => {
+      // axe comes into the page from outside, which the page's own policy forbids.
+      await open({ colorScheme, bypassCSP: true })
+      await page.locator('#clients button').first().click()
+      await page.locator('#clients tr.chosen').waitFor()
+      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
+      const { violations } = await page.evaluate(() => (globalThis as unknown as Axe).axe.run())
+      const told = violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
+      )
+      expect(told).to.deep.equal([])
+    })
+  }
+
+  it('has the colours of the system, or those that are chosen, and keeps the choice', async () => {
+    await open({ colorScheme: 'dark' })
+    const dark = await background()
+    await page.getByLabel('Colours').selectOption('light')
+    expect(await background()).not.to.equal(dark)
+    await page.reload()
+    await page.locator('html[data-scheme="light"]').waitFor()
+    await page.getByLabel('Colours').selectOption('dark')
+    expect(await background()).to.equal(dark)
+  })
+
+  it('is used by keyboard alone: to the clients, one is chosen, and left again', async () => {
+    await open()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.locator('#clients-title:focus').waitFor()
+    const name = server.clients()[0].addresses[0]
+    // The region of the table scrolls by keyboard, and so can have the focus itself.
+    for (let i = 0; i < 2; i++) await page.keyboard.press('Tab')
+    await page.locator('#clients button:focus').filter({ hasText: name }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.locator('#charts-of').filter({ hasText: name }).waitFor()
+    await page.locator('#clients button[aria-pressed="true"]:focus').waitFor()
+    await page.keyboard.press('Space')
+    await page.locator('#charts-of').filter({ hasText: 'all clients' }).waitFor()
+  })
+})
