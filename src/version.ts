@@ -11,12 +11,17 @@ export const VERSION: string = packageJson.version
  */
 export function commit(): string | undefined {
   try {
-    const said = execFileSync('git', ['describe', '--always', '--exclude=*', '--abbrev=12', '--dirty=+'], {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-      stdio: ['ignore', 'pipe', 'ignore'],
-      encoding: 'utf8',
-      timeout: 10_000,
-    })
+    // Without a lock on the index, on which somebody's `git commit` at the same time would fail.
+    const said = execFileSync(
+      'git',
+      ['--no-optional-locks', 'describe', '--always', '--exclude=*', '--abbrev=12', '--dirty=+'],
+      {
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
+        stdio: ['ignore', 'pipe', 'ignore'],
+        encoding: 'utf8',
+        timeout: 10_000,
+      },
+    )
     return said.trim() || undefined
   } catch {
     return undefined
