@@ -41,6 +41,7 @@ const commands = {
   'netem-kernel': '../src/cli/netem-kernel.ts',
   experiment: '../src/cli/experiment.ts',
   testbed: '../src/cli/testbed.ts',
+  'docs-api': '../src/cli/docs-api.ts',
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',
   'test-tun': '../test/hosts/tun/run.ts',

@@ -10,6 +10,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import { isLoopback, networkOf } from './api/addresses.ts'
 import { createApp } from './api/app.ts'
+import { descriptionFiles } from './api/description.ts'
 import { TokenGuard } from './api/guards.ts'
 import { answerClientError } from './api/problem.ts'
 import { type ApiSource, apiRoutes, type Routes } from './api/routes.ts'
@@ -103,7 +104,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
 /** What people open in a browser: it can be read, and that is all. */
 function pages({ browser, live }: ApiServerOptions): Routes {
-  const files = { ...(browser !== undefined && browserFiles(browser)), ...(live !== undefined && liveFiles(live)) }
+  const files = {
+    ...descriptionFiles(),
+    ...(browser !== undefined && browserFiles(browser)),
+    ...(live !== undefined && liveFiles(live)),
+  }
   return Object.fromEntries(Object.entries(files).map(([path, get]) => [path, { get }]))
 }
 

@@ -102,7 +102,7 @@ describe('REST API', () => {
   it('lists at / what there is, the same as docs/openapi.yaml', async () => {
     const { endpoints } = JSON.parse((await call('/')).body)
     for (const path of endpoints) expect((await call(path.replace('{id}', 'aa-0'))).status, path).to.equal(200)
-    expect(Object.keys(openapi.paths)).to.deep.equal(['/', ...endpoints])
+    expect(Object.keys(openapi.paths)).to.have.members(['/', ...endpoints])
   })
 
   it('documents every field of status, clients and log in docs/openapi.yaml', async () => {
