@@ -53,7 +53,7 @@ export class ApiError extends Error {
 }
 
 export const API_LIMITS = {
-  /** Connections at once; from one address; from a loopback one. */
+  /** Connections at once; from one address; from loopback, all its addresses together. */
   connections: 512,
   connectionsPerAddress: 64,
   connectionsPerLoopbackAddress: 400,

@@ -136,7 +136,7 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     '… requests of one address to one part of it',
     `${REQUEST_LIMITS.perWindow} in ${REQUEST_LIMITS.windowMs / 1000} s; ${REQUEST_LIMITS.perWindowOnLoopback} in ${REQUEST_LIMITS.windowMs / 1000} s. ` +
-      `The answer to more comes after ${REQUEST_LIMITS.tooOftenMs / 1000} s`,
+      `The answer to more comes after ${REQUEST_LIMITS.tooOftenMs / 1000} s, and ends the connection; ${REQUEST_LIMITS.sentAhead},`,
   ],
   ['samples for `/api/v1/stats`', `${STATS_SAMPLES},`],
   [

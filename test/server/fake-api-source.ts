@@ -36,6 +36,8 @@ export class FakeApiSource implements ApiSource {
   }
   currentClients: ClientInfo[] = [client('aa/0', 10, 100), client('aa/4', 10, 100), client('bb/0', 30, 50)]
   log: ConnectionLogEntry[] = []
+  /** Called each time that somebody asks for the health. */
+  onHealth: () => void = () => {}
 
   status(): ServerStatus {
     return this.currentStatus
@@ -72,6 +74,7 @@ export class FakeApiSource implements ApiSource {
     return this.log
   }
   health(): Health {
+    this.onHealth()
     return this.currentHealth
   }
   readings(): Readings {

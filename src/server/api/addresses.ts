@@ -17,9 +17,10 @@ export function remoteAddress({ socket }: Pick<IncomingMessage, 'socket'>): stri
   return socket.remoteAddress ?? '0.0.0.0'
 }
 
-/** Whoever has one IPv6 address has a /64 of them (RFC 4291 §2.5.1). */
+/** Whoever has one IPv6 address has a /64 of them (RFC 4291 §2.5.1), and everybody on this machine has all of 127.0.0.0/8. */
 export function networkOf(host: string): string {
+  if (isLoopback(host)) return 'loopback'
   const address = IpAddress.parse(host.split('%', 1)[0])
   const isIpv4 = address.version === 4 || String(address).includes('.')
-  return isIpv4 || isLoopback(host) ? host : String(IpPrefix.containing(address, 64))
+  return isIpv4 ? host : String(IpPrefix.containing(address, 64))
 }

@@ -1,6 +1,14 @@
 /** A request's way: the guards, one after the other, then whatever is served at its path. Every refusal is a problem document. */
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
-import { limitHead, limitRate, refuseContent, refuseOtherSites, requireHostName, type TokenGuard } from './guards.ts'
+import {
+  inTurn,
+  limitHead,
+  limitRate,
+  refuseContent,
+  refuseOtherSites,
+  requireHostName,
+  type TokenGuard,
+} from './guards.ts'
 import { Problem, sendProblem } from './problem.ts'
 import type { Routes } from './routes.ts'
 
@@ -23,6 +31,7 @@ export function createApp({ ownName, token, routes, onError }: AppOptions) {
   app.enable('case sensitive routing')
   app.enable('strict routing')
   app.set('query parser', 'simple')
+  app.use(inTurn())
   app.use((_request, response, next) => {
     response.set({
       'Cache-Control': 'no-store',

@@ -1,5 +1,5 @@
 /** What each request has to pass before anybody looks at what it asks for. */
-import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Request, RequestHandler } from 'express'
 import { rateLimit } from 'express-rate-limit'
 import { parseBearer, verifyToken } from '../auth.ts'
@@ -16,14 +16,45 @@ export const REQUEST_LIMITS = {
   perWindow: 200,
   /** Where a whole class may sit on one machine: 100 a second. */
   perWindowOnLoopback: 1000,
+  /** Requests that may wait on one connection for the answer to the one before them. */
+  sentAhead: 100,
   /** How long the answer to one more request takes, and its connection is closed with it. */
   tooOftenMs: 1_000,
 } as const
+
+/**
+ * Requests that were sent ahead on a connection (pipelining, RFC 9112 §9.3.2) are looked at one after the other, and packets pass in
+ * between: answered in one go, a few hundred of them would stand in the way of every tunnel.
+ */
+export function inTurn(): RequestHandler {
+  /** By connection: those that wait for the answer to the one before them. */
+  const waiting = new WeakMap<Socket, (() => void)[]>()
+  return ({ socket }, response, next) => {
+    const begin = (): void => {
+      response.once('close', () => setImmediate(goOn, socket))
+      next()
+    }
+    const behind = waiting.get(socket)
+    if (behind === undefined) {
+      waiting.set(socket, [])
+      begin()
+    } else if (behind.length < REQUEST_LIMITS.sentAhead) behind.push(begin)
+    else socket.destroy()
+  }
+
+  function goOn(socket: Socket): void {
+    const following = socket.writable ? waiting.get(socket)?.shift() : undefined
+    if (following === undefined) waiting.delete(socket)
+    else following()
+  }
+}
 
 /** Passes requests for this machine, by one of its loopback addresses, as localhost, or as the configuration calls it. */
 export function requireHostName(ownName: string): RequestHandler {
   const names = ['localhost', ownName.toLowerCase()]
   return (request, _response, next) => {
+    // In the form for proxies the target names the host, whatever the field says (RFC 9112 §3.2.2).
+    if (!request.url.startsWith('/')) throw new Problem(400, 'the target of a request begins with a slash here')
     const name = (request.headers.host ?? '').replace(/:[0-9]*$/, '').replace(/^\[(.*)\]$/, '$1')
     if (names.includes(name.toLowerCase()) || isLoopback(name)) return next()
     throw new Problem(403, 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]')
@@ -47,6 +78,9 @@ export const limitHead: RequestHandler = (request, _response, next) => {
   const { target, fields } = REQUEST_LIMITS
   if (request.url.length > target) throw new Problem(414, `the path and its query have more than ${target} characters`)
   if (request.rawHeaders.length / 2 > fields) throw new Problem(431, `there are more than ${fields} header fields`)
+  // RFC 9112 §3.2. Node gives the first one.
+  const hosts = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
+  if (hosts.length > 1) throw new Problem(400, 'there is more than one Host header')
   next()
 }
 
@@ -67,12 +101,11 @@ function partOf(path: string): string {
 
 /**
  * How often one address may ask. The answer to more than that comes late and ends the connection, so that who asks without pause costs
- * little; requests that were sent ahead on the connection are not looked at.
+ * little; what was sent ahead on the connection is not looked at.
  */
 export function limitRate(): RequestHandler {
   const { windowMs, perWindow, perWindowOnLoopback, tooOftenMs } = REQUEST_LIMITS
-  const late = new WeakSet<IncomingMessage['socket']>()
-  const limit = rateLimit({
+  return rateLimit({
     windowMs,
     limit: request => (isLoopback(remoteAddress(request)) ? perWindowOnLoopback : perWindow),
     keyGenerator: request => `${partOf(request.path)} ${networkOf(remoteAddress(request))}`,
@@ -81,7 +114,6 @@ export function limitRate(): RequestHandler {
     // Its checks print to the console, for servers behind a proxy, which this is not.
     validate: false,
     handler: (request, response) => {
-      late.add(request.socket)
       request.socket.pause()
       setTimeout(() => {
         if (response.destroyed) return
@@ -91,10 +123,6 @@ export function limitRate(): RequestHandler {
       }, tooOftenMs).unref()
     },
   })
-  return (request, response, next) => {
-    if (late.has(request.socket)) return
-    limit(request, response, next)
-  }
 }
 
 export class TokenGuard {
