@@ -19,13 +19,15 @@ export interface BatchedFileOptions {
   readonly length?: number
   /** Bytes that it may have. */
   readonly maxLength: number
+  /** How long a record may wait for others to be written with it, in ms. */
+  readonly batchMs?: number
   /** Bytes that may wait for the disk. */
   readonly maxWaiting: number
   /** Called once: the file has ended before its time, and why. */
   onEnded(why: string): void
 }
 
-/** How long a record may wait for others to be written with it, in ms; and how many bytes are a batch that need not wait. */
+/** By default; and how many bytes are a batch that need not wait. */
 const BATCH_MS = 200
 const BATCH_LENGTH = 256 << 10
 
@@ -68,7 +70,7 @@ export class BatchedFile {
     this.#waitingLength += record.length
     if (this.#waitingLength >= BATCH_LENGTH) this.#write()
     // It does not keep a program alive that has nothing else to do.
-    else this.#timer ??= setTimeout(() => this.#write(), BATCH_MS).unref()
+    else this.#timer ??= setTimeout(() => this.#write(), this.#options.batchMs ?? BATCH_MS).unref()
     return true
   }
 

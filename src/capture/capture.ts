@@ -30,6 +30,9 @@ export const MAX_CAPTURE_WAITING = 4 << 20
 /** Interfaces in a file. The last one is for all tunnels that come later. */
 export const MAX_CAPTURE_INTERFACES = 1024
 
+/** With secrets, packets wait for those of their handshake, in ms. */
+const HANDSHAKE_MS = 2000
+
 const SECTION_MAGIC = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a)
 
 export interface CaptureOptions {
@@ -98,6 +101,7 @@ export class Capture {
       length: header.length,
       maxLength: MAX_CAPTURE_LENGTH,
       maxWaiting: MAX_CAPTURE_WAITING,
+      ...(secrets && { batchMs: HANDSHAKE_MS }),
       onEnded: why => this.warn(`the capture ${file} ends here, and the tunnels go on: ${why}`),
     })
     this.quic = { ...(outer && this.#tapUdp()), ...(secrets && { keys: lines => this.#keys(lines) }) }

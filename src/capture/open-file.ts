@@ -31,10 +31,19 @@ export function openCaptureFile(file: string, magic: Uint8Array): number {
       throw refused(file, 'a file that is no capture is there, and is not overwritten; name another file')
     }
   }
+  // Its owner and its mode are ours, and whoever has it open sees nothing of what is written now.
+  if (found !== undefined) attempt(file, () => rmSync(file))
+  return openNewFile(file)
+}
+
+/** Makes a file that is not there yet, readable by its owner only. Throws CaptureError. */
+export function openNewFile(file: string): number {
+  return attempt(file, () => openSync(file, 'wx', 0o600))
+}
+
+function attempt<T>(file: string, step: () => T): T {
   try {
-    // Its owner and its mode are ours, and whoever has it open sees nothing of what is written now.
-    if (found !== undefined) rmSync(file)
-    return openSync(file, 'wx', 0o600)
+    return step()
   } catch (cause) {
     throw refused(file, reasonOf(cause as NodeJS.ErrnoException), cause)
   }
@@ -49,25 +58,19 @@ export function fileWriter(descriptor: number): FileWriter {
 }
 
 function lstat(file: string): Stats | undefined {
-  try {
-    return lstatSync(file, { throwIfNoEntry: false })
-  } catch (cause) {
-    throw refused(file, reasonOf(cause as NodeJS.ErrnoException), cause)
-  }
+  return attempt(file, () => lstatSync(file, { throwIfNoEntry: false }))
 }
 
 function beginsWith(file: string, magic: Uint8Array): boolean {
   const start = new Uint8Array(magic.length)
-  try {
+  attempt(file, () => {
     const descriptor = openSync(file, constants.O_RDONLY)
     try {
       readSync(descriptor, start, 0, start.length, 0)
     } finally {
       closeSync(descriptor)
     }
-  } catch (cause) {
-    throw refused(file, reasonOf(cause as NodeJS.ErrnoException), cause)
-  }
+  })
   return Buffer.compare(start, magic) === 0
 }
 

@@ -2,12 +2,14 @@
 
 import type { Command } from 'commander'
 import { Capture } from '../capture/capture.ts'
+import { QlogFolder } from '../qlog/qlog-folder.ts'
 import { VERSION } from '../version.ts'
 
 export interface CaptureFlags {
   pcap?: string
   pcapOuter?: boolean
   pcapSecrets?: boolean
+  qlog?: string
 }
 
 export function captureOptions(program: Command): Command {
@@ -15,6 +17,7 @@ export function captureOptions(program: Command): Command {
     .option('--pcap <file>', 'capture the IP packets of all tunnels in this file (pcapng), for Wireshark')
     .option('--pcap-outer', 'with --pcap: the UDP packets of QUIC, too')
     .option('--pcap-secrets', 'with --pcap: the TLS secrets, too, so that Wireshark decrypts those UDP packets')
+    .option('--qlog <folder>', 'a qlog of each connection over QUIC in this folder, for qvis')
 }
 
 /** Begins the capture that is asked for. Throws CaptureError when that cannot be. */
@@ -33,6 +36,11 @@ export function openCapture(flags: CaptureFlags, program: Command): Capture | un
     )
   }
   return capture
+}
+
+/** Makes the folder that is asked for. Throws CaptureError when that cannot be. */
+export function openQlog({ qlog: folder }: CaptureFlags): QlogFolder | undefined {
+  return folder === undefined ? undefined : new QlogFolder({ folder, application: `masque-lab ${VERSION}` })
 }
 
 /** Ends the file; what is in it, in a sentence. */

@@ -1,8 +1,7 @@
 /** `npm run client -- -c config/client.local.toml`: opens a tunnel, shows what the proxy gave, pings if asked to. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Capture } from '../capture/capture.ts'
-import { MasqueClient, type TunnelInfo } from '../client/client.ts'
+import { type ClientOptions, MasqueClient, type TunnelInfo } from '../client/client.ts'
 import { CARRIER_CHOICES, type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { withLogEnvironment } from '../config/log-section.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
@@ -19,7 +18,7 @@ import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { formatAddress } from '../net/udp.ts'
 import { VERSION } from '../version.ts'
-import { type CaptureFlags, captureOptions, closeCapture, openCapture } from './capture-options.ts'
+import { type CaptureFlags, captureOptions, closeCapture, openCapture, openQlog } from './capture-options.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { LatestShown } from './latest-shown.ts'
 import { goOnWithoutReader, interrupted, readerGone, runCommand } from './run-command.ts'
@@ -39,6 +38,9 @@ interface Options extends CaptureFlags {
   tunDns?: boolean
   carrier?: ClientConfig['tunnel']['carrier']
 }
+
+/** What passes is written there. */
+type Written = Pick<ClientOptions, 'capture' | 'qlog'>
 
 /** A round trip over a geostationary satellite takes half a second at least; over two of them, with full queues, seconds. */
 const DEFAULT_TIMEOUT_MS = 4000
@@ -78,10 +80,12 @@ await runCommand(async () => {
     console.log(`${options.config}: the configuration is valid`)
     return
   }
+  const qlog = openQlog(options)
   const capture = openCapture(options, program)
   try {
-    await run(config, capture)
+    await run(config, { capture, qlog })
   } finally {
+    await qlog?.close()
     if (capture !== undefined) {
       const { text, ...counts } = await closeCapture(capture)
       print({ event: 'capture', file: capture.file, ...counts }, `capture     ${text}`)
@@ -89,11 +93,11 @@ await runCommand(async () => {
   }
 })
 
-async function run(config: ClientConfig, capture: Capture | undefined): Promise<void> {
-  if (options.tun !== undefined) return withTun(config, options.tun, capture)
+async function run(config: ClientConfig, written: Written): Promise<void> {
+  if (options.tun !== undefined) return withTun(config, options.tun, written)
   if (options.tunDns) program.error("error: option '--tun-dns' is for '--tun': without it, nothing asks for names")
   if (options.tunOffload) program.error("error: option '--tun-offload' is for '--tun': without it, there is no device")
-  const client = new MasqueClient(config, { capture })
+  const client = new MasqueClient(config, written)
   try {
     const info = await client.connect()
     show('tunnel', info)
@@ -105,7 +109,7 @@ async function run(config: ClientConfig, capture: Capture | undefined): Promise<
 }
 
 /** The system's programs use the tunnel, until Ctrl-C. Everything that is set is on the device, and goes with it. */
-async function withTun(config: ClientConfig, name: string | true, capture: Capture | undefined): Promise<void> {
+async function withTun(config: ClientConfig, name: string | true, written: Written): Promise<void> {
   const usesDns = options.tunDns || config.tunnel.tunDns
   if (usesDns && !config.tunnel.acceptDns) {
     program.error("error: option '--tun-dns' needs tunnel.accept_dns, which is false in the configuration")
@@ -124,7 +128,7 @@ async function withTun(config: ClientConfig, name: string | true, capture: Captu
     ...(usesDns && { dns: systemDns(device) }),
     onProblem: reason => print({ event: 'tun-problem', reason }, `problem     ${reason}`),
   })
-  const client = new MasqueClient<TunHost>(config, { host, capture })
+  const client = new MasqueClient<TunHost>(config, { host, ...written })
   try {
     const info = await Promise.race([client.connect(), gone])
     show('tunnel', info)

@@ -5,7 +5,7 @@ import { withLogEnvironment } from '../config/log-section.ts'
 import { loadServerConfig } from '../server/config.ts'
 import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
-import { type CaptureFlags, captureOptions, closeCapture, openCapture } from './capture-options.ts'
+import { type CaptureFlags, captureOptions, closeCapture, openCapture, openQlog } from './capture-options.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
@@ -27,8 +27,9 @@ await runCommand(async () => {
     return
   }
   goOnWithoutReader()
+  const qlog = openQlog(options)
   const capture = openCapture(options, program)
-  const server = await MasqueServer.start(config, { processMetrics: true, capture })
+  const server = await MasqueServer.start(config, { processMetrics: true, capture, qlog })
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()
   console.log(`proxy   https://${bracketed(server.address.host)}:${server.address.port}${config.tunnel.template}`)
@@ -37,10 +38,12 @@ await runCommand(async () => {
   if (server.liveUrl !== undefined) console.log(`live    ${server.liveUrl}`)
   if (server.browserUrl !== undefined) console.log(`browser ${server.browserUrl}`)
   if (capture !== undefined) console.log(`capture ${capture.file}`)
+  if (qlog !== undefined) console.log(`qlog    ${qlog.folder}`)
   console.log('Ctrl-C stops it.')
   await stopped
   console.log('closing the tunnels …')
   await server.close()
+  await qlog?.close()
   if (capture !== undefined) console.log(`capture ${(await closeCapture(capture)).text}`)
 })
 

@@ -30,6 +30,7 @@ import { LogBudget } from '../log/log-budget.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
+import type { QlogFolder } from '../qlog/qlog-folder.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
 import { CarrierMemory, type CarrierTiming, DEFAULT_CARRIER_TIMING } from './carrier-memory.ts'
@@ -84,6 +85,8 @@ export interface ClientOptions {
   carrierTiming?: Partial<CarrierTiming>
   /** What passes is written there. Whoever has made it closes it. */
   capture?: Capture | undefined
+  /** What happens on connections over QUIC is written there, too. */
+  qlog?: QlogFolder | undefined
   /** The version of HTTP; default: as the configuration says. With carrier "auto", all of them. */
   connect?: Connect
 }
@@ -107,6 +110,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly #timeouts: TunnelTimeouts | undefined
   readonly #connectHttp: Connect | undefined
   readonly #capture: Capture | undefined
+  readonly #qlog: QlogFolder | undefined
   #clientTunnel: ClientTunnel | undefined
   /** Attempts by several carriers, of which one is to become the tunnel. */
   #race: CarrierRace<ClientTunnel> | undefined
@@ -158,7 +162,10 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#timeouts = options.timeouts
     this.#connectHttp = options.connect
     this.#capture = options.capture
-    if (options.capture !== undefined) options.capture.warn = sentence => this.#log.warn(sentence)
+    this.#qlog = options.qlog
+    for (const written of [options.capture, options.qlog]) {
+      if (written !== undefined) written.warn = sentence => this.#log.warn(sentence)
+    }
     this.#advertised = policyRoutes(config.advertise)
     const mayComeBack = config.reconnect.enabled || config.tunnel.carrier === 'auto'
     if (mayComeBack) this.#name = randomBytes(16).toString('base64url')
@@ -240,7 +247,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       logs: this.#logs,
       logBudget: this.#logBudget,
       carrier,
-      connect: this.#connectHttp ?? connectBy(this.config, carrier, this.#capture),
+      connect: this.#connectHttp ?? connectBy(this.config, carrier, { capture: this.#capture, qlog: this.#qlog }),
       tapTunnel: id => this.#capture?.tunnel(id),
       awaitTurn,
       clientName: this.#name,
@@ -634,13 +641,17 @@ async function answered(tunnel: ClientTunnel, stands: Promise<TunnelInfo>): Prom
   }
 }
 
-function connectBy({ quic, tunnel, auth }: ClientConfig, carrier: HttpVersion, capture: Capture | undefined): Connect {
+function connectBy(
+  { quic, tunnel, auth }: ClientConfig,
+  carrier: HttpVersion,
+  { capture, qlog }: Pick<ClientOptions, 'capture' | 'qlog'>,
+): Connect {
   const settings = quicSettings(quic)
   if (carrier === 'webtransport') {
     const { webTransportPath: path, certificateSha256 } = tunnel
     return connectByPackage({ path, certificateSha256, token: readToken(auth), idleTimeoutMs: settings.idleTimeoutMs })
   }
-  if (carrier === 'h3') return connectByHttp3(settings, capture?.quic)
+  if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)))
   return carrier === 'h2' ? connectByHttp2(settings) : connectByHttp1(settings)
 }
 

@@ -36,6 +36,7 @@ import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import { formatAddress, resolveHost, type SocketAddress } from '../net/udp.ts'
+import type { QlogFolder } from '../qlog/qlog-folder.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { QuicSettings } from '../quic/quic.ts'
@@ -88,6 +89,8 @@ export interface ServerOptions {
   wrapCarrier?: (carrier: Carrier, connection: HttpServerConnection, streamId: number) => Carrier
   /** What passes is written there. Whoever has made it closes it. */
   capture?: Capture | undefined
+  /** What happens on connections over QUIC is written there, too. */
+  qlog?: QlogFolder | undefined
   /** See EngineOptions of QUIC. */
   newMtuSearch?: ListenOptions['newMtuSearch']
   /** Which congestion control the connection from this address gets over HTTP/3, in the place of quic.congestion_control. See EngineOptions of QUIC. */
@@ -112,6 +115,7 @@ export class MasqueServer {
   readonly #hosts = new Map<string, UserspaceHost>()
   readonly #processor: PacketProcessor
   readonly #context: HandlerContext
+  readonly #qlog: QlogFolder | undefined
   readonly #quicParts: Pick<ListenOptions, 'newMtuSearch' | 'congestionControl' | 'tap'>
   readonly #pools: { 4?: AddressPool; 6?: AddressPool } = {}
   readonly #traffic = new TrafficTotals()
@@ -161,7 +165,10 @@ export class MasqueServer {
       onError: error => this.#internalError(error),
     })
     this.#connectionLog = new ConnectionLog(this.events)
-    if (capture !== undefined) capture.warn = sentence => this.#logs.of('proxy').warn(sentence)
+    this.#qlog = options.qlog
+    for (const written of [capture, options.qlog]) {
+      if (written !== undefined) written.warn = sentence => this.#logs.of('proxy').warn(sentence)
+    }
     this.#watch = config.api.live ? new TrafficWatch(this.events, () => performance.now()) : undefined
     for (const prefix of [config.pool.ipv4, config.pool.ipv6]) {
       if (prefix === undefined) continue
@@ -491,7 +498,12 @@ export class MasqueServer {
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
       onConnection: quic =>
-        this.#serve(new H3ServerConnection(quic, { webTransport: config.webTransport !== undefined })),
+        this.#serve(
+          new H3ServerConnection(quic, {
+            webTransport: config.webTransport !== undefined,
+            tap: this.#qlog?.watch(quic),
+          }),
+        ),
       onError: error => this.#internalError(error),
       onWarning: sentence => log.warn(sentence),
       debug: message => log.debug(message),

@@ -2,10 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
+import { parseQlog } from '../qlog/qlog-schema.ts'
 import { testCertificates } from '../support/certificates.ts'
 import { closeLoopback, until } from '../support/loopback.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
@@ -156,6 +157,31 @@ describe('a capture by the commands, read by tshark', function () {
     expect(fields(file, 'quic', 'udp.dstport').some(([to]) => to === port)).to.equal(true)
     expect(fields(file, 'http3', 'frame.number')).to.deep.equal([])
     expect(readFileSync(file).includes('TRAFFIC_SECRET')).to.equal(false)
+  })
+
+  it('can be asked with each filter that docs/wireshark.md names', async () => {
+    const file = join(folder, 'whole.pcapng')
+    const { server, port } = await startServer('--pcap', file, '--pcap-outer', '--pcap-secrets')
+    await pingThrough(port)
+    await server.end('SIGINT')
+    const table = /^## Filters$([\s\S]*?)^## /m.exec(readFileSync(join(ROOT, 'docs/wireshark.md'), 'utf8'))?.[1] ?? ''
+    const rows = table.split('\n').filter(line => line.startsWith('| `'))
+    const filters = rows
+      .flatMap(row => [...row.matchAll(/`([^`]+)`/g)].map(([, filter]) => filter))
+      .filter(text => text !== 'id')
+    expect(filters.length).to.be.at.least(10)
+    for (const filter of filters) expect(fields(file, filter, 'frame.number').length, filter).to.be.at.least(1)
+  })
+
+  it('has a qlog beside it, if asked, whose file is named as the connection is', async () => {
+    const qlog = join(folder, 'qlog')
+    const { server, port } = await startServer('--qlog', qlog)
+    await pingThrough(port)
+    await server.end('SIGINT')
+    const [name] = readdirSync(qlog)
+    const { events } = parseQlog(readFileSync(join(qlog, name), 'utf8'))
+    expect(events.at(-1)?.name).to.equal('connectivity:connection_closed')
+    expect(server.stderr).to.include(`"tunnel":"${name.replace('.sqlog', '')}/0"`)
   })
 
   it('can be read up to the last whole packet when the program was killed', async () => {

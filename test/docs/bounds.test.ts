@@ -18,6 +18,9 @@ import { DELAY_LIMIT_PACKETS } from '../../src/link/profile/profile.ts'
 import { CAPSULE_EVENT_LIMITS } from '../../src/live/capsule-event.ts'
 import { SAMPLE_LIMITS } from '../../src/live/packet-sample.ts'
 import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
+import { MAX_QLOG_LENGTH, QLOG_EVENTS_A_SECOND } from '../../src/qlog/connection-log.ts'
+import { MAX_WATCHED_STREAMS } from '../../src/qlog/http3-watcher.ts'
+import { MAX_QLOG_FILES, MAX_QLOG_WAITING } from '../../src/qlog/qlog-folder.ts'
 import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
 import { FQ_QUEUES } from '../../src/queue/fq-codel.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
@@ -90,6 +93,10 @@ const EXPECTED: [row: string, bound: string][] = [
   [
     'the live view, all tunnels together',
     `${SAMPLE_LIMITS.perSecond} a second in each direction; ${SAMPLE_LIMITS.bytes}; ${CAPSULE_EVENT_LIMITS.perSecond} a second, the rest is counted; ${CAPSULE_EVENT_LIMITS.kept}; ${CAPSULE_EVENT_LIMITS.entries}.`,
+  ],
+  [
+    'qlog (`--qlog`)',
+    `${MAX_QLOG_FILES}, of connections whose handshake was done; ${MAX_QLOG_LENGTH / MIB} MiB, of which the end of the connection is always a part; ${MAX_QLOG_WAITING / KIB} KiB; ${QLOG_EVENTS_A_SECOND}, the others are counted; ${MAX_WATCHED_STREAMS}.`,
   ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

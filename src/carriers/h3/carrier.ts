@@ -110,7 +110,7 @@ export class H3Carrier implements Carrier {
     if (length > this.transport.quic.maxDatagramLength) return 'too-large'
     datagram.set(this.#prefix)
     datagram.set(packet, this.#prefix.length)
-    return this.transport.quic.sendDatagram(datagram.subarray(0, length))
+    return this.transport.sendDatagram(datagram.subarray(0, length))
   }
 
   sendDatagram(payload: Uint8Array): SendResult {
@@ -119,7 +119,7 @@ export class H3Carrier implements Carrier {
     if (length > this.transport.quic.maxDatagramLength) return 'too-large'
     datagram.set(this.#quarterStreamId)
     datagram.set(payload, this.#quarterStreamId.length)
-    return this.transport.quic.sendDatagram(datagram.subarray(0, length))
+    return this.transport.sendDatagram(datagram.subarray(0, length))
   }
 
   end(): void {

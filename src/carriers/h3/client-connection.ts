@@ -3,13 +3,17 @@
 import type { Header } from '../../http/header.ts'
 import { QuicEndpoint } from '../../quic/endpoint.ts'
 import type { UdpTap } from '../../quic/io.ts'
-import type { QuicSettings } from '../../quic/quic.ts'
+import type { QuicConnection, QuicSettings } from '../../quic/quic.ts'
 import type { Connect, HttpClientConnection, HttpClientHandler, TunnelStream } from '../http-connection.ts'
+import type { H3Tap } from './tap.ts'
 import { H3Transport, type StreamEvent } from './transport.ts'
 
-/** Connects by HTTP/3, on QUIC with these settings. `tap`: of a capture. */
-export function connectByHttp3(settings: QuicSettings, tap?: UdpTap): Connect {
-  return async options => new H3ClientConnection(await QuicEndpoint.connect({ ...options, settings, tap }))
+/** Connects by HTTP/3, on QUIC with these settings. `tap`: of a capture; `watch`: of qlog. */
+export function connectByHttp3(settings: QuicSettings, tap?: UdpTap, watch?: (quic: QuicConnection) => H3Tap): Connect {
+  return async options => {
+    const quic = await QuicEndpoint.connect({ ...options, settings, tap })
+    return new H3ClientConnection(quic, watch?.(quic))
+  }
 }
 
 export class H3ClientConnection extends H3Transport<HttpClientHandler> implements HttpClientConnection {

@@ -9,6 +9,7 @@ import type { QuicConnection } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
+import type { H3Tap } from './tap.ts'
 import { H3Transport, type StreamEvent } from './transport.ts'
 import { WebTransportCarrier } from './webtransport/carrier.ts'
 import { SessionCapsules } from './webtransport/session-capsules.ts'
@@ -20,8 +21,8 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   protected override readonly webTransport: boolean
   readonly #sessionStreams = new SessionStreams(this)
 
-  constructor(quic: QuicConnection, options: { webTransport?: boolean } = {}) {
-    super(quic)
+  constructor(quic: QuicConnection, options: { webTransport?: boolean; tap?: H3Tap | undefined } = {}) {
+    super(quic, options.tap)
     this.webTransport = options.webTransport ?? false
   }
 

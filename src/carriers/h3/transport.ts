@@ -10,6 +10,7 @@ import { H3Connection, type H3Event } from '../../http3/connection.ts'
 import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
 import { runAll } from '../../net/run-all.ts'
 import {
+  type DatagramResult,
   DEFAULT_QUIC_SETTINGS,
   type QuicCloseReason,
   type QuicConnection,
@@ -23,6 +24,7 @@ import { H3Carrier } from './carrier.ts'
 import { closeReason } from './close-reason.ts'
 import { ABORT_CODES } from './codes.ts'
 import { PACKET_STREAM_TYPE, PacketStreams } from './packet-streams.ts'
+import type { H3Tap } from './tap.ts'
 
 /** A reserved stream type, which every peer ignores (RFC 9114 §6.2.3). */
 const IGNORED_STREAM_TYPE = 0x21
@@ -49,8 +51,12 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   /** WebTransport sessions are taken. */
   protected readonly webTransport: boolean = false
 
-  constructor(quic: QuicConnection) {
+  /** Of qlog. */
+  readonly tap: H3Tap | undefined
+
+  constructor(quic: QuicConnection, tap?: H3Tap) {
     this.quic = quic
+    this.tap = tap
     quic.handler = this
   }
 
@@ -97,9 +103,11 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     for (const output of this.h3.takeOutput()) {
       switch (output.type) {
         case 'stream':
+          this.tap?.streamSent(output.streamId, output.data, output.fin)
           this.quic.streamSend(output.streamId, output.data, output.fin)
           break
         case 'reset':
+          this.tap?.streamAborted(output.streamId)
           this.quic.streamReset(output.streamId, output.code)
           break
         case 'stop-sending':
@@ -147,6 +155,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   // -- QuicHandler ---------------------------------------------------------------------------------------------
 
   onEstablished(): void {
+    this.tap?.established()
     this.h3 = new H3Connection({
       role: this.quic.role,
       webTransport: this.webTransport,
@@ -161,10 +170,12 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   }
 
   onStreamData(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.tap?.streamReceived(streamId, data, fin)
     this.#dispatch(this.h3.receiveStream(streamId, data, fin))
   }
 
   onStreamReset(streamId: number, code: number): void {
+    this.tap?.streamAborted(streamId)
     this.packetStreams.reset(streamId)
     this.#dispatch(this.h3.receiveReset(streamId, code))
   }
@@ -179,6 +190,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   }
 
   onDatagram(data: Uint8Array): void {
+    this.tap?.datagramReceived(data)
     const payload = this.h3.parseDatagram(data)
     if (payload === undefined) {
       // Held for a stream that is still to come, dropped, or an error, which is now among the events.
@@ -186,6 +198,12 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     }
     const carrier = this.#carriers.get(this.h3.datagramStreamId)
     if (carrier !== undefined) this.deliver(carrier, payload)
+  }
+
+  sendDatagram(datagram: Uint8Array): DatagramResult {
+    const result = this.quic.sendDatagram(datagram)
+    if (this.tap !== undefined && result === 'sent') this.tap.datagramSent(datagram)
+    return result
   }
 
   deliver(carrier: H3Carrier, payload: Uint8Array): void {
@@ -225,10 +243,12 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   }
 
   onPathChanged(remote: SocketAddress): void {
+    this.tap?.pathChanged()
     this.handler.onMoved?.(remote)
   }
 
   onClosed(quicReason: QuicCloseReason): void {
+    this.tap?.closed(quicReason)
     const reason = closeReason(quicReason)
     const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
     const carriers = [...this.#carriers.values()]

@@ -1,0 +1,214 @@
+/**
+ * The qlog of one connection: what it hears becomes records of a file. Sans-IO but for the clock, which comes in.
+ *
+ * Its size is bounded whatever a peer does. Packets are told of a hundred times a second, and those that are not are counted in the next one that is;
+ * so it is with all other events, of which there are few. When the file is full, only the connection's end is still told of.
+ */
+
+import { decodeSmallVarint } from '../bytes/varint.ts'
+import type { H3Tap } from '../carriers/h3/tap.ts'
+import type { QuicCloseReason, QuicConnection } from '../quic/quic.ts'
+import { printable } from '../text/printable.ts'
+import { MAX_QLOG_VALUE } from './http3-fields.ts'
+import { Http3Watcher } from './http3-watcher.ts'
+import { eventRecord, headerRecord } from './records.ts'
+
+/** Bytes of one file. */
+export const MAX_QLOG_LENGTH = 8 << 20
+/** Kept free for the end. */
+const END_LENGTH = 8 << 10
+/** Events a second of one connection: packets, and all others. */
+export const QLOG_EVENTS_A_SECOND = 100
+/** The engine is asked so often, in ms, while there is traffic. */
+export const QLOG_METRICS_MS = 250
+
+/** Whom records go to. */
+export interface RecordSink {
+  append(record: Uint8Array): boolean
+  close(): void
+}
+
+export interface ConnectionLogOptions {
+  readonly quic: Pick<QuicConnection, 'id' | 'role' | 'local' | 'remote' | 'paths'>
+  readonly application: string
+  /** ms that never go back, and what 0 is on the clock of the world, in ms since 1970. */
+  readonly now: () => number
+  readonly timeOrigin: number
+  /** Called once, when the handshake is done. undefined: nothing is to be written. */
+  readonly open: () => RecordSink | undefined
+}
+
+/** So many events a second; the others are counted. */
+class EventBudget {
+  #second = -1
+  #left = 0
+  skipped = 0
+
+  take(nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#left = QLOG_EVENTS_A_SECOND
+    }
+    if (this.#left > 0) {
+      this.#left--
+      return true
+    }
+    this.skipped++
+    return false
+  }
+}
+
+export class ConnectionLog implements H3Tap {
+  readonly #options: ConnectionLogOptions
+  readonly #startedAt: number
+  readonly #watcher: Http3Watcher
+  readonly #budgets = { packets: new EventBudget(), others: new EventBudget() }
+  #sink: RecordSink | undefined
+  #length = 0
+  #isFull = false
+  #metricsAt = Number.NEGATIVE_INFINITY
+  #lastMetrics = ''
+
+  constructor(options: ConnectionLogOptions) {
+    this.#options = options
+    this.#startedAt = options.now()
+    this.#watcher = new Http3Watcher((name, data) => this.#tell(name, data))
+  }
+
+  // -- H3Tap ---------------------------------------------------------------------------------------------------
+
+  established(): void {
+    const { quic, application, timeOrigin, open } = this.#options
+    // Nothing comes of a handshake that fails, so that nobody fills a disk with Initial packets.
+    this.#sink = open()
+    const referenceTime = timeOrigin + this.#startedAt
+    this.#put(headerRecord({ application, vantagePoint: quic.role, groupId: quic.id, referenceTime }))
+    this.#put(eventRecord(0, 'connectivity:connection_started', this.#ends()))
+    this.#tell('connectivity:connection_state_updated', { new: 'handshake_complete' })
+    this.#metrics()
+  }
+
+  streamSent(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.#watch('local', streamId, data, fin)
+  }
+
+  streamReceived(streamId: number, data: Uint8Array, fin: boolean): void {
+    this.#watch('remote', streamId, data, fin)
+  }
+
+  streamAborted(streamId: number): void {
+    this.#watcher.forget(streamId)
+  }
+
+  datagramSent(datagram: Uint8Array): void {
+    this.#datagram('http3:datagram_created', datagram)
+  }
+
+  datagramReceived(datagram: Uint8Array): void {
+    this.#datagram('http3:datagram_parsed', datagram)
+  }
+
+  pathChanged(): void {
+    this.#tell('connectivity:path_assigned', { path_id: '', ...this.#ends() })
+    this.#metricsAt = Number.NEGATIVE_INFINITY
+  }
+
+  closed({ source, application, code, reason }: QuicCloseReason): void {
+    const { packets, others } = this.#budgets
+    const at = this.#time()
+    const left = { packets: packets.skipped, others: others.skipped }
+    this.#put(
+      eventRecord(at, 'connectivity:connection_closed', {
+        owner: source === 'peer' ? 'remote' : 'local',
+        ...(source !== 'timeout' && { [application ? 'application_code' : 'connection_code']: code }),
+        // A peer may write anything there.
+        reason: printable(reason).slice(0, MAX_QLOG_VALUE),
+        trigger: triggerOf({ source, application, code }),
+        ...((left.packets > 0 || left.others > 0) && { skipped: left }),
+      }),
+    )
+    this.#sink?.close()
+    this.#sink = undefined
+  }
+
+  // ------------------------------------------------------------------------------------------------------------
+
+  #watch(initiator: 'local' | 'remote', streamId: number, data: Uint8Array, fin: boolean): void {
+    if (this.#sink === undefined || this.#isFull) return
+    this.#watcher.stream(initiator, streamId, data, fin)
+    this.#metrics()
+  }
+
+  #datagram(name: string, datagram: Uint8Array): void {
+    if (this.#sink === undefined || this.#isFull) return
+    this.#metrics()
+    const budget = this.#budgets.packets
+    if (!budget.take(this.#options.now())) return
+    const quarter = decodeSmallVarint(datagram)
+    if (quarter < 0) return
+    this.#event(name, { quarter_stream_id: quarter, raw: { length: datagram.length } }, budget)
+  }
+
+  /** `frame_type: "data"` is as frequent as packets are, where those travel on a stream. */
+  #tell(name: string, data: object): void {
+    const isContent = (data as { frame?: { frame_type?: string } }).frame?.frame_type === 'data'
+    const budget = isContent ? this.#budgets.packets : this.#budgets.others
+    if (budget.take(this.#options.now())) this.#event(name, data, budget)
+  }
+
+  #event(name: string, data: object, budget: EventBudget): void {
+    if (this.#isFull) return
+    const { skipped } = budget
+    budget.skipped = 0
+    const record = eventRecord(this.#time(), name, skipped === 0 ? data : { ...data, skipped_before: skipped })
+    if (this.#length + record.length <= MAX_QLOG_LENGTH - END_LENGTH) return this.#put(record)
+    this.#isFull = true
+    const message = `this file has ${MAX_QLOG_LENGTH >> 20} MiB: of what follows, only the end of the connection is told of`
+    this.#put(eventRecord(this.#time(), 'loglevel:warning', { message }))
+  }
+
+  /** What the engine knows of the path, when it was last asked a while ago. */
+  #metrics(): void {
+    const now = this.#options.now()
+    if (now - this.#metricsAt < QLOG_METRICS_MS) return
+    this.#metricsAt = now
+    const path = this.#options.quic.paths().find(({ active }) => active)
+    if (path === undefined) return
+    const metrics = { smoothed_rtt: Math.round(path.rttMs * 1000) / 1000, congestion_window: path.cwnd }
+    const text = JSON.stringify(metrics)
+    // The draft wants what has changed only.
+    if (text !== this.#lastMetrics) this.#tell('recovery:metrics_updated', metrics)
+    this.#lastMetrics = text
+  }
+
+  #ends(): object {
+    const { local, remote } = this.#options.quic
+    return {
+      ip_version: local.host.includes(':') ? 'v6' : 'v4',
+      src_ip: local.host,
+      dst_ip: remote.host,
+      protocol: 'QUIC',
+      src_port: local.port,
+      dst_port: remote.port,
+    }
+  }
+
+  #time(): number {
+    return this.#options.now() - this.#startedAt
+  }
+
+  #put(record: Uint8Array): void {
+    this.#length += record.length
+    this.#sink?.append(record)
+  }
+}
+
+/** RFC 9114 §8.1: H3_NO_ERROR. */
+const NO_ERROR = 0x100
+
+function triggerOf({ source, application, code }: Omit<QuicCloseReason, 'reason'>): string {
+  if (source === 'timeout') return 'idle_timeout'
+  if (application) return code === NO_ERROR ? 'clean' : 'application'
+  return code === 0 ? 'clean' : 'error'
+}
