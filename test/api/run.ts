@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
 import { cacheFolder } from '../../interop/harness/tool.ts'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { hashToken } from '../../src/server/auth.ts'
@@ -13,6 +14,10 @@ import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-clien
 
 const TOKEN = 'f00dfeedf00dfeedf00dfeed'
 const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url))
+
+new Command('npm run test:api --')
+  .description('Tests the REST API with requests that schemathesis makes from its description.')
+  .parse()
 
 const missing = await prepare()
 if (missing === undefined) await fuzz()
