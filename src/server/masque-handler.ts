@@ -477,7 +477,12 @@ export class MasqueHandler implements HttpServerHandler {
     const logOpen = (): void => {
       if (logged) return
       logged = true
-      log.info({ tunnel: id, identity, encapsulation, scope: describeScope(scope), addresses }, 'tunnel open')
+      try {
+        log.info({ tunnel: id, identity, encapsulation, scope: describeScope(scope), addresses }, 'tunnel open')
+      } catch (error) {
+        // The tunnel is as good without its line.
+        this.#tell(error)
+      }
     }
     this.#tunnels.set(request, tunnel)
     this.#expectTunnel()
@@ -521,6 +526,10 @@ export class MasqueHandler implements HttpServerHandler {
   /** Not even one stream could be ended: the connection is. */
   #failConnection(error: unknown): void {
     this.connection.close('internal error', 'internal')
+    this.#tell(error)
+  }
+
+  #tell(error: unknown): void {
     try {
       this.#internalError(error)
     } catch {

@@ -24,7 +24,7 @@ export class ServerMetrics implements StageObserver {
   /** Its own, so that several servers in one process (as in the tests) do not share their numbers. */
   readonly registry = new Registry()
   /** Of the process, where they are wanted. */
-  readonly #process: Registry | undefined
+  readonly process: Registry | undefined
   readonly #source: MetricsSource
   readonly #instruments = new Instruments(this.registry)
   readonly #errors = new Map<ErrorType, number>()
@@ -32,8 +32,8 @@ export class ServerMetrics implements StageObserver {
   constructor(source: MetricsSource, options: MetricsOptions = {}) {
     this.#source = source
     if (!options.process) return
-    this.#process = new Registry()
-    collectDefaultMetrics({ register: this.#process })
+    this.process = new Registry()
+    collectDefaultMetrics({ register: this.process })
   }
 
   /** The content type that goes with `text`. */
@@ -51,7 +51,7 @@ export class ServerMetrics implements StageObserver {
     await turn()
     const own = await this.registry.metrics()
     await turn()
-    return own + ((await this.#process?.metrics()) ?? '')
+    return own + ((await this.process?.metrics()) ?? '')
   }
 
   /** Takes some microseconds itself, which is why it is called for one packet in 64. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Registry } from 'prom-client'
 import { CATALOGUE, type Definition } from '../../src/server/metrics/catalogue.ts'
 import { ServerMetrics } from '../../src/server/metrics.ts'
 import { FakeApiSource } from '../server/fake-api-source.ts'
@@ -14,14 +15,15 @@ const OF_PROMETHEUS: [metric: string, labels: string[]][] = [
 
 /** By metric as PromQL knows it: its labels. */
 async function served(): Promise<Map<string, string[]>> {
-  const { registry } = new ServerMetrics(new FakeApiSource(), { process: true })
+  const { registry, process } = new ServerMetrics(new FakeApiSource(), { process: true })
+  const registries = [registry, process as Registry]
   const labels = new Map(
-    registry
-      .getMetricsAsArray()
+    registries
+      .flatMap(one => one.getMetricsAsArray())
       .map(metric => [metric.name, [...((metric as { labelNames?: string[] }).labelNames ?? [])]]),
   )
-  const metrics = await registry.getMetricsAsJSON()
-  registry.clear()
+  const metrics = (await Promise.all(registries.map(one => one.getMetricsAsJSON()))).flat()
+  for (const one of registries) one.clear()
   const all = metrics.flatMap(({ name, type }): [string, string[]][] => {
     const own = labels.get(name) ?? []
     if (String(type) !== 'histogram') return [[name, own]]

@@ -160,15 +160,21 @@ function escaped(text: string): string {
 
 /** By path. */
 export function descriptionFiles(): Record<string, RequestHandler> {
-  const description = readDescription()
-  const json = JSON.stringify({ ...description, servers: [{ url: '/' }] })
-  const page = toPage(description)
+  let made: { json: string; page: string } | undefined
+  /** When first asked for: a proxy starts without it, and so does a check in a copy of the repository that has no docs/. */
+  const files = (): { json: string; page: string } => {
+    if (made === undefined) {
+      const description = readDescription()
+      made = { json: JSON.stringify({ ...description, servers: [{ url: '/' }] }), page: toPage(description) }
+    }
+    return made
+  }
   return {
     '/api/openapi.json': (_request, response) => {
-      response.type('json').send(json)
+      response.type('json').send(files().json)
     },
     '/api/docs/': (_request, response) => {
-      response.set('Content-Security-Policy', CONTENT_SECURITY_POLICY).type('html').send(page)
+      response.set('Content-Security-Policy', CONTENT_SECURITY_POLICY).type('html').send(files().page)
     },
   }
 }

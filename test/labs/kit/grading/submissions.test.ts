@@ -216,7 +216,8 @@ describe('grading submissions', () => {
     submitted.handIn('device', 'lab-01-deploy', { 'server.toml': server.replace(key, '/dev/zero') })
     submitted.handIn('dots', 'lab-01-deploy', { 'server.toml': server.replace(key, '../../../../../etc/passwd') })
     submitted.handIn('token', 'lab-01-deploy', { 'client.toml': '[auth]\ntoken_file = "/etc/shadow"\n' })
-    submitted.handIn('ports', 'lab-01-deploy', { 'server.toml': server.replaceAll('127.0.0.1', '0.0.0.0') })
+    submitted.handIn('ports', 'lab-01-deploy', { 'server.toml': server.replace('127.0.0.1', '0.0.0.0') })
+    submitted.handIn('api', 'lab-01-deploy', { 'server.toml': server.replaceAll('127.0.0.1', '0.0.0.0') })
     const results = await gradeLab(lab(1, ['config']))
     expect(told(of(results, 'keylog'))).to.match(/without a key log/)
     expect(told(of(results, 'device'))).to.match(/tls\.key = "\/dev\/zero"/)
@@ -225,6 +226,9 @@ describe('grading submissions', () => {
     for (const name of ['keylog', 'device', 'dots', 'token']) expect(passed(of(results, name)), name).to.deep.equal([])
     // The check listens on loopback, whatever the file says.
     expect(passed(of(results, 'ports'))).to.deep.equal(['config'])
+    // No proxy starts with an API that everybody can reach, so this one does not pass.
+    expect(passed(of(results, 'api'))).to.deep.equal([])
+    expect(told(of(results, 'api'))).to.match(/api\.host/)
     expect(readdirSync(tmpdir())).to.not.include(`masque-key-log-${process.pid}`)
   })
 
