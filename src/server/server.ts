@@ -351,8 +351,12 @@ export class MasqueServer {
   /** Ends a tunnel in good order, and after a moment in any case. False: there is no such client. */
   closeClient(id: string): boolean {
     const tunnel = this.#tunnels.get(id)
-    if (tunnel !== undefined) closeTunnel(tunnel, 'by order of whoever runs the proxy')
-    return tunnel !== undefined
+    if (tunnel === undefined) return false
+    this.#logs
+      .of('api')
+      .info({ tunnel: id, identity: tunnel.identity }, 'tunnel ended by order of whoever runs the proxy')
+    closeTunnel(tunnel, 'by order of whoever runs the proxy')
+    return true
   }
 
   /** The address pools, and who has what of them. */

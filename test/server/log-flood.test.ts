@@ -17,7 +17,8 @@ describe('the log of a proxy', () => {
   it('AT-07 cannot be filled by a client without credentials', async () => {
     const lines: string[] = []
     const logger = createLogger({ level: 'info', to: { write: line => void lines.push(line) } })
-    const server = await startServer({ auth: { mode: 'mtls' } }, { logger })
+    // The refusals, one after the other, may take longer than a client gets for its tunnel.
+    const server = await startServer({ auth: { mode: 'mtls' }, limits: { tunnelTimeoutMs: 120_000 } }, { logger })
     const started = performance.now()
     const peer = await HostileClient.connect(server)
     const refused = 500

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
+import { createLogger } from '../../../src/log/logger.ts'
 import { hashToken } from '../../../src/server/auth.ts'
 import type { ServerConfigOverrides } from '../../../src/server/config.ts'
-import type { MasqueServer } from '../../../src/server/server.ts'
+import type { MasqueServer, ServerOptions } from '../../../src/server/server.ts'
 import type {
   ClientDetails,
   ClientInfo,
@@ -25,8 +26,8 @@ const headers = { authorization: `Bearer ${TOKEN}` }
 describe('the REST API of a proxy with clients', () => {
   afterEach(closeLoopback)
 
-  const start = (api: ServerConfigOverrides['api'] = {}): Promise<MasqueServer> =>
-    startServer({ api: { enabled: true, port: 0, tokenSha256: hashToken(TOKEN), ...api } })
+  const start = (api: ServerConfigOverrides['api'] = {}, options: ServerOptions = {}): Promise<MasqueServer> =>
+    startServer({ api: { enabled: true, port: 0, tokenSha256: hashToken(TOKEN), ...api } }, options)
 
   async function get<T>(server: MasqueServer, path: string): Promise<T> {
     const { status, body } = await askApi(server.apiUrl as string, path)
@@ -55,7 +56,9 @@ describe('the REST API of a proxy with clients', () => {
   })
 
   itOverEach('ends a tunnel in good order for who has the token', async () => {
-    const server = await start()
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', to: { write: line => void lines.push(line) } })
+    const server = await start({}, { logger })
     const { client } = await connectClient(server)
     const [{ id }] = await get<ClientInfo[]>(server, '/api/v1/clients')
     const path = `/api/v1/clients/${encodeURIComponent(id)}`
@@ -65,6 +68,8 @@ describe('the REST API of a proxy with clients', () => {
     await until(() => server.status().tunnels === 0)
     const { entries } = await get<LogPage>(server, '/api/v1/logs?event=tunnel-closed')
     expect(entries[0].detail).to.include('by order of whoever runs the proxy')
+    const told = lines.map(line => JSON.parse(line)).filter(({ component }) => component === 'api')
+    expect(told.map(({ tunnel }) => tunnel)).to.deep.equal([id])
   })
 
   it('shows who has which address of the pools', async () => {
