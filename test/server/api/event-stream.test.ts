@@ -138,7 +138,7 @@ describe('GET /api/v1/events', () => {
     await until(() => !events.listening)
   })
 
-  it('leaves out what a listener does not read, which takes no more memory for that, and tells it how much when it reads again', async () => {
+  it('AT-35 leaves out what a listener does not read, which takes no more memory for that, and tells it how much when it reads again', async () => {
     const reader = await listen('?types=packet')
     const deaf = await deafListener('?types=packet')
     const data = { text: 'x'.repeat(40_000) }
@@ -159,13 +159,15 @@ describe('GET /api/v1/events', () => {
       await until(() => reader.told.length === published)
       return text.includes('event: lost')
     })
-    const lost = (): number => Number(/event: lost\nid: \d+\ndata: \{"events":(\d+)\}/.exec(text)?.[1])
+    // It may fall behind once more while it reads.
+    const lost = (): number =>
+      [...text.matchAll(/event: lost\nid: \d+\ndata: \{"events":(\d+)\}/g)].reduce((sum, [, n]) => sum + Number(n), 0)
     await until(() => lost() + text.split('event: packet').length - 1 === published)
     expect(lost()).to.be.greaterThan(0)
     expect(reader.told.filter(({ event }) => event === 'lost')).to.deep.equal([])
   })
 
-  it('has no more listeners than its bound; of a thousand that never read most are refused, and others hear as before', async () => {
+  it('AT-35 has no more listeners than its bound; of a thousand that never read most are refused, and others hear as before', async () => {
     const { perLoopbackAddress } = EVENT_STREAM_LIMITS
     const reader = await listen('?types=connection')
     const heads = await Promise.all(

@@ -35,7 +35,7 @@ describe('what a request to the REST API has to pass:', () => {
       expect(source.currentClients).to.have.length(3)
     })
 
-    it('is missing, of another form, or another one: 401, and nothing happens', async () => {
+    it('AT-34 is missing, of another form, or another one: 401, and nothing happens', async () => {
       await start(hashToken(TOKEN))
       const wrong = [
         {},
@@ -74,7 +74,7 @@ describe('what a request to the REST API has to pass:', () => {
   describe('a browser', () => {
     beforeEach(() => start(hashToken(TOKEN)))
 
-    it('asks for a page of another site, or of another port of this machine: refused, whatever it asks for', async () => {
+    it('AT-34 asks for a page of another site, or of another port of this machine: refused, whatever it asks for', async () => {
       for (const site of ['cross-site', 'same-site']) {
         for (const path of ['/api/v1/clients', '/api/v1/events', '/metrics', '/health']) {
           const answer = await ask(path, { headers: { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors' } })
@@ -187,14 +187,14 @@ describe('what a request to the REST API has to pass:', () => {
       expect((await ask('/api/v1/status')).status).to.equal(200)
     })
 
-    it('asks in the form for proxies, whatever its Host header says: 400', async () => {
+    it('AT-34 asks in the form for proxies, whatever its Host header says: 400', async () => {
       for (const host of ['evil.example', 'localhost']) {
         const asked = `GET http://evil.example/api/v1/status HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
         expect(await rawExchange(api.url, asked)).to.match(/^HTTP\/1\.1 400 /)
       }
     })
 
-    it('says twice which host it is for: 400', async () => {
+    it('AT-34 says twice which host it is for: 400', async () => {
       const asked = 'GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
       expect(await rawExchange(api.url, asked)).to.match(/^HTTP\/1\.1 400 /)
     })
@@ -203,7 +203,7 @@ describe('what a request to the REST API has to pass:', () => {
   describe('how often it comes', () => {
     beforeEach(() => start())
 
-    it('is more than one address may ask: 429, late, and the end of the connection; other parts are served on', async () => {
+    it('AT-35 is more than one address may ask: 429, late, and the end of the connection; other parts are served on', async () => {
       const { perWindowOnLoopback, windowMs } = REQUEST_LIMITS
       const startedAt = performance.now()
       const head = 'HEAD /api/v1/connections HTTP/1.1\r\nHost: localhost\r\n'
@@ -231,7 +231,7 @@ describe('what a request to the REST API has to pass:', () => {
     beforeEach(() => start())
     const head = 'HEAD /health HTTP/1.1\r\nHost: localhost\r\n'
 
-    it('does not matter to anybody else: they are answered one after the other, and others in between', async () => {
+    it('AT-35 does not matter to anybody else: they are answered one after the other, and others in between', async () => {
       const order: string[] = []
       source.onHealth = () => order.push('asked')
       const done = rawExchange(api.url, `${head}\r\n`.repeat(99) + `${head}Connection: close\r\n\r\n`)
@@ -245,13 +245,13 @@ describe('what a request to the REST API has to pass:', () => {
       expect(turns).to.be.at.least(100)
     })
 
-    it('is more than 100: the connection ends, and others are served on', async () => {
+    it('AT-35 is more than 100: the connection ends, and others are served on', async () => {
       const answers = await rawExchange(api.url, `${head}\r\n`.repeat(300)).catch(() => '')
       expect(answers.match(/^HTTP\/1\.1 200 /gm)?.length ?? 0).to.be.at.most(101)
       expect((await ask('/health')).status).to.equal(200)
     })
 
-    it('follows a request for events, which never end: nothing comes of them', async () => {
+    it('AT-35 follows a request for events, which never end: nothing comes of them', async () => {
       const events = 'GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n'
       let asked = 0
       source.onHealth = () => asked++
