@@ -111,11 +111,15 @@ describe('a program that is killed while it sets up the network', function () {
       .replaceAll('10.89.', `10.${pool}.`)
       .replaceAll('fd00:89:', `fd00:${pool}:`)
       .replace("'tun0'", `'${device}'`)
-      .replace(/process\.kill\(process\.pid, 'SIGKILL'\)$/, "process.once('SIGUSR2', () => network.close())")
+      .replace(
+        /process\.kill\(process\.pid, 'SIGKILL'\)$/,
+        "process.once('SIGUSR2', () => network.close())\nconsole.log('listening')",
+      )
   async function started(device: string, pool = 89): Promise<Program> {
     const program = startScript(running(device, pool))
-    await until(() => program.output.includes('all of it') || program.process.exitCode !== null)
-    expect(program.output).to.equal('all of it\n')
+    // Before that, the signal would end it at once.
+    await until(() => program.output.includes('listening') || program.process.exitCode !== null)
+    expect(program.output).to.equal('all of it\nlistening\n')
     return program
   }
   async function ended(program: Program, signal: 'SIGUSR2' | 'SIGKILL'): Promise<void> {
