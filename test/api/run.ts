@@ -30,9 +30,10 @@ else {
 async function prepare(): Promise<string | undefined> {
   const folder = cacheFolder('schemathesis')
   const done = join(folder, 'installed')
-  const wanted = readFileSync(requirements, 'utf8')
-  if (existsSync(done) && readFileSync(done, 'utf8') === wanted) return undefined
   const venv = join(folder, 'venv')
+  // A virtual environment works only where it was made.
+  const wanted = `${venv}\n${readFileSync(requirements, 'utf8')}`
+  if (existsSync(done) && readFileSync(done, 'utf8') === wanted) return undefined
   rmSync(venv, { recursive: true, force: true })
   const made = await run('python3', ['-m', 'venv', venv])
   if (made.status !== 0) return 'python3 cannot make a virtual environment (Debian packages python3 and python3-venv)'
