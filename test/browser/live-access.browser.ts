@@ -4,13 +4,13 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { PATIENT } from '../support/loopback.ts'
-import { browserProgram } from './browser-program.ts'
+import { launchBrowser } from './browser-program.ts'
 
 interface Axe {
   axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
@@ -38,10 +38,7 @@ describe('the live view without sight or mouse', () => {
         await new Promise(resolve => setTimeout(resolve, 50))
       }
     })()
-    browser = await chromium.launch({
-      executablePath: browserProgram(),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-    })
+    browser = await launchBrowser()
   })
   after(async () => {
     going = false

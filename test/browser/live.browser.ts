@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
@@ -10,7 +10,7 @@ import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { PATIENT } from '../support/loopback.ts'
-import { browserProgram } from './browser-program.ts'
+import { launchBrowser } from './browser-program.ts'
 
 /** What is used here of the types of a page, which TypeScript is not told of. */
 interface Canvas {
@@ -34,10 +34,7 @@ describe('the live view in a browser', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'masque-live-'))
     certificates = await makeTestCertificates(folder, { serverDays: 13 })
-    browser = await chromium.launch({
-      executablePath: browserProgram(),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-    })
+    browser = await launchBrowser()
   })
   after(async () => {
     await browser?.close()

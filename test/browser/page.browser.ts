@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
 import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 import { PATIENT, until } from '../support/loopback.ts'
-import { browserProgram } from './browser-program.ts'
+import { launchBrowser } from './browser-program.ts'
 
 const TOKEN = 'a-token-that-is-long-enough'
 const WITH_TOKEN: ServerConfigOverrides = {
@@ -33,11 +33,7 @@ describe('the page in a browser', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'masque-browser-'))
     certificates = await makeTestCertificates(folder, { serverDays: 13 })
-    browser = await chromium.launch({
-      executablePath: browserProgram(),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
-      ignoreDefaultArgs: ['--disable-quic'],
-    })
+    browser = await launchBrowser()
   })
   after(async () => {
     await browser?.close()
