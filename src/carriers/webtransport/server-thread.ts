@@ -1,6 +1,12 @@
 /** The proxy's thread: the package's servers, and nothing of ours that could be lost with them. See messages.ts. */
 
-import { constants, type Http2SecureServer, type Http2Session, type Http2Stream } from 'node:http2'
+import {
+  constants,
+  type Http2SecureServer,
+  type Http2Session,
+  type Http2Stream,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { HttpServer } from '@fails-components/webtransport'
@@ -91,6 +97,11 @@ class Server extends HttpServer {
   answer(request: SessionRequest, session: number, status: number): void {
     // Gone while the program decided.
     if (request.session?.destroyed) return post({ type: 'gone', session, by: 'reset', code: 0, reason: '' })
+    // The package would respond, end the stream and close it without an error. When the peer ends it at that moment, node:http2 makes empty DATA frames
+    // without end (see guardSession): what has nothing behind its head is ended with it, and closed by nobody.
+    if (status !== 200 && request.session?.session !== undefined) {
+      return (request.session as ServerHttp2Stream).respond({ ':status': status }, { endStream: true })
+    }
     const parts = this.transportInt as ServerParts
     parts.finishSessionRequest({ ...request, status, path: '/', userData: { session } })
   }
