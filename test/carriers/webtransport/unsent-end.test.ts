@@ -69,4 +69,23 @@ describe('a session of the npm package for WebTransport that ends where the peer
     await untilThere(() => stream.destroyed)
     await open(port, 65_535)
   })
+
+  it('AT-32 is refused while it ends its request: the proxy goes on', async () => {
+    child = new Child<MemoryOrders>(CHILD, { name: 'the proxy' })
+    const port = await child.ask('startPackage', await testCertificates())
+    const refused = async (wait: number): Promise<void> => {
+      const session = connectHttp2(port)
+      sessions.push(session)
+      const stream = askForSession(session, { ':path': '/elsewhere' })
+      await new Promise(resolve => setTimeout(resolve, wait))
+      stream.close(0)
+      await new Promise(resolve => setTimeout(resolve, 10))
+      session.destroy()
+    }
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(Array.from({ length: 12 }, (_, i) => refused(i + round)))
+    }
+    expect((await child.ask('memory')).rss).to.be.below(600 * MIB)
+    await open(port, 65_535)
+  })
 })

@@ -705,6 +705,13 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     replace: '    parser.stream.close(code)\n',
   },
   {
+    row: 'AT-32',
+    file: 'carriers/webtransport/server-thread.ts',
+    why: 'a request that is refused is closed behind its end',
+    find: 'if (status !== 200 && request.session?.session !== undefined) {',
+    replace: 'if (status === 0 && request.session?.session !== undefined) {',
+  },
+  {
     row: 'AT-33',
     file: 'carriers/tunnel.ts',
     why: 'what a parity has made passes unseen',
