@@ -39,7 +39,7 @@ describe('a session of the npm package for WebTransport that ends where the peer
   async function open(port: number, window: number): Promise<ClientHttp2Stream> {
     const session = connectHttp2(port, { initialWindowSize: window })
     sessions.push(session)
-    await until(() => session.remoteSettings?.enableConnectProtocol)
+    await untilThere(() => session.remoteSettings?.enableConnectProtocol === true)
     const stream = askForSession(session)
     let status: number | undefined
     stream.once('response', headers => {
