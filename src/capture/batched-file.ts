@@ -25,6 +25,8 @@ export interface BatchedFileOptions {
   readonly maxWaiting: number
   /** Called once: the file has ended before its time, and why. */
   onEnded(why: string): void
+  /** Called with records that were taken, and then could not be written. */
+  onLost?(records: readonly Uint8Array[]): void
 }
 
 /** By default; and how many bytes are a batch that need not wait. */
@@ -124,10 +126,11 @@ export class BatchedFile {
     let count = 0
     while (whole + records[count].length <= written) whole += records[count++].length
     this.#length += whole
-    this.leftOut += records.length - count
     this.#end(reasonOf(error))
     // Those that have come meanwhile have no place any more.
-    this.leftOut += this.#waiting.length
+    const lost = [...records.slice(count), ...this.#waiting]
+    this.leftOut += lost.length
+    this.#options.onLost?.(lost)
     this.#waiting = []
     this.#waitingLength = 0
     this.#options.writer.truncate(this.#length, () => this.#written())

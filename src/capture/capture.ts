@@ -15,6 +15,7 @@ import type { SocketAddress } from '../quic/quic.ts'
 import { BatchedFile, type FileWriter } from './batched-file.ts'
 import { CaptureError, fileWriter, openCaptureFile, reasonOf } from './open-file.ts'
 import {
+  BlockType,
   Direction,
   decryptionSecrets,
   enhancedPacket,
@@ -83,6 +84,9 @@ export class Capture {
   /** Addresses of UDP packets, by their text: there are few, and each has many packets. */
   readonly #addresses = new Map<string, IpAddress>()
   #packets = 0
+  /** Packets that were taken, and then could not be written. */
+  #lost = 0
+  #endedWhy: string | undefined
   #closed: Promise<void> | undefined
 
   /** Begins the file. Throws CaptureError when that cannot be. */
@@ -102,17 +106,26 @@ export class Capture {
       maxLength: MAX_CAPTURE_LENGTH,
       maxWaiting: MAX_CAPTURE_WAITING,
       ...(secrets && { batchMs: HANDSHAKE_MS }),
-      onEnded: why => this.warn(`the capture ${file} ends here, and the tunnels go on: ${why}`),
+      onEnded: why => {
+        this.#endedWhy = why
+        this.warn(`the capture ${file} ends here, and the tunnels go on: ${why}`)
+      },
+      onLost: records => {
+        this.#lost += records.filter(isPacket).length
+      },
     })
     this.quic = { ...(outer && this.#tapUdp()), ...(secrets && { keys: lines => this.#keys(lines) }) }
   }
 
-  /** Packets that are in the file, and those that were left out. */
+  /** Packets that are in the file, when it is closed, and those that were left out. */
   get counters(): { packets: number; leftOut: number } {
-    return {
-      packets: this.#packets,
-      leftOut: this.#interfaces.reduce((sum, { dropped }) => sum + dropped, 0),
-    }
+    const dropped = this.#interfaces.reduce((sum, each) => sum + each.dropped, 0)
+    return { packets: this.#packets - this.#lost, leftOut: dropped + this.#lost }
+  }
+
+  /** Why the capture has ended before its time. */
+  get endedWhy(): string | undefined {
+    return this.#endedWhy
   }
 
   /** `name`: CONNECTION/STREAM, as in the log. */
@@ -146,7 +159,7 @@ export class Capture {
     from: SocketAddress,
     at: SocketAddress,
   ): void {
-    if (this.#out.ended) return
+    if (this.#out.ended) return this.#leaveOut(to)
     const source = this.#addressOf(from.host)
     const destination = this.#addressOf(at.host)
     const packet = encodeUdpPacket({ source, sourcePort: from.port, destination, destinationPort: at.port }, payload)
@@ -179,15 +192,16 @@ export class Capture {
   }
 
   #add(to: CaptureInterface, direction: Direction, bytes: Uint8Array): void {
-    if (this.#out.ended) return
+    if (this.#out.ended || !this.#write(to, direction, bytes)) return this.#leaveOut(to)
     to.received++
-    if (this.#write(to, direction, bytes)) {
-      this.#packets++
-      to.droppedLately = 0
-    } else {
-      to.dropped++
-      to.droppedLately++
-    }
+    this.#packets++
+    to.droppedLately = 0
+  }
+
+  #leaveOut(to: CaptureInterface): void {
+    to.received++
+    to.dropped++
+    to.droppedLately++
   }
 
   #write(to: CaptureInterface, direction: Direction, bytes: Uint8Array): boolean {
@@ -211,6 +225,10 @@ export class Capture {
     }
     return address
   }
+}
+
+function isPacket(block: Uint8Array): boolean {
+  return new DataView(block.buffer, block.byteOffset).getUint32(0, true) === BlockType.ENHANCED_PACKET
 }
 
 /** The header stands in the file before anything else happens: a disk that takes nothing is known at once. */

@@ -1,4 +1,4 @@
-/** `--pcap` and what goes with it: the same for the server and the client. */
+/** `--pcap` and what goes with it, and `--qlog`: the same for the server and the client. */
 
 import type { Command } from 'commander'
 import { Capture } from '../capture/capture.ts'
@@ -47,6 +47,7 @@ export function openQlog({ qlog: folder }: CaptureFlags): QlogFolder | undefined
 export async function closeCapture(capture: Capture): Promise<{ packets: number; leftOut: number; text: string }> {
   await capture.close()
   const { packets, leftOut } = capture.counters
-  const lost = leftOut === 0 ? '' : `; ${leftOut} were left out, because the disk was not fast enough`
+  const why = capture.endedWhy ?? 'the disk was not fast enough'
+  const lost = leftOut === 0 ? '' : `; ${leftOut} were left out: ${why}`
   return { packets, leftOut, text: `${packets} packets in ${capture.file}${lost}` }
 }

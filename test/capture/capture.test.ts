@@ -116,7 +116,12 @@ describe('a capture', () => {
     await ping(client, '10.90.0.1')
     await capture.close()
     expect(log).to.deep.equal([`the capture ${file} ends here, and the tunnels go on: the disk is full`])
-    expect(blocksOf(writer.content).length).to.be.above(1)
+    const found = packets(blocksOf(writer.content))
+    const { packets: written, leftOut } = capture.counters
+    expect(written, 'what it says is in the file').to.equal(found.length)
+    // The last ping came when it had ended, and each is a request and an answer.
+    expect(leftOut).to.be.at.least(2)
+    expect(capture.endedWhy).to.equal('the disk is full')
   })
 
   it('gives no packet the number of an interface that is not described, also when there was no room for its description', async () => {
