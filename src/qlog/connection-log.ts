@@ -150,10 +150,11 @@ export class ConnectionLog implements H3Tap {
     this.#event(name, { quarter_stream_id: quarter, raw: { length: datagram.length } }, budget)
   }
 
-  /** `frame_type: "data"` is as frequent as packets are, where those travel on a stream. */
+  /** DATA frames are as frequent as packets are, where those travel on a stream, and so are streams of ours, where each packet has one. */
   #tell(name: string, data: object): void {
-    const isContent = (data as { frame?: { frame_type?: string } }).frame?.frame_type === 'data'
-    const budget = isContent ? this.#budgets.packets : this.#budgets.others
+    const { frame, stream_type } = data as { frame?: { frame_type?: string }; stream_type?: string }
+    const isPacket = frame?.frame_type === 'data' || stream_type === 'unknown'
+    const budget = isPacket ? this.#budgets.packets : this.#budgets.others
     if (budget.take(this.#options.now())) this.#event(name, data, budget)
   }
 
@@ -162,7 +163,11 @@ export class ConnectionLog implements H3Tap {
     const { skipped } = budget
     budget.skipped = 0
     const record = eventRecord(this.#time(), name, skipped === 0 ? data : { ...data, skipped_before: skipped })
-    if (this.#length + record.length <= MAX_QLOG_LENGTH - END_LENGTH) return this.#put(record)
+    if (this.#length + record.length <= MAX_QLOG_LENGTH - END_LENGTH) {
+      // The disk is behind: as if it had not been told of.
+      if (!this.#put(record)) budget.skipped = skipped + 1
+      return
+    }
     this.#isFull = true
     const message = `this file has ${MAX_QLOG_LENGTH >> 20} MiB: of what follows, only the end of the connection is told of`
     this.#put(eventRecord(this.#time(), 'loglevel:warning', { message }))
@@ -198,9 +203,11 @@ export class ConnectionLog implements H3Tap {
     return this.#options.now() - this.#startedAt
   }
 
-  #put(record: Uint8Array): void {
+  /** False: it is not in the file. */
+  #put(record: Uint8Array): boolean {
+    if (this.#sink?.append(record) !== true) return false
     this.#length += record.length
-    this.#sink?.append(record)
+    return true
   }
 }
 

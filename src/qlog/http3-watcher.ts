@@ -1,8 +1,8 @@
 /**
  * Reads along what goes over the streams of an HTTP/3 connection, in both directions, and tells what it is: frames, settings, capsules. Sans-IO.
  *
- * It has a part of its own in nothing. What it cannot read, for a peer may send anything, it does not read on that stream any more: what
- * is wrong is said by the connection itself.
+ * It changes nothing. What it cannot read, for a peer may send anything, it does not read on that stream any more: what is wrong is
+ * said by the connection itself.
  */
 
 import { DecodeError } from '../bytes/errors.ts'
@@ -22,18 +22,23 @@ import { WEBTRANSPORT_STREAM } from '../http3/webtransport.ts'
 import { qlogCapsule, qlogHeaders, qlogSettings } from './http3-fields.ts'
 
 /** Who has sent it. */
-export type Initiator = 'local' | 'remote'
+type Initiator = 'local' | 'remote'
 
 /** Frames that are longer are told of, and not read. */
 const MAX_COLLECTED = 16 * 1024
 /** Streams that are read at a time, of each direction. */
 export const MAX_WATCHED_STREAMS = 128
 
-export type Tell = (name: string, data: object) => void
+/** Streams, of each direction, of which is remembered that a part was missed. The oldest are forgotten. */
+const MAX_MISSED_STREAMS = 1024
+
+type Tell = (name: string, data: object) => void
 
 export class Http3Watcher {
   readonly #tell: Tell
   readonly #streams = { local: new Map<number, StreamReader>(), remote: new Map<number, StreamReader>() }
+  /** What follows on these cannot be read, for what was before it was not. */
+  readonly #missed = { local: new Set<number>(), remote: new Set<number>() }
   /** Request streams whose content is capsules. */
   readonly #tunnels = new Set<number>()
 
@@ -46,7 +51,8 @@ export class Http3Watcher {
     const streams = this.#streams[initiator]
     let stream = streams.get(streamId)
     if (stream === undefined) {
-      if (streams.size >= MAX_WATCHED_STREAMS || data.length === 0) return
+      if (data.length === 0 || this.#missed[initiator].has(streamId)) return
+      if (streams.size >= MAX_WATCHED_STREAMS) return this.#miss(initiator, streamId)
       stream = isUnidirectional(streamId)
         ? new UniReader(this.#tell, initiator, streamId)
         : new FramesReader(this.#tell, initiator, streamId, this.#tunnels)
@@ -63,11 +69,21 @@ export class Http3Watcher {
     if (!this.#streams.local.has(streamId) && !this.#streams.remote.has(streamId)) this.#tunnels.delete(streamId)
   }
 
-  /** A stream was ended before its time. */
+  /** A stream was ended before its time; the other direction may go on, and is not read any more either. */
   forget(streamId: number): void {
-    this.#streams.local.delete(streamId)
-    this.#streams.remote.delete(streamId)
+    for (const initiator of ['local', 'remote'] as const) {
+      this.#streams[initiator].delete(streamId)
+      this.#miss(initiator, streamId)
+    }
     this.#tunnels.delete(streamId)
+  }
+
+  #miss(initiator: Initiator, streamId: number): void {
+    const missed = this.#missed[initiator]
+    missed.add(streamId)
+    if (missed.size <= MAX_MISSED_STREAMS) return
+    const [oldest] = missed
+    missed.delete(oldest)
   }
 }
 

@@ -143,9 +143,34 @@ describe('qlog', () => {
     expect(events, 'who is done makes room').to.equal(MAX_WATCHED_STREAMS + 2)
   })
 
+  it('never begins to read in the middle of a stream', () => {
+    const events: string[] = []
+    const watcher = new Http3Watcher((name, data) => events.push(`${name} ${JSON.stringify(data)}`))
+    const goaway = encodeFrame(FrameType.GOAWAY, Uint8Array.of(0))
+    // Its content looks like a frame.
+    const [head, content] = [Uint8Array.of(FrameType.DATA, goaway.length), goaway]
+    watcher.stream('remote', 0, head, false)
+    watcher.forget(0)
+    watcher.stream('remote', 0, content, false)
+    expect(
+      events.filter(text => text.includes('goaway')),
+      'the other direction was reset',
+    ).to.deep.equal([])
+    const late = 4 * (MAX_WATCHED_STREAMS + 1)
+    for (let i = 1; i <= MAX_WATCHED_STREAMS; i++) watcher.stream('remote', 4 * i, head, false)
+    watcher.stream('remote', late, head, false)
+    watcher.stream('remote', 4, content, true)
+    watcher.stream('remote', late, content, false)
+    expect(
+      events.filter(text => text.includes('goaway')),
+      'there was no room for its beginning',
+    ).to.deep.equal([])
+  })
+
   /** A connection's log in memory, and a clock that stands. */
-  function newLog(): { log: ConnectionLog; text: () => string; clock: { now: number } } {
+  function newLog() {
     const records: Uint8Array[] = []
+    const disk = { isBehind: false }
     const clock = { now: 1000 }
     const ends = { local: { host: '127.0.0.1', port: 1 }, remote: { host: '127.0.0.1', port: 2 } }
     const log = new ConnectionLog({
@@ -153,10 +178,10 @@ describe('qlog', () => {
       application,
       now: () => clock.now,
       timeOrigin: 1_700_000_000_000,
-      open: () => ({ append: record => records.push(record) > 0, close: () => {} }),
+      open: () => ({ append: record => !disk.isBehind && records.push(record) > 0, close: () => {} }),
     })
     log.established()
-    return { log, text: () => Buffer.concat(records).toString(), clock }
+    return { log, text: () => Buffer.concat(records).toString(), clock, disk }
   }
 
   it('tells of so many packets a second, and how many it has not told of', () => {
@@ -167,6 +192,24 @@ describe('qlog', () => {
     const { events } = parseQlog(text())
     expect(named(events, 'http3:datagram_created').length).to.equal(QLOG_EVENTS_A_SECOND)
     expect(named(events, 'http3:datagram_parsed')[0].data.skipped_before).to.equal(7)
+  })
+
+  it('says how many events a disk that is behind has not taken, and that streams of packets leave room for capsules', () => {
+    const { log, text, clock, disk } = newLog()
+    disk.isBehind = true
+    for (let i = 0; i < 3; i++) log.datagramSent(Uint8Array.of(0, 0))
+    disk.isBehind = false
+    log.datagramSent(Uint8Array.of(0, 0))
+    clock.now += 1000
+    // Each packet on a stream of its own (0x4d51).
+    for (let i = 0; i < 2 * QLOG_EVENTS_A_SECOND; i++) {
+      log.streamReceived(4 * i + 3, Uint8Array.of(0x80, 0, 0x4d, 0x51, 0), true)
+    }
+    log.streamReceived(0, encodeFrame(FrameType.GOAWAY, Uint8Array.of(0)), false)
+    const { events } = parseQlog(text())
+    expect(named(events, 'http3:datagram_created').map(({ data }) => data.skipped_before)).to.deep.equal([3])
+    expect(named(events, 'http3:stream_type_set')).to.have.length(QLOG_EVENTS_A_SECOND)
+    expect(named(events, 'http3:frame_parsed')).to.have.length(1)
   })
 
   it('stays below its bound, and has the end of the connection in it all the same', () => {
