@@ -1,7 +1,12 @@
 /** Whose process is at the other end of a TCP connection over loopback: the kernel knows, and a student cannot say otherwise. */
 import { readFileSync } from 'node:fs'
 
-/** The user's id; undefined where the system does not tell (anywhere but on Linux). `table`: of /proc/net/tcp, for tests. */
+const ESTABLISHED = '01'
+
+/**
+ * The user's id; undefined where the system does not tell (anywhere but on Linux), and where the other end is closed already. `table`: of
+ * /proc/net/tcp, for tests.
+ */
 export function peerUser(
   peerPort: number,
   ownPort: number,
@@ -16,8 +21,10 @@ export function peerUser(
   const [peer, own] = [peerPort, ownPort].map(hexPort)
   for (const line of text.split('\n')) {
     // sl, local address, remote address, state, queues, timer, retransmissions, uid: proc_pid_net(5).
-    const [, local, remote, , , , , uid] = line.trim().split(/\s+/)
-    if (local === `0100007F:${peer}` && remote === `0100007F:${own}`) return Number(uid)
+    const [, local, remote, state, , , , uid] = line.trim().split(/\s+/)
+    if (local !== `0100007F:${peer}` || remote !== `0100007F:${own}`) continue
+    // Of a socket that its process has closed the kernel says that it is root's.
+    return state === ESTABLISHED ? Number(uid) : undefined
   }
   return undefined
 }

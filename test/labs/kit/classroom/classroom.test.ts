@@ -214,15 +214,18 @@ describe('the classroom', () => {
     })
 
     it('reads the kernel’s table line by line, and takes nothing else for an answer', () => {
-      const line = (local: string, remote: string, user: string) =>
-        `   0: ${local} ${remote} 01 0:0 00:0 0 ${user} 0 1 1`
+      const line = (local: string, remote: string, user: string, state = '01') =>
+        `   0: ${local} ${remote} ${state} 0:0 00:0 0 ${user} 0 1 1`
       const table = [
         '  sl  local_address',
         line('0100007F:1F98', '0100007F:C000', '0'),
         line('0100007F:C000', '0100007F:1F98', '1001'),
+        line('0100007F:C002', '0100007F:1F98', '0', '05'),
       ]
       expect(peerUser(0xc000, 0x1f98, () => table.join('\n'))).to.equal(1001)
       expect(peerUser(0xc001, 0x1f98, () => table.join('\n'))).to.equal(undefined)
+      // Who sends a report and hangs up at once is not root.
+      expect(peerUser(0xc002, 0x1f98, () => table.join('\n'))).to.equal(undefined)
       expect(
         peerUser(1, 2, () => {
           throw new Error('there is no such file')
