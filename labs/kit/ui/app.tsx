@@ -57,7 +57,7 @@ export function App({ theme = themeFor(), following, ...options }: AppProps) {
   const panel = usePanel(state.lab, state.screen === 'task' ? taskOf(state) : undefined)
   const { running } = state.task
   const frame = useTicks(running !== undefined)
-  const runningMs = useElapsed(running !== undefined)
+  const runningMs = useElapsed(running && (running.waiting === undefined ? 'checks' : 'waits'))
 
   const scene = (now: State): Scene => ({ state: now, theme, size, panel, runningMs, frame })
   useInput((input: string, key: Key) => {
@@ -135,12 +135,12 @@ function pageOf(state: State, scene: Scene, panel: Panel | undefined, following:
   }
 }
 
-/** For how long something has been going on, in ms; as of the last picture. */
-function useElapsed(active: boolean): number {
-  const since = useRef<number>(undefined)
-  if (!active) since.current = undefined
-  else since.current ??= performance.now()
-  return since.current === undefined ? 0 : performance.now() - since.current
+/** For how long it has been this that goes on, in ms; as of the last picture. */
+function useElapsed(what: string | undefined): number {
+  const since = useRef<{ what: string; at: number }>(undefined)
+  if (what === undefined) since.current = undefined
+  else if (since.current?.what !== what) since.current = { what, at: performance.now() }
+  return since.current === undefined ? 0 : performance.now() - since.current.at
 }
 
 function demonstrationSpans(theme: Theme, { phases, outcome }: State['demonstration']): Span[][] {

@@ -42,7 +42,9 @@ function taskKeys(state: State, end: readonly FooterKey[], view?: Pick<View, 'ha
       ['esc', 'leave it'],
     ]
   }
-  if (state.task.running) return [['esc', 'stop the check'], ['j/k', 'scroll'], QUIT]
+  const { running } = state.task
+  if (running)
+    return [['esc', running.waiting === undefined ? 'stop the check' : 'leave the queue'], ['j/k', 'scroll'], QUIT]
   const hintsLeft = task.hints.length - progress.hints
   return [
     ['c', 'check'],

@@ -37,11 +37,11 @@ export function reduce(state: State, event: Event): Next {
     }
     case 'queued': {
       const { running } = state.task
-      return running ? on(state, { running: { ...running, waiting: event.text } }) : [state, []]
+      return running ? on(withoutBusyNotice(state), { running: { ...running, waiting: event.text } }) : [state, []]
     }
     case 'checked': {
       const results = { ...state.results, [event.result.task]: event.result }
-      return on({ ...state, results }, { running: undefined, follow: true })
+      return on({ ...withoutBusyNotice(state), results }, { running: undefined, follow: true })
     }
     case 'answers':
       return answersRead(state, event.answers)
@@ -54,6 +54,15 @@ export function reduce(state: State, event: Event): Next {
     case 'progress':
       return [{ ...state, progress: event.progress }, []]
   }
+}
+
+const CHECKS = 'A check is running: esc stops it.'
+const WAITS = 'A check waits for its turn: esc gives up its place.'
+
+/** What is said of a check that runs or waits is not true of it any more. */
+function withoutBusyNotice(state: State): State {
+  const { notice } = state.task
+  return notice === CHECKS || notice === WAITS ? { ...state, task: { ...state.task, notice: undefined } } : state
 }
 
 function withoutType<E extends { type: string }>({ type, ...rest }: E): Omit<E, 'type'> {
@@ -71,7 +80,9 @@ function demonstration(state: State, changes: Partial<State['demonstration']>): 
 function saved(state: State, files: readonly string[]): Next {
   const task = taskOf(state)
   if (state.screen !== 'task') return [state, []]
-  if (watching(state) && state.task.question === undefined && task.files.some(file => files.includes(file)))
+  // A check that waits reads the files when it begins; another one would have to wait at the end of the queue.
+  const waits = state.task.running?.waiting !== undefined
+  if (watching(state) && !waits && state.task.question === undefined && task.files.some(file => files.includes(file)))
     return check(state, false)
   return files.includes(ANSWERS_FILE) ? [state, [{ do: 'read answers', task }]] : [state, []]
 }
@@ -183,7 +194,7 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
   if (key.home) return scroll(-Infinity)
   if (key.end) return scroll(Infinity)
   if (key.escape || input === 'b') {
-    if (running) return on(state, { running: undefined }, { do: 'stop the check' })
+    if (running) return on(withoutBusyNotice(state), { running: undefined }, { do: 'stop the check' })
     return [{ ...state, screen: 'tasks' }, []]
   }
   switch (input) {
@@ -217,7 +228,7 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
   }
   if (running) {
     const busy = 'ncaR'.includes(input) && input !== ''
-    return busy ? on(state, { notice: 'A check is running: esc stops it.', follow: true }) : [state, []]
+    return busy ? on(state, { notice: running.waiting === undefined ? CHECKS : WAITS, follow: true }) : [state, []]
   }
   switch (input) {
     case 'c':

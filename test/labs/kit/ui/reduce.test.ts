@@ -134,6 +134,21 @@ describe('the terminal UI, as a function of what happens', () => {
     expect(session.state.task.running).to.equal(undefined)
   })
 
+  it('keeps the place of a check that waits when a file is saved, and says of it what is true', () => {
+    const session = new Session({ task: 1, watch: true }).press('c')
+    session.happens({ type: 'queued', text: '1st in the queue; 1 check runs now' })
+    session.asked()
+    session.happens({ type: 'saved', files: ['answers.toml'] })
+    expect(session.asked()).to.deep.equal(['read answers'])
+    expect(session.press('n').state.task.notice).to.match(/esc gives up its place/)
+    session.happens({ type: 'queued', text: undefined })
+    expect(session.state.task.notice).to.equal(undefined)
+    session.happens({ type: 'saved', files: ['answers.toml'] })
+    expect(session.asked()).to.include('check')
+    expect(session.press('n').state.task.notice).to.match(/esc stops it/)
+    expect(session.press(ESC).state.task.notice).to.equal(undefined)
+  })
+
   it('lets no other key than escape end a check that runs', () => {
     const session = new Session({ task: 0 }).press('c')
     session.asked()
