@@ -41,7 +41,8 @@ export interface ClassView {
   solved: number
   tasks: {
     lab: string
-    number: number
+    /** Of the lab, and of the task in it: `2.1`. */
+    number: string
     task: string
     title: string
     here: number
@@ -51,7 +52,7 @@ export interface ClassView {
     medianMinutes: number | null
     names: string[]
   }[]
-  misconceptions: { task: string; text: string; students: number }[]
+  misconceptions: { task: string; number: string; text: string; students: number }[]
   /** Null: it is switched off. */
   leaderboard: { alias: string; solved: number }[] | null
 }
@@ -71,12 +72,17 @@ export class ClassState {
   readonly #labs: readonly Lab[]
   readonly #leaderboard: boolean
   readonly #now: () => number
+  /** By task. */
+  readonly #numbers: ReadonlyMap<string, string>
   readonly #students = new Map<string, Student>()
   /** By task, by text: who. */
   readonly #misconceptions = new Map<string, Map<string, Set<string>>>()
 
   constructor(labs: readonly Lab[], options: { leaderboard?: boolean; now?: () => number } = {}) {
     this.#labs = labs
+    this.#numbers = new Map(
+      labs.flatMap(({ id, number, tasks }) => tasks.map((task, i) => [`${id}/${task.id}`, `${number}.${i + 1}`])),
+    )
     this.#leaderboard = options.leaderboard ?? false
     this.#now = options.now ?? Date.now
   }
@@ -114,8 +120,8 @@ export class ClassState {
   /** Throws a Refusal. Who has not joined, or is not known any more because the classroom was started again, joins by it. */
   report(id: string, given: unknown): void {
     const { lab, task, what, misconception } = fields(given) as Partial<Told>
-    const known = this.#labs.find(candidate => candidate.id === lab)?.tasks.some(candidate => candidate.id === task)
-    if (!known) throw new Refusal(400, 'there is no such lab or task')
+    const key = `${lab}/${task}`
+    if (!this.#numbers.has(key)) throw new Refusal(400, 'there is no such lab or task')
     if (what !== 'opened' && what !== 'passed' && what !== 'failed')
       throw new Refusal(400, 'it is opened, passed or failed')
     if (
@@ -128,7 +134,6 @@ export class ClassState {
     const student = this.#students.get(id) as Student
     this.#count(student)
     const now = this.#now()
-    const key = `${lab}/${task}`
     const state = student.tasks.get(key) ?? { firstAt: now, failures: 0, solvedAt: undefined }
     student.tasks.set(key, state)
     student.current = key
@@ -143,6 +148,7 @@ export class ClassState {
     const tasks = this.#labs.flatMap(lab =>
       lab.tasks.map(({ id, title }) => {
         const key = `${lab.id}/${id}`
+        const number = this.#numbers.get(key) as string
         const states = students.flatMap(student => student.tasks.get(key) ?? [])
         const here = students.filter(student => student.current === key)
         const minutes = states.flatMap(({ firstAt, solvedAt }) =>
@@ -150,7 +156,7 @@ export class ClassState {
         )
         return {
           lab: lab.id,
-          number: lab.number,
+          number,
           task: id,
           title,
           here: here.length,
@@ -206,7 +212,10 @@ export class ClassState {
 
   #frequent(): ClassView['misconceptions'] {
     return [...this.#misconceptions]
-      .flatMap(([task, texts]) => [...texts].map(([text, who]) => ({ task, text, students: who.size })))
+      .flatMap(([task, texts]) => {
+        const number = this.#numbers.get(task) as string
+        return [...texts].map(([text, who]) => ({ task, number, text, students: who.size }))
+      })
       .filter(({ students }) => students >= SHOWN_FROM)
       .sort((a, b) => b.students - a.students)
       .slice(0, SHOWN_MISCONCEPTIONS)

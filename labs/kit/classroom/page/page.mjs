@@ -26,11 +26,16 @@ function taskRow({ number, title, here, stuck, solved, medianMinutes, names }) {
   return row
 }
 
+/** What is the same as before is not read out again. */
+function say(text) {
+  if (at('summary').textContent !== text) at('summary').textContent = text
+}
+
 function show({ students, solved, tasks, misconceptions, leaderboard }) {
-  at('summary').textContent = `Joined: ${students}. Tasks solved, by all together: ${solved}.`
+  say(`Joined: ${students}. Tasks solved, by all together: ${solved}.`)
   at('tasks').replaceChildren(...tasks.map(taskRow))
   at('misconceptions').replaceChildren(
-    ...misconceptions.map(({ task, text, students }) => element('li', `${students} in ${task}: ${text}`)),
+    ...misconceptions.map(({ number, text, students }) => element('li', `${students} in ${number}: ${text}`)),
   )
   at('leaders-section').hidden = leaderboard === null
   at('leaders').replaceChildren(...(leaderboard ?? []).map(({ alias, solved }) => element('li', `${alias}: ${solved}`)))
@@ -41,7 +46,7 @@ async function look() {
     const response = await fetch('class.json', { cache: 'no-store' })
     show(await response.json())
   } catch {
-    at('summary').textContent = 'The classroom does not answer; what is below is what it said last.'
+    say('The classroom does not answer; what is below is what it said last.')
   }
   setTimeout(look, EVERY_MS)
 }

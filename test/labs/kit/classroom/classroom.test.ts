@@ -36,8 +36,22 @@ describe('the classroom', () => {
       report('2', 'opened', { task: 'second' })
       for (let tried = 0; tried < 3; tried++) report('3', 'failed')
       const [first, second] = state.view().tasks
-      expect(first).to.deep.include({ here: 3, solved: 2, stuck: 1, medianMinutes: 20, names: ['s1', 's3', 's4'] })
-      expect(second).to.deep.include({ here: 1, solved: 0, stuck: 0, medianMinutes: null, names: ['s2'] })
+      expect(first).to.deep.include({
+        number: '99.1',
+        here: 3,
+        solved: 2,
+        stuck: 1,
+        medianMinutes: 20,
+        names: ['s1', 's3', 's4'],
+      })
+      expect(second).to.deep.include({
+        number: '99.2',
+        here: 1,
+        solved: 0,
+        stuck: 0,
+        medianMinutes: null,
+        names: ['s2'],
+      })
       expect(state.view()).to.include({ students: 4, solved: 2, leaderboard: null })
     })
 
@@ -46,7 +60,7 @@ describe('the classroom', () => {
       expect(state.view().misconceptions).to.deep.equal([])
       report('2', 'failed', { misconception: 'Bytes are bits.' })
       expect(state.view().misconceptions).to.deep.equal([
-        { task: `${LAB}/first`, text: 'Bytes are bits.', students: 2 },
+        { task: `${LAB}/first`, number: '99.1', text: 'Bytes are bits.', students: 2 },
       ])
       state.leave('2')
       expect(state.view()).to.deep.include({ students: 1, misconceptions: [] })

@@ -1,0 +1,75 @@
+/** The classroom's page, as a projector shows it. */
+import { createRequire } from 'node:module'
+import { expect } from 'chai'
+import type { Browser, Page } from 'playwright-core'
+import { type ClassroomServer, startClassroom } from '../../labs/kit/classroom/server.ts'
+import { loadLabs } from '../../labs/kit/lab/registry.ts'
+import { launchBrowser } from './browser-program.ts'
+
+interface Axe {
+  axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+}
+
+describe('the page of the classroom', () => {
+  let browser: Browser
+  let classroom: ClassroomServer
+  let uid: number
+  let page: Page
+
+  before(async () => {
+    browser = await launchBrowser()
+  })
+  after(() => browser?.close())
+  beforeEach(async () => {
+    classroom = await startClassroom({ labs: await loadLabs(), port: 0, leaderboard: true, whoIs: () => uid })
+    for (uid = 1001; uid <= 1004; uid++) {
+      for (let tried = 0; tried < 3; tried++) await report('failed', { misconception: 'A <b>Retry</b> is free.' })
+    }
+    await report('passed')
+  })
+  afterEach(async () => {
+    await page.close()
+    await classroom.close()
+  })
+
+  async function report(what: string, more: object = {}): Promise<void> {
+    const told = { alias: `Student ${uid}`, lab: 'lab-02-performance', task: 'handshake', what, ...more }
+    const headers = { 'Content-Type': 'application/json' }
+    const response = await fetch(`${classroom.url}/reports`, { method: 'POST', headers, body: JSON.stringify(told) })
+    expect(response.status).to.equal(204)
+  }
+
+  async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options })
+    page.setDefaultTimeout(60_000)
+    await page.goto(classroom.url)
+    await page.locator('#tasks tr').first().waitFor()
+  }
+
+  it('shows who is where and what several ran into, as text and with the numbers of tasks, and how it goes on', async () => {
+    await open()
+    const row = page.locator('#tasks tr')
+    expect(await row.locator('th').textContent()).to.match(/^2\.1\s+Round trips/)
+    expect(await row.locator('td').allTextContents()).to.deep.include.members(['5', '4', '1'])
+    expect(await page.locator('#misconceptions li').allTextContents()).to.deep.equal([
+      '4 in 2.1: A <b>Retry</b> is free.',
+    ])
+    expect(await page.locator('#leaders li').first().textContent()).to.equal('Student 1005: 1')
+    uid = 1001
+    await report('passed')
+    await page.locator('#summary').filter({ hasText: 'by all together: 2.' }).waitFor()
+    await classroom.close()
+    await page.locator('#summary').filter({ hasText: 'The classroom does not answer' }).waitFor()
+    expect(await row.count()).to.equal(1)
+  })
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has nothing that axe would complain about, with ${colorScheme} colours`, async () => {
+      // axe comes into the page from outside, which the page's own policy forbids.
+      await open({ colorScheme, bypassCSP: true })
+      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
+      const { violations } = await page.evaluate(() => (globalThis as unknown as Axe).axe.run())
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)).to.deep.equal([])
+    })
+  }
+})
