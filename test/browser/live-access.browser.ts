@@ -1,59 +1,31 @@
 /** Who cannot see well, or has no mouse, uses the live view, too: judged by axe, and by keyboard alone. */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
-import type { Browser, Page } from 'playwright-core'
-import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
-import type { MasqueClient } from '../../src/client/client.ts'
+import type { Page } from 'playwright-core'
 import type { MasqueServer } from '../../src/server/server.ts'
-import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
-import { PATIENT } from '../support/loopback.ts'
-import { launchBrowser } from './browser-program.ts'
+import { connectClient, keepPinging, startServer } from '../support/loopback.ts'
+import { type Pages, usePages } from './pages.ts'
 
 interface Axe {
   axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
 }
 
 describe('the live view without sight or mouse', () => {
-  let folder: string
-  let browser: Browser
+  const pages = usePages()
   let server: MasqueServer
-  let clients: MasqueClient[]
   let page: Page
-  let going: boolean
-  let pinging: Promise<void>
 
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'masque-live-access-'))
-    const certificates = await makeTestCertificates(folder, { serverDays: 13 })
-    server = await startTestProxy(certificates, { api: { enabled: true, port: 0, live: true }, webTransport: {} })
-    clients = [newTestClient(certificates, server.address), newTestClient(certificates, server.address)]
-    for (const client of clients) await client.connect()
-    going = true
-    pinging = (async () => {
-      while (going) {
-        await clients[0].ping('10.90.0.1', PATIENT).catch(() => {})
-        await new Promise(resolve => setTimeout(resolve, 50))
-      }
-    })()
-    browser = await launchBrowser()
+  beforeEach(async () => {
+    server = await startServer({ api: { enabled: true, port: 0, live: true }, webTransport: {} })
+    const { client } = await connectClient(server)
+    await connectClient(server)
+    const train = keepPinging(client, '10.90.0.1')
+    pages.closeLater(train.stop)
   })
-  after(async () => {
-    going = false
-    await pinging
-    await browser?.close()
-    for (const client of clients) await client.close()
-    await server.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  afterEach(() => page.close())
 
   /** With all that there is to see: clients, a packet, capsules. */
-  async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options })
-    page.setDefaultTimeout(60_000)
+  async function open(options: Parameters<Pages['open']>[0] = {}): Promise<void> {
+    page = await pages.open({ viewport: { width: 1280, height: 800 }, ...options })
     await page.goto(server.liveUrl as string)
     await page.locator('#clients tbody tr').nth(1).waitFor()
     await page.locator('#layers table').first().waitFor()

@@ -1,16 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
-import type { Browser, Locator, Page } from 'playwright-core'
-import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import type { Locator, Page } from 'playwright-core'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
-import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
-import { PATIENT } from '../support/loopback.ts'
-import { launchBrowser } from './browser-program.ts'
+import { connectClient, keepPinging, startServer } from '../support/loopback.ts'
+import { usePages } from './pages.ts'
 
 /** What is used here of the types of a page, which TypeScript is not told of. */
 interface Canvas {
@@ -23,65 +18,22 @@ interface Node {
 }
 
 describe('the live view in a browser', () => {
-  let folder: string
-  let certificates: TestCertificates
-  let browser: Browser
+  const pages = usePages()
   let page: Page
-  let closing: (() => Promise<unknown>)[]
-  /** What went wrong in the page that nobody has caught, and what its own security policy has kept it from. */
-  let faults: string[]
 
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'masque-live-'))
-    certificates = await makeTestCertificates(folder, { serverDays: 13 })
-    browser = await launchBrowser()
-  })
-  after(async () => {
-    await browser?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
   beforeEach(async () => {
-    closing = []
-    faults = []
-    await openPage()
-  })
-  afterEach(async () => {
-    await page.close()
-    for (const close of closing.reverse()) await close()
-    expect(faults).to.deep.equal([])
+    page = await pages.open({ viewport: { width: 1280, height: 800 } })
   })
 
-  async function openPage(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
-    await page?.close()
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options })
-    page.setDefaultTimeout(60_000)
-    page.on('pageerror', error => faults.push(error.message))
-    page.on('console', message => {
-      if (/Content Security Policy/.test(message.text())) faults.push(message.text())
-    })
-  }
-
-  async function startProxy(overrides: ServerConfigOverrides = {}): Promise<MasqueServer> {
-    const server = await startTestProxy(certificates, {
+  const startProxy = (overrides: ServerConfigOverrides = {}): Promise<MasqueServer> =>
+    startServer({
       ...overrides,
       api: { enabled: true, port: 0, live: true, ...overrides.api },
-      limits: { retry: 'never', ...overrides.limits },
+      limits: { retry: 'never' },
     })
-    closing.push(() => server.close())
-    return server
-  }
 
-  async function joinTunnel(
-    server: MasqueServer,
-    name?: string,
-    overrides: ClientConfigOverrides = {},
-  ): Promise<MasqueClient> {
-    const tls = name === undefined ? {} : certificates.clients[name]
-    const client = newTestClient(certificates, server.address, { ...overrides, tls })
-    closing.push(() => client.close())
-    await client.connect()
-    return client
-  }
+  const joinTunnel = async (server: MasqueServer, overrides?: ClientConfigOverrides): Promise<MasqueClient> =>
+    (await connectClient(server, overrides)).client
 
   async function open(server: MasqueServer): Promise<void> {
     await page.goto(server.liveUrl as string)
@@ -97,19 +49,10 @@ describe('the live view in a browser', () => {
   const number = (name: string, text: string | RegExp): Promise<void> =>
     page.locator(`#n-${name}`).filter({ hasText: text }).waitFor()
 
-  /** Pings again and again, until the test ends. */
-  function keepPinging(client: MasqueClient, target: string): void {
-    let going = true
-    const ended = (async () => {
-      while (going) {
-        await client.ping(target, PATIENT).catch(() => {})
-        await new Promise(resolve => setTimeout(resolve, 20))
-      }
-    })()
-    closing.push(async () => {
-      going = false
-      await ended
-    })
+  /** Until the test ends. */
+  function beginPinging(client: MasqueClient): void {
+    const train = keepPinging(client, '10.90.0.1')
+    pages.closeLater(train.stop)
   }
 
   it('shows clients as they come and go, with their addresses and what carries them', async () => {
@@ -119,7 +62,7 @@ describe('the live view in a browser', () => {
     await number('clients', /^0$/)
     const first = await joinTunnel(server)
     await number('clients', /^1$/)
-    await joinTunnel(server, undefined, { tunnel: { carrier: 'h2' } })
+    await joinTunnel(server, { tunnel: { carrier: 'h2' } })
     await number('clients', /^2$/)
     await rows().nth(1).waitFor()
     const [h3, h2] = await rows().allInnerTexts()
@@ -136,7 +79,7 @@ describe('the live view in a browser', () => {
     const server = await startProxy()
     await open(server)
     const client = await joinTunnel(server)
-    keepPinging(client, '10.90.0.1')
+    beginPinging(client)
     await number('from', /^[1-9][0-9.]*[kM]?bit\/s$/)
     await number('to', /^[1-9][0-9.]*[kM]?bit\/s$/)
     await number('rtt', /^[0-9.]+ms$/)
@@ -168,7 +111,7 @@ describe('the live view in a browser', () => {
   it('shows packets as they pass, and one of them field by field, from the QUIC datagram to the payload', async () => {
     const server = await startProxy()
     await open(server)
-    keepPinging(await joinTunnel(server), '10.90.0.1')
+    beginPinging(await joinTunnel(server))
     const ping = page.locator('#samples button').filter({ hasText: '→ 10.90.0.1 ICMP echo request' }).first()
     await ping.waitFor()
     // The list goes on until something in it has the focus.

@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from 'chai'
-import type { Browser, Page } from 'playwright-core'
-import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import type { Page } from 'playwright-core'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
-import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
-import { PATIENT, until } from '../support/loopback.ts'
-import { launchBrowser } from './browser-program.ts'
+import { connectClient, PATIENT, startServer, until } from '../support/loopback.ts'
+import { scratchFolder } from '../support/scratch.ts'
+import { usePages } from './pages.ts'
 
 const TOKEN = 'a-token-that-is-long-enough'
 const WITH_TOKEN: ServerConfigOverrides = {
@@ -22,42 +19,15 @@ const WITH_TOKEN: ServerConfigOverrides = {
 }
 
 describe('the page in a browser', () => {
-  let folder: string
-  let certificates: TestCertificates
-  let browser: Browser
+  const pages = usePages()
   let page: Page
-  let closing: (() => Promise<unknown>)[]
-  /** What went wrong in the page that nobody has caught. */
-  let faults: string[]
 
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'masque-browser-'))
-    certificates = await makeTestCertificates(folder, { serverDays: 13 })
-    browser = await launchBrowser()
-  })
-  after(async () => {
-    await browser?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
   beforeEach(async () => {
-    closing = []
-    faults = []
-    page = await browser.newPage()
-    page.setDefaultTimeout(30_000)
-    page.on('pageerror', error => faults.push(error.message))
-  })
-  afterEach(async () => {
-    await page.close()
-    for (const close of closing.reverse()) await close()
-    expect(faults).to.deep.equal([])
+    page = await pages.open()
   })
 
-  async function startProxy(overrides: ServerConfigOverrides = {}): Promise<MasqueServer> {
-    const api = { enabled: true, port: 0 }
-    const server = await startTestProxy(certificates, { api, webTransport: {}, ...overrides })
-    closing.push(() => server.close())
-    return server
-  }
+  const startProxy = (overrides: ServerConfigOverrides = {}): Promise<MasqueServer> =>
+    startServer({ api: { enabled: true, port: 0 }, webTransport: {}, ...overrides })
 
   async function open(server: MasqueServer): Promise<void> {
     await page.goto(`${server.apiUrl}/browser/`)
@@ -101,11 +71,9 @@ describe('the page in a browser', () => {
   it('pings another client, which pings it', async () => {
     const server = await startProxy()
     const [ipv4, ipv6] = await connect(server)
-    const client = newTestClient(certificates, server.address)
-    closing.push(() => client.close())
-    const { assigned } = await client.connect()
+    const { client, info } = await connectClient(server)
     for (const address of [ipv4, ipv6]) await client.ping(address, PATIENT)
-    for (const { address } of assigned) expect(await ping(String(address))).to.include('answered in')
+    for (const { address } of info.assigned) expect(await ping(String(address))).to.include('answered in')
   })
 
   it('shows packets as they pass, field by field', async () => {
@@ -162,7 +130,7 @@ describe('the page in a browser', () => {
   })
 
   it('is told what is wrong with a certificate that browsers do not take', async () => {
-    const longLived = await makeTestCertificates(join(folder, 'long'), { serverDays: 30 })
+    const longLived = await makeTestCertificates(scratchFolder('masque-long-lived-'), { serverDays: 30 })
     const server = await startProxy({ tls: { certificate: longLived.server, key: longLived.serverKey } })
     await open(server)
     await status('it is valid for 30 days, and at most 14 are allowed; make another with `npm run cert -- --days 13`')
@@ -177,7 +145,7 @@ describe('the page in a browser', () => {
       response.setHeader('content-type', original.headers.get('content-type') ?? '')
       response.end(Buffer.from(await original.arrayBuffer()))
     }).listen(0, '127.0.0.1')
-    closing.push(() => new Promise(resolve => site.close(resolve)))
+    pages.closeLater(() => new Promise(resolve => site.close(resolve)))
     await until(() => site.listening)
     await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/browser/`)
     await page.getByRole('button', { name: 'Connect', exact: true }).click()
