@@ -4,6 +4,8 @@
  * Nobody who listens is waited for, and nothing is kept for them here. Whoever passes events on to a peer that may be slow bounds what
  * waits, and tells how much was left out (api/event-stream.ts).
  */
+import type { CapsuleEvent } from '../live/capsule-event.ts'
+import type { PacketSample } from '../live/packet-sample.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 
 export type ServerEvent =
@@ -13,8 +15,8 @@ export type ServerEvent =
   /** Each second, while somebody listens: the first `EVENT_CLIENTS`. */
   | { readonly type: 'clients'; readonly data: readonly ClientInfo[] }
   /** A sample of the packets. */
-  | { readonly type: 'packet'; readonly data: object }
-  | { readonly type: 'capsule'; readonly data: object }
+  | { readonly type: 'packet'; readonly data: PacketSample }
+  | { readonly type: 'capsule'; readonly data: CapsuleEvent }
   /** So many events were not sent to this listener, which did not read. */
   | { readonly type: 'lost'; readonly data: { readonly events: number } }
 

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect } from 'chai'
+import type { PacketSample } from '../../../src/live/packet-sample.ts'
 import { EVENT_STREAM_LIMITS } from '../../../src/server/api/event-stream.ts'
 import { type ApiServer, startApiServer } from '../../../src/server/api-server.ts'
 import { EventFeed } from '../../../src/server/event-feed.ts'
@@ -63,6 +64,17 @@ describe('GET /api/v1/events', () => {
   let events: EventFeed
   let api: ApiServer
   const open: { end(): void }[] = []
+  const packet: PacketSample = {
+    at: 0,
+    client: 'aa/0',
+    identity: undefined,
+    direction: 'from-client',
+    carrier: 'h3',
+    encapsulation: 'datagram',
+    streamId: 0,
+    payload: 'AEU=',
+    length: 84,
+  }
   const entry = { seq: 1, at: '2026-01-01T00:00:00.000Z', event: 'connected', id: 'aa', remote: '127.0.0.1:1' } as const
 
   beforeEach(async () => {
@@ -115,8 +127,8 @@ describe('GET /api/v1/events', () => {
     const [connections, packets] = await Promise.all([listen('?types=connection'), listen('?types=packet,capsule')])
     await until(() => events.listening)
     events.publish({ type: 'connection', data: entry })
-    events.publish({ type: 'packet', data: { length: 84 } })
-    events.publish({ type: 'capsule', data: { type: 1 } })
+    events.publish({ type: 'packet', data: packet })
+    events.publish({ type: 'capsule', data: { ...packet, capsule: 'ADDRESS_ASSIGN', entries: [], count: 0 } })
     await until(() => connections.told.length > 0 && packets.told.length > 1)
     expect(connections.told.map(({ event }) => event)).to.deep.equal(['connection'])
     expect(packets.told.map(({ event, id }) => [event, id])).to.deep.equal([
@@ -141,7 +153,7 @@ describe('GET /api/v1/events', () => {
   it('AT-35 leaves out what a listener does not read, which takes no more memory for that, and tells it how much when it reads again', async () => {
     const reader = await listen('?types=packet')
     const deaf = await deafListener('?types=packet')
-    const data = { text: 'x'.repeat(40_000) }
+    const data = { ...packet, payload: 'x'.repeat(40_000) }
     let published = 0
     // The system's own buffers take some megabytes first.
     for (let round = 0; round < 20; round++) {
@@ -154,7 +166,7 @@ describe('GET /api/v1/events', () => {
       text += chunk
     })
     await until(async () => {
-      events.publish({ type: 'packet', data: { last: true } })
+      events.publish({ type: 'packet', data: packet })
       published++
       await until(() => reader.told.length === published)
       return text.includes('event: lost')
