@@ -1,17 +1,12 @@
-import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { ApiError, type ApiServer, startApiServer } from '../../src/server/api-server.ts'
 import { ServerMetrics } from '../../src/server/metrics.ts'
-import { checkAgainstDescription, openapi } from '../support/openapi.ts'
+import { type Asked, askApi } from '../support/api-client.ts'
+import { openapi } from '../support/openapi.ts'
 import { FakeApiSource } from './fake-api-source.ts'
-
-interface Answer {
-  status: number
-  headers: IncomingHttpHeaders
-  body: string
-}
 
 describe('REST API', () => {
   let source: FakeApiSource
@@ -23,37 +18,8 @@ describe('REST API', () => {
   })
   afterEach(() => api.close())
 
-  function call(
-    path: string,
-    options: { method?: string; host?: string; agent?: Agent; headers?: Record<string, string> } = {},
-  ): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const { method = 'GET', host, agent, headers = {} } = options
-      request(
-        api.url + path,
-        { method, agent, headers: { ...headers, ...(host !== undefined && { host }) } },
-        response => {
-          let body = ''
-          response.setEncoding('utf8')
-          response.on('data', chunk => (body += chunk))
-          // Events have no end.
-          if (response.headers['content-type']?.startsWith('text/event-stream'))
-            response.once('data', () => response.destroy())
-          response.on('close', () => {
-            const answer = { status: response.statusCode!, headers: response.headers, body }
-            try {
-              checkAgainstDescription(method, path.split('?')[0], answer)
-              resolve(answer)
-            } catch (error) {
-              reject(error)
-            }
-          })
-        },
-      )
-        .on('error', reject)
-        .end()
-    })
-  }
+  const call = (path: string, { host, headers = {}, ...asked }: Asked & { host?: string } = {}) =>
+    askApi(api.url, path, { ...asked, headers: { ...headers, ...(host !== undefined && { host }) } })
 
   it('says ok at /health while the server takes clients, and 503 while it is draining or has lost its TUN device', async () => {
     const well = await call('/health')
@@ -146,7 +112,7 @@ describe('REST API', () => {
     })
     await fc.assert(
       fc.asyncProperty(asked, async ({ path, query, method, host }) => {
-        // Each answer is held against the description by `call`.
+        // Each answer is held against the description by `askApi`.
         const { status } = await call(query === '' ? path : `${path}?${query}`, { method, host, agent })
         const isOurs = host === undefined || /^(localhost|127\.0\.0\.1:1|\[::1\])$/.test(host)
         const isThere = /^(GET|HEAD)$/.test(method) || (method === 'DELETE' && path.includes('/clients/'))
