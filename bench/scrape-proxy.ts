@@ -1,13 +1,10 @@
 /** The proxy of `bench scrape`, in a process of its own as `npm run server` makes it: with metrics of the process, too. */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
-import { IpPrefix } from '../src/ip/prefix.ts'
 import { serveParent } from '../src/process/serve-parent.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { startTestProxy } from '../src/testbed/proxy-and-client.ts'
-import { SINK } from './tunnel-peer.ts'
-
-const MAX_CLIENTS = 4096
+import { ROOM_FOR_ALL, SINK } from './tunnel-peer.ts'
 
 let server: MasqueServer | undefined
 
@@ -15,18 +12,7 @@ const orders = {
   async start(certificates: TestCertificates) {
     server = await startTestProxy(
       certificates,
-      {
-        api: { enabled: true, port: 0 },
-        hosts: [{ name: 'sink', ipv4: SINK }],
-        pool: { ipv4: IpPrefix.parse('10.89.0.0/16'), ipv6: IpPrefix.parse('fd00:89::/64') },
-        limits: {
-          maxConnections: MAX_CLIENTS,
-          maxConnectionsPerAddress: MAX_CLIENTS,
-          maxTunnels: MAX_CLIENTS,
-          maxTunnelsPerAddress: MAX_CLIENTS,
-          retry: 'never',
-        },
-      },
+      { ...ROOM_FOR_ALL, api: { enabled: true, port: 0 }, hosts: [{ name: 'sink', ipv4: SINK }] },
       { processMetrics: true },
     )
     return { port: server.address.port, api: server.apiUrl as string }

@@ -13,6 +13,19 @@ export const SINK = IpAddress.parse('10.90.0.1')
 const FLOW_ID = 1
 const MAX_CLIENTS = 4096
 
+/** Of a proxy with room for as many clients as anybody wants to start, all of them from one address. */
+export const ROOM_FOR_ALL = {
+  pool: { ipv4: IpPrefix.parse('10.89.0.0/16'), ipv6: IpPrefix.parse('fd00:89::/64') },
+  limits: {
+    maxConnections: MAX_CLIENTS,
+    maxConnectionsPerAddress: MAX_CLIENTS,
+    maxTunnels: MAX_CLIENTS,
+    maxTunnelsPerAddress: MAX_CLIENTS,
+    // Nobody here forges an address, and a round trip more for each client is not what is measured.
+    retry: 'never',
+  },
+} as const
+
 export function startTunnelPeer(order: PeerOrder): Promise<Peer> {
   return order.role === 'receiver' ? startProxy(order) : startClient(order)
 }
@@ -28,16 +41,7 @@ async function startProxy(order: PeerOrder): Promise<Peer> {
     ...options(order),
     hosts,
     ...(order.carrier === 'webtransport' && { webTransport: { packagePort: 0 } }),
-    // Room for as many clients as anybody wants to start, all of them from one address.
-    pool: { ipv4: IpPrefix.parse('10.89.0.0/16'), ipv6: IpPrefix.parse('fd00:89::/64') },
-    limits: {
-      maxConnections: MAX_CLIENTS,
-      maxConnectionsPerAddress: MAX_CLIENTS,
-      maxTunnels: MAX_CLIENTS,
-      maxTunnelsPerAddress: MAX_CLIENTS,
-      // Nobody here forges an address, and a round trip more for each client is not what is measured.
-      retry: 'never',
-    },
+    ...ROOM_FOR_ALL,
   })
   const sink = server.host('sink')
   const { port } = server.packageAddress ?? server.address
