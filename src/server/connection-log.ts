@@ -3,7 +3,7 @@
 import type { HttpServerConnection } from '../carriers/http-connection.ts'
 import type { IpAddress } from '../ip/address.ts'
 import type { EventFeed } from './event-feed.ts'
-import type { ConnectionLogEntry } from './status.ts'
+import type { ConnectionLogEntry, LogFilter } from './status.ts'
 
 /** Entries that are kept, about 150 bytes each; the oldest goes first. */
 export const CONNECTION_LOG_LENGTH = 2000
@@ -38,10 +38,13 @@ export class ConnectionLog {
     if (this.#feed.listening) this.#feed.publish({ type: 'connection', data: toEntry(record) })
   }
 
-  /** Newest first. */
-  *entries(): Generator<ConnectionLogEntry> {
+  /** Newest first, those that fit. */
+  *entries(fits: LogFilter = () => true): Generator<ConnectionLogEntry> {
     const oldest = Math.max(1, this.#lastSeq - CONNECTION_LOG_LENGTH + 1)
-    for (let seq = this.#lastSeq; seq >= oldest; seq--) yield toEntry(this.#records[seq % CONNECTION_LOG_LENGTH])
+    for (let seq = this.#lastSeq; seq >= oldest; seq--) {
+      const record = this.#records[seq % CONNECTION_LOG_LENGTH]
+      if (fits(record)) yield toEntry(record)
+    }
   }
 }
 

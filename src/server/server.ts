@@ -61,7 +61,15 @@ import { NameResolver, type ResolveName } from './name-resolver.ts'
 import { OwnNames } from './own-names.ts'
 import { PacketProcessor } from './packet-processor.ts'
 import { poolInfo, poolStatus } from './pool-info.ts'
-import type { ClientDetails, ClientInfo, ConnectionLogEntry, Health, PoolInfo, ServerStatus } from './status.ts'
+import type {
+  ClientDetails,
+  ClientInfo,
+  ConnectionLogEntry,
+  Health,
+  LogFilter,
+  PoolInfo,
+  ServerStatus,
+} from './status.ts'
 import { SystemNetwork } from './system-network.ts'
 import { addCounts, type Traffic, TrafficTotals } from './traffic-totals.ts'
 
@@ -366,7 +374,12 @@ export class MasqueServer {
 
   /** What has happened to connections lately, newest first. */
   connectionLog(): ConnectionLogEntry[] {
-    return [...this.#connectionLog.entries()]
+    return [...this.logEntries()]
+  }
+
+  /** The same, those that fit, each made when it is read. */
+  logEntries(fits?: LogFilter): Iterable<ConnectionLogEntry> {
+    return this.#connectionLog.entries(fits)
   }
 
   /** GOAWAY to everybody, the end of all tunnels, a moment for the clients to follow, then the sockets. Idempotent. */

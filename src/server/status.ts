@@ -155,3 +155,6 @@ export interface ConnectionLogEntry {
   identity?: string
   detail?: string
 }
+
+/** Which entries somebody wants to see. */
+export type LogFilter = (entry: Pick<ConnectionLogEntry, 'seq' | 'event' | 'identity'>) => boolean

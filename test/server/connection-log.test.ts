@@ -14,6 +14,24 @@ describe('ConnectionLog', () => {
     expect(entries.at(-1)).to.include({ seq: 6, detail: '5', remote: '127.0.0.1:50000' })
   })
 
+  it('makes an entry only when it is read, and of those that fit', () => {
+    const log = new ConnectionLog(new EventFeed())
+    let made = 0
+    const counted = {
+      id: 'aa',
+      remote: {
+        get host() {
+          made++
+          return '127.0.0.1'
+        },
+        port: 1,
+      },
+    }
+    for (let i = 0; i < 9; i++) log.add(i % 3 === 0 ? 'closed' : 'moved', counted, undefined, `${i}`)
+    const [first] = log.entries(({ event }) => event === 'closed')
+    expect([first.detail, made]).to.deep.equal(['6', 1])
+  })
+
   it('tells the feed what happens, when somebody listens', () => {
     const feed = new EventFeed()
     const log = new ConnectionLog(feed)

@@ -5,6 +5,7 @@ import type {
   ClientInfo,
   ConnectionLogEntry,
   Health,
+  LogFilter,
   PoolInfo,
   ServerStatus,
 } from '../../src/server/status.ts'
@@ -70,8 +71,8 @@ export class FakeApiSource implements ApiSource {
       leases: [{ address: pool.family === 4 ? '10.89.0.2' : 'fd00:89::2', client: 'aa/0', identity: 'alice' }],
     }))
   }
-  connectionLog(): ConnectionLogEntry[] {
-    return this.log
+  logEntries(fits: LogFilter = () => true): ConnectionLogEntry[] {
+    return this.log.filter(fits)
   }
   health(): Health {
     this.onHealth()

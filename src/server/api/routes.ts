@@ -8,6 +8,7 @@ import {
   CONNECTION_EVENTS,
   type ConnectionLogEntry,
   type Health,
+  type LogFilter,
   type PoolInfo,
   type ServerStatus,
 } from '../status.ts'
@@ -24,8 +25,8 @@ export interface ApiSource {
   /** Ends a tunnel in good order, and after a moment in any case. False: there is no such client. */
   closeClient(id: string): boolean
   pools(): PoolInfo[]
-  /** Newest first. */
-  connectionLog(): Iterable<ConnectionLogEntry>
+  /** Newest first, those that fit. Each costs something when it is taken. */
+  logEntries(fits?: LogFilter): Iterable<ConnectionLogEntry>
   /** False while the server is shutting down: then nothing new should be sent to it. */
   health(): Health
 }
@@ -98,7 +99,7 @@ export function apiRoutes({ source, metrics, events, performance }: RouteOptions
     '/api/v1/connections': {
       get: (request, response) => {
         const { limit } = readQuery(request, { limit: entryLimit })
-        response.json([...first(limit, source.connectionLog())])
+        response.json([...first(limit, source.logEntries())])
       },
     },
     '/api/v1/logs': {
@@ -109,7 +110,16 @@ export function apiRoutes({ source, metrics, events, performance }: RouteOptions
           before: wholeNumber(1, Number.MAX_SAFE_INTEGER, undefined as number | undefined),
           limit: entryLimit,
         })
-        response.json(logPage(source.connectionLog(), { event, identity, before, limit }))
+        const entries = source.logEntries(
+          entry =>
+            (event === undefined || entry.event === event) &&
+            (identity === undefined || entry.identity === identity) &&
+            (before === undefined || entry.seq < before),
+        )
+        // One more than fits the page: there is another page.
+        const page = [...first(limit + 1, entries)]
+        const next = page.length > limit ? page[limit - 1].seq : null
+        response.json({ entries: page.slice(0, limit), next })
       },
     },
     '/api/v1/events': {
@@ -145,29 +155,6 @@ function* first<T>(count: number, items: Iterable<T>): Generator<T> {
     if (taken++ === count) return
     yield item
   }
-}
-
-interface LogQuery {
-  event: ConnectionLogEntry['event'] | undefined
-  identity: string | undefined
-  before: number | undefined
-  limit: number
-}
-
-/** The newest entries that fit; `next` is the `before` of the page behind them, null when there is none. */
-function logPage(entries: Iterable<ConnectionLogEntry>, { event, identity, before, limit }: LogQuery) {
-  const fits = (entry: ConnectionLogEntry): boolean =>
-    (event === undefined || entry.event === event) &&
-    (identity === undefined || entry.identity === identity) &&
-    (before === undefined || entry.seq < before)
-  const page: ConnectionLogEntry[] = []
-  for (const entry of entries) {
-    if (!fits(entry)) continue
-    // One more than fits the page: there is another page.
-    if (page.length === limit) return { entries: page, next: page[limit - 1].seq }
-    page.push(entry)
-  }
-  return { entries: page, next: null }
 }
 
 function sendJson(response: Response, text: string): void {
