@@ -33,7 +33,15 @@ describe('the page in a browser', () => {
     await page.goto(`${server.apiUrl}/browser/`)
   }
 
-  const status = (text: string): Promise<void> => page.getByRole('status').filter({ hasText: text }).waitFor()
+  /** Until the page says so. Where it never does, what it says instead tells why. */
+  async function status(text: string): Promise<void> {
+    const said = page.getByRole('status')
+    try {
+      await said.filter({ hasText: text }).waitFor()
+    } catch (error) {
+      throw new Error(`the page does not say "${text}", but "${await said.textContent()}"`, { cause: error })
+    }
+  }
 
   async function connect(server: MasqueServer): Promise<string[]> {
     await open(server)

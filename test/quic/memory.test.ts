@@ -52,7 +52,8 @@ describe('the memory that one connection can take', () => {
     if (process.env.SHOW_MEMORY) console.log(`${packets} packets, ${(grown / MIB).toFixed(1)} MiB more`)
     // The connection is still there: what was sent was within the limits, and so is being remembered.
     expect(client.recorder.closed).to.equal(undefined)
-    expect(grown).to.be.lessThan(48 * MIB)
+    // Some 5 MiB; with windows of 4 MiB it would be 47 to 55.
+    expect(grown).to.be.lessThan(24 * MIB)
     client.connection.close(0x100, '')
   })
 })

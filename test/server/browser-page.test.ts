@@ -57,6 +57,43 @@ describe('what the proxy serves to browsers', () => {
     }
   })
 
+  it('tells of a tunnel first, and then of the addresses in it, however early they have come', async () => {
+    const { Tunnel } = await module('tunnel.mjs')
+    const { CapsuleType, encodeCapsule } = await module('capsules.mjs')
+    // Of request 1: 10.89.0.2/32. It is there before anybody asks.
+    const assigned = encodeCapsule(CapsuleType.ADDRESS_ASSIGN, Uint8Array.of(1, 4, 10, 89, 0, 2, 32))
+    const stream = () => ({
+      readable: new ReadableStream({ start: controller => controller.enqueue(assigned) }),
+      writable: new WritableStream(),
+    })
+    const told: string[] = []
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'WebTransport')
+    const WebTransport = class {
+      ready = Promise.resolve()
+      closed = new Promise(() => {})
+      datagrams = { maxDatagramSize: 1200, readable: new ReadableStream(), writable: new WritableStream() }
+      createBidirectionalStream = async () => stream()
+    }
+    Object.defineProperty(globalThis, 'WebTransport', { configurable: true, value: WebTransport })
+    try {
+      const tunnel = await Tunnel.open('https://127.0.0.1/webtransport', undefined)
+      await new Promise(resolve => setImmediate(resolve))
+      told.push('a tunnel')
+      await new Promise<void>(resolve => {
+        tunnel.begin({
+          onAddresses(addresses: { address: Uint8Array }[]) {
+            told.push(addresses.map(({ address }) => address.join('.')).join())
+            resolve()
+          },
+        })
+      })
+      expect(told).to.deep.equal(['a tunnel', '10.89.0.2'])
+    } finally {
+      if (before === undefined) Reflect.deleteProperty(globalThis, 'WebTransport')
+      else Object.defineProperty(globalThis, 'WebTransport', before)
+    }
+  })
+
   it('is not there where it is not configured', async () => {
     const source = new FakeApiSource()
     const api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics: new ServerMetrics(source) })

@@ -39,14 +39,11 @@ element('connect-form').addEventListener('submit', async event => {
   showStatus('waiting', 'Connecting …')
   const hash = Uint8Array.from(atob(access.certificateHash), character => character.charCodeAt(0))
   try {
-    tunnel = await Tunnel.open(
-      urlOf(element('token').value.trim()),
-      access.certificateProblem ? undefined : hash,
-      listener,
-    )
+    tunnel = await Tunnel.open(urlOf(element('token').value.trim()), access.certificateProblem ? undefined : hash)
     element('disconnect').disabled = false
     element('ping').disabled = false
     showStatus('waiting', 'Connected; waiting for addresses …')
+    tunnel.begin(listener)
   } catch {
     element('connect').disabled = false
     const token = access.needsToken ? ', or the token is not one that it knows' : ''

@@ -15,7 +15,7 @@ const PING_TIMEOUT_MS = 2000
 const PING_DATA = new TextEncoder().encode('masque-lab, from a browser')
 
 /**
- * `listener` hears:
+ * Once it has begun, `listener` hears:
  * - onAddresses(list), onRoutes(list): what the proxy has assigned and advertised, the whole list each time;
  * - onPacket('in' | 'out', bytes): each packet that passes;
  * - onClosed(sentence): the end, once.
@@ -23,6 +23,7 @@ const PING_DATA = new TextEncoder().encode('masque-lab, from a browser')
 export class Tunnel {
   addresses = []
   #session
+  #capsules
   #stream
   #datagrams
   #listener
@@ -32,30 +33,38 @@ export class Tunnel {
   #identifier = Math.floor(Math.random() * 0x10000)
 
   /** Opens a session. Rejects when the proxy cannot be reached or refuses: a browser does not tell which. */
-  static async open(url, certificateHash, listener) {
+  static async open(url, certificateHash) {
     const hashes = certificateHash && [{ algorithm: 'sha-256', value: certificateHash }]
     const session = new WebTransport(url, hashes ? { serverCertificateHashes: hashes } : {})
     // Where `ready` is rejected `closed` is, too, and says no more.
     session.closed.catch(() => {})
     await session.ready
     const stream = await session.createBidirectionalStream()
-    return new Tunnel(session, stream, listener)
+    return new Tunnel(session, stream)
   }
 
-  constructor(session, stream, listener) {
+  constructor(session, stream) {
     this.#session = session
-    this.#listener = listener
+    this.#capsules = stream
     this.#stream = stream.writable.getWriter()
     this.#datagrams = session.datagrams.writable.getWriter()
-    session.closed.then(
+  }
+
+  /**
+   * Asks for addresses, and reads. Not earlier, and so not by itself: what has arrived already is heard before `open` has told its caller that
+   * there is a tunnel.
+   */
+  begin(listener) {
+    this.#listener = listener
+    this.#session.closed.then(
       ({ closeCode, reason }) =>
         this.#ended(`the proxy closed the tunnel${reason ? `: ${reason} (${closeCode})` : ''}`),
       error => this.#ended(`the connection to the proxy was lost: ${error.message}`),
     )
     // A stream comes into being with its first bytes. These ask for an address of each version (RFC 9484 §4.7.2).
     this.#sendCapsule(CapsuleType.ADDRESS_REQUEST, concat(anyAddress(1, 4), anyAddress(2, 6)))
-    this.#readCapsules(stream.readable.getReader()).catch(error => this.#fail(error))
-    this.#readDatagrams(session.datagrams.readable.getReader()).catch(error => this.#fail(error))
+    this.#readCapsules(this.#capsules.readable.getReader()).catch(error => this.#fail(error))
+    this.#readDatagrams(this.#session.datagrams.readable.getReader()).catch(error => this.#fail(error))
   }
 
   /** The largest packet that travels as a datagram, in bytes; one byte is the context id. */
