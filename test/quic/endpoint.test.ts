@@ -6,7 +6,7 @@ import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { clientTls } from '../support/certificates.ts'
-import { closeAll, connect, listen } from '../support/quic-peer.ts'
+import { closeAll, connect, insist, listen } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 const H3_NO_ERROR = 0x100
@@ -92,9 +92,14 @@ describe('QUIC endpoint', () => {
     const server = await listen()
     const clients = await Promise.all(Array.from({ length: 20 }, () => connect(server)))
     await Promise.all(clients.map(({ recorder }) => recorder.until(() => recorder.established)))
-    for (const [i, { connection }] of clients.entries()) connection.sendDatagram(Uint8Array.of(i))
     const all = server.accepted.map(({ recorder }) => recorder)
-    await Promise.all(all.map(recorder => recorder.until(() => recorder.datagrams.length > 0)))
+    expect(all).to.have.length(clients.length)
+    await insist(
+      () => {
+        for (const [i, { connection }] of clients.entries()) connection.sendDatagram(Uint8Array.of(i))
+      },
+      Promise.all(all.map(recorder => recorder.until(() => recorder.datagrams.length > 0))),
+    )
     expect(all.map(recorder => recorder.datagrams[0][0]).sort((a, b) => a - b)).to.deep.equal([...clients.keys()])
     for (const { connection } of clients) connection.close(H3_NO_ERROR, '')
   })
@@ -232,9 +237,13 @@ describe('QUIC endpoint', () => {
     await bad.recorder.until(() => bad.recorder.closed)
     expect(bad.recorder.closed).to.include({ application: true, code: 0x102 })
     expect(server.errors.map(String)).to.deep.equal(['Error: a bug'])
-    good.connection.sendDatagram(Uint8Array.of(9))
-    const stillThere = server.accepted.find(({ recorder }) => recorder.closed === undefined)
-    await stillThere?.recorder.until(() => stillThere.recorder.datagrams.length === 1)
+    const stillThere = server.accepted.find(
+      ({ recorder }) => recorder.closed === undefined,
+    ) as (typeof server.accepted)[0]
+    await insist(
+      () => good.connection.sendDatagram(Uint8Array.of(9)),
+      stillThere.recorder.until(() => stillThere.recorder.datagrams.length > 0),
+    )
     good.connection.close(H3_NO_ERROR, '')
   })
 

@@ -145,8 +145,15 @@ export async function exchange(one: Peer, other: Peer): Promise<void> {
 
 async function carry(from: Peer, to: Peer): Promise<void> {
   const before = to.recorder.datagrams.length
-  const send = () => from.connection.sendDatagram(Uint8Array.of(1))
+  await insist(
+    () => from.connection.sendDatagram(Uint8Array.of(1)),
+    to.recorder.until(() => to.recorder.datagrams.length > before),
+  )
+}
+
+/** Sends datagrams, again and again until they have arrived: on a machine that is busy they may be lost, and nobody else sends them again. */
+export async function insist(send: () => unknown, arrived: Promise<unknown>): Promise<void> {
   send()
   const again = setInterval(send, 200)
-  await to.recorder.until(() => to.recorder.datagrams.length > before).finally(() => clearInterval(again))
+  await arrived.finally(() => clearInterval(again))
 }
