@@ -42,6 +42,7 @@ const commands = {
   experiment: '../src/cli/experiment.ts',
   testbed: '../src/cli/testbed.ts',
   'docs-api': '../src/cli/docs-api.ts',
+  figures: '../docs/figures/cli.ts',
   'test-api': '../test/api/run.ts',
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',

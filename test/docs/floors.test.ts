@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
+import { drawnFloors } from './drawn-floors.ts'
 import { filesBelow, ROOT, read } from './repository.ts'
 
 interface Import {
@@ -9,16 +10,6 @@ interface Import {
   to: string
   /** `import type`: nothing is left of it when the program runs. */
   isType: boolean
-}
-
-/** Floors from top to bottom, the kit's folders among them as `kit/check`; those in one line of the drawing know nothing of each other. */
-function drawnFloors(): string[][] {
-  const drawing = /^## Floors$[\s\S]*?^```\n([\s\S]*?)^```/m.exec(read('docs/architecture.md'))?.[1] ?? ''
-  return drawing
-    .split('\n')
-    .map(line => line.replace(/^ {2}/, ''))
-    .filter(line => /^[a-z]/.test(line))
-    .map(line => line.split(/ {2,}/).filter((_, column) => column % 2 === 0))
 }
 
 function floorOf(file: string): string {
