@@ -81,8 +81,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       `the REST API cannot be served on ${authority(host, actualPort)}: other machines can reach it there, so it needs TLS (api.tls) and a token (api.token_sha256)`,
     )
   }
-  const performance = new PerformanceLog(() => source.status())
-  performance.start()
+  const performance = new PerformanceLog(source)
+  performance.start(onError)
   const routes: Routes = {
     ...apiRoutes({ source, metrics, events, performance }),
     ...pages(options),

@@ -58,8 +58,9 @@ export class ConnectionTotals {
   readonly #closed = byCarrier(() => counts(CLOSE_OUTCOMES))
   /** Of connections that are gone. */
   readonly #past = noStats()
-  /** Those that have had their turn in this round. */
-  #asked = new WeakSet<QuicConnection>()
+  readonly #turns = new Turns()
+  /** Turns of their own: between those of somebody else, some would always be left out. */
+  readonly #rttTurns = new Turns()
 
   /** The connection is gone: how it ended, and what was counted on it, stays. */
   close(measured: MeasuredConnection, reason: CloseReason): void {
@@ -94,18 +95,42 @@ export class ConnectionTotals {
 
   /** Asks engines for what they have counted, and lets packets pass meanwhile. */
   async refresh(measured: Iterable<MeasuredConnection>): Promise<void> {
-    const all = [...measured].map(({ connection }) => connection.quic).filter(quic => quic !== undefined)
+    await this.#turns.ask(quicOf(measured))
+  }
+
+  /** The round-trip times of connections that carry tunnels, in ms, as their engines tell them now: of all, or of ASKED_AT_ONCE in turns. */
+  async rtts(measured: Iterable<MeasuredConnection>): Promise<number[]> {
+    const carrying = [...measured].filter(({ connection }) => connection.inUse)
+    const asked = await this.#rttTurns.ask(quicOf(carrying))
+    // One that has ended before it was asked has told nothing.
+    return asked.filter(({ cwnd }) => cwnd > 0).map(({ rttMs }) => rttMs)
+  }
+}
+
+/** In which many engines are asked for their numbers. */
+class Turns {
+  /** Those that have had their turn in this round. */
+  #asked = new WeakSet<QuicConnection>()
+
+  /** What they say, at most ASKED_AT_ONCE of them. */
+  async ask(all: readonly QuicConnection[]): Promise<QuicStats[]> {
     let waiting = all.filter(quic => !this.#asked.has(quic))
     if (all.length <= ASKED_AT_ONCE || waiting.length === 0) {
       this.#asked = new WeakSet()
-      waiting = all
+      waiting = [...all]
     }
+    const told: QuicStats[] = []
     for (const [i, quic] of waiting.slice(0, ASKED_AT_ONCE).entries()) {
       if (i > 0 && i % ASKED_IN_A_ROW === 0) await new Promise(resolve => setImmediate(resolve))
       this.#asked.add(quic)
-      quic.stats()
+      told.push(quic.stats())
     }
+    return told
   }
+}
+
+function quicOf(measured: Iterable<MeasuredConnection>): QuicConnection[] {
+  return [...measured].map(({ connection }) => connection.quic).filter(quic => quic !== undefined)
 }
 
 function stateOf({ connection, draining }: MeasuredConnection): ConnectionState {

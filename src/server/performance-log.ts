@@ -3,13 +3,14 @@
  *
  * Counters are read and never reset, so that nobody who looks disturbs anybody else who does.
  */
+import { countRtts, type RttCounts, rttQuantiles } from './rtt-counts.ts'
 import type { PerformanceStats, ServerStatus } from './status.ts'
 
 /** By what they are called; in seconds. */
 export const STATS_WINDOWS = { '10s': 10, '1m': 60, '5m': 300, '1h': 3600 } as const
 export type StatsWindow = keyof typeof STATS_WINDOWS
 
-/** One sample a second, for the longest window. About 200 bytes each, so 700 KB after an hour. */
+/** One sample a second, for the longest window. About 200 bytes each, and as many of round trips: less than 2 MB after an hour. */
 export const STATS_SAMPLES = 3600
 const SAMPLE_MS = 1_000
 
@@ -27,21 +28,35 @@ interface Sample {
   readonly handshakes: number
 }
 
+/** Who is asked each second. */
+export interface PerformanceSource {
+  status(): ServerStatus
+  /** In ms, of connections that carry tunnels, as they are now; of many, some in turns. */
+  rtts(): Promise<readonly number[]>
+}
+
+interface TakenSample extends Sample {
+  /** Since the sample before. Undefined: none was measured, or it is not there yet. */
+  rtts?: RttCounts | undefined
+}
+
 export class PerformanceLog {
-  readonly #status: () => ServerStatus
+  readonly #source: PerformanceSource
   readonly #now: () => number
   /** The oldest first. */
-  readonly #samples: Sample[] = []
+  readonly #samples: TakenSample[] = []
+  #asking = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(status: () => ServerStatus, now: () => number = () => performance.now()) {
-    this.#status = status
+  constructor(source: PerformanceSource, now: () => number = () => performance.now()) {
+    this.#source = source
     this.#now = now
-    this.sample()
+    this.#remember()
   }
 
-  start(): void {
-    this.#timer ??= setInterval(() => this.sample(), SAMPLE_MS).unref()
+  /** `onError`: a bug of ours. */
+  start(onError: (error: unknown) => void): void {
+    this.#timer ??= setInterval(() => void this.sample().catch(onError), SAMPLE_MS).unref()
   }
 
   stop(): void {
@@ -49,14 +64,28 @@ export class PerformanceLog {
     this.#timer = undefined
   }
 
-  /** Remembers how things are now. */
-  sample(): void {
+  /** Remembers how things are now; the round trips when engines have been asked for them, between packets. */
+  async sample(): Promise<void> {
+    const sample = this.#remember()
+    // On a machine where that takes a second, a second is left out.
+    if (this.#asking) return
+    this.#asking = true
+    try {
+      sample.rtts = countRtts(await this.#source.rtts())
+    } finally {
+      this.#asking = false
+    }
+  }
+
+  #remember(): TakenSample {
     const sample = this.#take()
     const last = this.#samples.at(-1)
     // Most of the time nothing new is dropped.
     const dropped = last !== undefined && isSame(last.dropped, sample.dropped) ? last.dropped : sample.dropped
-    this.#samples.push({ ...sample, dropped })
+    const remembered: TakenSample = { ...sample, dropped }
+    this.#samples.push(remembered)
     if (this.#samples.length > STATS_SAMPLES) this.#samples.shift()
+    return remembered
   }
 
   /** From the last sample before the window began, or the first that there is, until now. */
@@ -64,7 +93,7 @@ export class PerformanceLog {
     const last = this.#take()
     const began = last.at - STATS_WINDOWS[name] * 1000
     const before = this.#samples.findLastIndex(({ at }) => at <= began)
-    const samples = [...this.#samples.slice(Math.max(0, before)), last]
+    const samples: TakenSample[] = [...this.#samples.slice(Math.max(0, before)), last]
     const [first] = samples
     const seconds = (last.at - first.at) / 1000
     const rate = (key: NumberOf<Sample>): number => (seconds === 0 ? 0 : (last[key] - first[key]) / seconds)
@@ -88,11 +117,12 @@ export class PerformanceLog {
         opened: last.tunnelsTotal - first.tunnelsTotal,
       },
       connections: { now: last.connections, handshakes: last.handshakes - first.handshakes },
+      rtt: roundTrips(samples),
     }
   }
 
   #take(): Sample {
-    const { packets, bytes, tunnels, tunnelsTotal, connections, handshakes } = this.#status()
+    const { packets, bytes, tunnels, tunnelsTotal, connections, handshakes } = this.#source.status()
     return {
       at: this.#now(),
       packetsFrom: packets.fromClients,
@@ -120,6 +150,12 @@ function peak(samples: readonly Sample[]): number {
     most = Math.max(most, ((b.bytesFrom + b.bytesTo - a.bytesFrom - a.bytesTo) * 8000) / ms)
   }
   return most
+}
+
+/** The first sample is how things were when the window began. */
+function roundTrips([, ...samples]: readonly TakenSample[]): PerformanceStats['rtt'] {
+  const { p50Ms, p95Ms, readings } = rttQuantiles(samples.map(({ rtts }) => rtts))
+  return { p50Ms: p50Ms && rounded(p50Ms), p95Ms: p95Ms && rounded(p95Ms), readings }
 }
 
 function difference(now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>) {

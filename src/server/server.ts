@@ -346,6 +346,11 @@ export class MasqueServer {
     }
   }
 
+  /** For the figures over time: of QUIC connections that carry tunnels, in ms. */
+  rtts(): Promise<readonly number[]> {
+    return this.#connections.rtts(this.#handlers)
+  }
+
   /** The first `max`. */
   clients(max?: number): ClientInfo[] {
     return [...this.#tunnels.values()].slice(0, max).map(clientInfo)

@@ -103,6 +103,26 @@ describe('totals over connections', () => {
     expect(totals.read(many.slice(0, -1)).quic.stats.packetsSent).to.equal(137 + 100)
   })
 
+  it('read round trips of those that carry tunnels, of many so many at once, each as often as the others', async () => {
+    const totals = new ConnectionTotals()
+    const { connection } = measured(1)
+    const idle = measured(1, { connection: { ...connection, inUse: false } })
+    const many = Array.from({ length: 2 * ASKED_AT_ONCE }, () => measured(1))
+    const lengths: number[] = []
+    for (let n = 0; n < 4; n++) {
+      // Somebody else who takes turns is no reason that the same half is left out each time.
+      await totals.refresh(many)
+      for (const { quic } of many) quic.asked = 0
+      const rtts = await totals.rtts([idle, ...many])
+      expect(new Set(rtts)).to.deep.equal(new Set([10]))
+      lengths.push(rtts.length)
+      const asked = many.map(({ quic }) => quic.asked)
+      expect(asked.indexOf(1)).to.equal(n % 2 === 0 ? 0 : ASKED_AT_ONCE)
+    }
+    expect(lengths).to.deep.equal([64, 64, 64, 64])
+    expect(idle.quic).to.have.property('asked', 0)
+  })
+
   it('sort connections by carrier and by what they are at', () => {
     const { connection } = measured(1)
     const h2 = { version: 'h2' as const, quic: undefined, inUse: true, handshakeMs: 1 }

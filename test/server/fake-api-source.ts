@@ -37,6 +37,7 @@ export class FakeApiSource implements ApiSource {
   }
   currentClients: ClientInfo[] = [client('aa/0', 10, 100), client('aa/4', 10, 100), client('bb/0', 30, 50)]
   log: ConnectionLogEntry[] = []
+  currentRtts: number[] = []
   /** Called each time that somebody asks for the health. */
   onHealth: () => void = () => {}
 
@@ -77,6 +78,9 @@ export class FakeApiSource implements ApiSource {
   health(): Health {
     this.onHealth()
     return this.currentHealth
+  }
+  async rtts(): Promise<number[]> {
+    return this.currentRtts
   }
   readings(): Readings {
     return fakeReadings(this.status())

@@ -10,14 +10,11 @@ describe('PerformanceLog', () => {
   beforeEach(() => {
     now = 0
     source = new FakeApiSource()
-    log = new PerformanceLog(
-      () => source.status(),
-      () => now,
-    )
+    log = new PerformanceLog(source, () => now)
   })
 
   /** Seconds in which so many packets of 125 bytes come from clients. */
-  function seconds(count: number, packets: number): void {
+  async function seconds(count: number, packets: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       now += 1000
       const { packets: before, bytes } = source.currentStatus
@@ -26,14 +23,14 @@ describe('PerformanceLog', () => {
         packets: { ...before, fromClients: before.fromClients + packets },
         bytes: { ...bytes, fromClients: bytes.fromClients + packets * 125 },
       }
-      log.sample()
+      await log.sample()
     }
   }
 
-  it('knows the rates of a window, and its best second', () => {
-    seconds(60, 1)
-    seconds(9, 2)
-    seconds(1, 12)
+  it('knows the rates of a window, and its best second', async () => {
+    await seconds(60, 1)
+    await seconds(9, 2)
+    await seconds(1, 12)
     const { seconds: length, throughput, packets, bytes } = log.window('10s')
     expect(length).to.equal(10)
     expect(packets).to.deep.equal({ fromClients: 30, toClients: 0 })
@@ -46,8 +43,8 @@ describe('PerformanceLog', () => {
     expect(log.window('1m').packets.fromClients).to.equal(80)
   })
 
-  it('says how long the window really is while the server is younger', () => {
-    seconds(3, 1)
+  it('says how long the window really is while the server is younger', async () => {
+    await seconds(3, 1)
     expect(log.window('1h')).to.deep.include({ window: '1h', seconds: 3 })
   })
 
@@ -55,8 +52,8 @@ describe('PerformanceLog', () => {
     expect(log.window('10s').throughput.fromClients).to.deep.equal({ bitsPerSecond: 0, packetsPerSecond: 0 })
   })
 
-  it('counts drops by reason, tunnels and handshakes of the window only', () => {
-    seconds(20, 0)
+  it('counts drops by reason, tunnels and handshakes of the window only', async () => {
+    await seconds(20, 0)
     const { packets, handshakes } = source.currentStatus
     source.currentStatus = {
       ...source.currentStatus,
@@ -65,15 +62,52 @@ describe('PerformanceLog', () => {
       tunnelsTotal: 8,
       handshakes: { ...handshakes, accepted: 9 },
     }
-    seconds(2, 0)
+    await seconds(2, 0)
     const { dropped, tunnels, connections } = log.window('10s')
     expect(dropped).to.deep.equal({ 'no-route': 6, 'queue-full': 2 })
     expect(tunnels).to.deep.equal({ now: 1, least: 1, most: 3, opened: 3 })
     expect(connections).to.deep.equal({ now: 2, handshakes: 2 })
   })
 
-  it('remembers an hour and no more', () => {
-    seconds(STATS_SAMPLES + 100, 1)
+  it('remembers an hour and no more', async () => {
+    await seconds(STATS_SAMPLES + 100, 1)
     expect(log.window('1h').seconds).to.be.within(STATS_SAMPLES - 1, STATS_SAMPLES)
+  })
+  it('has the quantiles of the round trips of the window only', async () => {
+    source.currentRtts = [500]
+    await seconds(20, 0)
+    source.currentRtts = [10, 20, 20, 40]
+    await seconds(10, 0)
+    const { p50Ms, p95Ms, readings } = log.window('10s').rtt
+    expect(readings).to.equal(40)
+    expect(p50Ms).to.be.within(19, 21)
+    expect(p95Ms).to.be.within(38, 42)
+    expect(log.window('1m').rtt).to.deep.include({ readings: 60 })
+    expect(log.window('1m').rtt.p95Ms).to.be.within(475, 525)
+  })
+
+  it('has no round trips where nothing was measured', async () => {
+    await seconds(3, 0)
+    expect(log.window('1m').rtt).to.deep.equal({ p50Ms: null, p95Ms: null, readings: 0 })
+  })
+
+  it('goes on counting packets, and asks nobody twice at once, while round trips are slow to come', async () => {
+    let asked = 0
+    let answer = (): void => {}
+    source.rtts = () => {
+      asked++
+      return new Promise(resolve => (answer = () => resolve([30])))
+    }
+    const first = log.sample()
+    await seconds(3, 5)
+    expect(asked).to.equal(1)
+    expect(log.window('10s').packets.fromClients).to.equal(15)
+    answer()
+    await first
+    expect(log.window('10s').rtt.readings).to.equal(1)
+    const second = log.sample()
+    expect(asked).to.equal(2)
+    answer()
+    await second
   })
 })

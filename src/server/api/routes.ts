@@ -29,6 +29,8 @@ export interface ApiSource {
   logEntries(fits?: LogFilter): Iterable<ConnectionLogEntry>
   /** False while the server is shutting down: then nothing new should be sent to it. */
   health(): Health
+  /** In ms, of connections that carry tunnels, as they are now; of many, some in turns. */
+  rtts(): Promise<readonly number[]>
 }
 
 /** Reading, which is GET and HEAD; and for what changes something, the method. */

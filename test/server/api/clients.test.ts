@@ -96,6 +96,23 @@ describe('the REST API of a proxy with clients', () => {
     expect(seconds).to.be.greaterThan(0)
   })
 
+  it('has quantiles of the round trips as soon as they were read, and null before', async () => {
+    const server = await start()
+    const none = await get<PerformanceStats>(server, '/api/v1/stats')
+    expect(none.rtt).to.deep.equal({ p50Ms: null, p95Ms: null, readings: 0 })
+    const { client } = await connectClient(server)
+    await ping(client, '10.90.0.1')
+    let stats: PerformanceStats = none
+    await until(async () => {
+      // Not so often that it would be told to ask less.
+      await new Promise(resolve => setTimeout(resolve, 100))
+      stats = await get<PerformanceStats>(server, '/api/v1/stats')
+      return stats.rtt.readings > 0
+    })
+    expect(stats.rtt.p50Ms).to.be.greaterThan(0)
+    expect(stats.rtt.p95Ms).to.be.at.least(stats.rtt.p50Ms as number)
+  })
+
   it('pages through the log, by event and by identity, without a gap and without a repetition', async () => {
     const server = await start()
     for (let i = 0; i < 5; i++) {
