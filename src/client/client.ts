@@ -652,7 +652,9 @@ function connectBy(
     return connectByPackage({ path, certificateSha256, token: readToken(auth), idleTimeoutMs: settings.idleTimeoutMs })
   }
   if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)))
-  return carrier === 'h2' ? connectByHttp2(settings) : connectByHttp1(settings)
+  return carrier === 'h2'
+    ? connectByHttp2({ ...settings, lostAfterMs: tunnel.tcpLostAfterMs })
+    : connectByHttp1(settings)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

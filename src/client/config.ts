@@ -51,6 +51,8 @@ export interface ClientConfig {
     queue: SendQueueName
     /** Packets in a group; 0: no forward error correction. */
     fec: number
+    /** 0: never before the idle timeout. */
+    tcpLostAfterMs: number
     acceptDns: boolean
     tunDns: boolean
     /** Of `carrier = "webtransport"`. */
@@ -148,6 +150,12 @@ export const clientConfigSchema = table({
       .describe(
         'Ask the proxy for forward error correction in both directions: behind so many packets (2 to 32) goes one more, by which one that is lost can be ' +
           'made again; 0: none. Over h3 with encapsulation datagram; the proxy has to have it (its tunnel.fec). Ours and not RFC 9484, docs/research.md.',
+      ),
+    tcp_lost_after_ms: integer(0, 3_600_000, 'milliseconds')
+      .default(4000)
+      .describe(
+        'Over h2, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; it is asked by PING (RFC 9113 §6.7) when it was ' +
+          'quiet for a quarter of that time. 0: only after quic.idle_timeout_ms, as always over h1 and webtransport.',
       ),
     accept_dns: flag()
       .default(true)
@@ -303,6 +311,7 @@ function toClientConfig(toml: z.output<typeof clientConfigSchema>, directory: st
       linkProbe: tunnel.link_probe,
       queue: tunnel.queue,
       fec: tunnel.fec,
+      tcpLostAfterMs: tunnel.tcp_lost_after_ms,
       acceptDns: tunnel.accept_dns,
       tunDns: tunnel.tun_dns,
       webTransportPath: tunnel.webtransport_path,

@@ -34,7 +34,7 @@ export function startTestProxy(
   return MasqueServer.start(config, options)
 }
 
-/** Not connected yet, and does not reconnect. `at`: where the proxy listens, or a link to it; there it is called "localhost". */
+/** Not connected yet, does not reconnect, and does not take a proxy for lost before the idle timeout. `at`: where the proxy listens, or a link to it; there it is called "localhost". */
 export function newTestClient(
   certificates: Pick<TestCertificates, 'ca'>,
   at: SocketAddress,
@@ -46,6 +46,7 @@ export function newTestClient(
     ...overrides,
     proxy: { template: defaultTemplate('localhost', at.port), address: at, ...overrides.proxy },
     tls: { ca: certificates.ca, ...overrides.tls },
+    tunnel: { tcpLostAfterMs: 0, ...overrides.tunnel },
     reconnect: { enabled: false, knockMs: 0, ...overrides.reconnect },
   })
   return new MasqueClient(config, options)

@@ -40,6 +40,7 @@ describe('client configuration', () => {
       linkProbe: 'auto',
       queue: 'fifo',
       fec: 0,
+      tcpLostAfterMs: 4000,
       acceptDns: true,
       tunDns: false,
       webTransportPath: '/webtransport',

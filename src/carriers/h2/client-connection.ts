@@ -14,6 +14,7 @@ import type {
   HttpClientHandler,
   TunnelStream,
 } from '../http-connection.ts'
+import { watchSilence } from '../silence.ts'
 import { refusedCertificate } from '../tcp/client-certificate.ts'
 import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
 import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
@@ -21,21 +22,26 @@ import { H2ErrorCode } from './codes.ts'
 import { fromNode, H2_HEADER_LIST_SIZE, isTooLarge, toNode } from './headers.ts'
 import { H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
 
+export interface H2ClientSettings extends TcpSettings {
+  /** A proxy that is silent for so long, though it is asked for a sign of life, is gone, in ms; 0: see `idleTimeoutMs`. */
+  readonly lostAfterMs: number
+}
+
 /** Connects by HTTP/2, on TLS over TCP with these settings. */
-export function connectByHttp2(settings: TcpSettings): Connect {
+export function connectByHttp2(settings: H2ClientSettings): Connect {
   return async options => new H2ClientConnection(options, settings)
 }
 
 export class H2ClientConnection extends H2Transport<HttpClientHandler> implements HttpClientConnection {
   resumptionTicket: Uint8Array | undefined
   draining = false
-  readonly #settings: TcpSettings
+  readonly #settings: H2ClientSettings
   readonly #startedAt = performance.now()
   /** Streams whose answer has not been told of yet, and whether their end has. */
   readonly #unanswered = new Map<Http2Stream, boolean>()
   #pingTimer: NodeJS.Timeout | undefined
 
-  constructor(options: ConnectOptions, settings: TcpSettings) {
+  constructor(options: ConnectOptions, settings: H2ClientSettings) {
     const socket = connectTcp(options, settings, 'h2')
     super({ socket, remote: options.remote, idleTimeoutMs: settings.idleTimeoutMs, onError: options.onError })
     this.#settings = settings
@@ -67,6 +73,7 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
       }),
     )
     this.#keepAlive(session)
+    this.#watchPath(session)
     this.handler.onReady()
   }
 
@@ -74,12 +81,37 @@ export class H2ClientConnection extends H2Transport<HttpClientHandler> implement
   #keepAlive(session: ClientHttp2Session): void {
     const { idleTimeoutMs, keepAliveMs = idleTimeoutMs / 3 } = this.#settings
     if (keepAliveMs === 0) return
-    this.#pingTimer = setInterval(() => {
+    this.#pingTimer = setInterval(() => this.#ping(session), keepAliveMs).unref()
+  }
+
+  /**
+   * A lost path says nothing, and TCP alone asks for a quarter of an hour. Only while there is a tunnel: before, what connects has a limit of its own. Behind
+   * GOAWAY no PING leaves, and the idle timeout has to do.
+   */
+  #watchPath(session: ClientHttp2Session): void {
+    const { lostAfterMs } = this.#settings
+    if (lostAfterMs === 0) return
+    const bytesRead = (): number | undefined => {
+      let read: number | undefined
       this.guard(undefined, () => {
-        // Where none leaves any more, as behind GOAWAY, node:http2 calls back at once.
-        if (!session.destroyed) session.ping(error => error === null && this.heard())
+        if (this.hasTunnels && !session.closed && !session.destroyed) read = this.socket.bytesRead
       })
-    }, keepAliveMs).unref()
+      return read
+    }
+    const stop = watchSilence({
+      limitMs: lostAfterMs,
+      bytesRead,
+      ask: () => this.#ping(session),
+      onLost: () => this.guard(undefined, () => this.cutSilent(lostAfterMs)),
+    })
+    this.socket.on('close', stop)
+  }
+
+  #ping(session: ClientHttp2Session): void {
+    this.guard(undefined, () => {
+      // Where none leaves any more, as behind GOAWAY, node:http2 calls back at once.
+      if (!session.destroyed) session.ping(error => error === null && this.heard())
+    })
   }
 
   request(headers: Header[]): TunnelStream | undefined {

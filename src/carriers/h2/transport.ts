@@ -75,6 +75,10 @@ export abstract class H2Transport<Handler extends HttpHandler> extends TcpConnec
     return this.#carriers.values()
   }
 
+  protected get hasTunnels(): boolean {
+    return this.#carriers.size > 0
+  }
+
   // -- HttpConnection ------------------------------------------------------------------------------------------
 
   goAway(): void {

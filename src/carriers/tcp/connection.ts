@@ -98,8 +98,12 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
   }
 
   #checkIdle(): void {
-    if (performance.now() - this.#heardAt < this.#idleTimeoutMs) return
-    this.end = timedOut(`nothing was heard from the peer for ${this.#idleTimeoutMs / 1000} s`)
+    if (performance.now() - this.#heardAt >= this.#idleTimeoutMs) this.cutSilent(this.#idleTimeoutMs)
+  }
+
+  /** Ends it because nothing has come for so long. Whoever took leave and is then silent has not left. */
+  protected cutSilent(forMs: number): void {
+    this.end = timedOut(`nothing was heard from the peer for ${forMs / 1000} s`)
     this.cut()
   }
 
