@@ -139,8 +139,8 @@ class Waiting {
   /** Those that drew a number when this one did: theirs may be lower. */
   #choosing: Set<string> | undefined
   #numberedAt = 0
-  /** Since when each has been seen in front. */
-  readonly #inFront = new Map<string, number>()
+  /** Since when each user has been seen in front of this one. */
+  readonly #inFront = new Map<number, number>()
 
   constructor(folder: Places, { slots = slotsOf(), maxTurnMs = MAX_TURN_MS }: MachineQueueOptions) {
     this.#folder = folder
@@ -190,6 +190,8 @@ class Waiting {
 
   #draw(): void {
     this.#name = this.#folder.turn(this.#name, 'choosing', 0)
+    // Behind one's own check somebody may have had several turns; from here on everybody has one at most before this one.
+    this.#inFront.clear()
     const numbers = this.#lineOf(this.#folder.list()).line.map(({ number }) => number)
     this.#name = this.#folder.turn(this.#name, 'ticket', Math.min(999_999_999, Math.max(0, ...numbers) + 1))
     this.#numberedAt = performance.now()
@@ -213,12 +215,12 @@ class Waiting {
     const now = performance.now()
     const tickets = entries.filter(({ kind }) => kind === 'ticket').sort((a, b) => (isBefore(a, b) ? -1 : 1))
     for (const entry of tickets) {
-      // Known by its process and not by its number, which whoever cheats can change.
-      const key = `${entry.uid}-${entry.pid}`
-      if (users.has(entry.uid) || now - (this.#inFront.get(key) ?? now) > this.#maxTurnMs) continue
-      users.add(entry.uid)
+      // Known by its user, for whoever cheats can change its number, and have as many processes as he likes.
+      const { uid } = entry
+      if (users.has(uid) || now - (this.#inFront.get(uid) ?? now) > this.#maxTurnMs) continue
+      users.add(uid)
       line.push(entry)
-      if (line.length <= this.#slots) this.#inFront.set(key, this.#inFront.get(key) ?? now)
+      if (line.length <= this.#slots) this.#inFront.set(uid, this.#inFront.get(uid) ?? now)
     }
     return { line, running: Math.min(this.#slots, line.filter(({ name }) => name !== this.#name).length) }
   }

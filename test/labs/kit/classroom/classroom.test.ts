@@ -1,4 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -115,6 +117,34 @@ describe('the classroom', () => {
         .with.property('status', 409)
     })
 
+    it('counts somebody as stuck from the third failure on, and nothing of a task that has been solved', () => {
+      for (let tried = 0; tried < 2; tried++) report('1', 'failed')
+      expect(state.view().tasks[0].stuck).to.equal(0)
+      report('1', 'failed')
+      expect(state.view().tasks[0].stuck).to.equal(1)
+      now += MINUTE_MS
+      report('1', 'passed')
+      now += MINUTE_MS
+      report('1', 'failed')
+      report('1', 'passed')
+      expect(state.view().tasks[0]).to.include({ stuck: 0, medianMinutes: 1 })
+      expect(state.csv().split('\r\n')[1]).to.include(',3,')
+    })
+
+    it('remembers so many misconceptions of a task and no more, and counts who joins again and again', () => {
+      const { misconceptions, reports } = CLASS_LIMITS
+      for (let sent = 0; sent <= misconceptions; sent++) report('1', 'failed', { misconception: `nonsense ${sent}` })
+      for (const sent of [0, misconceptions]) report('2', 'failed', { misconception: `nonsense ${sent}` })
+      report('3', 'failed', { misconception: `nonsense ${misconceptions}` })
+      expect(state.view().misconceptions.map(({ text }) => text)).to.deep.equal(['nonsense 0'])
+      for (let joined = 0; joined < reports; joined++) state.join('4', { alias: `t${joined}` })
+      expect(() => state.join('4', { alias: 'one more' }))
+        .to.throw()
+        .with.property('status', 429)
+      now += MINUTE_MS
+      state.join('4', { alias: 'later' })
+    })
+
     it('is a table for a spreadsheet, in which no name is a formula', () => {
       report('1', 'opened')
       now += MINUTE_MS
@@ -204,6 +234,30 @@ describe('the classroom', () => {
       uid = undefined
       expect(await problem(await post('/join', good))).to.equal(403)
       expect((await seen()).students).to.equal(0)
+    })
+
+    it('answers to no other name than its own, as a web page would give it (DNS rebinding)', async () => {
+      const ask = (Host: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const options = { headers: { Host } }
+          get(`${server.url}/class.json`, options, response => resolve(response.resume().statusCode)).on(
+            'error',
+            reject,
+          )
+        })
+      for (const host of ['evil.example', `evil.example:${port()}`, '127.0.0.1', 'localhost:1', '[::1]']) {
+        expect(await ask(host), host).to.equal(403)
+      }
+      for (const host of [`127.0.0.1:${port()}`, `localhost:${port()}`]) expect(await ask(host), host).to.equal(200)
+    })
+
+    it('has a bounded number of connections, and no leaderboard unless it is switched on', async () => {
+      expect((await seen()).leaderboard).to.equal(null)
+      let closed = 0
+      const sockets = Array.from({ length: 530 }, () => connect(port(), '127.0.0.1'))
+      for (const socket of sockets) socket.on('error', () => {}).once('close', () => closed++)
+      await until(() => closed >= 18)
+      for (const socket of sockets) socket.destroy()
     })
 
     it('shows a page that loads nothing from elsewhere, and puts nothing on it but text', async () => {

@@ -1,12 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { runChecks } from '../../../../labs/kit/run/engine.ts'
 import { MachineQueue, type Place, placeText, slotsOf } from '../../../../labs/kit/run/queue.ts'
-import { type Entry, type Places, QueueFolder, queueFolder } from '../../../../labs/kit/run/queue-folder.ts'
+import {
+  type Entry,
+  MAX_ENTRIES,
+  type Places,
+  QueueError,
+  QueueFolder,
+  queueFolder,
+} from '../../../../labs/kit/run/queue-folder.ts'
 import { until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
@@ -118,6 +135,20 @@ describe('the queue of checks that measure', () => {
     await until(() => check.in)
     expect(check.places).to.deep.equal([1])
     check.leave()
+  })
+
+  it('is held up by one user no longer, however often his places change their numbers and processes', async () => {
+    const places = shared.of(1)
+    let pid = 1000
+    // Another one in front at each look.
+    const hostile = (): Entry => ({ name: `ticket-1-${++pid}-0-0`, kind: 'ticket', number: 1, pid, uid: 666 })
+    const open = (): Places => ({ ...places, list: () => [hostile(), ...places.list()] })
+    const seen: number[] = []
+    const leave = await new MachineQueue({ open, slots: 1, maxTurnMs: 50, lookEveryMs: 1 }).enter({
+      onPlace: ({ place }) => void seen.push(place),
+    })
+    expect(seen).to.deep.equal([1])
+    leave()
   })
 
   it('waits a moment for who draws a number at the same time, and no longer', async () => {
@@ -314,11 +345,44 @@ describe('the queue of checks that measure', () => {
       expect(places.list().map(({ name, number, pid }) => ({ name, number, pid }))).to.deep.equal([
         { name: mine, number: 7, pid: process.pid },
       ])
-      utimesSync(join(folder, mine), 1, 1)
-      expect(places.list()).to.deep.equal([])
+      for (const time of [1, 4e9]) {
+        utimesSync(join(folder, mine), time, time)
+        expect(places.list(), `${time}`).to.deep.equal([])
+      }
       expect(places.touch(mine)).to.equal(true)
       expect(places.list().length).to.equal(1)
       places.remove(mine)
+      places.close()
+    })
+
+    it('folders and links that are called like a place do not count', () => {
+      const places = new QueueFolder(folder)
+      const mine = places.add('ticket', 7)
+      mkdirSync(join(folder, mine.replace(/\d$/, '8')))
+      symlinkSync(mine, join(folder, mine.replace(/\d$/, '9')))
+      expect(places.list().map(({ name }) => name)).to.deep.equal([mine])
+      places.close()
+    })
+
+    it('a place with the process of somebody else does not count', function () {
+      if (users.length === 0) {
+        console.log('      (skipped: only root can give files away)')
+        this.skip()
+      }
+      const places = new QueueFolder(folder)
+      const mine = places.add('ticket', 7)
+      expect(places.list().length).to.equal(1)
+      chownSync(join(folder, mine), users[0], users[0])
+      expect(places.list()).to.deep.equal([])
+      places.close()
+    })
+
+    it('a folder with more files than its bound is not used', () => {
+      const places = new QueueFolder(folder)
+      for (let i = 0; i < MAX_ENTRIES; i++) writeFileSync(join(folder, `${i}`), '')
+      expect(places.list()).to.deep.equal([])
+      places.add('ticket', 1)
+      expect(() => places.list()).to.throw(QueueError, `more than ${MAX_ENTRIES} files`)
       places.close()
     })
 
