@@ -141,7 +141,7 @@ function createServer(tls: ApiServerOptions['tls']): Server {
 }
 
 /** Who has as many connections as one address may have gets no more. */
-function limitConnections(): (socket: Socket) => void {
+export function limitConnections(): (socket: Pick<Socket, 'remoteAddress' | 'destroy' | 'once'>) => void {
   const open = new Map<string, number>()
   return socket => {
     // It may be gone before anybody has looked at it.

@@ -1,20 +1,26 @@
+import { EventEmitter } from 'node:events'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { ApiError, type ApiServer, startApiServer } from '../../src/server/api-server.ts'
+import { API_LIMITS, ApiError, type ApiServer, limitConnections, startApiServer } from '../../src/server/api-server.ts'
+import { hashToken } from '../../src/server/auth.ts'
 import { ServerMetrics } from '../../src/server/metrics.ts'
 import { type Asked, askApi } from '../support/api-client.ts'
+import { serverTls } from '../support/certificates.ts'
 import { openapi } from '../support/openapi.ts'
 import { FakeApiSource } from './fake-api-source.ts'
 
 describe('REST API', () => {
   let source: FakeApiSource
   let api: ApiServer
+  let errors: unknown[]
 
   beforeEach(async () => {
     source = new FakeApiSource()
-    api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics: new ServerMetrics(source) })
+    errors = []
+    const onError = (error: unknown): void => void errors.push(error)
+    api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics: new ServerMetrics(source), onError })
   })
   afterEach(() => api.close())
 
@@ -48,6 +54,46 @@ describe('REST API', () => {
     expect(all).to.have.length(100)
     expect(all[0].id).to.equal('c150')
     expect(JSON.parse((await call('/api/v1/connections?limit=2')).body)).to.deep.equal(source.log.slice(0, 2))
+  })
+
+  it('shows of the log what fits event, identity and number together', async () => {
+    const events = ['connected', 'closed'] as const
+    source.log = Array.from({ length: 12 }, (_, i) => ({
+      seq: 12 - i,
+      at: '2026-01-01T00:00:00.000Z',
+      event: events[i % 2],
+      id: 'aa',
+      remote: 'r',
+      ...(i % 3 > 0 && { identity: i % 3 === 1 ? 'alice' : 'bob' }),
+    }))
+    const seqs = async (query: string) => {
+      const { entries, next } = JSON.parse((await call(`/api/v1/logs?${query}`)).body)
+      return [entries.map(({ seq }: { seq: number }) => seq), next]
+    }
+    expect(await seqs('identity=alice')).to.deep.equal([[11, 8, 5, 2], null])
+    expect(await seqs('identity=alice&event=closed')).to.deep.equal([[11, 5], null])
+    expect(await seqs('identity=alice&event=closed&before=11')).to.deep.equal([[5], null])
+    expect(await seqs('identity=bob&limit=2')).to.deep.equal([[10, 7], 7])
+    expect(await seqs('identity=bob&limit=2&before=7')).to.deep.equal([[4, 1], null])
+    expect((await call(`/api/v1/logs?identity=${'a'.repeat(64)}`)).status).to.equal(200)
+    expect((await call(`/api/v1/logs?identity=${'a'.repeat(65)}`)).status).to.equal(400)
+  })
+
+  it('keeps the figures of one window apart from those of another, also when they take long to make', async () => {
+    const [status, clock] = [source.status.bind(source), performance.now.bind(performance)]
+    let took = 0
+    source.status = () => {
+      took += 60_000
+      return status()
+    }
+    performance.now = () => clock() + took
+    try {
+      for (const window of ['10s', '1m', '5m', '1h', '10s']) {
+        expect(JSON.parse((await call(`/api/v1/stats?window=${window}`)).body).window).to.equal(window)
+      }
+    } finally {
+      performance.now = clock
+    }
   })
 
   it('refuses a limit that is none', async () => {
@@ -152,12 +198,48 @@ describe('REST API', () => {
         detail: 'something went wrong inside the proxy; its log has more',
       })
     }
+    expect(errors.map(String)).to.deep.equal(Array(2).fill('Error: secret inside'))
   })
 
   it('does not tell what it is built with, and lets nothing be cached', async () => {
     const { headers } = await call('/api/v1/status')
     expect(headers).to.not.have.any.keys('x-powered-by', 'etag')
     expect(headers['cache-control']).to.equal('no-store')
+  })
+
+  it('has browsers take every answer for what it says it is, and show none to pages of other sites', async () => {
+    for (const [path, host] of [['/metrics'], ['/api/docs/'], ['/nowhere'], ['/', 'evil.example']]) {
+      const { headers } = await call(path, host === undefined ? {} : { host })
+      expect(headers, path).to.include({
+        'x-content-type-options': 'nosniff',
+        'cross-origin-resource-policy': 'same-origin',
+        'cache-control': 'no-store',
+      })
+    }
+  })
+
+  it('has so many connections of one address, or of a /64 of IPv6, and has room again when they close', () => {
+    const { connectionsPerAddress: most } = API_LIMITS
+    const add = limitConnections()
+    const connected = (remoteAddress: string | undefined) => {
+      const socket = Object.assign(new EventEmitter(), { remoteAddress, destroyed: false, destroy })
+      function destroy() {
+        socket.destroyed = true
+        return socket as never
+      }
+      add(socket as never)
+      return socket
+    }
+    for (const network of ['192.0.2.1', '2001:db8::']) {
+      const address = (i: number): string => network + (network.endsWith(':') ? i : '')
+      const sockets = Array.from({ length: most + 1 }, (_, i) => connected(address(i)))
+      expect(sockets.map(({ destroyed }) => destroyed)).to.deep.equal([...Array(most).fill(false), true])
+      sockets[0].emit('close')
+      expect(connected(address(0)).destroyed).to.equal(false)
+      expect(connected(address(0)).destroyed).to.equal(true)
+    }
+    expect(connected('192.0.2.2').destroyed).to.equal(false)
+    expect(connected(undefined).destroyed, 'it has gone already').to.equal(true)
   })
 
   it('refuses, on loopback, a Host header that names another machine', async () => {
@@ -212,13 +294,16 @@ describe('REST API', () => {
   })
 
   it('is not served where other machines reach it without TLS and a token', async () => {
-    const start = startApiServer({ host: '0.0.0.0', port: 0, source, metrics: new ServerMetrics(source) })
-    const error = await start.then(
-      () => undefined,
-      cause => cause,
-    )
-    expect(error).to.be.instanceOf(ApiError)
-    expect(error.message).to.include('it needs TLS (api.tls) and a token (api.token_sha256)')
+    const tls = (await serverTls()) as { certificateChain: Uint8Array; key: Uint8Array }
+    for (const half of [{}, { tls }, { tokenSha256: hashToken('secret') }]) {
+      const start = startApiServer({ host: '0.0.0.0', port: 0, source, metrics: new ServerMetrics(source), ...half })
+      const error = await start.then(
+        server => server.close(),
+        cause => cause,
+      )
+      expect(error, Object.keys(half).join()).to.be.instanceOf(ApiError)
+      expect(error.message).to.include('it needs TLS (api.tls) and a token (api.token_sha256)')
+    }
   })
 
   it('names host and port, and what to do, when the port is taken', async () => {

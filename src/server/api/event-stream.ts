@@ -44,7 +44,7 @@ interface Listener {
   /** The same as text: listeners that want the same share what is written. */
   readonly key: string
   lost: number
-  /** Since when there is no room; undefined: there is. By `performance.now`. */
+  /** Since when there is no room; undefined: there is. */
   stalledSince: number | undefined
 }
 
@@ -55,16 +55,20 @@ interface Gathered {
 
 export class EventStreams {
   readonly #feed: EventFeed
+  readonly #now: () => number
   readonly #listeners = new Set<Listener>()
   #gathered: Gathered[] = []
   #gatheredText = 0
-  #leftOut = 0
+  /** By type: nobody hears that something is missing which he has not asked for. */
+  readonly #leftOut = new Map<EventType, number>()
   #gatherTimer: NodeJS.Timeout | undefined
   #commentTimer: NodeJS.Timeout | undefined
   #unsubscribe: (() => void) | undefined
 
-  constructor(feed: EventFeed) {
+  /** `now` gives milliseconds that never go back. */
+  constructor(feed: EventFeed, now: () => number = () => performance.now()) {
     this.#feed = feed
+    this.#now = now
   }
 
   get listeners(): number {
@@ -120,7 +124,7 @@ export class EventStreams {
   #gather(event: ServerEvent, id: number): void {
     const { gathered, gatheredText } = EVENT_STREAM_LIMITS
     if (this.#gathered.length >= gathered || this.#gatheredText >= gatheredText) {
-      this.#leftOut++
+      this.#leftOut.set(event.type, (this.#leftOut.get(event.type) ?? 0) + 1)
       return
     }
     const text = toText(event, id)
@@ -131,20 +135,25 @@ export class EventStreams {
 
   #write(): void {
     const gathered = this.#gathered
-    const leftOut = this.#leftOut
+    const leftOut = [...this.#leftOut]
     this.#gathered = []
     this.#gatheredText = 0
-    this.#leftOut = 0
+    this.#leftOut.clear()
     this.#gatherTimer = undefined
-    const texts = new Map<string, { text: string; events: number }>()
+    const texts = new Map<string, { text: string; events: number; leftOut: number }>()
     for (const listener of [...this.#listeners]) {
       let wanted = texts.get(listener.key)
       if (wanted === undefined) {
         const events = gathered.filter(({ type }) => listener.types.has(type))
-        wanted = { text: events.map(({ text }) => text).join(''), events: events.length }
+        const counts = leftOut.map(([type, count]) => (listener.types.has(type) ? count : 0))
+        wanted = {
+          text: events.map(({ text }) => text).join(''),
+          events: events.length,
+          leftOut: counts.reduce((sum, count) => sum + count, 0),
+        }
         texts.set(listener.key, wanted)
       }
-      listener.lost += leftOut
+      listener.lost += wanted.leftOut
       this.#send(listener, wanted.text, wanted.events)
     }
   }
@@ -153,7 +162,7 @@ export class EventStreams {
     const { response } = listener
     if (response.writableLength > EVENT_STREAM_LIMITS.waitingBytes) {
       listener.lost += events
-      const now = performance.now()
+      const now = this.#now()
       listener.stalledSince ??= now
       if (now - listener.stalledSince >= EVENT_STREAM_LIMITS.stalledMs) this.#giveUp(listener)
       return
@@ -183,7 +192,7 @@ export class EventStreams {
     this.#unsubscribe = this.#gatherTimer = this.#commentTimer = undefined
     this.#gathered = []
     this.#gatheredText = 0
-    this.#leftOut = 0
+    this.#leftOut.clear()
   }
 }
 

@@ -1,10 +1,12 @@
+import { EventEmitter } from 'node:events'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect } from 'chai'
+import type { Request, Response } from 'express'
 import type { PacketSample } from '../../../src/live/packet-sample.ts'
-import { EVENT_STREAM_LIMITS } from '../../../src/server/api/event-stream.ts'
+import { EVENT_STREAM_LIMITS, EventStreams } from '../../../src/server/api/event-stream.ts'
 import { type ApiServer, startApiServer } from '../../../src/server/api-server.ts'
-import { EventFeed } from '../../../src/server/event-feed.ts'
+import { EventFeed, type EventType } from '../../../src/server/event-feed.ts'
 import { ServerMetrics } from '../../../src/server/metrics.ts'
 import { until } from '../../support/loopback.ts'
 import { FakeApiSource } from '../fake-api-source.ts'
@@ -59,23 +61,24 @@ class EventReader {
   }
 }
 
+const packet: PacketSample = {
+  at: 0,
+  client: 'aa/0',
+  identity: undefined,
+  direction: 'from-client',
+  carrier: 'h3',
+  encapsulation: 'datagram',
+  streamId: 0,
+  payload: 'AEU=',
+  length: 84,
+}
+const entry = { seq: 1, at: '2026-01-01T00:00:00.000Z', event: 'connected', id: 'aa', remote: '127.0.0.1:1' } as const
+
 describe('GET /api/v1/events', () => {
   let source: FakeApiSource
   let events: EventFeed
   let api: ApiServer
   const open: { end(): void }[] = []
-  const packet: PacketSample = {
-    at: 0,
-    client: 'aa/0',
-    identity: undefined,
-    direction: 'from-client',
-    carrier: 'h3',
-    encapsulation: 'datagram',
-    streamId: 0,
-    payload: 'AEU=',
-    length: 84,
-  }
-  const entry = { seq: 1, at: '2026-01-01T00:00:00.000Z', event: 'connected', id: 'aa', remote: '127.0.0.1:1' } as const
 
   beforeEach(async () => {
     source = new FakeApiSource()
@@ -209,5 +212,105 @@ describe('GET /api/v1/events', () => {
     })
     expect(status).to.equal(200)
     expect(events.listening).to.equal(false)
+  })
+})
+
+/** What the API writes to somebody, and how much of it waits. */
+class FakeResponse extends EventEmitter {
+  written = ''
+  writableLength = 0
+  destroyed = false
+
+  status = (): this => this
+  set = (): this => this
+  flushHeaders = (): void => {}
+  write = (text: string): void => {
+    this.written += text
+  }
+  destroy = (): void => {
+    this.destroyed = true
+    this.emit('close')
+  }
+}
+
+describe('listeners to events', () => {
+  const { listeners, perAddress, stalledMs, gathered, gatheredText } = EVENT_STREAM_LIMITS
+  let now: number
+  let feed: EventFeed
+  let streams: EventStreams
+  const open: FakeResponse[] = []
+
+  beforeEach(() => {
+    now = 0
+    feed = new EventFeed()
+    streams = new EventStreams(feed, () => now)
+  })
+  afterEach(() => {
+    for (const response of open.splice(0)) response.destroy()
+    feed.close()
+  })
+
+  const from = (remoteAddress: string) => ({ method: 'GET', socket: { remoteAddress } }) as unknown as Request
+  const fullness = (address: string) => streams.fullness(from(address))
+  /** Undefined: there was no place. */
+  function listen(address: string, types: EventType[] = ['packet']): FakeResponse | undefined {
+    if (fullness(address) !== undefined) return undefined
+    const response = new FakeResponse()
+    open.push(response)
+    streams.open(from(address), response as unknown as Response, types)
+    return response
+  }
+  /** Until what was published has been written. */
+  async function publish(to: FakeResponse): Promise<void> {
+    const before = to.written.length
+    feed.publish({ type: 'packet', data: packet })
+    await until(() => to.written.length > before)
+  }
+
+  it('from one address, or from a /64 of IPv6, are no more than its bound, nor are all of them', () => {
+    for (const network of ['192.0.2.1', '2001:db8::']) {
+      const addresses = Array.from({ length: perAddress + 1 }, (_, i) => network + (network.endsWith(':') ? i : ''))
+      const found = addresses.map(address => listen(address))
+      expect(found.filter(response => response === undefined)).to.have.length(1)
+      expect(fullness(addresses[0])).to.equal(`${perAddress} listeners from this address`)
+    }
+    expect(fullness('2001:db8:0:1::')).to.equal(undefined)
+    for (let i = 0; streams.listeners < listeners; i++) listen(`198.51.100.${i}`)
+    expect(fullness('203.0.113.1')).to.equal(`${listeners} listeners`)
+    open[0].destroy()
+    expect(fullness('203.0.113.1')).to.equal(undefined)
+  })
+
+  it('that do not read make room for others, the one that has not for the longest time first, and are given up after a minute', async () => {
+    const [first, second, reader] = Array.from({ length: perAddress }, () => listen('192.0.2.1') as FakeResponse)
+    second.writableLength = Number.POSITIVE_INFINITY
+    await publish(reader)
+    now = 10_000
+    first.writableLength = Number.POSITIVE_INFINITY
+    await publish(reader)
+    expect(fullness('192.0.2.1')).to.equal(undefined)
+    expect([first.destroyed, second.destroyed]).to.deep.equal([false, true])
+    now += stalledMs - 1
+    await publish(reader)
+    expect(first.destroyed).to.equal(false)
+    now++
+    await publish(reader)
+    expect(first.destroyed).to.equal(true)
+    expect(open.filter(({ destroyed }) => destroyed)).to.have.length(2)
+  })
+
+  it('hear how many events were left out, since too many came at once or too long ones, and of no others', async () => {
+    const [packets, connections] = [listen('192.0.2.1'), listen('192.0.2.1', ['connection'])] as FakeResponse[]
+    for (let i = 0; i < gathered + 7; i++) feed.publish({ type: 'packet', data: packet })
+    await until(() => packets.written.includes('event: packet'))
+    expect(packets.written.split('event: packet').length - 1).to.equal(gathered)
+    expect(packets.written).to.include('{"events":7}')
+    const long = { ...packet, payload: 'x'.repeat(gatheredText / 2) }
+    for (let i = 0; i < 5; i++) feed.publish({ type: 'packet', data: long })
+    await until(() => packets.written.includes('xx'))
+    expect(packets.written).to.include('{"events":3}')
+    feed.publish({ type: 'connection', data: entry })
+    await until(() => connections.written.includes('event: connection'))
+    expect(connections.written).to.not.include('event: lost')
   })
 })
