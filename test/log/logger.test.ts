@@ -39,6 +39,18 @@ describe('the log', () => {
     expect(lines[0]).to.include('[redacted]')
   })
 
+  it('shows no part of a secret with a quotation mark in it, nor one whose key is written otherwise', () => {
+    const { lines, log } = logTo()
+    const secret = 'no"S3CRET\\"S3CRET'
+    for (const key of ['token', 'Token', 'password', 'Authorization', 'Proxy-Authorization', 'SHA256']) {
+      log.info({ headers: { [key]: secret }, after: 'is seen' }, 'text')
+    }
+    for (const line of lines) {
+      expect(line).to.not.include('S3CRET')
+      expect(JSON.parse(line)).to.include({ after: 'is seen', msg: 'text' })
+    }
+  })
+
   it('shows no bearer token inside a text or a header list', () => {
     const { lines, log } = logTo()
     log.info('the header was Authorization: Bearer S3CRET-abc.def==')

@@ -5,7 +5,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { encodeFrame, FrameType } from '../../src/http3/frames.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { ConnectionLog, MAX_QLOG_LENGTH, QLOG_EVENTS_A_SECOND } from '../../src/qlog/connection-log.ts'
+import { ConnectionLog, MAX_QLOG_LENGTH, QLOG_EVENTS_A_SECOND, QLOG_METRICS_MS } from '../../src/qlog/connection-log.ts'
 import { qlogHeaders } from '../../src/qlog/http3-fields.ts'
 import { Http3Watcher, MAX_WATCHED_STREAMS } from '../../src/qlog/http3-watcher.ts'
 import { MAX_QLOG_FILES, QlogFolder } from '../../src/qlog/qlog-folder.ts'
@@ -168,13 +168,13 @@ describe('qlog', () => {
   })
 
   /** A connection's log in memory, and a clock that stands. */
-  function newLog() {
+  function newLog(paths: QuicConnection['paths'] = () => []) {
     const records: Uint8Array[] = []
     const disk = { isBehind: false }
     const clock = { now: 1000 }
     const ends = { local: { host: '127.0.0.1', port: 1 }, remote: { host: '127.0.0.1', port: 2 } }
     const log = new ConnectionLog({
-      quic: { id: 'abcd', role: 'client', ...ends, paths: () => [] },
+      quic: { id: 'abcd', role: 'client', ...ends, paths },
       application,
       now: () => clock.now,
       timeOrigin: 1_700_000_000_000,
@@ -183,6 +183,55 @@ describe('qlog', () => {
     log.established()
     return { log, text: () => Buffer.concat(records).toString(), clock, disk }
   }
+
+  it('asks what the engine knows four times a second at most, and tells only what is new', () => {
+    let [asked, cwnd] = [0, 12_000]
+    const { log, text, clock } = newLog(() => {
+      asked++
+      const idle = { active: false, rttMs: 1, cwnd: 1 }
+      return [idle, { active: true, rttMs: 1.23456, cwnd }] as ReturnType<QuicConnection['paths']>
+    })
+    for (const ms of [0, QLOG_METRICS_MS - 1, 1, QLOG_METRICS_MS, QLOG_METRICS_MS]) {
+      clock.now += ms
+      if (ms === 1) cwnd = 13_000
+      log.datagramSent(Uint8Array.of(0, 0))
+    }
+    expect(asked).to.equal(4)
+    log.pathChanged()
+    log.datagramSent(Uint8Array.of(0, 0))
+    expect(asked, 'another path is asked for at once').to.equal(5)
+    const { events } = parseQlog(text())
+    expect(named(events, 'recovery:metrics_updated').map(({ data }) => data)).to.deep.equal([
+      { smoothed_rtt: 1.235, congestion_window: 12_000 },
+      { smoothed_rtt: 1.235, congestion_window: 13_000 },
+    ])
+    expect(named(events, 'connectivity:path_assigned')).to.have.length(1)
+  })
+
+  it('says who has ended a connection, and why', () => {
+    const ends = (
+      [
+        ['peer', true, 0x100],
+        ['local', true, 0x101],
+        ['local', false, 0],
+        ['peer', false, 0x0a],
+        ['timeout', false, 0],
+      ] as const
+    ).map(([source, application, code]) => {
+      const { log, text } = newLog()
+      log.closed({ source, application, code, reason: 'a\u001b' })
+      const { owner, trigger, reason, application_code, connection_code } = parseQlog(text()).events.at(-1)!.data
+      expect(reason).to.not.include('\u001b')
+      return [owner, trigger, application_code, connection_code]
+    })
+    expect(ends).to.deep.equal([
+      ['remote', 'clean', 0x100, undefined],
+      ['local', 'application', 0x101, undefined],
+      ['local', 'clean', undefined, 0],
+      ['remote', 'error', undefined, 0x0a],
+      ['local', 'idle_timeout', undefined, undefined],
+    ])
+  })
 
   it('tells of so many packets a second, and how many it has not told of', () => {
     const { log, text, clock } = newLog()
@@ -256,6 +305,12 @@ describe('qlog', () => {
     qlog.warn = sentence => warnings.push(sentence)
     const end = { host: '::1', port: 1 }
     const quic = { id: 'x', role: 'server', local: end, remote: end, paths: () => [] } as unknown as QuicConnection
+    for (let i = 0; i < MAX_QLOG_FILES + 3; i++) {
+      const log = qlog.watch(quic)
+      log.streamReceived(0, Uint8Array.of(0), false)
+      log.closed({ source: 'timeout', application: false, code: 0, reason: '' })
+    }
+    expect(qlog.files, 'nothing comes of handshakes that fail').to.equal(0)
     for (let i = 0; i < MAX_QLOG_FILES + 3; i++) qlog.watch(quic).established()
     expect([qlog.files, warnings.length]).to.deep.equal([MAX_QLOG_FILES, 1])
     await qlog.close()

@@ -198,7 +198,9 @@ describe('REST API', () => {
         detail: 'something went wrong inside the proxy; its log has more',
       })
     }
-    expect(errors.map(String)).to.deep.equal(Array(2).fill('Error: secret inside'))
+    // What takes a sample each second may have met it, too.
+    expect(errors.length).to.be.at.least(2)
+    expect(new Set(errors.map(String))).to.deep.equal(new Set(['Error: secret inside']))
   })
 
   it('does not tell what it is built with, and lets nothing be cached', async () => {

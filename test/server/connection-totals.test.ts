@@ -55,6 +55,22 @@ describe('totals over connections', () => {
     expect(closed.h3).to.deep.equal({ orderly: 2, timeout: 0, refused: 0, shut_down: 0, error: 0 })
   })
 
+  it('add up each number for itself, of connections that are there and of those that are gone', () => {
+    const names = Object.keys(measured(1).quic.stats()) as (keyof QuicStats)[]
+    const stats = Object.fromEntries(names.map((name, i) => [name, i + 1])) as unknown as QuicStats
+    const quic = Object.assign(new FakeQuic('server'), { stats: () => stats })
+    Object.defineProperty(quic, 'lastStats', { value: stats })
+    const one = { ...measured(1), connection: { version: 'h3' as const, quic, inUse: true, handshakeMs: 3 } }
+    const totals = new ConnectionTotals()
+    for (let gone = 0; gone < 2; gone++) totals.close(one, ORDERLY)
+    const found = totals.read([one]).quic.stats
+    const { rttMs, cwnd, ...sums } = stats
+    for (const [name, number] of Object.entries(sums)) {
+      const expected = name === 'streamsOpen' ? number : 3 * number
+      expect(found[name as keyof typeof found], name).to.equal(expected)
+    }
+  })
+
   it('take round trips and congestion windows of those that carry tunnels', async () => {
     const { connection } = measured(1)
     const idle = measured(1, { connection: { ...connection, inUse: false } })

@@ -137,6 +137,57 @@ describe('metrics', () => {
     expect(samples.get('masque_vpn_quic_rtt_seconds{stat="max"}')).to.equal(0.03)
   })
 
+  it('show each number under its own name, and no two under one', async () => {
+    const { status, quic, traffic, connections, closed } = source.current
+    const stats = {
+      ...quic.stats,
+      packetsSent: 101,
+      packetsReceived: 102,
+      packetsLost: 103,
+      datagramsSent: 104,
+      datagramsReceived: 105,
+      datagramsDropped: 106,
+      streamsOpened: 107,
+      streamsOpen: 108,
+      pathChanges: 109,
+    }
+    source.current = {
+      ...source.current,
+      status: { ...status, log: { linesLost: 110, linesLeftOut: 111 } },
+      quic: { ...quic, stats },
+      traffic: { ...traffic, blockedMs: 112_000, backlogBytes: 113 },
+      connections: { ...connections, h2: { handshaking: 114, open: 115, draining: 116 } },
+      closed: { ...closed, h1: { orderly: 117, timeout: 118, refused: 119, shut_down: 120, error: 121 } },
+      tcp: { accepted: 122, rejected: 123, failed: 124, evicted: 125 },
+    }
+    const samples = await read()
+    const shown = [
+      'quic_packets_total{direction="sent"}',
+      'quic_packets_total{direction="received"}',
+      'quic_packets_lost_total',
+      'quic_datagrams_total{direction="sent"}',
+      'quic_datagrams_total{direction="received"}',
+      'quic_datagrams_dropped_total',
+      'quic_streams_opened_total',
+      'quic_streams_open',
+      'quic_path_changes_total',
+      'log_lines_lost_total{reason="not_written"}',
+      'log_lines_lost_total{reason="left_out"}',
+      'stream_blocked_seconds_total',
+      'stream_backlog_bytes',
+      ...['handshaking', 'open', 'draining'].map(state => `connections{carrier="h2",state="${state}"}`),
+      ...['orderly', 'timeout', 'refused', 'shut_down', 'error'].map(
+        outcome => `connections_closed_total{carrier="h1",outcome="${outcome}"}`,
+      ),
+      ...['accepted', 'rejected', 'failed'].map(result => `tls_handshakes_total{result="${result}"}`),
+      'connections_evicted_total{transport="tcp"}',
+    ].map(name => samples.get(`masque_vpn_${name}`))
+    expect(shown).to.deep.equal(Array.from({ length: 25 }, (_, i) => 101 + i))
+    for (const [i, result] of ['accepted', 'rejected', 'retried'].entries()) {
+      expect(samples.get(`masque_vpn_handshakes_total{result="${result}"}`)).to.equal([7, 1, 2][i])
+    }
+  })
+
   it('follow what they are read from', async () => {
     await read()
     const { status, quic } = source.current

@@ -43,6 +43,25 @@ describe('PerformanceLog', () => {
     expect(log.window('1m').packets.fromClients).to.equal(80)
   })
 
+  it('knows both directions, and its best second is of both together', async () => {
+    const { packets, bytes } = source.currentStatus
+    source.currentStatus = {
+      ...source.currentStatus,
+      packets: { ...packets, fromClients: packets.fromClients + 4, toClients: packets.toClients + 6 },
+      bytes: { fromClients: bytes.fromClients + 1000, toClients: bytes.toClients + 3000 },
+    }
+    await seconds(2, 0)
+    expect(log.window('1m')).to.deep.include({
+      packets: { fromClients: 4, toClients: 6 },
+      bytes: { fromClients: 1000, toClients: 3000 },
+      throughput: {
+        fromClients: { bitsPerSecond: 4000, packetsPerSecond: 2 },
+        toClients: { bitsPerSecond: 12_000, packetsPerSecond: 3 },
+        peakBitsPerSecond: 32_000,
+      },
+    })
+  })
+
   it('says how long the window really is while the server is younger', async () => {
     await seconds(3, 1)
     expect(log.window('1h')).to.deep.include({ window: '1h', seconds: 3 })
