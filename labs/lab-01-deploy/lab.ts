@@ -1,6 +1,9 @@
 /** Lab 1 as data. The check of each task is in `checks/`, under its name. */
+import { userPorts } from '../../src/net/user-ports.ts'
 import { defineLab } from '../kit/lab/declare.ts'
 
+/** As in the student's copy of server.toml. */
+const API = `127.0.0.1:${userPorts().api}`
 const ROUTING = 'RFC 9484 §7.2 Routing Operation'
 
 export const lab = defineLab({
@@ -133,9 +136,12 @@ export const lab = defineLab({
         open the addresses in a browser):
 
         \`\`\`
-        curl http://127.0.0.1:8080/health
-        curl http://127.0.0.1:8080/api/v1/status
+        curl http://${API}/health
+        curl http://${API}/api/v1/status
         \`\`\`
+
+        The ports are your own (\`npm run lab -- --ports\`), so that nobody on a shared machine is in your way. If you have
+        changed \`api.port\` in \`server.toml\`, it is that one.
 
         The status shows the pools: how many addresses there are to lease in each family, and how many are leased.
       `,
@@ -168,7 +174,7 @@ export const lab = defineLab({
         It reports the addresses it was assigned and the routes it was told. The server knows it too:
 
         \`\`\`
-        curl http://127.0.0.1:8080/api/v1/clients
+        curl http://${API}/api/v1/clients
         \`\`\`
 
         It has an address of each family, but **one route only**, although your server offers four. So it may send nothing over

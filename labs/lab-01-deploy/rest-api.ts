@@ -57,13 +57,13 @@ async function startedUrl(context: CheckContext, config: ServerConfig): Promise<
 }
 
 /**
- * On a machine that is shared, the ports of the starting file may be somebody else's. The server that answers there is the student's own
+ * On a machine that is shared, the ports in server.toml may be somebody else's, whatever is done for everybody to have their own. The server that answers there is the student's own
  * when it shows a certificate that the student's authority has signed.
  */
 async function expectOwn(context: CheckContext, config: ServerConfig, status: ServerStatus): Promise<void> {
   const others = {
     misconception:
-      'On a machine that you share, the ports in the starting file may be taken by the server of somebody else. Choose ports of your own in server.toml, and the same in the client files.',
+      'On a machine that you share, a port may be taken by the server of somebody else. npm run lab -- --ports shows those that are meant for you: write them into server.toml, and the same into the client files.',
     read: ['labs/lab-01-deploy/README.md, "Three terminals"'],
   }
   const { host, port } = status.listen

@@ -8,6 +8,7 @@
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, isIPv6, type Socket } from 'node:net'
+import { takenPortHint } from '../net/user-ports.ts'
 import { isLoopback, networkOf } from './api/addresses.ts'
 import { createApp } from './api/app.ts'
 import { descriptionFiles } from './api/description.ts'
@@ -168,16 +169,16 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const where = `the REST API cannot listen on ${authority(host, port)}`
-      reject(new ApiError(`${where}: ${listenProblem(cause)}`, { cause }))
+      reject(new ApiError(`${where}: ${listenProblem(cause, port)}`, { cause }))
     })
     server.listen(port, host, resolve)
   })
 }
 
-function listenProblem(error: NodeJS.ErrnoException): string {
+function listenProblem(error: NodeJS.ErrnoException, port: number): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return 'another program uses this port; stop it, or choose another api.port (0 takes any free one)'
+      return `another program uses this port; stop it, or choose another api.port (0 takes any free one)${takenPortHint(port)}`
     case 'EACCES':
       return 'this port needs administrator rights; choose an api.port above 1023'
     case 'EADDRNOTAVAIL':

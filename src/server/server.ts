@@ -36,6 +36,7 @@ import { standardErrorLines } from '../log/line-writer.ts'
 import { LogBudget } from '../log/log-budget.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import { formatAddress, resolveHost, type SocketAddress } from '../net/udp.ts'
+import { takenPortHint } from '../net/user-ports.ts'
 import type { QlogFolder } from '../qlog/qlog-folder.ts'
 import { type ListenOptions, QuicEndpoint } from '../quic/endpoint.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
@@ -679,7 +680,7 @@ function listenError(
     case 'EADDRINUSE': {
       const orWithout = protocol === 'TCP' ? ', or listen on UDP only (listen.tcp = false)' : ''
       return new ListenError(
-        `${where} is already in use: stop the other server, or choose another listen.port${orWithout}`,
+        `${where} is already in use: stop the other server, or choose another listen.port${orWithout}${takenPortHint(listen.port)}`,
       )
     }
     case 'EACCES':

@@ -10,6 +10,7 @@ export interface Options {
   task?: string
   hint?: boolean
   list?: boolean
+  ports?: boolean
   answer?: string[]
   /** `true`: all tasks. */
   reset?: string | true
@@ -48,6 +49,7 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     .option('--port <port>', 'with --join: where the classroom is', portOf)
     .option('--leave', 'leaves it, and takes back what it knows of you')
     .option('--list', 'the labs; with a lab, its tasks and how far you are')
+    .option('--ports', 'the ports that are yours on this machine')
     .option('--plain', 'plain text instead of the terminal UI')
     .option('--json', 'lists, tasks and results of checks as JSON')
     .helpOption('--help', 'shows this')

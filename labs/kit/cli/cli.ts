@@ -4,6 +4,7 @@
  * React and Ink are loaded only when the UI is opened: they take half a second, and plain output does not need them.
  */
 import { CommanderError } from 'commander'
+import { userPorts } from '../../../src/net/user-ports.ts'
 import { ANSWERS_FILE, AnswerFileError, writeAnswer } from '../check/answers.ts'
 import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { givenAnswers } from '../check/questions.ts'
@@ -15,6 +16,7 @@ import {
   resetExercises,
   startingFiles,
 } from '../lab/exercises.ts'
+import { portsTable } from '../lab/own-ports.ts'
 import { findLab, findTask, loadLabs, ROOT } from '../lab/registry.ts'
 import { plainText, wrap } from '../lab/text.ts'
 import type { Lab, Task } from '../lab/types.ts'
@@ -64,6 +66,11 @@ async function main(argv: readonly string[]): Promise<number> {
     if (options.join || options.leave) return await attend(options, plain)
     if (options.alias !== undefined || options.port !== undefined)
       throw new UsageError('--alias and --port go with --join')
+    if (options.ports) {
+      if (plain.json) printJson(userPorts(), plain)
+      else plain.out.write(`${portsTable().join('\n')}\n`)
+      return 0
+    }
     if (name === undefined) {
       const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch', 'replay'] as const).find(
         option => options[option] !== undefined,

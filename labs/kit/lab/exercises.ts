@@ -2,9 +2,10 @@
  * A student's working copies. `labs/<lab>/start/` holds the files as a lab hands them out; `labs/<lab>/exercises/` is
  * where the student edits. Git ignores the latter, so `git pull` never meets a student's work.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { explain } from '../../../src/cli/run-command.ts'
+import { withOwnPorts } from './own-ports.ts'
 import type { Lab } from './types.ts'
 
 /** The exercises cannot be written: one sentence says where and what to do. */
@@ -65,7 +66,7 @@ export function resetExercises(
   for (const file of files) {
     const path = join(exerciseFolder(root, lab), file)
     if (existsSync(path)) {
-      if (readFileSync(path).equals(readFileSync(join(startFolder(root, lab), file)))) continue
+      if (readFileSync(path).equals(handedOut(root, lab, file))) continue
       copyFileSync(path, `${path}.bak-${stamp}`)
     }
     reset.push({ file, backup: existsSync(path) ? `${file}.bak-${stamp}` : undefined })
@@ -74,11 +75,16 @@ export function resetExercises(
   return reset
 }
 
+/** As this student gets it. */
+function handedOut(root: string, lab: Pick<Lab, 'id'>, file: string): Buffer {
+  return withOwnPorts(file, readFileSync(join(startFolder(root, lab), file)))
+}
+
 function copyStartingFile(root: string, lab: Pick<Lab, 'id'>, file: string): void {
   const target = join(exerciseFolder(root, lab), file)
   try {
     mkdirSync(dirname(target), { recursive: true })
-    copyFileSync(join(startFolder(root, lab), file), target)
+    writeFileSync(target, handedOut(root, lab, file))
   } catch (cause) {
     const why = isForbidden(cause)
       ? `${target} cannot be written (${cause.code}), and your work would be there; clone the repository into a folder of your own, and open the lab in that clone`

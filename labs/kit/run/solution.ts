@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ANSWERS_FILE } from '../check/answers.ts'
+import { withOwnPorts } from '../lab/own-ports.ts'
 import type { Line } from '../lab/text.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskProgress } from './progress.ts'
@@ -24,7 +25,9 @@ export function solutionFiles(root: string, lab: Lab, task: Task): SolutionFile[
   return task.files.map(file => {
     const path = `solutions/${lab.id}/${file}`
     if (!existsSync(join(root, path))) return { path, text: undefined }
-    const text = readFileSync(join(root, path), 'utf8').trimEnd()
+    const text = withOwnPorts(file, readFileSync(join(root, path)))
+      .toString('utf8')
+      .trimEnd()
     return { path, text: file === ANSWERS_FILE ? section(text, task.id) : text }
   })
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { userPorts } from '../../../../src/net/user-ports.ts'
 import { command } from '../../../support/command.ts'
 
 describe('npm run lab, without a terminal', () => {
@@ -58,6 +59,15 @@ describe('npm run lab, without a terminal', () => {
     expect(labs.labs[0]).to.include({ id: 'lab-01-deploy', number: 1, tasks: 6, maxPoints: 100 })
     const tasks = JSON.parse((await lab('1', '--json')).out)
     expect(tasks.tasks[0]).to.include({ id: 'certificates', kind: 'question', state: 'open', attempts: 0 })
+  })
+
+  it('shows the ports that are the user’s own, and has them in the task that uses them', async () => {
+    const { api } = userPorts()
+    const { status, out } = await lab('--ports')
+    expect(status).to.equal(0)
+    expect(out).to.include(`curl http://127.0.0.1:${api}/health`)
+    expect(JSON.parse((await lab('--ports', '--json')).out)).to.deep.equal(userPorts())
+    expect((await lab('1', '--task', 'server')).out).to.include(`curl http://127.0.0.1:${api}/api/v1/status`)
   })
 
   it('shows the solution only after three attempts, which it counts', async () => {

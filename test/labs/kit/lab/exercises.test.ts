@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,7 +20,10 @@ import {
   resetExercises,
   startFolder,
 } from '../../../../labs/kit/lab/exercises.ts'
+import { withOwnPorts } from '../../../../labs/kit/lab/own-ports.ts'
+import { ROOT } from '../../../../labs/kit/lab/registry.ts'
 import { type Watcher, watchFiles } from '../../../../labs/kit/run/watch.ts'
+import { userPorts } from '../../../../src/net/user-ports.ts'
 
 const lab = { id: 'lab-99-sample' } as const
 
@@ -42,6 +46,24 @@ describe('exercise files', () => {
     rmSync(path('deep/two.ts'))
     expect(ensureExercises(root, lab)).to.deep.equal(['deep/two.ts'])
     expect(read('one.ts')).to.equal('my work')
+  })
+
+  it('have the user’s own ports in their configuration, the same in all files, and count as untouched with them', () => {
+    const { proxy, api } = userPorts()
+    const start = join(ROOT, 'labs', 'lab-01-deploy', 'start')
+    for (const file of ['server.toml', 'client.toml', 'client-trust.toml'])
+      cpSync(join(start, file), join(startFolder(root, lab), file))
+    ensureExercises(root, lab)
+    expect(read('server.toml')).to.match(new RegExp(`^port = ${proxy} .*^port = ${api} .*:${api}/health`, 'ms'))
+    for (const file of ['client.toml', 'client-trust.toml'])
+      expect(read(file).match(/\d{4,}/g), file).to.deep.equal([String(proxy), String(proxy)])
+    expect(resetExercises(root, lab, ['server.toml'])).to.deep.equal([])
+  })
+
+  it('keep every number in code, and every other number in configuration', () => {
+    const handedOut = (file: string, text: string) => withOwnPorts(file, Buffer.from(text), userPorts(1000)).toString()
+    expect(handedOut('deep/a.ts', '4433')).to.equal('4433')
+    expect(handedOut('deep/a.yml', '127.0.0.1:8080 14433 80800 4433')).to.equal('127.0.0.1:14001 14433 80800 14000')
   })
 
   it('that cannot be written are one sentence, which says what to do', function () {
