@@ -111,6 +111,9 @@ describe('what the live view sees of the tunnels', () => {
     traffic.watchTunnel(TUNNEL).capsulesSent(encodeAddressAssign(list))
     expect(listener.capsules[0].entries).to.have.length(CAPSULE_EVENT_LIMITS.entries)
     expect(listener.capsules[0].count).to.equal(1000)
+    const domain = { nameservers: [], internalDomains: [`${'x'.repeat(60)}.`.repeat(10)], searchDomains: [] }
+    traffic.watchTunnel(TUNNEL).capsuleReceived({ type: 'dns-assigned', configurations: [domain] })
+    expect(listener.capsules[1].entries.map(({ length }) => length)).to.deep.equal([CAPSULE_EVENT_LIMITS.entryLength])
   })
 
   it('is bounded, whatever a client sends: 50 capsules a second are told, the last 200 kept, and the rest is counted', () => {

@@ -13,6 +13,7 @@ import type {
 } from '../../../src/server/status.ts'
 import { askApi } from '../../support/api-client.ts'
 import { testCertificates } from '../../support/certificates.ts'
+import { closeHostilePeers, HostileClient } from '../../support/hostile-peer.ts'
 import { closeLoopback, connectClient, itOverEach, ping, startServer, until } from '../../support/loopback.ts'
 
 interface LogPage {
@@ -70,6 +71,17 @@ describe('the REST API of a proxy with clients', () => {
     expect(entries[0].detail).to.include('by order of whoever runs the proxy')
     const told = lines.map(line => JSON.parse(line)).filter(({ component }) => component === 'api')
     expect(told.map(({ tunnel }) => tunnel)).to.deep.equal([id])
+  })
+
+  it('ends a tunnel also when its client does not follow', async () => {
+    const server = await start()
+    const peer = await HostileClient.connect(server)
+    expect((await peer.openTunnel()).status).to.equal('200')
+    const [{ id }] = server.clients()
+    const path = `/api/v1/clients/${id.replace('/', '-')}`
+    expect((await askApi(server.apiUrl as string, path, { method: 'DELETE', headers })).status).to.equal(204)
+    await until(() => server.status().tunnels === 0)
+    await closeHostilePeers()
   })
 
   it('shows who has which address of the pools', async () => {

@@ -9,6 +9,7 @@ import { peerUser } from '../../../../labs/kit/classroom/peer-user.ts'
 import { type ClassroomServer, startClassroom } from '../../../../labs/kit/classroom/server.ts'
 import { printChecks, printTask } from '../../../../labs/kit/plain/plain.ts'
 import { Classroom, isAlias } from '../../../../labs/kit/run/classroom.ts'
+import type { TaskResult } from '../../../../labs/kit/run/engine.ts'
 import { ProgressStore } from '../../../../labs/kit/run/progress.ts'
 import { until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
@@ -199,6 +200,18 @@ describe('the classroom', () => {
       printTask(lab, task, options)
       expect(await classroom.leave()).to.equal(false)
       expect((await seen()).students).to.equal(0)
+    })
+
+    it('is not told of a check that is broken itself, and of a misconception no more than it takes', async () => {
+      const classroom = new Classroom(folder)
+      await classroom.join({ port: port(), alias: 'Ada' })
+      const tell = (task: number, feedback: object) =>
+        classroom.tell(lab, lab.tasks[task], { passed: false, feedback } as TaskResult)
+      tell(0, { broken: true, misconception: 'Nobody has it.' })
+      tell(1, { misconception: 'x'.repeat(1000) })
+      // What is told arrives in its order.
+      await until(async () => (await seen()).tasks.length > 0)
+      expect((await seen()).tasks.map(({ task }) => task)).to.deep.equal(['second'])
     })
 
     it('is no obstacle where it is gone, or its file is damaged', async () => {
