@@ -21,11 +21,12 @@ import {
   sendQueueField,
   toQuicOptions,
 } from '../config/sections.ts'
+import { BEARER_TOKEN } from '../config/token-file.ts'
 import { DEFAULT_MAX_ENTRIES } from '../connect-ip/address-entry.ts'
 import { policyRoutes } from '../connect-ip/routes.ts'
 import { defaultTemplate, expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
-import { BEARER_TOKEN, readToken } from './token.ts'
+import { readToken } from './token.ts'
 
 export const CARRIERS = ['h3', 'h2', 'h1'] as const
 /** `auto`: whichever of h3 and h2 gets through (carrier-race.ts). */

@@ -79,7 +79,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   if (!isLoopback(address) && (tls === undefined || tokenSha256 === undefined)) {
     server.close()
     throw new ApiError(
-      `the REST API cannot be served on ${authority(host, actualPort)}: other machines can reach it there, so it needs TLS (api.tls) and a token (api.token_sha256)`,
+      `the REST API cannot be served on ${authority(host, actualPort)}: other machines can reach it there, so it needs TLS (api.tls) and a token (api.token_sha256 or api.token_file)`,
     )
   }
   const performance = new PerformanceLog(source)

@@ -29,12 +29,14 @@ export function verifyToken<T extends KnownToken>(token: string, tokens: readonl
   return identity
 }
 
-/** Longer tokens are refused before they are hashed. */
-const LONGEST_TOKEN = 4096
+/** Longer header values are refused before they are hashed. */
+const LONGEST_HEADER_VALUE = 4096
+/** With "Bearer " in front. */
+export const LONGEST_TOKEN = LONGEST_HEADER_VALUE - 'Bearer '.length
 
 /** The token in an `Authorization: Bearer TOKEN` header value (RFC 6750 §2.1); undefined when it has another form. */
 export function parseBearer(authorization: string | undefined): string | undefined {
-  if (authorization === undefined || authorization.length > LONGEST_TOKEN) return undefined
+  if (authorization === undefined || authorization.length > LONGEST_HEADER_VALUE) return undefined
   // The scheme's name is case-insensitive: RFC 9110 §11.1.
   return /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(authorization)?.[1]
 }

@@ -93,7 +93,17 @@ export interface ServerConfig {
   }
   quic: QuicOptions
   /** On loopback, or with TLS and a token. */
-  api: { enabled: boolean; host: string; port: number; live?: boolean; tls: boolean; tokenSha256?: string }
+  api: {
+    enabled: boolean
+    host: string
+    port: number
+    live?: boolean
+    tls: boolean
+    /** At most one of the two. */
+    tokenSha256?: string
+    tokenFile?: string
+    allowExposedToken?: boolean
+  }
   log: LogOptions
 }
 
@@ -334,7 +344,7 @@ export const serverConfigSchema = table({
     enabled: flag().default(true).describe('Is the REST API served?'),
     host: host()
       .default('127.0.0.1')
-      .describe('Address of the REST API. Others than loopback need api.tls and api.token_sha256.'),
+      .describe('Address of the REST API. Others than loopback need api.tls and a token.'),
     port: port().default(8080).describe('TCP port of the REST API; 0 takes any free one.'),
     live: flag()
       .default(false)
@@ -348,6 +358,14 @@ export const serverConfigSchema = table({
         'SHA-256 of the bearer token that ends tunnels (DELETE /api/v1/clients/ID) and, on other addresses than loopback, is needed for all but ' +
           '/health; in hexadecimal, as in auth.tokens. Default: none, and what needs it is off.',
       ),
+    token_file: path()
+      .optional()
+      .describe(
+        'In place of token_sha256: file whose only line is the token itself; must be readable by its owner only (chmod 600). Read once, at the start.',
+      ),
+    allow_exposed_token: flag()
+      .default(false)
+      .describe('Accept a token file that others may read, on a file system that keeps no modes.'),
   })
     .prefault({})
     .describe('The REST API: /health, /api/v1/status, /api/v1/clients, /metrics and more; docs/api.md.'),
@@ -480,6 +498,8 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       live: toml.api.live,
       tls: toml.api.tls,
       ...(toml.api.token_sha256 !== undefined && { tokenSha256: toml.api.token_sha256.toLowerCase() }),
+      ...(toml.api.token_file !== undefined && { tokenFile: resolvePath(toml.api.token_file) }),
+      ...(toml.api.allow_exposed_token && { allowExposedToken: true }),
     },
     log: toml.log,
   }
@@ -683,15 +703,18 @@ function clientRouteProblems({ tunnel, pool, hosts }: ServerConfig): KeyProblem[
 const LOOPBACK_HOST = /^(localhost|127(\.\d+){0,3}|0*(:0*){1,6}:0*1|::ffff:127\.\d+\.\d+\.\d+)$/i
 
 function apiProblems({ api }: ServerConfig): KeyProblem[] {
-  if (!api.enabled || LOOPBACK_HOST.test(api.host)) return []
   const problems: KeyProblem[] = []
+  if (api.tokenSha256 !== undefined && api.tokenFile !== undefined) {
+    problems.push({ key: 'api.token_file', message: 'given beside api.token_sha256; expected one of the two' })
+  }
+  if (!api.enabled || LOOPBACK_HOST.test(api.host)) return problems
   const why = `other machines can reach ${api.host}`
   if (!api.tls)
     problems.push({ key: 'api.tls', message: `found false; expected true, because ${why} (or api.host = "127.0.0.1")` })
-  if (api.tokenSha256 === undefined) {
+  if (api.tokenSha256 === undefined && api.tokenFile === undefined) {
     problems.push({
       key: 'api.token_sha256',
-      message: `missing; expected the SHA-256 of a token, because ${why} (or api.host = "127.0.0.1")`,
+      message: `missing; expected the SHA-256 of a token, or api.token_file, because ${why} (or api.host = "127.0.0.1")`,
     })
   }
   return problems

@@ -44,6 +44,7 @@ import type { QuicSettings } from '../quic/quic.ts'
 import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
+import { apiTokenSha256 } from './api-token.ts'
 import { type Authorisation, authorise } from './authorise.ts'
 import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } from './browser-page.ts'
 import { newBudgets } from './budgets.ts'
@@ -412,7 +413,7 @@ export class MasqueServer {
 
   async #start(): Promise<void> {
     const { config } = this
-    const { tls, settings } = checkServerFiles(config)
+    const { tls, settings, apiTokenSha256: tokenSha256 } = checkServerFiles(config)
     this.#names = new OwnNames(tls.certificateChain, config.listen.names)
     await this.#listenOnBoth(tls, settings)
     await this.#listenForPackage(tls, settings)
@@ -426,7 +427,7 @@ export class MasqueServer {
         browser: this.#browserAccess(tls.certificateChain),
         ...(this.#watch && { live: liveView(config, this, this.#watch) }),
         events: this.events,
-        tokenSha256: config.api.tokenSha256,
+        tokenSha256,
         ...(config.api.tls && { tls: { certificateChain: tls.certificateChain, key: tls.key } }),
         onError: error => this.#internalError(error),
       })
@@ -658,11 +659,15 @@ export class MasqueServer {
 }
 
 /** Reads what a configuration refers to. Throws TlsConfigError or KeyLogError, with the sentence for whoever starts the server. */
-export function checkServerFiles(config: ServerConfig): { tls: TlsConfig; settings: QuicSettings } {
+export function checkServerFiles(config: ServerConfig): {
+  tls: TlsConfig
+  settings: QuicSettings
+  apiTokenSha256: string | undefined
+} {
   const tls = loadTlsConfig(config.tls)
   const settings = quicSettings(config.quic)
   if (settings.keyLog !== undefined) checkKeyLog(settings.keyLog)
-  return { tls, settings }
+  return { tls, settings, apiTokenSha256: apiTokenSha256(config) }
 }
 
 /** Thrown when the server cannot listen: says where, and what to do. */

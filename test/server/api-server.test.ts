@@ -304,7 +304,7 @@ describe('REST API', () => {
         cause => cause,
       )
       expect(error, Object.keys(half).join()).to.be.instanceOf(ApiError)
-      expect(error.message).to.include('it needs TLS (api.tls) and a token (api.token_sha256)')
+      expect(error.message).to.include('it needs TLS (api.tls) and a token (api.token_sha256 or api.token_file)')
     }
   })
 

@@ -273,6 +273,7 @@ hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
         expect(found[1]).to.include('api.token_sha256: missing')
         expect(withHost(host, 'tls = true'), host).to.have.length(1)
         expect(withHost(host, `token_sha256 = "${sha256}"`), host).to.have.length(1)
+        expect(withHost(host, 'token_file = "token"'), host).to.have.length(1)
       }
     })
 
@@ -291,6 +292,12 @@ hosts = [{ name = "a", ipv4 = "10.0.0.2" }]`,
       ]) {
         expect(() => parse(`${TLS}${POOL}api.host = "${host}"`), host).to.not.throw()
       }
+    })
+
+    it('has its token from one place', () => {
+      const both = problems(`${TLS}${POOL}[api]\ntoken_sha256 = "${sha256}"\ntoken_file = "token"`)
+      expect(both).to.have.length(1)
+      expect(both[0]).to.include('api.token_file: given beside api.token_sha256')
     })
 
     it('does not matter where the API is off', () => {

@@ -102,7 +102,7 @@ function exampleOf(method: string, path: string): string {
 const MARKDOWN_HEAD = `# REST API
 
 Made from [openapi.yaml](openapi.yaml) by \`npm run docs:api\`: change that file, not this one. A running proxy serves the same at \`/api/docs/\`, and as JSON at
-\`/api/openapi.json\`. In the examples, \`ID\` is the id of a client with a dash for its slash, and \`TOKEN\` the token whose SHA-256 is \`api.token_sha256\`.
+\`/api/openapi.json\`. In the examples, \`ID\` is the id of a client with a dash for its slash, and \`TOKEN\` the API's token: the one in \`api.token_file\`, or whose SHA-256 is \`api.token_sha256\`.
 `
 
 export function toMarkdown(description: Description): string {

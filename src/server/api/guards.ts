@@ -138,7 +138,7 @@ export class TokenGuard {
     if (this.#sha256 === undefined) {
       throw new Problem(
         403,
-        'this needs a token, and none is configured: give the SHA-256 of one as api.token_sha256 (printf %s "$TOKEN" | openssl dgst -sha256)',
+        'this needs a token, and none is configured: give the SHA-256 of one as api.token_sha256 (printf %s "$TOKEN" | openssl dgst -sha256), or a file with it as api.token_file',
       )
     }
     const token = parseBearer(request.headers.authorization)
