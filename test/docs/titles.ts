@@ -13,7 +13,7 @@ export const ATTACK = /\bAT-\d+\b/g
  *
  * `functions`: by which of these the tests are declared.
  */
-export function idsInTitles(id: RegExp, functions = 'it|itOverEach|describe'): Map<string, Set<string>> {
+export function idsInTitles(id: RegExp, functions = 'it|itOverEach|itOverAll|describe'): Map<string, Set<string>> {
   const title = new RegExp(String.raw`\b(?:${functions})\(\s*(['"\x60])((?:\\.|(?!\1)[^\\])*)\1`, 'g')
   const caseName = /(['"])((?:(?:CIP|H3|Q)-\d+ )+)/g
   const suites = [...filesBelow('test', ['.test.ts', '.test.tsx']), ...filesBelow('interop', ['.interop.ts'])]
@@ -34,4 +34,4 @@ export function carriersOf(file: string, id: string): HttpVersion[] {
   return /^(?:test\/(?:server|client|carriers\/h3|http3|quic)|interop)\//.test(file) ? ['h3'] : []
 }
 
-const OVER_EACH = idsInTitles(REQUIREMENT, 'itOverEach')
+const OVER_EACH = idsInTitles(REQUIREMENT, 'itOverEach|itOverAll')

@@ -14,6 +14,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverAll,
   itOverEach,
   newClient,
   ping,
@@ -70,7 +71,7 @@ describe('packets that may not pass', () => {
     }
   })
 
-  itOverEach('CIP-32 larger than the tunnel: ICMP too big with the real MTU, on both ways', async () => {
+  itOverAll('CIP-32 larger than the tunnel: ICMP too big with the real MTU, on both ways', async () => {
     const server = await startServer()
     const { client, info } = await connectClient(server)
     await expectHeldToMtu(server, client, info)
@@ -84,7 +85,7 @@ describe('packets that may not pass', () => {
     expect((await ping(a.client, addressOf(b.info, 4), { hopCount: 2 })).hopCount).to.equal(63)
   })
 
-  itOverEach(
+  itOverAll(
     'CIP-29 a packet that a client forwards loses a hop there, and needs one; a packet of its own does not',
     async () => {
       const { client, info } = await connectClient(await startServer())
@@ -99,7 +100,7 @@ describe('packets that may not pass', () => {
     },
   )
 
-  itOverEach('CIP-34 never end the tunnel, and are counted', async () => {
+  itOverAll('CIP-34 never end the tunnel, and are counted', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     for (let i = 0; i < 20; i++) await pingFailure(client, '10.89.0.200')

@@ -9,6 +9,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverAll,
   itOverEach,
   newClient,
   ping,
@@ -28,7 +29,7 @@ describe('the pools of a proxy', () => {
     await closeLoopback()
   })
 
-  itOverEach('CIP-13 refuse when they are exhausted, which the client says in one sentence', async () => {
+  itOverAll('CIP-13 refuse when they are exhausted, which the client says in one sentence', async () => {
     const server = await startServer(SMALL)
     const { info } = await connectClient(server)
     expect(info.assigned.map(String)).to.deep.equal(['10.89.0.2/32'])

@@ -10,6 +10,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverAll,
   itOverEach,
   newClient,
   ping,
@@ -110,7 +111,7 @@ describe('a tunnel', () => {
     },
   )
 
-  itOverEach('CIP-20 the proxy and a host behind it reach the client too', async () => {
+  itOverAll('CIP-20 the proxy and a host behind it reach the client too', async () => {
     const server = await startServer()
     const { info } = await connectClient(server)
     for (const version of [4, 6] as const) {

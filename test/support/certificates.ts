@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +20,12 @@ export function testCertificates(): Promise<TestCertificates> {
     })
   })()
   return made
+}
+
+/** By this a client knows the proxy that speaks WebTransport by the npm package. */
+export async function certificateSha256(): Promise<string> {
+  const { fingerprint256 } = new X509Certificate(readFileSync((await testCertificates()).server))
+  return fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
 export async function serverTls(): Promise<TlsMaterial> {

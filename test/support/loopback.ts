@@ -6,10 +6,11 @@ import type { TunnelInfo } from '../../src/client/client-tunnel.ts'
 import { CARRIERS, type ClientConfigOverrides } from '../../src/client/config.ts'
 import { PingError, type PingOptions, type PingResult } from '../../src/hosts/userspace/pinger.ts'
 import type { IpAddress, IpVersion } from '../../src/ip/address.ts'
+import type { SocketAddress } from '../../src/net/udp.ts'
 import type { ServerConfigOverrides } from '../../src/server/config.ts'
 import type { MasqueServer, ServerOptions } from '../../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
-import { testCertificates } from './certificates.ts'
+import { certificateSha256, testCertificates } from './certificates.ts'
 import { PATIENCE_MS } from './patience.ts'
 
 /** A ping on loopback takes a millisecond; on a machine that is busy with other things it may take long. */
@@ -23,7 +24,16 @@ let carrier: HttpVersion = 'h3'
 
 /** A test that is made once for each version of HTTP: of what holds whatever carries a tunnel. docs/conformance.md knows them by this name. */
 export function itOverEach(title: string, test: () => Promise<void>): void {
-  for (const each of CARRIERS) {
+  itOver(CARRIERS, title, test)
+}
+
+/** The same, and over WebTransport by the npm package, too: of what docs/webtransport.md says that it holds there. */
+export function itOverAll(title: string, test: () => Promise<void>): void {
+  itOver([...CARRIERS, 'webtransport'], title, test)
+}
+
+function itOver(carriers: readonly HttpVersion[], title: string, test: () => Promise<void>): void {
+  for (const each of carriers) {
     it(`${title} (${each})`, async () => {
       carrier = each
       await test().finally(() => {
@@ -40,25 +50,31 @@ export async function startServer(
 ): Promise<MasqueServer> {
   const certificates = await testCertificates()
   const tls = { clientCa: certificates.ca, ...overrides.tls }
-  const server = await startTestProxy(certificates, { ...overrides, tls }, options)
+  const byPackage = carrier === 'webtransport' && { webTransport: { packagePort: 0, ...overrides.webTransport } }
+  const server = await startTestProxy(certificates, { ...overrides, tls, ...byPackage }, options)
   servers.push(server)
   return server
 }
 
 /** A client of this proxy that is not connected yet and does not reconnect. Closed by `closeLoopback`. */
 export async function newClient(
-  server: { address: { host: string; port: number } },
+  server: { address: SocketAddress; packageAddress?: SocketAddress | undefined },
   overrides: ClientConfigOverrides = {},
   options: ClientOptions = {},
 ): Promise<MasqueClient> {
-  const tunnel = { carrier, ...overrides.tunnel }
-  const client = newTestClient(await testCertificates(), server.address, { ...overrides, tunnel }, options)
+  const tunnel: ClientConfigOverrides['tunnel'] = { carrier, ...overrides.tunnel }
+  const byPackage = tunnel.carrier === 'webtransport'
+  if (byPackage) tunnel.certificateSha256 ??= await certificateSha256()
+  const address = (byPackage ? server.packageAddress : undefined) ?? server.address
+  // On a busy machine its thread needs longer than what a client waits for by default.
+  const given = byPackage ? { timeouts: { connectMs: PATIENCE_MS, graceMs: 2000 }, ...options } : options
+  const client = newTestClient(await testCertificates(), address, { ...overrides, tunnel }, given)
   clients.push(client)
   return client
 }
 
 export async function connectClient(
-  server: { address: { host: string; port: number } },
+  server: Parameters<typeof newClient>[0],
   overrides: ClientConfigOverrides = {},
   options: ClientOptions = {},
 ): Promise<{ client: MasqueClient; info: TunnelInfo }> {

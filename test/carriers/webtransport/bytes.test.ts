@@ -3,8 +3,9 @@ import type { Carrier, CarrierHandler } from '../../../src/carriers/carrier.ts'
 import type { HttpClientHandler, HttpServerConnection, IncomingRequest } from '../../../src/carriers/http-connection.ts'
 import { connectByPackage, type PackageClientConnection } from '../../../src/carriers/webtransport/client-connection.ts'
 import type { PackageServer } from '../../../src/carriers/webtransport/server.ts'
+import { certificateSha256 } from '../../support/certificates.ts'
 import { until } from '../../support/loopback.ts'
-import { certificateSha256, listenForPackage } from '../../support/package-tunnel.ts'
+import { listenForPackage } from '../../support/package-tunnel.ts'
 
 /** Several times of what the package lets a peer send ahead, in pieces that fall on no boundary of anything. */
 const TOTAL = 5 * 1024 * 1024

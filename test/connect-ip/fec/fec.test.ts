@@ -161,6 +161,24 @@ describe('connect-ip/fec', () => {
     )
   })
 
+  it('makes a packet where one of a group is missing and its parity is there, and nowhere else: every pattern of loss', () => {
+    for (let size = MIN_FEC_GROUP; size <= 7; size++) {
+      const packets = Array.from({ length: size }, (_, i) => Uint8Array.of(i, ...new Uint8Array(i).fill(0xa0 + i)))
+      const sent = encode(packets, size, GROUP_NUMBERS - 1)
+      for (let pattern = 0; pattern < 1 << (size + 1); pattern++) {
+        const arrived = sent.filter((_, i) => (pattern & (1 << i)) !== 0)
+        const came = arrived.flatMap(({ packet }) => (packet === undefined ? [] : [packet]))
+        const hasParity = came.length < arrived.length
+        const expected = hasParity && came.length === size - 1 ? packets.map((_, i) => i) : came
+        for (const order of [arrived, arrived.toReversed()]) {
+          const { packets: received } = decode(order)
+          expect(received.toSorted(), pattern.toString(2)).to.deep.equal(expected.map(i => text(packets[i])).toSorted())
+        }
+        expect(decode(arrived).decoder.counters.recovered).to.equal(expected.length - came.length)
+      }
+    }
+  })
+
   it('AT-33 reads any bytes, or finds them malformed, and holds no more memory than it may', () => {
     const decoder = new FecDecoder({ groups: 4, bytes: 2000 })
     const kind = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 2, 0x81, 0x82, 0x83))
