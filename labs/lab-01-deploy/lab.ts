@@ -18,9 +18,10 @@ export const lab = defineLab({
     'explain where the addresses and routes of a tunnel come from',
     'predict what happens to the TTL of a packet on its way',
     'tell a failure of trust from other failures, and mend it',
+    'let Prometheus collect the figures of a proxy',
   ],
   prerequisites: ['IPv4 and IPv6 addresses and prefixes', 'what a TLS certificate is for', 'a terminal'],
-  minutes: 60,
+  minutes: 70,
   demonstration: {
     title: 'a proxy and a client on this machine',
     about: 'A real proxy and a real client, over UDP on loopback. No rights are needed.',
@@ -306,6 +307,50 @@ export const lab = defineLab({
         'To mend it, compare `tls.ca` with the one in `client.toml`. `insecure = true` is not mending.',
       ],
       reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
+    },
+    {
+      id: 'scrape',
+      title: 'Let Prometheus ask your proxy',
+      kind: 'config',
+      points: 15,
+      files: ['prometheus.yml', 'server.toml'],
+      brief: `
+        Prometheus collects figures by asking for them. Every few seconds it fetches a page from each of its **targets** (a _scrape_), and keeps what
+        stands there with the time: one line is one series. Your proxy has such a page. With your server running:
+
+        \`\`\`
+        curl http://127.0.0.1:8080/metrics
+        \`\`\`
+
+        Whom Prometheus asks is in its configuration, in YAML. \`prometheus.yml\` is an attempt at that. **Four things in it are wrong.** Find and mend
+        them, so that
+
+        - your proxy is a target, where \`server.toml\` says under \`[api]\` that it can be asked;
+        - it is asked for its metrics every 15 seconds or more often, but not more than once a second;
+        - all its series have the label \`site\` with the value \`classroom\`, in queries to this Prometheus, too.
+
+        \`static_configs\` are all that you need: no discovery, no relabelling. Other targets may be there; they are not asked. The check starts a server of its own from
+        \`server.toml\`, reads your file, and scrapes that server as your file says, on another port. Where \`promtool\` and \`prometheus\` are installed, they try the file, too.
+        Then you can see it yourself, at http://127.0.0.1:9090 (all on one line):
+
+        \`\`\`
+        prometheus --config.file=labs/lab-01-deploy/exercises/prometheus.yml
+            --storage.tsdb.path=$HOME/.cache/masque-lab/prometheus
+            --web.listen-address=127.0.0.1:9090
+        \`\`\`
+      `,
+      hints: [
+        'Prometheus puts together what it asks for from three keys: `scheme`, an entry of `targets`, `metrics_path`. Two of them have a value of their own when you leave them out. Which of the three is a URL?',
+        'The proxy has two ports. On which of them does it speak HTTP over TCP, so that `curl` can ask it?',
+        '`external_labels` are added to what leaves this Prometheus, such as alerts. Labels of the series of a target are written beside its `targets`: `labels:`, with the same indentation.',
+        'The four: a `scrape_interval` such as `5s`; no `metrics_path`, or `/metrics`; the target `127.0.0.1:8080`, if you have not changed the port; and `labels:` with `site: classroom` below it.',
+      ],
+      reading: [
+        'docs/monitoring.md, up to "Metrics"',
+        'monitoring/prometheus.yml: the same for config/server.local.toml',
+        'prometheus.io/docs, Configuration, <scrape_config>',
+      ],
+      timeoutMs: 180_000,
     },
     {
       id: 'interfaces',
