@@ -4,6 +4,7 @@ import { defineLab } from '../kit/lab/declare.ts'
 
 /** As in the student's copy of server.toml. */
 const API = `127.0.0.1:${userPorts().api}`
+const PROMETHEUS = `127.0.0.1:${userPorts().prometheus}`
 const ROUTING = 'RFC 9484 §7.2 Routing Operation'
 
 export const lab = defineLab({
@@ -319,7 +320,7 @@ export const lab = defineLab({
         stands there with the time: one line is one series. Your proxy has such a page. With your server running:
 
         \`\`\`
-        curl http://127.0.0.1:8080/metrics
+        curl http://${API}/metrics
         \`\`\`
 
         Whom Prometheus asks is in its configuration, in YAML. \`prometheus.yml\` is an attempt at that. **Four things in it are wrong.** Find and mend
@@ -331,19 +332,19 @@ export const lab = defineLab({
 
         \`static_configs\` are all that you need: no discovery, no relabelling. Other targets may be there; they are not asked. The check starts a server of its own from
         \`server.toml\`, reads your file, and scrapes that server as your file says, on another port. Where \`promtool\` and \`prometheus\` are installed, they try the file, too.
-        Then you can see it yourself, at http://127.0.0.1:9090 (all on one line):
+        Then you can see it yourself, at http://${PROMETHEUS} (all on one line):
 
         \`\`\`
         prometheus --config.file=labs/lab-01-deploy/exercises/prometheus.yml
             --storage.tsdb.path=$HOME/.cache/masque-lab/prometheus
-            --web.listen-address=127.0.0.1:9090
+            --web.listen-address=${PROMETHEUS}
         \`\`\`
       `,
       hints: [
         'Prometheus puts together what it asks for from three keys: `scheme`, an entry of `targets`, `metrics_path`. Two of them have a value of their own when you leave them out. Which of the three is a URL?',
         'The proxy has two ports. On which of them does it speak HTTP over TCP, so that `curl` can ask it?',
         '`external_labels` are added to what leaves this Prometheus, such as alerts. Labels of the series of a target are written beside its `targets`: `labels:`, with the same indentation.',
-        'The four: a `scrape_interval` such as `5s`; no `metrics_path`, or `/metrics`; the target `127.0.0.1:8080`, if you have not changed the port; and `labels:` with `site: classroom` below it.',
+        `The four: a \`scrape_interval\` such as \`5s\`; no \`metrics_path\`, or \`/metrics\`; the target \`${API}\`, if you have not changed the port in \`server.toml\`; and \`labels:\` with \`site: classroom\` below it.`,
       ],
       reading: [
         'docs/monitoring.md, up to "Metrics"',
