@@ -37,6 +37,16 @@ describe('REST API', () => {
     }
   })
 
+  it('says that the process lives, and apart from that whether it takes clients', async () => {
+    for (const state of ['ok', 'draining', 'tun-gone'] as const) {
+      source.currentHealth = state
+      const live = await call('/health/live')
+      expect([live.status, JSON.parse(live.body)], state).to.deep.equal([200, { status: 'ok' }])
+      const ready = await call('/health/ready')
+      expect([ready.status, JSON.parse(ready.body)]).to.deep.equal([state === 'ok' ? 200 : 503, { status: state }])
+    }
+  })
+
   it('shows the status and the clients as they are', async () => {
     expect(JSON.parse((await call('/api/v1/status')).body)).to.deep.equal(source.currentStatus)
     expect(JSON.parse((await call('/api/v1/clients')).body)).to.deep.equal(source.currentClients)
@@ -102,6 +112,18 @@ describe('REST API', () => {
       expect(status, limit).to.equal(400)
       expect(JSON.parse(body).detail).to.include('expected a number from 1 to 1000')
     }
+  })
+
+  it('names every parameter that will not do, and repeats no more of it than helps', async () => {
+    const long = 'x'.repeat(500)
+    const { status, body } = await call(`/api/v1/logs?limit=0&event=${long}&${long}=1&before=5`)
+    const { errors, detail } = JSON.parse(body)
+    expect([status, errors.map(({ parameter }: { parameter: string }) => parameter)]).to.deep.equal([
+      400,
+      [`${'x'.repeat(80)}…`, 'event', 'limit'],
+    ])
+    for (const { detail: each } of errors) expect(detail).to.include(each)
+    expect(detail).to.not.include('x'.repeat(81))
   })
 
   it('serves the metrics as Prometheus reads them', async () => {

@@ -34,6 +34,31 @@ describe('EventFeed', () => {
     expect(heard).to.deep.equal([lost(1)])
   })
 
+  it('has no clock that ticks while nobody listens', () => {
+    const { setInterval: start, clearInterval: stop } = globalThis
+    const ticking = new Set<unknown>()
+    globalThis.setInterval = ((...args: Parameters<typeof start>) => {
+      const timer = start(...args)
+      ticking.add(timer)
+      return timer
+    }) as typeof start
+    globalThis.clearInterval = timer => {
+      ticking.delete(timer)
+      stop(timer)
+    }
+    try {
+      const feed = new EventFeed()
+      const ends = [feed.subscribe(() => {}), feed.subscribe(() => {})]
+      ends[0]()
+      expect(ticking.size).to.equal(1)
+      ends[1]()
+      expect(ticking.size).to.equal(0)
+    } finally {
+      globalThis.setInterval = start
+      globalThis.clearInterval = stop
+    }
+  })
+
   it('reports what a listener throws, and tells the others all the same', () => {
     const errors: unknown[] = []
     const feed = new EventFeed({ onError: error => errors.push(error) })

@@ -247,6 +247,19 @@ describe('metrics', () => {
     expect(samples.get('masque_vpn_errors_total{type="other"}')).to.equal(1)
   })
 
+  it('have no time series for a value that is not listed, whatever label it comes in', async () => {
+    const { status } = source.current
+    source.current = { ...source.current, status: { ...status, unsent: { unheard: { full: 3, of: 4 } } as never } }
+    metrics.observeHandshake('unheard' as never, 4)
+    metrics.observeSessionSetup('unheard' as never, 4)
+    expect(await metrics.text()).to.not.include('unheard')
+    const samples = await read()
+    expect(samples.get('masque_vpn_handshake_duration_seconds_count{carrier="other"}')).to.equal(1)
+    expect(samples.get('masque_vpn_session_setup_duration_seconds_count{carrier="other"}')).to.equal(1)
+    expect(samples.get('masque_vpn_packets_unsent_total{to="other",reason="full"}')).to.equal(3)
+    expect(samples.get('masque_vpn_packets_unsent_total{to="other",reason="other"}')).to.equal(4)
+  })
+
   it('are kept apart from those of another server in the same process', async () => {
     const other = new ServerMetrics(source)
     other.countError('internal')

@@ -88,6 +88,14 @@ describe('PerformanceLog', () => {
     expect(connections).to.deep.equal({ now: 2, handshakes: 2 })
   })
 
+  it('remembers so many samples and no more, also where they are taken more often', async () => {
+    for (let i = 0; i < STATS_SAMPLES + 100; i++) {
+      now += 500
+      await log.sample()
+    }
+    expect(log.window('1h').seconds).to.be.within((STATS_SAMPLES - 1) / 2, STATS_SAMPLES / 2)
+  })
+
   it('remembers an hour and no more', async () => {
     await seconds(STATS_SAMPLES + 100, 1)
     expect(log.window('1h').seconds).to.be.within(STATS_SAMPLES - 1, STATS_SAMPLES)

@@ -74,7 +74,12 @@ describe('the REST API of a proxy with clients', () => {
   })
 
   it('ends a tunnel also when its client does not follow', async () => {
-    const server = await start()
+    // Nothing else ends it before the test gives up.
+    const server = await startServer({
+      api: { enabled: true, port: 0, tokenSha256: hashToken(TOKEN) },
+      limits: { tunnelTimeoutMs: 120_000 },
+      quic: { idleTimeoutMs: 120_000 },
+    })
     const peer = await HostileClient.connect(server)
     expect((await peer.openTunnel()).status).to.equal('200')
     const [{ id }] = server.clients()
