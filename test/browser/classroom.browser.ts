@@ -34,9 +34,13 @@ describe('the page of the classroom', () => {
 
   async function report(what: string, more: object = {}): Promise<void> {
     const told = { alias: `Student ${uid}`, lab: 'lab-02-performance', task: 'handshake', what, ...more }
+    await tell('/reports', told, 204)
+  }
+
+  async function tell(path: string, body: object, status: number): Promise<void> {
     const headers = { 'Content-Type': 'application/json' }
-    const response = await fetch(`${classroom.url}/reports`, { method: 'POST', headers, body: JSON.stringify(told) })
-    expect(response.status).to.equal(204)
+    const response = await fetch(classroom.url + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(response.status).to.equal(status)
   }
 
   async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<void> {
@@ -61,6 +65,24 @@ describe('the page of the classroom', () => {
     await classroom.close()
     await page.locator('#summary').filter({ hasText: 'The classroom does not answer' }).waitFor()
     expect(await row.count()).to.equal(1)
+  })
+
+  it('shows the tunnels of a relay measurement while it lasts, and nothing of them where there is none', async () => {
+    await open()
+    expect(await page.locator('#relay-section').isVisible()).to.equal(false)
+    await page.close()
+    await classroom.close()
+    const relay = { offer: { port: 1, ca: '' }, liveUrl: undefined }
+    classroom = await startClassroom({ labs: await loadLabs(), port: 0, relay, whoIs: () => uid })
+    await report('passed')
+    await tell('/relay', {}, 200)
+    await open()
+    await tell('/relay/reports', { medianMs: 1.25, slowestMs: 9, bitsPerSecond: 160_000 }, 204)
+    const row = page.locator('#relay tr')
+    await row.filter({ hasText: '160 kbit/s' }).waitFor()
+    expect(await row.locator('th').textContent()).to.equal(`Student ${uid}`)
+    expect((await row.locator('td').allTextContents()).slice(1, 3)).to.deep.equal(['9.0 ms', '160 kbit/s'])
+    expect(await page.locator('#relay-summary').textContent()).to.match(/^Open: 1\. All together: 160 kbit\/s\./)
   })
 
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -110,6 +110,10 @@ export class ClassState {
     this.#students.set(id, { alias, current: undefined, lastAt: now, tasks: new Map(), minute: now, reports: 1 })
   }
 
+  aliasOf(id: string): string | undefined {
+    return this.#students.get(id)?.alias
+  }
+
   leave(id: string): void {
     this.#students.delete(id)
     for (const texts of this.#misconceptions.values()) {
@@ -222,7 +226,8 @@ export class ClassState {
   }
 }
 
-function fields(value: unknown): Record<string, unknown> {
+/** Throws a Refusal. */
+export function fields(value: unknown): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new Refusal(400, 'a JSON object is expected')
 }

@@ -9,6 +9,8 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Lab } from '../lab/types.ts'
 import { ClassState, Refusal } from './class-state.ts'
 import { peerUser } from './peer-user.ts'
+import type { Relay } from './relay.ts'
+import { RelayState } from './relay-state.ts'
 
 const HOST = '127.0.0.1'
 /** What a report takes at most, in bytes; it has some hundred. */
@@ -30,6 +32,8 @@ export interface ClassroomOptions {
   /** 0: any free one. */
   port: number
   leaderboard?: boolean
+  /** What tunnels of students can be opened to. Whoever has started it closes it. */
+  relay?: Pick<Relay, 'offer' | 'liveUrl'>
   /** Who is at the other end; default: as the kernel says. Undefined: that is not known. */
   whoIs?: (socket: Socket) => number | undefined
 }
@@ -38,6 +42,7 @@ export interface ClassroomOptions {
 export async function startClassroom(options: ClassroomOptions): Promise<ClassroomServer> {
   const { labs, port, leaderboard = false, whoIs = userOf } = options
   const state = new ClassState(labs, { leaderboard })
+  const relay = options.relay && { ...options.relay, state: new RelayState() }
   const server = createServer({
     requestTimeout: REQUEST_MS,
     headersTimeout: REQUEST_MS,
@@ -49,7 +54,7 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
     server.listen(port, HOST, resolve)
   })
   const actual = (server.address() as AddressInfo).port
-  server.on('request', createApp(state, actual, whoIs))
+  server.on('request', createApp(state, relay, actual, whoIs))
   return {
     url: `http://${HOST}:${actual}`,
     close: () =>
@@ -60,7 +65,12 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
   }
 }
 
-function createApp(state: ClassState, port: number, whoIs: (socket: Socket) => number | undefined): express.Express {
+function createApp(
+  state: ClassState,
+  relay: (Pick<Relay, 'offer' | 'liveUrl'> & { state: RelayState }) | undefined,
+  port: number,
+  whoIs: (socket: Socket) => number | undefined,
+): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.use((request, response, next) => {
@@ -86,15 +96,20 @@ function createApp(state: ClassState, port: number, whoIs: (socket: Socket) => n
     })
   }
   app.get('/class.json', (_request, response) => void response.json(state.view()))
+  app.get('/relay.json', (_request, response) => {
+    const view = relay?.state.view(id => state.aliasOf(id))
+    response.json(view === undefined ? null : { ...view, liveUrl: relay?.liveUrl ?? null })
+  })
   app.get('/progress.csv', (_request, response) => {
     response.type('text/csv; charset=utf-8').attachment('progress.csv').send(state.csv())
   })
-  const taken = (action: (id: string, body: unknown) => void) => (request: Request, response: Response) => {
+  const taken = (action: (id: string, body: unknown) => unknown) => (request: Request, response: Response) => {
     if (!request.is('application/json')) throw new Refusal(415, 'JSON is expected')
     const uid = whoIs(request.socket)
     if (uid === undefined) throw new Refusal(403, 'this system does not say who you are')
-    action(String(uid), request.body)
-    response.status(204).end()
+    const answer = action(String(uid), request.body)
+    if (answer !== undefined) response.json(answer)
+    else response.status(204).end()
   }
   app.use(express.json({ limit: MAX_BODY, strict: true }))
   app.post(
@@ -103,11 +118,30 @@ function createApp(state: ClassState, port: number, whoIs: (socket: Socket) => n
   )
   app.post(
     '/leave',
-    taken(id => state.leave(id)),
+    taken(id => {
+      state.leave(id)
+      relay?.state.leave(id)
+    }),
   )
   app.post(
     '/reports',
     taken((id, body) => state.report(id, body)),
+  )
+  app.post(
+    '/relay',
+    taken(id => {
+      if (!relay) throw new Refusal(404, 'no relay measurement runs; your instructor starts it with --relay')
+      if (state.aliasOf(id) === undefined) throw new Refusal(409, 'join first: npm run lab -- --join')
+      relay.state.start(id)
+      return relay.offer
+    }),
+  )
+  app.post(
+    '/relay/reports',
+    taken((id, body) => {
+      if (!relay) throw new Refusal(404, 'no relay measurement runs')
+      relay.state.report(id, body)
+    }),
   )
   app.use(() => {
     throw new Refusal(404, 'there is nothing here')

@@ -11,6 +11,7 @@ export interface Options {
   hint?: boolean
   list?: boolean
   ports?: boolean
+  relay?: boolean
   answer?: string[]
   /** `true`: all tasks. */
   reset?: string | true
@@ -48,6 +49,7 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     .option('--alias <name>', 'with --join: the name that is shown there (default: your user name)')
     .option('--port <port>', 'with --join: where the classroom is', portOf)
     .option('--leave', 'leaves it, and takes back what it knows of you')
+    .option('--relay', 'opens a tunnel to the proxy of the classroom for half a minute, and measures through it')
     .option('--list', 'the labs; with a lab, its tasks and how far you are')
     .option('--ports', 'the ports that are yours on this machine')
     .option('--plain', 'plain text instead of the terminal UI')

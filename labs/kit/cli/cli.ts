@@ -4,9 +4,11 @@
  * React and Ink are loaded only when the UI is opened: they take half a second, and plain output does not need them.
  */
 import { CommanderError } from 'commander'
+import { explain } from '../../../src/cli/run-command.ts'
 import { userPorts } from '../../../src/net/user-ports.ts'
+import { median } from '../../../src/stats/statistics.ts'
 import { ANSWERS_FILE, AnswerFileError, writeAnswer } from '../check/answers.ts'
-import { cleanUpEverything, endCleanly } from '../check/cleanup.ts'
+import { Cleanup, cleanUpEverything, endCleanly } from '../check/cleanup.ts'
 import { givenAnswers } from '../check/questions.ts'
 import {
   ExercisesError,
@@ -37,6 +39,7 @@ import {
 import { CLASSROOM_PORT, Classroom, defaultAlias, isAlias } from '../run/classroom.ts'
 import { ProgressStore } from '../run/progress.ts'
 import { MachineQueue } from '../run/queue.ts'
+import { RELAY_PLAN } from '../run/relay-plan.ts'
 import { runReplay } from '../run/replay.ts'
 import { MIN_COLUMNS, MIN_ROWS, terminalIsFit } from '../ui/screen.ts'
 import { type Options, parseArguments, wantsUi } from './arguments.ts'
@@ -64,6 +67,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const labs = await loadLabs()
   try {
     if (options.join || options.leave) return await attend(options, plain)
+    if (options.relay) return await relay(plain)
     if (options.alias !== undefined || options.port !== undefined)
       throw new UsageError('--alias and --port go with --join')
     if (options.ports) {
@@ -180,6 +184,35 @@ async function attend({ join, leave, alias = defaultAlias(), port = CLASSROOM_PO
     'npm run lab -- --leave ends it, and takes back what it knows of you.',
   )
   return 0
+}
+
+/** Ends early, and in good order, when the student ends it. */
+async function relay({ out, signal }: PlainOptions): Promise<number> {
+  const cleanup = new Cleanup()
+  const { seconds } = RELAY_PLAN
+  try {
+    const onOffer = () =>
+      print(out, `A tunnel to the proxy of the classroom, for ${seconds} s; Ctrl-C ends it. The projector shows it.`)
+    const running = new Classroom().relay({ onOffer, ...(signal && { signal }) })
+    cleanup.defer(() => running.catch(() => {}))
+    const result = await running
+    if (typeof result === 'string') {
+      process.stderr.write(`${result}\n`)
+      return 1
+    }
+    const { rtts, sent } = result
+    const times =
+      rtts.length > 0
+        ? `; round trips: median ${median(rtts).toFixed(1)} ms, slowest ${Math.max(...rtts).toFixed(1)} ms`
+        : ''
+    print(out, `${rtts.length} of ${sent} pings were answered${times}`)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`)
+    return 1
+  } finally {
+    await cleanup.run()
+  }
 }
 
 function printJson(value: object, { out }: PlainOptions): void {

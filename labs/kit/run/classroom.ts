@@ -8,10 +8,13 @@ import { join } from 'node:path'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskResult } from './engine.ts'
 import { progressDirectory } from './progress.ts'
+import type { RelayOffer, RelayResult } from './relay-plan.ts'
 
 export const CLASSROOM_PORT = 8088
 /** A classroom is on the same machine: what does not answer by then is not told. */
 const ANSWER_MS = 1500
+/** In characters: a certificate has some hundred. */
+const MAX_ANSWER = 16_384
 /** Longer ones are cut; and so is what a classroom takes. */
 export const MAX_ALIAS = 24
 export const MAX_MISCONCEPTION = 400
@@ -81,7 +84,44 @@ export class Classroom {
     this.#telling = this.#telling.then(async () => void (await this.#post(membership.port, '/reports', told)))
   }
 
+  /**
+   * Opens a tunnel to the classroom's relay and measures through it; what is measured is told once a second. Returns a sentence when there is no relay to be had, and
+   * throws what a client throws that cannot connect.
+   */
+  async relay(
+    options: { signal?: AbortSignal; seconds?: number; onOffer?: () => void } = {},
+  ): Promise<RelayResult | string> {
+    const { port } = this.membership ?? {}
+    if (port === undefined) return 'join the classroom first: npm run lab -- --join'
+    const offer = await this.#ask(port, '/relay', {})
+    if (typeof offer === 'string') return offer
+    const { port: at, ca } = (offer ?? {}) as Partial<RelayOffer>
+    if (!isPort(at) || typeof ca !== 'string') return 'the classroom did not say where its relay is'
+    options.onOffer?.()
+    // It brings the client with it, which nothing else here needs.
+    const { measureRelay } = await import('./relay.ts')
+    // One after the other, and never more than one that waits: a classroom that does not answer costs nothing but its page.
+    let telling = false
+    return await measureRelay(
+      { port: at, ca },
+      report => {
+        if (telling) return
+        telling = true
+        void this.#post(port, '/relay/reports', report).finally(() => {
+          telling = false
+        })
+      },
+      options,
+    )
+  }
+
   async #post(port: number, path: string, body: object): Promise<string | undefined> {
+    const answer = await this.#ask(port, path, body)
+    return typeof answer === 'string' ? answer : undefined
+  }
+
+  /** The answer, undefined where there is none in it; or a sentence that says why it was not taken. */
+  async #ask(port: number, path: string, body: object): Promise<object | string | undefined> {
     try {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, {
         method: 'POST',
@@ -90,7 +130,11 @@ export class Classroom {
         redirect: 'error',
         signal: AbortSignal.timeout(ANSWER_MS),
       })
-      if (response.ok) return undefined
+      if (response.status === 204) return undefined
+      if (response.ok) {
+        const answer: unknown = JSON.parse((await response.text()).slice(0, MAX_ANSWER))
+        return typeof answer === 'object' && answer !== null ? answer : undefined
+      }
       const { detail } = (await response.json()) as { detail?: unknown }
       return `the classroom says: ${String(detail).slice(0, 200)}`
     } catch {

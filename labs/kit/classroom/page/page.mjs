@@ -41,10 +41,38 @@ function show({ students, solved, tasks, misconceptions, leaderboard }) {
   at('leaders').replaceChildren(...(leaderboard ?? []).map(({ alias, solved }) => element('li', `${alias}: ${solved}`)))
 }
 
+const inMs = value => (value === null ? '' : `${value.toFixed(1)} ms`)
+const inKilobits = value => `${Math.round(value / 1000)} kbit/s`
+
+function relayRow({ alias, open, medianMs, slowestMs, bitsPerSecond }) {
+  const row = document.createElement('tr')
+  const heading = element('th', alias)
+  heading.scope = 'row'
+  row.append(
+    heading,
+    element('td', inMs(medianMs), 'number'),
+    element('td', inMs(slowestMs), 'number'),
+    element('td', inKilobits(bitsPerSecond), 'number'),
+    element('td', open ? 'open' : 'closed', 'who'),
+  )
+  return row
+}
+
+/** Null: there is no relay. */
+function showRelay(relay) {
+  at('relay-section').hidden = relay === null
+  if (relay === null) return
+  const { open, medianMs, slowestMs, bitsPerSecond, tunnels } = relay
+  const times = medianMs === null ? '' : ` Median round trip: ${inMs(medianMs)}; slowest: ${inMs(slowestMs)}.`
+  at('relay-summary').textContent = `Open: ${open}. All together: ${inKilobits(bitsPerSecond)}.${times}`
+  at('relay').replaceChildren(...tunnels.map(relayRow))
+}
+
 async function look() {
   try {
     const response = await fetch('class.json', { cache: 'no-store' })
     show(await response.json())
+    showRelay(await (await fetch('relay.json', { cache: 'no-store' })).json())
   } catch {
     say('The classroom does not answer; what is below is what it said last.')
   }
