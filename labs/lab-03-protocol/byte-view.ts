@@ -40,6 +40,8 @@ export interface ByteView {
   length: number
   /** In the order of the bytes, without gaps. */
   fields: readonly ViewField[]
+  /** There is nothing to compare with: one column of readings, with this above it. */
+  onlyReading?: string
   /** Nothing is wrong with it: when the check has failed, it stopped at something else. */
   isRight?: boolean
 }
@@ -58,7 +60,7 @@ export interface ReadField {
 export const MESSAGES_KEY = 'messages'
 /** More than these would not be looked at; the last ones are the interesting ones. */
 const MOST_MESSAGES = 16
-const MOST_BYTES = 256
+export const MOST_BYTES = 256
 
 const shown = new WeakMap<object, ByteView[]>()
 
@@ -131,6 +133,8 @@ const letterOf = (field: number): string => LETTERS[field % LETTERS.length]
 export interface ByteViewOptions {
   width: number
   rows: number
+  /** Of bytes; what is longer is cut. Default: as many as leave room for the fields. */
+  byteRows?: number
   marks: Marks
   /** "2 of 5", at the right of the title. */
   position?: string
@@ -150,12 +154,13 @@ export function byteViewLines(view: ByteView, options: ByteViewOptions): FieldSp
   const owners = ownersOf(view)
   const byteRows = Math.ceil(view.bytes.length / perRow)
   const tableRows = view.fields.length + 2
-  const mostByteRows = Math.max(1, Math.floor((rows - 1 - Math.min(tableRows, 6)) / 2))
+  const mostByteRows = options.byteRows ?? Math.max(1, Math.floor((rows - 1 - Math.min(tableRows, 6)) / 2))
   for (let row = 0; row < Math.min(byteRows, mostByteRows); row++) {
     lines.push(...byteRow(view.bytes, owners, row * perRow, perRow))
   }
-  if (view.length > mostByteRows * perRow) {
-    lines.push([{ text: `      … ${view.length - mostByteRows * perRow} more bytes`, style: 'muted' }])
+  const shownBytes = Math.min(view.bytes.length, mostByteRows * perRow)
+  if (view.length > shownBytes) {
+    lines.push([{ text: `      … ${view.length - shownBytes} more bytes`, style: 'muted' }])
   }
   lines.push(...fieldTable(view, width, marks, Math.max(1, rows - lines.length - 1)))
   return lines.slice(0, rows)
@@ -186,12 +191,14 @@ function byteRow(bytes: readonly number[], owners: readonly number[], from: numb
 function fieldTable(view: ByteView, width: number, marks: Marks, rows: number): FieldSpan[][] {
   const name = Math.min(24, Math.floor(width / 3), Math.max(5, ...view.fields.map(field => field.name.length)))
   const bytes = Math.min(13, Math.floor(width / 6))
-  const reading = Math.max(1, Math.floor((width - name - bytes - 7) / 2))
+  const room = Math.max(1, width - name - bytes - 7)
+  const reading = view.onlyReading === undefined ? Math.max(1, Math.floor(room / 2)) : room
+  const heads = view.onlyReading === undefined ? ['reference', 'yours'] : [view.onlyReading]
   const head: Style = 'muted'
   const lines: FieldSpan[][] = [
     [
       {
-        text: `  ${padded('field', name)} ${padded('bytes', bytes)} ${padded('reference', reading)} ${padded('yours', reading)}`,
+        text: `  ${padded('field', name)} ${padded('bytes', bytes)} ${heads.map(text => padded(text, reading)).join(' ')}`,
         style: head,
       },
     ],
@@ -219,8 +226,7 @@ function fieldTable(view: ByteView, width: number, marks: Marks, rows: number): 
       { text: `${letterOf(index)} ${padded(field.name, name)} `, field: index },
       { text: `${padded(hexOf(view.bytes.slice(from, from + field.length)), bytes)} `, field: index },
       { text: `${padded(field.reference, reading)} ` },
-      { text: `${padded(field.student, reading)} ` },
-      mark,
+      ...(view.onlyReading === undefined ? [{ text: `${padded(field.student, reading)} ` }, mark] : []),
     ])
   }
   return lines

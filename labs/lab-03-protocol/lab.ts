@@ -22,6 +22,7 @@ export const lab = defineLab({
   prerequisites: ['TypeScript: functions, classes, Uint8Array, bigint', 'hexadecimal and binary numbers', 'lab 1'],
   minutes: 240,
   panel: async () => (await import('./ui.tsx')).Bytes,
+  capture: async () => await import('./capture/open.ts'),
   reading: ['RFC 9484', 'RFC 9297', 'RFC 9114 §4, §6, §7', 'RFC 9204 §4', 'RFC 9000 §16'],
   tasks: [
     {

@@ -46,7 +46,8 @@ export const Bytes: Panel = Object.assign(
   },
 )
 
-function Row({ line }: { line: readonly FieldSpan[] }) {
+/** One line, in the colours of its fields. */
+export function Row({ line }: { line: readonly FieldSpan[] }) {
   const theme = useTheme()
   return (
     <Box height={1} flexShrink={0}>

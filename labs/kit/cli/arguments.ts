@@ -18,6 +18,8 @@ export interface Options {
   solution?: string
   replay?: boolean
   inspect?: boolean
+  capture?: string
+  packet?: number
   join?: boolean
   leave?: boolean
   alias?: string
@@ -42,6 +44,8 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     .option('--solution <task>', 'the reference solution: once the task is solved, or has been tried three times')
     .option('--replay', 'what failed in the last check of the task, alone: your code, its input, what it prints')
     .option('--inspect', 'with --replay: waits for a debugger')
+    .option('--capture <file>', 'lab 3: shows a file of --pcap, tshark or tcpdump, packet by packet and byte by byte')
+    .option('--packet <number>', 'with --capture: this packet', numberOf)
     .option(
       '--join',
       'joins the classroom of this machine, which then shows which task you are at and whether it is solved',
@@ -64,6 +68,11 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
 function collect(value: string, earlier: string[] = []): string[] {
   if (value.trim() === '') throw new InvalidArgumentError('an answer is expected')
   return [...earlier, value]
+}
+
+function numberOf(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('a number from 1 on is expected')
+  return Number(text)
 }
 
 function portOf(text: string): number {

@@ -75,7 +75,10 @@ async function main(argv: readonly string[]): Promise<number> {
       else plain.out.write(`${portsTable().join('\n')}\n`)
       return 0
     }
+    if (options.packet !== undefined && options.capture === undefined)
+      throw new UsageError('--packet goes with --capture FILE')
     if (name === undefined) {
+      if (options.capture !== undefined) throw new UsageError('which lab? npm run lab -- 3 --capture FILE shows it')
       const needsLab = (['task', 'hint', 'check', 'answer', 'reset', 'solution', 'watch', 'replay'] as const).find(
         option => options[option] !== undefined,
       )
@@ -92,6 +95,7 @@ async function main(argv: readonly string[]): Promise<number> {
         `there is no lab '${name}': ${known} can be opened, for example npm run lab -- ${labs[0].number}`,
       )
     }
+    if (options.capture !== undefined) return await showCapture(labs, lab, options.capture, options, plain)
     return await runLab(labs, lab, options, plain)
   } finally {
     if (store.warning) process.stderr.write(`note: ${store.warning}\n`)
@@ -161,6 +165,33 @@ async function runLab(labs: readonly Lab[], lab: Lab, options: Options, plain: P
   noteSize()
   if (problem) process.stderr.write(`note: ${problem}\n`)
   return status
+}
+
+async function showCapture(
+  labs: readonly Lab[],
+  lab: Lab,
+  file: string,
+  { packet, plain, json }: Options,
+  { out }: PlainOptions,
+): Promise<number> {
+  const shows = labs.find(candidate => candidate.capture !== undefined)
+  if (lab.capture === undefined)
+    throw new UsageError(
+      `lab ${lab.number} shows no captures: npm run lab -- ${shows?.number ?? 3} --capture FILE does`,
+    )
+  if (json) throw new UsageError('a capture is not shown as JSON: tshark -T json does that')
+  const inTerminal = !plain && terminalIsFit(process)
+  // React's development build is several times slower.
+  if (inTerminal) process.env.NODE_ENV ??= 'production'
+  const { showCapture: show } = await lab.capture()
+  return await show({
+    file,
+    ...(packet === undefined ? {} : { packet }),
+    inTerminal,
+    width: out.width,
+    print: lines => print(out, ...lines),
+    problem: sentence => void process.stderr.write(`${sentence}\n`),
+  })
 }
 
 async function attend({ join, leave, alias = defaultAlias(), port = CLASSROOM_PORT }: Options, { out }: PlainOptions) {

@@ -3,7 +3,7 @@
  *
  *     export const lab = defineLab({ at: import.meta.url, id: 'lab-05-my-topic', number: 5, …, tasks: [{ id: 'hops', … }] })
  */
-import type { Check, Demonstration, Lab, Markdown, Panel, Question, Reading, Task } from './types.ts'
+import type { CaptureRequest, Check, Demonstration, Lab, Markdown, Panel, Question, Reading, Task } from './types.ts'
 
 type NonEmpty<T> = readonly [T, ...T[]]
 type Digit = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
@@ -66,6 +66,7 @@ export interface LabDeclaration<Number extends number, Tasks extends NonEmpty<Ta
   reading: NonEmpty<Reading>
   demonstration?: Demonstration
   panel?: () => Promise<Panel>
+  capture?: () => Promise<{ showCapture(request: CaptureRequest): Promise<number> }>
   tasks: Tasks & DistinctIds<Tasks>
 }
 

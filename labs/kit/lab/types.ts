@@ -30,7 +30,21 @@ export interface Lab {
   tasks: readonly Task[]
   /** The lab's own picture of what is happening (`ui.tsx`), drawn above the brief of every task and the demonstration. */
   panel?: () => Promise<Panel>
+  /** Shows a file that the student has captured: `--capture FILE`. */
+  capture?: () => Promise<{ showCapture(request: CaptureRequest): Promise<number> }>
   reading: readonly Reading[]
+}
+
+export interface CaptureRequest {
+  file: string
+  /** This one, from 1 on. Undefined: all. */
+  packet?: number
+  /** In the terminal UI; else as text, through `print`. */
+  inTerminal: boolean
+  width: number
+  print(lines: readonly Line[]): void
+  /** One sentence: why it cannot be shown, and what to do. */
+  problem(sentence: string): void
 }
 
 /**
