@@ -11,6 +11,9 @@
  * Each block has its type, its total length, a body padded to 4 bytes, and its total length again, so that a reader can go
  * both ways. Numbers are little-endian here; the byte-order magic says so.
  * Source: draft-ietf-opsawg-pcapng, §4.1, §4.2, §4.3, §4.7.
+ *
+ * `src/capture/pcapng.ts` writes the same blocks with options in them: who wrote the file, the interface's name, each packet's direction.
+ * This one does without, so that a student who looks at the file's bytes meets nothing but what is drawn above.
  */
 
 const SECTION_HEADER = 0x0a0d0d0a

@@ -31,6 +31,8 @@ export function headerRecord({ application, vantagePoint, groupId, referenceTime
     qlog_format: 'JSON-SEQ',
     title: `connection ${groupId}`,
     trace: {
+      // Above, of the file: what qvis shows of several files, it calls by this one.
+      title: `connection ${groupId}`,
       vantage_point: { name: application, type: vantagePoint },
       common_fields: {
         group_id: groupId,

@@ -12,6 +12,7 @@ const header = z.strictObject({
   qlog_format: z.literal('JSON-SEQ'),
   title: z.string(),
   trace: z.strictObject({
+    title: z.string(),
     vantage_point: z.strictObject({ name: z.string(), type: z.enum(['client', 'server']) }),
     common_fields: z.strictObject({
       group_id: z.string(),

@@ -292,7 +292,7 @@ class FieldList {
     this.#take('Destination CID', destination)
     const source = this.#number('SCID Length', 1)
     this.#take('Source CID', source)
-    this.summary += `, QUIC ${version === 0 ? 'Version Negotiation' : LONG_TYPES[type]}`
+    this.#nameQuic(version === 0 ? 'Version Negotiation' : LONG_TYPES[type])
     if (version === 0) return this.#rest('Supported Versions')
     if (type === RETRY) return this.#rest('Retry Token, Tag')
     this.#rest('encrypted', 'length, packet number, frames')
@@ -302,8 +302,13 @@ class FieldList {
   #quicShortHeader(): void {
     this.foundQuic = true
     this.#number('QUIC: first byte', 1, value => `short header, spin bit ${(value >> 5) & 1}`)
-    this.summary += ', QUIC 1-RTT'
+    this.#nameQuic('1-RTT')
     this.#rest('encrypted', 'connection id, packet number, frames')
+  }
+
+  /** In front of the ports: in a narrow window the end is cut off. */
+  #nameQuic(type: string): void {
+    this.summary = this.summary.replace(/ UDP (\d+ → \d+)$/, ` QUIC ${type} $1`)
   }
 
   // -- fields ----------------------------------------------------------------------------------------------------------

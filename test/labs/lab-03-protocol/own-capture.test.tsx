@@ -89,7 +89,7 @@ describe('labs/lab-03-protocol: a capture of one’s own', () => {
     expect(lines[0]).to.match(/own\.pcapng: 4 packets$/)
     expect(lines).to.include('1    0.000000 out    84  10.89.0.2 → 10.90.0.1 ICMP echo request seq 2')
     expect(lines).to.include('2    0.250000 in     84  10.89.0.2 → 10.90.0.1 ICMP echo request seq 2')
-    expect(lines.join('\n')).to.match(/\n3 .* UDP 5000 → 443, QUIC Initial\n4 .* UDP 443 → 5000, QUIC 1-RTT\n/)
+    expect(lines.join('\n')).to.match(/\n3 .* QUIC Initial 5000 → 443\n4 .* QUIC 1-RTT 443 → 5000\n/)
     const second = lines.findIndex(line => / 2 of 4$/.test(line))
     expect(lines[second + 1]).to.equal('at 0.250000 s, in, tunnel a/0, 84 bytes')
     expect(lines[second + 2]).to.equal(
