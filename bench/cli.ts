@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | scrape | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | scrape | api-abuse | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
 import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
+import { benchApiAbuse } from './api-abuse.ts'
 import { benchChurn } from './churn.ts'
 import { benchClients } from './clients.ts'
 import { benchEmulator } from './emulator.ts'
@@ -16,6 +17,7 @@ import { type LoadResult, measureLoad } from './load.ts'
 import { benchMoving, INTERVAL_MS, RTT_MS } from './moving.ts'
 import { benchPeers } from './peers.ts'
 import {
+  apiAbuseRows,
   churnRows,
   clientsRows,
   emulatorRows,
@@ -214,6 +216,18 @@ program
       const { clients, pairs } = options
       const result = await benchScrape({ certificates, clients, pairs, onProgress: progress })
       print(options.json, result, () => scrapeRows(result))
+    }),
+  )
+
+program
+  .command('api-abuse')
+  .description('whether a tunnel notices that somebody abuses the REST API')
+  .option('--pairs <n>', 'of a second with abuse and one without', positive, 40)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const result = await benchApiAbuse({ certificates, pairs: options.pairs, onProgress: progress })
+      print(options.json, result, () => apiAbuseRows(result))
     }),
   )
 

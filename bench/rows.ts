@@ -2,6 +2,7 @@
 
 import { cpus, loadavg } from 'node:os'
 import { ascending, percentile } from '../src/stats/statistics.ts'
+import type { ApiAbuseResult } from './api-abuse.ts'
 import type { ChurnResult } from './churn.ts'
 import type { Held } from './churn-proxy.ts'
 import type { ClientsBenchResult } from './clients.ts'
@@ -127,15 +128,27 @@ export function churnRows({
 
 export function scrapeRows(result: ScrapeBenchResult): string {
   const { clients, cpuMs, wallMs, bytes, lines, throughput, perCpuSecond, pps } = result
-  const ratio = ({ estimate, low, high }: ScrapeBenchResult['throughput']): string =>
-    `${estimate.toFixed(4)} (95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`
   return [
     `${machine()}, ${clients} clients, load ${loadavg()[0].toFixed(1)}`,
     '',
     `a scrape: ${cpuMs.toFixed(2)} ms of CPU time; answered in ${wallMs.p50.toFixed(1)} ms (p50), ${wallMs.p99.toFixed(1)} ms (p99); ${lines} time series, ${bytes} bytes`,
-    `packets/s with one scrape a second / without (${Math.round(pps)}): ${ratio(throughput)}`,
-    `the same per CPU second of the proxy: ${ratio(perCpuSecond)}`,
+    `packets/s with one scrape a second / without (${Math.round(pps)}): ${withInterval(throughput)}`,
+    `the same per CPU second of the proxy: ${withInterval(perCpuSecond)}`,
   ].join('\n')
+}
+
+export function apiAbuseRows({ pairs, throughput, perCpuSecond, pps, abuse }: ApiAbuseResult): string {
+  return [
+    `${machine()}, ${pairs} pairs, load ${loadavg()[0].toFixed(1)}`,
+    '',
+    `packets/s with abuse / without (${Math.round(pps)}): ${withInterval(throughput)}`,
+    `the same per CPU second of the proxy: ${withInterval(perCpuSecond)}`,
+    `the abuse, in ${pairs} s: ${abuse.connections} connections, of which ${abuse.answered} were answered`,
+  ].join('\n')
+}
+
+function withInterval({ estimate, low, high }: ScrapeBenchResult['throughput']): string {
+  return `${estimate.toFixed(4)} (95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`
 }
 
 export function stageRows({ stages, total, packets }: StagesResult): string {

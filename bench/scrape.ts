@@ -127,7 +127,7 @@ async function measureBlock(proxy: Child<ScrapeProxyOrders>, url: string | undef
   return blockOf(from, await proxy.ask('counters'))
 }
 
-function blockOf(from: ScrapeProxyReport, to: ScrapeProxyReport): Block {
+export function blockOf(from: ScrapeProxyReport, to: ScrapeProxyReport): Block {
   const packets = to.received - from.received
   return { pps: packets / ((to.atMs - from.atMs) / 1000), perCpuSecond: packets / ((to.cpuUs - from.cpuUs) / 1e6) }
 }
