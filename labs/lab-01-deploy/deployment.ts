@@ -107,10 +107,11 @@ async function explained<T>(action: () => T | Promise<T>): Promise<T> {
 
 // Servers and clients --------------------------------------------------------------------------------------------------
 
-/** The student's server on ports of its own, so that it disturbs nothing that runs. */
+/** The student's server on ports of its own, so that it disturbs nothing that runs. Its API knows the token of the caller, or none. */
 export async function startServer(
   context: CheckContext,
   config: ServerConfig,
+  tokenSha256?: string,
 ): Promise<SocketAddress & { apiUrl: string }> {
   return await context.do('start a server from server.toml', async () => {
     try {
@@ -118,7 +119,13 @@ export async function startServer(
         MasqueServer.start({
           ...config,
           listen: { ...config.listen, host: '127.0.0.1', port: 0 },
-          api: { enabled: true, host: '127.0.0.1', port: 0, tls: false },
+          api: {
+            enabled: true,
+            host: '127.0.0.1',
+            port: 0,
+            tls: false,
+            ...(tokenSha256 !== undefined && { tokenSha256 }),
+          },
           log: { level: 'silent' },
         }),
       )

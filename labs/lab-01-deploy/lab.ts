@@ -22,7 +22,7 @@ export const lab = defineLab({
     'let Prometheus collect the figures of a proxy',
   ],
   prerequisites: ['IPv4 and IPv6 addresses and prefixes', 'what a TLS certificate is for', 'a terminal'],
-  minutes: 70,
+  minutes: 80,
   demonstration: {
     title: 'a proxy and a client on this machine',
     about: 'A real proxy and a real client, over UDP on loopback. No rights are needed.',
@@ -308,6 +308,74 @@ export const lab = defineLab({
         'To mend it, compare `tls.ca` with the one in `client.toml`. `insecure = true` is not mending.',
       ],
       reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
+    },
+    {
+      id: 'api',
+      title: 'End a tunnel, if you may',
+      kind: 'question',
+      points: 10,
+      files: ['answers.toml'],
+      brief: `
+        The REST API shows what the proxy does, and it can do one thing: end a tunnel. With the server and a client running, look at your tunnel:
+
+        \`\`\`
+        curl http://${API}/api/v1/clients
+        \`\`\`
+
+        Its \`id\` has a slash in it; write a dash for that, and ask for this client alone. Then try to end its tunnel:
+
+        \`\`\`
+        curl -i http://${API}/api/v1/clients/ID
+        curl -i -X DELETE http://${API}/api/v1/clients/ID
+        \`\`\`
+
+        What is refused comes as a _problem document_ (RFC 9457): a program reads \`status\`, a person \`detail\`. Your server wants a token, and knows none yet. Make
+        one; its SHA-256 goes into \`server.toml\`, as \`token_sha256\` below \`[api]\`. Start the server and the client again, and try a wrong token, then yours:
+
+        \`\`\`
+        TOKEN=$(openssl rand -hex 16); echo $TOKEN
+        printf %s "$TOKEN" | openssl dgst -sha256
+        curl -i -X DELETE -H "Authorization: Bearer $TOKEN" http://${API}/api/v1/clients/ID
+        \`\`\`
+
+        **Predict the status codes before you ask.** The check asks a server of its own, with a token of its own.
+      `,
+      questions: [
+        {
+          id: 'open',
+          prompt: 'No token is configured at the server. With which status code is DELETE answered?',
+          prediction: true,
+          placeholder: 'three digits',
+        },
+        {
+          id: 'wrong',
+          prompt: 'A token is configured, and another one is sent. Which status code?',
+          prediction: true,
+          placeholder: 'three digits',
+        },
+        {
+          id: 'ended',
+          prompt: 'The right token is sent, and the tunnel is ended. Which status code?',
+          prediction: true,
+          placeholder: 'three digits',
+        },
+        {
+          id: 'after',
+          prompt: 'A moment later somebody asks for this client (GET, with the same ID). Which status code?',
+          prediction: true,
+          placeholder: 'three digits',
+        },
+      ],
+      hints: [
+        'RFC 9110 §15.5 has the codes that begin with 4. What is the difference between 401 and 403: would other credentials help?',
+        'There are several codes for success, too (RFC 9110 §15.3). One says that there is nothing to show.',
+        '`curl -i` shows the status code in the first line of the answer. docs/api.md has a table of them for each path.',
+      ],
+      reading: [
+        'docs/api.md, DELETE /api/v1/clients/{id}',
+        'RFC 9110 §15.3 Successful 2xx, §15.5 Client Error 4xx',
+        'RFC 9457 §3 The Problem Details JSON Object',
+      ],
     },
     {
       id: 'scrape',

@@ -1,4 +1,4 @@
-/** Task 8, optional: programs of the operating system in the tunnel. */
+/** Task 9, optional: programs of the operating system in the tunnel. */
 import { expectOwnNumber, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoice, expectNumber, numberIn } from '../../kit/check/questions.ts'
 import { realNetwork } from '../../kit/check/real-network.ts'

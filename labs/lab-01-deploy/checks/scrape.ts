@@ -1,4 +1,4 @@
-/** Task 7: a configuration with which Prometheus asks the student's proxy: read key by key, and used. */
+/** Task 8: a configuration with which Prometheus asks the student's proxy: read key by key, and used. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'

@@ -27,7 +27,7 @@ describe('npm run lab, without a terminal', () => {
   it('lists the labs with progress', async () => {
     const { status, out } = await lab()
     expect(status).to.equal(0)
-    expect(out).to.match(/1 {2}Deploy a CONNECT-IP tunnel {2}\(70 minutes, 0 of 7 tasks solved\)/)
+    expect(out).to.match(/1 {2}Deploy a CONNECT-IP tunnel {2}\(80 minutes, 0 of 8 tasks solved\)/)
   })
 
   it('shows the demonstration, then the tasks and how to check and grade, and leaves nothing behind', async () => {
@@ -56,7 +56,7 @@ describe('npm run lab, without a terminal', () => {
 
   it('lists labs and tasks as JSON', async () => {
     const labs = JSON.parse((await lab('--json')).out)
-    expect(labs.labs[0]).to.include({ id: 'lab-01-deploy', number: 1, tasks: 7, maxPoints: 115 })
+    expect(labs.labs[0]).to.include({ id: 'lab-01-deploy', number: 1, tasks: 8, maxPoints: 125 })
     const tasks = JSON.parse((await lab('1', '--json')).out)
     expect(tasks.tasks[0]).to.include({ id: 'certificates', kind: 'question', state: 'open', attempts: 0 })
   })

@@ -32,8 +32,8 @@ describe('npm run check-solutions', function () {
 
   it('finds lab 1 as it has to be', async () => {
     const { status, stdout } = await run('--lab', '1')
-    expect(stdout).to.match(/✔ reference solutions: 8 of 8 checks pass/)
-    expect(stdout).to.match(/✔ starting files: 8 of 8 checks fail/)
+    expect(stdout).to.match(/✔ reference solutions: 9 of 9 checks pass/)
+    expect(stdout).to.match(/✔ starting files: 9 of 9 checks fail/)
     expect(stdout).to.match(/✔ mutants: (\d+) of \1 are rejected/)
     expect(status).to.equal(0)
   })
