@@ -649,7 +649,9 @@ function connectBy(
   const settings = quicSettings(quic)
   if (carrier === 'webtransport') {
     const { webTransportPath: path, certificateSha256 } = tunnel
-    return connectByPackage({ path, certificateSha256, token: readToken(auth), idleTimeoutMs: settings.idleTimeoutMs })
+    const { idleTimeoutMs } = settings
+    const token = readToken(auth)
+    return connectByPackage({ path, certificateSha256, token, idleTimeoutMs, lostAfterMs: tunnel.tcpLostAfterMs })
   }
   if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)))
   return carrier === 'h2'

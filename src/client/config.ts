@@ -155,8 +155,8 @@ export const clientConfigSchema = table({
     tcp_lost_after_ms: integer(0, 3_600_000, 'milliseconds')
       .default(4000)
       .describe(
-        'Over h2, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; it is asked by PING (RFC 9113 §6.7) when it was ' +
-          'quiet for a quarter of that time. 0: only after quic.idle_timeout_ms, as always over h1 and webtransport.',
+        'Over h2 and webtransport, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; over h2 it is asked by PING (RFC 9113 §6.7) when it was ' +
+          'quiet for a quarter of that time, over webtransport the package asks each second. 0: only after quic.idle_timeout_ms, as always over h1.',
       ),
     accept_dns: flag()
       .default(true)

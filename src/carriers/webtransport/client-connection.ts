@@ -26,6 +26,8 @@ export interface PackageClientSettings {
   /** In hexadecimal digits; undefined: the system's CAs decide. */
   readonly certificateSha256: string | undefined
   readonly idleTimeoutMs: number
+  /** See `ClientThreadData`. */
+  readonly lostAfterMs: number
 }
 
 /** Connects by the package. */
@@ -47,6 +49,7 @@ export class PackageClientConnection extends PackageConnection<HttpClientHandler
       remote,
       certificateSha256: settings.certificateSha256,
       idleTimeoutMs: settings.idleTimeoutMs,
+      lostAfterMs: settings.lostAfterMs,
     }
     this.#thread = new PackageThread('./client-thread.ts', data, {
       onMessage: message => this.guard(() => this.#receive(message)),

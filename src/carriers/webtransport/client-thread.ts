@@ -1,10 +1,12 @@
 /** A client's thread: one connection of the package, with one session. See messages.ts. */
 
 import dns, { type LookupAddress } from 'node:dns'
+import type { ClientHttp2Session } from 'node:http2'
 import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { parentPort, workerData } from 'node:worker_threads'
 import { quicheLoaded, WebTransport } from '@fails-components/webtransport'
+import { watchSilence as countSilence } from '../silence.ts'
 import type { ClientThreadData, Disconnected, FromClientThread, ToThread } from './messages.ts'
 import {
   type ClientParts,
@@ -84,15 +86,28 @@ if (http2 !== undefined) {
     if (why !== undefined) reason = { kind: 'certificate', why }
   })
   http2.once('connect', () => prepare(http2))
-  watchSilence(http2, data.idleTimeoutMs, () => {
-    // Whoever takes leave and is then silent is told apart from who has left.
-    const isLeaving = reason?.kind === 'goaway' && reason.code === 0
-    if (!http2.destroyed && (reason === undefined || isLeaving)) reason = { kind: 'timeout' }
-    http2.destroy()
-    // A session that has had a GOAWAY waits for the end of its socket, which may never come.
-    disconnected()
-  })
+  watchSilence(http2, data.idleTimeoutMs, () => lost(http2))
   http2.once('close', disconnected)
+}
+
+/** Nothing comes any more. */
+function lost(connection: ClientHttp2Session): void {
+  // Whoever takes leave and is then silent is told apart from who has left.
+  const isLeaving = reason?.kind === 'goaway' && reason.code === 0
+  if (!connection.destroyed && (reason === undefined || isLeaving)) reason = { kind: 'timeout' }
+  connection.destroy()
+  // A session that has had a GOAWAY waits for the end of its socket, which may never come.
+  disconnected()
+}
+
+/** A lost path says nothing: the package asks each second, and no answer comes. Behind GOAWAY it asks no more, and the idle timeout has to do. */
+function watchPath(connection: ClientHttp2Session): void {
+  if (data.lostAfterMs === 0) return
+  countSilence({
+    limitMs: data.lostAfterMs,
+    bytesRead: () => (connection.destroyed || reason !== undefined ? undefined : connection.socket.bytesRead),
+    onLost: () => lost(connection),
+  })
 }
 
 /** The status of a refusal is nowhere else to be had. */
@@ -137,6 +152,7 @@ transport.ready.then(
     guardSession(sessionint.objint ?? {}, end => pump.noteEnd(end))
     post({ type: 'answered', status, datagrams: transport.reliability === 'supports-unreliable' })
     pump.run(false)
+    if (http2 !== undefined) watchPath(http2)
   },
   // The proxy's answer is told of already; else nothing has come about.
   () => status === undefined && setImmediate(disconnected),

@@ -118,6 +118,8 @@ export interface ClientThreadData {
   /** SHA-256 of the certificate that is expected, in hexadecimal digits; undefined: one that the system's CAs have signed. */
   readonly certificateSha256: string | undefined
   readonly idleTimeoutMs: number
+  /** With a session, a proxy that is silent for so long is gone, in ms; 0: see `idleTimeoutMs`. */
+  readonly lostAfterMs: number
 }
 
 export function plainError(error: unknown): PlainError {

@@ -1,49 +1,15 @@
-import { connect, createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import type { MasqueClient } from '../../../src/client/client.ts'
 import type { ClientError } from '../../../src/client/errors.ts'
-import type { SocketAddress } from '../../../src/net/udp.ts'
 import { closeLoopback, connectClient, ping, startServer, until } from '../../support/loopback.ts'
-
-const cleanup: (() => unknown)[] = []
-
-/** Passes TCP on, until it is told to lose all that the connections there are still send: neither end hears of it. */
-async function openTcpPath(to: SocketAddress): Promise<{ address: SocketAddress; lose(): void }> {
-  const sockets: Socket[] = []
-  const server = createServer(near => {
-    const far = connect(to.port, to.host)
-    for (const [from, into] of [
-      [near, far],
-      [far, near],
-    ]) {
-      sockets.push(from)
-      from.on('error', () => {})
-      from.pipe(into)
-    }
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  cleanup.push(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const { port } = server.address() as { port: number }
-  return {
-    address: { host: '127.0.0.1', port },
-    lose() {
-      for (const socket of sockets.splice(0)) {
-        socket.unpipe().on('data', () => {})
-        cleanup.push(() => socket.destroy())
-      }
-    },
-  }
-}
+import { closeTcpPaths, openTcpPath } from '../../support/tcp-path.ts'
 
 const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
 
 describe('a path of TCP that is lost without a word', () => {
   afterEach(async () => {
     await closeLoopback()
-    for (const undo of cleanup.splice(0)) await undo()
+    closeTcpPaths()
   })
 
   it('is noticed over HTTP/2 long before the idle timeout, and the client is back with the addresses that it had', async () => {

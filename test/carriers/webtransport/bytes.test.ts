@@ -60,6 +60,7 @@ describe('the capsule stream on the npm package for WebTransport', function () {
       token: undefined,
       certificateSha256: await certificateSha256(),
       idleTimeoutMs: 60_000,
+      lostAfterMs: 0,
     }
     const connect = connectByPackage(settings)
     const options = {
