@@ -1,6 +1,6 @@
 /**
- * `bench api-abuse`: does a tunnel notice that the REST API is abused? One client sends as fast as it can; seconds with and without abuse (api-abuser.ts) take turns,
- * and each pair makes one ratio.
+ * `bench api-abuse`: does a tunnel notice that the REST API is abused? One client sends as fast as it can; times with and without abuse (api-abuser.ts) take turns, and
+ * each pair makes one ratio.
  *
  * Who abuses runs on this machine, too, and takes CPU time from both ends. So there are two ratios: of packets in a second, and of packets in a CPU second of the proxy,
  * which has in it what the API costs the proxy, and not what the abuse costs whoever does it.
@@ -15,20 +15,22 @@ import { type Block, blockOf, compareBlocks, type ScrapeBenchResult } from './sc
 import type { ScrapeProxyOrders } from './scrape-proxy.ts'
 
 const WARM_UP_MS = 3_000
-const BLOCK_MS = 1_000
+const BLOCK_MS = 2_000
+/** Abuse is counted from when the API has begun to answer it; where it does not answer at all, from here. */
+const FIRST_ANSWER_MS = 5_000
 /** Until the proxy is done with what was sent last. */
 const SETTLE_MS = 300
 
 export interface ApiAbuseOptions {
   certificates: TestCertificates
-  /** Of a second with abuse and one without. */
+  /** Of a time with abuse and one without. */
   pairs: number
   onProgress?: (text: string) => void
 }
 
 export type ApiAbuseResult = Pick<ScrapeBenchResult, 'throughput' | 'perCpuSecond' | 'pps'> & {
   pairs: number
-  /** In all seconds with abuse together. */
+  /** In all times with abuse together. */
   abuse: AbuseCounts
 }
 
@@ -43,6 +45,7 @@ export async function benchApiAbuse(options: ApiAbuseOptions): Promise<ApiAbuseR
     const measure = async (abused: boolean): Promise<Block> => {
       const abuser = abused ? new ApiAbuser(apiPort) : undefined
       try {
+        await abuser?.answered(FIRST_ANSWER_MS)
         const from = await proxy.ask('counters')
         await sleep(BLOCK_MS)
         return blockOf(from, await proxy.ask('counters'))

@@ -1,6 +1,7 @@
 /** Somebody who wishes the REST API of a proxy ill, for as long as he is let: listeners that never read, slow heads, requests in heaps, nonsense. */
 
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Of each kind of request so many at once. The next one comes when one is answered: faster than that, a busy machine would answer none. */
 const AT_ONCE = 4
@@ -38,6 +39,12 @@ export class ApiAbuser {
     for (let i = 0; i < LISTENERS; i++) this.#send(LISTEN)
     for (let i = 0; i < SLOW_HEADS; i++) this.#send(SLOW_HEAD)
     for (const text of REQUESTS) for (let i = 0; i < AT_ONCE; i++) this.#ask(text)
+  }
+
+  /** Resolves at the first answer, or after so long without one. */
+  async answered(limitMs: number): Promise<void> {
+    const until = performance.now() + limitMs
+    while (this.counts.answered === 0 && performance.now() < until) await sleep(PAUSE_MS)
   }
 
   /** Resolves when all of its connections are gone. */

@@ -222,7 +222,7 @@ program
 program
   .command('api-abuse')
   .description('whether a tunnel notices that somebody abuses the REST API')
-  .option('--pairs <n>', 'of a second with abuse and one without', positive, 40)
+  .option('--pairs <n>', 'of a time with abuse and one without', positive, 40)
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
