@@ -14,7 +14,7 @@ import { createApp } from './api/app.ts'
 import { descriptionFiles } from './api/description.ts'
 import { TokenGuard } from './api/guards.ts'
 import { answerClientError } from './api/problem.ts'
-import { type ApiSource, apiRoutes, type Routes } from './api/routes.ts'
+import { type ApiSource, apiRoutes, type ChangeableLink, type Routes } from './api/routes.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
 import { EventFeed } from './event-feed.ts'
 import { type LiveView, liveFiles } from './live-page.ts'
@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   browser?: BrowserAccess
   /** The live view, where it is turned on, and what it is to know. */
   live?: LiveView
+  /** A link emulator in front of the proxy, which whoever has the token may change. */
+  link?: ChangeableLink
   /** What happens, as it happens; without it, nothing ever does. */
   events?: EventFeed
   /** SHA-256 of the token, in hexadecimal. Undefined: what needs one is off. */
@@ -71,7 +73,7 @@ export const API_LIMITS = {
 /** Starts serving. Rejects with an ApiError that names host and port when it cannot listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { host, port, source, metrics, tls, tokenSha256 } = options
-  const { events = new EventFeed(), onError = () => {} } = options
+  const { events = new EventFeed(), link, onError = () => {} } = options
   const server = createServer(tls)
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
@@ -85,7 +87,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const performance = new PerformanceLog(source)
   performance.start(onError)
   const routes: Routes = {
-    ...apiRoutes({ source, metrics, events, performance }),
+    ...apiRoutes({ source, metrics, events, performance, ...(link && { link }) }),
     ...pages(options),
   }
   const token = new TokenGuard(tokenSha256)

@@ -6,6 +6,7 @@
  */
 import type { CapsuleEvent } from '../live/capsule-event.ts'
 import type { PacketSample } from '../live/packet-sample.ts'
+import type { LinkInfo } from './attached-link.ts'
 import type { ClientInfo, ConnectionLogEntry, ServerStatus } from './status.ts'
 
 export type ServerEvent =
@@ -17,13 +18,22 @@ export type ServerEvent =
   /** A sample of the packets. */
   | { readonly type: 'packet'; readonly data: PacketSample }
   | { readonly type: 'capsule'; readonly data: CapsuleEvent }
+  /** Where a link emulator is attached: at once when it was changed, and each second while somebody listens. */
+  | { readonly type: 'link'; readonly data: LinkInfo }
   /** So many events were not sent to this listener, which did not read. */
   | { readonly type: 'lost'; readonly data: { readonly events: number } }
 
 export type EventType = ServerEvent['type']
 
 /** Those that can be asked for; `lost` comes to everybody whom it concerns. */
-export const EVENT_TYPES = ['connection', 'status', 'clients', 'packet', 'capsule'] as const satisfies EventType[]
+export const EVENT_TYPES = [
+  'connection',
+  'status',
+  'clients',
+  'packet',
+  'capsule',
+  'link',
+] as const satisfies EventType[]
 
 /** How many clients one event describes. */
 export const EVENT_CLIENTS = 100

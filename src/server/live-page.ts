@@ -9,6 +9,7 @@ import type { RequestHandler } from 'express'
 import type { TrafficWatch } from '../live/traffic-watch.ts'
 import { formatAddress, type SocketAddress } from '../net/udp.ts'
 import { VERSION } from '../version.ts'
+import type { AttachedLink } from './attached-link.ts'
 import type { ServerConfig } from './config.ts'
 
 /** What the page is told once. */
@@ -20,6 +21,8 @@ export interface LiveAbout {
   readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[]
   /** The page with which a browser joins the tunnel is there, too. */
   readonly hasBrowserPage: boolean
+  /** The profiles that an emulated link in front of the proxy can have; null: there is no such link. */
+  readonly linkProfiles: AttachedLink['profiles'] | null
 }
 
 export interface LiveView {
@@ -30,7 +33,7 @@ export interface LiveView {
 
 export function liveView(
   { hosts, tun, webTransport }: ServerConfig,
-  { address, tunName }: { address: SocketAddress; tunName: string | undefined },
+  { address, tunName, link }: { address: SocketAddress; tunName: string | undefined; link: AttachedLink | undefined },
   traffic: LiveView['traffic'],
 ): LiveView {
   const inProcess = hosts.map(({ name, ipv4, ipv6 }) => ({
@@ -43,6 +46,7 @@ export function liveView(
     listen: formatAddress(address),
     hosts: [...system, ...inProcess],
     hasBrowserPage: webTransport !== undefined,
+    linkProfiles: link?.profiles ?? null,
   }
   return { about, traffic }
 }
@@ -71,6 +75,7 @@ const FILES = [
   'layers.mjs',
   'inspector.mjs',
   'timeline.mjs',
+  'link.mjs',
 ]
 
 const SHARED = ['packets.mjs', 'bytes.mjs']

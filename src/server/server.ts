@@ -45,6 +45,7 @@ import { VERSION } from '../version.ts'
 import { AddressMemory } from './address-memory.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { apiTokenSha256 } from './api-token.ts'
+import { AttachedLink, type LinkOptions } from './attached-link.ts'
 import { type Authorisation, authorise } from './authorise.ts'
 import { type BrowserAccess, certificateHash, loopbackOrigins, pinningProblem } from './browser-page.ts'
 import { newBudgets } from './budgets.ts'
@@ -53,7 +54,7 @@ import { clientDetails, clientInfo, closeTunnel } from './client-info.ts'
 import type { ServerConfig } from './config.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { ConnectionTotals } from './connection-totals.ts'
-import { EVENT_CLIENTS, EventFeed } from './event-feed.ts'
+import { EVENT_CLIENTS, EventFeed, type ServerEvent } from './event-feed.ts'
 import { KeptLeases } from './kept-leases.ts'
 import { liveView } from './live-page.ts'
 import { type HandlerContext, MasqueHandler, type OpenTunnel } from './masque-handler.ts'
@@ -89,6 +90,8 @@ export interface ServerOptions {
   logger?: Logger
   /** Metrics of the process, too: for a process that is this server only. */
   processMetrics?: boolean
+  /** A link emulator in front of the proxy: the API shows it, and lets whoever has the token change it. Closed with the proxy. */
+  link?: LinkOptions | undefined
   /** For tests without a resolver. */
   resolveName?: ResolveName
   /** A clock that never goes back, in ms; for tests. */
@@ -136,6 +139,8 @@ export class MasqueServer {
   #package: PackageServer | undefined
   #names!: OwnNames
   #api: ApiServer | undefined
+  readonly #linkOptions: LinkOptions | undefined
+  #link: AttachedLink | undefined
   #system: SystemNetwork | undefined
   #tunnelsTotal = 0
   #movesTotal = 0
@@ -171,11 +176,13 @@ export class MasqueServer {
       periodic: () => [
         { type: 'status', data: this.status() },
         { type: 'clients', data: this.clients(EVENT_CLIENTS) },
+        ...this.#linkEvents(),
       ],
       onError: error => this.#internalError(error),
     })
     this.#connectionLog = new ConnectionLog(this.events)
     this.#qlog = options.qlog
+    this.#linkOptions = options.link
     for (const written of [capture, options.qlog]) {
       if (written !== undefined) written.warn = sentence => this.#logs.of('proxy').warn(sentence)
     }
@@ -286,6 +293,11 @@ export class MasqueServer {
   /** Where the live view is; undefined: it is turned off. */
   get liveUrl(): string | undefined {
     return this.config.api.live && this.apiUrl ? `${this.apiUrl}/live/` : undefined
+  }
+
+  /** The emulated link in front of the proxy, where there is one. */
+  get link(): AttachedLink | undefined {
+    return this.#link
   }
 
   /** The proxy's own addresses inside the tunnels. */
@@ -403,6 +415,7 @@ export class MasqueServer {
     await Promise.all([this.#endpoint?.close(), this.#tcp?.close(), this.#package?.close()])
     for (const host of this.#hosts.values()) host.close()
     await this.#api?.close()
+    await this.#link?.close()
     await this.#system?.close()
     this.#keptLeases.close()
     this.events.close()
@@ -418,6 +431,7 @@ export class MasqueServer {
     await this.#listenOnBoth(tls, settings)
     await this.#listenForPackage(tls, settings)
     this.#attachSystem()
+    if (this.#linkOptions !== undefined) this.#link = await AttachedLink.start(this.#linkOptions, this.#reachable())
     if (config.api.enabled) {
       this.#api = await startApiServer({
         host: config.api.host,
@@ -427,6 +441,7 @@ export class MasqueServer {
         browser: this.#browserAccess(tls.certificateChain),
         ...(this.#watch && { live: liveView(config, this, this.#watch) }),
         events: this.events,
+        ...(this.#link && { link: this.#link }),
         tokenSha256,
         ...(config.api.tls && { tls: { certificateChain: tls.certificateChain, key: tls.key } }),
         onError: error => this.#internalError(error),
@@ -582,6 +597,21 @@ export class MasqueServer {
     })
     this.#processor.attachSystem(this.#system.host, addresses, inside)
     log.info({ device: this.#system.name, nat: tun.nat }, 'the system takes part over a TUN device')
+  }
+
+  /** Where this machine reaches the proxy: who listens on all addresses is on loopback, too. */
+  #reachable(): SocketAddress {
+    const { host, port } = this.address
+    const address = IpAddress.parse(host)
+    if (!address.isUnspecified) return { host, port }
+    return { host: address.version === 4 ? '127.0.0.1' : '::1', port }
+  }
+
+  /** As it was a moment ago: to read it takes one. */
+  #linkEvents(): ServerEvent[] {
+    if (this.#link === undefined) return []
+    void this.#link.read()
+    return [{ type: 'link', data: this.#link.info() }]
   }
 
   /** The name of the TUN device, where there is one. */

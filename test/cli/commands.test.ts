@@ -52,9 +52,9 @@ describe('the commands', function () {
     await gone.close()
     const client = (name: string, port: number, more = ''): string =>
       file(name, `proxy.address = "127.0.0.1:${port}"\ntls.ca = "${files.ca}"\nlog.level = "silent"\n${more}`)
-    const server = (name: string, port: number): string => {
+    const server = (name: string, port: number, api = 'api.enabled = false\n'): string => {
       const tls = `[tls]\ncertificate = "${files.server}"\nkey = "${files.serverKey}"\n`
-      return file(name, `listen.port = ${port}\napi.enabled = false\npool.ipv4 = "10.89.0.0/24"\n${tls}`)
+      return file(name, `listen.port = ${port}\n${api}pool.ipv4 = "10.89.0.0/24"\n${tls}`)
     }
     started.functional = command(['functional'])
     started.nobody = command(['functional', '-c', client('nobody.toml', gone.address.port)])
@@ -82,6 +82,15 @@ describe('the commands', function () {
         if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
       },
     })
+    started.linked = command(
+      ['server', '-c', server('linked.toml', 0, 'api.port = 0\n'), '--live', '--link', 'wifi', '--link-port', '0'],
+      {
+        onOutput(text, interrupt) {
+          if (/Ctrl-C stops it/.test(text) && !/closing/.test(text)) interrupt()
+        },
+      },
+    )
+    started.unlinked = command(['server', '-c', server('unlinked.toml', 0), '--link', 'nowhere'])
     started.taken = command(['server', '-c', server('taken.toml', proxy.address.port)])
     started.wrong = command(['server', '-c', file('wrong.toml', 'listen.prot = 1\n')])
   })
@@ -191,6 +200,17 @@ describe('the commands', function () {
     expect(stdout).to.match(/proxy {3}https:\/\/127\.0\.0\.1:\d+\/\.well-known\/masque\/ip\//)
     expect(stdout).to.match(/closing the tunnels/)
     expect(status).to.equal(0)
+  })
+
+  it('server --link has an emulated link in front of it, and prints who may change it: whoever has the address of the page', async () => {
+    const { status, stdout, stderr } = await started.linked
+    expect(stdout, stderr).to.match(/^link {4}127\.0\.0\.1:[1-9]\d*, wifi$/m)
+    expect(stdout).to.match(/^live {4}http:\/\/127\.0\.0\.1:\d+\/live\/#token=[0-9a-f]{48}$/m)
+    expect(stderr).to.not.match(/token=/)
+    expect(status).to.equal(0)
+    const unlinked = await started.unlinked
+    expect(unlinked.status).to.equal(1)
+    expect(unlinked.stderr).to.match(/^nowhere: there is no such profile; [^\n]*\n$/)
   })
 
   it('server says in a sentence what is wrong with its configuration, with status 1', async () => {

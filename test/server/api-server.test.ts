@@ -135,7 +135,11 @@ describe('REST API', () => {
 
   it('lists at / what there is, the same as docs/openapi.yaml', async () => {
     const { endpoints } = JSON.parse((await call('/')).body)
-    for (const path of endpoints) expect((await call(path.replace('{id}', 'aa-0'))).status, path).to.equal(200)
+    for (const path of endpoints) {
+      // No link is attached here.
+      const status = path === '/api/v1/link' ? 404 : 200
+      expect((await call(path.replace('{id}', 'aa-0'))).status, path).to.equal(status)
+    }
     expect(Object.keys(openapi.paths)).to.have.members(['/', ...endpoints])
   })
 
@@ -183,7 +187,10 @@ describe('REST API', () => {
         // Each answer is held against the description by `askApi`.
         const { status } = await call(query === '' ? path : `${path}?${query}`, { method, host, agent })
         const isOurs = host === undefined || /^(localhost|127\.0\.0\.1:1|\[::1\])$/.test(host)
-        const isThere = /^(GET|HEAD)$/.test(method) || (method === 'DELETE' && path.includes('/clients/'))
+        const isThere =
+          /^(GET|HEAD)$/.test(method) ||
+          (method === 'DELETE' && path.includes('/clients/')) ||
+          (method === 'POST' && path === '/api/v1/link')
         if (!isOurs) expect(status).to.equal(403)
         else expect(status === 405).to.equal(!isThere)
       }),

@@ -10,7 +10,7 @@ import {
   type Impairment,
   type Profile,
 } from '../../link/profile/profile.ts'
-import { impairmentAt } from '../../link/profile/timeline.ts'
+import { standingStill } from '../../link/profile/timeline.ts'
 import { type ControlOrder, type RunningLink, runningLinks, tell } from './control.ts'
 import { describeImpairment, seconds } from './show.ts'
 
@@ -77,10 +77,14 @@ export function changeOf(before: Profile, order: ControlOrder, elapsedMs: number
     const timeline = profile.timeline.length > 0 ? ['its timeline begins with the next datagram'] : []
     return {
       profile,
-      lines: [`now ${profile.name}: ${profile.title}`, ...differences(still(before, elapsedMs), profile), ...timeline],
+      lines: [
+        `now ${profile.name}: ${profile.title}`,
+        ...differences(standingStill(before, elapsedMs), profile),
+        ...timeline,
+      ],
     }
   }
-  const now = still(before, elapsedMs)
+  const now = standingStill(before, elapsedMs)
   const attachments = now.second === undefined ? ([0] as const) : ([0, 1] as const)
   const wanted = attachments.filter(each => order.attachments.length === 0 || order.attachments.includes(each))
   if (wanted.length === 0) throw new EmulatorError(`the profile '${before.name}' has no second attachment`)
@@ -100,18 +104,9 @@ export function changeOf(before: Profile, order: ControlOrder, elapsedMs: number
   return { profile, lines: [...(lines.length > 0 ? lines : ['nothing changes']), ...stands] }
 }
 
-/** As it is at that moment, from now on. */
-function still(profile: Profile, elapsedMs: number | undefined): Profile {
-  const at = (attachment: Attachment) => ({
-    up: impairmentAt(profile, attachment, 'up', elapsedMs ?? -1),
-    down: impairmentAt(profile, attachment, 'down', elapsedMs ?? -1),
-  })
-  return { ...profile, ...at(0), ...(profile.second && { second: at(1) }), timeline: [], repeatMs: undefined }
-}
-
 function description(profile: Profile, elapsedMs: number | undefined): string[] {
   const nothing: Profile = { ...profile, ...clean(), ...(profile.second && { second: clean() }) }
-  const lines = differences(nothing, still(profile, elapsedMs)).map(line => line.replace(/: - -> /, ': '))
+  const lines = differences(nothing, standingStill(profile, elapsedMs)).map(line => line.replace(/: - -> /, ': '))
   return [`${profile.name}: ${profile.title}`, ...(lines.length > 0 ? lines : ['nothing is done to packets'])]
 }
 

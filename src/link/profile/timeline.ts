@@ -36,6 +36,15 @@ export function impairmentAt(
     .reduce((impairment, phase) => applied(phase, impairment, attachment, timeMs), base)
 }
 
+/** A profile without a timeline: what this one does `elapsedMs` after its timeline began, from now on. undefined: before it began. */
+export function standingStill(profile: Profile, elapsedMs: number | undefined): Profile {
+  const at = (attachment: Attachment) => ({
+    up: impairmentAt(profile, attachment, 'up', elapsedMs ?? -1),
+    down: impairmentAt(profile, attachment, 'down', elapsedMs ?? -1),
+  })
+  return { ...profile, ...at(0), ...(profile.second && { second: at(1) }), timeline: [], repeatMs: undefined }
+}
+
 /** One round of the timeline, in order of time; begins with the impairment of every direction of every attachment at 0. */
 export function steps(profile: Profile, resolutionMs: number): Step[] {
   return [...round(profile, resolutionMs)]

@@ -53,7 +53,7 @@ export function createApp({ ownName, token, routes, onError }: AppOptions) {
   const index: RequestHandler = (_request, response) => {
     response.json({ name: 'masque-lab', endpoints: Object.keys(routes) })
   }
-  for (const [path, { get, delete: remove }] of Object.entries({ '/': { get: index }, ...routes } as Routes)) {
+  for (const [path, { get, delete: remove, post }] of Object.entries({ '/': { get: index }, ...routes } as Routes)) {
     const pattern = path.replace(/\{(\w+)\}/g, ':$1')
     app.get(pattern, get)
     if (remove !== undefined) {
@@ -62,7 +62,14 @@ export function createApp({ ownName, token, routes, onError }: AppOptions) {
         return remove(request, response, next)
       })
     }
-    const allowed = remove === undefined ? 'GET, HEAD' : 'GET, HEAD, DELETE'
+    if (post !== undefined) {
+      app.post(pattern, (request, response, next) => {
+        token.check(request)
+        return post(request, response, next)
+      })
+    }
+    const changing = [post !== undefined && 'POST', remove !== undefined && 'DELETE'].filter(method => method !== false)
+    const allowed = ['GET', 'HEAD', ...changing].join(', ')
     app.all(pattern, request => {
       const detail = `${request.method} is not possible here: ${path} takes ${allowed}`
       throw new Problem(405, detail, { headers: { Allow: allowed } })

@@ -44,7 +44,7 @@ export interface Endpoint {
   readonly example: string
 }
 
-const METHODS = ['get', 'delete']
+const METHODS = ['get', 'post', 'delete']
 
 export function readDescription(): Description {
   return parse(readFileSync(new URL('../../../docs/openapi.yaml', import.meta.url), 'utf8')) as Description
@@ -89,11 +89,12 @@ const QUERIES: Readonly<Record<string, string>> = {
   '/api/v1/connections': '?limit=20',
   '/api/v1/logs': '?event=tunnel-closed&limit=20',
   '/api/v1/events': '?types=connection,status',
+  'POST /api/v1/link': '?profile=wifi&delayMs=50&lossPercent=2',
 }
 
 function exampleOf(method: string, path: string): string {
-  const url = `"http://127.0.0.1:8080${path.replace('{id}', '$ID')}${QUERIES[path] ?? ''}"`
-  if (method === 'delete') return `curl -X DELETE -H "Authorization: Bearer $TOKEN" ${url}`
+  const url = `"http://127.0.0.1:8080${path.replace('{id}', '$ID')}${QUERIES[method === 'get' ? path : `${method.toUpperCase()} ${path}`] ?? ''}"`
+  if (method !== 'get') return `curl -X ${method.toUpperCase()} -H "Authorization: Bearer $TOKEN" ${url}`
   return path === '/api/v1/events' ? `curl -N --max-time 3 ${url}` : `curl ${url}`
 }
 

@@ -46,6 +46,23 @@ export function wholeNumber<T extends number | undefined>(from: number, to: numb
   }
 }
 
+/** As JSON writes numbers. */
+export function number(from: number, to: number): Parameter<number | undefined> {
+  return {
+    expected: `a number from ${from} to ${to}`,
+    parse: text =>
+      text.length <= 32 && /^-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?$/i.test(text) && +text >= from && +text <= to
+        ? Math.abs(+text)
+        : undefined,
+    otherwise: undefined,
+  }
+}
+
+/** What fits the pattern as a whole. */
+export function matching(pattern: RegExp, expected: string): Parameter<string | undefined> {
+  return { expected, parse: text => (pattern.test(text) ? text : undefined), otherwise: undefined }
+}
+
 export function oneOf<const W extends string, T extends W | undefined>(
   words: readonly W[],
   otherwise: T,

@@ -1,5 +1,12 @@
 /** What the API serves where. docs/openapi.yaml describes the same, and a test holds each answer against it. */
 import type { Request, RequestHandler, Response } from 'express'
+import {
+  type AttachedLink,
+  LINK_CHANGE_LIMITS,
+  LINK_DIRECTIONS,
+  LinkChangeError,
+  type LinkInfo,
+} from '../attached-link.ts'
 import { EVENT_TYPES, type EventFeed } from '../event-feed.ts'
 import { type PerformanceLog, STATS_WINDOWS, type StatsWindow } from '../performance-log.ts'
 import {
@@ -15,7 +22,7 @@ import {
 import { DEFAULT_EVENT_TYPES, EventStreams } from './event-stream.ts'
 import { KeptAnswers } from './kept-answers.ts'
 import { Problem } from './problem.ts'
-import { anyText, listOfWords, oneOf, readQuery, wholeNumber } from './query.ts'
+import { anyText, listOfWords, matching, number, oneOf, readQuery, wholeNumber } from './query.ts'
 
 /** What the API shows. Implemented by MasqueServer. */
 export interface ApiSource {
@@ -38,6 +45,7 @@ export interface Route {
   readonly get: RequestHandler
   /** Only with the token, wherever the API listens. */
   readonly delete?: RequestHandler
+  readonly post?: RequestHandler
 }
 
 /** By their paths as OpenAPI writes them: /api/v1/clients/{id}. */
@@ -48,11 +56,15 @@ export interface RouteOptions {
   metrics: { text(): Promise<string>; contentType: string }
   events: EventFeed
   performance: PerformanceLog
+  /** A link emulator in front of the proxy, where there is one. */
+  link?: ChangeableLink
 }
+
+export type ChangeableLink = Pick<AttachedLink, 'info' | 'read' | 'change'>
 
 export const LOG_LIMITS = { defaultEntries: 100, entries: 1000, identity: 64 } as const
 
-export function apiRoutes({ source, metrics, events, performance }: RouteOptions): Routes {
+export function apiRoutes({ source, metrics, events, performance, link }: RouteOptions): Routes {
   const streams = new EventStreams(events)
   const kept = new KeptAnswers()
   const health: RequestHandler = (_request, response) => {
@@ -124,6 +136,23 @@ export function apiRoutes({ source, metrics, events, performance }: RouteOptions
         response.json({ entries: page.slice(0, limit), next })
       },
     },
+    '/api/v1/link': {
+      get: async (request, response) => {
+        readQuery(request, {})
+        if (link === undefined) throw noLink()
+        await link.read()
+        response.json(link.info())
+      },
+      post: async (request, response) => {
+        const change = readQuery(request, linkParameters)
+        if (link === undefined) throw noLink()
+        const info = await link.change(change).catch(error => {
+          throw error instanceof LinkChangeError ? linkProblem(error) : error
+        })
+        events.publish({ type: 'link', data: info })
+        response.json(info satisfies LinkInfo)
+      },
+    },
     '/api/v1/events': {
       get: (request, response) => {
         const { types } = readQuery(request, { types: listOfWords(EVENT_TYPES, DEFAULT_EVENT_TYPES) })
@@ -138,6 +167,27 @@ export function apiRoutes({ source, metrics, events, performance }: RouteOptions
       },
     },
   }
+}
+
+const linkParameters = {
+  profile: matching(
+    new RegExp(`^[a-z0-9-]{1,${LINK_CHANGE_LIMITS.profileName}}$`),
+    `the name of a profile: at most ${LINK_CHANGE_LIMITS.profileName} of a to z, 0 to 9 and dashes`,
+  ),
+  direction: oneOf(LINK_DIRECTIONS, 'both'),
+  delayMs: wholeNumber(0, LINK_CHANGE_LIMITS.delayMs, undefined as number | undefined),
+  jitterMs: wholeNumber(0, LINK_CHANGE_LIMITS.jitterMs, undefined as number | undefined),
+  lossPercent: number(0, 100),
+  rateKbit: wholeNumber(0, LINK_CHANGE_LIMITS.rateKbit, undefined as number | undefined),
+}
+
+function noLink(): Problem {
+  return new Problem(404, 'no link emulator is attached: start the proxy with --link PROFILE')
+}
+
+function linkProblem({ kind, message }: LinkChangeError): Problem {
+  if (kind === 'busy') return new Problem(503, message, { headers: { 'Retry-After': '1' } })
+  return new Problem(kind === 'unknown' ? 404 : 409, message)
 }
 
 const entryLimit = wholeNumber(1, LOG_LIMITS.entries, LOG_LIMITS.defaultEntries as number)

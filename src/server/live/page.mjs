@@ -7,6 +7,7 @@ import { EventStream } from './event-stream.mjs'
 import { bitRate, clockTime, milliseconds, nameOf, percent } from './format.mjs'
 import { History } from './history.mjs'
 import { Inspector } from './inspector.mjs'
+import { LinkControls } from './link.mjs'
 import { Timeline } from './timeline.mjs'
 import { Topology } from './topology.mjs'
 
@@ -21,6 +22,7 @@ const inspector = new Inspector({
   hold: element('hold'),
   of: element('packets-note'),
 })
+const link = new LinkControls()
 const timeline = new Timeline({ list: element('capsules'), note: element('capsules-note') })
 
 let status
@@ -44,6 +46,7 @@ const handlers = {
   },
   packet: sample => inspector.add(sample),
   capsule: event => timeline.add(event),
+  link: info => link.show(info),
 }
 
 const stream = new EventStream(`../api/v1/events?types=${Object.keys(handlers).join(',')}`, {
@@ -75,6 +78,7 @@ async function describeProxy() {
     setText(element('proxy'), `proxy at ${about.listen} · version ${about.version}`)
     topology.showHosts(about.hosts)
     element('join').hidden = !about.hasBrowserPage
+    link.describe(about.linkProfiles)
     timeline.begin(await fetch('capsules.json').then(response => response.json()))
   } catch {
     // The stream ends then, too, and says so.

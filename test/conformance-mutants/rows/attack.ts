@@ -748,6 +748,13 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
   },
   {
     row: 'AT-34',
+    file: 'server/api/app.ts',
+    why: 'an attached link is changed without a token',
+    find: '        token.check(request)\n        return post(',
+    replace: '        return post(',
+  },
+  {
+    row: 'AT-34',
     file: 'server/api/guards.ts',
     why: 'pages of other sites are served',
     find: 'const isOther = site ===',

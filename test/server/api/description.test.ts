@@ -1,18 +1,25 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { LinkEmulator } from '../../../src/link/emulator/emulator.ts'
+import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { endpointsOf, readDescription, toMarkdown } from '../../../src/server/api/description.ts'
+import type { LinkOptions } from '../../../src/server/attached-link.ts'
 import { hashToken } from '../../../src/server/auth.ts'
 import { read } from '../../docs/repository.ts'
 import { askApi } from '../../support/api-client.ts'
 import { closeLoopback, connectClient, startServer } from '../../support/loopback.ts'
 
 const TOKEN = 'f00dfeedf00dfeedf00dfeed'
+const link: LinkOptions = {
+  profile: loadProfile('clean'),
+  start: options => LinkEmulator.start({ ...options, seed: '1' }),
+}
 
 describe('the description of the REST API', () => {
   afterEach(closeLoopback)
 
-  const startApi = () => startServer({ api: { enabled: true, port: 0, tokenSha256: hashToken(TOKEN) } })
+  const startApi = () => startServer({ api: { enabled: true, port: 0, tokenSha256: hashToken(TOKEN) } }, { link })
 
   it('is docs/api.md, too: npm run docs:api makes it anew', () => {
     expect(read('docs/api.md')).to.equal(toMarkdown(readDescription()))
