@@ -51,8 +51,10 @@ await runCommand(async () => {
   const qlog = openQlog(options)
   const capture = openCapture(options, program)
   // Who reads this terminal may change the link: a token for this run, where the configuration has none.
-  const token = link && config.api.tokenSha256 === undefined ? randomBytes(24).toString('hex') : undefined
-  if (token !== undefined) config.api.tokenSha256 = hashToken(token)
+  const { api } = config
+  const hasToken = api.tokenSha256 !== undefined || api.tokenFile !== undefined
+  const token = link === undefined || hasToken ? undefined : randomBytes(24).toString('hex')
+  if (token !== undefined) api.tokenSha256 = hashToken(token)
   const server = await MasqueServer.start(config, { processMetrics: true, capture, qlog, link })
   // Listened for before anything is printed that could make somebody press it.
   const stopped = interrupted()

@@ -45,6 +45,7 @@ describe('an emulated link in the live view', () => {
     await page.goto(`${server.liveUrl}#token=${TOKEN}`)
     await page.locator('#link[data-profile="clean"]').waitFor()
     expect(page.url()).to.equal(server.liveUrl)
+    await page.locator('#link-profile:has(option:checked[value="clean"])').waitFor()
     expect(await page.getByLabel('Token of the API').isVisible()).to.equal(false)
 
     await page.getByLabel('Delay, ms').focus()

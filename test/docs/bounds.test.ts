@@ -29,6 +29,7 @@ import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
 import { EVENT_STREAM_LIMITS } from '../../src/server/api/event-stream.ts'
 import { REQUEST_LIMITS } from '../../src/server/api/guards.ts'
 import { API_LIMITS } from '../../src/server/api-server.ts'
+import { LINK_CHANGE_LIMITS } from '../../src/server/attached-link.ts'
 import { BUDGET_LIMITS } from '../../src/server/budgets.ts'
 import { CLIENT_NETWORK_LIMITS } from '../../src/server/client-networks.ts'
 import { defaultServerConfig } from '../../src/server/config.ts'
@@ -146,6 +147,11 @@ const EXPECTED: [row: string, bound: string][] = [
       `The answer to more comes after ${REQUEST_LIMITS.tooOftenMs / 1000} s, and ends the connection; ${REQUEST_LIMITS.sentAhead},`,
   ],
   ['samples for `/api/v1/stats`', `${STATS_SAMPLES},`],
+  [
+    'changes of an attached link',
+    `${LINK_CHANGE_LIMITS.delayMs / 1000} s; ${LINK_CHANGE_LIMITS.jitterMs / 1000} s; ${LINK_CHANGE_LIMITS.rateKbit / 1e6} Gbit/s; ` +
+      `${LINK_CHANGE_LIMITS.profileName} characters, of those that are shipped; ${LINK_CHANGE_LIMITS.waiting},`,
+  ],
   [
     'listeners to `/api/v1/events`',
     `${EVENT_STREAM_LIMITS.listeners}; ${EVENT_STREAM_LIMITS.perAddress}; ${EVENT_STREAM_LIMITS.perLoopbackAddress}; ` +

@@ -8,7 +8,7 @@ import { FakeApiSource } from './fake-api-source.ts'
 
 describe('the page of the live view', () => {
   const live: LiveView = {
-    about: { version: '1', listen: '127.0.0.1:4433', hosts: [], hasBrowserPage: false },
+    about: { version: '1', listen: '127.0.0.1:4433', hosts: [], hasBrowserPage: false, linkProfiles: null },
     traffic: { capsules: { events: [], leftOut: 3 } },
   }
   const files = readdirSync(new URL('../../src/server/live/', import.meta.url)).map(name =>

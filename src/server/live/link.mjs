@@ -20,6 +20,8 @@ const ROWS = [
 export class LinkControls {
   #cells = []
   #token = takeToken()
+  /** The name of the one that the link has. */
+  #profile = ''
 
   constructor() {
     for (const [name, show] of ROWS) {
@@ -49,6 +51,7 @@ export class LinkControls {
     if (profiles === null) return
     const options = profiles.map(({ name, title }) => make('option', `${name}: ${title}`, { value: name }))
     element('link-profile').replaceChildren(...options)
+    if (this.#profile !== '') element('link-profile').value = this.#profile
   }
 
   show(info) {
@@ -59,6 +62,9 @@ export class LinkControls {
       : 'It has ended: nothing passes any more.'
     setText(element('link-note'), `${profile}: ${title}.${timeline} Changed ${changes} times. ${state}`)
     setAttribute(element('link'), 'data-profile', profile)
+    // Only when it is another one: what somebody is about to choose stays.
+    if (profile !== this.#profile) element('link-profile').value = profile
+    this.#profile = profile
     for (const { cell, text } of this.#cells) setText(cell, text(info))
   }
 
