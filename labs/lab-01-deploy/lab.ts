@@ -335,7 +335,8 @@ export const lab = defineLab({
         \`\`\`
         TOKEN=$(openssl rand -hex 16); echo $TOKEN
         printf %s "$TOKEN" | openssl dgst -sha256
-        curl -i -X DELETE -H "Authorization: Bearer $TOKEN" http://${API}/api/v1/clients/ID
+        curl -i -X DELETE -H "Authorization: Bearer $TOKEN" \\
+          http://${API}/api/v1/clients/ID
         \`\`\`
 
         **Predict the status codes before you ask.** The check asks a server of its own, with a token of its own.

@@ -282,7 +282,7 @@ describe('qlog', () => {
 
   it('AT-08 is over, with one warning, when the disk is full; tunnels go on', async () => {
     const writer = new FakeWriter()
-    writer.room = 300
+    writer.room = 400
     const qlog = new QlogFolder({ folder, application, openFile: () => writer })
     const log: string[] = []
     const logger = createLogger({ level: 'warn', to: { write: line => void log.push(JSON.parse(line).msg) } })

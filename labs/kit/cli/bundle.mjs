@@ -14,7 +14,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
-const VERSION = 1
+const VERSION = 2
 
 /**
  * The module `open-ui.tsx` with the labs built in, or undefined when it cannot be had.
@@ -92,7 +92,10 @@ async function build(root, caches) {
     target: 'node20',
     jsx: 'automatic',
     define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
-    banner: { js: `import { createRequire as $r } from 'node:module'; const require = $r(import.meta.url);` },
+    // A long name: short ones are what the minifier gives to others, and it does not see this one.
+    banner: {
+      js: `import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);`,
+    },
     plugins: [asWritten(root)],
     write: false,
     metafile: true,
