@@ -153,10 +153,11 @@ export const clientConfigSchema = table({
           'made again; 0: none. Over h3 with encapsulation datagram; the proxy has to have it (its tunnel.fec). Ours and not RFC 9484, docs/research.md.',
       ),
     tcp_lost_after_ms: integer(0, 3_600_000, 'milliseconds')
-      .default(4000)
+      .default(10_000)
       .describe(
         'Over h2 and webtransport, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; over h2 it is asked by PING (RFC 9113 §6.7) when it was ' +
-          'quiet for a quarter of that time, over webtransport the package asks each second. 0: only after quic.idle_timeout_ms, as always over h1.',
+          'quiet for a quarter of that time, over webtransport the package asks each second. What TCP gets over by itself takes up to twice as long as the outage. 0: only after quic.idle_timeout_ms, ' +
+          'as always over h1.',
       ),
     accept_dns: flag()
       .default(true)

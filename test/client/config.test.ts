@@ -40,7 +40,7 @@ describe('client configuration', () => {
       linkProbe: 'auto',
       queue: 'fifo',
       fec: 0,
-      tcpLostAfterMs: 4000,
+      tcpLostAfterMs: 10_000,
       acceptDns: true,
       tunDns: false,
       webTransportPath: '/webtransport',
