@@ -1,5 +1,5 @@
 /**
- * Runs the tests of one row, in a scratch copy whose TypeScript has been translated already: node tests-of-a-row.mjs ID FILE...
+ * Runs the tests of one row, in a scratch copy whose TypeScript has been translated already: node tests-of-a-row.mjs MILLISECONDS ID FILE...
  * Translating everything anew for each of some four hundred mutants would take most of the time.
  */
 import { register } from 'node:module'
@@ -9,9 +9,9 @@ import Mocha from 'mocha'
 
 register('./translated.mjs', import.meta.url)
 
-const [id, ...files] = process.argv.slice(2)
-// `bail`: one test that fails is enough. Twenty seconds are not: tests that may take longer say so themselves, so that a mutant that hangs does not.
-const mocha = new Mocha({ timeout: 20_000, bail: true, grep: id, reporter: 'spec', color: false })
+const [limitMs, id, ...files] = process.argv.slice(2)
+// `bail`: one test that fails is enough.
+const mocha = new Mocha({ timeout: Number(limitMs), bail: true, grep: id, reporter: 'spec', color: false })
 // Makes `describe` and `it` global. Mocha would load the files by `require`, which asks no hooks.
 mocha.suite.emit('pre-require', globalThis, '', mocha)
 for (const file of ['test/support/property-tests.ts', ...files]) await import(pathToFileURL(resolve(file)).href)
