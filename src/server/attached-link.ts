@@ -197,12 +197,18 @@ export class AttachedLink {
 
   async #change(wanted: LinkChange): Promise<LinkInfo> {
     await this.#read()
-    if (!this.#running) throw new LinkChangeError('impossible', 'the emulator of the link has ended')
+    if (!this.#running) throw ended()
     const before = this.#wantedProfile(wanted.profile)
     const after = changed(before, wanted, before === this.#profile ? this.#elapsedMs() : undefined)
     // Nothing is wanted: a timeline does not begin anew.
     if (after === this.#profile) return this.info()
-    await this.#emulator.setProfile(after)
+    try {
+      await this.#emulator.setProfile(after)
+    } catch (error) {
+      // Where it still answers, it was not its end.
+      await this.#read()
+      throw this.#running ? error : ended()
+    }
     this.#profile = after
     this.#changes++
     await this.#read()
@@ -231,6 +237,10 @@ export class AttachedLink {
     if (timelineMs === undefined || this.#profile.timeline.length === 0) return undefined
     return timelineMs + performance.now() - this.#readAt
   }
+}
+
+function ended(): LinkChangeError {
+  return new LinkChangeError('impossible', 'the emulator of the link has ended')
 }
 
 /** The same profile when no value is wanted. Throws LinkChangeError. */

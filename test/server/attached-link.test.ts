@@ -60,6 +60,8 @@ describe('a link emulator in front of the proxy', () => {
     expect(JSON.parse(body).fromClients.delayMs).to.equal(0)
     expect((await ping(client, '10.90.0.1')).rttMs).to.be.at.least(39)
     await until(() => heard.some(({ changes, toClients }) => changes === 1 && toClients.delayMs === 40))
+    const both = JSON.parse((await change(server, '?delayMs=50&jitterMs=5&direction=fromClients')).body)
+    expect(both.fromClients).to.include({ delayMs: 50, jitterMs: 5 })
     const all = JSON.parse((await change(server, '?profile=clean&lossPercent=100')).body)
     expect(all.toClients).to.include({ delayMs: 0, lossPercent: 100 })
     const before = all.fromClients.packets.lost
@@ -124,6 +126,7 @@ class FakeEmulator {
   }
   async setProfile({ name }: Profile): Promise<void> {
     await this.hold
+    if (this.isDead) throw new Error('the process has ended')
     this.profiles.push(name)
   }
   async close(): Promise<void> {}
@@ -183,5 +186,19 @@ describe('what a change makes of an attached link', () => {
     expect(link.info().running).to.equal(false)
     const refused = await link.change({ direction: 'both', delayMs: 1 }).catch((error: LinkChangeError) => error)
     expect(refused).to.include({ name: 'LinkChangeError', kind: 'impossible' })
+  })
+
+  it('its process dies while it is changed: that is told in the same way', async () => {
+    const link = await attach('clean')
+    let release = () => {}
+    emulator.hold = new Promise(resolve => {
+      release = resolve
+    })
+    const refused = link.change({ direction: 'both', delayMs: 1 }).catch((error: LinkChangeError) => error)
+    await new Promise(setImmediate)
+    emulator.isDead = true
+    release()
+    expect(await refused).to.include({ name: 'LinkChangeError', kind: 'impossible' })
+    expect(link.info()).to.include({ running: false, changes: 0 })
   })
 })

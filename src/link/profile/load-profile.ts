@@ -489,8 +489,8 @@ function merge(under: Merged, over: ImpairmentKeys, name: string): Merged {
     Object.assign(keys, { [key]: value })
     origins[key as keyof ImpairmentKeys] = name
   }
-  // A delay without jitter keeps the jitter that was said before.
-  if (over.delay && over.delay.jitterMs === undefined && under.keys.delay?.jitterMs !== undefined) {
+  // A delay without jitter keeps the jitter that was said before, unless there is another one beside it.
+  if (over.delay && !over.jitter && over.delay.jitterMs === undefined && under.keys.delay?.jitterMs !== undefined) {
     keys.delay = { ...under.keys.delay, delayMs: over.delay.delayMs }
   }
   return { keys, origins }

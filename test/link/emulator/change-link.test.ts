@@ -23,6 +23,7 @@ describe('a change of a running link', () => {
   it('changes what it names and nothing else', () => {
     expect(changedImpairment(up, { delay: '50ms' })).to.deep.equal({ ...up, delayMs: 50 })
     expect(changedImpairment(up, { delay: '50ms 9ms' })).to.deep.equal({ ...up, delayMs: 50, jitterMs: 9 })
+    expect(changedImpairment(up, { delay: '50ms', jitter: '9ms' })).to.deep.equal({ ...up, delayMs: 50, jitterMs: 9 })
     expect(changedImpairment(up, { loss: 'none' })).to.deep.equal({ ...up, loss: { model: 'none' } })
     expect(changedImpairment(up, { limit: '5 packets' }).rate).to.deep.equal({ ...up.rate, limit: { packets: 5 } })
     expect(changedImpairment(CLEAN, { delay: '9ms', reorder: '2%', gap: '5' }).reorder).to.deep.equal({
