@@ -24,7 +24,12 @@ const program = new Command('npm run server --')
     '--link <profile>',
     'an emulated link in front of the proxy (npm run netem -- list); the live view changes it',
   )
-  .option('--link-port <port>', 'where clients connect who want the link, on 127.0.0.1; 0: any free port', port, 5433)
+  .option(
+    '--link-port <port>',
+    'where clients connect who want the link, on 127.0.0.1; 0: any free port; npm run lab -- --ports has your own',
+    port,
+    5433,
+  )
   .option('--check', 'only check the configuration, and the files that it names')
 captureOptions(program).addHelpText('after', ENVIRONMENT_HELP).version(VERSION).parse()
 const options = program.opts<

@@ -1,14 +1,10 @@
 /** The classroom's page, as a projector shows it. */
-import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Browser, Page } from 'playwright-core'
 import { type ClassroomServer, startClassroom } from '../../labs/kit/classroom/server.ts'
 import { loadLabs } from '../../labs/kit/lab/registry.ts'
+import { expectNoComplaints, LETS_AXE_IN } from './axe.ts'
 import { launchBrowser } from './browser-program.ts'
-
-interface Axe {
-  axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-}
 
 describe('the page of the classroom', () => {
   let browser: Browser
@@ -87,11 +83,8 @@ describe('the page of the classroom', () => {
 
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`has nothing that axe would complain about, with ${colorScheme} colours`, async () => {
-      // axe comes into the page from outside, which the page's own policy forbids.
-      await open({ colorScheme, bypassCSP: true })
-      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
-      const { violations } = await page.evaluate(() => (globalThis as unknown as Axe).axe.run())
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)).to.deep.equal([])
+      await open({ colorScheme, ...LETS_AXE_IN })
+      await expectNoComplaints(page)
     })
   }
 })

@@ -1,14 +1,10 @@
 /** Who cannot see well, or has no mouse, uses the live view, too: judged by axe, and by keyboard alone. */
-import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Page } from 'playwright-core'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { connectClient, keepPinging, startServer } from '../support/loopback.ts'
+import { expectNoComplaints, LETS_AXE_IN } from './axe.ts'
 import { type Pages, usePages } from './pages.ts'
-
-interface Axe {
-  axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
-}
 
 describe('the live view without sight or mouse', () => {
   const pages = usePages()
@@ -40,16 +36,10 @@ describe('the live view without sight or mouse', () => {
 
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`has nothing that axe would complain about, with ${colorScheme} colours`, async () => {
-      // axe comes into the page from outside, which the page's own policy forbids.
-      await open({ colorScheme, bypassCSP: true })
+      await open({ colorScheme, ...LETS_AXE_IN })
       await page.locator('#clients button').first().click()
       await page.locator('#clients tr.chosen').waitFor()
-      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
-      const { violations } = await page.evaluate(() => (globalThis as unknown as Axe).axe.run())
-      const told = violations.map(
-        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
-      )
-      expect(told).to.deep.equal([])
+      await expectNoComplaints(page)
     })
   }
 

@@ -1,5 +1,4 @@
 /** An emulated link in front of the proxy, shown and changed in the live view: by mouse-less people, too, and by nobody without the token. */
-import { createRequire } from 'node:module'
 import { expect } from 'chai'
 import type { Locator, Page } from 'playwright-core'
 import { LinkEmulator } from '../../src/link/emulator/emulator.ts'
@@ -8,13 +7,10 @@ import type { AttachedLink } from '../../src/server/attached-link.ts'
 import { hashToken } from '../../src/server/auth.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { connectClient, keepPinging, startServer } from '../support/loopback.ts'
+import { expectNoComplaints, LETS_AXE_IN } from './axe.ts'
 import { usePages } from './pages.ts'
 
 const TOKEN = 'f00dfeedf00dfeedf00dfeed'
-
-interface Axe {
-  axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-}
 
 describe('an emulated link in the live view', () => {
   const pages = usePages()
@@ -66,6 +62,35 @@ describe('an emulated link in the live view', () => {
     await page.locator('#link-note').filter({ hasText: 'Changed 2 times.' }).waitFor()
   })
 
+  it('takes several values at once, the least rate for one that is less, and no empty form', async () => {
+    const server = await startProxy()
+    page = await pages.open({ viewport: { width: 1280, height: 800 } })
+    await page.goto(`${server.liveUrl}#token=${TOKEN}`)
+    await page.locator('#link[data-profile="clean"]').waitFor()
+    const change = page.getByRole('button', { name: 'Change' })
+    await change.click()
+    await said(/^Not changed: no value is given\.$/)
+    await page.getByLabel('Delay, ms').fill('50')
+    await page.getByLabel('Jitter, ms').fill('5')
+    await page.getByLabel('Rate, Mbit/s').fill('0.0001')
+    await change.click()
+    await value('Jitter', 1).filter({ hasText: '5 ms' }).waitFor()
+    expect((server.link as AttachedLink).info().toClients).to.include({ delayMs: 50, jitterMs: 5, rateKbit: 1 })
+    await page.locator('#link-note').filter({ hasText: 'Changed once.' }).waitFor()
+  })
+
+  it('takes the token of an address that is opened where the page is shown already, and leaves it out of the address', async () => {
+    const server = await startProxy()
+    page = await pages.open({ viewport: { width: 1280, height: 800 } })
+    await page.goto(`${server.liveUrl}#token=another`)
+    await page.locator('#link[data-profile="clean"]').waitFor()
+    await page.goto(`${server.liveUrl}#token=${TOKEN}`)
+    await page.waitForURL(server.liveUrl as string)
+    await page.getByLabel('Delay, ms').fill('1')
+    await page.getByRole('button', { name: 'Change' }).click()
+    await said(/^Changed at /)
+  })
+
   it('stays as it is without the token, and is changed when that is typed in', async () => {
     const server = await startProxy()
     page = await pages.open({ viewport: { width: 1280, height: 800 } })
@@ -88,16 +113,10 @@ describe('an emulated link in the live view', () => {
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`has nothing that axe would complain about, with ${colorScheme} colours`, async () => {
       const server = await startProxy()
-      // axe comes into the page from outside, which the page's own policy forbids.
-      page = await pages.open({ viewport: { width: 1280, height: 800 }, colorScheme, bypassCSP: true })
+      page = await pages.open({ viewport: { width: 1280, height: 800 }, colorScheme, ...LETS_AXE_IN })
       await page.goto(server.liveUrl as string)
       await page.locator('#link[data-profile="clean"]').waitFor()
-      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
-      const { violations } = await page.evaluate(() => (globalThis as unknown as Axe).axe.run())
-      const told = violations.map(
-        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
-      )
-      expect(told).to.deep.equal([])
+      await expectNoComplaints(page)
     })
   }
 

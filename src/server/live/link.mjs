@@ -42,6 +42,11 @@ export class LinkControls {
       lossPercent: element('link-loss').value,
       rateKbit: kbit(element('link-rate').value),
     }))
+    // In a tab that shows the page already, an address with another token loads nothing anew.
+    addEventListener('hashchange', () => {
+      const token = tokenInAddress()
+      if (token !== undefined) this.#keepToken(token)
+    })
     this.#askForToken(this.#token === '')
   }
 
@@ -60,7 +65,10 @@ export class LinkControls {
     const state = running
       ? `Clients that connect to ${address} go through it.`
       : 'It has ended: nothing passes any more.'
-    setText(element('link-note'), `${profile}: ${title}.${timeline} Changed ${changes} times. ${state}`)
+    setText(
+      element('link-note'),
+      `${profile}: ${title}.${timeline} Changed ${changes === 1 ? 'once' : `${changes} times`}. ${state}`,
+    )
     setAttribute(element('link'), 'data-profile', profile)
     // Only when it is another one: what somebody is about to choose stays.
     if (profile !== this.#profile) element('link-profile').value = profile
@@ -73,7 +81,8 @@ export class LinkControls {
       event.preventDefault()
       // What is left empty stays as it is.
       const wanted = Object.entries(values()).filter(([, value]) => value !== '')
-      this.#change(new URLSearchParams(wanted))
+      if (wanted.every(([name]) => name === 'direction')) this.#say('Not changed: no value is given.')
+      else this.#change(new URLSearchParams(wanted))
     })
   }
 
@@ -122,15 +131,22 @@ function lossText(lossPercent) {
   return lossPercent === null ? 'by its model' : percent(lossPercent / 100).join(' ')
 }
 
+/** Only 0 is no limit: whoever wants less than can be said gets the least. */
 function kbit(mbit) {
-  return mbit === '' ? '' : String(Math.round(Number(mbit) * 1000))
+  if (mbit === '' || Number(mbit) === 0) return mbit
+  return String(Math.max(1, Math.round(Number(mbit) * 1000)))
 }
 
 /** What the proxy has printed stands behind the address: nobody else gets it, and it does not stay to be seen on a projector. */
-function takeToken() {
+function tokenInAddress() {
   const found = /^#token=([!-~]{1,200})$/.exec(location.hash)?.[1]
+  if (found !== undefined) history.replaceState(null, '', location.pathname)
+  return found
+}
+
+function takeToken() {
+  const found = tokenInAddress()
   if (found !== undefined) {
-    history.replaceState(null, '', location.pathname)
     keep(found)
     return found
   }
