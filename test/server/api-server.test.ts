@@ -9,7 +9,7 @@ import { ServerMetrics } from '../../src/server/metrics.ts'
 import { type Asked, askApi } from '../support/api-client.ts'
 import { serverTls } from '../support/certificates.ts'
 import { openapi } from '../support/openapi.ts'
-import { FakeApiSource } from './fake-api-source.ts'
+import { FakeApiSource, whileSlow } from './fake-api-source.ts'
 
 describe('REST API', () => {
   let source: FakeApiSource
@@ -90,20 +90,11 @@ describe('REST API', () => {
   })
 
   it('keeps the figures of one window apart from those of another, also when they take long to make', async () => {
-    const [status, clock] = [source.status.bind(source), performance.now.bind(performance)]
-    let took = 0
-    source.status = () => {
-      took += 60_000
-      return status()
-    }
-    performance.now = () => clock() + took
-    try {
+    await whileSlow(source, 'status', async () => {
       for (const window of ['10s', '1m', '5m', '1h', '10s']) {
         expect(JSON.parse((await call(`/api/v1/stats?window=${window}`)).body).window).to.equal(window)
       }
-    } finally {
-      performance.now = clock
-    }
+    })
   })
 
   it('refuses a limit that is none', async () => {

@@ -87,6 +87,26 @@ export class FakeApiSource implements ApiSource {
   }
 }
 
+/** While `test` runs, it takes a minute to make one of these: so what is made of it is kept. `tookMs`: all of them together. */
+export async function whileSlow(
+  source: FakeApiSource,
+  what: 'status' | 'clients',
+  test: (tookMs: () => number) => Promise<void>,
+): Promise<void> {
+  const [make, clock] = [source[what].bind(source) as () => never, performance.now.bind(performance)]
+  let took = 0
+  source[what] = () => {
+    took += 60_000
+    return make()
+  }
+  performance.now = () => clock() + took
+  try {
+    await test(() => took)
+  } finally {
+    performance.now = clock
+  }
+}
+
 export function client(id: string, rttMs: number, sent: number): ClientInfo {
   return {
     id,

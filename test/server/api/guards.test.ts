@@ -7,7 +7,7 @@ import { API_LIMITS, type ApiServer, startApiServer } from '../../../src/server/
 import { hashToken } from '../../../src/server/auth.ts'
 import { ServerMetrics } from '../../../src/server/metrics.ts'
 import { type Asked, askApi, rawExchange } from '../../support/api-client.ts'
-import { FakeApiSource } from '../fake-api-source.ts'
+import { FakeApiSource, whileSlow } from '../fake-api-source.ts'
 
 const TOKEN = 'f00dfeedf00dfeedf00dfeed'
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
@@ -60,23 +60,14 @@ describe('what a request to the REST API has to pass:', () => {
     it('is right: the client is closed, and gone from the list at once; it is not found a second time', async () => {
       await start(hashToken(TOKEN))
       // With many clients the list takes long to make, and so is kept for some time.
-      const [clients, clock] = [source.clients.bind(source), performance.now.bind(performance)]
-      let took = 0
-      source.clients = () => {
-        took += 60_000
-        return clients()
-      }
-      performance.now = () => clock() + took
-      try {
+      await whileSlow(source, 'clients', async tookMs => {
         for (let n = 0; n < 2; n++) await ask('/api/v1/clients')
-        expect(took, 'it is kept').to.equal(60_000)
+        expect(tookMs(), 'it is kept').to.equal(60_000)
         const closed = await remove(bearer(TOKEN))
         expect([closed.status, closed.body]).to.deep.equal([204, ''])
         const { body } = await ask('/api/v1/clients')
         expect(JSON.parse(body).map(({ id }: { id: string }) => id)).to.deep.equal(['aa/0', 'bb/0'])
-      } finally {
-        performance.now = clock
-      }
+      })
       expect((await remove(bearer(TOKEN))).status).to.equal(404)
     })
 
