@@ -143,7 +143,7 @@ export function apiAbuseRows({ pairs, throughput, perCpuSecond, pps, abuse }: Ap
     '',
     `packets/s with abuse / without (${Math.round(pps)}): ${withInterval(throughput)}`,
     `the same per CPU second of the proxy: ${withInterval(perCpuSecond)}`,
-    `the abuse, in ${pairs} s: ${abuse.connections} connections, of which ${abuse.answered} were answered`,
+    `the abuse, in all: ${abuse.connections} connections, of which ${abuse.answered} were answered`,
   ].join('\n')
 }
 

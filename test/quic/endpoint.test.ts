@@ -5,8 +5,9 @@ import { expect } from 'chai'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
+import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { clientTls } from '../support/certificates.ts'
-import { closeAll, connect, insist, listen } from '../support/quic-peer.ts'
+import { closeAll, connect, exchange, insist, listen } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 const H3_NO_ERROR = 0x100
@@ -102,6 +103,36 @@ describe('QUIC endpoint', () => {
     )
     expect(all.map(recorder => recorder.datagrams[0][0]).sort((a, b) => a - b)).to.deep.equal([...clients.keys()])
     for (const { connection } of clients) connection.close(H3_NO_ERROR, '')
+  })
+
+  it('hears of the end of a stream that comes with bytes which it has read already', async () => {
+    const server = await listen()
+    const relay = await UdpRelay.open(server.endpoint.local)
+    try {
+      const client = await connect({ ...server, endpoint: { local: relay.address } } as never)
+      await client.recorder.until(() => client.recorder.established)
+      client.connection.streamSend(0, Uint8Array.of(1), false)
+      const [accepted] = server.accepted
+      await accepted.recorder.until(() => accepted.recorder.streams.get(0))
+      await exchange(client, accepted)
+      // Until nothing of the handshake is sent again.
+      await new Promise(resolve => setTimeout(resolve, 200))
+      // Lost are the acknowledgement of the bytes, and the end, which comes alone. Then both are sent again, together.
+      client.recorder.onData = () => {
+        relay.passes = () => false
+      }
+      accepted.connection.streamSend(0, Uint8Array.of(2, 3), false)
+      await client.recorder.until(() => client.recorder.streams.get(0))
+      accepted.connection.streamSend(0, new Uint8Array(0), true)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      relay.passes = () => true
+      client.recorder.onData = undefined
+      await client.recorder.until(() => client.recorder.streams.get(0)?.fin)
+      expect([...(client.recorder.streams.get(0)?.bytes ?? [])]).to.deep.equal([2, 3])
+      client.connection.close(H3_NO_ERROR, '')
+    } finally {
+      await relay.close()
+    }
   })
 
   it('reports RESET_STREAM and STOP_SENDING with their codes', async () => {

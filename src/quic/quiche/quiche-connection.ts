@@ -32,6 +32,7 @@ const BAD_CERTIFICATE = 0x100 + 42
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 100
+const NO_BYTES = new Uint8Array(0)
 
 type NativePathStats = ReturnType<NativeConnection['pathStats']>[number]
 
@@ -61,6 +62,8 @@ export class QuicheConnection implements EngineConnection {
   #sendFailed = false
   /** Streams whose half of ours is open, as far as is known: those that the peer may stop. */
   readonly #sending = new Set<number>()
+  /** Streams of which something has come, and not yet the end. */
+  readonly #receiving = new Set<number>()
   /** The last buffer of the driver, and the part of it that a packet may fill: what the path is known to carry. */
   #whole: Uint8Array = new Uint8Array(0)
   #packetBuffer: Uint8Array = this.#whole
@@ -247,10 +250,13 @@ export class QuicheConnection implements EngineConnection {
       for (;;) {
         const read = this.#native.streamRecv(streamId, streamBuffer)
         if (read === null) return
+        if (read[1]) this.#receiving.delete(streamId)
+        else this.#receiving.add(streamId)
         events.onStreamData(streamId, streamBuffer.subarray(0, read[0]), read[1])
         if (read[1]) return
       }
     } catch (error) {
+      this.#receiving.delete(streamId)
       const code = errorArgument(error, 'StreamReset')
       if (code !== undefined) events.onStreamReset(streamId, code)
       else if (errorArgument(error, 'InvalidStreamState') === undefined) throw error
@@ -258,7 +264,7 @@ export class QuicheConnection implements EngineConnection {
   }
 
   /**
-   * What quiche does not announce and has to be asked for: streams that the peer stopped, whether the peer has moved,
+   * What quiche does not announce and has to be asked for: streams that the peer stopped, ends of streams, whether the peer has moved,
    * and how large a datagram may be. Asking after every packet would cost as much as the packet; a moment later is soon enough, and
    * `deadline` sees to it that the moment comes even when no further packet does.
    */
@@ -266,6 +272,7 @@ export class QuicheConnection implements EngineConnection {
     this.#nextLookAround = now + LOOK_AROUND_MS
     this.#lookAroundDue = false
     this.#findStoppedStreams(events)
+    this.#findEndedStreams(events)
     this.#followPeer(events, now)
     this.#issueConnectionIds(events)
     this.#updateMaxDatagramLength()
@@ -339,6 +346,18 @@ export class QuicheConnection implements EngineConnection {
     }
   }
 
+  /**
+   * The end of a stream may come with bytes that were read already: it was lost when it came alone, and then they were sent again together. quiche 0.18
+   * acknowledges it then, and does not call the stream readable.
+   */
+  #findEndedStreams(events: EngineEvents): void {
+    for (const streamId of this.#receiving) {
+      if (!this.#native.streamFinished(streamId)) continue
+      this.#receiving.delete(streamId)
+      events.onStreamData(streamId, NO_BYTES, true)
+    }
+  }
+
   /** quiche reckons with the largest payload that is tried; what the path is known to carry may be less. */
   #updateMaxDatagramLength(): void {
     const byPeer = this.#native.dgramMaxWritableLen() ?? 0
@@ -390,6 +409,7 @@ export class QuicheConnection implements EngineConnection {
   }
 
   streamStopSending(streamId: number, code: number): void {
+    this.#receiving.delete(streamId)
     this.#shutdown(streamId, quiche.Shutdown.Read, code)
   }
 
