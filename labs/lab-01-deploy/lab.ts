@@ -316,7 +316,7 @@ export const lab = defineLab({
       points: 10,
       files: ['answers.toml'],
       brief: `
-        The REST API shows what the proxy does, and it can do one thing: end a tunnel. With the server and a client running, look at your tunnel:
+        The REST API shows what the proxy does, and it can end a tunnel. With the server and a client running, look at your tunnel:
 
         \`\`\`
         curl http://${API}/api/v1/clients
@@ -330,7 +330,7 @@ export const lab = defineLab({
         \`\`\`
 
         What is refused comes as a _problem document_ (RFC 9457): a program reads \`status\`, a person \`detail\`. Your server wants a token, and knows none yet. Make
-        one; its SHA-256 goes into \`server.toml\`, as \`token_sha256\` below \`[api]\`. Start the server and the client again, and try a wrong token, then yours:
+        one; its SHA-256 goes into \`server.toml\`, as \`token_sha256\` below \`[api]\`. Start the server and the client again (your tunnel has another ID then), and try a wrong token, then yours:
 
         \`\`\`
         TOKEN=$(openssl rand -hex 16); echo $TOKEN
@@ -339,7 +339,7 @@ export const lab = defineLab({
           http://${API}/api/v1/clients/ID
         \`\`\`
 
-        **Predict the status codes before you ask.** The check asks a server of its own, with a token of its own.
+        The client comes back at once, with a tunnel of another ID. **Predict the status codes before you ask.** The check asks a server of its own, with a token of its own.
       `,
       questions: [
         {
@@ -399,7 +399,7 @@ export const lab = defineLab({
         - it is asked for its metrics every 15 seconds or more often, but not more than once a second;
         - all its series have the label \`site\` with the value \`classroom\`, in queries to this Prometheus, too.
 
-        \`static_configs\` are all that you need: no discovery, no relabelling. Other targets may be there; they are not asked. The check starts a server of its own from
+        \`static_configs\` are all that you need: no discovery, no relabelling. Other targets may be there; the check does not ask them. The check starts a server of its own from
         \`server.toml\`, reads your file, and scrapes that server as your file says, on another port. Where \`promtool\` and \`prometheus\` are installed, they try the file, too.
         Then you can see it yourself, at http://${PROMETHEUS} (all on one line):
 

@@ -3,6 +3,7 @@
  * Prometheus 2 reads it; https://prometheus.io/docs/prometheus/latest/configuration/configuration/.
  */
 import { parse, YAMLParseError } from 'yaml'
+import { printable } from '../../src/text/printable.ts'
 import { CheckFailure } from '../kit/check/check-failure.ts'
 import type { Otherwise } from '../kit/lab/types.ts'
 
@@ -90,7 +91,7 @@ function yamlOf(text: string): unknown {
     const why = (error as Error).message.split('\n')[0].replace(/ at line \d+, column \d+:$/, '')
     return fail({
       expected: 'YAML: blanks for indentation, "key: value", and "- " before each entry of a list',
-      found: `${SCRAPE_FILE}${place ? `:${place.line}:${place.col}` : ''}: ${why}`,
+      found: `${SCRAPE_FILE}${place ? `:${place.line}:${place.col}` : ''}: ${printable(why)}`,
     })
   }
 }
@@ -230,7 +231,10 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'keys with values' : `"${shown(String(value))}"`
 }
 
-const shown = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
+/** What stands in the file, for a terminal: who reads it may be somebody who grades it. */
+export function shown(text: string): string {
+  return printable(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+}
 
 function fail(feedback: Otherwise): never {
   throw new CheckFailure({ read: SCRAPE_READ, ...feedback })

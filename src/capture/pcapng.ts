@@ -38,9 +38,9 @@ export const BlockType = {
 /** Packets begin with an IPv4 or IPv6 header; which one, the version field says. */
 export const LINKTYPE_RAW = 101
 
-const BYTE_ORDER_MAGIC = 0x1a2b3c4d
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** "TLSK": lines in the format of SSLKEYLOGFILE. */
-const SECRETS_TLS_KEY_LOG = 0x544c534b
+export const SECRETS_TLS_KEY_LOG = 0x544c534b
 /** Times are counted in units of 10^-6 s. */
 const MICROSECONDS = 6
 

@@ -6,10 +6,12 @@
  * before the first thing that is wrong is given out, for a program that was killed leaves half a block at the end.
  */
 
-import { BlockType, Direction, Option } from './pcapng.ts'
+import { BlockType, BYTE_ORDER_MAGIC, Direction, Option, SECRETS_TLS_KEY_LOG } from './pcapng.ts'
 
 /** Packets that are given out; those behind them are counted. */
 export const MAX_READ_PACKETS = 10_000
+/** So begins why a file was not read to its end, when no more of it is there. */
+export const ENDS_INSIDE = 'it ends inside of a block'
 /** Interfaces of a section that are known; packets of further ones are not given out. */
 export const MAX_READ_INTERFACES = 4096
 
@@ -91,14 +93,13 @@ interface ReadBlock {
   readonly isLittleEndian: boolean
 }
 
-const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** Type, and the length twice. */
 const FRAME_LENGTH = 12
 
 /** The block at this place, or what is wrong with it. */
 function blockAt(file: Uint8Array, at: number, sectionIsLittleEndian: boolean): ReadBlock | string {
   const view = new DataView(file.buffer, file.byteOffset + at, file.length - at)
-  if (view.byteLength < FRAME_LENGTH) return 'it ends inside of a block'
+  if (view.byteLength < FRAME_LENGTH) return ENDS_INSIDE
   let isLittleEndian = sectionIsLittleEndian
   // The type of a section's first block reads the same in both byte orders, of which the magic behind it tells.
   if (view.getUint32(0) === BlockType.SECTION_HEADER) {
@@ -107,7 +108,7 @@ function blockAt(file: Uint8Array, at: number, sectionIsLittleEndian: boolean): 
   }
   const length = view.getUint32(4, isLittleEndian)
   if (length < FRAME_LENGTH || length % 4 !== 0) return `it has a block of ${length} bytes`
-  if (length > view.byteLength) return 'it ends inside of a block'
+  if (length > view.byteLength) return ENDS_INSIDE
   const again = view.getUint32(length - 4, isLittleEndian)
   if (again !== length) return `it has a block of ${length} bytes at whose end stands ${again}`
   const body = new DataView(view.buffer, view.byteOffset + 8, length - FRAME_LENGTH)
@@ -141,8 +142,7 @@ class SectionReader {
       case BlockType.SIMPLE_PACKET:
         return this.#simplePacket(block)
       case BlockType.DECRYPTION_SECRETS:
-        this.hasSecrets = true
-        return undefined
+        return this.#secrets(block)
       default:
         // "Block types that are not understood are skipped" (§3.1).
         return undefined
@@ -210,6 +210,13 @@ class SectionReader {
     if (captured > room) return 'it has a packet that is longer than its block'
     const bytes = bytesIn(body, FIXED_LENGTH.simple, captured)
     this.packets.push({ from, timeUs: undefined, direction: undefined, bytes, length })
+    return undefined
+  }
+
+  /** §4.7. There are those of other protocols, too. */
+  #secrets({ body, isLittleEndian }: ReadBlock): string | undefined {
+    if (body.byteLength < FIXED_LENGTH.secrets) return 'it has a block of secrets that is too short'
+    if (body.getUint32(0, isLittleEndian) === SECRETS_TLS_KEY_LOG) this.hasSecrets = true
     return undefined
   }
 

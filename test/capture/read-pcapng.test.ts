@@ -150,6 +150,9 @@ describe('the reader of pcapng', () => {
     long.writeUInt32LE(21, 20)
     expect(reading(long)[1]).to.equal(`it has a packet that is longer than its block, ${at}`)
     expect(reading(little.block(6, new Uint8Array(8)))[1]).to.equal(`it has a packet block that is too short, ${at}`)
+    expect(reading(little.block(0xa, new Uint8Array(4)))[1]).to.equal(
+      `it has a block of secrets that is too short, ${at}`,
+    )
     expect(reading(little.section(2))[1]).to.equal(`it has a section in version 2 of pcapng, and 1 is expected, ${at}`)
   })
 
@@ -171,6 +174,18 @@ describe('the reader of pcapng', () => {
     offset.writeBigInt64LE(100n)
     const file = [little.section(), little.interface(101, [[14, offset]]), little.packet(0, 1n, new Uint8Array(1))]
     expect(readPcapng(Buffer.concat(file)).packets[0].timeUs).to.equal(100_000_001)
+  })
+
+  it('knows the secrets of TLS from those of other protocols', () => {
+    for (const [type, hasSecrets] of [
+      [0x544c534b, true],
+      [0x5353484b, false],
+    ] as const) {
+      for (const writer of [little, new BlockWriter('big')]) {
+        const secrets = writer.block(0xa, writer.u32(type), writer.u32(0))
+        expect(readPcapng(Buffer.concat([writer.section(), secrets]))).to.include({ hasSecrets, endedBy: undefined })
+      }
+    }
   })
 
   it('says of another kind of file what it is, and how to make one that it reads', () => {

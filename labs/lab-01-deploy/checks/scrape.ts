@@ -7,10 +7,11 @@ import { stringify } from 'yaml'
 import { readRegularFile } from '../../../src/config/read-file.ts'
 import type { ServerConfig } from '../../../src/server/config.ts'
 import { Prometheus, prometheusVersion } from '../../../src/testbed/prometheus.ts'
+import { printable } from '../../../src/text/printable.ts'
 import { CheckFailure } from '../../kit/check/check-failure.ts'
 import type { CheckContext, Feedback } from '../../kit/lab/types.ts'
 import { connect, loadServer, ownClient, startServer } from '../deployment.ts'
-import { parseScrapeConfig, SCRAPE_FILE, SCRAPE_READ, type ScrapeJob } from '../scrape-config.ts'
+import { parseScrapeConfig, SCRAPE_FILE, SCRAPE_READ, type ScrapeJob, shown } from '../scrape-config.ts'
 
 // Cases ----------------------------------------------------------------------------------------------------------------
 
@@ -114,10 +115,10 @@ function expectProxy(context: CheckContext, jobs: readonly ScrapeJob[], config: 
     const ideas = all.map(({ target, job }) => ideaOf(target, job, config))
     return {
       expected: `a target that is HOST:PORT of your REST API, as server.toml has it under [api]`,
-      found: `${all
-        .map(({ target }) => `"${target}"`.slice(0, 80))
+      found: all
         .slice(0, 5)
-        .join(', ')}`,
+        .map(({ target }) => `"${shown(target)}"`)
+        .join(', '),
       misconception: ideas.find(idea => idea !== undefined),
       read: ['labs/lab-01-deploy/exercises/server.toml, [api]', ...SCRAPE_READ],
     }
@@ -129,7 +130,7 @@ function expectProxy(context: CheckContext, jobs: readonly ScrapeJob[], config: 
   context.expect('it is asked by one job, under one name', series.size === 1, () => ({
     expected: 'the proxy to be a target once',
     found: ours
-      .map(({ job, target }) => `"${target}" in the job "${job.name}"`)
+      .map(({ job, target }) => `"${target}" in the job "${shown(job.name)}"`)
       .join(' and ')
       .slice(0, 300),
     misconception:
@@ -159,8 +160,7 @@ function expectProxy(context: CheckContext, jobs: readonly ScrapeJob[], config: 
   })
   context.expect(`its series have ${LABEL.name}="${LABEL.value}"`, labels[LABEL.name] === LABEL.value, {
     expected: `the label ${LABEL.name} with the value ${LABEL.value} on every series of the proxy: labels, beside its targets`,
-    found:
-      labels[LABEL.name] === undefined ? 'no such label there' : `${LABEL.name}="${labels[LABEL.name]}"`.slice(0, 100),
+    found: labels[LABEL.name] === undefined ? 'no such label there' : `${LABEL.name}="${shown(labels[LABEL.name])}"`,
     misconception:
       labels[LABEL.name] === undefined
         ? 'external_labels are added when something leaves this Prometheus, for an alert manager or another Prometheus. Queries in this one do not see them: what a query is to see belongs to the targets.'
@@ -199,7 +199,7 @@ async function expectPromtool(context: CheckContext, file: string): Promise<bool
   if (said === undefined) return false
   context.expect('promtool has nothing against it', said.failed === '', {
     expected: 'a configuration that Prometheus takes',
-    found: said.failed.replaceAll(file, SCRAPE_FILE).slice(0, 400),
+    found: said.failed.replaceAll(file, SCRAPE_FILE).slice(0, 400).split('\n').map(printable).join('\n'),
     read: SCRAPE_READ,
   })
   return true
@@ -225,13 +225,13 @@ function promtool(args: readonly string[], signal: AbortSignal): Promise<{ faile
 async function expectScrape(context: CheckContext, { job, target }: Scraped, api: URL): Promise<void> {
   const url = new URL(api)
   url.pathname = job.path
-  const answer = await context.do(`GET ${job.scheme}://${target}${job.path}`.slice(0, 120), () =>
+  const answer = await context.do(`GET ${job.scheme}://${target}${shown(job.path)}`, () =>
     get(url, target, context.signal),
   )
   const isText = /^(?:text\/plain|application\/openmetrics-text)\b/.test(answer.type)
   const isJson = answer.type.includes('json')
   context.expect('the answer is a page of metrics', answer.status === 200 && isText, {
-    expected: `what is at ${target}${job.path} to be metrics in Prometheus' text format`.slice(0, 200),
+    expected: `what is at ${target}${shown(job.path)} to be metrics in Prometheus' text format`,
     found: `status ${answer.status}, ${answer.type || 'of no type'}`,
     misconception:
       answer.status === 200 && isJson

@@ -1,20 +1,26 @@
 /** Wrong solutions of `scrape`. */
-import { mutants } from '../../kit/grading/mutants.ts'
+import { type Edit, mutants } from '../../kit/grading/mutants.ts'
 
 const TARGETS = "targets: ['127.0.0.1:8080']"
 const LABELS = `labels:
           site: classroom`
+const JOB = '- job_name: masque-lab'
+
+/** The edit after which this is the target. */
+const target = (text: string): Edit => [TARGETS, `targets: ['${text}']`]
+/** The edit after which the job has this, too. */
+const inJob = (more: string): Edit => [JOB, `${JOB}\n    ${more}`]
 
 export default mutants('prometheus.yml', {
   'a-url-for-a-target': {
     misconception: 'takes a target for a URL',
     says: 'A target is no URL',
-    edits: [[TARGETS, "targets: ['http://127.0.0.1:8080/metrics']"]],
+    edits: [target('http://127.0.0.1:8080/metrics')],
   },
   'an-address-in-the-tunnel': {
     misconception: 'asks the address of the proxy inside of the tunnel',
     says: 'inside of the tunnel',
-    edits: [[TARGETS, "targets: ['10.89.1.1:8080']"]],
+    edits: [target('10.89.1.1:8080')],
   },
   'asked-twice': {
     misconception: 'names the proxy twice, to be sure',
@@ -29,7 +35,7 @@ export default mutants('prometheus.yml', {
   'everywhere-as-a-target': {
     misconception: 'names the address for listening everywhere',
     says: 'has to name one address',
-    edits: [[TARGETS, "targets: ['0.0.0.0:8080']"]],
+    edits: [target('0.0.0.0:8080')],
   },
   'external-label': {
     misconception: 'believes that external labels are on the series of this Prometheus',
@@ -47,37 +53,21 @@ export default mutants('prometheus.yml', {
   'json-for-metrics': {
     misconception: 'lets Prometheus read the JSON of the status',
     says: 'a text format of its own',
-    edits: [
-      [
-        '- job_name: masque-lab',
-        `- job_name: masque-lab
-    metrics_path: /api/v1/status`,
-      ],
-    ],
+    edits: [inJob('metrics_path: /api/v1/status')],
   },
   'labels-of-the-job': {
     misconception: 'gives the labels to the job',
     says: 'belong into static_configs',
     edits: [
       [LABELS, ''],
-      [
-        '- job_name: masque-lab',
-        `- job_name: masque-lab
-    labels:
-      site: classroom`,
-      ],
+      inJob(`labels:
+      site: classroom`),
     ],
   },
   'metrics-below-the-api': {
     misconception: 'believes that metrics are a part of the API like others',
     says: 'has no such path',
-    edits: [
-      [
-        '- job_name: masque-lab',
-        `- job_name: masque-lab
-    metrics_path: /api/v1/metrics`,
-      ],
-    ],
+    edits: [inJob('metrics_path: /api/v1/metrics')],
   },
   'no-interval': {
     misconception: 'leaves the interval to Prometheus',
@@ -87,7 +77,7 @@ export default mutants('prometheus.yml', {
   'no-port': {
     misconception: 'leaves the port to Prometheus',
     says: 'Without a port',
-    edits: [[TARGETS, "targets: ['127.0.0.1']"]],
+    edits: [target('127.0.0.1')],
   },
   'not-yaml': {
     misconception: 'a bracket is missing',
@@ -102,23 +92,17 @@ export default mutants('prometheus.yml', {
   'prometheus-itself': {
     misconception: 'copies the example, in which Prometheus asks itself',
     says: 'knows nothing of the proxy',
-    edits: [[TARGETS, "targets: ['localhost:9090']"]],
+    edits: [target('localhost:9090')],
   },
   'quic-is-encrypted': {
     misconception: 'believes that the API is encrypted because QUIC is',
     says: 'speaks plain HTTP',
-    edits: [
-      [
-        '- job_name: masque-lab',
-        `- job_name: masque-lab
-    scheme: https`,
-      ],
-    ],
+    edits: [inJob('scheme: https')],
   },
   'the-port-of-quic': {
     misconception: 'lets Prometheus ask at the port of the tunnel',
     says: 'UDP port on which the proxy speaks QUIC',
-    edits: [[TARGETS, "targets: ['127.0.0.1:4433']"]],
+    edits: [target('127.0.0.1:4433')],
   },
   'timeout-beyond-the-interval': {
     misconception: 'a timeout that outlasts the interval',

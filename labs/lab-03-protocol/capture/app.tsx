@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { Box, type Key, useApp, useInput } from 'ink'
 import { useRef, useState } from 'react'
+import { printable } from '../../../src/text/printable.ts'
 import { type Line, wrap } from '../../kit/lab/text.ts'
 import { Frame, Lines, ThemeContext, useSize } from '../../kit/ui/frame.tsx'
 import { bodyColumns, bodyRows, type FooterKey, type Size, scrollNote } from '../../kit/ui/geometry.ts'
@@ -52,7 +53,7 @@ export function CaptureApp({ file, pages, first, theme = themeFor() }: CaptureAp
   return (
     <ThemeContext.Provider value={theme}>
       <Frame
-        title={`Lab 3  ${basename(file).replace(/\p{C}/gu, ' ')}`}
+        title={`Lab 3  ${printable(basename(file))}`}
         right={[[{ text: 'capture', style: 'muted' }]]}
         note={page.note}
         keys={state.isOpen ? PACKET_KEYS : LIST_KEYS}

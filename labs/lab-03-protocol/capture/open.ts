@@ -1,4 +1,5 @@
 /** `npm run lab -- 3 --capture FILE`: in the terminal UI, or as text. */
+import { printable } from '../../../src/text/printable.ts'
 import { ASCII } from '../../kit/lab/marks.ts'
 import { type Line, wrap } from '../../kit/lab/text.ts'
 import type { CaptureRequest } from '../../kit/lab/types.ts'
@@ -21,7 +22,7 @@ export async function showCapture(request: CaptureRequest): Promise<number> {
     return 1
   }
   if (packet !== undefined && packet > pages.rows.length) {
-    problem(`${file} has no packet ${packet}: there are ${pages.rows.length}`)
+    problem(`${printable(file)} has no packet ${packet}: there are ${pages.rows.length}`)
     return 1
   }
   if (request.inTerminal) {
@@ -36,7 +37,7 @@ export async function showCapture(request: CaptureRequest): Promise<number> {
 
 function printAll(pages: CapturePages, { file, width, print }: CaptureRequest): void {
   const { notes, rows } = pages
-  print(wrap([{ text: `${file}: ${rows.length} ${rows.length === 1 ? 'packet' : 'packets'}` }], width))
+  print(wrap([{ text: `${printable(file)}: ${rows.length} ${rows.length === 1 ? 'packet' : 'packets'}` }], width))
   for (const note of notes) print(wrap([{ text: note }], width))
   if (rows.length === 0) return
   print([[], headLine(pages), ...rows.map((_, index) => rowLine(pages, index, width))])

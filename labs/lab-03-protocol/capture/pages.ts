@@ -1,12 +1,14 @@
 /** A capture in words: what there is to know of the file, a line for each packet, and each packet byte by byte. */
 import { Direction } from '../../../src/capture/pcapng.ts'
-import { MAX_READ_PACKETS, type ReadPacket } from '../../../src/capture/read-pcapng.ts'
+import { ENDS_INSIDE, MAX_READ_PACKETS, type ReadPacket } from '../../../src/capture/read-pcapng.ts'
 import { columns, cutAt } from '../../../src/text/columns.ts'
 import type { Marks } from '../../kit/lab/marks.ts'
 import type { Line } from '../../kit/lab/text.ts'
 import { type ByteView, byteViewLines, type FieldSpan, MOST_BYTES } from '../byte-view.ts'
 import { dissect } from './fields.ts'
 import { type CaptureFile, readCaptureFile } from './file.ts'
+
+const MIB = 2 ** 20
 
 export interface PacketRow {
   /** Seconds since the first packet; '' where the file does not say. */
@@ -66,31 +68,37 @@ function notesOn(file: CaptureFile, quicPackets: number, unknown: ReadonlyMap<nu
     notes.push('There is no packet in it: send something through the tunnel while it is captured.')
   }
   if (readLength < length) {
-    const [read, whole] = [readLength, length].map(bytes => Math.floor(bytes / 2 ** 20))
+    const [read, whole] = [Math.floor(readLength / MIB), Math.ceil(length / MIB)]
     notes.push(`Of its ${whole} MiB only the first ${read} were read: "editcap -r FILE PART 1-1000" cuts a part out.`)
-  } else if (endedBy !== undefined) {
+  }
+  // Where reading has stopped in its midst, a block is cut off, and nothing is wrong with it.
+  if (endedBy !== undefined && (readLength === length || !endedBy.startsWith(ENDS_INSIDE))) {
     notes.push(`It is cut off or damaged, and was read as far as that: ${endedBy}.`)
   }
   if (furtherPackets > 0) {
     notes.push(
       packets.length >= MAX_READ_PACKETS
         ? `At most ${MAX_READ_PACKETS} packets are shown, and there are ${furtherPackets} more: "editcap -r FILE PART 10001-20000" cuts a part out.`
-        : `${furtherPackets} packets are not shown: the file does not describe the interface that they are from.`,
+        : `${packetsAre(furtherPackets)} not shown, from an interface that the file does not describe.`,
     )
   }
   for (const [linkType, count] of [...unknown].slice(0, 3)) {
     notes.push(
-      `${count} packets are of link type ${linkType}, and Ethernet, raw IP and Linux "cooked" are read here: what --pcap FILE writes is raw IP, and Wireshark reads the others.`,
+      `${packetsAre(count)} of link type ${linkType}, and Ethernet, raw IP and Linux "cooked" are read here: what --pcap FILE writes is raw IP, and Wireshark reads the others.`,
     )
   }
   if (quicPackets > 0) {
     notes.push(
       hasSecrets
-        ? `${quicPackets} packets are QUIC's, encrypted but for the beginning of their headers. The TLS secrets are in the file: Wireshark shows with them what is inside, as docs/wireshark.md does step by step.`
-        : `${quicPackets} packets are QUIC's, encrypted but for the beginning of their headers, and the TLS secrets are not in the file. What is inside of the tunnel, --pcap FILE captures; with --pcap-outer --pcap-secrets as well, Wireshark decrypts the rest.`,
+        ? `${packetsAre(quicPackets)} QUIC's, encrypted but for the beginning of the header. The TLS secrets are in the file: Wireshark shows with them what is inside, as docs/wireshark.md does step by step.`
+        : `${packetsAre(quicPackets)} QUIC's, encrypted but for the beginning of the header, and the TLS secrets are not in the file. What is inside of the tunnel, --pcap FILE captures; with --pcap-outer --pcap-secrets as well, Wireshark decrypts the rest.`,
     )
   }
   return notes
+}
+
+function packetsAre(count: number): string {
+  return count === 1 ? '1 packet is' : `${count} packets are`
 }
 
 function viewOf({ bytes, from }: ReadPacket, row: PacketRow, flows: Set<string>): ByteView {
@@ -113,7 +121,7 @@ export function rowLine(pages: CapturePages, index: number, width: number): Line
   const front = `${number} ${time.padStart(11)} ${direction.padEnd(3)} ${length.padStart(5)}  `
   // Of a ping, its number counts.
   const text = shortened(summary).replace(/ id \d+ seq /, ' seq ')
-  return [{ text: `${front}${cutTo(text, width - columns(front))}` }]
+  return [{ text: cutTo(`${front}${text}`, width) }]
 }
 
 /** Over those lines. */

@@ -128,12 +128,22 @@ describe('labs/lab-01-deploy: scrape', () => {
       /HOST:PORT of your REST API/,
       [['port = 8080', 'port = 8123']],
     ],
+    ['a name of a key that commands a terminal', 'global:\n  "\\e[2J": 1', /the key "\?\[2J"/],
+    ['a target that does', config({ targets: '["\\e[2J:8080"]' }), /HOST:PORT of your REST API.*\n"\?\[2J:8080"/],
+    ['a path that does', config({ job: 'metrics_path: "/\\e[2J"' }), /8080\/\?\[2J to be/],
+    ['a label that does', config({ labels: 'labels: { site: "\\e[2J" }' }), /site="\?\[2J"/],
+    [
+      'a name of a job that does',
+      config({ more: '  - job_name: "\\e[2J"\n    static_configs: [{ targets: [localhost:8080] }]' }),
+      /in the job "\?\[2J"/,
+    ],
     ['an API that is off', config(), /api\.enabled = false/, [['port = 8080', 'port = 8080\nenabled = false']]],
   ]
   for (const [title, text, says, server] of wrong) {
     it(`does not take ${title}`, async () => {
       const result = await check(text, server)
       expect(result.passed).to.equal(false)
+      expect(said(result), 'what a terminal would obey').not.to.match(/[^\P{C}\n]/u)
       expect(said(result)).to.match(says)
     })
   }

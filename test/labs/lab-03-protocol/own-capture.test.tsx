@@ -11,7 +11,7 @@ import { type Browsing, pressed } from '../../../labs/lab-03-protocol/capture/br
 import { dissect } from '../../../labs/lab-03-protocol/capture/fields.ts'
 import { CaptureFileError, readCaptureFile } from '../../../labs/lab-03-protocol/capture/file.ts'
 import { showCapture } from '../../../labs/lab-03-protocol/capture/open.ts'
-import { openCapture, packetLines, rowLine } from '../../../labs/lab-03-protocol/capture/pages.ts'
+import { capturePages, openCapture, packetLines, rowLine } from '../../../labs/lab-03-protocol/capture/pages.ts'
 import {
   Direction,
   decryptionSecrets,
@@ -160,24 +160,8 @@ describe('labs/lab-03-protocol: a capture of one’s own', () => {
       'Destination Options': '6 bytes',
       Identifier: '9',
     })
-    const tcp = Uint8Array.of(
-      ...PING.subarray(0, 20),
-      0,
-      80,
-      4,
-      0,
-      0,
-      0,
-      0,
-      1,
-      0,
-      0,
-      0,
-      2,
-      0x50,
-      0x12,
-      ...new Uint8Array(50),
-    )
+    const segment = [0, 80, 4, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x12]
+    const tcp = Uint8Array.of(...PING.subarray(0, 20), ...segment, ...new Uint8Array(50))
     tcp[9] = 6
     expect(fieldsOf(101, tcp)).to.include({
       'Header Checksum': 'wrong',
@@ -243,20 +227,40 @@ describe('labs/lab-03-protocol: a capture of one’s own', () => {
     const writer = new BlockWriter('little')
     const other = save(writer.section(), writer.interface(127), writer.packet(0, 0n, PING), writer.packet(5, 0n, PING))
     const pages = openCapture(other)
-    expect(pages.notes.join('\n')).to.match(
-      /^1 packets are not shown: .*\n1 packets are of link type 127, .*--pcap FILE/,
-    )
+    expect(pages.notes.join('\n')).to.match(/^1 packet is not shown, .*\n1 packet is of link type 127, .*--pcap FILE/)
     expect(
       packetLines(pages, 0, { width: 79, marks: themeFor().marks, byteRows: 4 }).map(plainText).join('\n'),
     ).to.match(/a Packet +45000054[0-9a-f]+… +link type 127/)
   })
 
-  it('gives nothing of a file to the terminal that it would obey', () => {
+  it('says of a file that is too long and damaged both, and rounds a length up of which it has not read all', () => {
+    const damaged = save(header, interfaceDescription({ name: 'a' }), packet(0, PING), Buffer.alloc(100))
+    const [long, why] = capturePages(readCaptureFile(damaged, 250)).notes
+    expect(long).to.match(/^Of its 1 MiB only the first 0 were read/)
+    expect(why).to.match(/^It is cut off or damaged.*: it has a block of 0 bytes, at byte 208\.$/)
+    const whole = save(header, interfaceDescription({ name: 'a' }), packet(0, PING), packet(0, PING))
+    expect(capturePages(readCaptureFile(whole, 250)).notes, 'reading has cut it off').to.have.lengthOf(1)
+  })
+
+  it('gives nothing of a file to the terminal that it would obey', async () => {
+    const evil = join(folder, '\u001b[2Jown.pcapng')
+    expect((await show(evil)).problems[0]).to.include('/?[2Jown.pcapng is not there')
+    writeFileSync(evil, 'x')
+    expect((await show(evil)).problems[0]).to.include('/?[2Jown.pcapng is no pcapng file')
+    writeFileSync(evil, Buffer.concat([header, interfaceDescription({ name: 'a' }), packet(0, PING)]))
+    expect((await show(evil, { packet: 2 })).problems[0]).to.include('/?[2Jown.pcapng has no packet 2')
+    expect((await show(evil)).lines.join())
+      .to.include('/?[2Jown.pcapng: 1 packet')
+      .and.not.to.include('\u001b')
     const name = `x\u001b[2J\u202e\u0007${'漢'.repeat(60)}`
     const pages = openCapture(save(header, interfaceDescription({ name }), packet(0, PING)))
     expect(pages.rows[0].from).to.match(/^x \[2J 漢+…$/)
     expect(columns(pages.rows[0].from)).to.be.at.most(41)
-    for (const width of [40, 79]) expect(columns(plainText(rowLine(pages, 0, width)))).to.be.at.most(width)
+    const late = save(header, interfaceDescription({ name }), packet(0, PING), packet(0, PING, { timeUs: 2 ** 63 }))
+    for (const width of [40, 79]) {
+      expect(columns(plainText(rowLine(pages, 0, width)))).to.be.at.most(width)
+      expect(columns(plainText(rowLine(openCapture(late), 1, width)))).to.be.at.most(width)
+    }
   })
 
   it('goes through list and packets by keys, and stays inside of both', () => {
