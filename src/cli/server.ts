@@ -85,11 +85,19 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
+/** Whoever asks the API waits no longer. */
+const LINK_ANSWER_MS = 3_000
+
 /** In a process of its own: it then waits for nobody's cryptography. */
 function linkOptions(name: string, port: number): LinkOptions {
   return {
     profile: loadProfile(name),
-    start: ({ profile, to }) => startEmulatorProcess({ profile, to, seed: '1', listen: { host: '127.0.0.1', port } }),
+    async start({ profile, to, onDeath }) {
+      const listen = { host: '127.0.0.1', port }
+      const emulator = await startEmulatorProcess({ profile, to, seed: '1', listen }, { answerMs: LINK_ANSWER_MS })
+      emulator.once('died', onDeath)
+      return emulator
+    },
   }
 }
 

@@ -22,6 +22,8 @@ const require = createRequire(import.meta.url)
 export const CLOSE_TIMEOUT_MS = 4_000
 /** Starting takes half a second on an idle machine; this is for one that is busy, or emulated. */
 const START_TIMEOUT_MS = 60_000
+/** A timer that is up so much later tells of a pause of its own process. */
+const OWN_PAUSE_MS = 1_000
 /** From the end of the process to the end of its output, which a grandchild may hold open. */
 const OUTPUT_TIMEOUT_MS = 500
 /** How much of what it said last is kept for the error message. */
@@ -45,6 +47,11 @@ export interface AskOptions<Report> {
   /** Tells the child to stop; what it then answers is the answer. */
   signal?: AbortSignal | undefined
   onReport?: (report: Report) => void
+  /**
+   * How long the answer may take, in ms from when the process has loaded its code, for orders that it answers at once as long as it runs. Then it rejects with LateAnswerError, and until that answer
+   * has come, other orders with a limit reject without being sent: a process that stands still collects none.
+   */
+  limitMs?: number | undefined
 }
 
 type AskArguments<F extends Orders[string]> =
@@ -89,10 +96,16 @@ export class ChildError extends Error {
   override name = 'ChildError'
 }
 
+/** A child process is there, and does not answer: it was stopped (SIGSTOP), or gets no time. */
+export class LateAnswerError extends ChildError {
+  override name = 'LateAnswerError'
+}
+
 interface Waiting {
   resolve(result: unknown): void
   reject(error: Error): void
   onReport?: ((report: never) => void) | undefined
+  timer?: NodeJS.Timeout
 }
 
 export class Child<O extends Orders> {
@@ -101,6 +114,11 @@ export class Child<O extends Orders> {
   readonly #waiting = new Map<number, Waiting>()
   readonly #ended: Promise<void>
   readonly #startTimer: NodeJS.Timeout
+  /** Resolves when it has loaded its code; never, when it ends before. */
+  readonly #ready: Promise<void>
+  #isNowReady!: () => void
+  /** Orders whose time was up before their answer came. */
+  readonly #overdue = new Map<number, Error>()
   #isReady = false
   #lastId = 0
   #output = ''
@@ -125,6 +143,9 @@ export class Child<O extends Orders> {
       serialization: 'advanced',
     })
     this.#process = child
+    this.#ready = new Promise(resolve => {
+      this.#isNowReady = resolve
+    })
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', text => {
         this.#output = (this.#output + text).slice(-OUTPUT_LENGTH)
@@ -162,7 +183,8 @@ export class Child<O extends Orders> {
   /** Asks for something and waits for the answer. Rejects with what went wrong there, or when the process has ended. */
   ask<N extends keyof O & string>(name: N, ...rest: AskArguments<O[N]>): Promise<Awaited<ReturnType<O[N]>>> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead)
-    const [given, { signal, onReport } = {}] = rest as [unknown?, AskOptions<never>?]
+    const [given, { signal, onReport, limitMs } = {}] = rest as [unknown?, AskOptions<never>?]
+    if (limitMs !== undefined) for (const late of this.#overdue.values()) return Promise.reject(late)
     const id = ++this.#lastId
     const stop = (): void => this.#send({ stop: id })
     const answered = new Promise<unknown>((resolve, reject) => {
@@ -171,6 +193,7 @@ export class Child<O extends Orders> {
     this.#send({ id, order: name, given })
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop, { once: true })
+    if (limitMs !== undefined) void this.#ready.then(() => this.#limit(id, name, limitMs))
     return answered as Promise<Awaited<ReturnType<O[N]>>>
   }
 
@@ -194,6 +217,23 @@ export class Child<O extends Orders> {
     clearTimeout(timer)
   }
 
+  #limit(id: number, order: string, limitMs: number): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    const until = performance.now() + limitMs
+    waiting.timer = setTimeout(() => {
+      // This process has stood still itself (Ctrl-Z, a suspended machine): so may the other one have.
+      if (performance.now() - until > OWN_PAUSE_MS) return this.#limit(id, order, limitMs)
+      const seconds = Math.round(limitMs / 100) / 10
+      const late = new LateAnswerError(
+        `${this.#options.name} runs, and has not answered within ${seconds} s (order '${order}'): it was stopped, or the machine is too busy for it`,
+      )
+      this.#waiting.delete(id)
+      this.#overdue.set(id, late)
+      waiting.reject(late)
+    }, limitMs)
+  }
+
   #send(message: ToChild): void {
     if (!this.#process.connected) return
     // What fails because the process has just ended is told by its end.
@@ -207,6 +247,7 @@ export class Child<O extends Orders> {
   #receive(message: FromChild): void {
     if (message === 'ready') {
       this.#isReady = true
+      this.#isNowReady()
       clearTimeout(this.#startTimer)
       return
     }
@@ -216,6 +257,8 @@ export class Child<O extends Orders> {
       return
     }
     this.#waiting.delete(message.id)
+    this.#overdue.delete(message.id)
+    clearTimeout(waiting?.timer)
     if ('error' in message) waiting?.reject(this.#error(message.error))
     else waiting?.resolve(message.result)
   }
@@ -226,7 +269,10 @@ export class Child<O extends Orders> {
     const words = this.#output.trim().split('\n').slice(-OUTPUT_LINES).join('\n')
     const end = words === '' ? ' and said nothing' : `; its last words:\n${words}`
     this.#dead = this.#error(`${this.#options.name} ${how}${end}`)
-    for (const { reject } of this.#waiting.values()) reject(this.#dead)
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer)
+      reject(this.#dead)
+    }
     this.#waiting.clear()
     if (this.#closed === undefined) this.#options.onDeath?.(this.#dead)
   }

@@ -13,6 +13,7 @@ import type { Direction, Impairment, Profile } from '../link/profile/profile.ts'
 import { impairmentAt, standingStill } from '../link/profile/timeline.ts'
 import { traceRate } from '../link/profile/trace.ts'
 import { formatAddress, type SocketAddress } from '../net/udp.ts'
+import { LateAnswerError } from '../process/child.ts'
 
 /** The emulator, in this process or (better, where something is measured) in one of its own. */
 export interface Emulator {
@@ -25,8 +26,11 @@ export interface Emulator {
 
 export interface LinkOptions {
   readonly profile: Profile
-  /** `to`: where the proxy listens. */
-  start(options: { profile: Profile; to: SocketAddress }): Promise<Emulator>
+  /**
+   * `to`: where the proxy listens. `onDeath`: it has ended although nobody closed it. What it is asked for rejects with LateAnswerError when it is there and
+   * does not answer.
+   */
+  start(options: { profile: Profile; to: SocketAddress; onDeath(error: Error): void }): Promise<Emulator>
 }
 
 /** What the link does in one direction, and has done. */
@@ -57,7 +61,7 @@ export interface LinkInfo {
   readonly changes: number
   /** Since the profile's timeline began; null: it has none, has not begun, or stands still because values were changed. */
   readonly timelineSeconds: number | null
-  /** False: the emulator's process has ended, and nothing passes any more. */
+  /** False: the emulator's process has ended, or stands still, and nothing passes. */
   readonly running: boolean
   readonly fromClients: LinkDirectionInfo
   readonly toClients: LinkDirectionInfo
@@ -79,7 +83,7 @@ export interface LinkChange {
 /** A link that cannot be changed in this way, with a sentence for whoever wants it. */
 export class LinkChangeError extends Error {
   override name = 'LinkChangeError'
-  readonly kind: 'unknown' | 'impossible' | 'busy'
+  readonly kind: 'unknown' | 'impossible' | 'busy' | 'late'
 
   constructor(kind: LinkChangeError['kind'], message: string) {
     super(message)
@@ -96,6 +100,9 @@ export const LINK_CHANGE_LIMITS = {
   waiting: 8,
 } as const
 
+export const LINK_IS_LATE =
+  'the emulator of the link runs, and does not answer: its process was stopped, or the machine is too busy; what it was told holds when it goes on'
+
 const NAMES: Readonly<Record<Direction, 'fromClients' | 'toClients'>> = { up: 'fromClients', down: 'toClients' }
 
 export class AttachedLink {
@@ -105,16 +112,31 @@ export class AttachedLink {
   /** When its timeline was how far: what is between two looks is computed. */
   #readAt = performance.now()
   #changes = 0
-  #running = true
+  #state: 'running' | 'late' | 'ended' = 'running'
+  /** It was sent, and no answer has come: it holds as soon as anything else is answered. */
+  #unanswered: Profile | undefined
   #waiting = 0
   #last: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> | undefined
 
-  /** Rejects with EmulatorError where the link cannot be. */
-  static async start({ profile, start }: LinkOptions, to: SocketAddress): Promise<AttachedLink> {
-    const emulator = await start({ profile, to })
+  /** Rejects with EmulatorError where the link cannot be. `onDeath`: when it has ended although nobody closed it. */
+  static async start(
+    { profile, start }: LinkOptions,
+    to: SocketAddress,
+    onDeath: (error: Error) => void = () => {},
+  ): Promise<AttachedLink> {
+    let link: AttachedLink | undefined
+    const emulator = await start({
+      profile,
+      to,
+      onDeath(error) {
+        if (link) link.#state = 'ended'
+        onDeath(error)
+      },
+    })
     try {
-      return new AttachedLink(emulator, profile, await emulator.counters())
+      link = new AttachedLink(emulator, profile, await emulator.counters())
+      return link
     } catch (error) {
       await emulator.close()
       throw error
@@ -152,13 +174,13 @@ export class AttachedLink {
       title: this.#profile.title,
       changes: this.#changes,
       timelineSeconds: elapsedMs === undefined ? null : Math.round(elapsedMs) / 1000,
-      running: this.#running,
+      running: this.#state === 'running',
       fromClients: side('up'),
       toClients: side('down'),
     }
   }
 
-  /** Reads what it has done since. Never rejects; one reading serves all who ask meanwhile. */
+  /** Reads what it has done since. Never rejects, `state` tells; one reading serves all who ask meanwhile. */
   read(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined
@@ -181,6 +203,11 @@ export class AttachedLink {
     return done
   }
 
+  /** As it was when it was last read. `late`: its process is there and does not answer. */
+  get state(): 'running' | 'late' | 'ended' {
+    return this.#state
+  }
+
   close(): Promise<void> {
     return this.#emulator.close()
   }
@@ -189,15 +216,18 @@ export class AttachedLink {
     try {
       this.#counters = await this.#emulator.counters()
       this.#readAt = performance.now()
-    } catch {
-      // Its process has died. The proxy goes on without it.
-      this.#running = false
+      this.#state = 'running'
+      // It does one thing after the other, so by now that is done, too.
+      if (this.#unanswered) this.#changedTo(this.#unanswered)
+    } catch (error) {
+      // The proxy goes on without it.
+      this.#state = error instanceof LateAnswerError ? 'late' : 'ended'
     }
   }
 
   async #change(wanted: LinkChange): Promise<LinkInfo> {
     await this.#read()
-    if (!this.#running) throw ended()
+    this.#mustRun()
     const before = this.#wantedProfile(wanted.profile)
     const after = changed(before, wanted, before === this.#profile ? this.#elapsedMs() : undefined)
     // Nothing is wanted: a timeline does not begin anew.
@@ -205,14 +235,26 @@ export class AttachedLink {
     try {
       await this.#emulator.setProfile(after)
     } catch (error) {
+      if (error instanceof LateAnswerError) this.#unanswered = after
       // Where it still answers, it was not its end.
       await this.#read()
-      throw this.#running ? error : ended()
+      this.#mustRun()
+      throw error
     }
-    this.#profile = after
-    this.#changes++
+    this.#changedTo(after)
     await this.#read()
     return this.info()
+  }
+
+  #changedTo(profile: Profile): void {
+    this.#unanswered = undefined
+    this.#profile = profile
+    this.#changes++
+  }
+
+  #mustRun(): void {
+    if (this.#state === 'ended') throw new LinkChangeError('impossible', 'the emulator of the link has ended')
+    if (this.#state === 'late') throw new LinkChangeError('late', LINK_IS_LATE)
   }
 
   #wantedProfile(name: string | undefined): Profile {
@@ -237,10 +279,6 @@ export class AttachedLink {
     if (timelineMs === undefined || this.#profile.timeline.length === 0) return undefined
     return timelineMs + performance.now() - this.#readAt
   }
-}
-
-function ended(): LinkChangeError {
-  return new LinkChangeError('impossible', 'the emulator of the link has ended')
 }
 
 /** The same profile when no value is wanted. Throws LinkChangeError. */

@@ -431,7 +431,9 @@ export class MasqueServer {
     await this.#listenOnBoth(tls, settings)
     await this.#listenForPackage(tls, settings)
     this.#attachSystem()
-    if (this.#linkOptions !== undefined) this.#link = await AttachedLink.start(this.#linkOptions, this.#reachable())
+    if (this.#linkOptions !== undefined) {
+      this.#link = await AttachedLink.start(this.#linkOptions, this.#reachable(), error => this.#linkDied(error))
+    }
     if (config.api.enabled) {
       this.#api = await startApiServer({
         host: config.api.host,
@@ -614,6 +616,13 @@ export class MasqueServer {
     return [{ type: 'link', data: this.#link.info() }]
   }
 
+  #linkDied({ message }: Error): void {
+    this.#logs
+      .of('proxy')
+      .error({ reason: message }, 'the emulated link has ended; clients that come through it are cut off')
+    if (this.#link) this.events.publish({ type: 'link', data: this.#link.info() })
+  }
+
   /** The name of the TUN device, where there is one. */
   get tunName(): string | undefined {
     return this.#system?.name
@@ -733,6 +742,7 @@ function listenError(
 
 function packageError(error: NodeJS.ErrnoException, listen: { host: string; port: number }): Error {
   const where = `webtransport.package_port: TCP ${formatAddress(listen)}`
-  if (error.code === 'EADDRINUSE') return new ListenError(`${where} is already in use: choose another port`)
+  if (error.code === 'EADDRINUSE')
+    return new ListenError(`${where} is already in use: choose another port${takenPortHint(listen.port)}`)
   return new ListenError(`${where} cannot be listened on: ${error.message}`)
 }

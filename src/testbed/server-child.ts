@@ -52,9 +52,9 @@ const orders = {
   },
   forgetFlow: (flowId: number) => library().forgetFlow(flowId),
   sendFlow,
-  status: () => running().status(),
+  status: (_: null) => running().status(),
   /** CPU time of the process since its start in ms, and its resident memory in bytes. */
-  resources() {
+  resources(_: null) {
     const { user, system } = process.cpuUsage()
     return { cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() }
   },

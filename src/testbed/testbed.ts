@@ -228,12 +228,12 @@ export class Testbed {
 
   /** What the library has seen of a flow. `sent`: see FlowSink.lost. */
   sink(flowId: number, sent?: number): Promise<FlowSummary> {
-    return this.#proxy().ask('sink', { flowId, sent })
+    return this.#proxy().ask('sink', { flowId, sent }, IN_TIME)
   }
 
   /** Makes the library forget a flow, so that its id can be used again. */
   async forgetFlow(flowId: number): Promise<void> {
-    await this.#proxy().ask('forgetFlow', flowId)
+    await this.#proxy().ask('forgetFlow', flowId, IN_TIME)
   }
 
   /** Sends a flow from the library down to a client; resolves when the last packet was sent. */
@@ -242,12 +242,12 @@ export class Testbed {
   }
 
   serverStatus(): Promise<ServerStatus> {
-    return this.#proxy().ask('status')
+    return this.#proxy().ask('status', null, IN_TIME)
   }
 
   /** CPU time of the server's process since its start in ms, and its resident memory in bytes. */
   serverResources(): Promise<{ cpuMs: number; rssBytes: number }> {
-    return this.#proxy().ask('resources')
+    return this.#proxy().ask('resources', null, IN_TIME)
   }
 
   /**
@@ -289,6 +289,8 @@ export class Testbed {
   readonly #removeDirectory = (): void => rmSync(this.#directory, { recursive: true, force: true })
 }
 
+/** What the server answers at once, as long as it runs. */
+const IN_TIME = { limitMs: 30_000 }
 const DIRECTORY = /^masque-testbed-(\d+)-/
 
 /** A directory for the certificates; those of processes that were killed before they could tidy up are removed. */

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { Child, ChildError, type ChildOptions } from '../../src/process/child.ts'
+import { Child, ChildError, type ChildOptions, LateAnswerError } from '../../src/process/child.ts'
 import { isRunning } from '../../src/process/is-running.ts'
 import { failure, until } from '../support/loopback.ts'
 import type { SampleOrders } from './sample-child.ts'
@@ -78,6 +78,35 @@ describe('a child process', () => {
     expect((await failure(killed.ask('never'), ChildError)).message).to.equal(
       'the sample was ended by SIGKILL and said nothing',
     )
+  })
+
+  it('that stands still is not waited for where the answer has a limit, gets no further orders, and is asked again when it goes on', async () => {
+    if (process.platform === 'win32') return
+    class Refused extends Error {}
+    const child = start({ error: Refused })
+    const { pid } = await child.ask('where')
+    const inTime = { limitMs: 200 }
+    expect(await child.ask('double', 1, { limitMs: 60_000 })).to.equal(2)
+    process.kill(pid, 'SIGSTOP')
+    const unlimited = child.ask('double', 3)
+    const late = await failure(child.ask('count', null, inTime), LateAnswerError)
+    expect(late.message).to.match(/^the sample runs, and has not answered within 0\.2 s \(order 'count'\)/)
+    for (let asked = 0; asked < 10; asked++)
+      expect(await failure(child.ask('count', null, inTime), LateAnswerError)).to.equal(late)
+    process.kill(pid, 'SIGCONT')
+    expect(await unlimited).to.equal(6)
+    await until(() =>
+      child.ask('double', 1, inTime).then(
+        () => true,
+        () => false,
+      ),
+    )
+    // The one that was late, and this one: what was refused meanwhile was not sent.
+    expect(await child.ask('count', null, { limitMs: 60_000 })).to.equal(2)
+    process.kill(pid, 'SIGSTOP')
+    const waiting = failure(child.ask('count', null, { limitMs: 60_000 }), Refused)
+    child.kill()
+    expect((await waiting).message).to.include('was ended by SIGKILL')
   })
 
   it('says why it could not be loaded', async () => {

@@ -6,7 +6,10 @@ class SampleError extends Error {
   override name = 'SampleError'
 }
 
+let counted = 0
+
 const orders = {
+  count: (_: null) => ++counted,
   double: (given: number) => given * 2,
   same: (given: unknown) => given,
   where: () => ({ pid: process.pid, argument: process.argv[2], environment: process.env.MASQUE_SAMPLE }),

@@ -1,7 +1,12 @@
 import { expect } from 'chai'
 import { type EmulatorCounters, LinkEmulator } from '../../src/link/emulator/emulator.ts'
+import { type EmulatorHandle, startEmulatorProcess } from '../../src/link/emulator/emulator-process.ts'
+import { EmulatorError } from '../../src/link/emulator/udp-socket.ts'
 import { loadProfile } from '../../src/link/profile/load-profile.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import { takenPortHint } from '../../src/net/user-ports.ts'
+import { LateAnswerError } from '../../src/process/child.ts'
 import {
   AttachedLink,
   LINK_CHANGE_LIMITS,
@@ -104,6 +109,75 @@ describe('a link emulator in front of the proxy', () => {
     expect((about as { linkProfiles: unknown }).linkProfiles).to.equal(null)
   })
 
+  describe('in a process of its own', () => {
+    let emulator: EmulatorHandle
+    let lines: string[]
+    const startApart = (): Promise<MasqueServer> => {
+      lines = []
+      const logger = createLogger({ level: 'error', to: { write: line => void lines.push(line) } })
+      const link: LinkOptions = {
+        profile: loadProfile('clean'),
+        async start({ profile, to, onDeath }) {
+          emulator = await startEmulatorProcess({ profile, to, seed: '1' }, { answerMs: 300 })
+          emulator.once('died', onDeath)
+          return emulator
+        },
+      }
+      const api = { enabled: true, port: 0, tokenSha256: hashToken(TOKEN) }
+      return startServer({ api, log: { level: 'error' } }, { link, logger })
+    }
+    before(function () {
+      if (process.platform === 'win32') this.skip()
+    })
+
+    it('that was stopped lets nobody wait: 504, the rest of the API answers, and when it goes on it is as before', async () => {
+      const server = await startApart()
+      const { apiUrl } = server as { apiUrl: string }
+      process.kill(emulator.pid as number, 'SIGSTOP')
+      const answers = await Promise.all([
+        askApi(apiUrl, PATH),
+        change(server, '?delayMs=40'),
+        change(server, '?delayMs=50'),
+      ])
+      expect(answers.map(({ status }) => status)).to.deep.equal([504, 504, 504])
+      for (const answer of answers)
+        expect(detail(answer)).to.match(/^the emulator of the link runs, and does not answer/)
+      expect((await askApi(apiUrl, '/api/v1/status')).status).to.equal(200)
+      expect((server.link as AttachedLink).info()).to.include({ running: false, changes: 0 })
+      process.kill(emulator.pid as number, 'SIGCONT')
+      await until(async () => (await askApi(apiUrl, PATH)).status === 200)
+      expect(await read(server)).to.include({ running: true, changes: 0 })
+      expect((await change(server, '?delayMs=40')).status).to.equal(200)
+      expect(lines).to.deep.equal([])
+    })
+
+    it('that has died is in the log, and told to all who listen, before anybody asks', async () => {
+      const server = await startApart()
+      const heard: LinkInfo[] = []
+      const leave = server.events.subscribe(({ type, data }) => type === 'link' && heard.push(data as LinkInfo))
+      process.kill(emulator.pid as number, 'SIGKILL')
+      await until(() => heard.some(({ running }) => !running))
+      leave()
+      expect(lines.map(line => JSON.parse(line))).to.have.length(1)
+      expect(JSON.parse(lines[0])).to.include({
+        msg: 'the emulated link has ended; clients that come through it are cut off',
+      })
+      expect(JSON.parse(lines[0]).reason).to.include('was ended by SIGKILL')
+      expect((await change(server, '?delayMs=40')).status).to.equal(409)
+    })
+  })
+
+  it('whose port is taken says which ports are of whoever asks', async () => {
+    const first = await start(emulated('clean'))
+    const listen = (first.link as AttachedLink).address
+    const link: LinkOptions = {
+      profile: loadProfile('clean'),
+      start: ({ profile, to }) => LinkEmulator.start({ profile, to, seed: '1', listen }),
+    }
+    const { message } = await failure(start(link), EmulatorError)
+    expect(message).to.include('is already in use').and.include(takenPortHint(listen.port))
+  })
+
   it('that can be had nowhere leaves nothing of the proxy behind', async () => {
     const link: LinkOptions = { profile: loadProfile('clean'), start: () => Promise.reject(new RangeError('no port')) }
     await failure(start(link), RangeError)
@@ -117,15 +191,20 @@ class FakeEmulator {
   readonly profiles: string[] = []
   timelineMs: number | undefined
   isDead = false
+  isLate = false
+  stopsAtChange = false
   /** Holds `setProfile` until it resolves. */
   hold: Promise<void> | undefined
 
   async counters(): Promise<EmulatorCounters> {
     if (this.isDead) throw new Error('the process has ended')
+    if (this.isLate) throw new LateAnswerError('no answer')
     return { up: [], down: [], timelineMs: this.timelineMs } as unknown as EmulatorCounters
   }
   async setProfile({ name }: Profile): Promise<void> {
     await this.hold
+    this.isLate ||= this.stopsAtChange
+    if (this.isLate) throw new LateAnswerError('no answer')
     if (this.isDead) throw new Error('the process has ended')
     this.profiles.push(name)
   }
@@ -177,6 +256,18 @@ describe('what a change makes of an attached link', () => {
     release()
     expect((await Promise.all(waiting)).map(({ profile }) => profile)).to.deep.equal(emulator.profiles)
     expect(await link.change({ direction: 'both', delayMs: 1 })).to.include({ profile: 'lte' })
+  })
+
+  it('its process stands still while it is changed: the change holds as soon as anything is answered again', async () => {
+    const link = await attach('clean')
+    emulator.stopsAtChange = true
+    const refused = link.change({ direction: 'both', delayMs: 7 }).catch((error: LinkChangeError) => error)
+    expect(await refused).to.include({ name: 'LinkChangeError', kind: 'late' })
+    expect(link.info()).to.include({ running: false, changes: 0 })
+    emulator.isLate = false
+    await link.read()
+    expect(link.info()).to.include({ running: true, changes: 1 })
+    expect(link.info().toClients.delayMs).to.equal(7)
   })
 
   it('its process has died: that is told, and nothing can be changed', async () => {

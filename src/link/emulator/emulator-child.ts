@@ -28,7 +28,7 @@ const orders = {
     emulator = started
     return { address: started.address, secondAddress: started.secondAddress }
   },
-  counters: () => running().counters(),
+  counters: (_: null) => running().counters(),
   beginTimeline(skipMs: number | undefined) {
     // Before, because what is skipped takes some time to do.
     const began = systemClock.now()
@@ -36,7 +36,7 @@ const orders = {
     return began
   },
   setProfile: (profile: Profile) => running().setProfile(profile),
-  forgetTiming: () => running().forgetTiming(),
+  forgetTiming: (_: null) => running().forgetTiming(),
 }
 export type EmulatorOrders = typeof orders
 

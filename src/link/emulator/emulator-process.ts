@@ -16,9 +16,22 @@ type EmulatorHandleEvents = EmulatorEvents & {
   died: [Error]
 }
 
-/** Starts the emulator. Rejects with EmulatorError, with nothing left behind. */
-export async function startEmulatorProcess(options: EmulatorOptions): Promise<EmulatorHandle> {
-  const handle = new EmulatorHandle()
+/** It answers all orders at once, as long as it runs: so much is for a machine on which sixty others want to run. */
+const ANSWER_MS = 30_000
+
+interface HandleOptions {
+  /** See ChildOptions. */
+  within?: readonly string[]
+  /** After which time without an answer what it is asked for rejects with LateAnswerError; see AskOptions. */
+  answerMs?: number
+}
+
+/** Starts the emulator. Rejects with EmulatorError or LateAnswerError, with nothing left behind. */
+export async function startEmulatorProcess(
+  options: EmulatorOptions,
+  handleOptions: HandleOptions = {},
+): Promise<EmulatorHandle> {
+  const handle = new EmulatorHandle(handleOptions)
   try {
     await handle.start(options)
     return handle
@@ -34,10 +47,11 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
   secondAddress: SocketAddress | undefined
 
   readonly #child: Child<EmulatorOrders>
+  readonly #inTime: { limitMs: number }
 
-  /** `within`: see ChildOptions. */
-  constructor({ within }: { within?: readonly string[] } = {}) {
+  constructor({ within, answerMs = ANSWER_MS }: HandleOptions = {}) {
     super()
+    this.#inTime = { limitMs: answerMs }
     this.#child = new Child<EmulatorOrders>(new URL('./emulator-child.ts', import.meta.url), {
       name: "the link emulator's process",
       error: EmulatorError,
@@ -57,24 +71,24 @@ export class EmulatorHandle extends EventEmitter<EmulatorHandleEvents> {
 
   /** For those who want the process to load its code before they know what to start it with; else there is `startEmulatorProcess`. */
   async start(options: EmulatorOptions): Promise<void> {
-    Object.assign(this, await this.#child.ask('start', options))
+    Object.assign(this, await this.#child.ask('start', options, this.#inTime))
   }
 
   counters(): Promise<EmulatorCounters> {
-    return this.#child.ask('counters')
+    return this.#child.ask('counters', null, this.#inTime)
   }
 
   /** Resolves with the moment, on the clock that all processes of this machine share (hosts/clock.ts). */
   beginTimeline(skipMs?: number): Promise<number> {
-    return this.#child.ask('beginTimeline', skipMs)
+    return this.#child.ask('beginTimeline', skipMs, this.#inTime)
   }
 
   async setProfile(profile: Profile): Promise<void> {
-    await this.#child.ask('setProfile', profile)
+    await this.#child.ask('setProfile', profile, this.#inTime)
   }
 
   async forgetTiming(): Promise<void> {
-    await this.#child.ask('forgetTiming')
+    await this.#child.ask('forgetTiming', null, this.#inTime)
   }
 
   /** Resolves when the process is gone. Idempotent; never rejects. */

@@ -7,7 +7,7 @@
  */
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { formatAddress, type SocketAddress } from '../../net/udp.ts'
+import type { SocketAddress } from '../../net/udp.ts'
 import { explainBind } from './udp-socket.ts'
 
 /** Connections at once; further ones are closed as they come. */
@@ -25,7 +25,7 @@ export class TcpBypass {
     await new Promise<void>((resolve, reject) => {
       bypass.#server.once('error', reject).listen({ host: at.host, port: at.port }, resolve)
     }).catch(error => {
-      throw explainBind(error, `TCP ${formatAddress(at)}`)
+      throw explainBind(error, 'TCP', at)
     })
     // The system may refuse single connections later: the others go on.
     bypass.#server.removeAllListeners('error').on('error', () => {})

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:dgram'
 import * as udp from '../../net/udp.ts'
 import { formatAddress, type SocketAddress } from '../../net/udp.ts'
+import { takenPortHint } from '../../net/user-ports.ts'
 
 /** The emulator cannot do what it was asked to. The message is for people. */
 export class EmulatorError extends Error {
@@ -11,7 +12,7 @@ export class EmulatorError extends Error {
 
 export async function bindUdp(address: SocketAddress): Promise<Socket> {
   return udp.bindUdp(address).catch(error => {
-    throw explainBind(error, `UDP ${formatAddress(address)}`)
+    throw explainBind(error, 'UDP', address)
   })
 }
 
@@ -26,11 +27,17 @@ export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1'
 }
 
-/** `where`: `UDP 127.0.0.1:5433`. */
-export function explainBind(error: NodeJS.ErrnoException, where: string): EmulatorError {
+export function explainBind(
+  error: NodeJS.ErrnoException,
+  protocol: 'UDP' | 'TCP',
+  address: SocketAddress,
+): EmulatorError {
+  const where = `${protocol} ${formatAddress(address)}`
   switch (error.code) {
     case 'EADDRINUSE':
-      return new EmulatorError(`${where} is already in use: stop the other program or choose another port`)
+      return new EmulatorError(
+        `${where} is already in use: stop the other program or choose another port${takenPortHint(address.port)}`,
+      )
     case 'EADDRNOTAVAIL':
       return new EmulatorError(`${where}: this machine has no such address; expected one of its own, such as 127.0.0.1`)
     case 'EACCES':

@@ -50,25 +50,19 @@ export function createApp({ ownName, token, routes, onError }: AppOptions) {
     })
   }
 
+  const withToken: RequestHandler = (request, _response, next) => {
+    token.check(request)
+    next()
+  }
   const index: RequestHandler = (_request, response) => {
     response.json({ name: 'masque-lab', endpoints: Object.keys(routes) })
   }
   for (const [path, { get, delete: remove, post }] of Object.entries({ '/': { get: index }, ...routes } as Routes)) {
     const pattern = path.replace(/\{(\w+)\}/g, ':$1')
     app.get(pattern, get)
-    if (remove !== undefined) {
-      app.delete(pattern, (request, response, next) => {
-        token.check(request)
-        return remove(request, response, next)
-      })
-    }
-    if (post !== undefined) {
-      app.post(pattern, (request, response, next) => {
-        token.check(request)
-        return post(request, response, next)
-      })
-    }
-    const changing = [post !== undefined && 'POST', remove !== undefined && 'DELETE'].filter(method => method !== false)
+    if (post !== undefined) app.post(pattern, withToken, post)
+    if (remove !== undefined) app.delete(pattern, withToken, remove)
+    const changing = [post && 'POST', remove && 'DELETE'].filter(method => method !== undefined)
     const allowed = ['GET', 'HEAD', ...changing].join(', ')
     app.all(pattern, request => {
       const detail = `${request.method} is not possible here: ${path} takes ${allowed}`

@@ -4,6 +4,7 @@ import {
   type AttachedLink,
   LINK_CHANGE_LIMITS,
   LINK_DIRECTIONS,
+  LINK_IS_LATE,
   LinkChangeError,
   type LinkInfo,
 } from '../attached-link.ts'
@@ -60,7 +61,7 @@ export interface RouteOptions {
   link?: ChangeableLink
 }
 
-export type ChangeableLink = Pick<AttachedLink, 'info' | 'read' | 'change'>
+export type ChangeableLink = Pick<AttachedLink, 'info' | 'read' | 'change' | 'state'>
 
 export const LOG_LIMITS = { defaultEntries: 100, entries: 1000, identity: 64 } as const
 
@@ -141,6 +142,7 @@ export function apiRoutes({ source, metrics, events, performance, link }: RouteO
         readQuery(request, {})
         if (link === undefined) throw noLink()
         await link.read()
+        if (link.state === 'late') throw new Problem(504, LINK_IS_LATE)
         response.json(link.info())
       },
       post: async (request, response) => {
@@ -187,6 +189,7 @@ function noLink(): Problem {
 
 function linkProblem({ kind, message }: LinkChangeError): Problem {
   if (kind === 'busy') return new Problem(503, message, { headers: { 'Retry-After': '1' } })
+  if (kind === 'late') return new Problem(504, message)
   return new Problem(kind === 'unknown' ? 404 : 409, message)
 }
 

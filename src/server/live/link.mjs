@@ -64,7 +64,7 @@ export class LinkControls {
     const timeline = timelineSeconds === null ? '' : ` Its timeline is at ${Math.floor(timelineSeconds)} s.`
     const state = running
       ? `Clients that connect to ${address} go through it.`
-      : 'It has ended: nothing passes any more.'
+      : 'It has ended, or stands still: nothing passes.'
     setText(
       element('link-note'),
       `${profile}: ${title}.${timeline} Changed ${changes === 1 ? 'once' : `${changes} times`}. ${state}`,

@@ -6,6 +6,7 @@ import { type EmulatorOptions, LinkEmulator } from '../../../src/link/emulator/e
 import { startEmulatorProcess } from '../../../src/link/emulator/emulator-process.ts'
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../../src/link/profile/profile.ts'
 import { bindUdp, LOOPBACK, type SocketAddress } from '../../../src/net/udp.ts'
+import { takenPortHint } from '../../../src/net/user-ports.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {
@@ -266,6 +267,7 @@ describe('the link emulator', () => {
     const failed = await start({ port: 1, listen: { host: '127.0.0.1', port: portOf(taken) } }).catch(error => error)
     expect(failed.name).to.equal('EmulatorError')
     expect(failed.message).to.match(/^UDP 127\.0\.0\.1:\d+ is already in use: stop the other program/)
+    expect(failed.message).to.include(takenPortHint(portOf(taken)))
     const elsewhere = await start({ port: 1, listen: { host: '192.0.2.1', port: 0 } }).catch(error => error)
     expect(elsewhere.message).to.match(/this machine has no such address/)
   })

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import { TcpBypass } from '../../../src/link/emulator/tcp-bypass.ts'
 import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import type { SocketAddress } from '../../../src/net/udp.ts'
+import { takenPortHint } from '../../../src/net/user-ports.ts'
 import { failure, until } from '../../support/loopback.ts'
 
 const ANY: SocketAddress = { host: '127.0.0.1', port: 0 }
@@ -80,7 +81,7 @@ describe('TCP beside the emulator', () => {
     const address = await server(() => {})
     const error = await failure(TcpBypass.open(address, ANY), EmulatorError)
     expect(error.message).to.equal(
-      `TCP 127.0.0.1:${address.port} is already in use: stop the other program or choose another port`,
+      `TCP 127.0.0.1:${address.port} is already in use: stop the other program or choose another port${takenPortHint(address.port)}`,
     )
   })
 })
