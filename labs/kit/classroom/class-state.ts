@@ -68,34 +68,44 @@ export class Refusal extends Error {
   }
 }
 
+export interface ClassOptions {
+  leaderboard?: boolean
+  now?: () => number
+  /** Throws a Refusal for somebody new who may not; `code`: what was told as the code of the class. */
+  mayJoin?: (id: string, code: unknown) => void
+}
+
 export class ClassState {
   readonly #labs: readonly Lab[]
   readonly #leaderboard: boolean
   readonly #now: () => number
+  readonly #mayJoin: (id: string, code: unknown) => void
   /** By task. */
   readonly #numbers: ReadonlyMap<string, string>
   readonly #students = new Map<string, Student>()
   /** By task, by text: who. */
   readonly #misconceptions = new Map<string, Map<string, Set<string>>>()
 
-  constructor(labs: readonly Lab[], options: { leaderboard?: boolean; now?: () => number } = {}) {
+  constructor(labs: readonly Lab[], options: ClassOptions = {}) {
     this.#labs = labs
     this.#numbers = new Map(
       labs.flatMap(({ id, number, tasks }) => tasks.map((task, i) => [`${id}/${task.id}`, `${number}.${i + 1}`])),
     )
     this.#leaderboard = options.leaderboard ?? false
     this.#now = options.now ?? Date.now
+    this.#mayJoin = options.mayJoin ?? (() => {})
   }
 
   /** `id`: who it is, as the kernel says. Throws a Refusal. */
   join(id: string, told: unknown): void {
-    const { alias } = fields(told)
+    const { alias, code } = fields(told)
     if (typeof alias !== 'string' || !isAlias(alias)) {
       throw new Refusal(
         400,
         'an alias is up to 24 letters and digits, with blanks, dots, hyphens and underscores between them',
       )
     }
+    if (!this.#students.has(id)) this.#mayJoin(id, code)
     const taken = [...this.#students].some(([other, student]) => other !== id && student.alias === alias)
     if (taken) throw new Refusal(409, `somebody is called ${alias} already; choose another name with --alias`)
     const student = this.#students.get(id)

@@ -3,6 +3,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { interrupted, runCommand } from '../../../src/cli/run-command.ts'
 import { loadLabs } from '../lab/registry.ts'
 import { CLASSROOM_PORT, isPort } from '../run/classroom.ts'
+import { userIds } from './accounts.ts'
+import { JoinGate } from './join-gate.ts'
+import { keptCode } from './kept-code.ts'
 import type { Relay } from './relay.ts'
 import { startClassroom } from './server.ts'
 
@@ -10,15 +13,28 @@ const {
   port,
   leaderboard,
   relay: withRelay,
+  accounts,
+  showCode,
+  newCode,
 } = new Command('npm run classroom --')
   .description(
     'Shows on a page for the projector how far those are who have joined (npm run lab -- --join), on this machine.',
   )
-  .option('--port <port>', 'TCP port on 127.0.0.1; students then join with --port, too', parsePort, CLASSROOM_PORT)
+  .option('--port <port>', 'TCP port on 127.0.0.1', parsePort, CLASSROOM_PORT)
+  .option('--accounts <file>', 'Unix names, one a line, that join without the code')
+  .option('--show-code', 'the page shows the code, too: then everybody with an account on this machine can read it')
+  .option('--new-code', 'another code than that of the last twelve hours')
   .option('--leaderboard', 'also shows who has solved most')
   .option('--relay', 'also runs a proxy, and shows the tunnels that students open to it (npm run lab -- --relay)')
   .parse()
-  .opts<{ port: number; leaderboard?: boolean; relay?: boolean }>()
+  .opts<{
+    port: number
+    leaderboard?: boolean
+    relay?: boolean
+    accounts?: string
+    showCode?: boolean
+    newCode?: boolean
+  }>()
 
 await runCommand(async () => {
   const relay = withRelay ? await (await import('./relay.ts')).startRelay() : undefined
@@ -30,15 +46,22 @@ await runCommand(async () => {
 })
 
 async function run(relay: Relay | undefined): Promise<void> {
+  const code = keptCode(port, { fresh: newCode ?? false })
+  const gate = new JoinGate({ code, ...(accounts !== undefined && { accounts: userIds(accounts) }) })
   const classroom = await startClassroom({
     labs: await loadLabs(),
     port,
+    gate,
     leaderboard: leaderboard ?? false,
+    showCode: showCode ?? false,
     ...(relay && { relay }),
   })
-  const more = port === CLASSROOM_PORT ? '' : ` --port ${port}`
   console.log(`The projector shows   ${classroom.url}`)
-  console.log(`Students join with    npm run lab -- --join${more}`)
+  console.log(`Students join with    npm run lab -- --join ${code}`)
+  if (accounts !== undefined) {
+    const more = port === CLASSROOM_PORT ? '' : ` --port ${port}`
+    console.log(`Accounts of the list  npm run lab -- --join${more}`)
+  }
   console.log(`Progress as CSV       curl ${classroom.url}/progress.csv`)
   if (relay) console.log(`Tunnels to the relay  npm run lab -- --relay\nIts live view         ${relay.liveUrl}`)
   console.log('It is kept until Ctrl-C, and nowhere else.')

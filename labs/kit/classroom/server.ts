@@ -6,9 +6,11 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import express, { type NextFunction, type Request, type Response } from 'express'
+import { takenPortHint } from '../../../src/net/user-ports.ts'
 import type { Lab } from '../lab/types.ts'
 import { ClassState, Refusal } from './class-state.ts'
-import { peerUser } from './peer-user.ts'
+import { JoinGate } from './join-gate.ts'
+import { peerUser, subordinateIds } from './peer-user.ts'
 import type { Relay } from './relay.ts'
 import { RelayState } from './relay-state.ts'
 
@@ -32,16 +34,32 @@ export interface ClassroomOptions {
   /** 0: any free one. */
   port: number
   leaderboard?: boolean
+  /** Who may join; default: everybody. */
+  gate?: JoinGate
+  /** The page shows the code of the class, too. */
+  showCode?: boolean
   /** What tunnels of students can be opened to. Whoever has started it closes it. */
   relay?: Pick<Relay, 'offer' | 'liveUrl'>
   /** Who is at the other end; default: as the kernel says. Undefined: that is not known. */
   whoIs?: (socket: Socket) => number | undefined
+  /** Default: as the system's table says. */
+  isSubordinate?: (uid: number) => boolean
 }
 
-/** Rejects with what the system says when it cannot listen. */
+/** There is no classroom, and this is why. The message is for the instructor. */
+export class ClassroomError extends Error {
+  override name = 'ClassroomError'
+}
+
+function takenPort(port: number): string {
+  return `port ${port} is already in use: another classroom runs on this machine, or somebody else's program; choose another one with --port${takenPortHint(port)}`
+}
+
+/** Rejects with ClassroomError, or with what the system says, when it cannot listen. */
 export async function startClassroom(options: ClassroomOptions): Promise<ClassroomServer> {
-  const { labs, port, leaderboard = false, whoIs = userOf } = options
-  const state = new ClassState(labs, { leaderboard })
+  const { labs, port, leaderboard = false, whoIs = userOf, gate = new JoinGate() } = options
+  const isSubordinate = options.isSubordinate ?? subordinateIds()
+  const state = new ClassState(labs, { leaderboard, mayJoin: (id, code) => gate.check(id, code) })
   const relay = options.relay && { ...options.relay, state: new RelayState() }
   const server = createServer({
     requestTimeout: REQUEST_MS,
@@ -50,11 +68,14 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
   })
   server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new ClassroomError(takenPort(port)) : error)
+    })
     server.listen(port, HOST, resolve)
   })
   const actual = (server.address() as AddressInfo).port
-  server.on('request', createApp(state, relay, actual, whoIs))
+  const shownCode = (options.showCode && gate.code) || null
+  server.on('request', createApp({ state, shownCode, relay, port: actual, whoIs, isSubordinate }))
   return {
     url: `http://${HOST}:${actual}`,
     close: () =>
@@ -65,12 +86,16 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
   }
 }
 
-function createApp(
-  state: ClassState,
-  relay: (Pick<Relay, 'offer' | 'liveUrl'> & { state: RelayState }) | undefined,
-  port: number,
-  whoIs: (socket: Socket) => number | undefined,
-): express.Express {
+interface AppOptions {
+  state: ClassState
+  shownCode: string | null
+  relay: (Pick<Relay, 'offer' | 'liveUrl'> & { state: RelayState }) | undefined
+  port: number
+  whoIs: (socket: Socket) => number | undefined
+  isSubordinate: (uid: number) => boolean
+}
+
+function createApp({ state, shownCode, relay, port, whoIs, isSubordinate }: AppOptions): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.use((request, response, next) => {
@@ -95,7 +120,7 @@ function createApp(
       response.type(`${type}; charset=utf-8`).send(content)
     })
   }
-  app.get('/class.json', (_request, response) => void response.json(state.view()))
+  app.get('/class.json', (_request, response) => void response.json({ ...state.view(), code: shownCode }))
   app.get('/relay.json', (_request, response) => {
     const view = relay?.state.view(id => state.aliasOf(id))
     response.json(view === undefined ? null : { ...view, liveUrl: relay?.liveUrl ?? null })
@@ -107,6 +132,7 @@ function createApp(
     if (!request.is('application/json')) throw new Refusal(415, 'JSON is expected')
     const uid = whoIs(request.socket)
     if (uid === undefined) throw new Refusal(403, 'this system does not say who you are')
+    if (isSubordinate(uid)) throw new Refusal(403, 'this is no account of its own: come from outside of your namespace')
     const answer = action(String(uid), request.body)
     if (answer !== undefined) response.json(answer)
     else response.status(204).end()
@@ -131,7 +157,7 @@ function createApp(
     '/relay',
     taken(id => {
       if (!relay) throw new Refusal(404, 'no relay measurement runs; your instructor starts it with --relay')
-      if (state.aliasOf(id) === undefined) throw new Refusal(409, 'join first: npm run lab -- --join')
+      if (state.aliasOf(id) === undefined) throw new Refusal(409, 'join first: npm run lab -- --join CODE')
       relay.state.start(id)
       return relay.offer
     }),

@@ -20,7 +20,8 @@ export interface Options {
   inspect?: boolean
   capture?: string
   packet?: number
-  join?: boolean
+  /** `true`: without a code. */
+  join?: string | true
   leave?: boolean
   alias?: string
   port?: number
@@ -47,11 +48,11 @@ export function parseArguments(argv: readonly string[]): { lab: string | undefin
     .option('--capture <file>', 'lab 3: shows a file of --pcap, tshark or tcpdump, packet by packet and byte by byte')
     .option('--packet <number>', 'with --capture: this packet', numberOf)
     .option(
-      '--join',
-      'joins the classroom of this machine, which then shows which task you are at and whether it is solved',
+      '--join [code]',
+      'joins the classroom that has this code, which then shows which task you are at and whether it is solved; no code: your account is on its list',
     )
     .option('--alias <name>', 'with --join: the name that is shown there (default: your user name)')
-    .option('--port <port>', 'with --join: where the classroom is', portOf)
+    .option('--port <port>', 'with --join and no code: where the classroom is', portOf)
     .option('--leave', 'leaves it, and takes back what it knows of you')
     .option('--relay', 'opens a tunnel to the proxy of the classroom for half a minute, and measures through it')
     .option('--list', 'the labs; with a lab, its tasks and how far you are')

@@ -37,6 +37,7 @@ import {
   watchTask,
 } from '../plain/plain.ts'
 import { CLASSROOM_PORT, Classroom, defaultAlias, isAlias } from '../run/classroom.ts'
+import { parseJoinCode } from '../run/join-code.ts'
 import { ProgressStore } from '../run/progress.ts'
 import { MachineQueue } from '../run/queue.ts'
 import { RELAY_PLAN } from '../run/relay-plan.ts'
@@ -194,7 +195,7 @@ async function showCapture(
   })
 }
 
-async function attend({ join, leave, alias = defaultAlias(), port = CLASSROOM_PORT }: Options, { out }: PlainOptions) {
+async function attend({ join, leave, alias = defaultAlias(), port }: Options, { out }: PlainOptions) {
   const classroom = new Classroom()
   if (join && leave) throw new UsageError('--join, or --leave?')
   if (leave) {
@@ -204,7 +205,16 @@ async function attend({ join, leave, alias = defaultAlias(), port = CLASSROOM_PO
   }
   if (!isAlias(alias))
     throw new UsageError(`'${alias}' is no alias: up to 24 letters and digits, such as --alias "Ada L"`)
-  const problem = await classroom.join({ port, alias })
+  const code = typeof join === 'string' ? parseJoinCode(join) : undefined
+  if (typeof join === 'string' && code === undefined)
+    throw new UsageError(`'${join}' is no code of a class: it has eight digits and letters, such as --join 3YC4-J07Q`)
+  if (code !== undefined && port !== undefined && port !== code.port)
+    throw new UsageError(`this code is of a classroom on port ${code.port}: leave --port away`)
+  const problem = await classroom.join({
+    port: code?.port ?? port ?? CLASSROOM_PORT,
+    alias,
+    ...(code && { code: code.text }),
+  })
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`)
     return 1

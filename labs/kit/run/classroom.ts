@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { printable } from '../../../src/text/printable.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskResult } from './engine.ts'
 import { progressDirectory } from './progress.ts'
@@ -26,11 +27,15 @@ export interface Told {
   task: string
   what: 'opened' | 'passed' | 'failed'
   misconception?: string
+  /** For a classroom that was started again, and does not know whose report it is. */
+  code?: string
 }
 
 export interface Membership {
   port: number
   alias: string
+  /** Of the class, as it was typed; undefined where the account is on the instructor's list. */
+  code?: string
 }
 
 export class Classroom {
@@ -45,19 +50,21 @@ export class Classroom {
   /** Undefined: none is joined. A file that says something else is none, either. */
   get membership(): Membership | undefined {
     try {
-      const { port, alias } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Membership>
-      return isPort(port) && typeof alias === 'string' && isAlias(alias) ? { port, alias } : undefined
+      const { port, alias, code } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Membership>
+      if (!isPort(port) || typeof alias !== 'string' || !isAlias(alias)) return undefined
+      return { port, alias, ...(typeof code === 'string' && { code }) }
     } catch {
       return undefined
     }
   }
 
   /** Returns a sentence when the classroom does not take it, and then nothing is joined. */
-  async join({ port, alias }: Membership): Promise<string | undefined> {
-    const problem = await this.#post(port, '/join', { alias })
+  async join(membership: Membership): Promise<string | undefined> {
+    const { port, ...told } = membership
+    const problem = await this.#post(port, '/join', told)
     if (problem !== undefined) return problem
     mkdirSync(join(this.#file, '..'), { recursive: true, mode: 0o700 })
-    writeFileSync(this.#file, `${JSON.stringify({ port, alias })}\n`, { mode: 0o600 })
+    writeFileSync(this.#file, `${JSON.stringify(membership)}\n`, { mode: 0o600 })
     return undefined
   }
 
@@ -76,6 +83,7 @@ export class Classroom {
     const misconception = result?.feedback.misconception?.slice(0, MAX_MISCONCEPTION)
     const told: Told = {
       alias: membership.alias,
+      ...(membership.code !== undefined && { code: membership.code }),
       lab: lab.id,
       task: task.id,
       what: result === undefined ? 'opened' : result.passed ? 'passed' : 'failed',
@@ -92,7 +100,7 @@ export class Classroom {
     options: { signal?: AbortSignal; seconds?: number; onOffer?: () => void } = {},
   ): Promise<RelayResult | string> {
     const { port } = this.membership ?? {}
-    if (port === undefined) return 'join the classroom first: npm run lab -- --join'
+    if (port === undefined) return 'join the classroom first: npm run lab -- --join CODE'
     const offer = await this.#ask(port, '/relay', {})
     if (typeof offer === 'string') return offer
     const { port: at, ca } = (offer ?? {}) as Partial<RelayOffer>
@@ -136,7 +144,8 @@ export class Classroom {
         return typeof answer === 'object' && answer !== null ? answer : undefined
       }
       const { detail } = (await response.json()) as { detail?: unknown }
-      return `the classroom says: ${String(detail).slice(0, 200)}`
+      // Somebody else may listen where the classroom was.
+      return `the classroom says: ${printable(String(detail).slice(0, 200))}`
     } catch {
       return `there is no classroom on port ${port} of this machine; your instructor starts it with npm run classroom, and knows its port`
     }

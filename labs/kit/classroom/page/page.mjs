@@ -31,7 +31,9 @@ function say(text) {
   if (at('summary').textContent !== text) at('summary').textContent = text
 }
 
-function show({ students, solved, tasks, misconceptions, leaderboard }) {
+function show({ students, solved, tasks, misconceptions, leaderboard, code }) {
+  at('code').hidden = code === null
+  at('code').textContent = code === null ? '' : `npm run lab -- --join ${code}`
   say(`Joined: ${students}. Tasks solved, by all together: ${solved}.`)
   at('tasks').replaceChildren(...tasks.map(taskRow))
   at('misconceptions').replaceChildren(

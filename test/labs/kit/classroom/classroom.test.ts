@@ -1,17 +1,22 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { get } from 'node:http'
-import { connect } from 'node:net'
+import { createServer, get } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { AccountsError, accountNames, MAX_ACCOUNTS, userIds } from '../../../../labs/kit/classroom/accounts.ts'
 import { CLASS_LIMITS, ClassState } from '../../../../labs/kit/classroom/class-state.ts'
-import { peerUser } from '../../../../labs/kit/classroom/peer-user.ts'
-import { type ClassroomServer, startClassroom } from '../../../../labs/kit/classroom/server.ts'
+import { GATE_LIMITS, JoinGate } from '../../../../labs/kit/classroom/join-gate.ts'
+import { keptCode } from '../../../../labs/kit/classroom/kept-code.ts'
+import { peerUser, subordinateIds } from '../../../../labs/kit/classroom/peer-user.ts'
+import { ClassroomError, type ClassroomServer, startClassroom } from '../../../../labs/kit/classroom/server.ts'
 import { printChecks, printTask } from '../../../../labs/kit/plain/plain.ts'
 import { Classroom, isAlias } from '../../../../labs/kit/run/classroom.ts'
 import type { TaskResult } from '../../../../labs/kit/run/engine.ts'
+import { makeJoinCode, parseJoinCode } from '../../../../labs/kit/run/join-code.ts'
 import { ProgressStore } from '../../../../labs/kit/run/progress.ts'
-import { until } from '../../../support/loopback.ts'
+import { takenPortHint } from '../../../../src/net/user-ports.ts'
+import { failure, until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
 const MINUTE_MS = 60_000
@@ -160,6 +165,111 @@ describe('the classroom', () => {
     })
   })
 
+  describe('as it is joined', () => {
+    const [CODE, WRONG] = [makeJoinCode(8088, Uint8Array.of(1, 2, 3)), makeJoinCode(8088, Uint8Array.of(1, 2, 4))]
+    let now: number
+    let gate: JoinGate
+    let state: ClassState
+    let folder: string
+    beforeEach(() => {
+      now = 1e6
+      gate = new JoinGate({ code: CODE, accounts: new Set(['7']), now: () => now })
+      state = new ClassState([lab], { mayJoin: (id, code) => gate.check(id, code) })
+      folder = mkdtempSync(join(tmpdir(), 'masque-classroom-test-'))
+    })
+    afterEach(() => rmSync(folder, { recursive: true, force: true }))
+    const enter = (id: string, code?: unknown) => state.join(id, { alias: `s${id}`, code })
+    const refused = (status: number, action: () => void, words: RegExp) =>
+      expect(action).to.throw(words).with.property('status', status)
+
+    it('lets in who has the code, however it is typed, and who is on the list, and nobody else', () => {
+      enter('1', CODE)
+      enter('2', ` ${CODE.toLowerCase().replace('-', ' ')}`)
+      enter('7')
+      refused(403, () => enter('3'), /code of the class is needed.*--join CODE/)
+      for (const code of [WRONG, '', 'x', 7, null, {}, 'x'.repeat(4000)])
+        refused(403, () => enter('3', code), /not the code/)
+      const report = { alias: 's4', lab: LAB, task: 'first', what: 'passed' }
+      refused(403, () => state.report('4', report), /code of the class/)
+      refused(403, () => state.report('4', { ...report, code: WRONG }), /not the code/)
+      expect(state.view()).to.include({ students: 3, solved: 0 })
+      // A classroom that was started again, with the same code.
+      state.report('4', { ...report, code: CODE })
+      // Who is in needs no code for another name; who has left does.
+      state.join('4', { alias: 'Eve' })
+      expect(state.view()).to.include({ students: 4, solved: 1 })
+      state.leave('4')
+      refused(403, () => enter('4'), /is needed/)
+    })
+
+    it('counts wrong codes of each account: ten in a minute, then not even the right one, and others do not notice', () => {
+      for (let tried = 0; tried < GATE_LIMITS.wrong; tried++) refused(403, () => enter('1', WRONG), /not the code/)
+      refused(429, () => enter('1', CODE), /too many wrong codes/)
+      enter('2', CODE)
+      now += 59_999
+      refused(429, () => enter('1', CODE), /too many/)
+      now += 1
+      enter('1', CODE)
+    })
+
+    it('remembers so many that were wrong and no more', () => {
+      for (let id = 100; id < 100 + GATE_LIMITS.accounts; id++)
+        refused(403, () => enter(String(id), WRONG), /not the code/)
+      refused(429, () => enter('1', CODE), /too many/)
+      refused(403, () => enter('100', WRONG), /not the code/)
+      enter('100', CODE)
+      now += 60_000
+      enter('1', CODE)
+    })
+
+    it('has the same code when it is started again in the next hours, another one for another port, tomorrow, and when asked to', () => {
+      const options = { directory: join(folder, 'state'), now }
+      const code = keptCode(8088, options)
+      expect(parseJoinCode(code)).to.deep.equal({ port: 8088, text: code })
+      expect(keptCode(8088, { ...options, now: now + 11 * 3_600_000 })).to.equal(code)
+      expect(keptCode(8089, options)).not.to.equal(code)
+      expect(keptCode(8088, { ...options, now: now + 12 * 3_600_000 })).not.to.equal(code)
+      const next = keptCode(8088, { ...options, fresh: true })
+      expect(keptCode(8088, options)).to.equal(next)
+      // The clock was set back.
+      expect(keptCode(8088, { ...options, now: now - 1 })).not.to.equal(next)
+      const file = join(folder, 'state', 'classroom-code-8088.json')
+      if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).to.equal(0o600)
+      for (const text of [
+        '{',
+        'null',
+        '{"code":7,"madeAt":1e6}',
+        `{"code":"${keptCode(1, options)}","madeAt":1000000}`,
+      ]) {
+        writeFileSync(file, text)
+        expect(parseJoinCode(keptCode(8088, options))?.port, text).to.equal(8088)
+      }
+      writeFileSync(join(folder, 'file'), '')
+      expect(parseJoinCode(keptCode(8088, { directory: join(folder, 'file') }))?.port).to.equal(8088)
+    })
+
+    it('knows the accounts of a list by their ids, and says which it does not know', () => {
+      const file = join(folder, 'accounts')
+      const ids: Record<string, number> = { ada: 1001, 'bob.x': 1002 }
+      writeFileSync(file, '# the class\nada\n\n  bob.x  # in the second row\r\n')
+      expect([...userIds(file, name => ids[name])]).to.deep.equal(['1001', '1002'])
+      writeFileSync(file, 'ada\neve\n')
+      expect(() => userIds(file, name => ids[name])).to.throw(AccountsError, /no account eve$/)
+      for (const text of ['-u', 'a b', 'a;b', 'a\u001bb', 'x'.repeat(300)])
+        expect(() => accountNames(`ada\n${text}\n`, 'list'), text).to.throw(AccountsError, /^list, line 2: /)
+      expect(() => accountNames('a\n'.repeat(MAX_ACCOUNTS + 1), 'list')).to.throw(AccountsError, '1001 names')
+    })
+
+    it('asks the system who is on the list', function () {
+      if (process.platform === 'win32') this.skip()
+      const file = join(folder, 'accounts')
+      writeFileSync(file, 'root\n')
+      expect([...userIds(file)]).to.deep.equal(['0'])
+      writeFileSync(file, 'nobody-of-that-name\n')
+      expect(() => userIds(file)).to.throw(AccountsError)
+    })
+  })
+
   describe('as it is served', () => {
     let server: ClassroomServer
     let place: ReturnType<typeof sampleRoot>
@@ -213,6 +323,63 @@ describe('the classroom', () => {
       await until(async () => (await seen()).tasks.some(({ task }) => task === 'second'))
       const table = await (await fetch(`${server.url}/progress.csv`)).text()
       expect(table).to.include(',second,').and.not.include(',first,')
+    })
+
+    it('is joined with its code by a student’s program, which keeps it for a classroom that is started again', async () => {
+      await server.close()
+      const code = makeJoinCode(1234, Uint8Array.of(1, 2, 3))
+      const open = (port: number) =>
+        startClassroom({ labs: [lab], port, whoIs: () => uid, gate: new JoinGate({ code }) })
+      server = await open(0)
+      const classroom = new Classroom(folder)
+      const wrong = await classroom.join({ port: port(), alias: 'Ada' })
+      expect(wrong).to.match(/^the classroom says: the code of the class is needed/)
+      expect(classroom.membership).to.equal(undefined)
+      expect(await classroom.join({ port: port(), alias: 'Ada', code })).to.equal(undefined)
+      const at = port()
+      await server.close()
+      server = await open(at)
+      // Not on the connection to the one that is gone.
+      await until(async () => (await seen().catch(() => undefined))?.students === 0)
+      classroom.tell(lab, lab.tasks[0])
+      await until(async () => (await seen()).students === 1)
+      expect((await seen()) as object).to.include({ code: null })
+      await server.close()
+      server = await startClassroom({ labs: [lab], port: 0, gate: new JoinGate({ code }), showCode: true })
+      expect((await seen()) as object).to.include({ code })
+    })
+
+    it('takes nothing from ids that a user has made in a namespace, behind which is no account', async () => {
+      await server.close()
+      const isSubordinate = subordinateIds(() => '# comment\nada:100000:65536\nbroken\nbob:165536:10\n')
+      server = await startClassroom({ labs: [lab], port: 0, whoIs: () => uid, isSubordinate })
+      const statuses = []
+      for (uid of [99_999, 100_000, 165_535, 165_545, 165_546])
+        statuses.push((await post('/join', `{"alias":"s${uid}"}`)).status)
+      expect(statuses).to.deep.equal([204, 403, 403, 403, 204])
+      const none = subordinateIds(() => {
+        throw new Error('there is no such file')
+      })
+      expect(none(100_000)).to.equal(false)
+    })
+
+    it('says what to do where its port is taken', async () => {
+      const { message } = await failure(startClassroom({ labs: [lab], port: port() }), ClassroomError)
+      expect(message)
+        .to.match(/^port \d+ is already in use: .*--port/)
+        .and.include(takenPortHint(port()))
+    })
+
+    it('commands no terminal of a student, whoever listens where it was', async () => {
+      const fake = createServer((_request, response) => {
+        response.statusCode = 403
+        response.end(JSON.stringify({ detail: '\u001b[2J\u202egone\r\nnext' }))
+      })
+      await new Promise<void>(resolve => fake.listen(0, '127.0.0.1', resolve))
+      const { port } = fake.address() as AddressInfo
+      const said = await new Classroom(folder).join({ port, alias: 'Ada' })
+      fake.close()
+      expect(said).to.equal('the classroom says: ?[2J?gone??next')
     })
 
     it('is no obstacle where it is gone, or its file is damaged', async () => {

@@ -103,6 +103,8 @@ describe('npm run lab, without a terminal', () => {
     [['1', '--answer', '63'], /^which task/],
     [['3', '--replay'], /^of which task\? --task varint/],
     [['3', '--task', 'too-big', '--replay'], /^'too-big' has no replay/],
+    [['--join', 'open sesame'], /^'open sesame' is no code of a class: it has eight digits and letters/],
+    [['--join', '3YC0-0000', '--port', '8089'], /^this code is of a classroom on port 8088: leave --port away/],
     [['1', '--task', 'config', '--answer', '63'], /^task 'config' asks no question/],
   ]
   for (const [args, sentence] of wrong) {
