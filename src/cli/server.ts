@@ -15,6 +15,9 @@ import { type CaptureFlags, captureOptions, closeCapture, openCapture, openQlog 
 import { ENVIRONMENT_HELP } from './environment.ts'
 import { goOnWithoutReader, interrupted, runCommand } from './run-command.ts'
 
+/** Whoever asks the API about the link waits no longer. */
+const LINK_ANSWER_MS = 3_000
+
 const program = new Command('npm run server --')
   .description('A CONNECT-IP proxy (RFC 9484) with a REST API. Stop it with Ctrl-C.')
   .requiredOption('-c, --config <file>', 'configuration file, for example config/server.local.toml')
@@ -84,9 +87,6 @@ await runCommand(async () => {
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
-
-/** Whoever asks the API waits no longer. */
-const LINK_ANSWER_MS = 3_000
 
 /** In a process of its own: it then waits for nobody's cryptography. */
 function linkOptions(name: string, port: number): LinkOptions {

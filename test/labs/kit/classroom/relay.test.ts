@@ -144,7 +144,7 @@ describe('a relay measurement', () => {
       uid = 1001
       const stop = new AbortController()
       const classroom = new Classroom(folder)
-      expect(await classroom.relay()).to.equal('join the classroom first: npm run lab -- --join')
+      expect(await classroom.relay()).to.equal('join the classroom first: npm run lab -- --join CODE')
       await until(async () => (await classroom.join({ port: port(), alias: 'Ada' })) === undefined)
       const running = (async () => {
         for (;;) {
