@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { enterWords, topology } from '../../src/link/kernel/kernel-link.ts'
@@ -49,11 +50,17 @@ function kernelBackend(client: Socket, server: Socket, control: Child<PlayerOrde
   const words = { up: enterWords('server'), down: enterWords('client') }
   return {
     sockets: { client, server, target: () => target, napMs: 0 },
+    oneProcessor: readFileSync('/proc/cpuinfo', 'latin1').includes('User Mode Linux'),
     set: link => control.ask('set', link),
     play: profile => control.ask('play', profile),
-    async corrupted() {
-      const [up, down] = await Promise.all([checksumErrors(words.up), checksumErrors(words.down)])
-      return { up, down } satisfies Partial<Record<Direction, number>>
+    async counters() {
+      const [up, down] = await Promise.all([countersOf(words.up), countersOf(words.down)])
+      return {
+        corrupted: { up: up.checksumErrors, down: down.checksumErrors } satisfies Partial<Record<Direction, number>>,
+        machineLosses: up.full + down.full + backlogDrops(),
+        // It has no process of its own.
+        timing: { lateMs: 0, lateShare: 0 },
+      }
     },
   }
 }
@@ -72,13 +79,22 @@ async function socketIn(who: 'client' | 'server', address: string, port: number)
   return await Promise.race([received, failed])
 }
 
-/** Packets that were dropped there for a wrong checksum, of IP or of UDP. */
-async function checksumErrors([command, ...rest]: string[]): Promise<number> {
+/** Packets that were dropped there for a wrong checksum, of IP or of UDP, and those for which a socket's buffer was full. */
+async function countersOf([command, ...rest]: string[]): Promise<{ checksumErrors: number; full: number }> {
   const child = spawn(command, [...rest, 'cat', '/proc/net/snmp'], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', chunk => (text += chunk))
   await once(child, 'close')
-  return counter(text, 'Udp', 'InCsumErrors') + counter(text, 'Ip', 'InHdrErrors')
+  return {
+    checksumErrors: counter(text, 'Udp', 'InCsumErrors') + counter(text, 'Ip', 'InHdrErrors'),
+    full: counter(text, 'Udp', 'RcvbufErrors') + counter(text, 'Udp', 'SndbufErrors'),
+  }
+}
+
+/** Packets for which the queue between a device and the protocols was full: by processor, in the second column (hexadecimal). */
+function backlogDrops(): number {
+  const lines = readFileSync('/proc/net/softnet_stat', 'latin1').trim().split('\n')
+  return lines.reduce((sum, line) => sum + Number.parseInt(line.split(' ')[1], 16), 0)
 }
 
 /** /proc/net/snmp has for each protocol a line of names and a line of numbers. */

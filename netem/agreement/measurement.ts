@@ -1,6 +1,6 @@
 /** What a backend gives back: the same form from both. */
 
-import { type ProbeRun, type ProbeSockets, probe, type Trails } from '../../src/link/check/probe.ts'
+import { type ProbeOptions, type ProbeRun, type ProbeSockets, probe, type Trails } from '../../src/link/check/probe.ts'
 import type { Direction, Profile } from '../../src/link/profile/profile.ts'
 import { timelineEndMs } from '../../src/link/profile/timeline.ts'
 import type { Case, CaseRun } from './cases.ts'
@@ -13,12 +13,28 @@ export interface RunResult {
    * wrong checksum, and counts it.
    */
   corrupted: Partial<Record<Direction, number>>
+  disturbance: Disturbance
+}
+
+/** What this machine did to a run, and not the link: as measured in that run. */
+export interface Disturbance {
+  /** Turns of the probe's loop that were not short: from, to, from, to, …, in order of time. */
+  turns: Float64Array
+  /** The probe and the link have one processor (User Mode Linux): what is taken from the one is taken from the other. */
+  oneProcessor: boolean
+  /** Datagrams that the machine lost: sockets and devices that were full. Undefined: it does not tell. */
+  machineLosses: number | undefined
+  /** How late the backend's own process let packets go: the 99th percentile. 0 where it has none. */
+  lateMs: number
+  /** The share of packets that it let go more than 2 ms late, and so about the share that it took in as late. */
+  lateShare: number
 }
 
 /** A whole timeline, played by the clock. */
 export interface TimelineResult {
   profile: string
   trails: Trails
+  disturbance: Disturbance
 }
 
 export interface Measurement {
@@ -40,6 +56,8 @@ export interface Plan {
 /** One backend, as the measurement needs it. */
 export interface Backend {
   sockets: ProbeSockets
+  /** See Disturbance. */
+  oneProcessor: boolean
   /**
    * Puts a link that does not change in place; a trace begins now. For packets that do not fill the link (`steady`), a trace
    * is followed by the steps that the kernel takes, by both backends.
@@ -47,9 +65,19 @@ export interface Backend {
   set(link: Profile, kind: CaseRun['kind']): Promise<void>
   /** Plays a timeline from its beginning; resolves when it has begun. */
   play(profile: Profile): Promise<void>
-  /** Packets changed so far, by direction, as far as the probe does not see them. */
-  corrupted(): Promise<Partial<Record<Direction, number>>>
+  /** What it has counted so far. `corrupted`: as far as the probe does not see it. */
+  counters(): Promise<BackendCounters>
 }
+
+export interface BackendCounters {
+  corrupted: Partial<Record<Direction, number>>
+  machineLosses: number | undefined
+  /** Since they were last asked for. */
+  timing: Pick<Disturbance, 'lateMs' | 'lateShare'>
+}
+
+/** Shorter turns than this are what the probe's own work takes. */
+const SHORT_TURN_MS = 0.5
 
 /** Packets a second in each direction while a timeline is played: their distance is how exactly an event can be dated. */
 const TIMELINE_PACKETS_PER_SECOND = 200
@@ -70,19 +98,36 @@ export async function measure(
   signal?: AbortSignal,
 ): Promise<Pick<Measurement, 'cases' | 'timelines'>> {
   const cases: RunResult[][] = []
+  let counted = await backend.counters()
+  /** One run, and what disturbed it. */
+  const observed = async (run: ProbeRun, options: ProbeOptions = {}) => {
+    const turns: number[] = []
+    const onTurn = (fromMs: number, toMs: number) => {
+      if (toMs - fromMs > SHORT_TURN_MS) turns.push(fromMs, toMs)
+    }
+    const trails = await probe(backend.sockets, run, { ...options, signal, onTurn })
+    const before = counted
+    counted = await backend.counters()
+    const more = (direction: Direction) => (counted.corrupted[direction] ?? 0) - (before.corrupted[direction] ?? 0)
+    const lost =
+      before.machineLosses === undefined || counted.machineLosses === undefined
+        ? undefined
+        : counted.machineLosses - before.machineLosses
+    const disturbance = {
+      turns: Float64Array.from(turns),
+      oneProcessor: backend.oneProcessor,
+      machineLosses: lost,
+      ...counted.timing,
+    }
+    return { trails, corrupted: { up: more('up'), down: more('down') }, disturbance }
+  }
   for (const { profile, state, link, runs } of plan.cases) {
     progress(`${profile} (${state})`)
     const results: RunResult[] = []
-    const corrupts = link.up.corrupt.rate > 0 || link.down.corrupt.rate > 0
-    const corrupted = async () => (corrupts ? await backend.corrupted() : {})
     for (const run of runs) {
       // A trace begins anew with each run; everything else is as it was once the run before has drained.
       if (results.length === 0 || run.kind === 'trace') await backend.set(link, run.kind)
-      const before = await corrupted()
-      const trails = await probe(backend.sockets, run, { signal })
-      const after = await corrupted()
-      const more = (direction: Direction) => (after[direction] ?? 0) - (before[direction] ?? 0)
-      results.push({ trails, corrupted: { up: more('up'), down: more('down') } })
+      results.push(await observed(run))
     }
     cases.push(results)
   }
@@ -91,8 +136,8 @@ export async function measure(
     progress(`${profile.name}, its timeline by the clock`)
     // What comes before the timeline begins; a change of address needs a client that is known.
     await backend.set({ ...profile, timeline: [] }, 'steady')
-    const trails = await probe(backend.sockets, timelineRun(profile), { signal, onBegin: () => backend.play(profile) })
-    timelines.push({ profile: profile.name, trails })
+    const { trails, disturbance } = await observed(timelineRun(profile), { onBegin: () => backend.play(profile) })
+    timelines.push({ profile: profile.name, trails, disturbance })
   }
   return { cases, timelines }
 }

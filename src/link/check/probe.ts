@@ -96,6 +96,8 @@ export interface ProbeOptions {
   onBegin?: () => Promise<void>
   /** Just before each packet that counts. */
   onSend?: (direction: Direction, sequence: number) => void
+  /** A turn of the loop has ended: what arrived in it may have waited since its beginning. */
+  onTurn?: (fromMs: number, toMs: number) => void
   /** The share of packets that were sent, now and then. */
   onProgress?: (share: number) => void
 }
@@ -107,7 +109,7 @@ export interface ProbeOptions {
 export async function probe(
   sockets: ProbeSockets,
   run: ProbeRun,
-  { signal, onBegin, onSend, onProgress }: ProbeOptions = {},
+  { signal, onBegin, onSend, onTurn, onProgress }: ProbeOptions = {},
 ): Promise<Trails> {
   runNumber = (runNumber + 1) % 65_536
   const ends = { up: new Receiver(run.loads.up, runNumber), down: new Receiver(run.loads.down, runNumber) }
@@ -154,6 +156,7 @@ export async function probe(
       onProgress?.(Math.min(...senders.map(({ share }) => share)))
       await nap(sockets.napMs)
       const now = performance.now()
+      onTurn?.(nowMs, now)
       if (now - nowMs > HELD_UP_MS) {
         quietSince = now
         ends.up.heldUp(nowMs, now + RECOVERY_MS)

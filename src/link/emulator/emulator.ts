@@ -63,6 +63,8 @@ export interface EmulatorCounters {
     p50: number
     p99: number
     max: number
+    /** Packets that left more than 2 ms late: what came meanwhile was taken in as late. */
+    late: number
     /** More than 50 ms late: not the link's doing. See 'stall'. */
     overdue: number
   }
@@ -143,6 +145,8 @@ const MAX_WAITING = 64
 const MAX_QUEUED_SENDS = 1024
 /** Above this a packet counts as overdue. */
 const OVERDUE_MS = 50
+/** Above this as late: longer than a processor needs to wake up, and several packets long. */
+const LATE_MS = 2
 const HOUSEKEEPING_MS = 1_000
 
 export class LinkEmulator extends EventEmitter<EmulatorEvents> {
@@ -164,6 +168,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   #dueMs = Number.POSITIVE_INFINITY
   #addressChanges = 0
   #maxErrorMs = 0
+  #late = 0
   #overdue = 0
   #stall: StallEvent | undefined
   /** The kernel's drops at sockets that are closed. */
@@ -260,7 +265,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
       addressChanges: this.#addressChanges,
       clients: this.#clients.size,
       timelineMs: this.#timeline?.elapsedMs(performance.now()),
-      timing: { p50: ms(0.5), p99: ms(0.99), max: this.#maxErrorMs, overdue: this.#overdue },
+      timing: { p50: ms(0.5), p99: ms(0.99), max: this.#maxErrorMs, late: this.#late, overdue: this.#overdue },
       outside: { ...this.#outside, kernelDrops: this.#closed === undefined ? this.#kernelDrops() : this.#drops },
     }
   }
@@ -283,6 +288,7 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
   forgetTiming(): void {
     this.#timing.reset()
     this.#maxErrorMs = 0
+    this.#late = 0
     this.#overdue = 0
   }
 
@@ -409,6 +415,8 @@ export class LinkEmulator extends EventEmitter<EmulatorEvents> {
     const error = performance.now() - dueMs
     this.#timing.add(error * 1000)
     if (error > this.#maxErrorMs) this.#maxErrorMs = error
+    if (error <= LATE_MS) return
+    this.#late++
     if (error <= OVERDUE_MS) return
     this.#overdue++
     this.#stall ??= { lateMs: 0, packets: 0 }

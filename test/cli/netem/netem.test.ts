@@ -40,7 +40,7 @@ const counters: EmulatorCounters = {
   addressChanges: 1,
   clients: 2,
   timelineMs: undefined,
-  timing: { p50: 0.02, p99: 0.3, max: 1.5, overdue: 0 },
+  timing: { p50: 0.02, p99: 0.3, max: 1.5, late: 0, overdue: 0 },
   outside: {
     refused: 0,
     unclaimed: 0,
