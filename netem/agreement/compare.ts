@@ -163,16 +163,22 @@ function compareRun(one: Case, run: CaseRun, kernel: RunResult, emulator: RunRes
     const unsteady = ({ disturbance, trails }: RunResult) =>
       impairment.trace && disturbance.oneProcessor
         ? awayShare(disturbance, spanOf(trails[direction] as Trail, 0))
-        : disturbance.lateShare
+        : disturbance.lateShare + stalledShare(disturbance, run)
     const disturbed: Disturbed = {
       losses: [kernel.disturbance.machineLosses, emulator.disturbance.machineLosses],
+      // As one burst they may have been too many for the queue.
+      burst: [kernel, emulator].map(({ disturbance }) =>
+        impairment.rate || impairment.trace
+          ? ((run.loads[direction] as Load).packetsPerSecond * disturbance.stalledMs) / 1000
+          : 0,
+      ) as unknown as Pair<number>,
       // Later than on `clean`: so much the tolerance does not know of.
       laterMs: [
         Math.max(0, lateMs(kernel, direction) - options.kernelNoise.lateMs),
         Math.max(0, lateMs(emulator, direction) - options.emulatorNoise.lateMs),
       ],
       behind: [a.heldUpShare + unsteady(kernel), b.heldUpShare + unsteady(emulator)],
-      takenIn: emulator.disturbance.lateShare,
+      takenIn: emulator.disturbance.lateShare + stalledShare(emulator.disturbance, run),
       sending: once(() =>
         both.map(trail => {
           const { even, sent } = bySending(impairment, run.loads[direction] as Load, trail)
@@ -215,6 +221,8 @@ type Pair<T> = readonly [kernel: T, emulator: T]
 interface Disturbed {
   /** Datagrams that the machine lost, in both directions together; undefined: it does not tell. */
   losses: Pair<number | undefined>
+  /** Packets that the backend's own process took in at once, after a stall. */
+  burst: Pair<number>
   laterMs: Pair<number>
   /**
    * The share of arrivals of which the delay may be anything: as many as were held up, for about so many come behind them and had to wait in
@@ -261,10 +269,12 @@ function bySendingMoved({ sending }: Disturbed, figure: (one: Figures) => number
 }
 
 /** Where one side has more of something than the other, so many of the losses as that side's machine may have made. */
-function machineLosses({ losses }: Pick<Disturbed, 'losses'>): { most: Pair<number>; why: string } {
-  const most = losses.map(one => one ?? Number.POSITIVE_INFINITY) as unknown as Pair<number>
+function machineLosses({ losses, burst }: Pick<Disturbed, 'losses' | 'burst'>): { most: Pair<number>; why: string } {
+  const most = losses.map((one, i) => (one ?? Number.POSITIVE_INFINITY) + burst[i]) as unknown as Pair<number>
+  const bursts = burst[0] + burst[1]
   const of = (one: number | undefined) => (one === undefined ? 'an unknown number' : String(one))
-  return { most, why: `${of(losses[0])} and ${of(losses[1])} lost by the machine` }
+  const taken = bursts > 0 ? `; ${Math.round(bursts)} taken in at once by the emulator` : ''
+  return { most, why: `${of(losses[0])} and ${of(losses[1])} lost by the machine${taken}` }
 }
 
 function delayRows(
@@ -527,7 +537,11 @@ function overloadRows(
   const fromMs = run.kind === 'trace' ? 1000 : run.fullAfterMs[direction]
   const spans = trails.map(trail => spanOf(trail, fromMs)) as unknown as Pair<Span>
   const taken = disturbances.map((one, i) => awayShare(one, spans[i])) as unknown as Pair<number>
-  const lost = machineLosses({ losses: [kernel.disturbance.machineLosses, emulator.disturbance.machineLosses] })
+  const lost = machineLosses({
+    losses: [kernel.disturbance.machineLosses, emulator.disturbance.machineLosses],
+    // How long it stood still counts below.
+    burst: [0, 0],
+  })
   const lostShare = lost.most.map((most, i) => most / Math.max(1, trails[i].sequence.length))
   // Of what goes through in that time.
   const served = taken[0] + taken[1] + lostShare[0] + lostShare[1]
@@ -616,6 +630,11 @@ function spanOf({ sentMs }: Trail, afterMs: number): Span {
   return { fromMs: startMs + afterMs, toMs: sentMs[sentMs.length - 1] ?? startMs + afterMs }
 }
 
+/** The share of a run in which the backend's own process stood still. */
+function stalledShare({ stalledMs }: Disturbance, { durationMs }: CaseRun): number {
+  return stalledMs / durationMs
+}
+
 /** The share of that time for which what was let through may be too little, or too much. */
 function awayShare(disturbance: Disturbance, span: Span): number {
   return mostAwayMs(disturbance, Number.POSITIVE_INFINITY, span) / Math.max(1, span.toMs - span.fromMs)
@@ -623,12 +642,12 @@ function awayShare(disturbance: Disturbance, span: Span): number {
 
 /**
  * The longest time, within a stretch of that time, in which a bottleneck may have let nothing through because it had no processor. A token
- * bucket whose timer is late does not catch up. An emulator with a processor of its own does; what it or the probe is late by once is all that
- * is missing at the end of any stretch.
+ * bucket whose timer is late does not catch up. An emulator with a processor of its own does, but for a queue that is empty when it takes in
+ * what came during a long stall; and what it or the probe is late by once may be missing at the end of any stretch.
  */
 function mostAwayMs(disturbance: Disturbance, stretchMs: number, { fromMs, toMs }: Span): number {
   if (disturbance.oneProcessor) return mostTakenMs(disturbance, stretchMs, fromMs, toMs)
-  return mostTakenMs(disturbance, 0, fromMs, toMs) + disturbance.lateMs
+  return mostTakenMs(disturbance, 0, fromMs, toMs) + disturbance.lateMs + disturbance.stalledMs
 }
 
 /** The kernel follows a trace by its average rate in steps: what gets through over seconds is the same, not each packet. */

@@ -35,6 +35,10 @@ export async function measureEmulator(
     emulator = handle
     let target = handle.address
     let deliveredBefore = 0
+    let stalledMs = 0
+    handle.on('stall', ({ lateMs }) => {
+      stalledMs += lateMs
+    })
     const worst = { p50: 0, p99: 0 }
     // A client that changes its network sends over the other attachment from then on.
     handle.on('address-change', ({ change, to }) => {
@@ -59,6 +63,8 @@ export async function measureEmulator(
         const delivered = [...up, ...down].reduce((sum, one) => sum + one.delivered, 0)
         const lateShare = timing.late / Math.max(1, delivered - deliveredBefore)
         deliveredBefore = delivered
+        const stalled = stalledMs
+        stalledMs = 0
         for (const key of ['p50', 'p99'] as const) worst[key] = Math.max(worst[key], timing[key])
         const ours = kernelDrops([client, server].map(socket => ({ host: '127.0.0.1', port: socket.address().port })))
         const theirs = outside.kernelDrops
@@ -67,7 +73,7 @@ export async function measureEmulator(
             ? undefined
             : ours + theirs + outside.unsent + outside.unclaimed + outside.refused
         // The probe sees by itself what was changed.
-        return { corrupted: {}, machineLosses, timing: { lateMs: timing.p99, lateShare } }
+        return { corrupted: {}, machineLosses, timing: { lateMs: timing.p99, lateShare, stalledMs: stalled } }
       },
     }
     const result = await measure(backend, plan, progress, signal)

@@ -59,7 +59,7 @@ function kernelBackend(client: Socket, server: Socket, control: Child<PlayerOrde
         corrupted: { up: up.checksumErrors, down: down.checksumErrors } satisfies Partial<Record<Direction, number>>,
         machineLosses: up.full + down.full + backlogDrops(),
         // It has no process of its own.
-        timing: { lateMs: 0, lateShare: 0 },
+        timing: { lateMs: 0, lateShare: 0, stalledMs: 0 },
       }
     },
   }

@@ -28,6 +28,8 @@ export interface Disturbance {
   lateMs: number
   /** The share of packets that it let go more than 2 ms late, and so about the share that it took in as late. */
   lateShare: number
+  /** For how long that process stood still, stalls of more than 50 ms together: what came meanwhile it took in at once. */
+  stalledMs: number
 }
 
 /** A whole timeline, played by the clock. */
@@ -73,7 +75,7 @@ export interface BackendCounters {
   corrupted: Partial<Record<Direction, number>>
   machineLosses: number | undefined
   /** Since they were last asked for. */
-  timing: Pick<Disturbance, 'lateMs' | 'lateShare'>
+  timing: Pick<Disturbance, 'lateMs' | 'lateShare' | 'stalledMs'>
 }
 
 /** Shorter turns than this are what the probe's own work takes. */

@@ -21,6 +21,7 @@ const NOTHING: Disturbance = {
   machineLosses: 0,
   lateMs: 0,
   lateShare: 0,
+  stalledMs: 0,
 }
 
 /** What happened to the emulator's side of a comparison beside the link. */
@@ -186,6 +187,15 @@ describe('a disturbance that was measured', () => {
     expect(verdicts(lost(160), 'loss')).to.deep.equal(['not measured'])
     expect(lost(160).find(({ property }) => property === 'loss')?.bound).to.include('160 lost by the machine')
     expect(verdicts(lost(undefined), 'loss')).to.deep.equal(['not measured'])
+  })
+
+  it('of the emulator makes bursts of what it was sent, which a queue may drop, where there is one', () => {
+    const lost = (name: string, stalledMs: number) =>
+      verdicts(rowsOf(name, unchanged, { spoil: without(1000, 80), disturbance: { stalledMs } }), 'loss')
+    expect(lost('metro', 0)).to.deep.equal(['differ'])
+    expect(lost('metro', 10)).to.deep.equal(['differ'])
+    expect(lost('metro', 80)).to.deep.equal(['not measured'])
+    expect(lost('clean', 80)).to.deep.equal(['differ'])
   })
 
   it('is not where losses come from that the other side does not have', () => {

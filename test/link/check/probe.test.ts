@@ -51,6 +51,20 @@ describe('link/check/probe', () => {
     expect(drained).to.equal(true)
   })
 
+  it('tells of each turn, without a gap between them, so that what arrived late is known by the turn it arrived in', async () => {
+    const turns: [fromMs: number, toMs: number][] = []
+    const run: ProbeRun = { durationMs: 40, drainMs: 20, loads: { up: load } }
+    const onSend = (_: unknown, sequence: number): void => {
+      if (sequence === 5) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+    }
+    const { up } = await probe(ends, run, { onSend, onTurn: (fromMs, toMs) => turns.push([fromMs, toMs]) })
+    turns.slice(1).forEach(([fromMs], i) => void expect(fromMs).to.equal(turns[i][1]))
+    expect(Math.max(...turns.map(([fromMs, toMs]) => toMs - fromMs))).to.be.at.least(29)
+    for (const atMs of (up as Trail).arrivedMs) {
+      expect(turns.filter(([fromMs, toMs]) => fromMs <= atMs && atMs <= toMs)).to.have.length.at.least(1)
+    }
+  })
+
   it('makes up for nothing when told so: packets go on at their distance', async () => {
     let stood = false
     const onSend = (_: unknown, sequence: number): void => {

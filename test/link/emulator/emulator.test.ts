@@ -71,6 +71,24 @@ describe('the link emulator', () => {
     expect(outside).to.include({ refused: 0, unclaimed: 0, unsent: 0, icmpErrors: 0 })
   })
 
+  it('counts what left more than 2 ms late, until it is told to begin again', async () => {
+    const server = await echo()
+    const link = await start({ port: server.port, profile: profileOf({ delayMs: 40 }) })
+    const client = await open()
+    await ask(client, link.address, 'first')
+    link.forgetTiming()
+    const answered = once(client, 'message')
+    client.send('second', link.address.port, link.address.host)
+    while (link.counters().up[0].offered < 2) await new Promise(setImmediate)
+    // Everything here is one process: nobody serves the link for so long.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    await answered
+    expect(link.counters().timing.late).to.be.within(1, 2)
+    expect(link.counters().timing.overdue).to.be.at.most(link.counters().timing.late)
+    link.forgetTiming()
+    expect(link.counters().timing.late).to.equal(0)
+  })
+
   it('lets nothing through before its delay is over', async () => {
     const server = await echo()
     const link = await start({ port: server.port, profile: profileOf({ delayMs: 15 }) })
