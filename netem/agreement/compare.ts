@@ -637,7 +637,7 @@ function stalledShare({ stalledMs }: Disturbance, { durationMs }: CaseRun): numb
 
 /** The share of that time for which what was let through may be too little, or too much. */
 function awayShare(disturbance: Disturbance, span: Span): number {
-  return mostAwayMs(disturbance, Number.POSITIVE_INFINITY, span) / Math.max(1, span.toMs - span.fromMs)
+  return Math.min(1, mostAwayMs(disturbance, Number.POSITIVE_INFINITY, span) / Math.max(1, span.toMs - span.fromMs))
 }
 
 /**
