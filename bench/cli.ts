@@ -8,14 +8,7 @@ import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
 import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
-import { benchApiAbuse } from './api-abuse.ts'
-import { benchChurn } from './churn.ts'
-import { benchClients } from './clients.ts'
-import { benchEmulator } from './emulator.ts'
-import { benchHandshake } from './handshake.ts'
-import { type LoadResult, measureLoad } from './load.ts'
-import { benchMoving, INTERVAL_MS, RTT_MS } from './moving.ts'
-import { benchPeers } from './peers.ts'
+import type { LoadResult } from './load.ts'
 import {
   apiAbuseRows,
   churnRows,
@@ -31,10 +24,7 @@ import {
   tunnelRows,
   tunRows,
 } from './rows.ts'
-import { benchScrape } from './scrape.ts'
-import { benchStages } from './stages.ts'
 import { benchTun, PARTICIPANTS } from './tun.ts'
-import { benchTunnel, measureFlow } from './tunnel.ts'
 
 const program = new Command('npm run bench --').description('Measures this program on this machine.')
 
@@ -45,6 +35,7 @@ program
   .option('--json', 'the result as JSON')
   .action((options: { runs: number; json?: boolean }) =>
     withCertificates(async certificates => {
+      const { benchHandshake } = await import('./handshake.ts')
       const result = await benchHandshake({
         certificates,
         runs: options.runs,
@@ -66,6 +57,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchTunnel, measureFlow } = await import('./tunnel.ts')
       const common = {
         certificates,
         seconds: options.soak ?? options.seconds,
@@ -95,6 +87,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchStages } = await import('./stages.ts')
       const result = await benchStages(certificates, options.seconds)
       print(options.json, result, () => stageRows(result))
     }),
@@ -107,6 +100,7 @@ program
   .option('--json', 'the result as JSON')
   .action((options: { runs: number; json?: boolean }) =>
     withCertificates(async certificates => {
+      const { benchMoving, INTERVAL_MS, RTT_MS } = await import('./moving.ts')
       const result = await benchMoving({ certificates, runs: options.runs, onProgress: progress })
       print(options.json, result, () => movingRows(result, RTT_MS, INTERVAL_MS))
     }),
@@ -120,6 +114,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchPeers } = await import('./peers.ts')
       const result = await benchPeers({
         certificates,
         seconds: options.seconds,
@@ -159,6 +154,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchClients } = await import('./clients.ts')
       const result = await benchClients({
         certificates,
         clients: options.clients,
@@ -179,6 +175,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { measureLoad } = await import('./load.ts')
       const runs: LoadResult[] = []
       for (const clients of options.clients) {
         progress(`${clients} clients`)
@@ -195,6 +192,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchChurn } = await import('./churn.ts')
       const result = await benchChurn({
         certificates,
         seconds: options.seconds,
@@ -214,6 +212,7 @@ program
   .action(options =>
     withCertificates(async certificates => {
       const { clients, pairs } = options
+      const { benchScrape } = await import('./scrape.ts')
       const result = await benchScrape({ certificates, clients, pairs, onProgress: progress })
       print(options.json, result, () => scrapeRows(result))
     }),
@@ -226,6 +225,7 @@ program
   .option('--json', 'the result as JSON')
   .action(options =>
     withCertificates(async certificates => {
+      const { benchApiAbuse } = await import('./api-abuse.ts')
       const result = await benchApiAbuse({ certificates, pairs: options.pairs, onProgress: progress })
       print(options.json, result, () => apiAbuseRows(result))
     }),
@@ -237,6 +237,7 @@ program
   .option('--seconds <n>', 'length of one measurement', positive, 4)
   .option('--json', 'the result as JSON')
   .action(async (options: { seconds: number; json?: boolean }) => {
+    const { benchEmulator } = await import('./emulator.ts')
     const rows = await benchEmulator({ seconds: options.seconds, onProgress: progress })
     print(options.json, rows, () => emulatorRows(rows))
   })

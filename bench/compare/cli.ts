@@ -13,7 +13,6 @@ import { CONTENDER_NAMES, openKernelArena } from './kernel-arena.ts'
 import { whyNoCompareNetwork } from './network.ts'
 import { reportText } from './report.ts'
 import { figuresOfResult } from './svg.ts'
-import { openUserspaceArena } from './userspace-arena.ts'
 
 /** Nothing was measured, or of some contender nothing. */
 class CompareError extends Error {
@@ -76,6 +75,7 @@ async function run(name: string, options: Options): Promise<void> {
   void interrupted().then(signal => stop.abort(new CompareError(`ended by ${signal}`)))
   try {
     const why = options.userspace ? '--userspace was given' : whyNoCompareNetwork()
+    const { openUserspaceArena } = await import('./userspace-arena.ts')
     const arena =
       why === undefined ? await openKernelArena(await makeTestCertificates(scratch), scratch) : openUserspaceArena(why)
     try {

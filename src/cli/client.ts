@@ -1,7 +1,7 @@
 /** `npm run client -- -c config/client.local.toml`: opens a tunnel, shows what the proxy gave, pings if asked to. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type ClientOptions, MasqueClient, type TunnelInfo } from '../client/client.ts'
+import type { ClientOptions, MasqueClient, TunnelInfo } from '../client/client.ts'
 import { CARRIER_CHOICES, type ClientConfig, loadClientConfig } from '../client/config.ts'
 import { withLogEnvironment } from '../config/log-section.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
@@ -11,9 +11,7 @@ import type { Host } from '../hosts/host.ts'
 import { describeDnsSettings } from '../hosts/tun/dns-plan.ts'
 import { TunError } from '../hosts/tun/errors.ts'
 import { whyNotForwarded } from '../hosts/tun/linux/router.ts'
-import { openTun, tunCaution } from '../hosts/tun/open-tun.ts'
-import { systemDns } from '../hosts/tun/system-dns.ts'
-import { TunHost } from '../hosts/tun/tun-host.ts'
+import type { TunHost } from '../hosts/tun/tun-host.ts'
 import { PingError } from '../hosts/userspace/pinger.ts'
 import { IpAddress } from '../ip/address.ts'
 import { formatAddress } from '../net/udp.ts'
@@ -97,6 +95,7 @@ async function run(config: ClientConfig, written: Written): Promise<void> {
   if (options.tun !== undefined) return withTun(config, options.tun, written)
   if (options.tunDns) program.error("error: option '--tun-dns' is for '--tun': without it, nothing asks for names")
   if (options.tunOffload) program.error("error: option '--tun-offload' is for '--tun': without it, there is no device")
+  const { MasqueClient } = await import('../client/client.ts')
   const client = new MasqueClient(config, written)
   try {
     const info = await client.connect()
@@ -114,6 +113,12 @@ async function withTun(config: ClientConfig, name: string | true, written: Writt
   if (usesDns && !config.tunnel.acceptDns) {
     program.error("error: option '--tun-dns' needs tunnel.accept_dns, which is false in the configuration")
   }
+  const [{ MasqueClient }, { openTun, tunCaution }, { systemDns }, { TunHost }] = await Promise.all([
+    import('../client/client.ts'),
+    import('../hosts/tun/open-tun.ts'),
+    import('../hosts/tun/system-dns.ts'),
+    import('../hosts/tun/tun-host.ts'),
+  ])
   const caution = tunCaution()
   if (caution !== undefined) print({ event: 'tun-caution', reason: caution }, `caution     ${caution}`)
   const device = openTun({ ...(name !== true && { name }), offload: options.tunOffload })

@@ -12,7 +12,6 @@ import { resultsDirectory, runInvocation } from '../experiment/invocation.ts'
 import type { Shard } from '../experiment/matrix.ts'
 import { mergeShards } from '../experiment/merge.ts'
 import { cellName, durationText, LiveView, progressLines, runText } from '../experiment/progress-view.ts'
-import { runOnTestbed } from '../experiment/run-cell.ts'
 import { type Progress, plannedRuns } from '../experiment/runner.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
 import { interrupted, runCommand } from './run-command.ts'
@@ -98,6 +97,7 @@ async function run(name: string, options: Options): Promise<void> {
     console.log(`\nresults would go to ${shown(directory)}`)
     return
   }
+  const { runOnTestbed } = await import('../experiment/run-cell.ts')
   const controller = new AbortController()
   void interrupted().then(() => controller.abort(new Error('interrupted')))
   const command = commandOf(name, options)

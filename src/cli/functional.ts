@@ -10,12 +10,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { makeTestCertificates } from '../cert/make-certificates.ts'
-import { ClientError, MasqueClient, type TunnelInfo } from '../client/client.ts'
+import type { MasqueClient, TunnelInfo } from '../client/client.ts'
 import { loadClientConfig } from '../client/config.ts'
+import { ClientError } from '../client/errors.ts'
 import { IpAddress } from '../ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../ip/icmp.ts'
 import type { MasqueServer } from '../server/server.ts'
-import { newTestClient, startTestProxy } from '../testbed/proxy-and-client.ts'
 import { explain, runCommand } from './run-command.ts'
 
 const DATA_LENGTH = 512
@@ -42,6 +42,7 @@ await runCommand(async () => {
     if (options.config === undefined) ({ server, client } = await startOwnProxy(directory))
     else {
       const config = loadClientConfig(options.config)
+      const { MasqueClient } = await import('../client/client.ts')
       client = new MasqueClient({ ...config, reconnect: { ...config.reconnect, enabled: false } })
     }
     await runChecklist(client)
@@ -54,6 +55,7 @@ await runCommand(async () => {
 async function startOwnProxy(directory: string): Promise<{ server: MasqueServer; client: MasqueClient }> {
   const certificates = await makeTestCertificates(directory)
   const log = { level: 'error' } as const
+  const { newTestClient, startTestProxy } = await import('../testbed/proxy-and-client.ts')
   const server = await startTestProxy(certificates, { log })
   return { server, client: newTestClient(certificates, server.address, { log }) }
 }

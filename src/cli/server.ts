@@ -9,7 +9,6 @@ import { formatAddress } from '../net/udp.ts'
 import type { LinkOptions } from '../server/attached-link.ts'
 import { hashToken } from '../server/auth.ts'
 import { loadServerConfig } from '../server/config.ts'
-import { checkServerFiles, MasqueServer } from '../server/server.ts'
 import { VERSION } from '../version.ts'
 import { type CaptureFlags, captureOptions, closeCapture, openCapture, openQlog } from './capture-options.ts'
 import { ENVIRONMENT_HELP } from './environment.ts'
@@ -50,6 +49,7 @@ await runCommand(async () => {
   const config = loadServerConfig(options.config, { tun: options.tun, live: options.live })
   config.log = withLogEnvironment(config.log)
   const link = options.link === undefined ? undefined : linkOptions(options.link, options.linkPort)
+  const { checkServerFiles, MasqueServer } = await import('../server/server.ts')
   if (options.check) {
     checkServerFiles(config)
     console.log(`${options.config}: the configuration is valid`)

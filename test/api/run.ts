@@ -10,7 +10,6 @@ import { Command } from 'commander'
 import { cacheFolder } from '../../interop/harness/tool.ts'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { hashToken } from '../../src/server/auth.ts'
-import { newTestClient, startTestProxy } from '../../src/testbed/proxy-and-client.ts'
 
 const TOKEN = 'f00dfeedf00dfeedf00dfeed'
 const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url))
@@ -49,6 +48,7 @@ async function fuzz(): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'masque-api-'))
   const certificates = await makeTestCertificates(scratch)
   const api = { enabled: true, port: 0, tokenSha256: hashToken(TOKEN) }
+  const { newTestClient, startTestProxy } = await import('../../src/testbed/proxy-and-client.ts')
   const server = await startTestProxy(certificates, { api })
   const client = newTestClient(certificates, server.address)
   try {
