@@ -42,6 +42,8 @@ export async function benchChurn({ certificates, seconds, onSample }: ChurnOptio
   const leaving = newClients('the clients that leave')
   try {
     const port = await proxy.ask('start', { certificates, idleTimeoutMs: IDLE_TIMEOUT_MS })
+    // The clock begins when there can be clients: their process has loaded its code by then.
+    await leaving.ask('comeAndGo', { certificates, port, clients: LEAVING, forMs: 0 })
     const before = await proxy.ask('held')
     const began = performance.now()
     const atSeconds = (): number => (performance.now() - began) / 1000
