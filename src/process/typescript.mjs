@@ -3,8 +3,11 @@
  *
  * Plain JavaScript, as are the hooks: nothing else can be loaded before.
  */
-import { register } from 'node:module'
+import * as modules from 'node:module'
+import { loadSync } from './typescript-hooks.mjs'
 
 // So that stacks name lines of the source.
 process.setSourceMapsEnabled(true)
-register('./typescript-hooks.mjs', import.meta.url)
+// Since Node 22.15 hooks run in the thread that loads. Before, they have one of their own.
+if (modules.registerHooks !== undefined) modules.registerHooks({ load: loadSync })
+else modules.register('./typescript-hooks.mjs', import.meta.url)
