@@ -74,7 +74,10 @@ export class H2Peer extends TlsPeer {
     const find = () => this.frames.find(frame => frame.type === type && matches(frame))
     await until(() => find() ?? this.closed)
     const frame = find()
-    if (frame === undefined) throw new Error(`the connection was closed before there was a frame of type ${type}`)
+    if (frame === undefined) {
+      const how = this.error === undefined ? '' : ` (${this.error.message})`
+      throw new Error(`the connection was closed before there was a frame of type ${type}${how}`)
+    }
     return frame
   }
 

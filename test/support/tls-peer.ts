@@ -9,10 +9,14 @@ import { until } from './loopback.ts'
 export class TlsPeer {
   readonly socket: TLSSocket
   closed = false
+  /** What the socket ended with, if it did not end well. */
+  error: Error | undefined
 
   constructor(socket: TLSSocket) {
     this.socket = socket
-    socket.on('error', () => {})
+    socket.on('error', error => {
+      this.error = error
+    })
     socket.on('close', () => {
       this.closed = true
     })
@@ -24,15 +28,20 @@ export class TlsPeer {
     if (!this.closed) this.socket.write(Buffer.concat(bytes))
   }
 
-  /** Sends as the peer reads, until all is sent or the connection is over. */
-  async flood(parts: Iterable<Uint8Array>): Promise<void> {
+  /**
+   * Sends as the peer reads, until all is sent or the connection is over. Whoever wants to hear what was said last by another thread reads after each part:
+   * a part that meets a closed connection makes the system forget what had come on it.
+   */
+  async flood(parts: Iterable<Uint8Array>, partsBetweenReads = 50): Promise<void> {
     let count = 0
     for (const part of parts) {
       if (this.closed) return
-      const room = this.socket.write(part)
+      this.socket.write(part)
       // The other end lives in this process: it has to have its turns.
-      if (++count % 50 === 0) await new Promise(setImmediate)
-      if (!room) await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {})
+      if (++count % partsBetweenReads === 0) await new Promise(setImmediate)
+      // It may have drained meanwhile.
+      if (this.socket.writableNeedDrain && !this.closed)
+        await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {})
     }
   }
 }

@@ -245,7 +245,7 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
             ])
           }
         }
-        await peer.flood(requests())
+        await peer.flood(requests(), 1)
         expect(await peer.goAway()).to.deep.equal([constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too many requests'])
         await until(() => peer.closed)
         const seconds = (performance.now() - startedAt) / 1000
