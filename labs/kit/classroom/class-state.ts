@@ -48,7 +48,7 @@ export interface ClassView {
     here: number
     solved: number
     stuck: number
-    /** From the first that was told of it to its first passed check, in minutes; null: nobody has solved it. */
+    /** From the first that was told of it to its first passed check, in minutes; null: nobody has solved it who was seen at it before. */
     medianMinutes: number | null
     names: string[]
   }[]
@@ -166,7 +166,8 @@ export class ClassState {
         const states = students.flatMap(student => student.tasks.get(key) ?? [])
         const here = students.filter(student => student.current === key)
         const minutes = states.flatMap(({ firstAt, solvedAt }) =>
-          solvedAt === undefined ? [] : (solvedAt - firstAt) / MINUTE_MS,
+          // Whose first report is that of a passed check has taken nobody knows how long.
+          solvedAt === undefined || solvedAt === firstAt ? [] : (solvedAt - firstAt) / MINUTE_MS,
         )
         return {
           lab: lab.id,
@@ -174,7 +175,7 @@ export class ClassState {
           task: id,
           title,
           here: here.length,
-          solved: minutes.length,
+          solved: states.filter(({ solvedAt }) => solvedAt !== undefined).length,
           stuck: here.filter(({ tasks }) => isStuck(tasks.get(key))).length,
           medianMinutes: medianOf(minutes),
           names: here.map(({ alias }) => alias).sort(),

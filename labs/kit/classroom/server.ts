@@ -3,7 +3,7 @@
  * machine, and there the kernel says who somebody is.
  */
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { takenPortHint } from '../../../src/net/user-ports.ts'
@@ -66,7 +66,7 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
     headersTimeout: REQUEST_MS,
     connectionsCheckingInterval: 1000,
   })
-  server.maxConnections = MAX_CONNECTIONS
+  keepRoom(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'EADDRINUSE' ? new ClassroomError(takenPort(port)) : error)
@@ -84,6 +84,21 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
         server.closeAllConnections()
       }),
   }
+}
+
+/** Whoever comes gets in: the connection on which nothing was asked for the longest time makes room. */
+function keepRoom(server: Server): void {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    if (sockets.size <= MAX_CONNECTIONS) return
+    const [quietest] = sockets
+    quietest?.destroy()
+  })
+  server.on('request', ({ socket }) => {
+    if (sockets.delete(socket)) sockets.add(socket)
+  })
 }
 
 interface AppOptions {

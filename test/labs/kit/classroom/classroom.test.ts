@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, get } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -41,16 +42,18 @@ describe('the classroom', () => {
       report('1', 'passed')
       now += 20 * MINUTE_MS
       report('2', 'passed')
+      // Not seen before: how long it took is not known, and it is not 0.
+      report('5', 'passed')
       report('2', 'opened', { task: 'second' })
       for (let tried = 0; tried < 3; tried++) report('3', 'failed')
       const [first, second] = state.view().tasks
       expect(first).to.deep.include({
         number: '99.1',
-        here: 3,
-        solved: 2,
+        here: 4,
+        solved: 3,
         stuck: 1,
         medianMinutes: 20,
-        names: ['s1', 's3', 's4'],
+        names: ['s1', 's3', 's4', 's5'],
       })
       expect(second).to.deep.include({
         number: '99.2',
@@ -60,7 +63,7 @@ describe('the classroom', () => {
         medianMinutes: null,
         names: ['s2'],
       })
-      expect(state.view()).to.include({ students: 4, solved: 2, leaderboard: null })
+      expect(state.view()).to.include({ students: 5, solved: 3, leaderboard: null })
     })
 
     it('shows a misconception that two have, and nothing that a single student sends', () => {
@@ -432,13 +435,61 @@ describe('the classroom', () => {
       for (const host of [`127.0.0.1:${port()}`, `localhost:${port()}`]) expect(await ask(host), host).to.equal(200)
     })
 
-    it('has a bounded number of connections, and no leaderboard unless it is switched on', async () => {
+    it('has a bounded number of connections, in which those that say nothing make room for those that ask', async () => {
+      const closed: number[] = []
+      const sockets = Array.from({ length: 512 }, () => connect(port(), '127.0.0.1'))
+      await Promise.all(sockets.map(socket => once(socket, 'connect')))
+      for (const [i, socket] of sockets.entries()) socket.on('error', () => {}).once('close', () => void closed.push(i))
+      for (let asked = 0; asked < 20; asked++)
+        expect((await post('/join', '{"alias":"Ada"}', { Connection: 'close' })).status).to.equal(204)
+      await until(() => closed.length > 0)
+      expect(closed).to.include(0)
+      const more = Array.from({ length: 100 }, () => connect(port(), '127.0.0.1').on('error', () => {}))
+      await until(() => closed.length >= 100)
+      for (const socket of [...sockets, ...more]) socket.destroy()
+    })
+
+    it('waits for a request so long and no longer, whether its head or its content does not come', async () => {
+      const ends = [
+        'POST /join HTTP/1.1\r\n',
+        'POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{',
+      ].map(async text => {
+        const socket = connect(port(), '127.0.0.1').on('error', () => {})
+        socket.write(text)
+        socket.resume()
+        await once(socket, 'close')
+      })
+      await Promise.all(ends)
+      expect((await seen()).students).to.equal(0)
+    })
+
+    it('has no leaderboard unless it is switched on, and the false progress of a guest is shown as that of nobody else', async () => {
       expect((await seen()).leaderboard).to.equal(null)
-      let closed = 0
-      const sockets = Array.from({ length: 530 }, () => connect(port(), '127.0.0.1'))
-      for (const socket of sockets) socket.on('error', () => {}).once('close', () => closed++)
-      await until(() => closed >= 18)
-      for (const socket of sockets) socket.destroy()
+      const report = (what: string, task = 'first', more = {}) =>
+        post('/reports', JSON.stringify({ alias: `s${uid}`, lab: LAB, task, what, ...more }))
+      for (uid of [1001, 1002, 1003]) expect((await report('opened')).status).to.equal(204)
+      const before = await seen()
+      uid = 666
+      // Under the names of others, for tasks that there are not, and everything at once.
+      expect((await report('passed', 'first', { alias: 's1001' })).status).to.equal(409)
+      expect((await report('passed', 'third')).status).to.equal(400)
+      expect((await report('passed', 'first', { id: '1001', uid: 1001, failures: 99, solvedAt: 0 })).status).to.equal(
+        204,
+      )
+      expect((await report('passed', 'second')).status).to.equal(204)
+      for (let sent = 0; sent < 5; sent++) await report('failed', 'second', { misconception: 'Buy my course.' })
+      const after = await seen()
+      expect(after).to.deep.include({ students: 4, solved: 2, misconceptions: [] })
+      const [first, second] = after.tasks
+      expect(first).to.include({ here: before.tasks[0].here, solved: 1, stuck: 0 })
+      expect(second.names).to.deep.equal(['s666'])
+      await post('/leave', '{}')
+      expect(await seen()).to.deep.equal(before)
+      let refused = 0
+      for (let sent = 0; sent < 2 * CLASS_LIMITS.reports; sent++) if ((await report('passed')).status === 429) refused++
+      expect(refused).to.be.at.least(CLASS_LIMITS.reports)
+      uid = 1001
+      expect((await report('passed')).status).to.equal(204)
     })
 
     it('shows a page that loads nothing from elsewhere, and puts nothing on it but text', async () => {
