@@ -14,9 +14,7 @@
  *     }
  */
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { makeTestCertificates, type TestCertificates } from '../cert/make-certificates.ts'
 import type { MasqueClient, TunnelInfo } from '../client/client.ts'
 import type { ClientConfigOverrides } from '../client/config.ts'
@@ -27,7 +25,7 @@ import { EmulatorHandle } from '../link/emulator/emulator-process.ts'
 import { loadProfile } from '../link/profile/load-profile.ts'
 import type { Profile } from '../link/profile/profile.ts'
 import { Child } from '../process/child.ts'
-import { isRunning } from '../process/is-running.ts'
+import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
 import type { ServerStatus } from '../server/status.ts'
 import { type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
 import { newTestClient } from './proxy-and-client.ts'
@@ -108,7 +106,8 @@ export class Testbed {
   private constructor(options: TestbedOptions, profile: Profile) {
     this.#options = options
     this.#profile = profile
-    this.#directory = newDirectory()
+    removeLeftFolders(FOLDER)
+    this.#directory = makeOwnFolder(FOLDER)
     this.#death = new Promise((_, reject) => {
       this.#die = error => {
         this.#failure ??= error
@@ -291,23 +290,5 @@ export class Testbed {
 
 /** What the server answers at once, as long as it runs. */
 const IN_TIME = { limitMs: 30_000 }
-const DIRECTORY = /^masque-testbed-(\d+)-/
-
-/** A directory for the certificates; those of processes that were killed before they could tidy up are removed. */
-function newDirectory(): string {
-  const parent = tmpdir()
-  for (const name of readdirSync(parent)) {
-    const pid = Number(DIRECTORY.exec(name)?.[1])
-    if (pid > 0 && !isRunning(pid)) removeQuietly(join(parent, name))
-  }
-  return mkdtempSync(join(parent, `masque-testbed-${process.pid}-`))
-}
-
-/** Somebody else's directory on a shared machine cannot be removed, and need not be. */
-function removeQuietly(directory: string): void {
-  try {
-    rmSync(directory, { recursive: true, force: true })
-  } catch {
-    // Its owner's next testbed does it.
-  }
-}
+/** For the certificates. */
+const FOLDER = 'testbed'

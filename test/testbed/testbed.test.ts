@@ -13,7 +13,7 @@ import { failure, until } from '../support/loopback.ts'
 
 /** Directories of testbeds of this process that are still there. */
 function leftBehind(): string[] {
-  return readdirSync(tmpdir()).filter(name => name.startsWith(`masque-testbed-${process.pid}-`))
+  return readdirSync(tmpdir()).filter(name => /^masque-testbed-\d+-/.test(name) && name.includes(`-${process.pid}-`))
 }
 
 describe('a testbed', () => {

@@ -19,6 +19,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemClock } from '../../../src/hosts/clock.ts'
+import { subordinateIds } from './subordinate-ids.ts'
 
 /** Whoever has this many files in it wants the others to stop; these then go on without a queue. */
 export const MAX_ENTRIES = 4096
@@ -67,10 +69,12 @@ export class QueueFolder implements Places {
   readonly #path: string
   readonly #fd: number
   readonly #startedAt = startOf(process.pid) ?? '0'
+  readonly #isSubordinate: (uid: number) => boolean
   #made = 0
 
   /** Makes it if there is none. Throws a QueueError where it cannot be had, or is not what it should be. */
-  constructor(path: string = queueFolder()) {
+  constructor(path: string = queueFolder(), isSubordinate: (uid: number) => boolean = subordinateIds()) {
+    this.#isSubordinate = isSubordinate
     try {
       mkdirSync(path)
       // mkdir's own mode is cut by the umask.
@@ -105,6 +109,7 @@ export class QueueFolder implements Places {
     } catch (error) {
       throw new QueueError((error as Error).message)
     }
+    this.touch(name)
     return name
   }
 
@@ -127,8 +132,8 @@ export class QueueFolder implements Places {
     }
   }
 
-  /** Says that its process still runs. Returns whether it is still there: the folder's owner can take it away. */
-  touch(name: string, now: number = Date.now()): boolean {
+  /** Says that its process still runs, on the machine's monotonic clock: when somebody sets the time of day, nobody has been away. Returns whether it is still there: the folder's owner can take it away. */
+  touch(name: string, now: number = systemClock.now()): boolean {
     try {
       utimesSync(join(this.#path, name), now / 1000, now / 1000)
       return true
@@ -138,7 +143,7 @@ export class QueueFolder implements Places {
   }
 
   /** The places whose processes live. What is left of others is taken away where that is allowed. */
-  list(now: number = Date.now()): Entry[] {
+  list(now: number = systemClock.now()): Entry[] {
     const entries: Entry[] = []
     const directory = opendirSync(this.#path)
     try {
@@ -160,6 +165,7 @@ export class QueueFolder implements Places {
     const [, kind, number, pid, startedAt] = match
     const stat = lstatSync(join(this.#path, name), { throwIfNoEntry: false })
     if (!stat?.isFile()) return undefined
+    if (stat.uid !== process.getuid?.() && this.#isSubordinate(stat.uid)) return undefined
     const entry = { name, kind: kind as PlaceKind, number: Number(number), pid: Number(pid), uid: stat.uid }
     if (!lives(entry, startedAt)) {
       this.remove(name)

@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Task } from '../lab/types.ts'
-import { type Entry, type Places, QueueError, QueueFolder } from './queue-folder.ts'
+import { type Entry, type Places, QueueError, QueueFolder, STALE_MS } from './queue-folder.ts'
 
 /**
  * No check takes longer, nor may: the longest has four minutes, and half a minute to end. Whoever holds a place in front for longer than that is
@@ -69,6 +69,8 @@ export interface MachineQueueOptions {
   slots?: number
   maxTurnMs?: number
   lookEveryMs?: number
+  /** Who has not looked for so long goes to the end of the line. */
+  staleMs?: number
 }
 
 export class MachineQueue implements CheckQueue {
@@ -139,10 +141,13 @@ class Waiting {
   /** Those that drew a number when this one did: theirs may be lower. */
   #choosing: Set<string> | undefined
   #numberedAt = 0
+  #lookedAt = performance.now()
+  readonly #staleMs: number
   /** Since when each user has been seen in front of this one. */
   readonly #inFront = new Map<number, number>()
 
-  constructor(folder: Places, { slots = slotsOf(), maxTurnMs = MAX_TURN_MS }: MachineQueueOptions) {
+  constructor(folder: Places, { slots = slotsOf(), maxTurnMs = MAX_TURN_MS, staleMs = STALE_MS }: MachineQueueOptions) {
+    this.#staleMs = staleMs
     this.#folder = folder
     this.#slots = slots
     this.#maxTurnMs = maxTurnMs
@@ -163,6 +168,11 @@ class Waiting {
 
   /** Undefined: it is this one's turn. */
   look(): Place | undefined {
+    const now = performance.now()
+    // This process has stood still (Ctrl-Z), and the others have passed it by: the number that it had is no longer its turn.
+    if (now - this.#lookedAt > this.#staleMs) this.#name = this.#folder.turn(this.#name, 'own', Date.now())
+    this.#lookedAt = now
+    this.#folder.touch(this.#name)
     let entries = this.#folder.list()
     let mine = entries.find(({ name }) => name === this.#name)
     if (!mine) throw new QueueError('somebody has taken the place away')

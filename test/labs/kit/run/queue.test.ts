@@ -24,6 +24,7 @@ import {
   QueueFolder,
   queueFolder,
 } from '../../../../labs/kit/run/queue-folder.ts'
+import { systemClock } from '../../../../src/hosts/clock.ts'
 import { until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
@@ -41,8 +42,9 @@ class SharedPlaces {
       },
       turn: (name, kind, number) => {
         const fresh = name.replace(/^\w+-\d+/, `${kind}-${number}`)
-        this.entries.set(fresh, { ...this.entries.get(name)!, name: fresh, kind, number })
+        const entry = { ...this.entries.get(name)!, name: fresh, kind, number }
         this.entries.delete(name)
+        this.entries.set(fresh, entry)
         return fresh
       },
       remove: name => void this.entries.delete(name),
@@ -60,10 +62,10 @@ describe('the queue of checks that measure', () => {
   })
 
   /** A check of that user: `in` becomes true when it is its turn. */
-  const enter = (uid: number, { slots = 1, maxTurnMs = 1e9 } = {}) => {
+  const enter = (uid: number, { slots = 1, maxTurnMs = 1e9, staleMs = 1e9 } = {}) => {
     const stop = new AbortController()
     const check = { in: false, places: [] as number[], note: '', leave: () => {}, stop, ended: Promise.resolve() }
-    const queue = new MachineQueue({ open: () => shared.of(uid), slots, maxTurnMs, lookEveryMs: 1 })
+    const queue = new MachineQueue({ open: () => shared.of(uid), slots, maxTurnMs, staleMs, lookEveryMs: 1 })
     const onPlace = ({ place }: Place) => void check.places.push(place)
     const onNote = (note: string) => {
       check.note = note
@@ -149,6 +151,22 @@ describe('the queue of checks that measure', () => {
     })
     expect(seen).to.deep.equal([1])
     leave()
+  })
+
+  it('sends to its end who has stood still, and whom the others have passed by', async () => {
+    const first = enter(1)
+    await until(() => first.in)
+    // At every look, it has not looked for longer than that.
+    const stopped = enter(2, { staleMs: -1 })
+    await until(() => stopped.places.length > 0)
+    const third = enter(3)
+    await until(() => third.places.at(-1) === 1 && stopped.places.at(-1) === 2)
+    first.leave()
+    await until(() => third.in)
+    expect(stopped.in).to.equal(false)
+    third.leave()
+    await until(() => stopped.in)
+    stopped.leave()
   })
 
   it('waits a moment for who draws a number at the same time, and no longer', async () => {
@@ -345,7 +363,7 @@ describe('the queue of checks that measure', () => {
       expect(places.list().map(({ name, number, pid }) => ({ name, number, pid }))).to.deep.equal([
         { name: mine, number: 7, pid: process.pid },
       ])
-      for (const time of [1, 4e9]) {
+      for (const time of [systemClock.now() / 1000 - 61, 4e9]) {
         utimesSync(join(folder, mine), time, time)
         expect(places.list(), `${time}`).to.deep.equal([])
       }
@@ -353,6 +371,42 @@ describe('the queue of checks that measure', () => {
       expect(places.list().length).to.equal(1)
       places.remove(mine)
       places.close()
+    })
+
+    it('nobody has been away because somebody has set the time of day', () => {
+      const places = new QueueFolder(folder)
+      const mine = places.add('ticket', 7)
+      const now = Date.now
+      try {
+        for (const ms of [-3_600_000, 3_600_000]) {
+          Date.now = () => now() + ms
+          expect(places.list().map(({ name }) => name)).to.deep.equal([mine])
+          places.touch(mine)
+          Date.now = now
+          expect(places.list().map(({ name }) => name)).to.deep.equal([mine])
+        }
+      } finally {
+        Date.now = now
+        places.close()
+      }
+    })
+
+    it('one user has no more places by ids that are no accounts', async function () {
+      if (users.length === 0) {
+        console.log('      (skipped: only root can start processes of several users)')
+        this.skip()
+      }
+      const [account, made] = [start(users[0]), start(users[1])]
+      await until(() => [account, made].every(({ said }) => said !== ''))
+      const seen = (isSubordinate: (uid: number) => boolean) => {
+        const places = new QueueFolder(folder, isSubordinate)
+        const uids = places.list().map(({ uid }) => uid)
+        places.close()
+        return uids.sort()
+      }
+      expect(seen(() => false)).to.deep.equal([users[0], users[1]])
+      expect(seen(uid => uid === users[1])).to.deep.equal([users[0]])
+      expect(seen(uid => uid === users[0])).to.deep.equal([users[1]])
     })
 
     it('folders and links that are called like a place do not count', () => {
