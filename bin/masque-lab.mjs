@@ -65,7 +65,8 @@ if (command === 'lab' && rest.length > 0 && process.stdout.isTTY && process.stdi
   if (status !== undefined) process.exit(status)
 }
 
-await import('../src/process/typescript.mjs')
+const tsx = await import('tsx/esm/api')
+tsx.register()
 // The command's module sees its own arguments only, as if it had been started directly.
 process.argv.splice(2, process.argv.length, ...rest)
 await import(new URL(commands[command], import.meta.url).href)

@@ -14,7 +14,6 @@ import type { CdfFigure } from '../../src/experiment/charts/figure.ts'
 import { svgFigure } from '../../src/experiment/charts/svg.ts'
 import { terminalFigure } from '../../src/experiment/charts/terminal.ts'
 import { loadProfile } from '../../src/link/profile/load-profile.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { wilson } from '../../src/stats/intervals.ts'
 import { percentileOf } from '../../src/stats/statistics.ts'
 import { themeFor } from '../kit/ui/theme.ts'
@@ -70,9 +69,9 @@ async function throughWireguard(profile: string, seed: string): Promise<Side> {
     ...['netem', 'run', profile, '--json', '--seed', seed],
     ...['--listen', '198.18.40.2:51820', '--to', '198.18.41.1:51820'],
   )
-  const echo = inside('server', ...LOADS_TYPESCRIPT, PROBE, 'echo', '10.91.0.1')
+  const echo = inside('server', '--import', 'tsx', PROBE, 'echo', '10.91.0.1')
   await Promise.all([says(link, /./), says(echo, /ready/)])
-  const probe = inside('client', ...LOADS_TYPESCRIPT, PROBE, 'probe', '10.91.0.1', String(SECONDS))
+  const probe = inside('client', '--import', 'tsx', PROBE, 'probe', '10.91.0.1', String(SECONDS))
   const output = await says(probe, /\}\s*$/)
   const { pings, flow } = JSON.parse(output) as WireguardFigures
   return { name: 'WireGuard', rttMs: pings.flatMap(({ rttMs }) => rttMs ?? []), sent: pings.length, flow }

@@ -13,8 +13,10 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { LOADS_TYPESCRIPT } from './typescript.ts'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const require = createRequire(import.meta.url)
 
 /** How long a child has to end in good order; then it is killed. */
 export const CLOSE_TIMEOUT_MS = 4_000
@@ -133,7 +135,7 @@ export class Child<O extends Orders> {
       execArgv: [
         ...args,
         ...['--import', new URL('./end-with-parent.mjs', import.meta.url).href],
-        ...(file.pathname.endsWith('.ts') ? LOADS_TYPESCRIPT : []),
+        ...(file.pathname.endsWith('.ts') ? ['--import', pathToFileURL(require.resolve('tsx')).href] : []),
       ],
       env: options.env ?? process.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

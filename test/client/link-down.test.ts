@@ -1,7 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 
 const run = promisify(execFile)
 
@@ -24,7 +23,7 @@ describe('a client whose link goes down and comes back', function () {
   it('says so in one sentence when it is down at the start, and waits for it when it had been up', async () => {
     const [command, ...options] = UNSHARE
     const script = new URL('../support/link-down.ts', import.meta.url).pathname
-    const { stdout } = await run(command, [...options, process.execPath, ...LOADS_TYPESCRIPT, script])
+    const { stdout } = await run(command, [...options, process.execPath, '--import', 'tsx', script])
     const report = JSON.parse(stdout)
     expect(report.atStart).to.match(/^there is no way to 127\.0\.0\.1:\d+ \(ENETUNREACH\): is this machine connected/)
     expect(report.down).to.match(/nothing was heard from the peer/)

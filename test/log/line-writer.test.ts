@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
 import { LineWriter } from '../../src/log/line-writer.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 
 /** A device of which the test says how many bytes it takes now, and what it answers when it takes no more. */
 class Device {
@@ -99,7 +98,7 @@ const PROGRAM = `
   console.log(JSON.stringify({ lost: standardErrorLines().lost }))
   process.stdin.once('data', () => { log.info('the end'); process.exit() })
 `
-const ARGUMENTS = [...LOADS_TYPESCRIPT, '--input-type=module', '-e', PROGRAM]
+const ARGUMENTS = ['--import=tsx', '--input-type=module', '-e', PROGRAM]
 
 describe('the log of a process', () => {
   it('AT-07 survives a full disk', function () {

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
 import type { LogLevel } from '../../src/config/log-section.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 
 function logTo(level: LogLevel = 'info') {
   const lines: string[] = []
@@ -80,7 +79,7 @@ describe('the log', () => {
   it('goes to standard error, also right before the program ends', () => {
     const logger = new URL('../../src/log/logger.ts', import.meta.url).href
     const program = `const { createLogger } = await import(${JSON.stringify(logger)}); createLogger({ level: 'info' }).error('last words'); process.exit(3)`
-    const result = spawnSync(process.execPath, [...LOADS_TYPESCRIPT, '--input-type=module', '-e', program], {
+    const result = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '-e', program], {
       encoding: 'utf8',
     })
     expect(result.status, result.stderr).to.equal(3)

@@ -6,7 +6,6 @@ import { LineWriter } from '../../src/log/line-writer.ts'
 import { hasColours, isPretty } from '../../src/log/log-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { prettyLines } from '../../src/log/pretty-lines.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { columns } from '../../src/text/columns.ts'
 
 /** A log that a terminal shows, and what it shows, without what follows the time of day in the first line of each entry. */
@@ -154,7 +153,7 @@ describe('the form of the log', () => {
   it('is found out by the process itself: pretty in a terminal, JSON in a pipe', function () {
     const logger = new URL('../../src/log/logger.ts', import.meta.url).href
     const program = `const { createLogger } = await import(${JSON.stringify(logger)}); createLogger({ level: 'info' }).warn({ path: '\\x1b[2J' }, 'said'); process.exit(3)`
-    const script = `exec ${[process.execPath, ...LOADS_TYPESCRIPT, '--input-type=module', '-e', program].map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}`
+    const script = `exec ${[process.execPath, '--import=tsx', '--input-type=module', '-e', program].map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}`
     const { MASQUE_LOG_FORMAT: _, FORCE_COLOR: __, NO_COLOR: ___, ...rest } = process.env
     const env = { ...rest, TERM: 'xterm' }
     const terminal = spawnSync('script', ['-qec', script, '/dev/null'], { encoding: 'utf8', env })

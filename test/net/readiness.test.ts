@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { loadLibrary, type NativeFunction, type NativeLibrary } from '../../src/net/libc.ts'
 import { readinessProblem, type Watch, watchReadable } from '../../src/net/readiness.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { heldMemory } from '../support/held-memory.ts'
 import { until } from '../support/loopback.ts'
 import { PATIENCE_MS } from '../support/patience.ts'
 
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 const MODULE = fileURLToPath(new URL('../../src/net/readiness.ts', import.meta.url))
 const LIBC = fileURLToPath(new URL('../../src/net/libc.ts', import.meta.url))
 
@@ -223,13 +224,9 @@ describe('readiness of descriptors', () => {
         const fd = loadLibrary(null).func('int eventfd(unsigned int count, int flags)')(0, 0o4000)
         const watch = watchReadable(fd, { onReadable() {}, onError() {} })
         setTimeout(() => { ${code} }, 50)`
-      const { status, signal } = spawnSync(
-        process.execPath,
-        [...LOADS_TYPESCRIPT, '--input-type=module', '-e', program],
-        {
-          timeout: PATIENCE_MS,
-        },
-      )
+      const { status, signal } = spawnSync(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
+        timeout: PATIENCE_MS,
+      })
       expect(signal).to.equal(null)
       expect(status).to.equal(how === 'an uncaught error' ? 1 : 7)
     })

@@ -1,4 +1,4 @@
-// `npm run test:nodes`: what depends most on the version of Node (how TypeScript is loaded, the sandbox of student code, QUIC, a tunnel), on each version that is
+// `npm run test:nodes`: what depends most on the version of Node (the sandbox of student code, QUIC, a tunnel), on each version that is
 // supported. Downloads them from the package registry, into a temporary folder.
 // The last line of output is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
@@ -42,7 +42,6 @@ const mocha = (name: string, ...files: string[]): Suite => ({
 })
 
 const SUITES: readonly Suite[] = [
-  mocha('loading', 'test/process/typescript.test.ts'),
   mocha(
     'sandbox',
     ...['student-code', 'cheating', 'escape', 'isolation'].map(name => `test/labs/kit/student-code/${name}.test.ts`),

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { Child, ChildError, type ChildOptions, LateAnswerError } from '../../src/process/child.ts'
 import { isRunning } from '../../src/process/is-running.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { failure, until } from '../support/loopback.ts'
 import type { SampleOrders } from './sample-child.ts'
 
@@ -155,7 +154,7 @@ describe('a child process', () => {
         console.log(child.pid)
         ${end}
       `
-      const parent = spawn(process.execPath, [...LOADS_TYPESCRIPT, '--input-type=module', '--eval', program], {
+      const parent = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', program], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       let pid = ''
@@ -174,7 +173,7 @@ describe('a child process', () => {
       const child = new Child(new URL(${JSON.stringify(new URL('./slow-child.ts', import.meta.url).href)}), { name: 'the slow one' })
       console.log(child.pid)
     `
-    const parent = spawn(process.execPath, [...LOADS_TYPESCRIPT, '--input-type=module', '--eval', program], {
+    const parent = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string]

@@ -17,7 +17,6 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { GoUnavailable, goProgram } from '../../src/process/go-program.ts'
 import { isRunning } from '../../src/process/is-running.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { failure, until } from '../support/loopback.ts'
 
 const run = promisify(execFile)
@@ -151,7 +150,7 @@ describe('a Go program', () => {
         const [program, options] = ${given}
         void goProgram(program, { ...options, signal: new AbortController().signal })`,
       )
-      const parent = spawn(process.execPath, [...LOADS_TYPESCRIPT, asking], { stdio: 'ignore' })
+      const parent = spawn(process.execPath, ['--import', 'tsx', asking], { stdio: 'ignore' })
       await started()
       parent.kill('SIGKILL')
       await once(parent, 'exit')

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { makeOwnFolder, removeLeftFolders } from '../../src/process/own-folder.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 
 const MODULE = pathToFileURL(join(import.meta.dirname, '../../src/process/own-folder.ts')).href
 
@@ -28,7 +27,7 @@ describe('a folder for this process alone', () => {
     const code = `import { makeOwnFolder } from '${MODULE}'
       console.log(makeOwnFolder('${kind}'))
       process.kill(process.pid, 'SIGKILL')`
-    return spawnSync(process.execPath, [...LOADS_TYPESCRIPT, '--input-type=module', '-e', code], {
+    return spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
       encoding: 'utf8',
     }).stdout.trim()
   }

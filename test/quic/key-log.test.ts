@@ -15,7 +15,6 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { ClientError } from '../../src/client/errors.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { checkKeyLog, KeyLog, KeyLogError } from '../../src/quic/key-log.ts'
 import { testCertificates } from '../support/certificates.ts'
 import { closeLoopback, connectClient, failure, newClient, ping, startServer } from '../support/loopback.ts'
@@ -123,7 +122,7 @@ describe('the key log', () => {
     const run = (then: string) =>
       spawnSync(
         process.execPath,
-        [...LOADS_TYPESCRIPT, '--input-type=module', '-e', program(then), join(directory, 'keys.log')],
+        ['--import=tsx', '--input-type=module', '-e', program(then), join(directory, 'keys.log')],
         { encoding: 'utf8', env: { ...process.env, TMPDIR: tmpdir() } },
       )
 

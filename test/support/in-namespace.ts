@@ -1,9 +1,11 @@
 /** Programs of tests that run in a network namespace of their own. */
 
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PATIENCE_MS } from './patience.ts'
+
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
 /**
  * Runs a program in a namespace in which `commands` were carried out, and returns what it has written to standard output, as JSON. The namespace ends with
@@ -22,7 +24,7 @@ export function runInNamespace<Result>(
   }
   const { stdout, stderr } = spawnSync(
     'unshare',
-    [...within, process.execPath, ...LOADS_TYPESCRIPT, fileURLToPath(program)],
+    [...within, process.execPath, '--import', TSX, fileURLToPath(program)],
     { encoding: 'utf8', timeout: PATIENCE_MS, env: { ...process.env, ...env } },
   )
   if (stdout === '') throw new Error(`the program in the namespace has failed:\n${stderr}`)

@@ -5,7 +5,6 @@ import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { isRunning } from '../../src/process/is-running.ts'
-import { LOADS_TYPESCRIPT } from '../../src/process/typescript.ts'
 import { until } from './loopback.ts'
 import { ended } from './scratch.ts'
 
@@ -25,7 +24,7 @@ describe('a program that works in a scratch folder', () => {
     it(`leaves neither the folder nor a process behind after ${signal}, and gives no verdict`, async () => {
       const program: ChildProcess = spawn(
         process.execPath,
-        [...LOADS_TYPESCRIPT, '--input-type=module', '--eval', PROGRAM],
+        ['--import=tsx', '--input-type=module', '--eval', PROGRAM],
         { stdio: ['ignore', 'pipe', 'inherit'] },
       )
       let output = ''

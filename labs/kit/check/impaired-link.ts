@@ -18,7 +18,6 @@ import { startEmulatorProcess } from '../../../src/link/emulator/emulator-proces
 import { type Backend, chooseBackend, enterWords, KernelLink, topology } from '../../../src/link/kernel/kernel-link.ts'
 import { KERNEL_SERVER } from '../../../src/link/kernel/kernel-topology.ts'
 import type { Profile } from '../../../src/link/profile/profile.ts'
-import { LOADS_TYPESCRIPT } from '../../../src/process/typescript.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { PingPlan, Pings } from './tunnel-pings.ts'
 
@@ -50,7 +49,7 @@ export function projectCommand(name: string, ...args: string[]): string[] {
 
 /** Pings through a tunnel over the link, from the client's end of it. */
 export async function pingsThrough(link: ImpairedLink, plan: PingPlan, encapsulation?: Encapsulation): Promise<Pings> {
-  const args = [...LOADS_TYPESCRIPT, TUNNEL_PINGS, link.clientConfig(encapsulation), JSON.stringify(plan)]
+  const args = ['--import', 'tsx', TUNNEL_PINGS, link.clientConfig(encapsulation), JSON.stringify(plan)]
   return JSON.parse((await link.runClient(args)).trim().split('\n').at(-1) ?? '') as Pings
 }
 

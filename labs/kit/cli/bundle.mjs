@@ -9,9 +9,9 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { cacheFolders } from '../../../src/process/cache-folders.mjs'
 
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
 const VERSION = 2
@@ -29,6 +29,13 @@ export async function bundledUi({ root = ROOT, caches = cacheFolders(root) } = {
     if (process.env.MASQUE_LAB_DEBUG) console.error(error)
     return undefined
   }
+}
+
+/** Beside the packages; where these belong to somebody else, as in a classroom, in the user's own cache. */
+function cacheFolders(root) {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  const own = XDG_CACHE_HOME || (process.platform === 'win32' && LOCALAPPDATA) || join(homedir(), '.cache')
+  return [join(root, 'node_modules', '.cache', 'masque-lab'), join(own, 'masque-lab')]
 }
 
 /** What a bundle depends on beside its own sources: which labs there are, which packages, where it all is. */
@@ -152,13 +159,5 @@ function asWritten(root) {
 // `npm install` runs this file, so that the first lab opens fast too. It must never be what an installation fails by.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const caches = cacheFolders(ROOT)
-  // What was translated of sources that are no more would stay for ever.
-  for (const folder of caches) {
-    try {
-      rmSync(join(folder, 'typescript'), { recursive: true, force: true })
-    } catch {
-      // Somebody else's.
-    }
-  }
   if (!caches.some(folder => currentBundle(ROOT, folder))) await build(ROOT, caches).catch(() => {})
 }

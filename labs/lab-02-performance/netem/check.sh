@@ -3,4 +3,4 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../../.."
-exec node --import ./src/process/typescript.mjs "$here/check.ts" "$@"
+exec node --import tsx "$here/check.ts" "$@"

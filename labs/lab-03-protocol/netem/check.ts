@@ -9,7 +9,6 @@
  */
 import { fileURLToPath } from 'node:url'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
-import { LOADS_TYPESCRIPT } from '../../../src/process/typescript.ts'
 import { acceptRate } from '../../../src/stats/acceptance.ts'
 import type { Cleanup } from '../../kit/check/cleanup.ts'
 import { type ImpairedLink, openImpairedLink } from '../../kit/check/impaired-link.ts'
@@ -65,7 +64,8 @@ async function check(_: string[], options: ScriptOptions, cleanup: Cleanup, expe
 
 async function echoes(link: ImpairedLink, encapsulation: 'datagram' | 'single-stream'): Promise<Echoes> {
   const output = await link.runClient([
-    ...LOADS_TYPESCRIPT,
+    '--import',
+    'tsx',
     here('echoes.ts'),
     link.clientConfig(encapsulation),
     String(COUNT),

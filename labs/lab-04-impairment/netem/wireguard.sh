@@ -133,7 +133,7 @@ up | down | status | check) "$1" ;;
   cd "$here/../../.."
   # Whatever becomes of the measurement, what was made is removed. In the background: so that a signal is obeyed at once.
   trap 'exit 130' INT TERM HUP
-  node --import "$here/../../../src/process/typescript.mjs" "$here/../wireguard.ts" "$@" &
+  node --import tsx "$here/../wireguard.ts" "$@" &
   measurement=$!
   trap 'kill "$measurement" 2>/dev/null || true; down' EXIT
   wait "$measurement"

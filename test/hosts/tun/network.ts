@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { LOADS_TYPESCRIPT } from '../../../src/process/typescript.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
 /** Runs a command line of words without quotes; returns what it prints. Throws with what it says when it fails. */
 export function sh(line: string, input?: string): string {
@@ -54,7 +55,7 @@ export function startCommand(args: readonly string[], namespace?: string): Progr
 
 /** A module of TypeScript as text, with imports relative to the repository. */
 export function startScript(code: string, prefix: readonly string[] = []): Program {
-  const [file, ...args] = [...prefix, process.execPath, ...LOADS_TYPESCRIPT, '--input-type=module', '-e', code]
+  const [file, ...args] = [...prefix, process.execPath, '--import', TSX, '--input-type=module', '-e', code]
   return start(file, args)
 }
 

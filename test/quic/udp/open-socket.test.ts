@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
 import { explain } from '../../../src/cli/run-command.ts'
-import { LOADS_TYPESCRIPT } from '../../../src/process/typescript.ts'
 import type { PacketSocket } from '../../../src/quic/io.ts'
 import { BatchedSocket } from '../../../src/quic/udp/batched-socket.ts'
 import { DgramSocket } from '../../../src/quic/udp/dgram-socket.ts'
@@ -359,7 +359,8 @@ describe('which kind of UDP socket it is', () => {
   for (const [how, status] of Object.entries({ exit: 7, throw: 1, close: 0 })) {
     it(`lets the process end, whichever way: ${how}`, () => {
       const program = fileURLToPath(new URL('./ending-program.ts', import.meta.url))
-      const ended = spawnSync(process.execPath, [...LOADS_TYPESCRIPT, program, how], {
+      const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+      const ended = spawnSync(process.execPath, ['--import', tsx, program, how], {
         encoding: 'utf8',
         timeout: PATIENCE_MS,
       })

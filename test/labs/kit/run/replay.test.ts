@@ -8,7 +8,6 @@ import type { Check, CheckContext } from '../../../../labs/kit/lab/types.ts'
 import { runCheck } from '../../../../labs/kit/run/engine.ts'
 import { literal, runReplay } from '../../../../labs/kit/run/replay.ts'
 import { isRunning } from '../../../../src/process/is-running.ts'
-import { LOADS_TYPESCRIPT } from '../../../../src/process/typescript.ts'
 import { until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
@@ -142,7 +141,7 @@ describe('a failing input, alone', () => {
     const orders = `process.on('SIGTERM', () => process.exit(143))
       await runReplay(${given}, { ...${JSON.stringify(options)}, say: console.log })`
     writeFileSync(runner, `import { runReplay } from ${module}; ${orders}`)
-    const parent = spawn(process.execPath, [...LOADS_TYPESCRIPT, runner], {
+    const parent = spawn(process.execPath, ['--import', 'tsx', runner], {
       stdio: ['ignore', 'ignore', 'pipe'],
       // A free port for the debugger: others run at the same time.
       env: { ...process.env, NODE_OPTIONS: '--inspect-port=0' },
