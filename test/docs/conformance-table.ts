@@ -6,7 +6,7 @@ export const TABLE = 'docs/conformance.md'
 export interface Row {
   id: string
   status: string
-  /** The versions of HTTP over which tests of the row run. */
+  /** The carriers over which tests of the row run. */
   over: string
   code: string[]
   tests: string[]

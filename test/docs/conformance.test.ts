@@ -47,10 +47,11 @@ describe('docs/conformance.md', () => {
     }
   })
 
-  it('says over which versions of HTTP tests of a row run', () => {
+  it('says over which carriers tests of a row run', () => {
     for (const { id, over, tests } of rows) {
       const found = new Set(tests.flatMap(link => carriersOf(link.replace('../', ''), id)))
-      const expected = (['h3', 'h2', 'h1'] as const).filter(carrier => found.has(carrier)).join(', ') || '–'
+      const expected =
+        (['h3', 'h2', 'h1', 'webtransport'] as const).filter(carrier => found.has(carrier)).join(', ') || '–'
       expect(over, id).to.equal(expected)
     }
   })

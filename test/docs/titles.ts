@@ -26,12 +26,15 @@ export function idsInTitles(id: RegExp, functions = 'it|itOverEach|itOverAll|des
   ])
 }
 
-/** The versions of HTTP over which a test of a file that names the id in its title runs. None: it needs no connection. */
+/** The carriers over which a test of a file that names the id in its title runs. None: it needs no connection. */
 export function carriersOf(file: string, id: string): HttpVersion[] {
-  if (file.endsWith('.ts') && OVER_EACH.get(file)?.has(id)) return ['h3', 'h2', 'h1']
+  if (OVER_ALL.get(file)?.has(id)) return ['h3', 'h2', 'h1', 'webtransport']
+  if (OVER_EACH.get(file)?.has(id)) return ['h3', 'h2', 'h1']
+  if (file.startsWith('test/carriers/webtransport/')) return ['webtransport']
   if (file.startsWith('test/carriers/h2/')) return ['h2']
   if (/^(?:test\/carriers\/h1|interop\/h11)\//.test(file)) return ['h1']
   return /^(?:test\/(?:server|client|carriers\/h3|http3|quic)|interop)\//.test(file) ? ['h3'] : []
 }
 
-const OVER_EACH = idsInTitles(REQUIREMENT, 'itOverEach|itOverAll')
+const OVER_EACH = idsInTitles(REQUIREMENT, 'itOverEach')
+const OVER_ALL = idsInTitles(REQUIREMENT, 'itOverAll')

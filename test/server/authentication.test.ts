@@ -17,6 +17,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
+  itOverAll,
   itOverEach,
   newClient,
   ping,
@@ -126,14 +127,14 @@ describe('authentication', () => {
   })
 
   describe('by token', () => {
-    itOverEach('lets the bearer of a token in', async () => {
+    itOverAll('lets the bearer of a token in', async () => {
       const server = await start({ mode: 'token', tokens })
       const { client } = await connectClient(server, { auth: { token: TOKEN } })
       await ping(client, '10.90.0.1')
       expect(server.clients()[0].identity).to.equal('alice')
     })
 
-    itOverEach('answers 401 without one, and with a wrong one, and does not repeat it', async () => {
+    itOverAll('answers 401 without one, and with a wrong one, and does not repeat it', async () => {
       const server = await start({ mode: 'token', tokens })
       await refusedWith(server, 401)
       const error = await refusedWith(server, 401, { auth: { token: WRONG } })
@@ -151,7 +152,7 @@ describe('authentication', () => {
       expect(status).to.equal('200')
     })
 
-    itOverEach('answers 429 to one tunnel more than the token allows', async () => {
+    itOverAll('answers 429 to one tunnel more than the token allows', async () => {
       const server = await start({ mode: 'token', tokens })
       const auth = { token: TOKEN }
       await Promise.all([connectClient(server, { auth }), connectClient(server, { auth })])

@@ -5,7 +5,7 @@ import { encodePref64, PREF64 } from '../../src/connect-ip/dns/pref64.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
 import { parseServerConfig } from '../../src/server/config.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
-import { closeLoopback, connectClient, itOverEach, ping, startServer, until } from '../support/loopback.ts'
+import { closeLoopback, connectClient, itOverAll, itOverEach, ping, startServer, until } from '../support/loopback.ts'
 
 const CONFIG = `
 tls = { certificate = "c.pem", key = "k.pem" }
@@ -36,7 +36,7 @@ describe('DNS and NAT64 configuration through a tunnel', () => {
     await closeLoopback()
   })
 
-  itOverEach('CIP-40 comes to the client with the tunnel, and is told in words', async () => {
+  itOverAll('CIP-40 comes to the client with the tunnel, and is told in words', async () => {
     const { info } = await connectClient(await startServer({ dns, nat64 }))
     expect(info.dns.map(describeDns)).to.deep.equal([
       '10.90.0.53 or fd00:90::53 for corp.example, lab.example; search corp.example',
@@ -57,7 +57,7 @@ describe('DNS and NAT64 configuration through a tunnel', () => {
     expect(types).to.deep.equal([CapsuleType.ADDRESS_ASSIGN, CapsuleType.ROUTE_ADVERTISEMENT, DNS_ASSIGN, PREF64])
   })
 
-  itOverEach('CIP-40 is ignored by a client that does not accept it', async () => {
+  itOverAll('CIP-40 is ignored by a client that does not accept it', async () => {
     const { info, client } = await connectClient(await startServer({ dns, nat64 }), { tunnel: { acceptDns: false } })
     await ping(client, '10.90.0.1')
     expect(info).to.deep.include({ dns: [], nat64Prefixes: [] })
@@ -72,7 +72,7 @@ describe('DNS and NAT64 configuration through a tunnel', () => {
     }
   })
 
-  itOverEach('CIP-40 is ignored by a proxy, which has asked nobody for it', async () => {
+  itOverAll('CIP-40 is ignored by a proxy, which has asked nobody for it', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     const { carrier } = client.tunnel!.tunnel!

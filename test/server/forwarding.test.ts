@@ -37,7 +37,7 @@ describe('packets that may not pass', () => {
 
   const icmpOf = (error: PingError) => `${error.icmp?.from} ${error.icmp?.type}/${error.icmp?.code}`
 
-  itOverEach('CIP-26 between clients, where the proxy prohibits that: ICMP administratively prohibited', async () => {
+  itOverAll('CIP-26 between clients, where the proxy prohibits that: ICMP administratively prohibited', async () => {
     const server = await startServer({ tunnel: { clientToClient: false } })
     const [a, b] = [await connectClient(server), await connectClient(server)]
     expect(icmpOf(await pingFailure(a.client, addressOf(b.info, 4)))).to.equal('10.89.0.1 3/13')
@@ -45,13 +45,13 @@ describe('packets that may not pass', () => {
     await ping(a.client, '10.90.0.1')
   })
 
-  itOverEach('CIP-26 to an address of the pool that nobody has: ICMP no route', async () => {
+  itOverAll('CIP-26 to an address of the pool that nobody has: ICMP no route', async () => {
     const { client } = await connectClient(await startServer())
     expect(icmpOf(await pingFailure(client, '10.89.0.200'))).to.equal('10.89.0.1 3/0')
     expect(icmpOf(await pingFailure(client, 'fd00:89::200'))).to.equal('fd00:89::1 1/0')
   })
 
-  itOverEach('CIP-26 to where no route was advertised: the client does not even send them', async () => {
+  itOverAll('CIP-26 to where no route was advertised: the client does not even send them', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     const error = await pingFailure(client, '192.0.2.1')
@@ -59,7 +59,7 @@ describe('packets that may not pass', () => {
     expect(error.icmp).to.include({ type: 3, code: 0 })
   })
 
-  itOverEach('CIP-26 from a forged source: ICMP of the source policy', async () => {
+  itOverAll('CIP-26 from a forged source: ICMP of the source policy', async () => {
     const server = await startServer()
     const { client } = await connectClient(server)
     for (const [source, target, expected] of [
@@ -77,7 +77,7 @@ describe('packets that may not pass', () => {
     await expectHeldToMtu(server, client, info)
   })
 
-  itOverEach('CIP-29 with no hop left for the second client: ICMP time exceeded from the proxy', async () => {
+  itOverAll('CIP-29 with no hop left for the second client: ICMP time exceeded from the proxy', async () => {
     const server = await startServer()
     const [a, b] = [await connectClient(server), await connectClient(server)]
     expect(icmpOf(await pingFailure(a.client, addressOf(b.info, 4), { hopCount: 1 }))).to.equal('10.89.0.1 11/0')

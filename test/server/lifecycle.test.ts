@@ -8,7 +8,7 @@ import {
   closeLoopback,
   connectClient,
   failure,
-  itOverEach,
+  itOverAll,
   keepPinging,
   newClient,
   ping,
@@ -51,7 +51,7 @@ describe('the life of a proxy', () => {
     await closing
   })
 
-  itOverEach('H3-06 tells its clients, whose tunnels are down and counted as ended in good order', async () => {
+  itOverAll('H3-06 tells its clients, whose tunnels are down and counted as ended in good order', async () => {
     const server = await startServer()
     const clients = await Promise.all([1, 2, 3].map(() => connectClient(server)))
     const downs = clients.map(({ client }) => new Promise<ClientError>(resolve => client.once('down', resolve)))

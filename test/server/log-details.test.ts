@@ -9,7 +9,7 @@ import {
   addressOf,
   closeLoopback,
   connectClient,
-  itOverEach,
+  itOverAll,
   pingFailure,
   startServer,
   until,
@@ -35,7 +35,7 @@ describe('the log in detail', () => {
     await closeLoopback()
   })
 
-  itOverEach('says of each packet that is dropped which it was, and why, at the proxy and at the client', async () => {
+  itOverAll('says of each packet that is dropped which it was, and why, at the proxy and at the client', async () => {
     const [atProxy, atClient] = [logOf('packets'), logOf('packets')]
     const server = await startServer({ log: atProxy.log }, { logger: atProxy.logger })
     const { client, info } = await connectClient(server, { log: atClient.log }, { logger: atClient.logger })

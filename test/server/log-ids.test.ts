@@ -1,10 +1,11 @@
 import { expect } from 'chai'
 import type { LogLevels } from '../../src/config/log-section.ts'
 import { createLogger } from '../../src/log/logger.ts'
+import { hashToken } from '../../src/server/auth.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { CONNECT_IP } from '../http3/conversation.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
-import { clientCertificate, closeLoopback, connectClient, itOverEach, startServer, until } from '../support/loopback.ts'
+import { clientCertificate, closeLoopback, connectClient, itOverAll, startServer, until } from '../support/loopback.ts'
 
 type Line = Record<string, unknown> & { msg: string }
 
@@ -15,7 +16,7 @@ function newLog() {
   return { lines, logger, about }
 }
 
-const levels: LogLevels = { quic: 'debug', tcp: 'debug' }
+const levels: LogLevels = { quic: 'debug', tcp: 'debug', webtransport: 'debug' }
 
 /** What the API says, as whoever asks for it gets it. */
 async function api(server: MasqueServer, path: string): Promise<Record<string, unknown>[]> {
@@ -28,15 +29,16 @@ describe('the ids in the log', () => {
     await closeLoopback()
   })
 
-  itOverEach('join the lines about a connection and its tunnel with each other and with the API', async () => {
+  itOverAll('join the lines about a connection and its tunnel with each other and with the API', async () => {
     const { lines, logger, about } = newLog()
     const log = { level: 'info', levels } as const
-    const overrides = { auth: { mode: 'mtls' }, log, api: { enabled: true, port: 0 } } as const
+    const tokens = ['alice', 'bob'].map(identity => ({ identity, sha256: hashToken(`of-${identity}`), maxTunnels: 1 }))
+    const overrides = { auth: { mode: 'token' as const, tokens }, log, api: { enabled: true, port: 0 } }
     const server = await startServer(overrides, { logger })
-    const other = await connectClient(server, { tls: await clientCertificate('client2') })
-    const { client } = await connectClient(server, { tls: await clientCertificate('client') })
+    const other = await connectClient(server, { auth: { token: 'of-bob' } })
+    const { client } = await connectClient(server, { auth: { token: 'of-alice' } })
     const shown = await api(server, 'clients')
-    const { id, identity, remote } = shown.find(each => each.identity === 'client') ?? {}
+    const { id, identity, remote } = shown.find(each => each.identity === 'alice') ?? {}
     await client.close()
     await other.client.close()
     await until(() => lines.filter(({ msg }) => msg.startsWith('closed: ')).length === 2)

@@ -10,7 +10,6 @@ import {
   connectClient,
   failure,
   itOverAll,
-  itOverEach,
   newClient,
   ping,
   startServer,
@@ -45,7 +44,7 @@ describe('the pools of a proxy', () => {
     expect(pools.map(({ total }) => total)).to.deep.equal([1, String(2n ** 64n - 2n)])
   })
 
-  itOverEach('CIP-11 get an address back when its tunnel ends, and lease it again', async () => {
+  itOverAll('CIP-11 get an address back when its tunnel ends, and lease it again', async () => {
     const server = await startServer(SMALL)
     for (let i = 0; i < 3; i++) {
       const { client, info } = await connectClient(server)
@@ -56,7 +55,7 @@ describe('the pools of a proxy', () => {
     }
   })
 
-  itOverEach('lease different addresses to several clients, and the one just given back last', async () => {
+  itOverAll('lease different addresses to several clients, and the one just given back last', async () => {
     const server = await startServer()
     const [a, b, c] = await Promise.all([1, 2, 3].map(() => connectClient(server)))
     const all = [a, b, c].flatMap(({ info }) => info.assigned.map(String))

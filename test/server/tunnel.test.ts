@@ -24,7 +24,7 @@ const GATEWAY = { 4: IpAddress.parse('10.89.0.1'), 6: IpAddress.parse('fd00:89::
 describe('a tunnel', () => {
   afterEach(closeLoopback)
 
-  itOverEach(
+  itOverAll(
     'CIP-02 CIP-19 opens under the default template: addresses of both families and routes arrive',
     async () => {
       const server = await startServer()
@@ -66,7 +66,7 @@ describe('a tunnel', () => {
   })
 
   for (const version of [4, 6] as const) {
-    itOverEach(
+    itOverAll(
       `CIP-29 answers of the proxy itself arrive with 64 hops left, those of a host behind it with 63 (IPv${version})`,
       async () => {
         const { client } = await connectClient(await startServer())
@@ -75,7 +75,7 @@ describe('a tunnel', () => {
       },
     )
 
-    itOverEach(`CIP-29 CIP-20 between two clients the proxy takes one hop (IPv${version})`, async () => {
+    itOverAll(`CIP-29 CIP-20 between two clients the proxy takes one hop (IPv${version})`, async () => {
       const server = await startServer()
       const [a, b] = [await connectClient(server), await connectClient(server)]
       const reply = await ping(a.client, addressOf(b.info, version))
@@ -83,7 +83,7 @@ describe('a tunnel', () => {
       expect(String(reply.from)).to.equal(String(addressOf(b.info, version)))
     })
 
-    itOverEach(
+    itOverAll(
       `CIP-29 a packet with one hop left reaches a host behind the proxy: nothing is taken off on decapsulation (IPv${version})`,
       async () => {
         const { client } = await connectClient(await startServer())
@@ -100,7 +100,7 @@ describe('a tunnel', () => {
     }
   })
 
-  itOverEach(
+  itOverAll(
     'CIP-33 carries an IPv6 packet of 1280 bytes, to the proxy by its link-local group and to a host',
     async () => {
       const { client } = await connectClient(await startServer())
@@ -150,7 +150,7 @@ describe('a tunnel', () => {
     expect(error).to.include({ kind: 'http', status: 400 })
   })
 
-  itOverEach(
+  itOverAll(
     'CIP-20 packets for a network behind the client go through its tunnel and come from there, where that is allowed',
     async () => {
       const server = await startServer({ tunnel: { clientRoutes: [IpPrefix.parse('192.168.7.0/24')] } })
@@ -175,7 +175,7 @@ describe('a tunnel', () => {
     },
   )
 
-  itOverEach(
+  itOverAll(
     'AT-05 AT-06 a client that advertises what is another’s gets none of its packets, and nothing is lost when it leaves',
     async () => {
       const clientRoutes = [IpPrefix.parse('192.168.7.0/24'), IpPrefix.parse('192.168.9.0/24')]

@@ -22,12 +22,15 @@ const clients: MasqueClient[] = []
 /** What carries the tunnels of clients that are made without saying so. */
 let carrier: HttpVersion = 'h3'
 
-/** A test that is made once for each version of HTTP: of what holds whatever carries a tunnel. docs/conformance.md knows them by this name. */
+/**
+ * A test that is made once for each version of HTTP, and not over WebTransport by the npm package: of what a session of that cannot say (a client
+ * certificate, a target or protocol, an encapsulation). docs/conformance.md knows both by their names.
+ */
 export function itOverEach(title: string, test: () => Promise<void>): void {
   itOver(CARRIERS, title, test)
 }
 
-/** The same, and over WebTransport by the npm package, too: of what docs/webtransport.md says that it holds there. */
+/** A test that is made over WebTransport by the npm package, too: of what holds whatever carries a tunnel. */
 export function itOverAll(title: string, test: () => Promise<void>): void {
   itOver([...CARRIERS, 'webtransport'], title, test)
 }

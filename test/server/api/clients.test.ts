@@ -14,7 +14,7 @@ import type {
 import { askApi } from '../../support/api-client.ts'
 import { testCertificates } from '../../support/certificates.ts'
 import { closeHostilePeers, HostileClient } from '../../support/hostile-peer.ts'
-import { closeLoopback, connectClient, itOverEach, ping, startServer, until } from '../../support/loopback.ts'
+import { closeLoopback, connectClient, itOverAll, ping, startServer, until } from '../../support/loopback.ts'
 
 interface LogPage {
   entries: ConnectionLogEntry[]
@@ -36,7 +36,7 @@ describe('the REST API of a proxy with clients', () => {
     return JSON.parse(body) as T
   }
 
-  itOverEach('tells all about one client, by its id with a slash or with a dash', async () => {
+  itOverAll('tells all about one client, by its id with a slash or with a dash', async () => {
     const server = await start()
     const { client, info } = await connectClient(server)
     await ping(client, '10.90.0.1')
@@ -56,7 +56,7 @@ describe('the REST API of a proxy with clients', () => {
     expect(again.id).to.equal(id)
   })
 
-  itOverEach('ends a tunnel in good order for who has the token', async () => {
+  itOverAll('ends a tunnel in good order for who has the token', async () => {
     const lines: string[] = []
     const logger = createLogger({ level: 'info', to: { write: line => void lines.push(line) } })
     const server = await start({}, { logger })

@@ -1,13 +1,5 @@
 import { expect } from 'chai'
-import {
-  addressOf,
-  closeLoopback,
-  connectClient,
-  itOverEach,
-  ping,
-  startServer,
-  until,
-} from '../../support/loopback.ts'
+import { addressOf, closeLoopback, connectClient, itOverAll, ping, startServer, until } from '../../support/loopback.ts'
 import { parseMetrics } from './parse.ts'
 
 describe('the metrics of a proxy with clients', () => {
@@ -15,7 +7,7 @@ describe('the metrics of a proxy with clients', () => {
 
   const read = async (server: { metrics: { text(): Promise<string> } }) => parseMetrics(await server.metrics.text())
 
-  itOverEach('tell of its connections, sessions and packets, and keep it when they are gone', async () => {
+  itOverAll('tell of its connections, sessions and packets, and keep it when they are gone', async () => {
     const server = await startServer()
     const { client, info } = await connectClient(server)
     const carrier = server.clients()[0].carrier
