@@ -10,10 +10,23 @@ import { type Header, headerValue } from '../http/header.ts'
 
 export const CLIENT_NAME_HEADER = 'masque-lab-client'
 
+/**
+ * Beside the name. In an answer: this proxy can hand a tunnel's addresses over to another one. In a request: the tunnel before lives and is to carry
+ * packets until its client goes over to the one that is asked for (server/proxy-tunnel.ts). Of ours, as the name is.
+ */
+export const HANDOVER_HEADER = 'masque-lab-handover'
+/** A boolean of RFC 8941. */
+export const YES = '?1'
+
 const NAME = /^[A-Za-z0-9_-]{22}$/
 
 /** The name in a request. What is none is ignored: the request has done without it before. */
 export function clientName(headers: readonly Header[]): string | undefined {
   const value = headerValue(headers, CLIENT_NAME_HEADER)
   return value !== undefined && NAME.test(value) ? value : undefined
+}
+
+/** Whether a request asks for a handover, or an answer says that there can be one. */
+export function saysHandover(headers: readonly Header[]): boolean {
+  return headerValue(headers, HANDOVER_HEADER) === YES
 }

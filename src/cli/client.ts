@@ -181,10 +181,13 @@ async function stayOpen<H extends Host>(client: MasqueClient<H>, first: TunnelIn
     ),
   )
   client.on('carrierChanged', ({ from, to, ms }) =>
-    print({ event: 'carrier-changed', from, to, ms }, `carrier     ${from} -> ${to} in ${ms.toFixed(1)} ms`),
+    print(
+      { event: 'carrier-changed', from, to, ms },
+      `carrier     ${from} -> ${to}, ${ms === 0 ? 'without a break' : `in ${ms.toFixed(1)} ms`}`,
+    ),
   )
   client.on('carrierNotChanged', reason =>
-    print({ event: 'carrier-not-changed', reason }, `carrier     no h3 yet: ${reason}`),
+    print({ event: 'carrier-not-changed', reason }, `carrier     not changed: ${reason}`),
   )
   client.on('notMoved', reason => print({ event: 'not-moved', reason }, `not moved   ${reason}`))
   const move = (): void => void client.migrate()

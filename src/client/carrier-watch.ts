@@ -5,13 +5,15 @@
  *     client                                                      proxy
  *       |  h3: handshake, SETTINGS; the tunnel over h2 goes on      |
  *       |<--------------------------------------------------------->|
- *       |  h2: the connection ends, without taking leave            |   server/kept-leases.ts: its addresses are kept,
- *       |<--------------------------------------------------------->|   or free
- *       |  h3: request, ADDRESS_REQUEST: the addresses that it had  |
+ *       |  h3: request, ADDRESS_REQUEST: the addresses that it has  |   server/proxy-tunnel.ts: they are promised
+ *       |<--------------------------------------------------------->|
+ *       |  h3: packets, or routes: the client goes over             |   now they lead there
+ *       |---------------------------------------------------------->|
+ *       |  h2: what is under way arrives; then the tunnel ends      |
  *       |<--------------------------------------------------------->|
  *
- * Both tunnels at once, and no break, cannot be: an address has one tunnel, or whoever knows a token could take others' packets. So the new
- * connection is made ready first, and the break is two round trips.
+ * A proxy that cannot hand addresses over has one tunnel for an address: there h2 ends, without taking leave, before h3 is asked, and the break is two round
+ * trips.
  */
 
 import type { HttpVersion } from '../carriers/http-connection.ts'
@@ -21,7 +23,7 @@ import { type Clock, systemClock } from '../hosts/clock.ts'
 export interface CarrierChange {
   readonly from: HttpVersion
   readonly to: HttpVersion
-  /** Without a tunnel, in ms. */
+  /** Without a tunnel, in ms; 0 where the proxy has handed its addresses over. */
   readonly ms: number
   readonly at: Date
 }

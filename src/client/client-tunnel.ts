@@ -1,7 +1,7 @@
 /** One client's tunnel as the client sees it: from the first packet to the proxy to the end of the tunnel. */
 
 import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
-import { CLIENT_NAME_HEADER } from '../carriers/client-name.ts'
+import { CLIENT_NAME_HEADER, HANDOVER_HEADER, saysHandover, YES } from '../carriers/client-name.ts'
 import type {
   Capabilities,
   CloseReason,
@@ -55,6 +55,9 @@ const DEFAULT_TUNNEL_TIMEOUTS: TunnelTimeouts = { connectMs: 10_000, graceMs: 20
 const MTU_PATIENCE_MS = 1000
 /** How long the proxy gets to end the tunnel on its side too. */
 const CLOSE_TIMEOUT_MS = 500
+/** The client has gone over to another tunnel: so long it goes on listening here, in ms, and so long for the end of a stream that brings what has waited. */
+const LISTEN_ON_MS = 250
+const DRAIN_TIMEOUT_MS = 3000
 
 export interface TunnelInfo {
   /** Addresses and prefixes that the proxy assigned to us. */
@@ -96,6 +99,8 @@ export interface ClientTunnelOptions {
   awaitTurn?: AwaitTurn
   /** By which the proxy knows that a tunnel before was ours (carriers/client-name.ts). */
   clientName?: string
+  /** There is a tunnel of that name, which is to live until this one is used. */
+  isHandover?: boolean
   resumptionTicket?: Uint8Array
   /** Addresses of the tunnel before this one, which are asked for again (RFC 9484 §4.7.2). */
   before?: readonly IpAddress[]
@@ -147,6 +152,11 @@ export class ClientTunnel implements HttpClientHandler {
   #dns: DnsConfiguration[] = []
   #nat64Prefixes: IpPrefix[] = []
   #accepted = false
+  #canHandOver = false
+  #isLeaving = false
+  #left: Promise<void> = Promise.resolve()
+  /** Nobody waits any more for what may still come. */
+  #cutShort: (() => void) | undefined
   #graceTimer: NodeJS.Timeout | undefined
   /** Everything else is there; the path's MTU is still being searched for. */
   #mtuTimer: NodeJS.Timeout | undefined
@@ -185,6 +195,11 @@ export class ClientTunnel implements HttpClientHandler {
   /** The proxy has said yes: what is missing then is up to what was asked for. */
   get accepted(): boolean {
     return this.#accepted
+  }
+
+  /** The proxy can give this tunnel's addresses to another one that is asked for while this one lives. */
+  get canHandOver(): boolean {
+    return this.#canHandOver
   }
 
   /** The proxy's IP address, without a zone; undefined while there is no connection. */
@@ -291,7 +306,26 @@ export class ClientTunnel implements HttpClientHandler {
    * Ends the tunnel, waits a moment for the proxy to end it too, closes the connection. `willReturn`: without taking leave, so that the proxy keeps
    * the addresses for us as if the tunnel was lost (server/kept-leases.ts).
    */
-  async close({ willReturn = false } = {}): Promise<void> {
+  close({ willReturn = false } = {}): Promise<void> {
+    if (!this.#isLeaving) return this.#close(willReturn, CLOSE_TIMEOUT_MS)
+    this.#cutShort?.()
+    return this.#left
+  }
+
+  /** Ends this tunnel after the client has gone over to another one: what is under way from the proxy still arrives. */
+  leave(): Promise<void> {
+    this.#isLeaving = true
+    const cutShort = new Promise<void>(resolve => {
+      this.#cutShort = resolve
+    })
+    const drained = Promise.race([cutShort, delay(LISTEN_ON_MS)]).then(() =>
+      this.#close(false, DRAIN_TIMEOUT_MS, cutShort),
+    )
+    this.#left = drained
+    return drained
+  }
+
+  async #close(willReturn: boolean, patienceMs: number, cutShort?: Promise<void>): Promise<void> {
     if (!this.#up) this.#fail(new ClientError('tunnel', 'the client was closed while it was connecting'))
     if (this.#connection === undefined) await Promise.race([this.#dial?.cancel(), delay(CLOSE_TIMEOUT_MS)])
     const connection = this.#connection
@@ -308,7 +342,7 @@ export class ClientTunnel implements HttpClientHandler {
       // RFC 9114 §5.2: no request will follow, and no push is wanted.
       connection.goAway()
       this.tunnel?.end()
-      await Promise.race([ended, delay(CLOSE_TIMEOUT_MS)])
+      await Promise.race([ended, delay(patienceMs), ...(cutShort === undefined ? [] : [cutShort])])
     }
     const closed = new Promise<void>(resolve => {
       this.#onEnded = resolve
@@ -357,6 +391,7 @@ export class ClientTunnel implements HttpClientHandler {
       return this.#fail(new ClientError('protocol', `the proxy does not know the encapsulation "${wanted}"`))
     }
     this.#startFec(headers)
+    this.#canHandOver = this.#options.clientName !== undefined && saysHandover(headers)
     this.#accepted = true
     this.#progress()
   }
@@ -483,8 +518,9 @@ export class ClientTunnel implements HttpClientHandler {
       this.#fecOffer = { groupSize: fec, contextId: Number(session.contexts.allocate()) }
       headers.push(fecField(this.#fecOffer))
     }
-    const { clientName } = this.#options
+    const { clientName, isHandover } = this.#options
     if (clientName !== undefined) headers.push([CLIENT_NAME_HEADER, clientName])
+    if (clientName !== undefined && isHandover) headers.push([HANDOVER_HEADER, YES])
 
     let stream: TunnelStream | undefined
     try {

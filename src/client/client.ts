@@ -119,8 +119,13 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly #carrierTiming: CarrierTiming
   readonly #carrierMemory: CarrierMemory
   readonly #carrierWatch: CarrierWatch
-  /** A tunnel over h3 in the making, while there is one over h2. */
+  /** A tunnel by another carrier in the making, while there is one. */
   #candidate: ClientTunnel | undefined
+  #isGoingOver = false
+  /** The tunnel from which the client is going over to that one. If it is lost meanwhile, with what. */
+  #handover: { readonly before: ClientTunnel; lost?: ClientError } | undefined
+  /** From which the client has gone over: what is under way there still arrives. */
+  readonly #left = new Set<ClientTunnel>()
   #carrierTries = 0
   #carrierChanges = 0
   #lastCarrierChange: CarrierChange | undefined
@@ -173,7 +178,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#carrierMemory = new CarrierMemory(this.#carrierTiming)
     this.#carrierWatch = new CarrierWatch({
       nextPauseMs: () => this.#carrierMemory.nextPauseMs(),
-      look: () => this.#returnToH3(),
+      look: () => this.goOverTo('h3'),
       onError: error => this.#log.error({ err: error }, 'internal error'),
     })
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
@@ -240,7 +245,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     return info
   }
 
-  #newTunnel(proxy: ProxyAddress, carrier: HttpVersion, awaitTurn?: AwaitTurn): ClientTunnel {
+  #newTunnel(proxy: ProxyAddress, carrier: HttpVersion, awaitTurn?: AwaitTurn, isHandover = false): ClientTunnel {
     const clientTunnel: ClientTunnel = new ClientTunnel({
       config: this.config,
       proxy,
@@ -251,6 +256,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       tapTunnel: id => this.#capture?.tunnel(id),
       awaitTurn,
       clientName: this.#name,
+      isHandover,
       resumptionTicket: this.#tickets.get(carrier),
       before: this.#addressesBefore,
       ...(this.#isKnocking && { knockMs: this.config.reconnect.knockMs }),
@@ -260,6 +266,8 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
         this.host.receive(packet)
       },
       onChanged: info => {
+        // Not of one that the client has left, or has not gone over to.
+        if (clientTunnel !== this.#clientTunnel) return
         this.#configureHost(info)
         this.emit('changed', info)
       },
@@ -288,21 +296,27 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     if (!this.#clientTunnel.open) throw new ClientError('tunnel', 'the tunnel has ended as soon as it stood')
   }
 
-  /** Looks whether h3 works again, and lets it carry the tunnel then (carrier-watch.ts). Whether it does. */
-  async #returnToH3(): Promise<boolean> {
+  /**
+   * With `tunnel.carrier = "auto"`: looks whether this carrier works, and lets it carry the tunnel then (carrier-watch.ts). Whether it does. Never rejects: a
+   * tunnel that cannot change is where it was, or is lost.
+   */
+  async goOverTo(carrier: 'h3' | 'h2'): Promise<boolean> {
     const before = this.#clientTunnel
-    if (before?.open !== true || before.info.carrier === 'h3') return false
+    const isAuto = this.config.tunnel.carrier === 'auto'
+    if (!isAuto || this.#isGoingOver || before?.open !== true || before.info.carrier === carrier) return false
+    this.#isGoingOver = true
     this.#carrierTries++
     try {
       const proxy = await resolveProxy(this.config, this.#resolve)
       this.#remember(before)
       this.#attempts = []
-      const { tunnel, ask, stands } = await this.#makeReady(proxy)
+      const { tunnel, ask, stands } = await this.#makeReady(proxy, carrier, before.canHandOver)
       if (this.#closing || !before.open) {
         await tunnel.close()
         return false
       }
-      this.#connecting = this.#changeCarrier(before, tunnel, ask, stands).finally(() => {
+      const change = before.canHandOver ? this.#handOver : this.#breakAndMake
+      this.#connecting = change.call(this, before, tunnel, ask, stands).finally(() => {
         this.#connecting = undefined
       })
       await this.#connecting
@@ -310,30 +324,78 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     } catch (error) {
       const cause = errorFromFailure(error, 'the proxy')
       if (cause.kind === 'internal') this.#log.error({ err: cause.cause }, 'internal error')
-      if (!this.#closing && before.open) this.#carrierNotChanged(cause)
+      if (!this.#closing && before.open) this.#carrierNotChanged(carrier, cause)
       return false
     } finally {
+      this.#isGoingOver = false
       this.#candidate = undefined
     }
   }
 
-  /** A connection by h3, on which nothing is missing but the request. */
-  #makeReady(proxy: ProxyAddress): Promise<{ tunnel: ClientTunnel; ask: () => void; stands: Promise<TunnelInfo> }> {
+  /** A connection by another carrier, on which nothing is missing but the request. */
+  #makeReady(
+    proxy: ProxyAddress,
+    carrier: HttpVersion,
+    isHandover: boolean,
+  ): Promise<{ tunnel: ClientTunnel; ask: () => void; stands: Promise<TunnelInfo> }> {
     return new Promise((resolve, reject) => {
-      const tunnel = this.#newTunnel(proxy, 'h3', ask => resolve({ tunnel, ask, stands }))
+      const tunnel = this.#newTunnel(proxy, carrier, ask => resolve({ tunnel, ask, stands }), isHandover)
       this.#candidate = tunnel
       const stands = tunnel.connect()
       stands.catch(reject)
     })
   }
 
-  async #changeCarrier(
+  /** The tunnel before carries packets until the other one stands: nothing is lost, and what h3 refuses costs nothing. */
+  async #handOver(
     before: ClientTunnel,
     tunnel: ClientTunnel,
     ask: () => void,
     stands: Promise<TunnelInfo>,
   ): Promise<TunnelInfo> {
-    const { carrier: from } = before.info
+    const handover: { before: ClientTunnel; lost?: ClientError } = { before }
+    this.#handover = handover
+    try {
+      ask()
+      await answered(tunnel, stands)
+    } catch (failure) {
+      this.#handover = undefined
+      // What has happened to it meanwhile is heard only now.
+      if (handover.lost !== undefined) this.#lost(before, handover.lost)
+      throw failure
+    }
+    this.#handover = undefined
+    this.#clientTunnel = tunnel
+    const info = await this.#isUpOrLost(tunnel, before)
+    // The proxy follows when it hears this, however little there is to send.
+    if (this.#advertised.length === 0) tunnel.advertise([])
+    this.#left.add(before)
+    before
+      .leave()
+      .catch(error => this.#log.error({ err: error }, 'internal error'))
+      .finally(() => this.#left.delete(before))
+    this.#carrierHasChanged(before, tunnel, info, 0)
+    return info
+  }
+
+  /** A host that cannot take what the new tunnel has: neither is of use then. */
+  async #isUpOrLost(tunnel: ClientTunnel, before: ClientTunnel): Promise<TunnelInfo> {
+    try {
+      return await this.#isUpOrClosed(tunnel)
+    } catch (failure) {
+      await before.close()
+      this.#lost(tunnel, errorFromFailure(failure, 'the proxy'))
+      throw failure
+    }
+  }
+
+  /** For a proxy that knows nothing of handovers: there an address has one tunnel, and the one before has to end first. */
+  async #breakAndMake(
+    before: ClientTunnel,
+    tunnel: ClientTunnel,
+    ask: () => void,
+    stands: Promise<TunnelInfo>,
+  ): Promise<TunnelInfo> {
     const startedAt = performance.now()
     // From now on, what becomes of the one before is no news.
     this.#clientTunnel = tunnel
@@ -344,13 +406,20 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       await answered(tunnel, stands)
       info = await this.#isUpOrClosed(tunnel)
     } catch (failure) {
-      // Whatever h3 has said: over h2 there was a tunnel a moment ago.
+      // Whatever it has said: there was a tunnel a moment ago.
       const { message } = errorFromFailure(failure, 'the proxy')
-      const error = new ClientError('tunnel', `the tunnel was to go on over h3, and that has failed: ${message}`)
+      const to = tunnel.info.carrier
+      const error = new ClientError('tunnel', `the tunnel was to go on over ${to}, and that has failed: ${message}`)
       this.#lost(tunnel, error)
       throw error
     }
-    const change: CarrierChange = { from, to: info.carrier, ms: performance.now() - startedAt, at: new Date() }
+    this.#carrierHasChanged(before, tunnel, info, performance.now() - startedAt)
+    return info
+  }
+
+  #carrierHasChanged(before: ClientTunnel, tunnel: ClientTunnel, info: TunnelInfo, ms: number): void {
+    const change: CarrierChange = { from: before.info.carrier, to: info.carrier, ms, at: new Date() }
+    const { from } = change
     this.#carrierChanges++
     this.#lastCarrierChange = change
     this.#lastCarrierFailure = undefined
@@ -360,13 +429,13 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     )
     this.emit('carrierChanged', change)
     this.emit('changed', info)
-    return info
   }
 
-  #carrierNotChanged({ kind, message }: ClientError): void {
+  #carrierNotChanged(carrier: HttpVersion, { kind, message }: ClientError): void {
     this.#lastCarrierFailure = message
     // Somebody else than the proxy may be there: that is worth more than a word.
-    this.#log[kind === 'tls' ? 'warn' : 'info']({ kind, reason: message }, 'the tunnel stays where it is: no h3')
+    const level = kind === 'tls' ? 'warn' : 'info'
+    this.#log[level]({ kind, reason: message }, `the tunnel stays where it is: no ${carrier}`)
     this.emit('carrierNotChanged', message)
   }
 
@@ -522,6 +591,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#race?.cancel(),
       this.#candidate?.close(),
       this.#clientTunnel?.close(),
+      ...[...this.#left].map(tunnel => tunnel.close()),
     ])
     this.host.close()
     this.#logBudget.close()
@@ -545,6 +615,11 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
 
   #lost(clientTunnel: ClientTunnel, error: ClientError): void {
     if (clientTunnel !== this.#clientTunnel || this.#closing) return
+    if (this.#handover?.before === clientTunnel) {
+      // Perhaps the proxy has no room for two: then the other one stands in a moment.
+      this.#handover.lost = error
+      return
+    }
     this.#carrierWatch.stop()
     this.#carrierMemory.lost(performance.now())
     this.#log.warn({ ...clientTunnel.ids, kind: error.kind, reason: error.message }, 'tunnel is down')

@@ -6,7 +6,7 @@
 
 import { Writer } from '../bytes/writer.ts'
 import { type Carrier, ENCAPSULATION_HEADER, type Encapsulation } from '../carriers/carrier.ts'
-import { clientName } from '../carriers/client-name.ts'
+import { clientName, HANDOVER_HEADER, saysHandover, YES } from '../carriers/client-name.ts'
 import type {
   CloseReason,
   HttpServerConnection,
@@ -263,7 +263,7 @@ export class MasqueHandler implements HttpServerHandler {
     if (identity !== undefined) identities.set(request, identity)
     this.#checkLimits(request, identity, authorisation.maxTunnels)
     if (this.connection.capabilities !== undefined && scope.target.kind !== 'name') {
-      this.#accept(request, scope, identity, [])
+      this.#accept(request, scope, authorisation, [])
       request.tunnelReady?.()
       if (ended) request.peerEnded()
       return
@@ -285,7 +285,7 @@ export class MasqueHandler implements HttpServerHandler {
     })
     // Others may have come first while we waited.
     this.#checkLimits(request, identity, authorisation.maxTunnels)
-    const tunnel = this.#accept(request, scope, identity, resolved)
+    const tunnel = this.#accept(request, scope, authorisation, resolved)
     tunnel.onCapsuleBytes(ahead.capsules.finish())
     request.tunnelReady?.()
     if (ahead.ended) request.peerEnded()
@@ -342,11 +342,14 @@ export class MasqueHandler implements HttpServerHandler {
     request.abort('excessive-load')
   }
 
-  /** The tunnel of this very client that it comes back from, by another connection: never one that it has asked for since. */
-  #tunnelBefore(request: IncomingRequest, identity: string | undefined): OpenTunnel | undefined {
+  /**
+   * The tunnel of this very client that it comes back from, by another connection: never one that it has asked for since. Two, while it goes over from one
+   * to the other.
+   */
+  #tunnelsBefore(request: IncomingRequest, identity: string | undefined): OpenTunnel[] {
     const name = clientName(request.headers)
-    if (name === undefined) return undefined
-    return [...this.#context.tunnels.values()].find(
+    if (name === undefined) return []
+    return [...this.#context.tunnels.values()].filter(
       tunnel =>
         tunnel.clientName === name &&
         tunnel.identity === identity &&
@@ -355,12 +358,16 @@ export class MasqueHandler implements HttpServerHandler {
     )
   }
 
-  #checkLimits(request: IncomingRequest, identity: string | undefined, maxTunnels: number): void {
+  /** `before`: tunnels that make room. */
+  #checkLimits(
+    request: IncomingRequest,
+    identity: string | undefined,
+    maxTunnels: number,
+    before = this.#tunnelsBefore(request, identity),
+  ): void {
     const context = this.#context
-    // It makes room.
-    const before = this.#tunnelBefore(request, identity)
-    const leaving = before === undefined ? 0 : 1
-    const leavingAddress = before !== undefined && before.handler.#address === this.#address ? 1 : 0
+    const leaving = before.length
+    const leavingAddress = before.filter(({ handler }) => handler.#address === this.#address).length
     if (context.draining) throw RequestRejected.because('destination_unavailable', 'the proxy is shutting down')
     const { pendingRequests, tunnelsOfAddress } = context.budgets
     if (context.tunnels.size - leaving + pendingRequests.total >= context.maxTunnels)
@@ -375,6 +382,24 @@ export class MasqueHandler implements HttpServerHandler {
       const held = context.tunnelsOf(identity) - leaving + pendingRequests.heldBy(identity)
       if (held >= maxTunnels) throw tooMany('tunnels for this identity', identity)
     }
+  }
+
+  /** The tunnel from which the client wants to go over while it lives, if it may: both count. */
+  #handsOver(
+    request: IncomingRequest,
+    scope: Scope,
+    { identity, maxTunnels }: Authorisation & { allowed: true },
+  ): ProxyTunnel | undefined {
+    if (!saysHandover(request.headers)) return undefined
+    const [before] = this.#tunnelsBefore(request, identity)
+    if (before === undefined || !before.proxyTunnel.canHandOver(scope)) return undefined
+    try {
+      this.#checkLimits(request, identity, maxTunnels, [])
+    } catch (error) {
+      if (error instanceof RequestRejected) return undefined
+      throw error
+    }
+    return before.proxyTunnel
   }
 
   #chooseEncapsulations(headers: readonly Header[]): [Encapsulation, ...Encapsulation[]] {
@@ -400,10 +425,11 @@ export class MasqueHandler implements HttpServerHandler {
   #accept(
     request: IncomingRequest,
     scope: Scope,
-    identity: string | undefined,
+    authorisation: Authorisation & { allowed: true },
     resolved: readonly IpAddress[],
   ): Tunnel {
     const { connection } = this
+    const { identity } = authorisation
     const id = `${connection.id}/${request.id}`
     const encapsulations = this.#chooseEncapsulations(request.headers)
     const routes = scopeRoutes(scope, resolved, this.#context.routes)
@@ -418,12 +444,17 @@ export class MasqueHandler implements HttpServerHandler {
       : buildAcceptHeaders([
           [ENCAPSULATION_HEADER, encapsulations.join(', ')],
           ...(fec === undefined ? [] : [fecField(fec)]),
+          ...(clientName(request.headers) === undefined ? [] : [[HANDOVER_HEADER, YES] as const]),
         ])
     if (!request.accept(headers)) throw new RequestGone()
-    const before = this.#tunnelBefore(request, identity)?.proxyTunnel
-    const addressesBefore = before?.addresses ?? []
+    const before = this.#tunnelsBefore(request, identity).map(({ proxyTunnel }) => proxyTunnel)
+    const addressesBefore = before.flatMap(({ addresses }) => addresses)
+    const isBack = ({ tunnel }: ProxyTunnel) => tunnel.abort('cancelled', 'its client is back by another way')
+    // Of a handover that this one ends: first what is not the holder of the addresses.
+    for (const other of before.filter(({ holdsAddresses }) => !holdsAddresses)) isBack(other)
+    const handsOver = this.#handsOver(request, scope, authorisation)
     // Its addresses are free then, or kept for its identity: for the one that comes, before anybody else can ask.
-    before?.tunnel.abort('cancelled', 'its client is back by another way')
+    if (handsOver === undefined) before.forEach(isBack)
     const log = this.#logs('tunnel')
     const proxyTunnel = new ProxyTunnel({
       context: this.#context,
@@ -459,7 +490,7 @@ export class MasqueHandler implements HttpServerHandler {
         }
       },
     })
-    proxyTunnel.open(addressesBefore)
+    proxyTunnel.open(handsOver ?? addressesBefore)
     const { order: arrival, at } = arrivalOf(request)
     const tunnel: OpenTunnel = {
       id,
@@ -472,7 +503,7 @@ export class MasqueHandler implements HttpServerHandler {
       connection,
       handler: this,
     }
-    const { addresses } = proxyTunnel
+    const addresses = proxyTunnel.assigned
     let logged = false
     const logOpen = (): void => {
       if (logged) return

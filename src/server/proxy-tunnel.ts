@@ -21,7 +21,7 @@ import { encodePref64 } from '../connect-ip/dns/pref64.ts'
 import type { FecAgreement } from '../connect-ip/fec/negotiation.ts'
 import { isAddressAt } from '../connect-ip/link-scope.ts'
 import type { IpAddressRange } from '../connect-ip/route-advertisement.ts'
-import { type Scope, scopeVersions } from '../connect-ip/scope.ts'
+import { describeScope, type Scope, scopeVersions } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import type { IpAddress, IpVersion } from '../ip/address.ts'
 import type { AddressPool } from '../ip/address-pool.ts'
@@ -59,9 +59,14 @@ export interface TunnelContext {
   readonly newQueue?: NewQueue | undefined
   /** Takes the times of packets from clients: one for all tunnels. */
   readonly clock?: StageClock
+  /** For tests. */
+  readonly handoverMs?: typeof HANDOVER_MS
   /** How many addresses of one family a client may have. */
   readonly maxAddressesPerFamily: number
 }
+
+/** A handover takes so long at most, in ms: until the client goes over; and from then on until it leaves the tunnel before. */
+const HANDOVER_MS = { toTake: 10_000, toLeave: 5000 }
 
 interface Lease {
   readonly address: IpAddress
@@ -69,6 +74,8 @@ interface Lease {
   readonly isExtra: boolean
   /** It was kept for this identity since a tunnel was lost. */
   readonly wasKept: boolean
+  /** The tunnel before has it until the client goes over to this one. */
+  readonly isPromised?: boolean
   /** 0 while no request of the client has been answered with it. */
   requestId: bigint
   readonly removeRoute: () => void
@@ -87,6 +94,14 @@ export class ProxyTunnel implements TunnelOwner {
   /** In which the client gets addresses. */
   readonly #versions: readonly IpVersion[]
   readonly #leases: Lease[] = []
+  /** What the client is to reach, as text: a handover changes nothing about it. */
+  readonly #scope: string
+  /** Its addresses are promised to this tunnel or, if it `#hasLeft`, have come from there. */
+  #before: ProxyTunnel | undefined
+  /** The other way round. */
+  #heir: ProxyTunnel | undefined
+  #hasLeft = false
+  #handoverTimer: NodeJS.Timeout | undefined
   advertised: IpAddressRange[] = []
   /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
   linkProbe: LinkProbeResult | undefined
@@ -119,6 +134,7 @@ export class ProxyTunnel implements TunnelOwner {
     this.#context = options.context
     this.#identity = options.identity
     this.#owner = options.owner
+    this.#scope = describeScope(options.scope)
     this.#routes = options.routes
     this.#versions = scopeVersions(options.scope, options.resolved)
     this.#isForOneFlow = options.scope.target.kind !== 'any' || options.scope.protocol !== undefined
@@ -166,18 +182,39 @@ export class ProxyTunnel implements TunnelOwner {
     return this.#context.processor.networksOf(this.tunnel)
   }
 
+  /** Those whose packets it gets. */
   get addresses(): IpAddress[] {
+    return this.#leases.filter(lease => !lease.isPromised).map(lease => lease.address)
+  }
+
+  /** Those that the client was told of: these, and what is promised. */
+  get assigned(): IpAddress[] {
     return this.#leases.map(lease => lease.address)
+  }
+
+  /** Of the tunnels of a handover, the one into which its client's addresses lead. */
+  get holdsAddresses(): boolean {
+    return !this.#hasLeft && (this.#before === undefined || this.#before.#hasLeft)
+  }
+
+  /** A tunnel of this scope can take over from this one. Further addresses are not handed over: they are counted for whoever has asked for them. */
+  canHandOver(scope: Scope): boolean {
+    const isFree = this.holdsAddresses && this.#heir === undefined && this.#before === undefined
+    return isFree && describeScope(scope) === this.#scope && this.#leases.every(lease => !lease.isExtra)
   }
 
   /**
    * Gives the client one address of each family that the proxy has and the scope allows, unprompted (RFC 9484 §4.7.1), and
    * the routes for them.
-   * When the client then asks for an address, it gets these before any others. `before`: addresses of its tunnel before this one, which has just ended.
+   * When the client then asks for an address, it gets these before any others. `before`: addresses of its tunnel before this one, which has just ended; or
+   * that tunnel itself, which goes on until the client goes over to this one.
    */
-  open(before: readonly IpAddress[] = []): void {
-    const again = (version: IpVersion) => before.find(address => address.version === version)
-    for (const version of this.#versions) this.#lease(version, again(version))
+  open(before: readonly IpAddress[] | ProxyTunnel = []): void {
+    if (before instanceof ProxyTunnel) this.#promise(before)
+    else {
+      const again = (version: IpVersion) => before.find(address => address.version === version)
+      for (const version of this.#versions) this.#lease(version, again(version))
+    }
     this.tunnel.sendCapsules(this.tunnel.session.assignAddresses(this.#assigned()))
     this.#advertise()
   }
@@ -210,9 +247,12 @@ export class ProxyTunnel implements TunnelOwner {
 
   onPacket(packet: Uint8Array): void {
     if (this.#linkCheck.receive(packet)) return
+    if (this.#before !== undefined) this.#takeOver()
     // On the link itself there is nothing but the probe.
     if (packetVersion(packet) === 6 && isAddressAt(PROXY_LINK_ADDRESS, packet, IPV6_DESTINATION_OFFSET)) return
-    this.#context.processor.fromTunnel(packet, this.tunnel)
+    // What was under way when the client went over is as good as what comes by the new tunnel, and no better.
+    const tunnel = this.#hasLeft && this.#heir !== undefined ? this.#heir.tunnel : this.tunnel
+    this.#context.processor.fromTunnel(packet, tunnel)
   }
 
   onAddressesRequested(requests: RequestedAddress[]): void {
@@ -230,6 +270,9 @@ export class ProxyTunnel implements TunnelOwner {
 
   /** Networks behind the client (RFC 9484 §8.2), as far as local policy allows: traffic for them goes into the tunnel. */
   onRoutesAdvertised(accepted: IpAddressRange[]): void {
+    if (this.#before !== undefined) this.#takeOver()
+    // The networks have gone with the addresses.
+    if (this.#hasLeft) return
     const ranges = accepted.map(route => route.range)
     this.#context.processor.offerNetworks(this.tunnel, this.#owner, ranges)
   }
@@ -242,19 +285,102 @@ export class ProxyTunnel implements TunnelOwner {
     const { pools, processor, addressMemory, budgets, keptLeases } = this.#context
     runAll([
       () => this.#linkCheck.stop(),
-      ...this.#leases.flatMap(({ address, isExtra, removeRoute }) => [
-        removeRoute,
-        () => isExtra && budgets.extraAddresses.giveBack(this.#owner),
-        // Who says goodbye does not come back at once.
-        () => (reason.clean ? pools[address.version]?.release(address) : keptLeases.keep(this.#identity, address)),
-        () => addressMemory.remember(this.#identity, address),
-      ]),
-      () => {
-        this.#leases.length = 0
-      },
+      () => this.#endHandover(),
+      () =>
+        runAll(
+          this.#leases.splice(0).flatMap(({ address, isExtra, removeRoute }) => [
+            removeRoute,
+            () => isExtra && budgets.extraAddresses.giveBack(this.#owner),
+            // Who says goodbye does not come back at once.
+            () => (reason.clean ? pools[address.version]?.release(address) : keptLeases.keep(this.#identity, address)),
+            () => addressMemory.remember(this.#identity, address),
+          ]),
+        ),
       () => processor.detachTunnel(this.tunnel),
       () => this.#onClosed(reason),
     ])
+  }
+
+  // -- handover: the client comes from a tunnel that lives ----------------------------------------------------------
+  //
+  //   the tunnel before                 this one
+  //     has the addresses                 says them: they are promised
+  //     carries packets                   the client goes over: its first packet, or its routes; or the tunnel before ends
+  //     ends when its client ends it      has the addresses
+  //
+  // An address leads into one tunnel at any time. Without a word from the client, this tunnel is what ends.
+
+  get #handoverMs(): typeof HANDOVER_MS {
+    return this.#context.handoverMs ?? HANDOVER_MS
+  }
+
+  #promise(before: ProxyTunnel): void {
+    this.#before = before
+    before.#heir = this
+    for (const { address } of before.#leases) {
+      this.#leases.push({
+        address,
+        isExtra: false,
+        wasKept: false,
+        isPromised: true,
+        requestId: 0n,
+        removeRoute: () => {},
+      })
+    }
+    this.#handoverTimer = setTimeout(() => {
+      this.tunnel.abort('cancelled', 'its client has not come over from its tunnel before')
+    }, this.#handoverMs.toTake).unref()
+  }
+
+  #takeOver(): void {
+    const before = this.#before
+    if (before === undefined || before.#hasLeft) return
+    clearTimeout(this.#handoverTimer)
+    for (const promised of this.#leases.filter(lease => lease.isPromised)) {
+      const held = before.#leases.findIndex(({ address }) => address.equals(promised.address))
+      this.#leases.splice(this.#leases.indexOf(promised), 1)
+      // It has changed it for another one meanwhile.
+      if (held === -1) continue
+      const [lease] = before.#leases.splice(held, 1) as [Lease]
+      lease.removeRoute()
+      const removeRoute = this.#context.processor.attachTunnel(lease.address, this.tunnel)
+      this.#leases.push({ ...lease, requestId: promised.requestId, removeRoute })
+    }
+    before.#leave()
+  }
+
+  /** What was under way is still taken; nothing goes out here any more. */
+  #leave(): void {
+    this.#hasLeft = true
+    this.#linkCheck.stop()
+    this.#context.processor.detachTunnel(this.tunnel)
+    this.#handoverTimer = setTimeout(() => {
+      this.tunnel.abort('cancelled', 'its client goes on by another way')
+    }, this.#handoverMs.toLeave).unref()
+  }
+
+  /** This tunnel has ended. */
+  #endHandover(): void {
+    clearTimeout(this.#handoverTimer)
+    const heir = this.#heir
+    if (heir !== undefined) {
+      heir.#takeOver()
+      clearTimeout(this.#handoverTimer)
+      heir.#before = undefined
+      this.#heir = undefined
+    }
+    // What it had is for others then.
+    this.#endBefore()
+    if (this.#before !== undefined) this.#before.#heir = undefined
+    this.#before = undefined
+    const own = this.#leases.filter(lease => !lease.isPromised)
+    this.#leases.splice(0, this.#leases.length, ...own)
+  }
+
+  /** Nothing that is still under way in the tunnel before is taken from now on. */
+  #endBefore(): void {
+    const before = this.#before
+    if (before !== undefined && before.#hasLeft) before.tunnel.abort('cancelled', 'its client goes on by another way')
   }
 
   // -- addresses and routes ------------------------------------------------------------------------------------
@@ -288,6 +414,7 @@ export class ProxyTunnel implements TunnelOwner {
     const pool = pools[wanted.version]
     const address = keptLeases.take(this.#identity, wanted.version, wanted) ?? pool?.lease(wanted, { exact: true })
     if (address === undefined) return undefined
+    this.#endBefore()
     before.removeRoute()
     this.#leases.splice(this.#leases.indexOf(before), 1)
     // Perhaps it was kept for another client of the same identity.
@@ -300,7 +427,7 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   #unclaimed(version: IpVersion): Lease | undefined {
-    return this.#leases.find(lease => lease.requestId === 0n && lease.address.version === version)
+    return this.#leases.find(lease => lease.requestId === 0n && lease.address.version === version && !lease.isPromised)
   }
 
   #lease(version: IpVersion, preferred?: IpAddress): Lease | undefined {

@@ -660,7 +660,7 @@ export class MasqueServer {
     this.metrics.observeSessionSetup(tunnel.connection.version, tunnel.setupMs)
     this.#tunnels.set(tunnel.id, tunnel)
     if (tunnel.identity !== undefined) this.#countTunnel(tunnel.identity, 1)
-    this.#connectionLog.add('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.addresses)
+    this.#connectionLog.add('tunnel-opened', tunnel.connection, tunnel.identity, tunnel.proxyTunnel.assigned)
   }
 
   #moved(connection: HttpServerConnection, from: SocketAddress): void {

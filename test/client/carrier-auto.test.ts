@@ -7,18 +7,25 @@ import { makeTestCertificates, type TestCertificates } from '../../src/cert/make
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { ClientConfigOverrides } from '../../src/client/config.ts'
 import { ClientError } from '../../src/client/errors.ts'
+import { FlowSource } from '../../src/hosts/userspace/flow.ts'
+import type { UserspaceHost } from '../../src/hosts/userspace/userspace-host.ts'
+import { IpAddress } from '../../src/ip/address.ts'
 import { TcpBypass } from '../../src/link/emulator/tcp-bypass.ts'
 import { EmulatorError } from '../../src/link/emulator/udp-socket.ts'
 import type { SocketAddress } from '../../src/net/udp.ts'
+import { hashToken } from '../../src/server/auth.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { closeHostilePeers, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import {
+  addressOf,
   clientCertificate,
   closeLoopback,
   connectClient,
   failure,
+  keepPinging,
   newClient,
+  PATIENT,
   ping,
   startServer,
   until,
@@ -70,8 +77,8 @@ describe('a client that finds its carrier by itself', () => {
     )
 
   /** A network between client and proxy, with one address for UDP and TCP, that blocks UDP when it is told to. */
-  const network = async (server: Pick<Server, 'address'>, { udp = true, tcp = true } = {}) => {
-    const open = () => TwoPaths.open(server.address, 2)
+  const network = async (server: Pick<Server, 'address'>, { udp = true, tcp = true, rttMs = 2 } = {}) => {
+    const open = () => TwoPaths.open(server.address, rttMs)
     const paths = tcp ? await besideTcp(open, ({ first }) => first, server.address) : await open()
     if (!tcp) cleanup.push(() => paths.close())
     if (!udp) paths.cut('first')
@@ -254,6 +261,144 @@ describe('a client that finds its carrier by itself', () => {
     await until(() => quiet.peers.every(peer => peer.recorder.closed))
   })
 
+  describe('that goes over to another carrier, while the proxy knows how', () => {
+    /** It is not looked for h3 but when the test says so. */
+    const BY_HAND = { carrierTiming: { firstPause: 600_000, longestPause: 600_000, headStart: 2000 } }
+    const HOST = IpAddress.parse('10.90.0.1')
+    /** Packets of a flow that may be under way: however busy this machine is, no queue is full. */
+    const MOST_UNDER_WAY = 20
+
+    it('loses no packet of either direction, from h3 to h2 and back, again and again', async () => {
+      const server = await startServer()
+      const { at } = await network(server, { rttMs: 20 })
+      const { client, info } = await connectClient(at, AUTO, BY_HAND)
+      expect(info.carrier).to.equal('h3')
+      const downs: unknown[] = []
+      client.on('down', error => downs.push(error))
+      const own = addressOf(info, 4)
+      const host = server.host('echo') as UserspaceHost
+      const flow = (
+        source: IpAddress,
+        destination: IpAddress,
+        from: (packet: Uint8Array) => void,
+        to: UserspaceHost,
+      ) => {
+        const packets = new FlowSource({ source, destination, flowId: 1 })
+        const received = () => to.flowSink(1)?.received ?? 0
+        return {
+          send: () => packets.sent - received() < MOST_UNDER_WAY && from(packets.next(0).slice()),
+          arrived: () => received() === packets.sent,
+          summary: () => to.flowSink(1)?.summary(packets.sent),
+        }
+      }
+      const flows = [
+        flow(own, HOST, packet => client.sendPacket(packet), host),
+        flow(HOST, own, packet => host.send(packet), client.host),
+      ]
+      const sending = setInterval(() => {
+        for (const each of flows) each.send()
+      }, 1)
+      cleanup.push(() => clearInterval(sending))
+      const before = addresses(client)
+      for (const carrier of ['h2', 'h3', 'h2', 'h3'] as const) {
+        expect(await client.goOverTo(carrier)).to.equal(true)
+        expect(client.carriers).to.deep.include({ current: carrier })
+        expect(client.carriers.last).to.include({ to: carrier, ms: 0 })
+        expect(addresses(client)).to.deep.equal(before)
+        // The tunnel before is left, and with it all that was under way there.
+        await until(() => server.status().tunnels === 1)
+      }
+      clearInterval(sending)
+      await until(() => flows.every(each => each.arrived())).catch(() => {})
+      for (const each of flows) {
+        expect(each.summary()).to.include({ lost: 0, duplicates: 0 })
+        expect(each.summary()?.received).to.be.greaterThan(100)
+      }
+      expect(downs).to.deep.equal([])
+      expect(server.clients()[0]?.addresses).to.have.members(before.map(text => text.replace(/\/.*/, '')))
+    })
+
+    it('gets its packets where it is when nothing has been sent since', async () => {
+      const server = await startServer({ tunnel: { linkProbe: 'off' } })
+      const { at } = await network(server)
+      const { client, info } = await connectClient(at, { tunnel: { carrier: 'auto', linkProbe: 'off' } }, BY_HAND)
+      expect(await client.goOverTo('h2')).to.equal(true)
+      await until(() => server.clients().some(({ carrier, addresses }) => carrier === 'h2' && addresses.length > 0))
+      await server.host('echo')?.ping(addressOf(info, 4), PATIENT)
+    })
+
+    it('is where it was, and has lost nothing, when the other carrier leaves the request unanswered', async () => {
+      const server = await startServer()
+      const quiet = await startHostileProxy({})
+      let isOpen = false
+      const relay = await relayBesideTcp(quiet.address, server.address, () => isOpen)
+      const { client } = await connectClient(relay, AUTO, { ...BY_HAND, timeouts: { connectMs: 60_000, graceMs: 100 } })
+      isOpen = true
+      const train = keepPinging(client, HOST)
+      expect(await client.goOverTo('h3')).to.equal(false)
+      expect(client.carriers.lastFailure).to.match(/^no answer to the request/)
+      expect(await train.stop()).to.be.greaterThan(0)
+      expect(client.info.carrier).to.equal('h2')
+    })
+
+    it('is where it was, and has lost nothing, when the other carrier refuses the tunnel', async () => {
+      const server = await startServer()
+      const refusing = await startHostileProxy({
+        onRequest: (peer, streamId) => {
+          peer.h3.respond(streamId, [[':status', '403']])
+          peer.flush()
+        },
+      })
+      let isOpen = false
+      const relay = await relayBesideTcp(refusing.address, server.address, () => isOpen)
+      const { client } = await connectClient(relay, AUTO, BY_HAND)
+      isOpen = true
+      const train = keepPinging(client, HOST)
+      const [[why]] = await Promise.all([once(client, 'carrierNotChanged'), client.goOverTo('h3')])
+      expect(why).to.match(/status 403/)
+      expect(await train.stop()).to.be.greaterThan(0)
+      expect(client.info.carrier).to.equal('h2')
+    })
+
+    it('has its addresses when the proxy has no room for two tunnels of it', async () => {
+      const tokens = [{ identity: 'alice', sha256: hashToken('token-of-alice'), maxTunnels: 1 }]
+      const server = await startServer({ auth: { mode: 'token', tokens } })
+      const { at } = await network(server)
+      const { client } = await connectClient(at, { ...AUTO, auth: { token: 'token-of-alice' } }, BY_HAND)
+      const before = addresses(client)
+      const downs: unknown[] = []
+      client.on('down', error => downs.push(error))
+      expect(await client.goOverTo('h2')).to.equal(true)
+      expect(addresses(client)).to.deep.equal(before)
+      await ping(client, HOST)
+      expect(downs).to.deep.equal([])
+      expect(server.status().tunnels).to.equal(1)
+    })
+
+    it('does not, by itself or told so, where its carrier was chosen', async () => {
+      const { client } = await connectClient(await startServer())
+      expect(await client.goOverTo('h2')).to.equal(false)
+    })
+  })
+
+  /** As if the proxy had said nothing of handovers. */
+  const knowsNoHandover = ({ tunnel }: MasqueClient) => Object.defineProperty(tunnel, 'canHandOver', { value: false })
+
+  it('goes back to h3 with its addresses where the proxy knows no handover', async () => {
+    const server = await startServer()
+    const { at, free } = await network(server, { udp: false })
+    const { client } = await connectClient(at, AUTO, PATIENTLY)
+    knowsNoHandover(client)
+    const before = addresses(client)
+    const changed = once(client, 'carrierChanged')
+    free()
+    const [change] = await changed
+    expect(change.to).to.equal('h3')
+    expect(change.ms).to.be.greaterThan(0)
+    expect(addresses(client)).to.deep.equal(before)
+    await ping(client, '10.90.0.1')
+  })
+
   it('is over h2 again within seconds when h3 leaves the request unanswered for which the tunnel was given up', async () => {
     const server = await startServer()
     const quiet = await startHostileProxy({})
@@ -264,6 +409,7 @@ describe('a client that finds its carrier by itself', () => {
       { ...AUTO, reconnect: RECONNECT },
       { ...ONCE_SOON, timeouts: { connectMs: 60_000, graceMs: 100 } },
     )
+    knowsNoHandover(client)
     const before = addresses(client)
     const [down, up] = [once(client, 'down'), once(client, 'up')]
     isOpen = true
@@ -287,6 +433,7 @@ describe('a client that finds its carrier by itself', () => {
     let isOpen = false
     const relay = await relayBesideTcp(refusing.address, server.address, () => isOpen)
     const { client } = await connectClient(relay, { ...AUTO, reconnect: RECONNECT }, ONCE_SOON)
+    knowsNoHandover(client)
     const before = addresses(client)
     const [down, up] = [once(client, 'down'), once(client, 'up')]
     isOpen = true

@@ -1,15 +1,18 @@
 import { expect } from 'chai'
-import { CLIENT_NAME_HEADER } from '../../src/carriers/client-name.ts'
+import { CLIENT_NAME_HEADER, HANDOVER_HEADER } from '../../src/carriers/client-name.ts'
 import { H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
+import { ConnectIpSession } from '../../src/connect-ip/session.ts'
 import type { Header } from '../../src/http/header.ts'
 import { FrameType } from '../../src/http3/frames.ts'
 import { IpAddress } from '../../src/ip/address.ts'
 import { IpPrefix } from '../../src/ip/prefix.ts'
-import { type HandlerContext, MasqueHandler } from '../../src/server/masque-handler.ts'
+import { type HandlerContext, MasqueHandler, type OpenTunnel } from '../../src/server/masque-handler.ts'
+import { packet } from '../connect-ip/packets.ts'
 import { CONNECT_IP, controlStream, frame, headersFrame } from '../http3/conversation.ts'
 import { FakeQuic } from '../support/fake-quic.ts'
 import { newHandlerContext } from '../support/handler-context.ts'
+import { until } from '../support/loopback.ts'
 
 const NAME = 'c2VjcmV0LW9mLWEtY2xpZQ'
 const settle = () => new Promise(resolve => setImmediate(resolve))
@@ -25,7 +28,7 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
     })
     context.tunnelsOf = identity => [...tunnels.values()].filter(tunnel => tunnel.identity === identity).length
     /** A tunnel is asked for by a new connection, and this address for it. */
-    const come = async (name: string | undefined, address = '0.0.0.0', target = '*') => {
+    const come = async (name: string | undefined, address = '0.0.0.0', target = '*', isHandover = false) => {
       const quic = Object.assign(new FakeQuic('server'), { id: String(++connections) })
       const transport = new H3ServerConnection(quic)
       new MasqueHandler(transport, context)
@@ -35,15 +38,25 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
         ([key, value]): Header => [key, key === ':path' ? value.replace('*', target) : value],
       )
       const headers: Header[] = name === undefined ? asked : [...asked, [CLIENT_NAME_HEADER, name]]
+      if (isHandover) headers.push([HANDOVER_HEADER, '?1'])
       transport.onStreamData(0, headersFrame(headers), false)
       await settle()
       const request = encodeAddressRequest([{ requestId: 1n, prefix: IpPrefix.parse(`${address}/32`) }])
       transport.onStreamData(0, frame(FrameType.DATA, [...request]), false)
       await settle()
-      return quic
+      const routes = new ConnectIpSession({ role: 'client', now: () => 0 }).advertiseRoutes([])
+      return Object.assign(quic, {
+        send: (bytes: Uint8Array) => transport.onStreamData(0, frame(FrameType.DATA, [...bytes]), false),
+        /** The client goes over to this tunnel. */
+        goOver: () => transport.onStreamData(0, frame(FrameType.DATA, [...routes]), false),
+        end: () => transport.onStreamData(0, new Uint8Array(0), true),
+        packet: (bytes: Uint8Array) => transport.onDatagram(Uint8Array.of(0, 0, ...bytes)),
+      })
     }
     const addresses = () => [...tunnels.values()].flatMap(({ proxyTunnel }) => proxyTunnel.addresses.map(String))
-    return { state, come, addresses, pools, tunnels }
+    const handOver = (name: string | undefined = NAME, address?: string, target?: string) =>
+      come(name, address, target, true)
+    return { state, come, handOver, addresses, pools, tunnels, context }
   }
   const reset = ({ commands }: FakeQuic) => commands.some(command => command.startsWith('reset 0 '))
 
@@ -129,5 +142,138 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
     await come(NAME)
     expect(reset(first)).to.equal(false)
     expect(addresses().length).to.equal(1)
+  })
+
+  describe('and goes over to another one', () => {
+    const ROOM = { authorise: () => ({ allowed: true as const, identity: undefined, maxTunnels: 9 }) }
+    /** Who has the addresses, in the order in which the tunnels were asked for. */
+    const holders = (tunnels: ReadonlyMap<string, OpenTunnel>) =>
+      [...tunnels.values()].map(({ proxyTunnel }) => proxyTunnel.addresses.map(String).join())
+
+    it('has them in the tunnel before until it does, and then in the new one', async () => {
+      const { come, handOver, pools, tunnels } = proxy(ROOM)
+      const first = await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      expect(reset(first)).to.equal(false)
+      expect(holders(tunnels)).to.deep.equal([address, ''])
+      expect([...tunnels.values()].map(({ proxyTunnel }) => proxyTunnel.assigned.map(String))).to.deep.equal([
+        [address],
+        [address],
+      ])
+      second.goOver()
+      expect(holders(tunnels)).to.deep.equal(['', address])
+      first.end()
+      expect(holders(tunnels)).to.deep.equal([address])
+      expect(pools[4].used).to.equal(1)
+    })
+
+    it('has them in the new one when the tunnel before ends, however that does', async () => {
+      for (const end of ['end', 'lose'] as const) {
+        const { come, handOver, tunnels } = proxy(ROOM)
+        const first = await come(NAME)
+        const [address] = holders(tunnels)
+        await handOver()
+        if (end === 'end') first.end()
+        else [...tunnels.values()][0]?.proxyTunnel.tunnel.abort('cancelled', 'lost')
+        expect(holders(tunnels), end).to.deep.equal([address])
+      }
+    })
+
+    it('keeps them in the tunnel before when the new one ends first', async () => {
+      const { come, handOver, pools, tunnels } = proxy(ROOM)
+      await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      second.end()
+      expect(holders(tunnels)).to.deep.equal([address])
+      expect(pools[4].used).to.equal(1)
+      ;(await handOver()).goOver()
+      expect(holders(tunnels)).to.deep.equal(['', address])
+    })
+
+    it('AT-36 has two tunnels at most, however often it asks', async () => {
+      const { come, handOver, pools, tunnels } = proxy(ROOM)
+      await come(NAME)
+      const [address] = holders(tunnels)
+      for (let i = 0; i < 20; i++) {
+        const next = await handOver()
+        expect(tunnels.size).to.equal(2)
+        if (i % 3 === 0) next.goOver()
+        expect(holders(tunnels).toSorted()).to.deep.equal(['', address])
+      }
+      expect(pools[4].used).to.equal(1)
+    })
+
+    it('AT-36 gets nothing of another identity, whose name it has got to know', async () => {
+      const { state, come, handOver, tunnels } = proxy({
+        authorise: () => ({ allowed: true, identity: state.who, maxTunnels: 9 }),
+      })
+      state.who = 'alice'
+      await come(NAME)
+      const [address] = holders(tunnels)
+      state.who = 'mallory'
+      const second = await handOver(NAME, address)
+      second.goOver()
+      expect(holders(tunnels)[0]).to.equal(address)
+      expect(holders(tunnels)[1]).to.not.equal(address)
+    })
+
+    it('AT-36 is not served beyond the tunnels that its identity may have: the one before ends at once', async () => {
+      const { state, come, handOver, addresses, tunnels } = proxy()
+      state.who = 'alice'
+      const first = await come(NAME)
+      const before = addresses()
+      await handOver(NAME, before[0])
+      expect(reset(first)).to.equal(true)
+      expect(tunnels.size).to.equal(1)
+      expect(addresses()).to.deep.equal(before)
+    })
+
+    it('AT-36 sends nothing more by the tunnel before once its addresses may be somebody else’s', async () => {
+      const { come, handOver, tunnels, context } = proxy(ROOM)
+      const first = await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      second.goOver()
+      const came: string[] = []
+      const fromTunnel = context.processor.fromTunnel.bind(context.processor)
+      context.processor.fromTunnel = (bytes, tunnel) => {
+        came.push([...tunnels.values()].find(({ proxyTunnel }) => proxyTunnel.tunnel === tunnel)?.id ?? 'nobody')
+        fromTunnel(bytes, tunnel)
+      }
+      // Under way when the client went over: as good as by the new one, and held to what holds there.
+      first.packet(packet(address as string, '10.89.0.1'))
+      expect(came).to.deep.equal(['2/0'])
+      second.end()
+      expect(reset(first)).to.equal(true)
+      first.packet(packet(address as string, '10.89.0.1'))
+      expect(came.length).to.equal(1)
+      expect(tunnels.size).to.equal(0)
+    })
+
+    it('AT-36 has not two tunnels for longer than it takes: without a word the new one ends, without leave the one before', async () => {
+      const { come, handOver, tunnels } = proxy({ ...ROOM, handoverMs: { toTake: 30, toLeave: 30 } })
+      const first = await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      await until(() => reset(second))
+      expect(holders(tunnels)).to.deep.equal([address])
+      const third = await handOver()
+      third.goOver()
+      await until(() => reset(first))
+      expect(holders(tunnels)).to.deep.equal([address])
+      expect(reset(third)).to.equal(false)
+    })
+
+    it('is given others where the new tunnel is for something else', async () => {
+      const { come, handOver, tunnels } = proxy(ROOM)
+      const first = await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver(NAME, '0.0.0.0', '10.90.0.1')
+      expect(reset(first)).to.equal(true)
+      expect(reset(second)).to.equal(false)
+      expect(holders(tunnels)).to.deep.equal([address])
+    })
   })
 })

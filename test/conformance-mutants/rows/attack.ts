@@ -802,4 +802,32 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'if (response.writableLength > EVENT_STREAM_LIMITS.waitingBytes) {',
     replace: 'if (response.writableLength < 0) {',
   },
+  {
+    row: 'AT-36',
+    file: 'server/proxy-tunnel.ts',
+    why: 'the tunnel before outlives the one that has its addresses',
+    find: 'if (before !== undefined && before.#hasLeft) before.tunnel',
+    replace: 'if (before !== undefined && false) before.tunnel',
+  },
+  {
+    row: 'AT-36',
+    file: 'server/masque-handler.ts',
+    why: 'a second tunnel counts against nothing',
+    find: 'this.#checkLimits(request, identity, maxTunnels, [])',
+    replace: 'this.#checkLimits(request, identity, maxTunnels)',
+  },
+  {
+    row: 'AT-36',
+    file: 'server/masque-handler.ts',
+    why: 'tunnels that its client has left, or has not come to, stay',
+    find: 'for (const other of before.filter(({ holdsAddresses }) => !holdsAddresses)) isBack(other)',
+    replace: '',
+  },
+  {
+    row: 'AT-36',
+    file: 'server/proxy-tunnel.ts',
+    why: 'a tunnel to which nobody comes stays',
+    find: '}, this.#handoverMs.toTake).unref()',
+    replace: '}, 2 ** 30).unref()',
+  },
 ]
