@@ -729,9 +729,8 @@ function connectBy(
     return connectByPackage({ path, certificateSha256, token, idleTimeoutMs, lostAfterMs: tunnel.tcpLostAfterMs })
   }
   if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)))
-  return carrier === 'h2'
-    ? connectByHttp2({ ...settings, lostAfterMs: tunnel.tcpLostAfterMs })
-    : connectByHttp1(settings)
+  const ofTcp = { ...settings, lostAfterMs: tunnel.tcpLostAfterMs }
+  return carrier === 'h2' ? connectByHttp2(ofTcp) : connectByHttp1(ofTcp)
 }
 
 function checkKeyLogOf(config: ClientConfig): void {

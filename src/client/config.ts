@@ -155,9 +155,8 @@ export const clientConfigSchema = table({
     tcp_lost_after_ms: integer(0, 3_600_000, 'milliseconds')
       .default(10_000)
       .describe(
-        'Over h2 and webtransport, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; over h2 it is asked by PING (RFC 9113 §6.7) when it was ' +
-          'quiet for a quarter of that time, over webtransport the package asks each second. What TCP gets over by itself takes up to twice as long as the outage. 0: only after quic.idle_timeout_ms, ' +
-          'as always over h1.',
+        'Over h2, h1 and webtransport, a proxy from which nothing comes for this long counts as lost, and the tunnel with it; over h2 it is asked by PING (RFC 9113 §6.7) when it was ' +
+          'quiet for a quarter of that time, over h1 it is asked in the request to write at least so often (where it does not know that, quic.idle_timeout_ms has to do), over webtransport the package asks each second. What TCP gets over by itself takes up to twice as long as the outage. 0: only after quic.idle_timeout_ms.',
       ),
     accept_dns: flag()
       .default(true)

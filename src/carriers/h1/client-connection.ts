@@ -14,18 +14,25 @@ import type {
   HttpClientHandler,
   TunnelStream,
 } from '../http-connection.ts'
+import { watchSilence } from '../silence.ts'
 import { refusedCertificate } from '../tcp/client-certificate.ts'
 import { connectTcp, type TcpSettings } from '../tcp/connect.ts'
 import { CAPABLE } from '../tcp/connection.ts'
 import { endedByTls, type SocketEnd } from '../tcp/socket-end.ts'
 import { H1_HEAD_SIZE, readResponse, requestFields } from './messages.ts'
+import { lostAfter, signOfLifeMs, wishFor } from './sign-of-life.ts'
 import { H1Transport, REQUEST_ID } from './transport.ts'
 
 /** Interim responses (RFC 9110 §15.2) before the final one. Nobody has a use for more than one or two. */
 export const H1_INTERIM_RESPONSES = 16
 
+export interface H1ClientSettings extends TcpSettings {
+  /** A proxy that is silent for so long, though it was asked for signs of life, is gone, in ms; 0: see `idleTimeoutMs`. */
+  readonly lostAfterMs: number
+}
+
 /** Connects by HTTP/1.1, on TLS over TCP with these settings. */
-export function connectByHttp1(settings: TcpSettings): Connect {
+export function connectByHttp1(settings: H1ClientSettings): Connect {
   return async options => new H1ClientConnection(options, settings)
 }
 
@@ -33,13 +40,15 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
   resumptionTicket: Uint8Array | undefined
   readonly draining = false
   readonly #keepAliveMs: number
+  readonly #lostAfterMs: number
   readonly #startedAt = performance.now()
   #interimResponses = 0
   #answered = false
 
-  constructor(options: ConnectOptions, settings: TcpSettings) {
+  constructor(options: ConnectOptions, settings: H1ClientSettings) {
     const socket = connectTcp(options, settings, 'http/1.1')
     super({ socket, remote: options.remote, idleTimeoutMs: settings.idleTimeoutMs, onError: options.onError })
+    this.#lostAfterMs = settings.lostAfterMs
     this.#keepAliveMs = settings.keepAliveMs ?? settings.idleTimeoutMs / 3
     socket.on('session', ticket => {
       this.resumptionTicket = ticket
@@ -60,8 +69,9 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
     this.handler.onCapabilities(CAPABLE)
   }
 
-  request(headers: Header[]): TunnelStream | undefined {
+  request(wanted: Header[]): TunnelStream | undefined {
     if (this.closed || !this.socket.writable) return undefined
+    const headers = this.#lostAfterMs === 0 ? wanted : [...wanted, wishFor(this.#lostAfterMs)]
     const head = checkRequest(headers, true)
     const request = requestHttp({
       method: 'GET',
@@ -113,6 +123,19 @@ export class H1ClientConnection extends H1Transport<HttpClientHandler> implement
     this.carrier?.switched()
     this.handler.onResponse(headers)
     this.readCapsules(first, this.#keepAliveMs)
+    this.#watchPath(signOfLifeMs(headers))
+  }
+
+  /** A lost path says nothing, and TCP alone asks for a quarter of an hour. `promisedMs`: so often the proxy will write. */
+  #watchPath(promisedMs: number | undefined): void {
+    if (promisedMs === undefined || this.#lostAfterMs === 0 || this.closed) return
+    const limitMs = lostAfter(promisedMs, this.#lostAfterMs)
+    const stop = watchSilence({
+      limitMs,
+      bytesRead: () => this.socket.bytesRead,
+      onLost: () => this.guard(() => this.cutSilent(limitMs)),
+    })
+    this.socket.once('close', stop)
   }
 
   /** What the proxy has sent breaks a rule. */

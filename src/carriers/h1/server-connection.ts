@@ -16,6 +16,7 @@ import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestH
 import { certificateProblem, refusedCertificate } from '../tcp/client-certificate.ts'
 import { CAPABLE } from '../tcp/connection.ts'
 import { expectsContinue, finalHead, H1_FIELDS, H1_HEAD_SIZE, readRequest, switchingHead } from './messages.ts'
+import { grantedMs, SIGN_OF_LIFE_HEADER, signOfLifeMs } from './sign-of-life.ts'
 import { H1Transport, REQUEST_ID } from './transport.ts'
 
 export interface H1ServerOptions {
@@ -40,6 +41,8 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
   #began = false
   /** The head of a request was there, or something that is none. */
   #heardHead = false
+  /** The client has asked to hear something so often. */
+  #signOfLifeMs: number | undefined
   /** The final response, or 101, has been sent. */
   answered = false
 
@@ -98,10 +101,12 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
     if (problem !== undefined) return this.#refuseCertificate(problem)
     const headers = this.#read(message)
     if (headers === undefined) return
+    const wishMs = signOfLifeMs(headers)
+    if (wishMs !== undefined) this.#signOfLifeMs = grantedMs(wishMs, this.#keepAliveMs)
     const request = new H1Request(this, headers, expectsContinue(message))
     this.#request = request
     this.handler.onRequest(request, false)
-    if (first !== undefined && request.isOpen) this.readCapsules(first, this.#keepAliveMs)
+    if (first !== undefined && request.isOpen) this.readCapsules(first, this.#signOfLifeMs ?? this.#keepAliveMs)
   }
 
   /** What follows is read and thrown away. node:http would parse it, and keep whatever requests it finds there, however many. */
@@ -163,7 +168,8 @@ export class H1ServerConnection extends H1Transport<HttpServerHandler> implement
   /** "Yes": capsules follow. */
   switchOver(headers: readonly Header[], continues: boolean): void {
     this.answered = true
-    this.socket.write(switchingHead(headers, continues))
+    const signs: Header[] = this.#signOfLifeMs === undefined ? [] : [[SIGN_OF_LIFE_HEADER, String(this.#signOfLifeMs)]]
+    this.socket.write(switchingHead([...headers, ...signs], continues))
   }
 
   protected override onEarlyBytes(bytes: Uint8Array): void {
