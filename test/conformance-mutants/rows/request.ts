@@ -441,7 +441,7 @@ export const REQUEST_MUTANTS: readonly Mutant[] = [
     row: 'CIP-10',
     file: 'carriers/h1/server-connection.ts',
     why: 'capsules that come together with the head of the request are lost',
-    find: 'this.readCapsules(first, this.#keepAliveMs)',
+    find: 'this.readCapsules(first, this.#signOfLifeMs ?? this.#keepAliveMs)',
     replace: 'this.readCapsules(new Uint8Array(0), this.#keepAliveMs)',
   },
   {
