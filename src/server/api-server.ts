@@ -39,9 +39,13 @@ export interface ApiServerOptions {
   tokenSha256?: string
   /** Speaks HTTPS, with these PEM files. */
   tls?: { certificateChain: Uint8Array; key: Uint8Array }
+  /** Other times than those of API_LIMITS, for tests that cannot wait for them. */
+  times?: Partial<ApiTimes>
   /** A bug of ours. */
   onError?(error: unknown): void
 }
+
+type ApiTimes = Record<'headMs' | 'requestMs' | 'keepAliveMs' | 'stillMs', number>
 
 export interface ApiServer {
   /** Such as http://127.0.0.1:8080, without a slash at the end. */
@@ -74,7 +78,7 @@ export const API_LIMITS = {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { host, port, source, metrics, tls, tokenSha256 } = options
   const { events = new EventFeed(), link, onError = () => {} } = options
-  const server = createServer(tls)
+  const server = createServer(tls, options.times)
   await listen(server, host, port)
   // Which address it is, a name or an odd way of writing it ("127.1") does not tell; the listening socket does.
   const { address, port: actualPort } = server.address() as AddressInfo
@@ -115,8 +119,8 @@ function pages({ browser, live }: ApiServerOptions): Routes {
   return Object.fromEntries(Object.entries(files).map(([path, get]) => [path, { get }]))
 }
 
-function createServer(tls: ApiServerOptions['tls']): Server {
-  const { headBytes, headMs, requestMs, keepAliveMs, stillMs, connections } = API_LIMITS
+function createServer(tls: ApiServerOptions['tls'], times: ApiServerOptions['times']): Server {
+  const { headBytes, headMs, requestMs, keepAliveMs, stillMs, connections } = { ...API_LIMITS, ...times }
   const settings = {
     maxHeaderSize: headBytes,
     headersTimeout: headMs,

@@ -315,6 +315,39 @@ describe('REST API', () => {
     expect((await call('/health', { host: '127.2:80' })).status).to.equal(403)
   })
 
+  describe('with one limit of time that is short, and all others longer than this test', () => {
+    const never = { headMs: 1e6, requestMs: 1e6, keepAliveMs: 1e6, stillMs: 1e6 }
+    const GET = 'GET /health HTTP/1.1\r\nHost: localhost\r\n'
+    /** What was answered until the connection was closed. */
+    const answerTo = async (text: string, times: Partial<typeof never>): Promise<string> => {
+      await api.close()
+      const metrics = new ServerMetrics(source)
+      api = await startApiServer({ host: '127.0.0.1', port: 0, source, metrics, times: { ...never, ...times } })
+      const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
+      socket.write(text)
+      let answer = ''
+      for await (const chunk of socket) answer += chunk
+      return answer
+    }
+
+    it('AT-35 says 408 to a head that does not come, and ends the connection', async () => {
+      expect(await answerTo(GET, { headMs: 200 })).to.match(/^HTTP\/1\.1 408 [\s\S]*application\/problem\+json/)
+    })
+
+    it('AT-35 does so at the latest when all of a request should have come', async () => {
+      expect(await answerTo(GET, { headMs: 0, requestMs: 200 })).to.match(/^HTTP\/1\.1 408 /)
+    })
+
+    it('AT-35 ends a connection on which no further request comes', async () => {
+      expect(await answerTo(`${GET}\r\n`, { keepAliveMs: 200 })).to.match(/^HTTP\/1\.1 200 [\s\S]*"ok"/)
+    })
+
+    it('AT-35 ends a connection on which nothing moves', async () => {
+      expect(await answerTo('', { stillMs: 200 })).to.equal('')
+      expect(await answerTo(GET, { stillMs: 200 })).to.equal('')
+    })
+  })
+
   it('is not served where other machines reach it without TLS and a token', async () => {
     const tls = (await serverTls()) as { certificateChain: Uint8Array; key: Uint8Array }
     for (const half of [{}, { tls }, { tokenSha256: hashToken('secret') }]) {
