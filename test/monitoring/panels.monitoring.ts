@@ -28,10 +28,14 @@ const GAUGES: Record<string, number> = {
   'masque_vpn_ip_pool_total{family="ipv4"}': 40,
   'masque_vpn_ip_pool_used{family="ipv6"}': 4,
   'masque_vpn_ip_pool_total{family="ipv6"}': 8,
-  'masque_vpn_ip_pool_used{family="ipv4",instance="q"}': 20,
+  'masque_vpn_ip_pool_used{family="ipv4",instance="q"}': 15,
   'masque_vpn_ip_pool_total{family="ipv4",instance="q"}': 20,
   'masque_vpn_quic_congestion_window_bytes{}': 1000,
   'masque_vpn_quic_congestion_window_bytes{instance="q"}': 500,
+  'ALERTS{alertstate="firing",alertname="A"}': 1,
+  'ALERTS{alertstate="firing",alertname="B"}': 1,
+  'ALERTS{alertstate="firing",alertname="A",instance="q"}': 1,
+  'ALERTS{alertstate="pending",alertname="C"}': 1,
   'nodejs_eventloop_lag_p50_seconds{}': 1,
   'nodejs_eventloop_lag_p99_seconds{}': 2,
   'nodejs_eventloop_lag_p99_seconds{instance="q"}': 3,
@@ -82,12 +86,12 @@ const SHOWN: Record<string, Record<string, number>[]> = {
   'Round-trip time': [{ '{}': 0.75 }],
   'QUIC packets lost': [{ '{}': 0.25 }],
   'IP packets dropped': [{ '{}': 0.375 }],
-  'Fullest address pool': [{ '{}': 1 }],
-  Alerts: [{ '{}': 0 }],
+  'Fullest address pool': [{ '{}': 0.75 }],
+  Alerts: [{ '{}': 3 }],
   'By which carrier are clients connected?': [{ '{carrier="h2"}': 2, '{carrier="h3"}': 8 }],
   'How much goes through the tunnels?': [{ '{direction="from_clients"}': 1280, '{direction="to_clients"}': 1920 }],
   'How long is the way to the clients?': [{ '{}': 0.125 }, { '{}': 0.75 }, { '{}': 4 }],
-  'How full are the address pools?': [{ '{family="ipv4"}': 0.5, '{family="ipv6"}': 0.5 }],
+  'How full are the address pools?': [{ '{family="ipv4"}': 25 / 60, '{family="ipv6"}': 0.5 }],
   'Which share is lost or dropped?': [{ '{}': 0.25 }, { '{}': 0.375 }],
   'Why are packets dropped?': [{ '{reason="no-route"}': 4, '{reason="queue-full"}': 2 }],
   'What becomes of handshakes?': [{ '{result="accepted"}': 4, '{result="rejected"}': 1 }, { '{result="accepted"}': 2 }],
@@ -118,10 +122,11 @@ const SAMPLES = 60
 
 function seriesOf(name: string, values: string): { series: string; values: string }[] {
   const at = name.replace('}', `${name.includes('instance=') ? '' : ',instance="p"'}}`).replace('{,', '{')
-  // A proxy of another job, which the dashboard's user has not chosen, has a thousand times as much.
+  // A proxy of another job, which the dashboard's user has not chosen, has a thousand times as much, or as little.
+  const factor = name.includes('stat="min"') ? 0.001 : 1000
   return [at.replace('}', ',job="masque-lab"}'), at.replace('}', ',job="other"}')].map((series, other) => ({
     series,
-    values: other ? values.replace(/[\d.]+(?=x)/, amount => String(1000 * Number(amount))) : values,
+    values: other ? values.replace(/[\d.]+(?=x)/, amount => String(factor * Number(amount))) : values,
   }))
 }
 
