@@ -15,6 +15,7 @@ import { hintAtNarrowLink, Ipv6LinkCheck, narrowLink } from '../carriers/ipv6-li
 import { ALL_NODES, type LinkProbeResult } from '../carriers/link-probe.ts'
 import { sendQueue } from '../carriers/send-queue.ts'
 import { type PacketTap, Tunnel, type TunnelOwner } from '../carriers/tunnel.ts'
+import { quicSettings } from '../config/sections.ts'
 import { loadClientTlsConfig } from '../config/tls-config.ts'
 import type { AssignedAddress } from '../connect-ip/address-assign.ts'
 import type { DnsConfiguration } from '../connect-ip/dns/dns-assign.ts'
@@ -55,7 +56,7 @@ const DEFAULT_TUNNEL_TIMEOUTS: TunnelTimeouts = { connectMs: 10_000, graceMs: 20
 const MTU_PATIENCE_MS = 1000
 /** How long the proxy gets to end the tunnel on its side too. */
 const CLOSE_TIMEOUT_MS = 500
-/** The client has gone over to another tunnel: so long it goes on listening here, in ms, and so long for the end of a stream that brings what has waited. */
+/** The client has gone over to another tunnel: it goes on listening here until nothing has come for so long, in ms; and for so long in all, and then for the end. */
 const LISTEN_ON_MS = 250
 const DRAIN_TIMEOUT_MS = 3000
 
@@ -318,11 +319,23 @@ export class ClientTunnel implements HttpClientHandler {
     const cutShort = new Promise<void>(resolve => {
       this.#cutShort = resolve
     })
-    const drained = Promise.race([cutShort, delay(LISTEN_ON_MS)]).then(() =>
+    this.#left = Promise.race([cutShort, this.#nothingIsUnderWay()]).then(() =>
       this.#close(false, DRAIN_TIMEOUT_MS, cutShort),
     )
-    this.#left = drained
-    return drained
+    return this.#left
+  }
+
+  /** What waits to be sent as datagrams is lost with the stream that they belong to. */
+  async #nothingIsUnderWay(): Promise<void> {
+    const { datagramQueue } = quicSettings(this.#options.config.quic)
+    const until = performance.now() + DRAIN_TIMEOUT_MS
+    let received: number | undefined
+    do {
+      received = this.tunnel?.counters.packetsReceived
+      await delay(LISTEN_ON_MS)
+      const hasSentAll = (this.quic?.datagramQueueRoom ?? datagramQueue) >= datagramQueue
+      if (hasSentAll && received === this.tunnel?.counters.packetsReceived) return
+    } while (this.open && performance.now() < until)
   }
 
   async #close(willReturn: boolean, patienceMs: number, cutShort?: Promise<void>): Promise<void> {

@@ -266,7 +266,7 @@ describe('a client that finds its carrier by itself', () => {
     const BY_HAND = { carrierTiming: { firstPause: 600_000, longestPause: 600_000, headStart: 2000 } }
     const HOST = IpAddress.parse('10.90.0.1')
     /** Packets of a flow that may be under way: however busy this machine is, no queue is full. */
-    const MOST_UNDER_WAY = 20
+    const MOST_UNDER_WAY = 150
 
     it('loses no packet of either direction, from h3 to h2 and back, again and again', async () => {
       const server = await startServer()
@@ -296,7 +296,7 @@ describe('a client that finds its carrier by itself', () => {
         flow(HOST, own, packet => host.send(packet), client.host),
       ]
       const sending = setInterval(() => {
-        for (const each of flows) each.send()
+        for (const each of flows) for (let i = 0; i < 10; i++) each.send()
       }, 1)
       cleanup.push(() => clearInterval(sending))
       const before = addresses(client)
