@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { read } from '../docs/repository.ts'
-import { command } from '../support/command.ts'
+import { command, type Ended } from '../support/command.ts'
 
 /** What a command cannot do without; undefined: it does something without any argument. */
 const NEEDS: Record<string, RegExp | undefined> = {
@@ -18,6 +18,8 @@ const ELSEWHERE = ['netem']
 
 describe('each command of package.json', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const helps: Record<string, Promise<Ended>> = {}
+  const help = (name: string): Promise<Ended> => (helps[name] ??= command([name, '--help']))
   const names = Object.values(scripts).flatMap(script => /masque-lab\.mjs (\S+)$/.exec(script)?.[1] ?? [])
 
   it('is looked at here', () => {
@@ -26,7 +28,7 @@ describe('each command of package.json', () => {
 
   for (const name of ['server', 'client']) {
     it(`${name} names the variables of the environment that it reads`, async () => {
-      expect((await command([name, '--help'])).stdout)
+      expect((await help(name)).stdout)
         .to.include('MASQUE_UDP=auto|batched|dgram')
         .and.include('MASQUE_LOG=info,quic=debug')
         .and.include('MASQUE_LOG_FORMAT')
@@ -36,14 +38,14 @@ describe('each command of package.json', () => {
 
   for (const name of names.filter(each => !ELSEWHERE.includes(each))) {
     it(`${name} helps, and refuses what it does not know and what is missing, in a sentence and without a stack`, async () => {
-      const [help, wrong, bare] = await Promise.all([
-        command([name, '--help']),
+      const [helped, wrong, bare] = await Promise.all([
+        help(name),
         command([name, '--no-such-option']),
         name in NEEDS ? command([name]) : undefined,
       ])
-      expect(help.status, help.stderr).to.equal(0)
-      expect(help.stderr).to.equal('')
-      expect(help.stdout).to.match(/usage/i)
+      expect(helped.status, helped.stderr).to.equal(0)
+      expect(helped.stderr).to.equal('')
+      expect(helped.stdout).to.match(/usage/i)
       for (const [ended, says] of [
         [wrong, name in NEEDS ? /--no-such-option|--config|expected/ : /--no-such-option/],
         [bare, NEEDS[name]],
