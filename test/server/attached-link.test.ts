@@ -112,13 +112,13 @@ describe('a link emulator in front of the proxy', () => {
   describe('in a process of its own', () => {
     let emulator: EmulatorHandle
     let lines: string[]
-    const startApart = (): Promise<MasqueServer> => {
+    const startApart = (answerMs?: number): Promise<MasqueServer> => {
       lines = []
       const logger = createLogger({ level: 'error', to: { write: line => void lines.push(line) } })
       const link: LinkOptions = {
         profile: loadProfile('clean'),
         async start({ profile, to, onDeath }) {
-          emulator = await startEmulatorProcess({ profile, to, seed: '1' }, { answerMs: 300 })
+          emulator = await startEmulatorProcess({ profile, to, seed: '1' }, answerMs === undefined ? {} : { answerMs })
           emulator.once('died', onDeath)
           return emulator
         },
@@ -131,7 +131,8 @@ describe('a link emulator in front of the proxy', () => {
     })
 
     it('that was stopped lets nobody wait: 504, the rest of the API answers, and when it goes on it is as before', async () => {
-      const server = await startApart()
+      // Enough for one that runs, also where many others want to: 0.3 s were not.
+      const server = await startApart(5000)
       const { apiUrl } = server as { apiUrl: string }
       process.kill(emulator.pid as number, 'SIGSTOP')
       const answers = await Promise.all([
