@@ -1,67 +1,389 @@
+/**
+ * Loss detection, RFC 9002 §6: which packets have arrived, which are lost, and when it is time to ask.
+ *
+ *                         acknowledged ──────────────────────────────> content.onAcked
+ *                        ↗
+ *     sent ── on its way ── a later one was acknowledged, and ───────> content.onLost: what is to be sent again goes
+ *                        ↘   3 packets or 9/8 RTT have passed           into another packet (RFC 9000 §13.3)
+ *                         nothing was acknowledged for a PTO ────────> a probe: two packets that must be answered
+ *
+ * That nothing answers is no loss: only an ACK for something later is (§6.2).
+ */
 import type { CongestionControl } from '../../quic.ts'
-import type { PacketNumberSpace } from '../packet-number-space.ts'
-import type { Acknowledgement } from './ack-ranges.ts'
-import type { CongestionController } from './congestion/controller.ts'
-import type { Rtt } from './rtt.ts'
+import type { AckFrame } from '../frames/ack-frame.ts'
+import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from '../packet-number-space.ts'
+import { PROTOCOL_VIOLATION, TransportError } from '../transport-error.ts'
+import type { CongestionController, ControllerOptions } from './congestion/controller.ts'
+import { newController } from './congestion/controllers.ts'
+import { PathCongestion } from './path-congestion.ts'
+import { PersistentCongestion } from './persistent-congestion.ts'
+import { RecoverySpace } from './recovery-space.ts'
+import { GRANULARITY_MS, Rtt } from './rtt.ts'
 import type { SentPacket } from './sent-packet.ts'
+import { SkippedNumbers } from './skipped-numbers.ts'
+
+/** kPacketThreshold (§6.1.1). */
+const PACKET_THRESHOLD = 3
+
+/** kTimeThreshold (§6.1.2), in round trips. */
+const TIME_THRESHOLD = 9 / 8
+
+/** §6.2.4: two, so that the loss of one does not cost another PTO. */
+const PROBES = 2
+
+/** §6.2.1 doubles the PTO each time. After so often it is hours, and any idle timeout over. */
+const MOST_BACKOFFS = 16
+
+/** After so many packets that need no ACK one should ask for it, so that the peer learns which ACKs have arrived (RFC 9000 §13.2.4). */
+const ACKS_PER_PING = 20
+
+/** RFC 9000 §14.1. */
+const INITIAL_DATAGRAM_SIZE = 1200
+
+/** The type of the ACK frame, which errors name (RFC 9000 §19.3). */
+const ACK_FRAME = 0x02
 
 export interface LossRecoveryOptions {
   role: 'client' | 'server'
-  congestionControl: CongestionControl
+  /** By name, or what makes one. */
+  congestionControl: CongestionControl | ((options: ControllerOptions) => CongestionController)
   randomBytes: (length: number) => Uint8Array
   now: number
 }
 
-/** Signatures, to build on; the code follows. */
-export declare class LossRecovery {
-  constructor(options: LossRecoveryOptions)
-
-  /** Of the path on which packets leave now. */
-  readonly rtt: Rtt
-  readonly controller: CongestionController
-  readonly bytesInFlight: number
-  readonly packetsLost: number
-  /** The path on which packets leave now; what was sent on others says nothing about it. */
-  readonly path: number
+export class LossRecovery {
+  /** We have the keys to send Handshake packets. */
+  hasHandshakeKeys = false
+  /** RFC 9001 §4.1.2. Before it there is no PTO for 1-RTT packets. */
+  handshakeConfirmed = false
+  /** Of a server: it may not send because of anti-amplification; then no timer makes sense (RFC 9002 §6.2.2.1). */
+  amplificationBlocked = false
+  /** The peer's max_ack_delay in ms. */
+  maxAckDelayMs = 25
   /** PTOs in a row without an answer. */
-  readonly ptoCount: number
+  ptoCount = 0
+  packetsLost = 0
 
-  // -- what the connection tells
+  readonly #isClient: boolean
+  readonly #options: LossRecoveryOptions
+  readonly #spaces = [new RecoverySpace(INITIAL), new RecoverySpace(HANDSHAKE), new RecoverySpace(APPLICATION)] as const
+  readonly #skipped: SkippedNumbers
+  readonly #persistent = new PersistentCongestion()
+  #congestion: PathCongestion
+  #path = 0
+  #datagramSize = INITIAL_DATAGRAM_SIZE
+  /** Of a client: the server knows that its address is not forged, and may send as much as it likes. */
+  #isPeerSureOfUs: boolean
+  /** Since then nothing is on its way that the peer has to acknowledge. */
+  #quietSince: number
+  /** Of the ACK that is being read; the newest first. */
+  readonly #acked: SentPacket[] = []
+
+  constructor(options: LossRecoveryOptions) {
+    this.#options = options
+    this.#isClient = options.role === 'client'
+    this.#isPeerSureOfUs = !this.#isClient
+    this.#quietSince = options.now
+    this.#skipped = new SkippedNumbers(options.randomBytes)
+    this.#congestion = this.#newCongestion()
+  }
+
+  /** Of the path on which packets leave now, as all that follow. */
+  get rtt(): Rtt {
+    return this.#congestion.rtt
+  }
+
+  get controller(): CongestionController {
+    return this.#congestion.controller
+  }
+
+  get bytesInFlight(): number {
+    return this.#congestion.bytesInFlight
+  }
+
+  /** In bytes per ms. */
+  get pacingRate(): number {
+    return this.#congestion.pacingRate
+  }
+
+  /** The path on which packets leave now; what is sent on others says nothing about it. */
+  get path(): number {
+    return this.#path
+  }
+
+  // -- sending -------------------------------------------------------------------------------------------------
 
   /** Takes the number of the next packet; now and then one is left out, to catch who acknowledges what has not arrived. */
-  nextPacketNumber(space: PacketNumberSpace): number
-  /** Largest that was acknowledged, for the length of the next packet number (RFC 9000 appendix A.2); -1: none. */
-  largestAcked(space: PacketNumberSpace): number
-  onSent(packet: SentPacket): void
-  /** Throws TransportError PROTOCOL_VIOLATION for packets that were never sent. Calls the content's onAcked and onLost. */
-  onAck(space: PacketNumberSpace, ack: Acknowledgement, now: number): void
-  /** Takes packets for lost, or asks for probes. Called too early it does nothing. */
-  onDeadline(now: number): void
-  /** When onDeadline is to be called: loss timer, PTO; and when the pacer lets the next packet go, if `maySend` has refused one. */
-  deadline(now: number): number | undefined
-  /** The keys of a space were thrown away (RFC 9001 §4.9): nothing of it is waited for any more. */
-  discard(space: PacketNumberSpace, now: number): void
-  /** Of a client that got a Retry: what was sent is to be sent again (RFC 9002 §6.3), and says nothing about the path. */
-  onRetry(now: number): void
-  /** We have the keys to send Handshake packets. */
-  hasHandshakeKeys: boolean
-  /** RFC 9001 §4.1.2. Before it there is no PTO for 1-RTT packets. */
-  handshakeConfirmed: boolean
-  /** Of a server: it may not send because of anti-amplification; then no timer makes sense (RFC 9002 §6.2.2.1). */
-  amplificationBlocked: boolean
-  /** The peer's max_ack_delay in ms. */
-  maxAckDelayMs: number
-  /** The path carries UDP payloads of this size. */
-  onDatagramSize(bytes: number): void
-  /** Packets leave on another path from now on. `isNew`: where nothing is known of; else only the port may have changed (RFC 9000 §9.4). */
-  onPathChange(path: number, isNew: boolean, now: number): void
-  /** There was nothing more to send, though more could have been. */
-  onNothingToSend(): void
+  nextPacketNumber(space: PacketNumberSpace): number {
+    const state = this.#spaces[space]
+    const number = space === APPLICATION ? this.#skipped.pass(state.nextNumber) : state.nextNumber
+    state.nextNumber = number + 1
+    return number
+  }
 
-  // -- what it says about sending
+  /** The largest that was acknowledged, for the length of the next packet number (RFC 9000 appendix A.2); -1: none. */
+  largestAcked(space: PacketNumberSpace): number {
+    return this.#spaces[space].largestAcked
+  }
 
-  /** How many ack-eliciting packets are to be sent in this space whatever the window and the pacer say; onSent counts them. */
-  probesDue(space: PacketNumberSpace): number
+  /** How many ack-eliciting packets are to be sent in this space whatever the window and the pacer say; `onSent` counts them. */
+  probesDue(space: PacketNumberSpace): number {
+    return this.#spaces[space].probesDue
+  }
+
   /** Whether a packet of so many bytes that counts may leave now. */
-  maySend(bytes: number, now: number): boolean
+  maySend(bytes: number, now: number): boolean {
+    return this.#congestion.maySend(bytes, now)
+  }
+
+  /** A packet with nothing but an ACK should also have a PING. */
+  shouldPing(space: PacketNumberSpace): boolean {
+    return this.#spaces[space].notElicitingInRow >= ACKS_PER_PING
+  }
+
+  /** There was nothing more to send, though more could have been. */
+  onNothingToSend(): void {
+    this.#congestion.onNothingToSend()
+  }
+
+  onSent(packet: SentPacket): void {
+    const state = this.#spaces[packet.space]
+    state.nextNumber = Math.max(state.nextNumber, packet.number + 1)
+    if (packet.ackEliciting) {
+      state.notElicitingInRow = 0
+      state.elicitingInFlight++
+      state.lastElicitingAt = packet.sentAt
+      if (state.probesDue > 0) state.probesDue--
+    } else state.notElicitingInRow++
+    // Nothing depends on what becomes of an ACK alone, and there may be any number of them.
+    if (!packet.inFlight) return
+    state.sent.push(packet)
+    if (packet.path === this.#path) this.#congestion.onSent(packet)
+  }
+
+  // -- acknowledgments -----------------------------------------------------------------------------------------
+
+  /** `delayMs`: its ACK Delay. Throws TransportError for packets that were never sent. */
+  onAck(space: PacketNumberSpace, ack: AckFrame, delayMs: number, now: number): void {
+    const state = this.#spaces[space]
+    if (state.isDiscarded) return
+    this.#refuseInvented(state, ack)
+    this.#congestion.onAckBegun()
+    const acked = this.#acked
+    acked.length = 0
+    state.sent.takeAcked(ack.ranges, acked)
+    // Only one that knows the server's Handshake packets to be ours can have answered ours (RFC 9002 §6.2.2.1).
+    if (space !== INITIAL) this.#isPeerSureOfUs = true
+    const largestBefore = state.largestAcked
+    state.largestAcked = Math.max(largestBefore, ack.largest)
+    if (acked.length === 0) return
+    this.#measure(space, ack, delayMs, now)
+    this.#detectLost(state, largestBefore, now)
+    for (let i = acked.length - 1; i >= 0; i--) this.#onPacketAcked(state, acked[i], now)
+    acked.length = 0
+    this.#congestion.onAckDone(now)
+    for (const each of this.#spaces) each.probesDue = 0
+    if (this.#isPeerSureOfUs) this.ptoCount = 0
+    this.#noteQuiet(now)
+  }
+
+  /** RFC 9000 §13.1: who acknowledges what was not sent has not received it. */
+  #refuseInvented(state: RecoverySpace, { largest, ranges }: AckFrame): void {
+    const isInvented = largest >= state.nextNumber || (state.space === APPLICATION && this.#skipped.isAnyIn(ranges))
+    if (isInvented)
+      throw new TransportError(PROTOCOL_VIOLATION, 'a packet was acknowledged that was never sent', ACK_FRAME)
+  }
+
+  /** RFC 9002 §5.1, §5.3. */
+  #measure(space: PacketNumberSpace, ack: AckFrame, delayMs: number, now: number): void {
+    const newest = this.#acked[0]
+    if (newest.number !== ack.largest || newest.path !== this.#path) return
+    if (!this.#acked.some(packet => packet.ackEliciting)) return
+    let delay = space === INITIAL ? 0 : delayMs
+    if (this.handshakeConfirmed) delay = Math.min(delay, this.maxAckDelayMs)
+    this.rtt.onSample(now - newest.sentAt, delay, now)
+  }
+
+  #onPacketAcked(state: RecoverySpace, packet: SentPacket, now: number): void {
+    if (packet.ackEliciting) state.elicitingInFlight--
+    packet.congestion?.onAcked(packet, now)
+    for (const content of packet.content) content.onAcked(now)
+  }
+
+  // -- losses --------------------------------------------------------------------------------------------------
+
+  /** RFC 9002 §6.1. `acknowledgedBefore`: the largest, before the ACK that is being read. */
+  #detectLost(state: RecoverySpace, acknowledgedBefore: number, now: number): void {
+    state.lossAt = undefined
+    const { sent, largestAcked } = state
+    const delay = Math.max(TIME_THRESHOLD * Math.max(this.rtt.smoothed, this.rtt.latest), GRANULARITY_MS)
+    let lostBytes = 0
+    let newestLost: SentPacket | undefined
+    this.#persistent.begin(this.#acked, acknowledgedBefore)
+    for (let packet = sent.first; packet !== undefined && packet.number < largestAcked; packet = sent.first) {
+      if (packet.number > largestAcked - PACKET_THRESHOLD && packet.sentAt + delay > now) {
+        state.lossAt = packet.sentAt + delay
+        break
+      }
+      sent.removeFirst()
+      this.#onPacketLost(state, packet, now)
+      // That one of this size is lost says that it is too large (RFC 9000 §14.4).
+      if (packet.congestion !== this.#congestion || packet.isMtuProbe) continue
+      this.#persistent.onLost(packet, this.rtt, this.maxAckDelayMs)
+      lostBytes += packet.bytes
+      newestLost = packet
+    }
+    if (newestLost === undefined) return
+    const { controller } = this.#congestion
+    controller.onCongestion(newestLost.sentAt, lostBytes, now)
+    if (this.#persistent.isFound) controller.onPersistentCongestion(now)
+  }
+
+  #onPacketLost(state: RecoverySpace, packet: SentPacket, now: number): void {
+    if (packet.ackEliciting) state.elicitingInFlight--
+    this.packetsLost++
+    packet.congestion?.onLost(packet)
+    if (packet.isContentSentAgain) return
+    for (const content of packet.content) content.onLost(now)
+  }
+
+  // -- time ----------------------------------------------------------------------------------------------------
+
+  /** When `onDeadline` is to be called; and when the pacer lets the next packet go, if `maySend` has refused one. */
+  deadline(_now: number): number | undefined {
+    const paced = this.#congestion.pacedUntil
+    const next = this.#lossSpace()?.lossAt ?? this.#ptoAt(this.#ptoSpace())
+    if (paced === undefined || next === undefined) return paced ?? next
+    return Math.min(paced, next)
+  }
+
+  /** Takes packets for lost, or asks for probes. Called too early it does nothing. */
+  onDeadline(now: number): void {
+    const late = this.#lossSpace()
+    if (late?.lossAt !== undefined) {
+      if (late.lossAt > now) return
+      this.#detectLost(late, late.largestAcked, now)
+      this.#noteQuiet(now)
+      return
+    }
+    const space = this.#ptoSpace()
+    const at = this.#ptoAt(space)
+    if (space !== undefined && at !== undefined && at <= now) this.#probe(space, now)
+  }
+
+  #lossSpace(): RecoverySpace | undefined {
+    let first: RecoverySpace | undefined
+    for (const state of this.#spaces) {
+      if (state.lossAt !== undefined && state.lossAt < (first?.lossAt ?? Number.POSITIVE_INFINITY)) first = state
+    }
+    return first
+  }
+
+  // -- probe timeout, RFC 9002 §6.2 ----------------------------------------------------------------------------
+
+  /** The space whose PTO is next; undefined: nothing is waited for. */
+  #ptoSpace(): RecoverySpace | undefined {
+    if (this.amplificationBlocked) return undefined
+    let first: RecoverySpace | undefined
+    let isAnythingWaitedFor = false
+    for (const state of this.#spaces) {
+      if (state.elicitingInFlight === 0) continue
+      isAnythingWaitedFor = true
+      // The peer can acknowledge 1-RTT packets only when it has the keys (§6.2.1).
+      if (state.space === APPLICATION && !this.handshakeConfirmed) continue
+      if (first === undefined || this.#ptoAt(state)! < this.#ptoAt(first)!) first = state
+    }
+    // A server that is blocked by its anti-amplification limit waits for us, who have nothing to say (§6.2.2.1).
+    if (!isAnythingWaitedFor && !this.#isPeerSureOfUs) return this.#spaces[this.hasHandshakeKeys ? HANDSHAKE : INITIAL]
+    return first
+  }
+
+  #ptoAt(state: RecoverySpace | undefined): number | undefined {
+    if (state === undefined) return undefined
+    const since = state.elicitingInFlight > 0 ? state.lastElicitingAt : this.#quietSince
+    const delay = state.space === APPLICATION ? this.maxAckDelayMs : 0
+    return since + (this.rtt.probeTimeout + delay) * 2 ** Math.min(this.ptoCount, MOST_BACKOFFS)
+  }
+
+  #probe(due: RecoverySpace, now: number): void {
+    this.ptoCount++
+    due.probesDue = due.elicitingInFlight > 0 ? PROBES : 1
+    // What waits in the other spaces of a handshake fits into the same datagrams (§6.2.4).
+    for (const state of this.#spaces) {
+      if (state !== due && state.elicitingInFlight > 0 && state.space !== APPLICATION) state.probesDue = 1
+      if (state.probesDue > 0) sendContentAgain(state, now)
+    }
+    // Where nothing is on its way to be lost or acknowledged, the next one is counted from here.
+    if (due.elicitingInFlight === 0) this.#quietSince = now
+  }
+
+  #noteQuiet(now: number): void {
+    for (const state of this.#spaces) if (state.elicitingInFlight > 0) return
+    this.#quietSince = now
+  }
+
+  // -- the course of a connection ------------------------------------------------------------------------------
+
+  /** The keys of a space were thrown away (RFC 9001 §4.9): nothing of it is waited for any more. */
+  discard(space: PacketNumberSpace, now: number): void {
+    const state = this.#spaces[space]
+    if (state.isDiscarded) return
+    this.#forget(state)
+    state.discard()
+    this.ptoCount = 0
+    this.#noteQuiet(now)
+  }
+
+  /** Of a client that got a Retry: what was sent is to be sent again, and says nothing about the path (RFC 9002 §6.3). */
+  onRetry(now: number): void {
+    const state = this.#spaces[INITIAL]
+    for (const packet of this.#forget(state)) for (const content of packet.content) content.onLost(now)
+    state.elicitingInFlight = 0
+    state.probesDue = 0
+    this.ptoCount = 0
+    this.#quietSince = now
+  }
+
+  #forget({ sent }: RecoverySpace): SentPacket[] {
+    const packets: SentPacket[] = []
+    for (let packet = sent.removeFirst(); packet !== undefined; packet = sent.removeFirst()) {
+      packet.congestion?.onForgotten(packet)
+      packets.push(packet)
+    }
+    return packets
+  }
+
+  /** The path carries UDP payloads of this size. */
+  onDatagramSize(bytes: number): void {
+    this.#datagramSize = bytes
+    this.#congestion.onDatagramSize(bytes)
+  }
+
+  /** Packets leave on another path from now on. `isNew`: of which nothing is known; else only the port may have changed (RFC 9000 §9.4). */
+  onPathChange(path: number, isNew: boolean): void {
+    this.#path = path
+    if (!isNew) return
+    this.#congestion = this.#newCongestion()
+    this.ptoCount = 0
+  }
+
+  #newCongestion(): PathCongestion {
+    const { congestionControl } = this.#options
+    const options = { datagramSize: this.#datagramSize, rtt: new Rtt() }
+    const controller =
+      typeof congestionControl === 'function' ? congestionControl(options) : newController(congestionControl, options)
+    return new PathCongestion(options.rtt, controller, this.#datagramSize)
+  }
+}
+
+/** In the handshake all that waits for an ACK, which is little; later as much as the probes can carry. */
+function sendContentAgain({ sent, space }: RecoverySpace, now: number): void {
+  let left = space === APPLICATION ? PROBES : Number.POSITIVE_INFINITY
+  for (let i = 0; i < sent.size && left > 0; i++) {
+    const packet = sent.at(i)!
+    if (packet.isContentSentAgain || packet.content.length === 0 || packet.isMtuProbe) continue
+    packet.isContentSentAgain = true
+    left--
+    for (const content of packet.content) content.onLost(now)
+  }
 }

@@ -1,11 +1,17 @@
 /**
  * The round-trip time of a path, RFC 9002 §5. All in ms.
+ *
+ *      sent                                            ACK received
+ *       │────────────── latest: the sample ──────────────│
+ *                       ┌── ACK Delay ──┐
+ *       │── there ──────│ peer waits    │─── back ───────│
+ *                       └───────────────┘
  */
 
-/** RFC 9002 §6.2.2: before the first sample. */
+/** kInitialRtt (§6.2.2): before the first sample. */
 export const INITIAL_RTT_MS = 333
 
-/** RFC 9002 §6.1.2: what timers can do. */
+/** kGranularity (§6.1.2): what timers can do. */
 export const GRANULARITY_MS = 1
 
 export class Rtt {
@@ -14,12 +20,14 @@ export class Rtt {
   variation = INITIAL_RTT_MS / 2
   min = 0
   hasSample = false
+  firstSampleAt = Number.POSITIVE_INFINITY
 
-  /** `latest`: between sending and the ACK; `ackDelay`: of it the peer has waited so long, by its own account. */
-  onSample(latest: number, ackDelay: number): void {
+  /** `latest`: from sending to the ACK; `ackDelay`: of it the peer has waited so long, by its own account. */
+  onSample(latest: number, ackDelay: number, now: number): void {
     this.latest = latest
     if (!this.hasSample) {
       this.hasSample = true
+      this.firstSampleAt = now
       this.min = latest
       this.smoothed = latest
       this.variation = latest / 2

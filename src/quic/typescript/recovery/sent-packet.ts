@@ -1,4 +1,5 @@
 import type { PacketNumberSpace } from '../packet-number-space.ts'
+import type { PathCongestion } from './path-congestion.ts'
 
 /**
  * Something that a packet carried and that its sender cares for. RFC 9000 §13.3: packets are never sent again, what was in them may be,
@@ -31,14 +32,14 @@ export class SentPacket {
   readonly isMtuProbe: boolean
 
   /** Its content was sent again already, for a probe. */
-  contentSentAgain = false
+  isContentSentAgain = false
+  /** The window that it counts in; undefined: in none, as it tests another path. */
+  congestion: PathCongestion | undefined
   /** Of the delivery rate, at the time of sending: see delivery-rate.ts. */
   delivered = 0
   deliveredAt = 0
   firstSentAt = 0
   isAppLimited = false
-  /** Bytes in flight, this packet included, when it was sent. */
-  inFlightAtSend = 0
 
   constructor(
     space: PacketNumberSpace,

@@ -1,10 +1,10 @@
 /**
  * Congestion control: how many bytes may be on their way at a time, and how fast they leave. RFC 9002 §7 has the rules for all of them.
  *
- *                 acknowledged, lost                      window, pacing rate
- *   loss recovery ──────────────────>  CongestionController ──────────────────>  may the next packet leave now?
+ *                  acknowledged, lost                          window, pacing rate
+ *   loss recovery ───────────────────>  CongestionController ──────────────────────>  may the next packet leave now?
  *
- * One of your own: write a class with these methods, and add its name to `newController` in controllers.ts.
+ * One of your own: a class with these methods, and its name in controllers.ts. new-reno.ts is the shortest.
  */
 import type { DeliveryRateSample } from '../delivery-rate.ts'
 import type { Rtt } from '../rtt.ts'
@@ -14,7 +14,7 @@ export interface CongestionController {
   readonly name: string
   /** Congestion window: how many bytes may be in flight. */
   readonly window: number
-  /** In bytes. For logs: a controller that has none says Infinity. */
+  /** In bytes: below it the window grows fast. Infinity: none is known. */
   readonly slowStartThreshold: number
   /** In bytes per ms. undefined: what fills the window in a round trip, and a little more (RFC 9002 §7.7). */
   readonly pacingRate?: number | undefined
@@ -23,13 +23,13 @@ export interface CongestionController {
   onSent(packet: SentPacket, inFlight: number, now: number): void
   /** For each packet that was newly acknowledged. `isWindowUsed`: the window was what held us back (RFC 9002 §7.8). */
   onAcked(packet: SentPacket, isWindowUsed: boolean, now: number): void
-  /** Once for each ACK, after all of `onAcked` and `onLost`. `inFlight`: bytes that are left. */
+  /** Once for each ACK, after the others. `inFlight`: bytes that are left. */
   onAckDone?(sample: DeliveryRateSample, inFlight: number, now: number): void
   /** Packets were lost, or marked by a router (ECN-CE). `sentAt`: when the last of them was sent; `bytes`: of them all, 0 if marked. */
   onCongestion(sentAt: number, bytes: number, now: number): void
-  /** Nothing arrived for a long time (RFC 9002 §7.6). */
+  /** After `onCongestion`, where nothing has arrived for a long time (RFC 9002 §7.6). */
   onPersistentCongestion(now: number): void
-  /** The path was found to carry datagrams of this size, in bytes of UDP payload. */
+  /** The path was found to carry UDP payloads of so many bytes. */
   onDatagramSize(bytes: number): void
 }
 

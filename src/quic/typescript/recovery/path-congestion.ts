@@ -1,0 +1,114 @@
+/**
+ * How one path is: its round-trip time, how much is on its way, and how much may be. Where packets leave on another path this begins anew
+ * (RFC 9000 §9.4); what is then still on its way counts where it was sent.
+ */
+import type { CongestionController } from './congestion/controller.ts'
+import { DeliveryRate } from './delivery-rate.ts'
+import { Pacer } from './pacer.ts'
+import { GRANULARITY_MS, type Rtt } from './rtt.ts'
+import type { SentPacket } from './sent-packet.ts'
+
+/** RFC 9002 §7.7: a little more than fills the window in a round trip, so that pacing does not leave it unused; slow start doubles it. */
+const PACING_GAIN = 1.25
+const PACING_GAIN_SLOW_START = 2
+
+/** A window of which no more than this is unused was what held us back: a pacer's burst may be on its way out. In datagrams. */
+const NEARLY_FULL = 3
+
+export class PathCongestion {
+  readonly rtt: Rtt
+  readonly controller: CongestionController
+  readonly #pacer = new Pacer()
+  readonly #rate = new DeliveryRate()
+  #inFlight = 0
+  #datagramSize: number
+  #pacedUntil: number | undefined
+  /** Of the ACK that is being read: whether the window was full before it. */
+  #isWindowUsed = false
+
+  constructor(rtt: Rtt, controller: CongestionController, datagramSize: number) {
+    this.rtt = rtt
+    this.controller = controller
+    this.#datagramSize = datagramSize
+  }
+
+  /** In bytes. */
+  get bytesInFlight(): number {
+    return this.#inFlight
+  }
+
+  /** When the pacer lets the packet go that it has refused; undefined: it has refused none. */
+  get pacedUntil(): number | undefined {
+    return this.#pacedUntil
+  }
+
+  onDatagramSize(bytes: number): void {
+    this.#datagramSize = bytes
+    this.controller.onDatagramSize(bytes)
+  }
+
+  /** Whether a packet of so many bytes may leave. */
+  maySend(bytes: number, now: number): boolean {
+    this.#pacedUntil = undefined
+    if (this.#inFlight + bytes > this.controller.window) return false
+    const at = this.#pacer.nextSendAt(bytes, this.pacingRate, this.#datagramSize, now)
+    if (at <= now) return true
+    this.#pacedUntil = at
+    return false
+  }
+
+  /** In bytes per ms. */
+  get pacingRate(): number {
+    const { pacingRate, window, slowStartThreshold } = this.controller
+    if (pacingRate !== undefined) return pacingRate
+    const gain = window < slowStartThreshold ? PACING_GAIN_SLOW_START : PACING_GAIN
+    return (gain * window) / Math.max(this.rtt.smoothed, GRANULARITY_MS)
+  }
+
+  /** There was nothing more to send, and room for it. */
+  onNothingToSend(): void {
+    if (this.#inFlight < this.controller.window) this.#rate.onNothingToSend(this.#inFlight)
+  }
+
+  onSent(packet: SentPacket): void {
+    packet.congestion = this
+    this.#rate.onSent(packet, this.#inFlight)
+    this.#inFlight += packet.bytes
+    this.#pacer.onSent(packet.bytes, this.pacingRate, this.#datagramSize, packet.sentAt)
+    this.controller.onSent(packet, this.#inFlight, packet.sentAt)
+  }
+
+  /** An ACK begins: what follows is of it, until `onAckDone`. */
+  onAckBegun(): void {
+    this.#rate.begin()
+    this.#isWindowUsed = this.#wasWindowUsed()
+  }
+
+  /** RFC 9002 §7.8: a window that is not needed does not grow. In slow start half of it is enough, as it doubles in a round trip. */
+  #wasWindowUsed(): boolean {
+    const { window, slowStartThreshold } = this.controller
+    if (window < slowStartThreshold && this.#inFlight > window / 2) return true
+    return window - this.#inFlight <= NEARLY_FULL * this.#datagramSize
+  }
+
+  onAcked(packet: SentPacket, now: number): void {
+    this.#inFlight -= packet.bytes
+    this.#rate.onAcked(packet, now)
+    this.controller.onAcked(packet, this.#isWindowUsed, now)
+  }
+
+  onAckDone(now: number): void {
+    this.controller.onAckDone?.(this.#rate.sample(this.rtt.min, now), this.#inFlight, now)
+  }
+
+  /** No sign of congestion by itself: see `onCongestion`. */
+  onLost(packet: SentPacket): void {
+    this.#inFlight -= packet.bytes
+    this.#rate.onLost(packet.bytes)
+  }
+
+  /** Its keys are gone: nobody will know what became of it. */
+  onForgotten(packet: SentPacket): void {
+    this.#inFlight -= packet.bytes
+  }
+}
