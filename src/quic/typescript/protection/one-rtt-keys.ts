@@ -1,41 +1,288 @@
-import type { CipherSuite, OpenedPacket } from './packet-keys.ts'
-
 /**
- * The keys of 1-RTT packets, with their updates (RFC 9001 §6). The write secret may be there before the read secret is (a server's
- * 0.5-RTT data) and so may be the other way round.
+ * The keys of 1-RTT packets, and their update: RFC 9001 §6.
+ *
+ *   Either side may go on to the next keys; the Key Phase bit of the short header shows that it has, and the other follows.
+ *
+ *      initiating peer                              responding peer
+ *      seals phase 0 ─────────────────────────────> opens phase 0
+ *      updates: seals phase 1 ────────────────────> opens with the next keys: it follows, and seals phase 1 too
+ *      opens phase 1 <───────────────────────────── … with an acknowledgment
+ *      may update again                             keeps the keys of phase 0 for 3 PTO, for what is late
+ *
+ * Header protection stays as it is. The keys of the next phase are there before they are used, so that a forged packet takes as long
+ * to refuse in any phase (§9.5).
  */
+import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
+import { type CipherSuite, SUITES } from './cipher-suites.ts'
+import { deriveNextSecret } from './derive.ts'
+import { HeaderProtection } from './header-protection.ts'
+import { checkReservedBits, type OpenedPacket, readPacketNumber } from './open-packet.ts'
+import { PacketAead } from './packet-aead.ts'
+import { sealPacket } from './packet-keys.ts'
+import { confidentialityLimitReached, ForgeryCount } from './usage-limits.ts'
+
+const KEY_PHASE_BIT = 0x04
+/** How long keys of before are kept, and how long until the next update of our own at least (§6.5). */
+const PTOS_TO_WAIT = 3
+/** As long as nothing is known of the round trip (RFC 9002 §6.2.2), in ms. */
+const FIRST_PTO = 999
+
+export interface OneRttLimits {
+  /** How many packets a key seals before it is updated; twice that is never reached. Default: half of what RFC 9001 §6.6 allows. */
+  updateAfter?: number
+  mostSealed?: number
+  mostForged?: number
+}
+
 export class OneRttKeys {
-  setSecret(_direction: 'read' | 'write', _suite: CipherSuite, _secret: Uint8Array): void {}
-  /** The Key Phase bit for the next short header: ask before writing it. Updates the keys first when it is time (limits, `requestUpdate`). */
-  nextKeyPhase(_nextPacketNumber: number): 0 | 1 {
-    throw new Error('to be written')
+  readonly #limits: OneRttLimits
+  #sealing: SealingPhase | undefined
+  #opening: OpeningPhases | undefined
+
+  /** How many updates there were in each direction: the last bit is the key phase. */
+  #sealingGeneration = 0
+  #openingGeneration = 0
+
+  #confirmed = false
+  #updateRequested = false
+  /** The peer has acknowledged a packet of the current phase of ours, and has had time to forget the phase before. */
+  #mayUpdateAt = Number.POSITIVE_INFINITY
+  #pto = FIRST_PTO
+
+  constructor(limits: OneRttLimits = {}) {
+    this.#limits = limits
   }
-  readonly canSeal: boolean = false
-  readonly canOpen: boolean = false
+
+  /** The write secret may come before the read secret (a server's 0.5-RTT data), or after it. */
+  setSecret(direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
+    if (direction === 'write') this.#sealing = new SealingPhase(suite, secret, this.#limits)
+    else this.#opening = new OpeningPhases(suite, secret, this.#limits)
+  }
+
+  get canSeal(): boolean {
+    return this.#sealing !== undefined
+  }
+
+  get canOpen(): boolean {
+    return this.#opening !== undefined
+  }
+
+  /** How often the keys that we seal with were updated. */
+  get updates(): number {
+    return this.#sealingGeneration
+  }
+
+  /** An update may begin from now on (§6.1). */
+  onHandshakeConfirmed(): void {
+    this.#confirmed = true
+  }
+
+  /** An ACK for 1-RTT packets has come. `largest`: the largest number in it; `pto` in ms. */
+  onAcknowledged(largest: number, now: number, pto: number): void {
+    this.#pto = pto
+    const sealing = this.#sealing
+    if (sealing === undefined || sealing.sealed === 0 || largest < sealing.firstPacketNumber) return
+    if (this.#mayUpdateAt === Number.POSITIVE_INFINITY) {
+      this.#mayUpdateAt = this.#sealingGeneration === 0 ? now : now + PTOS_TO_WAIT * pto
+    }
+  }
+
+  /** Updates before one of the next packets, as soon as that is allowed. */
+  requestUpdate(): void {
+    this.#updateRequested = true
+  }
+
+  /** The Key Phase bit for the next short header: asked before it is written. Updates the keys first when it is time for that. */
+  nextKeyPhase(now: number): 0 | 1 {
+    const sealing = this.#sealing
+    if (sealing !== undefined && (this.#updateRequested || sealing.isWorn) && this.#mayUpdate(now)) this.#initiate()
+    return (this.#sealingGeneration & 1) as 0 | 1
+  }
+
+  /** As SealingKeys.seal. */
   seal(
-    _packet: Uint8Array,
-    _headerLength: number,
-    _payloadLength: number,
-    _packetNumber: number,
-    _packetNumberLength: number,
+    packet: Uint8Array,
+    headerLength: number,
+    payloadLength: number,
+    packetNumber: number,
+    packetNumberLength: number,
   ): number {
-    throw new Error('to be written')
+    const sealing = this.#sealing
+    if (sealing === undefined) throw new Error('a 1-RTT packet before there are keys for it')
+    return sealing.seal(packet, headerLength, payloadLength, packetNumber, packetNumberLength)
   }
-  /** As OpeningKeys.open, and follows the peer's key updates. Throws KEY_UPDATE_ERROR for one that it may not do. */
+
+  /** As OpeningKeys.open, and follows the peer's key updates. Throws KEY_UPDATE_ERROR for one that comes too early. */
   open(
-    _packet: Uint8Array,
-    _start: number,
-    _packetNumberOffset: number,
-    _end: number,
-    _largest: number,
-    _now: number,
+    packet: Uint8Array,
+    start: number,
+    packetNumberOffset: number,
+    end: number,
+    largest: number,
+    now: number,
   ): OpenedPacket | undefined {
-    throw new Error('to be written')
+    const opening = this.#opening
+    if (opening === undefined) return undefined
+    const opened = opening.open(packet, start, packetNumberOffset, end, largest, this.#openingGeneration & 1, now)
+    if (opened !== undefined && opening.nextWasUsed) this.#follow(opening, now)
+    return opened
   }
-  /** An update may begin from now on (RFC 9001 §6.1). */
-  onHandshakeConfirmed(): void {}
-  /** A 1-RTT packet of ours was acknowledged: the largest of an ACK. `pto` in ms: for how long old keys are kept (3 of them). */
-  onAcknowledged(_largest: number, _now: number, _pto: number): void {}
-  /** Updates before the next packet that is sent, if that is allowed then. */
-  requestUpdate(): void {}
+
+  #mayUpdate(now: number): boolean {
+    // The phase before has to be over in both directions: the peer follows an update of ours before there is another.
+    return this.#confirmed && this.#sealingGeneration === this.#openingGeneration && now >= this.#mayUpdateAt
+  }
+
+  #initiate(): void {
+    this.#updateRequested = false
+    this.#updateSealing()
+  }
+
+  #updateSealing(): void {
+    this.#sealing = this.#sealing!.next()
+    this.#sealingGeneration++
+    this.#mayUpdateAt = Number.POSITIVE_INFINITY
+  }
+
+  /** A packet was opened with the next keys: an update of the peer's own, or its answer to ours. */
+  #follow(opening: OpeningPhases, now: number): void {
+    const itsOwn = this.#sealingGeneration === this.#openingGeneration
+    if (itsOwn && this.#sealingGeneration > 0 && this.#sealing?.sealed === 0) {
+      // It cannot have an acknowledgment of ours for the phase before: nothing was sent in it (§6.2).
+      throw new TransportError(KEY_UPDATE_ERROR, 'a second key update before the first was answered')
+    }
+    this.#openingGeneration++
+    opening.update(now + PTOS_TO_WAIT * this.#pto)
+    if (itsOwn && this.#sealing !== undefined) this.#updateSealing()
+  }
+}
+
+/** What we seal with now. */
+class SealingPhase {
+  readonly #suite: CipherSuite
+  readonly #secret: Uint8Array
+  readonly #limits: OneRttLimits
+  readonly #aead: PacketAead
+  readonly #header: HeaderProtection
+  readonly #most: number
+  readonly #wornAt: number
+  sealed = 0
+  firstPacketNumber = 0
+
+  constructor(
+    suite: CipherSuite,
+    secret: Uint8Array,
+    limits: OneRttLimits,
+    header: HeaderProtection = new HeaderProtection(suite, secret),
+  ) {
+    this.#suite = suite
+    this.#secret = secret
+    this.#limits = limits
+    this.#aead = new PacketAead(suite, secret)
+    this.#header = header
+    this.#most = limits.mostSealed ?? SUITES[suite].mostSealed
+    this.#wornAt = limits.updateAfter ?? this.#most / 2
+  }
+
+  /** It is time for the next keys. */
+  get isWorn(): boolean {
+    return this.sealed >= this.#wornAt
+  }
+
+  next(): SealingPhase {
+    return new SealingPhase(this.#suite, deriveNextSecret(this.#suite, this.#secret), this.#limits, this.#header)
+  }
+
+  seal(
+    packet: Uint8Array,
+    headerLength: number,
+    payloadLength: number,
+    packetNumber: number,
+    packetNumberLength: number,
+  ): number {
+    if (this.sealed >= this.#most) throw confidentialityLimitReached()
+    if (this.sealed++ === 0) this.firstPacketNumber = packetNumber
+    return sealPacket(this.#aead, this.#header, packet, headerLength, payloadLength, packetNumber, packetNumberLength)
+  }
+}
+
+/** What we open with: the keys of this phase, of the one before while packets of it may come late, and of the next. */
+class OpeningPhases {
+  readonly #suite: CipherSuite
+  readonly #header: HeaderProtection
+  readonly #forgeries: ForgeryCount
+  #previous: PacketAead | undefined
+  #previousUntil = 0
+  #current: PacketAead
+  #next: PacketAead
+  #nextSecret: Uint8Array
+  /** The smallest packet number that was opened in this phase: packets of the phase before are below it (§6.5). */
+  #firstPacketNumber = Number.POSITIVE_INFINITY
+  #largestPacketNumber = -1
+  /** The packet that was opened last is of the next phase. */
+  nextWasUsed = false
+
+  constructor(suite: CipherSuite, secret: Uint8Array, limits: OneRttLimits) {
+    this.#suite = suite
+    this.#header = new HeaderProtection(suite, secret)
+    this.#forgeries = new ForgeryCount(suite, limits.mostForged)
+    this.#current = new PacketAead(suite, secret)
+    this.#nextSecret = deriveNextSecret(suite, secret)
+    this.#next = new PacketAead(suite, this.#nextSecret)
+  }
+
+  open(
+    packet: Uint8Array,
+    start: number,
+    packetNumberOffset: number,
+    end: number,
+    largest: number,
+    currentPhase: number,
+    now: number,
+  ): OpenedPacket | undefined {
+    this.nextWasUsed = false
+    if (this.#previous !== undefined && now >= this.#previousUntil) this.#previous = undefined
+    const packetNumberLength = this.#header.remove(packet, start, packetNumberOffset, end)
+    if (packetNumberLength === 0) return undefined
+    const packetNumber = readPacketNumber(packet, packetNumberOffset, packetNumberLength, largest)
+    if (packetNumber < 0) return undefined
+
+    const keyPhase = packet[start] & KEY_PHASE_BIT ? 1 : 0
+    const isCurrent = keyPhase === currentPhase
+    const isPrevious = !isCurrent && packetNumber < this.#firstPacketNumber && this.#previous !== undefined
+    const keys = isCurrent ? this.#current : isPrevious ? this.#previous! : this.#next
+    const payload = keys.open(packet, start, packetNumberOffset + packetNumberLength, end, packetNumber)
+    if (payload === undefined) {
+      this.#forgeries.add()
+      return undefined
+    }
+    checkReservedBits(packet[start])
+    if (keys === this.#next) this.#beginPhase(packetNumber)
+    else if (isCurrent) this.#noteNumber(packetNumber)
+    return { packetNumber, payload, keyPhase }
+  }
+
+  /** The packet that was opened last was the first of the next phase. */
+  update(keepPreviousUntil: number): void {
+    this.#previous = this.#current
+    this.#previousUntil = keepPreviousUntil
+    this.#current = this.#next
+    this.#nextSecret = deriveNextSecret(this.#suite, this.#nextSecret)
+    this.#next = new PacketAead(this.#suite, this.#nextSecret)
+  }
+
+  #beginPhase(packetNumber: number): void {
+    if (packetNumber < this.#largestPacketNumber) {
+      // §6.4: packets with higher numbers have the same keys, or newer ones.
+      throw new TransportError(KEY_UPDATE_ERROR, 'old keys were used after new ones')
+    }
+    this.nextWasUsed = true
+    this.#firstPacketNumber = packetNumber
+    this.#largestPacketNumber = packetNumber
+  }
+
+  #noteNumber(packetNumber: number): void {
+    if (packetNumber < this.#firstPacketNumber) this.#firstPacketNumber = packetNumber
+    if (packetNumber > this.#largestPacketNumber) this.#largestPacketNumber = packetNumber
+  }
 }

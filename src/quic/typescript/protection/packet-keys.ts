@@ -1,39 +1,62 @@
-/** TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 (RFC 8446 §B.4). */
-export type CipherSuite = 0x1301 | 0x1302 | 0x1303
+/**
+ * The keys of Initial and Handshake packets: one for each direction. Those of 1-RTT packets change: one-rtt-keys.ts.
+ */
+import { type CipherSuite, SUITES } from './cipher-suites.ts'
+import { HeaderProtection } from './header-protection.ts'
+import { checkReservedBits, type OpenedPacket, readPacketNumber } from './open-packet.ts'
+import { PacketAead, TAG_LENGTH } from './packet-aead.ts'
+import { confidentialityLimitReached, ForgeryCount } from './usage-limits.ts'
 
-/** How many bytes the AEAD of every suite adds. */
-export const TAG_LENGTH = 16
+export type { CipherSuite } from './cipher-suites.ts'
+export type { OpenedPacket } from './open-packet.ts'
+export { TAG_LENGTH } from './packet-aead.ts'
 
-export interface OpenedPacket {
-  readonly packetNumber: number
-  /** The frames, in a buffer of their own. */
-  readonly payload: Uint8Array
-  /** The Key Phase bit of a short header. */
-  readonly keyPhase: 0 | 1
-}
+/** Of packet number and payload together (RFC 9001 §5.4.2): with them and the tag there is a sample, 4 bytes on. */
+export const SHORTEST_CONTENT = 4
 
 /** Protects what we send at one encryption level. */
 export class SealingKeys {
-  constructor(_suite: CipherSuite, _secret: Uint8Array) {}
+  readonly #aead: PacketAead
+  readonly #header: HeaderProtection
+  readonly #most: number
+  #sealed = 0
+
+  /** `most`: how many packets may be sealed. */
+  constructor(suite: CipherSuite, secret: Uint8Array, most: number = SUITES[suite].mostSealed) {
+    this.#aead = new PacketAead(suite, secret)
+    this.#header = new HeaderProtection(suite, secret)
+    this.#most = most
+  }
 
   /**
    * Protects the packet that begins at packet[0], in place: header (with its packet number, of `packetNumberLength` bytes), payload,
-   * and behind it room for a tag of 16 bytes. Returns its length. The payload and packet number must have 4 bytes or more together.
+   * and behind it room for a tag of 16 bytes. Returns its length. Packet number and payload have 4 bytes or more together: the
+   * sample needs them. Throws TransportError AEAD_LIMIT_REACHED.
    */
   seal(
-    _packet: Uint8Array,
-    _headerLength: number,
-    _payloadLength: number,
-    _packetNumber: number,
-    _packetNumberLength: number,
+    packet: Uint8Array,
+    headerLength: number,
+    payloadLength: number,
+    packetNumber: number,
+    packetNumberLength: number,
   ): number {
-    throw new Error('to be written')
+    if (this.#sealed >= this.#most) throw confidentialityLimitReached()
+    this.#sealed++
+    return sealPacket(this.#aead, this.#header, packet, headerLength, payloadLength, packetNumber, packetNumberLength)
   }
 }
 
 /** Removes the protection of what we receive at one encryption level. */
 export class OpeningKeys {
-  constructor(_suite: CipherSuite, _secret: Uint8Array) {}
+  readonly #aead: PacketAead
+  readonly #header: HeaderProtection
+  readonly #forgeries: ForgeryCount
+
+  constructor(suite: CipherSuite, secret: Uint8Array, forgeries: ForgeryCount = new ForgeryCount(suite)) {
+    this.#aead = new PacketAead(suite, secret)
+    this.#header = new HeaderProtection(suite, secret)
+    this.#forgeries = forgeries
+  }
 
   /**
    * Opens packet[start … end), whose header protection is removed in place. undefined: it is not from the peer, or too short.
@@ -41,12 +64,39 @@ export class OpeningKeys {
    * (AEAD_LIMIT_REACHED). `largest`: the largest packet number received in this space, -1 when there is none.
    */
   open(
-    _packet: Uint8Array,
-    _start: number,
-    _packetNumberOffset: number,
-    _end: number,
-    _largest: number,
+    packet: Uint8Array,
+    start: number,
+    packetNumberOffset: number,
+    end: number,
+    largest: number,
   ): OpenedPacket | undefined {
-    throw new Error('to be written')
+    const packetNumberLength = this.#header.remove(packet, start, packetNumberOffset, end)
+    if (packetNumberLength === 0) return undefined
+    const packetNumber = readPacketNumber(packet, packetNumberOffset, packetNumberLength, largest)
+    if (packetNumber < 0) return undefined
+    const payload = this.#aead.open(packet, start, packetNumberOffset + packetNumberLength, end, packetNumber)
+    if (payload === undefined) {
+      this.#forgeries.add()
+      return undefined
+    }
+    checkReservedBits(packet[start])
+    return { packetNumber, payload, keyPhase: 0 }
   }
+}
+
+/** The steps in the order of RFC 9001 §5: the payload first, as the sample for the header is of the ciphertext. */
+export function sealPacket(
+  aead: PacketAead,
+  header: HeaderProtection,
+  packet: Uint8Array,
+  headerLength: number,
+  payloadLength: number,
+  packetNumber: number,
+  packetNumberLength: number,
+): number {
+  if (payloadLength + packetNumberLength < SHORTEST_CONTENT)
+    throw new RangeError('the payload is too short for a sample')
+  aead.seal(packet, headerLength, payloadLength, packetNumber)
+  header.protect(packet, headerLength - packetNumberLength, packetNumberLength)
+  return headerLength + payloadLength + TAG_LENGTH
 }

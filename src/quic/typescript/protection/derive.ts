@@ -1,0 +1,30 @@
+/**
+ * What is derived from a secret of TLS, RFC 9001 §5.1 and §6.1:
+ *
+ *   secret ──"quic key"──> key of the AEAD
+ *          ──"quic iv"───> its IV, 12 bytes
+ *          ──"quic hp"───> key of header protection, which key updates leave as it is
+ *          ──"quic ku"───> the secret of the next key phase
+ */
+import { hashLength, hkdfExpandLabel } from '../../../tls/hkdf.ts'
+import { type CipherSuite, SUITES } from './cipher-suites.ts'
+
+export const IV_LENGTH = 12
+
+const NO_CONTEXT = new Uint8Array(0)
+
+export function deriveKey(suite: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(SUITES[suite].hash, secret, 'quic key', NO_CONTEXT, SUITES[suite].keyLength)
+}
+
+export function deriveIv(suite: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(SUITES[suite].hash, secret, 'quic iv', NO_CONTEXT, IV_LENGTH)
+}
+
+export function deriveHeaderKey(suite: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(SUITES[suite].hash, secret, 'quic hp', NO_CONTEXT, SUITES[suite].keyLength)
+}
+
+export function deriveNextSecret(suite: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(SUITES[suite].hash, secret, 'quic ku', NO_CONTEXT, hashLength(SUITES[suite].hash))
+}
