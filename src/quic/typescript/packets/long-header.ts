@@ -40,7 +40,7 @@ const LENGTH_FIELD = 2
 
 /**
  * Writes an Initial or Handshake header with its packet number. `token`: of an Initial only. Returns where the Length field is, which
- * `fillInLength` writes once the payload is there.
+ * `finishLongHeader` writes once the payload is there.
  */
 export function appendLongHeader(
   to: WireWriter,
@@ -67,7 +67,7 @@ export function appendLongHeader(
 }
 
 /** `length`: of packet number, payload and tag. In two bytes, whatever it is: below 16384. */
-export function fillInLength(packet: Uint8Array, lengthOffset: number, length: number): void {
+export function finishLongHeader(packet: Uint8Array, lengthOffset: number, length: number): void {
   if (length > 0x3fff) throw new RangeError(`a packet of ${length} bytes`)
   packet[lengthOffset] = 0x40 | (length >> 8)
   packet[lengthOffset + 1] = length

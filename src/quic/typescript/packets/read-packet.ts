@@ -17,7 +17,7 @@ import {
 import type { Packet, VersionNegotiationPacket } from './packet.ts'
 import { INTEGRITY_TAG_LENGTH } from './retry-packet.ts'
 
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
 const VERSION_NEGOTIATION = 0
 
 /**
@@ -67,7 +67,7 @@ function readProtected(
   offset: number,
 ): Packet | undefined {
   let at = offset
-  let token = NOTHING
+  let token: Uint8Array = NOTHING
   if (type === INITIAL_TYPE) {
     const tokenLength = decodeSmallVarint(datagram, at)
     if (tokenLength < 0) return undefined

@@ -25,8 +25,8 @@ const KEY_PHASE_SHIFT = 2
 export function appendShortHeader(
   to: WireWriter,
   dcid: Uint8Array,
-  spin: 0 | 1,
   keyPhase: 0 | 1,
+  spin: 0 | 1,
   packetNumber: number,
   packetNumberLength: number,
 ): void {
