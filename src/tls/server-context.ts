@@ -1,4 +1,9 @@
+import { randomBytes } from 'node:crypto'
+import { CIPHER_SUITES } from './cipher-suite.ts'
+import { type Identity, readIdentity } from './identity.ts'
+import { NAMED_GROUPS, type Random } from './key-exchange.ts'
 import type { CipherSuite } from './tls.ts'
+import { type TrustStore, trustStoreOf } from './x509/trust-store.ts'
 
 export interface TlsServerContextOptions {
   /** PEM: the leaf certificate, then those that lead to its root. */
@@ -9,19 +14,36 @@ export interface TlsServerContextOptions {
   ca?: Uint8Array | undefined
   /** In order of preference. */
   alpn: readonly string[]
+  /** `any`: whoever it is, and also without one. */
   clientCertificate: 'none' | 'optional' | 'required' | 'any'
   /** In order of preference. Default: all. */
   suites?: readonly CipherSuite[]
-  random?: (length: number) => Uint8Array
+  groups?: readonly number[]
+  random?: Random
   /** The time of day, for certificates and tickets. */
   unixMs?: () => number
 }
 
 /** What all handshakes of a server share; made once, because it reads keys and certificates. Throws when those are of no use. */
 export class TlsServerContext {
-  readonly options: TlsServerContextOptions
+  readonly identity: Identity
+  readonly trust: TrustStore | undefined
+  readonly alpn: readonly string[]
+  readonly clientCertificate: 'none' | 'optional' | 'required' | 'any'
+  readonly suites: readonly CipherSuite[]
+  readonly groups: readonly number[]
+  readonly random: Random
+  readonly unixMs: () => number
 
   constructor(options: TlsServerContextOptions) {
-    this.options = options
+    this.identity = readIdentity(options.certificateChain, options.key)
+    this.clientCertificate = options.clientCertificate
+    const verifies = options.clientCertificate === 'optional' || options.clientCertificate === 'required'
+    this.trust = verifies ? trustStoreOf(options.ca) : undefined
+    this.alpn = options.alpn
+    this.suites = options.suites ?? CIPHER_SUITES
+    this.groups = options.groups ?? NAMED_GROUPS
+    this.random = options.random ?? randomBytes
+    this.unixMs = options.unixMs ?? Date.now
   }
 }

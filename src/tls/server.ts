@@ -1,5 +1,29 @@
+/**
+ * The server's side of the handshake, RFC 8446 §2 and appendix A.2; client.ts has the figure.
+ */
+import { TlsAlert } from './alert.ts'
+import { hashOf } from './cipher-suite.ts'
+import { decodeAlpn, encodeAlpn } from './extensions/alpn.ts'
+import { type Extensions, ExtensionType, required } from './extensions/extensions.ts'
+import { decodeKeyShares, encodeKeyShare, encodeSelectedGroup, type KeyShare } from './extensions/key-share.ts'
+import { decodeServerName } from './extensions/server-name.ts'
+import { type Expectation, Handshake } from './handshake.ts'
+import { newKeyPair } from './key-exchange.ts'
+import { KeySchedule } from './key-schedule.ts'
+import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
+import { encodeCertificateRequest, signatureAlgorithms } from './messages/certificate-request.ts'
+import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
+import { type ClientHello, decodeClientHello } from './messages/client-hello.ts'
+import { encodeEncryptedExtensions } from './messages/encrypted-extensions.ts'
+import { checkFinished, encodeFinished } from './messages/finished.ts'
+import { HandshakeType } from './messages/handshake-message.ts'
+import { encodeServerHello } from './messages/server-hello.ts'
+import { acceptChain, checkCertificateVerify } from './peer-certificate.ts'
 import type { TlsServerContext } from './server-context.ts'
-import type { EncryptionLevel, TlsHandshake, TlsSink } from './tls.ts'
+import { chooseScheme, SIGNATURE_SCHEMES, signWith } from './signature-scheme.ts'
+import type { CipherSuite, TlsSink } from './tls.ts'
+import { decodeNumbers, onlyVector } from './vectors.ts'
+import type { Certificate } from './x509/certificate.ts'
 
 export { TlsServerContext, type TlsServerContextOptions } from './server-context.ts'
 
@@ -10,17 +34,200 @@ export interface TlsServerOptions {
   transportParameters: Uint8Array
 }
 
-export class TlsServer implements TlsHandshake {
-  complete = false
-  alpn = ''
-  resumed = false
-  peerCertificate: Uint8Array | undefined
+type State = 'ClientHello' | 'Certificate' | 'CertificateVerify' | 'Finished' | 'connected'
 
-  constructor(_options: TlsServerOptions) {}
+/** What each state waits for. */
+const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
+  ClientHello: { level: 0, types: [HandshakeType.client_hello] },
+  Certificate: { level: 1, types: [HandshakeType.certificate] },
+  CertificateVerify: { level: 1, types: [HandshakeType.certificate_verify] },
+  Finished: { level: 1, types: [HandshakeType.finished] },
+  // RFC 9001 §4.4, §6.
+  connected: { level: 2, types: [] },
+}
+
+export class TlsServer extends Handshake {
+  readonly #context: TlsServerContext
+  readonly #transportParameters: Uint8Array
+  #state: State = 'ClientHello'
+  /** The first ClientHello, which was answered by HelloRetryRequest, and the group that was asked for. */
+  #retried: { hello: ClientHello; group: number; suite: CipherSuite } | undefined
+  #clientCertificate: Certificate | undefined
+  /** The client's secret for 1-RTT, until its Finished has come. */
+  #applicationRead: Uint8Array = new Uint8Array(0)
+
+  constructor({ sink, context, transportParameters }: TlsServerOptions) {
+    super(sink)
+    this.#context = context
+    this.#transportParameters = transportParameters
+  }
 
   start(): void {}
 
-  receive(_level: EncryptionLevel, _data: Uint8Array): void {
-    throw new Error('to come')
+  protected expectation(): Expectation {
+    return EXPECTATIONS[this.#state]
   }
+
+  protected onMessage(type: number, body: Uint8Array, message: Uint8Array): void {
+    switch (type) {
+      case HandshakeType.client_hello:
+        return this.#onClientHello(decodeClientHello(body), message)
+      case HandshakeType.certificate:
+        this.transcript.add(message)
+        return this.#onCertificate(decodeCertificate(body))
+      case HandshakeType.certificate_verify:
+        this.peerCertificate = checkCertificateVerify(body, 'client', this.#clientCertificate, this.transcript.digest())
+        this.transcript.add(message)
+        this.#state = 'Finished'
+        return
+      case HandshakeType.finished:
+        checkFinished(body, this.verifyData('client'))
+        this.transcript.add(message)
+        return this.#finish()
+    }
+  }
+
+  #onClientHello(hello: ClientHello, message: Uint8Array): void {
+    const { extensions } = hello
+    if (this.#retried !== undefined) checkSameHello(this.#retried.hello, hello)
+    this.clientRandom = hello.random
+    const suite = this.#context.suites.find(ours => hello.cipherSuites.includes(ours))
+    if (suite === undefined) throw new TlsAlert('handshake_failure', 'no cipher suite that both speak')
+    const serverName = extensions.get(ExtensionType.server_name)
+    // There is one certificate, whichever name is asked for.
+    if (serverName !== undefined) decodeServerName(serverName)
+    const parameters = required(extensions, ExtensionType.quic_transport_parameters, 'quic_transport_parameters')
+    const schemes = signatureAlgorithms(extensions)
+    const alpn = this.#chooseProtocol(extensions)
+    const share = this.#chooseShare(extensions)
+    if (this.#retried === undefined) this.chooseSuite(suite)
+    this.transcript.add(message)
+    if (typeof share === 'number') return this.#sendRetry(hello, suite, share)
+    this.alpn = alpn
+    this.sink.onPeerTransportParameters(parameters)
+    this.#sendFlight(suite, share, schemes)
+  }
+
+  /** RFC 7301 §3.2: the server's preference counts. */
+  #chooseProtocol(extensions: Extensions): string {
+    const offered = extensions.get(ExtensionType.application_layer_protocol_negotiation)
+    const protocols = offered === undefined ? [] : decodeAlpn(offered)
+    const chosen = this.#context.alpn.find(ours => protocols.includes(ours))
+    if (chosen === undefined) throw new TlsAlert('no_application_protocol', 'no application protocol that both speak')
+    return chosen
+  }
+
+  /** The client's key with which to go on, or the group of which it is to send one. */
+  #chooseShare(extensions: Extensions): KeyShare | number {
+    const groupList = required(extensions, ExtensionType.supported_groups, 'supported_groups')
+    const groups = decodeNumbers(onlyVector(groupList, 2, 2))
+    const shares = decodeKeyShares(required(extensions, ExtensionType.key_share, 'key_share'))
+    // §4.2.8: only of groups that the client says it has.
+    if (shares.some(({ group }) => !groups.includes(group))) {
+      throw new TlsAlert('illegal_parameter', 'a key share of a group that is not in supported_groups')
+    }
+    if (this.#retried !== undefined) {
+      const share = shares[0]
+      if (shares.length !== 1 || share.group !== this.#retried.group) {
+        throw new TlsAlert(
+          'illegal_parameter',
+          'the key share after HelloRetryRequest is not the one that was asked for',
+        )
+      }
+      return share
+    }
+    for (const group of this.#context.groups) {
+      const share = shares.find(offered => offered.group === group)
+      if (share !== undefined) return share
+    }
+    const group = this.#context.groups.find(ours => groups.includes(ours))
+    if (group === undefined) throw new TlsAlert('handshake_failure', 'no key exchange that both speak')
+    return group
+  }
+
+  /** HelloRetryRequest, RFC 8446 §4.1.4. */
+  #sendRetry(hello: ClientHello, suite: CipherSuite, group: number): void {
+    this.#retried = { hello, group, suite }
+    this.transcript.replaceByHash()
+    const extensions = new Map([[ExtensionType.key_share as number, encodeSelectedGroup(group)]])
+    this.sendMessage(0, encodeServerHello({ isRetry: true, cipherSuite: suite, extensions }))
+  }
+
+  #sendFlight(suite: CipherSuite, share: KeyShare, schemes: readonly number[]): void {
+    const { random, alpn: _alpn, clientCertificate } = this.#context
+    const keyPair = newKeyPair(share.group, random)
+    const shared = keyPair.agree(share.publicKey)
+    this.schedule = new KeySchedule(hashOf(suite))
+    const extensions = new Map([[ExtensionType.key_share as number, encodeKeyShare(keyPair)]])
+    this.sendMessage(0, encodeServerHello({ isRetry: false, random: random(32), cipherSuite: suite, extensions }))
+    this.enterHandshakeLevel('server', shared)
+    this.sendMessage(
+      1,
+      encodeEncryptedExtensions(
+        new Map<number, Uint8Array>([
+          [ExtensionType.application_layer_protocol_negotiation, encodeAlpn([this.alpn])],
+          [ExtensionType.quic_transport_parameters, this.#transportParameters],
+        ]),
+      ),
+    )
+    if (!this.resumed) {
+      if (clientCertificate !== 'none') this.sendMessage(1, encodeCertificateRequest(SIGNATURE_SCHEMES))
+      this.#sendCertificate(schemes)
+    }
+    this.sendMessage(1, encodeFinished(this.verifyData('server')))
+    const traffic = this.applicationTraffic()
+    this.sink.onSecret(2, 'write', this.suite, traffic.server)
+    this.#applicationRead = traffic.client
+    this.#state = clientCertificate === 'none' || this.resumed ? 'Finished' : 'Certificate'
+  }
+
+  #sendCertificate(accepted: readonly number[]): void {
+    const { chain, key } = this.#context.identity
+    const scheme = chooseScheme(key, accepted)
+    if (scheme === undefined)
+      throw new TlsAlert('handshake_failure', 'no signature algorithm for the key of our certificate')
+    this.sendMessage(1, encodeCertificate(chain))
+    const signature = signWith(scheme, key, signedContent('server', this.transcript.digest()))
+    this.sendMessage(1, encodeCertificateVerify({ scheme, signature }))
+  }
+
+  #onCertificate(chain: readonly Uint8Array[]): void {
+    if (chain.length === 0) {
+      // §4.4.2.4.
+      if (this.#context.clientCertificate === 'required') {
+        throw new TlsAlert('certificate_required', 'the client has no certificate')
+      }
+      this.#state = 'Finished'
+      return
+    }
+    const { trust, unixMs } = this.#context
+    this.#clientCertificate = acceptChain(chain, { role: 'client', trust, unixMs: unixMs() })
+    this.#state = 'CertificateVerify'
+  }
+
+  #finish(): void {
+    this.#state = 'connected'
+    this.complete = true
+    this.sink.onSecret(2, 'read', this.suite, this.#applicationRead)
+    this.sink.onComplete()
+  }
+}
+
+/** RFC 8446 §4.1.2: what a client may change after HelloRetryRequest, beside its key share. */
+const MAY_CHANGE: readonly number[] = [
+  ExtensionType.key_share,
+  ExtensionType.early_data,
+  ExtensionType.cookie,
+  ExtensionType.pre_shared_key,
+  ExtensionType.padding,
+]
+
+function checkSameHello(first: ClientHello, second: ClientHello): void {
+  const kept = ({ random, cipherSuites, extensions }: ClientHello): string =>
+    JSON.stringify([
+      [...random],
+      cipherSuites,
+      [...extensions].filter(([type]) => !MAY_CHANGE.includes(type)).map(([type, data]) => [type, [...data]]),
+    ])
+  if (kept(first) !== kept(second)) throw new TlsAlert('illegal_parameter', 'the second ClientHello is another one')
 }

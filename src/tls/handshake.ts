@@ -1,0 +1,117 @@
+/**
+ * What client and server have in common: bytes become messages, messages move a state machine, secrets come out.
+ *
+ * Each state expects certain messages on one level; whatever else comes ends the handshake (RFC 8446 §4, §6.2).
+ */
+import { DecodeError } from '../bytes/errors.ts'
+import { protocolViolation, TlsAlert } from './alert.ts'
+import { hashOf } from './cipher-suite.ts'
+import { keyLogLine } from './key-log.ts'
+import { KeySchedule, type TrafficSecrets, verifyData } from './key-schedule.ts'
+import { HEADER_LENGTH, MessageBuffer } from './messages/handshake-message.ts'
+import type { CipherSuite, EncryptionLevel, TlsHandshake, TlsSink } from './tls.ts'
+import { Transcript } from './transcript.ts'
+
+export interface Expectation {
+  readonly level: EncryptionLevel
+  /** Types of messages. */
+  readonly types: readonly number[]
+}
+
+export abstract class Handshake implements TlsHandshake {
+  complete = false
+  alpn = ''
+  resumed = false
+  peerCertificate: Uint8Array | undefined
+  protected readonly sink: TlsSink
+  /** Of the client's hello: what a key log knows connections by. */
+  protected clientRandom: Uint8Array = new Uint8Array(0)
+  protected suite: CipherSuite = 0x1301
+  // Of no use before the suite is chosen, which says with which hash they begin.
+  protected schedule = new KeySchedule('sha256')
+  protected transcript = new Transcript('sha256')
+  /** Of both directions on the Handshake level. */
+  protected handshakeTraffic: TrafficSecrets = { client: new Uint8Array(0), server: new Uint8Array(0) }
+  readonly #input = new MessageBuffer()
+  #failed = false
+
+  constructor(sink: TlsSink) {
+    this.sink = sink
+  }
+
+  abstract start(): void
+  protected abstract expectation(): Expectation
+  protected abstract onMessage(type: number, body: Uint8Array, message: Uint8Array): void
+
+  receive(level: EncryptionLevel, data: Uint8Array): void {
+    if (this.#failed || data.length === 0) return
+    try {
+      this.#receive(level, data)
+    } catch (error) {
+      this.#failed = true
+      throw error instanceof DecodeError ? new TlsAlert('decode_error', error.message) : error
+    }
+  }
+
+  #receive(level: EncryptionLevel, data: Uint8Array): void {
+    if (level !== this.expectation().level) {
+      // RFC 9001 §4.1.3.
+      throw protocolViolation('unexpected_message', `CRYPTO data on level ${level}, not ${this.expectation().level}`)
+    }
+    this.#input.push(data)
+    for (;;) {
+      const expected = this.expectation()
+      // RFC 8446 §5.1: no message begins with one key and ends with the next.
+      if (expected.level !== level && !this.#input.isEmpty) {
+        throw new TlsAlert('unexpected_message', 'more on a level that is over')
+      }
+      const message = this.#input.next(expected.types)
+      if (message === undefined) return
+      this.onMessage(message[0], message.subarray(HEADER_LENGTH), message)
+    }
+  }
+
+  /** Begins what depends on the suite's hash. `psk`: of the ticket that both ends agree on. */
+  protected chooseSuite(suite: CipherSuite): void {
+    this.suite = suite
+    this.transcript = new Transcript(hashOf(suite))
+  }
+
+  /** Sends a message, which then belongs to the transcript. */
+  protected sendMessage(level: EncryptionLevel, message: Uint8Array): void {
+    this.transcript.add(message)
+    this.sink.onCrypto(level, message)
+  }
+
+  /** ServerHello has been sent or received, and the key exchange gave `shared`. */
+  protected enterHandshakeLevel(role: 'client' | 'server', shared: Uint8Array): void {
+    this.schedule.toHandshakeSecret(shared)
+    const traffic = this.schedule.handshakeTraffic(this.transcript.digest())
+    this.handshakeTraffic = traffic
+    this.#logKey('CLIENT_HANDSHAKE_TRAFFIC_SECRET', traffic.client)
+    this.#logKey('SERVER_HANDSHAKE_TRAFFIC_SECRET', traffic.server)
+    const peer = role === 'client' ? 'server' : 'client'
+    this.sink.onSecret(1, 'write', this.suite, traffic[role])
+    this.sink.onSecret(1, 'read', this.suite, traffic[peer])
+  }
+
+  /** The server's Finished has been sent or received. */
+  protected applicationTraffic(): TrafficSecrets {
+    this.schedule.toMasterSecret()
+    const transcriptHash = this.transcript.digest()
+    const traffic = this.schedule.applicationTraffic(transcriptHash)
+    this.#logKey('CLIENT_TRAFFIC_SECRET_0', traffic.client)
+    this.#logKey('SERVER_TRAFFIC_SECRET_0', traffic.server)
+    this.#logKey('EXPORTER_SECRET', this.schedule.exporterSecret(transcriptHash))
+    return traffic
+  }
+
+  /** The content of a Finished of this role, now. */
+  protected verifyData(role: 'client' | 'server'): Uint8Array {
+    return verifyData(this.schedule.hash, this.handshakeTraffic[role], this.transcript.digest())
+  }
+
+  #logKey(label: Parameters<typeof keyLogLine>[0], secret: Uint8Array): void {
+    this.sink.onKeyLog?.(keyLogLine(label, this.clientRandom, secret))
+  }
+}

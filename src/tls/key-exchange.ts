@@ -1,0 +1,76 @@
+/**
+ * (EC)DHE: both ends make a key for this handshake alone and send its public half; together they give a secret. RFC 8446 §4.2.7, §7.4.2.
+ */
+import { createECDH, createPrivateKey, createPublicKey, diffieHellman, randomBytes } from 'node:crypto'
+import { TlsAlert } from './alert.ts'
+
+/** NamedGroup, RFC 8446 §4.2.7. */
+export const NamedGroup = { x25519: 0x001d, secp256r1: 0x0017 } as const
+
+/** In order of preference. */
+export const NAMED_GROUPS: readonly number[] = [NamedGroup.x25519, NamedGroup.secp256r1]
+
+export interface KeyPair {
+  readonly group: number
+  /** As a key share carries it (§4.2.8.2): an X coordinate, or an uncompressed point. */
+  readonly publicKey: Uint8Array
+  /** The shared secret. Throws TlsAlert when there is none with such a key. */
+  agree(peerPublicKey: Uint8Array): Uint8Array
+}
+
+export type Random = (length: number) => Uint8Array
+
+export function newKeyPair(group: number, random: Random = randomBytes): KeyPair {
+  return group === NamedGroup.x25519 ? x25519KeyPair(random(32)) : p256KeyPair(random)
+}
+
+/** What is before the 32 bytes of a key in its PKCS #8 and SubjectPublicKeyInfo forms (RFC 8410 §4, §7). */
+const X25519_PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')
+const X25519_SPKI = Buffer.from('302a300506032b656e032100', 'hex')
+
+/** RFC 7748 §5, §6.1. */
+function x25519KeyPair(scalar: Uint8Array): KeyPair {
+  const privateKey = createPrivateKey({ key: Buffer.concat([X25519_PKCS8, scalar]), format: 'der', type: 'pkcs8' })
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  return {
+    group: NamedGroup.x25519,
+    publicKey: spki.subarray(X25519_SPKI.length),
+    agree(peer) {
+      if (peer.length !== 32) throw new TlsAlert('illegal_parameter', `an X25519 key of ${peer.length} bytes`)
+      const publicKey = createPublicKey({ key: Buffer.concat([X25519_SPKI, peer]), format: 'der', type: 'spki' })
+      // §7.4.2: points of small order give zeros, which OpenSSL refuses.
+      return attempt(() => diffieHellman({ privateKey, publicKey }))
+    },
+  }
+}
+
+/** FIPS 186, curve P-256. */
+function p256KeyPair(random: Random): KeyPair {
+  const ecdh = createECDH('prime256v1')
+  for (;;) {
+    try {
+      ecdh.setPrivateKey(Buffer.from(random(32)))
+      break
+    } catch {
+      // One number in 2^32 is above the order of the curve.
+    }
+  }
+  return {
+    group: NamedGroup.secp256r1,
+    publicKey: ecdh.getPublicKey(),
+    agree(peer) {
+      // §4.2.8.2: uncompressed, and on the curve, which OpenSSL looks at.
+      if (peer.length !== 65 || peer[0] !== 4)
+        throw new TlsAlert('illegal_parameter', 'not an uncompressed point of P-256')
+      return attempt(() => ecdh.computeSecret(peer))
+    },
+  }
+}
+
+function attempt(agree: () => Uint8Array): Uint8Array {
+  try {
+    return agree()
+  } catch {
+    throw new TlsAlert('illegal_parameter', 'the key share is no valid public key')
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Whether a peer's certificate is to be believed: a path from it to one that is trusted, RFC 5280 §6.1.
+ *
+ *     leaf  <── issued by ──  CA certificate  <── issued by ──  CA certificate that is trusted
+ *      names, key usage        is a CA, path length, key usage, purpose
+ *      └────────── within their validity, algorithms that hold, nothing critical that is not understood ──────────┘
+ *
+ * The peer may send its certificates in any order, and some that lead nowhere (RFC 8446 §4.4.2), so paths are searched for; how
+ * many signatures are looked at is limited.
+ */
+import { TlsAlert } from '../alert.ts'
+import { type Certificate, CertificateExtension, KeyUsage, parseCertificate } from './certificate.ts'
+import { checkName } from './name.ts'
+import type { TrustStore } from './trust-store.ts'
+
+export interface ChainQuestion {
+  /** DER, the peer's own first. */
+  chain: readonly Uint8Array[]
+  trust: TrustStore
+  /** What the peer uses its certificate as. */
+  purpose: 'server' | 'client'
+  /** The name or IP address that a server's must be for. */
+  serverName?: string
+  unixMs: number
+}
+
+/** How many certificates of CAs a path may have. */
+const MAX_DEPTH = 6
+const MAX_SIGNATURES = 24
+
+/** extendedKeyUsage, RFC 5280 §4.2.1.12. */
+const PURPOSE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const
+const ANY_PURPOSE = '2.5.29.37.0'
+
+/** With SHA-2 or EdDSA: signatures over SHA-1 and MD5 can be forged. */
+const SIGNATURE_ALGORITHMS = new Set([
+  '1.2.840.113549.1.1.11', // sha256WithRSAEncryption
+  '1.2.840.113549.1.1.12', // sha384WithRSAEncryption
+  '1.2.840.113549.1.1.13', // sha512WithRSAEncryption
+  '1.2.840.10045.4.3.2', // ecdsa-with-SHA256
+  '1.2.840.10045.4.3.3', // ecdsa-with-SHA384
+  '1.2.840.10045.4.3.4', // ecdsa-with-SHA512
+  '1.3.101.112', // Ed25519
+])
+const MIN_RSA_BITS = 2048
+
+/** Extensions that are understood, or that without a policy of ours mean nothing. Others must not be critical (§4.2). */
+const UNDERSTOOD = new Set<string>(Object.values(CertificateExtension))
+
+/** Returns the peer's own certificate; throws TlsAlert when it is not to be believed. */
+export function verifyChain({ chain, trust, purpose, serverName, unixMs }: ChainQuestion): Certificate {
+  const [leaf, ...others] = chain.map(parseCertificate)
+  if (leaf === undefined) throw new TlsAlert('bad_certificate', 'there is no certificate')
+  checkLeaf(leaf, purpose)
+  checkEach(leaf, purpose, unixMs)
+  if (serverName !== undefined) checkName(leaf, serverName)
+  new PathSearch(trust, others, purpose, unixMs).search([leaf])
+  return leaf
+}
+
+class PathSearch {
+  readonly #trust: TrustStore
+  readonly #others: readonly Certificate[]
+  readonly #purpose: 'server' | 'client'
+  readonly #unixMs: number
+  #signaturesLeft = MAX_SIGNATURES
+  /** Why the first path that got somewhere was not good. */
+  #why: TlsAlert | undefined
+
+  constructor(trust: TrustStore, others: readonly Certificate[], purpose: 'server' | 'client', unixMs: number) {
+    this.#trust = trust
+    this.#others = others
+    this.#purpose = purpose
+    this.#unixMs = unixMs
+  }
+
+  search(path: readonly Certificate[]): void {
+    if (!this.#leadsToTrust(path)) {
+      throw this.#why ?? new TlsAlert('unknown_ca', 'the certificate does not lead to an authority that is trusted')
+    }
+  }
+
+  /** Depth first; a certificate is at most once on a path. */
+  #leadsToTrust(path: readonly Certificate[]): boolean {
+    const last = path.at(-1)!
+    if (this.#trust.has(last)) return true
+    if (path.length > MAX_DEPTH) return false
+    const sent = this.#others.filter(other => Buffer.compare(other.subject, last.issuer) === 0)
+    for (const issuer of [...this.#trust.issuersOf(last), ...sent]) {
+      if (!path.includes(issuer) && this.#mayFollow(path, issuer) && this.#leadsToTrust([...path, issuer])) return true
+    }
+    return false
+  }
+
+  #mayFollow(path: readonly Certificate[], issuer: Certificate): boolean {
+    try {
+      checkCa(issuer, path)
+      checkEach(issuer, this.#purpose, this.#unixMs)
+      this.#checkIssued(path.at(-1)!, issuer)
+      return true
+    } catch (error) {
+      if (!(error instanceof TlsAlert)) throw error
+      this.#why ??= error
+      return false
+    }
+  }
+
+  #checkIssued(certificate: Certificate, issuer: Certificate): void {
+    if (this.#signaturesLeft-- === 0) throw new TlsAlert('bad_certificate', 'too many signatures to look at')
+    if (!certificate.x509.checkIssued(issuer.x509) || !certificate.x509.verify(issuer.publicKey)) {
+      throw new TlsAlert('bad_certificate', 'a certificate is not signed by the authority that it names')
+    }
+  }
+}
+
+/** What holds for all certificates of a path. */
+function checkEach(certificate: Certificate, purpose: 'server' | 'client', unixMs: number): void {
+  if (unixMs < certificate.notBeforeMs) throw new TlsAlert('certificate_expired', 'a certificate is not valid yet')
+  if (unixMs > certificate.notAfterMs) throw new TlsAlert('certificate_expired', 'a certificate has expired')
+  if (!SIGNATURE_ALGORITHMS.has(certificate.signatureAlgorithm)) {
+    throw new TlsAlert('bad_certificate', `signature algorithm ${certificate.signatureAlgorithm} of a certificate`)
+  }
+  checkKey(certificate)
+  for (const [id, { critical }] of certificate.extensions) {
+    if (critical && !UNDERSTOOD.has(id)) {
+      throw new TlsAlert('unsupported_certificate', `critical extension ${id} of a certificate is not understood`)
+    }
+  }
+  // Of an authority it limits what those below it are for.
+  const purposes = certificate.extendedKeyUsage
+  if (purposes !== undefined && !purposes.includes(PURPOSE[purpose]) && !purposes.includes(ANY_PURPOSE)) {
+    throw new TlsAlert('unsupported_certificate', `a certificate is not for TLS as a ${purpose}`)
+  }
+}
+
+function checkKey({ publicKey }: Certificate): void {
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < MIN_RSA_BITS) {
+    throw new TlsAlert('bad_certificate', `an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are expected`)
+  }
+}
+
+/** RFC 8446 §4.4.2.2: its key signs the handshake. */
+function checkLeaf(leaf: Certificate, purpose: 'server' | 'client'): void {
+  if (leaf.keyUsage !== undefined && (leaf.keyUsage & KeyUsage.digitalSignature) === 0) {
+    throw new TlsAlert('unsupported_certificate', `the key of the ${purpose}'s certificate is not for signatures`)
+  }
+}
+
+/** RFC 5280 §6.1.4 (k) to (n). `path`: from the leaf up to what it is said to have issued. */
+function checkCa(issuer: Certificate, path: readonly Certificate[]): void {
+  if (!issuer.isCa) throw new TlsAlert('unknown_ca', 'a certificate was issued by one that is not an authority')
+  if (issuer.keyUsage !== undefined && (issuer.keyUsage & KeyUsage.keyCertSign) === 0) {
+    throw new TlsAlert('unknown_ca', 'the key of an authority is not for certificates')
+  }
+  const between = path.slice(1).filter(({ subject, issuer }) => Buffer.compare(subject, issuer) !== 0)
+  if (issuer.pathLength !== undefined && between.length > issuer.pathLength) {
+    throw new TlsAlert('unknown_ca', `${between.length} authorities below one that allows ${issuer.pathLength}`)
+  }
+}
