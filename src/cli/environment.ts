@@ -5,6 +5,8 @@ export const ENVIRONMENT_HELP = `
 Environment:
   MASQUE_UDP=auto|batched|dgram  UDP in batches (GSO and GRO of Linux), or a packet at a time (node:dgram); auto, the default: in
                                  batches where the system can. With MASQUE_LOG=quic=debug the log says which it is, and why.
+  MASQUE_QUIC=auto|quiche|typescript
+                                 the QUIC engine, where quic.engine says auto; auto, the default: quiche where its binary loads
   MASQUE_LOG=info,quic=debug     what is logged: a level for all, levels for components, or both; takes the place of [log].
                                  Components: ${LOG_COMPONENTS.join(', ')}
   MASQUE_LOG_FORMAT=auto|pretty|json

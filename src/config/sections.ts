@@ -1,7 +1,7 @@
 /** Sections that the server's and the client's configuration have in common. */
 import { z } from 'zod'
 import { MAX_FEC_GROUP, MIN_FEC_GROUP } from '../connect-ip/fec/datagram.ts'
-import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../quic/quic.ts'
+import { DEFAULT_QUIC_SETTINGS, ENGINE_CHOICES, type EngineChoice, type QuicSettings } from '../quic/quic.ts'
 import { choice, flag, integer, table, text } from './fields.ts'
 
 export const ENCAPSULATIONS = ['datagram', 'stream-per-packet', 'single-stream'] as const
@@ -46,6 +46,7 @@ export const CONGESTION_CONTROLS = ['reno', 'cubic', 'bbr'] as const
 export type CongestionControl = (typeof CONGESTION_CONTROLS)[number]
 
 export interface QuicOptions {
+  engine: EngineChoice
   congestionControl: CongestionControl
   idleTimeoutMs: number
   /** Of a client; undefined: a third of the idle timeout. */
@@ -62,6 +63,12 @@ export interface QuicOptions {
 export const path = () => text('the path of a file')
 
 export const quicSection = table({
+  engine: choice(ENGINE_CHOICES)
+    .default('auto')
+    .describe(
+      'What speaks QUIC: quiche (a library with a binary for common systems), typescript (the engine in src/quic/typescript, to read and to change; ' +
+        'experimental), or auto: quiche where its binary loads, else typescript. With auto MASQUE_QUIC decides, if it is set.',
+    ),
   congestion_control: choice(CONGESTION_CONTROLS).default('cubic').describe('Congestion control algorithm of QUIC.'),
   idle_timeout_ms: integer(100, 3_600_000, 'milliseconds')
     .default(30_000)
@@ -90,6 +97,7 @@ export function toQuicOptions(
   resolvePath: (path: string) => string,
 ): QuicOptions {
   return {
+    engine: section.engine,
     congestionControl: section.congestion_control,
     idleTimeoutMs: section.idle_timeout_ms,
     ...(section.keep_alive_ms !== undefined && { keepAliveMs: section.keep_alive_ms }),

@@ -1,12 +1,12 @@
 /** A QUIC endpoint on UDP: here an engine, sockets of the system and the driver come together. */
 
 import type { AcceptPolicy } from './acceptor.ts'
+import { chooseEngine } from './choose-engine.ts'
 import type { EndpointCounters } from './counters.ts'
 import { QuicDriver } from './driver.ts'
-import type { EngineOptions } from './engine.ts'
+import type { EngineOptions, QuicEngine } from './engine.ts'
 import type { PacketSocket, UdpTap } from './io.ts'
 import type { QuicConnection, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
-import { QuicheEngine } from './quiche/quiche-engine.ts'
 import { NODE_IO } from './udp/node-io.ts'
 import { bindSocket, connectSocket } from './udp/open-socket.ts'
 import { TappedSocket } from './udp/tapped-socket.ts'
@@ -54,7 +54,7 @@ export class QuicEndpoint {
     const { settings, tls, clientCertificate: peerCertificate, newMtuSearch, congestionControl, debug } = options
     const logKeys = options.tap?.keys !== undefined
     const parts = { newMtuSearch, congestionControl, logKeys }
-    const engine = new QuicheEngine({ role: 'server', settings, tls, peerCertificate, ...parts })
+    const engine = await makeEngine({ role: 'server', settings, tls, peerCertificate, ...parts }, debug)
     const socket = tapped(await bindSocket(options, { debug }), options.tap)
     return closingOnFailure(socket, () => {
       const driver = new QuicDriver({ ...options, engine, io: NODE_IO, sockets: [socket], accept: options })
@@ -73,7 +73,7 @@ export class QuicEndpoint {
     const peerCertificate = insecure === true ? 'any' : 'required'
     const { tap } = options
     const logKeys = tap?.keys !== undefined
-    const engine = new QuicheEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch, logKeys })
+    const engine = await makeEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch, logKeys }, debug)
     const socket = tapped(await connectSocket(options.remote, { debug }), tap)
     const openSocket = async (remote: SocketAddress, local?: string): Promise<PacketSocket> =>
       tapped(await connectSocket(remote, { debug, local }), tap)
@@ -108,6 +108,12 @@ export class QuicEndpoint {
   close(code?: number, reason?: string): Promise<void> {
     return this.#driver.close(code, reason)
   }
+}
+
+async function makeEngine(options: EngineOptions, debug: EndpointOptions['debug']): Promise<QuicEngine> {
+  const { name, why, make } = await chooseEngine(options.settings.engine)
+  debug?.(`the QUIC engine is ${name}: ${why}`)
+  return make(options)
 }
 
 function tapped(socket: PacketSocket, tap: UdpTap | undefined): PacketSocket {

@@ -19,10 +19,16 @@ export interface UdpPath {
 
 export type CongestionControl = 'reno' | 'cubic' | 'bbr'
 
+export const ENGINE_CHOICES = ['auto', 'quiche', 'typescript'] as const
+/** See choose-engine.ts. */
+export type EngineChoice = (typeof ENGINE_CHOICES)[number]
+
 /** Settings of one endpoint; they hold for all of its connections. */
 export interface QuicSettings {
   /** ALPN protocol names in order of preference, for example `['h3']`. */
   alpn: readonly string[]
+  /** Default: as MASQUE_QUIC says, `auto` without it. */
+  engine?: EngineChoice
   congestionControl: CongestionControl
   /** A connection on which nothing arrived for so long is gone (RFC 9000 §10.1), in ms. */
   idleTimeoutMs: number

@@ -1,0 +1,83 @@
+/**
+ * How a client begins, and what may come before the first real answer:
+ *
+ *   client                                          server
+ *     | Initial, to an id that it makes up ─────────> |
+ *     | <───────────────────────────── Retry, a token |   prove your address (RFC 9000 §8.1.2): the same again with the token
+ *     | <─────────────────────── Version Negotiation  |   we do not speak that (§6.2): there is no connection
+ *     | <──────────────────────────────────── Initial |   from an id of its own, by which it is called from now on (§7.2)
+ *
+ * Each of the first two counts once, and only before the third. They have no protection: what they say is checked later, by the transport
+ * parameters (§7.3).
+ */
+
+import type { ConnectionParts } from './connection-parts.ts'
+import { INITIAL } from './packet-number-space.ts'
+import type { Packet, RetryPacket, VersionNegotiationPacket } from './packets/packet.ts'
+import { isAuthenticRetry } from './packets/retry-packet.ts'
+import { initialKeys } from './protection/initial-keys.ts'
+import type { FirstPackets } from './receive-packet.ts'
+import { QUIC_V1 } from './version.ts'
+
+export class ClientStart implements FirstPackets {
+  readonly #parts: ConnectionParts
+  #serverId: Uint8Array
+  #hasHeard = false
+
+  /** `originalId`: the one that the client has made up. */
+  constructor(parts: ConnectionParts, originalId: Uint8Array) {
+    this.#parts = parts
+    this.#serverId = originalId
+    parts.handshake.expected.originalDestination = originalId
+    this.#takeInitialKeys()
+  }
+
+  onUnprotected(packet: Packet, datagram: Uint8Array, now: number): boolean {
+    if (this.#hasHeard) return false
+    if (packet.type === 'retry') return this.#onRetry(packet, datagram, now)
+    return packet.type === 'version-negotiation' && this.#onVersionNegotiation(packet)
+  }
+
+  onServerId(id: Uint8Array): void {
+    this.#hasHeard = true
+    this.#parts.handshake.expected.initialSource = id
+    this.#parts.peerIds?.replaceFirst(id)
+  }
+
+  #onRetry(packet: RetryPacket, datagram: Uint8Array, now: number): boolean {
+    const { handshake, peerIds, recovery, localIds } = this.#parts
+    const isSecond = handshake.expected.retrySource !== undefined
+    if (isSecond || !localIds.has(packet.dcid)) return false
+    if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId)) return false
+    this.#serverId = Uint8Array.from(packet.scid)
+    handshake.expected.retrySource = this.#serverId
+    peerIds?.replaceFirst(this.#serverId)
+    this.#parts.token = Uint8Array.from(packet.token)
+    this.#takeInitialKeys()
+    recovery.onRetry(now)
+    return true
+  }
+
+  /** Whoever has seen our Initial can send that; it ends what has not begun yet. */
+  #onVersionNegotiation({ dcid, scid, versions }: VersionNegotiationPacket): boolean {
+    const { localIds, close } = this.#parts
+    const isForUs =
+      localIds.has(dcid) && scid.length === this.#serverId.length && scid.every((b, i) => b === this.#serverId[i])
+    if (!isForUs || versions.includes(QUIC_V1)) return false
+    const theirs = versions.map(version => `0x${version.toString(16)}`).join(', ')
+    close.vanish({
+      source: 'peer',
+      application: false,
+      code: 0,
+      reason: `no QUIC version in common: we speak version 1, the server ${theirs}`,
+    })
+    return true
+  }
+
+  #takeInitialKeys(): void {
+    const { sealing, opening } = initialKeys('client', this.#serverId)
+    const space = this.#parts.spaces[INITIAL]
+    space.sealing = sealing
+    space.opening = opening
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What a connection consists of. Each part knows only what its concept needs; what concerns several of them is in receive-packet.ts,
+ * receive-frames.ts, handshake.ts and send-packet.ts, which get this.
+ */
+
+import type { QuicSettings } from '../quic.ts'
+import { Close } from './close.ts'
+import type { LocalConnectionIds, PeerConnectionIds } from './connection-ids.ts'
+import { ControlFrames } from './control-frames.ts'
+import type { Handshake } from './handshake.ts'
+import { IdleTimeout } from './idle-timeout.ts'
+import type { MtuProbes } from './mtu-probes.ts'
+import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
+import type { Paths } from './paths.ts'
+import { OneRttKeys } from './protection/one-rtt-keys.ts'
+import { LossRecovery } from './recovery/loss-recovery.ts'
+import { Space } from './space.ts'
+import { Datagrams } from './streams/datagrams.ts'
+import { Streams } from './streams/streams.ts'
+import { APPLICATION_ERROR, TransportError } from './transport-error.ts'
+
+/** What we announce as max_ack_delay, in ms: the RFC's default, which need not be sent. */
+export const MAX_ACK_DELAY_MS = 25
+
+export interface Totals {
+  packetsSent: number
+  packetsReceived: number
+  /** Of UDP payloads. */
+  bytesSent: number
+  bytesReceived: number
+}
+
+export class ConnectionParts {
+  readonly role: 'client' | 'server'
+  readonly settings: QuicSettings
+  readonly randomBytes: (length: number) => Uint8Array
+  readonly spaces: readonly [Space, Space, Space]
+  readonly oneRtt = new OneRttKeys()
+  readonly recovery: LossRecovery
+  readonly streams: Streams
+  readonly datagrams: Datagrams
+  readonly idle: IdleTimeout
+  readonly close = new Close()
+  readonly control: ControlFrames
+  readonly localIds: LocalConnectionIds
+  readonly totals: Totals = { packetsSent: 0, packetsReceived: 0, bytesSent: 0, bytesReceived: 0 }
+  /** By which we call ourselves in long headers. */
+  readonly ownId: Uint8Array
+  handshake!: Handshake
+  mtu!: MtuProbes
+  /** Of a server: not before its first packet was read, which says by what id to call the client. */
+  peerIds: PeerConnectionIds | undefined
+  paths: Paths | undefined
+  /** Of a client: from a Retry. */
+  token: Uint8Array = new Uint8Array(0)
+
+  constructor(options: {
+    role: 'client' | 'server'
+    settings: QuicSettings
+    ownId: Uint8Array
+    localIds: LocalConnectionIds
+    randomBytes: (length: number) => Uint8Array
+  }) {
+    const { role, settings, randomBytes } = options
+    this.role = role
+    this.settings = settings
+    this.ownId = options.ownId
+    this.localIds = options.localIds
+    this.randomBytes = randomBytes
+    this.spaces = [new Space(INITIAL, 0), new Space(HANDSHAKE, 0), new Space(APPLICATION, MAX_ACK_DELAY_MS)]
+    this.recovery = new LossRecovery({ role, congestionControl: settings.congestionControl, randomBytes, now: 0 })
+    this.streams = new Streams(role, settings, () => this.recovery.rtt.smoothed)
+    this.datagrams = new Datagrams(settings.datagramQueue)
+    this.idle = new IdleTimeout(settings.idleTimeoutMs)
+    this.control = new ControlFrames(this)
+  }
+
+  canSeal(space: PacketNumberSpace): boolean {
+    return space === APPLICATION ? this.oneRtt.canSeal : this.spaces[space].sealing !== undefined
+  }
+
+  canOpen(space: PacketNumberSpace): boolean {
+    return space === APPLICATION ? this.oneRtt.canOpen : this.spaces[space].opening !== undefined
+  }
+
+  /** In ms, without what it grows by while nobody answers (RFC 9002 §6.2.1). */
+  get ptoMs(): number {
+    return this.recovery.rtt.probeTimeout + this.recovery.maxAckDelayMs
+  }
+
+  /** RFC 9001 §4.9: what is in the packets of this space is needed no more, or there are newer keys. */
+  discard(space: PacketNumberSpace, now: number): void {
+    if (this.spaces[space].isDiscarded) return
+    this.spaces[space].discard()
+    this.recovery.discard(space, now)
+  }
+
+  /** The peer, or TLS, has done something wrong: the connection ends with that. What is no TransportError is a bug, and is thrown on. */
+  fail(error: unknown): void {
+    if (!(error instanceof TransportError)) throw error
+    const { code, message, frameType = 0 } = error
+    this.close.begin({ application: false, code, frameType, reason: message })
+  }
+
+  /** The application ends it. Before the handshake is over nothing of what it says shows (RFC 9000 §10.2.3). */
+  closeBy(application: boolean, code: number, reason: string): void {
+    if (!application || this.handshake.complete) this.close.begin({ application, code, frameType: 0, reason })
+    else
+      this.close.begin(
+        { application: false, code: APPLICATION_ERROR, frameType: 0, reason: '' },
+        { application, code, reason },
+      )
+  }
+}

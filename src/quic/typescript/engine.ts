@@ -1,0 +1,147 @@
+/**
+ * The engine in TypeScript: what all connections of an endpoint have in common, and how each begins.
+ *
+ * All randomness comes from one function, and all time from arguments: with the same of both, everything happens again.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { TlsClient } from '../../tls/client.ts'
+import { TlsServer, TlsServerContext } from '../../tls/server.ts'
+import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
+import type { AcceptOptions, DialOptions, EngineConnection, EngineOptions, LongHeader, QuicEngine } from '../engine.ts'
+import { ClientStart } from './client-start.ts'
+import { TypescriptConnection } from './connection.ts'
+import { LocalConnectionIds, PeerConnectionIds } from './connection-ids.ts'
+import { ConnectionParts } from './connection-parts.ts'
+import { Handshake } from './handshake.ts'
+import { MtuProbes } from './mtu-probes.ts'
+import { readPacket } from './packets/read-packet.ts'
+import { encodeRetry } from './packets/retry-packet.ts'
+import { encodeVersionNegotiation } from './packets/version-negotiation-packet.ts'
+import { Paths } from './paths.ts'
+import { MAX_DATAGRAM_FRAME_SIZE } from './receive-frames.ts'
+import { ACTIVE_CONNECTION_IDS, ServerStart } from './server-start.ts'
+import { StatelessResetTokens } from './stateless-reset.ts'
+import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
+import { SUPPORTED_VERSIONS } from './version.ts'
+
+/** In bytes: the connection id that a client makes up for its server. RFC 9000 §7.2: at least 8. */
+const ORIGINAL_ID_LENGTH = 16
+
+export class TypescriptEngine implements QuicEngine {
+  readonly #options: EngineOptions
+  readonly #randomBytes: (length: number) => Uint8Array
+  readonly #resetTokens: StatelessResetTokens
+  readonly #tlsContext: TlsServerContext | undefined
+
+  /** Throws when certificate and key do not fit, or when there is no application protocol. */
+  constructor(options: EngineOptions, random: (length: number) => Uint8Array = randomBytes) {
+    const { role, settings, tls, peerCertificate } = options
+    if (settings.alpn.length === 0)
+      throw new Error('QUIC needs an application protocol (ALPN), and settings.alpn has none')
+    this.#options = options
+    this.#randomBytes = random
+    this.#resetTokens = new StatelessResetTokens(random(32))
+    if (role === 'client') return
+    const { certificateChain, key, ca } = tls
+    if (certificateChain === undefined || key === undefined)
+      throw new Error('a QUIC server needs a certificate and its key')
+    this.#tlsContext = new TlsServerContext({
+      certificateChain,
+      key,
+      ca,
+      alpn: settings.alpn,
+      clientCertificate: peerCertificate,
+      random,
+    })
+  }
+
+  parseHeader(packet: Uint8Array): LongHeader | undefined {
+    const header = readPacket(packet, 0, CONNECTION_ID_LENGTH)
+    if (header === undefined || header.type === '1-rtt') return undefined
+    const { dcid, scid } = header
+    const version = header.type === 'version-negotiation' ? 0 : header.version
+    const token = 'token' in header ? header.token : new Uint8Array(0)
+    return { version, isInitial: header.type === 'initial', dcid, scid, token }
+  }
+
+  speaks(version: number): boolean {
+    return SUPPORTED_VERSIONS.includes(version)
+  }
+
+  versionNegotiation({ dcid, scid }: LongHeader): Uint8Array {
+    return encodeVersionNegotiation(scid, dcid, SUPPORTED_VERSIONS, this.#randomBytes(1)[0])
+  }
+
+  retry({ dcid, scid }: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array {
+    return encodeRetry(scid, newId, token, dcid, this.#randomBytes(1)[0])
+  }
+
+  accept({ id, originalId, path }: AcceptOptions): EngineConnection | undefined {
+    const { congestionControl, newMtuSearch } = this.#options
+    const parts = this.#newParts(id, congestionControl?.(path.remote))
+    const startTls = (firstId: Uint8Array): void => {
+      const transportParameters = this.#parameters(parts, {
+        originalDestinationConnectionId: originalId ?? firstId,
+        retrySourceConnectionId: originalId === undefined ? undefined : id,
+        statelessResetToken: this.#resetTokens.of(id),
+      })
+      const context = this.#tlsContext as TlsServerContext
+      parts.handshake.start(new TlsServer({ sink: parts.handshake, context, transportParameters }))
+    }
+    const isAddressValidated = originalId !== undefined
+    const start = new ServerStart(parts, { udp: path, isAddressValidated, startTls })
+    return new TypescriptConnection(parts, start, newMtuSearch)
+  }
+
+  connect({ id, path, serverName, resumptionTicket }: DialOptions): EngineConnection {
+    const { settings, tls, peerCertificate, newMtuSearch } = this.#options
+    const parts = this.#newParts(id)
+    const originalId = this.#randomBytes(ORIGINAL_ID_LENGTH)
+    parts.peerIds = new PeerConnectionIds(originalId, ACTIVE_CONNECTION_IDS)
+    parts.paths = new Paths('client', path, parts.peerIds, true, this.#randomBytes)
+    const start = new ClientStart(parts, originalId)
+    parts.handshake.start(
+      new TlsClient({
+        sink: parts.handshake,
+        alpn: settings.alpn,
+        serverName,
+        ca: tls.ca,
+        verify: peerCertificate === 'any' || peerCertificate === 'none' ? 'any' : 'required',
+        certificateChain: tls.certificateChain,
+        key: tls.key,
+        transportParameters: this.#parameters(parts, {}),
+        ticket: resumptionTicket,
+        random: this.#randomBytes,
+      }),
+    )
+    return new TypescriptConnection(parts, start, newMtuSearch)
+  }
+
+  #newParts(id: Uint8Array, congestionControl = this.#options.settings.congestionControl): ConnectionParts {
+    const { role, settings } = this.#options
+    const ownId = Uint8Array.from(id)
+    const parts = new ConnectionParts({
+      role,
+      settings: { ...settings, congestionControl },
+      ownId,
+      localIds: new LocalConnectionIds(ownId, each => this.#resetTokens.of(each)),
+      randomBytes: this.#randomBytes,
+    })
+    parts.handshake = new Handshake(parts)
+    parts.mtu = new MtuProbes()
+    return parts
+  }
+
+  #parameters(parts: ConnectionParts, more: Partial<TransportParameters>): Uint8Array {
+    const { settings, streams, ownId } = parts
+    return encodeTransportParameters({
+      ...streams.ourLimits,
+      maxIdleTimeout: settings.idleTimeoutMs,
+      activeConnectionIdLimit: ACTIVE_CONNECTION_IDS,
+      initialSourceConnectionId: ownId,
+      maxDatagramFrameSize: MAX_DATAGRAM_FRAME_SIZE,
+      ...more,
+    })
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The handshake: TLS on one side, CRYPTO frames and keys on the other (RFC 9001 §4).
+ *
+ *   CRYPTO frames, in order, of a space  ──> TLS ──> bytes for CRYPTO frames        of the same three levels
+ *                                             │
+ *                                             ├────> secrets: keys of the Handshake space, keys of 1-RTT
+ *                                             ├────> the peer's transport parameters: limits, ids to compare (RFC 9000 §7.3)
+ *                                             └────> complete
+ *
+ *                 client                                                      server
+ *   complete      the server's Finished is right                              the client's Finished is right
+ *   confirmed     HANDSHAKE_DONE has come                                     complete; HANDSHAKE_DONE is sent
+ *
+ * Confirmed means that the peer is complete, too: Handshake keys go (RFC 9001 §4.9.2), paths may change, keys may be updated.
+ */
+
+import { appendFileSync } from 'node:fs'
+import { type CipherSuite, TlsAlert, type TlsHandshake, type TlsSink } from '../../tls/tls.ts'
+import type { ConnectionParts } from './connection-parts.ts'
+import { APPLICATION, HANDSHAKE, type PacketNumberSpace } from './packet-number-space.ts'
+import { checkConnectionIds, type ExpectedIds } from './peer-connection-ids-check.ts'
+import { OpeningKeys, SealingKeys } from './protection/packet-keys.ts'
+import { TransportError } from './transport-error.ts'
+import { decodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
+
+export class Handshake implements TlsSink {
+  /** What the peer's transport parameters have to say about connection ids. */
+  readonly expected: ExpectedIds = { initialSource: undefined, originalDestination: undefined, retrySource: undefined }
+  complete = false
+  confirmed = false
+  peerParameters: TransportParameters | undefined
+  ticket: Uint8Array | undefined
+  /** A file for TLS secrets. */
+  keyLog: string | undefined
+  readonly #parts: ConnectionParts
+  /** Of a server: not before its first packet. */
+  #tls: TlsHandshake | undefined
+  #now = 0
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+  }
+
+  start(tls: TlsHandshake): void {
+    this.#tls = tls
+    this.#run(() => tls.start())
+  }
+
+  /** CRYPTO frames have come: TLS gets what of it is in order now. Throws TransportError. */
+  advance(space: PacketNumberSpace, now: number): void {
+    this.#now = now
+    const { crypto } = this.#parts.spaces[space]
+    for (let data = crypto.read(); data !== undefined; data = crypto.read()) {
+      const next = data
+      this.#run(() => this.#tls?.receive(space, next))
+    }
+  }
+
+  /** RFC 9001 §4.1.2. */
+  confirm(now: number): void {
+    if (this.confirmed) return
+    this.confirmed = true
+    const { recovery, oneRtt } = this.#parts
+    recovery.handshakeConfirmed = true
+    oneRtt.onHandshakeConfirmed()
+    this.#parts.discard(HANDSHAKE, now)
+  }
+
+  #run(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      if (error instanceof TlsAlert) throw new TransportError(error.transportError, error.message)
+      throw error
+    }
+  }
+
+  get alpn(): string {
+    return this.#tls?.alpn ?? ''
+  }
+
+  get resumed(): boolean {
+    return this.#tls?.resumed === true
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#tls?.peerCertificate
+  }
+
+  // -- what TLS tells
+
+  onCrypto(level: PacketNumberSpace, data: Uint8Array): void {
+    this.#parts.spaces[level].crypto.write(data)
+  }
+
+  onSecret(level: 1 | 2, direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
+    const { spaces, oneRtt, recovery } = this.#parts
+    if (level === APPLICATION) {
+      oneRtt.setSecret(direction, suite, secret)
+      return
+    }
+    if (direction === 'read') spaces[HANDSHAKE].opening = new OpeningKeys(suite, secret)
+    else {
+      spaces[HANDSHAKE].sealing = new SealingKeys(suite, secret)
+      recovery.hasHandshakeKeys = true
+    }
+  }
+
+  onPeerTransportParameters(bytes: Uint8Array): void {
+    const { role, recovery, streams, localIds, idle, peerIds } = this.#parts
+    const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
+    checkConnectionIds(parameters, this.expected, role)
+    this.peerParameters = parameters
+    recovery.maxAckDelayMs = parameters.maxAckDelay
+    streams.onPeerLimits(parameters)
+    localIds.setPeerLimit(parameters.activeConnectionIdLimit)
+    idle.onPeerTimeout(parameters.maxIdleTimeout)
+    if (parameters.statelessResetToken !== undefined) peerIds?.setFirstResetToken(parameters.statelessResetToken)
+  }
+
+  onComplete(): void {
+    this.complete = true
+    if (this.#parts.role === 'client') return
+    this.#parts.control.sendHandshakeDone()
+    this.confirm(this.#now)
+  }
+
+  onTicket(ticket: Uint8Array): void {
+    this.ticket = ticket
+  }
+
+  onKeyLog(line: string): void {
+    if (this.keyLog === undefined) return
+    try {
+      appendFileSync(this.keyLog, `${line}\n`, { mode: 0o600 })
+    } catch {
+      // A tool to look at connections must not end them.
+      this.keyLog = undefined
+    }
+  }
+}

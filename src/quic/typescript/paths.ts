@@ -1,0 +1,209 @@
+/**
+ * The paths of a connection, RFC 9000 §8 and §9.
+ *
+ *   a packet comes from where none has come before (server)        probePath (client)
+ *        |                                                              |
+ *        v                                                              v
+ *     a path: PATH_CHALLENGE <──────> PATH_RESPONSE   ─── no answer in time: given up; if it was in use, back to the last that had answered
+ *        |
+ *        |  what comes on it is more than a probe, and the newest (server, §9.3)      migrate (client)
+ *        v
+ *     active: all packets leave here
+ *
+ * Until a path has answered, the peer's address may be forged: see anti-amplification.ts.
+ */
+
+import type { UdpPath } from '../engine.ts'
+import type { SocketAddress } from '../quic.ts'
+import { AntiAmplification } from './anti-amplification.ts'
+import type { PeerConnectionId, PeerConnectionIds } from './connection-ids.ts'
+import { PathResponses, PathValidation } from './path-validation.ts'
+
+/** Paths that are remembered, the active one included. Each uses one of the peer's connection ids (§9.5). */
+const MAX_PATHS = 4
+
+/** §8.2.4: three probe timeouts, of this path or of one of which nothing is known (RFC 9002 §6.2.2: 333 ms and four times half of that). */
+const PROBE_TIMEOUTS = 3
+const UNKNOWN_PROBE_TIMEOUT_MS = 999
+
+export class Path {
+  /** As loss recovery calls it. */
+  readonly number: number
+  readonly udp: UdpPath
+  readonly amplification: AntiAmplification
+  readonly responses = new PathResponses()
+  peerId: PeerConnectionId
+  validation: PathValidation | undefined
+  /** The client's driver waits for it to answer. */
+  isProbed = false
+
+  constructor(number: number, udp: UdpPath, peerId: PeerConnectionId, validated: boolean) {
+    this.number = number
+    this.udp = udp
+    this.peerId = peerId
+    this.amplification = new AntiAmplification(validated)
+  }
+
+  /** A PATH_CHALLENGE or PATH_RESPONSE is to be sent here. */
+  wantsToSend(now: number): boolean {
+    return this.responses.length > 0 || this.validation?.wantsChallenge(now) === true
+  }
+
+  /** Too little may be sent there. */
+  giveUpTests(): void {
+    while (this.responses.length > 0) this.responses.shift()
+    this.validation = undefined
+  }
+}
+
+/** What `onDeadline` may lead to. */
+export type PathLoss = 'none' | 'moved-back' | 'no-path'
+
+export class Paths {
+  active: Path
+  readonly #peerIds: PeerConnectionIds
+  readonly #randomBytes: (length: number) => Uint8Array
+  /** All, in the order in which they were last begun or chosen: the active one is somewhere among them. */
+  #all: Path[]
+  #lastValidated: Path
+  #count = 0
+
+  constructor(
+    role: 'client' | 'server',
+    udp: UdpPath,
+    peerIds: PeerConnectionIds,
+    validated: boolean,
+    randomBytes: (length: number) => Uint8Array,
+  ) {
+    this.#peerIds = peerIds
+    this.#randomBytes = randomBytes
+    this.active = new Path(this.#count++, udp, peerIds.first, validated || role === 'client')
+    this.#lastValidated = this.active
+    this.#all = [this.active]
+  }
+
+  get all(): readonly Path[] {
+    return this.#all
+  }
+
+  find(udp: UdpPath): Path | undefined {
+    if (isSamePath(this.active.udp, udp)) return this.active
+    return this.#all.find(path => isSamePath(path.udp, udp))
+  }
+
+  /** A server's: an authenticated packet has come from there. */
+  discover(udp: UdpPath, now: number, ptoMs: number): Path {
+    // A client whose NAT has bound it anew does not know of it, and has perhaps given us no more ids (§9.5 allows that).
+    const path = this.#add(udp, this.#peerIds.take() ?? this.active.peerId, false)
+    this.#validate(path, now, ptoMs)
+    return path
+  }
+
+  /** A client's. undefined: the server has given us no id for one more path. */
+  probe(udp: UdpPath, now: number, ptoMs: number): Path | undefined {
+    let path = this.find(udp)
+    if (path === undefined) {
+      const peerId = this.#peerIds.take()
+      if (peerId === undefined) return undefined
+      path = this.#add(udp, peerId, true)
+    }
+    path.isProbed = true
+    if (path.validation === undefined || path.validation.state !== 'running') this.#validate(path, now, ptoMs)
+    return path
+  }
+
+  /** Packets leave there from now on. */
+  use(path: Path, now: number, ptoMs: number): void {
+    const left = this.active
+    this.active = path
+    if (path.amplification.validated) {
+      this.#lastValidated = path
+      return
+    }
+    if (path.validation?.state !== 'running') this.#validate(path, now, ptoMs)
+    // §9.3.3: whoever only copies packets to another address is not followed for long, as the peer answers on the old path.
+    if (left.amplification.validated) this.#validate(left, now, ptoMs)
+  }
+
+  /** A PATH_RESPONSE has come, on whichever path. The path that it validates, if one. */
+  onResponse(data: Uint8Array): Path | undefined {
+    for (const path of this.#all) {
+      if (path.validation?.onResponse(data) !== true) continue
+      path.amplification.validate()
+      path.validation = undefined
+      if (path === this.active) this.#lastValidated = path
+      return path
+    }
+    return undefined
+  }
+
+  /** The id by which to call the peer there: another one when the peer has asked for that (§5.1.2). */
+  peerIdOf(path: Path): Uint8Array {
+    if (path.peerId.retired) path.peerId = this.#peerIds.take() ?? this.active.peerId
+    return path.peerId.id
+  }
+
+  /** One that is not active and has something to send. */
+  wanting(now: number): Path | undefined {
+    if (this.#all.length === 1) return undefined
+    return this.#all.find(path => path !== this.active && path.wantsToSend(now))
+  }
+
+  deadline(): number | undefined {
+    let earliest: number | undefined
+    for (const { validation } of this.#all) {
+      const at = validation?.deadline()
+      if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at
+    }
+    return earliest
+  }
+
+  onDeadline(now: number): PathLoss {
+    let loss: PathLoss = 'none'
+    for (const path of [...this.#all]) {
+      path.validation?.onDeadline(now)
+      if (path.validation?.state !== 'failed') continue
+      path.validation = undefined
+      if (path !== this.active) this.#remove(path)
+      else if (!path.amplification.validated) loss = this.#moveBack()
+    }
+    return loss
+  }
+
+  /** §9.3.2: back to where the peer was last seen for sure. */
+  #moveBack(): PathLoss {
+    const failed = this.active
+    if (this.#lastValidated === failed || !this.#all.includes(this.#lastValidated)) return 'no-path'
+    this.active = this.#lastValidated
+    this.#remove(failed)
+    return 'moved-back'
+  }
+
+  #validate(path: Path, now: number, ptoMs: number): void {
+    const timeout = PROBE_TIMEOUTS * Math.max(ptoMs, UNKNOWN_PROBE_TIMEOUT_MS)
+    path.validation = new PathValidation(now, timeout, this.#randomBytes)
+  }
+
+  #add(udp: UdpPath, peerId: PeerConnectionId, validated: boolean): Path {
+    const path = new Path(this.#count++, udp, peerId, validated)
+    if (this.#all.length >= MAX_PATHS) {
+      const oldest = this.#all.find(other => other !== this.active && other !== this.#lastValidated)
+      if (oldest !== undefined) this.#remove(oldest)
+    }
+    this.#all.push(path)
+    return path
+  }
+
+  #remove(path: Path): void {
+    this.#all = this.#all.filter(other => other !== path)
+    if (this.#all.every(({ peerId }) => peerId !== path.peerId)) this.#peerIds.retire(path.peerId)
+  }
+}
+
+export function isSamePath(a: UdpPath, b: UdpPath): boolean {
+  return a === b || (isSameAddress(a.remote, b.remote) && isSameAddress(a.local, b.local))
+}
+
+function isSameAddress(a: SocketAddress, b: SocketAddress): boolean {
+  return a === b || (a.port === b.port && a.host === b.host)
+}

@@ -1,0 +1,254 @@
+/**
+ * The way of a datagram in: several packets, one behind the other (RFC 9000 §12.2), each opened, read and noted.
+ *
+ *   datagram ─> packet ─> whose, and by which keys? ─> open ─> seen before? ─> frames ─> TLS gets CRYPTO data ─> acknowledge later
+ *                              │                        │
+ *                              no keys yet: kept        not from the peer: as if it had never come; or a stateless reset
+ */
+
+import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
+import type { UdpPath } from '../engine.ts'
+import type { ConnectionParts } from './connection-parts.ts'
+import { ACK_ELICITING, NON_PROBING, readFrames } from './frames/read-frames.ts'
+import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
+import type { LongHeaderPacket, Packet, ShortHeaderPacket } from './packets/packet.ts'
+import { readPacket } from './packets/read-packet.ts'
+import type { Path } from './paths.ts'
+import type { OpenedPacket } from './protection/packet-keys.ts'
+import { FrameReceiver } from './receive-frames.ts'
+import { UndecryptablePackets } from './undecryptable.ts'
+import { QUIC_V1 } from './version.ts'
+
+/** RFC 9000 §14.1: a client's Initial comes in a datagram of at least so many bytes. */
+const MIN_INITIAL_DATAGRAM = 1200
+
+/** In bytes: the id that a client makes up for its server. */
+const MIN_ORIGINAL_ID = 8
+
+/** What is different at the two ends before there are keys. */
+export interface FirstPackets {
+  /** A server's first Initial: makes what is needed to open it. False: it is none with which a connection begins. */
+  begin?(packet: LongHeaderPacket): void
+  /** The first one was not from a client: there is no connection. */
+  giveUp?(): void
+  /** Retry and Version Negotiation, which have no protection. */
+  onUnprotected?(packet: Packet, datagram: Uint8Array, now: number): boolean
+  /** The first Initial of the server has been opened: it has chosen its own connection id. */
+  onServerId?(id: Uint8Array): void
+}
+
+export class PacketReceiver {
+  readonly frames: FrameReceiver
+  readonly #parts: ConnectionParts
+  readonly #first: FirstPackets
+  readonly #undecryptable = new UndecryptablePackets()
+  /** By which the client called us first: only its Initials do. */
+  #originalId: Uint8Array | undefined
+  #isServerKnown = false
+  /** Where our packets leave has changed, because the peer is there now. */
+  hasMoved = false
+
+  constructor(parts: ConnectionParts, first: FirstPackets) {
+    this.#parts = parts
+    this.#first = first
+    this.frames = new FrameReceiver(parts)
+  }
+
+  /** False: nothing of it could be used. */
+  receive(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    const { close, paths, totals } = this.#parts
+    paths?.find(udp)?.amplification.onReceived(datagram.length)
+    const isFirst = paths === undefined
+    if (close.isClosing && paths?.find(udp) === paths?.active) close.onLatePacket()
+    if (!close.isOpen) return !close.isOver
+    let isUsed = false
+    try {
+      isUsed = this.#receivePackets(datagram, udp, now)
+      if (isUsed) this.#receiveKept(now)
+    } catch (error) {
+      this.#parts.fail(error)
+      isUsed = true
+    }
+    if (!isUsed) return false
+    if (isFirst) this.#parts.paths?.active.amplification.onReceived(datagram.length)
+    totals.packetsReceived++
+    totals.bytesReceived += datagram.length
+    return true
+  }
+
+  #receivePackets(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    let isUsed = false
+    let first: Packet | undefined
+    for (let start = 0; start < datagram.length && this.#parts.close.isOpen; ) {
+      const packet = readPacket(datagram, start, CONNECTION_ID_LENGTH)
+      // All packets of a datagram are for the same connection (§12.2).
+      if (packet === undefined || (first !== undefined && !isSameId(packet.dcid, first.dcid))) break
+      first ??= packet
+      if (this.#receivePacket(packet, datagram, udp, now)) isUsed = true
+      start = packet.end
+    }
+    return isUsed
+  }
+
+  /** Keys have come perhaps for packets that came before them. */
+  #receiveKept(now: number): void {
+    if (this.#undecryptable.isEmpty || !this.#parts.close.isOpen) return
+    for (const { packet, udp } of this.#undecryptable.take()) this.#receivePackets(packet, udp, now)
+  }
+
+  #receivePacket(packet: Packet, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    switch (packet.type) {
+      case 'initial':
+        return this.#receiveLong(INITIAL, packet, datagram, udp, now)
+      case 'handshake':
+        return this.#receiveLong(HANDSHAKE, packet, datagram, udp, now)
+      case '1-rtt':
+        return this.#receiveShort(packet, datagram, udp, now)
+      case 'retry':
+      case 'version-negotiation':
+        return this.#first.onUnprotected?.(packet, datagram, now) === true
+      default:
+        return false
+    }
+  }
+
+  #receiveLong(
+    space: PacketNumberSpace,
+    packet: LongHeaderPacket,
+    datagram: Uint8Array,
+    udp: UdpPath,
+    now: number,
+  ): boolean {
+    const { role, spaces, localIds } = this.#parts
+    if (packet.version !== QUIC_V1 || spaces[space].isDiscarded) return false
+    const isFirst = this.#parts.peerIds === undefined
+    if (space === INITIAL && role === 'server') {
+      if (datagram.length < MIN_INITIAL_DATAGRAM) return false
+      if (isFirst && !this.#beginWith(packet)) return false
+    }
+    if (this.#parts.peerIds === undefined) return false
+    const isOurs = localIds.has(packet.dcid) || (space === INITIAL && isSameId(packet.dcid, this.#originalId))
+    if (!isOurs || !this.#isFromPeer(packet.scid)) return false
+    const opening = spaces[space].opening
+    if (opening === undefined) return this.#keep(packet, datagram, udp)
+    const { start, packetNumberOffset, end } = packet
+    const opened = opening.open(datagram, start, packetNumberOffset, end, spaces[space].received.largest)
+    if (opened === undefined) {
+      if (isFirst) this.#giveUp()
+      return false
+    }
+    if (!this.#isServerKnown) {
+      this.#isServerKnown = true
+      this.#first.onServerId?.(Uint8Array.from(packet.scid))
+    }
+    if (spaces[space].received.isDuplicate(opened.packetNumber)) return false
+    this.#readFrames(space, opened, packet.dcid, this.#parts.paths?.find(udp), now)
+    // Only who has read our packets has these keys (§8.1); and no Initial comes any more that would be news (RFC 9001 §4.9.1).
+    if (space === HANDSHAKE && role === 'server') {
+      this.#parts.paths?.active.amplification.validate()
+      this.#parts.discard(INITIAL, now)
+    }
+    return true
+  }
+
+  #beginWith(packet: LongHeaderPacket): boolean {
+    // §7.2: a shorter one could be guessed.
+    if (packet.dcid.length < MIN_ORIGINAL_ID) return false
+    this.#originalId = Uint8Array.from(packet.dcid)
+    this.#first.begin?.(packet)
+    return true
+  }
+
+  #giveUp(): void {
+    this.#originalId = undefined
+    this.#first.giveUp?.()
+  }
+
+  /** §7.2: the id by which a peer calls itself does not change; but a client does not know it before the first packet of the server. */
+  #isFromPeer(scid: Uint8Array): boolean {
+    const { role, handshake } = this.#parts
+    if (role === 'client' && !this.#isServerKnown) return true
+    return isSameId(scid, handshake.expected.initialSource)
+  }
+
+  #receiveShort(packet: ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    const { oneRtt, spaces, localIds, peerIds, close } = this.#parts
+    if (!localIds.has(packet.dcid)) return this.#isReset(datagram)
+    if (!oneRtt.canOpen) return this.#keep(packet, datagram, udp)
+    const { received } = spaces[APPLICATION]
+    const largest = received.largest
+    const opened = oneRtt.open(datagram, packet.start, packet.packetNumberOffset, packet.end, largest, now)
+    if (opened === undefined) return this.#isReset(datagram)
+    if (received.isDuplicate(opened.packetNumber)) return false
+    const path = this.#pathOf(udp, now)
+    // §9: a client hears its server only where it has gone itself.
+    if (path === undefined) return false
+    const summary = this.#readFrames(APPLICATION, opened, packet.dcid, path, now)
+    const isNewest = opened.packetNumber > largest
+    if ((summary & NON_PROBING) !== 0 && isNewest && close.isOpen && peerIds !== undefined) this.#follow(path, now)
+    return true
+  }
+
+  #isReset(datagram: Uint8Array): boolean {
+    const { peerIds, close } = this.#parts
+    if (peerIds?.isStatelessReset(datagram) !== true) return false
+    close.vanish({
+      source: 'peer',
+      application: false,
+      code: 0,
+      reason: 'the peer knows nothing of this connection any more (stateless reset)',
+    })
+    return true
+  }
+
+  /** undefined: nothing may come from there. */
+  #pathOf(udp: UdpPath, now: number): Path | undefined {
+    const { paths, role, handshake, ptoMs } = this.#parts
+    const known = paths?.find(udp)
+    if (known !== undefined || role === 'client' || paths === undefined) return known
+    // §9: nobody moves before the handshake is confirmed.
+    return handshake.confirmed ? paths.discover(udp, now, ptoMs) : paths.active
+  }
+
+  /** §9.3: the client is where its newest packet came from that is more than a probe. */
+  #follow(path: Path, now: number): void {
+    const { paths, role, ptoMs, recovery, mtu } = this.#parts
+    if (role === 'client' || paths === undefined || path === paths.active) return
+    const isOnlyPort = path.udp.remote.host === paths.active.udp.remote.host
+    paths.use(path, now, ptoMs)
+    recovery.onPathChange(path.number, !isOnlyPort)
+    mtu.onMoved(now)
+    this.hasMoved = true
+  }
+
+  #readFrames(
+    space: PacketNumberSpace,
+    { packetNumber, payload }: OpenedPacket,
+    dcid: Uint8Array,
+    path: Path | undefined,
+    now: number,
+  ): number {
+    const { role, spaces, idle, handshake } = this.#parts
+    const { frames } = this
+    frames.space = space
+    frames.dcid = dcid
+    frames.path = path
+    frames.now = now
+    frames.hasCrypto = false
+    const summary = readFrames(payload, space, role === 'client' ? 'server' : 'client', frames)
+    spaces[space].received.onReceived(packetNumber, (summary & ACK_ELICITING) !== 0, now)
+    idle.onReceived(now)
+    if (frames.hasCrypto) handshake.advance(space, now)
+    return summary
+  }
+
+  #keep(packet: LongHeaderPacket | ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath): boolean {
+    return this.#undecryptable.add(datagram.subarray(packet.start, packet.end), udp)
+  }
+}
+
+function isSameId(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  if (b === undefined || a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
