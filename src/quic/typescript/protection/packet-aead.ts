@@ -8,33 +8,31 @@
  *                                          ↓
  *      header                           ciphertext            tag, 16 bytes
  */
-import { type CipherGCM, createCipheriv, createDecipheriv, createSecretKey, type DecipherGCM } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { deriveIv, deriveKey, IV_LENGTH } from './derive.ts'
 
 /** How many bytes the AEAD of every suite adds. */
 export const TAG_LENGTH = 16
 
-const OPTIONS = { authTagLength: TAG_LENGTH }
-
 /** The key of one direction and key phase. */
 export class PacketAead {
   // All suites of TLS 1.3 are called alike; node's types know them by literal names.
   readonly #algorithm: 'aes-128-gcm'
-  readonly #key
+  readonly #key: Uint8Array
   readonly #iv: Uint8Array
   readonly #nonce = Buffer.alloc(IV_LENGTH)
 
   constructor(suite: CipherSuite, secret: Uint8Array) {
     this.#algorithm = SUITES[suite].aead as 'aes-128-gcm'
-    this.#key = createSecretKey(deriveKey(suite, secret))
+    this.#key = deriveKey(suite, secret)
     this.#iv = deriveIv(suite, secret)
   }
 
   /** Encrypts the `payloadLength` bytes behind the header in place, and writes the tag behind them. The packet begins at packet[0]. */
   seal(packet: Uint8Array, headerLength: number, payloadLength: number, packetNumber: number): void {
     const payloadEnd = headerLength + payloadLength
-    const cipher: CipherGCM = createCipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber), OPTIONS)
+    const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber))
     cipher.setAAD(packet.subarray(0, headerLength))
     packet.set(cipher.update(packet.subarray(headerLength, payloadEnd)), headerLength)
     cipher.final()
@@ -51,7 +49,7 @@ export class PacketAead {
   ): Uint8Array | undefined {
     const tagOffset = end - TAG_LENGTH
     if (tagOffset < payloadOffset) return undefined
-    const decipher: DecipherGCM = createDecipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber), OPTIONS)
+    const decipher = createDecipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber))
     decipher.setAAD(packet.subarray(start, payloadOffset))
     decipher.setAuthTag(packet.subarray(tagOffset, end))
     const payload = decipher.update(packet.subarray(payloadOffset, tagOffset))
