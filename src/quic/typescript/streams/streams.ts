@@ -110,7 +110,8 @@ export class Streams implements SendStreamOwner, ReceiveStreamOwner {
     this.#streams.get(streamId)?.send?.reset(code)
   }
 
-  stopSending(streamId: number, code: number): void {
+  stopSending(streamId: number, code: number, now: number): void {
+    this.now = now
     this.#streams.get(streamId)?.receive?.stopSending(code)
   }
 
@@ -165,16 +166,15 @@ export class Streams implements SendStreamOwner, ReceiveStreamOwner {
     this.#receiving(streamId)?.onData(offset, data, fin)
   }
 
-  onResetStream(streamId: number, code: number, finalSize: number): void {
+  onResetStream(streamId: number, code: number, finalSize: number, now: number): void {
+    this.now = now
     this.#receiving(streamId)?.onReset(code, finalSize)
   }
 
-  /** It wants more room, or more streams; it gets them as its data is read and its streams end, and not because it asks. */
-  onStreamDataBlocked(streamId: number, _limit: number): void {
+  /** It wants more room, and gets it as its data is read, not because it asks. */
+  onStreamDataBlocked(streamId: number): void {
     this.#receiving(streamId)
   }
-
-  onStreamsBlocked(_kind: StreamKind, _limit: number): void {}
 
   /** The peer wants no more: the stream is reset, which it must be (§3.5), and the application is told. */
   onStopSending(streamId: number, code: number): void {
