@@ -17,15 +17,17 @@
 import { randomBytes } from 'node:crypto'
 import { TlsAlert } from './alert.ts'
 import { CIPHER_SUITES, hashOf } from './cipher-suite.ts'
+import { type ClientSession, encodeClientSession, obfuscatedAge, purposeOf, usableSession } from './client-ticket.ts'
 import { decodeAlpn, encodeAlpn } from './extensions/alpn.ts'
 import { checkAnswered, type Extensions, ExtensionType, required } from './extensions/extensions.ts'
 import { decodeKeyShare, decodeSelectedGroup, encodeKeyShares } from './extensions/key-share.ts'
-import { PSK_DHE_KE } from './extensions/pre-shared-key.ts'
+import { bindersLengthOf, decodeSelectedIdentity, encodeOfferedPsk, PSK_DHE_KE } from './extensions/pre-shared-key.ts'
 import { encodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
+import { hashLength } from './hkdf.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { type KeyPair, NAMED_GROUPS, newKeyPair, type Random } from './key-exchange.ts'
-import { KeySchedule } from './key-schedule.ts'
+import { digest, KeySchedule, resumptionPsk, verifyData } from './key-schedule.ts'
 import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
 import { decodeCertificateRequest, encodeSignatureAlgorithms } from './messages/certificate-request.ts'
 import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
@@ -33,7 +35,7 @@ import { encodeClientHello, encodeSupportedVersions } from './messages/client-he
 import { decodeEncryptedExtensions } from './messages/encrypted-extensions.ts'
 import { checkFinished, encodeFinished } from './messages/finished.ts'
 import { HandshakeType } from './messages/handshake-message.ts'
-import { decodeNewSessionTicket } from './messages/new-session-ticket.ts'
+import { decodeNewSessionTicket, type NewSessionTicket } from './messages/new-session-ticket.ts'
 import { decodeServerHello, type ServerHello } from './messages/server-hello.ts'
 import { acceptChain, checkCertificateVerify } from './peer-certificate.ts'
 import { chooseScheme, SIGNATURE_SCHEMES, signWith } from './signature-scheme.ts'
@@ -67,6 +69,9 @@ export interface TlsClientOptions {
   /** The time of day, for certificates and tickets. */
   unixMs?: () => number
 }
+
+/** Longer tickets are not kept: ClientHello has to carry them. */
+const MAX_TICKET = 4096
 
 type State =
   | 'ServerHello'
@@ -110,6 +115,11 @@ export class TlsClient extends Handshake {
   #serverCertificate: Certificate | undefined
   /** With which we may sign; undefined: nobody asked for our certificate. */
   #requestedSchemes: readonly number[] | undefined
+  /** What a ticket has to be for. */
+  readonly #purpose: Uint8Array
+  /** The session that we want to resume. */
+  #session: ClientSession | undefined
+  #resumptionSecret: Uint8Array = new Uint8Array(0)
 
   /** Throws when certificates or keys among the options are of no use. */
   constructor(options: TlsClientOptions) {
@@ -124,6 +134,9 @@ export class TlsClient extends Handshake {
     if (options.verify === 'required') this.#trust = trustStoreOf(options.ca)
     this.#keyPair = newKeyPair(this.#groups[0], this.#random)
     this.clientRandom = this.#random(32)
+    this.#purpose = purposeOf(options.serverName, options.verify, options.ca, certificateChain)
+    if (options.ticket !== undefined) this.#session = usableSession(options.ticket, this.#purpose, this.#unixMs())
+    if (this.#session !== undefined && !this.#suites.includes(this.#session.suite)) this.#session = undefined
   }
 
   start(): void {
@@ -160,7 +173,7 @@ export class TlsClient extends Handshake {
         this.transcript.add(message)
         return this.#finish()
       case HandshakeType.new_session_ticket:
-        decodeNewSessionTicket(body)
+        return this.#onTicket(decodeNewSessionTicket(body))
     }
   }
 
@@ -179,8 +192,24 @@ export class TlsClient extends Handshake {
     extensions.set(ExtensionType.psk_key_exchange_modes, vector(1, Uint8Array.of(PSK_DHE_KE)))
     extensions.set(ExtensionType.key_share, encodeKeyShares([this.#keyPair]))
     extensions.set(ExtensionType.quic_transport_parameters, transportParameters)
+    const session = this.#session
+    if (session !== undefined) {
+      const psk = { identity: session.ticket, obfuscatedAge: obfuscatedAge(session, this.#unixMs()) }
+      extensions.set(ExtensionType.pre_shared_key, encodeOfferedPsk(psk, hashLength(hashOf(session.suite))))
+    }
     this.#offered = extensions
-    return encodeClientHello({ random: this.clientRandom, cipherSuites: [...this.#suites], extensions })
+    const hello = encodeClientHello({ random: this.clientRandom, cipherSuites: [...this.#suites], extensions })
+    if (session !== undefined) this.#writeBinder(hello, session)
+    return hello
+  }
+
+  /** RFC 8446 §4.2.11.2: over all before it, and after a HelloRetryRequest over that and the first ClientHello, too. */
+  #writeBinder(hello: Uint8Array, session: ClientSession): void {
+    const hash = hashOf(session.suite)
+    const covered = hello.subarray(0, hello.length - bindersLengthOf(hashLength(hash)))
+    const transcriptHash = this.#retry === undefined ? digest(hash, covered) : this.transcript.digestWith(covered)
+    const binder = verifyData(hash, new KeySchedule(hash, session.psk).binderKey(), transcriptHash)
+    hello.set(binder, hello.length - binder.length)
   }
 
   #onServerHello(hello: ServerHello, message: Uint8Array): void {
@@ -199,9 +228,21 @@ export class TlsClient extends Handshake {
       this.transcript.add(this.#hello)
     }
     this.transcript.add(message)
-    this.schedule = new KeySchedule(hashOf(suite))
+    this.schedule = new KeySchedule(hashOf(suite), this.#acceptedPsk(hello, suite))
     this.enterHandshakeLevel('client', this.#keyPair.agree(share.publicKey))
     this.#state = 'EncryptedExtensions'
+  }
+
+  /** RFC 8446 §4.2.11: what the server says to the ticket. */
+  #acceptedPsk(hello: ServerHello, suite: CipherSuite): Uint8Array | undefined {
+    const selected = hello.extensions.get(ExtensionType.pre_shared_key)
+    if (selected === undefined || this.#session === undefined) return undefined
+    if (decodeSelectedIdentity(selected) !== 0 || hashOf(suite) !== hashOf(this.#session.suite)) {
+      throw new TlsAlert('illegal_parameter', 'a ticket that was not offered, or for another hash')
+    }
+    this.resumed = true
+    this.peerCertificate = this.#session.serverCertificate
+    return this.#session.psk
   }
 
   /** HelloRetryRequest, RFC 8446 §4.1.4: the server wants another key share, or a cookie back. */
@@ -223,6 +264,8 @@ export class TlsClient extends Handshake {
       this.#keyPair = newKeyPair(group, this.#random)
     }
     this.#retry = retry
+    // §4.1.4: the ticket is of use no more if it is for another hash.
+    if (this.#session !== undefined && hashOf(this.#session.suite) !== hashOf(suite)) this.#session = undefined
     this.chooseSuite(suite)
     this.transcript.add(this.#hello)
     this.transcript.replaceByHash()
@@ -271,9 +314,26 @@ export class TlsClient extends Handshake {
     this.sendMessage(1, encodeFinished(this.verifyData('client')))
     this.sink.onSecret(2, 'write', this.suite, traffic.client)
     this.sink.onSecret(2, 'read', this.suite, traffic.server)
+    this.#resumptionSecret = this.schedule.resumptionSecret(this.transcript.digest())
     this.#state = 'connected'
     this.complete = true
     this.sink.onComplete()
+  }
+
+  /** RFC 8446 §4.6.1. */
+  #onTicket({ ticket, nonce, ageAdd, lifetimeSeconds }: NewSessionTicket): void {
+    if (lifetimeSeconds === 0 || ticket.length > MAX_TICKET || this.peerCertificate === undefined) return
+    const session = {
+      suite: this.suite,
+      psk: resumptionPsk(this.schedule.hash, this.#resumptionSecret, nonce),
+      ticket,
+      ageAdd,
+      lifetimeSeconds,
+      receivedMs: this.#unixMs(),
+      purpose: this.#purpose,
+      serverCertificate: this.peerCertificate,
+    }
+    this.sink.onTicket?.(encodeClientSession(session))
   }
 
   /** Without one that the server takes, an empty list is sent; whether that is enough is for the server to say (RFC 8446 §4.4.2). */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { CIPHER_SUITES } from './cipher-suite.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { NAMED_GROUPS, type Random } from './key-exchange.ts'
+import { TicketSealer } from './server-ticket.ts'
 import type { CipherSuite } from './tls.ts'
 import { type TrustStore, trustStoreOf } from './x509/trust-store.ts'
 
@@ -19,10 +20,14 @@ export interface TlsServerContextOptions {
   /** In order of preference. Default: all. */
   suites?: readonly CipherSuite[]
   groups?: readonly number[]
+  /** How long a session can be resumed. 0: not at all. Default: two hours. */
+  ticketLifetimeSeconds?: number
   random?: Random
   /** The time of day, for certificates and tickets. */
   unixMs?: () => number
 }
+
+const TICKET_LIFETIME_SECONDS = 7200
 
 /** What all handshakes of a server share; made once, because it reads keys and certificates. Throws when those are of no use. */
 export class TlsServerContext {
@@ -32,6 +37,8 @@ export class TlsServerContext {
   readonly clientCertificate: 'none' | 'optional' | 'required' | 'any'
   readonly suites: readonly CipherSuite[]
   readonly groups: readonly number[]
+  readonly tickets: TicketSealer
+  readonly ticketLifetimeSeconds: number
   readonly random: Random
   readonly unixMs: () => number
 
@@ -45,5 +52,7 @@ export class TlsServerContext {
     this.groups = options.groups ?? NAMED_GROUPS
     this.random = options.random ?? randomBytes
     this.unixMs = options.unixMs ?? Date.now
+    this.tickets = new TicketSealer(this.random)
+    this.ticketLifetimeSeconds = options.ticketLifetimeSeconds ?? TICKET_LIFETIME_SECONDS
   }
 }

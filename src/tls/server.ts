@@ -1,15 +1,17 @@
 /**
  * The server's side of the handshake, RFC 8446 §2 and appendix A.2; client.ts has the figure.
  */
+import { timingSafeEqual } from 'node:crypto'
 import { TlsAlert } from './alert.ts'
 import { hashOf } from './cipher-suite.ts'
 import { decodeAlpn, encodeAlpn } from './extensions/alpn.ts'
 import { type Extensions, ExtensionType, required } from './extensions/extensions.ts'
 import { decodeKeyShares, encodeKeyShare, encodeSelectedGroup, type KeyShare } from './extensions/key-share.ts'
+import { decodeOfferedPsks, encodeSelectedIdentity, type OfferedPsks, PSK_DHE_KE } from './extensions/pre-shared-key.ts'
 import { decodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
 import { newKeyPair } from './key-exchange.ts'
-import { KeySchedule } from './key-schedule.ts'
+import { KeySchedule, resumptionPsk, verifyData } from './key-schedule.ts'
 import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
 import { encodeCertificateRequest, signatureAlgorithms } from './messages/certificate-request.ts'
 import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
@@ -17,13 +19,15 @@ import { type ClientHello, decodeClientHello } from './messages/client-hello.ts'
 import { encodeEncryptedExtensions } from './messages/encrypted-extensions.ts'
 import { checkFinished, encodeFinished } from './messages/finished.ts'
 import { HandshakeType } from './messages/handshake-message.ts'
+import { encodeNewSessionTicket } from './messages/new-session-ticket.ts'
 import { encodeServerHello } from './messages/server-hello.ts'
 import { acceptChain, checkCertificateVerify } from './peer-certificate.ts'
 import type { TlsServerContext } from './server-context.ts'
+import type { Session } from './server-ticket.ts'
 import { chooseScheme, SIGNATURE_SCHEMES, signWith } from './signature-scheme.ts'
 import type { CipherSuite, TlsSink } from './tls.ts'
 import { decodeNumbers, onlyVector } from './vectors.ts'
-import type { Certificate } from './x509/certificate.ts'
+import { type Certificate, parseCertificate } from './x509/certificate.ts'
 
 export { TlsServerContext, type TlsServerContextOptions } from './server-context.ts'
 
@@ -46,13 +50,23 @@ const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
   connected: { level: 2, types: [] },
 }
 
+/** How many of a client's tickets are looked at. */
+const MAX_TICKETS_TRIED = 4
+
+interface Resumption {
+  /** Which of the client's tickets. */
+  index: number
+  session: Session
+}
+
 export class TlsServer extends Handshake {
   readonly #context: TlsServerContext
   readonly #transportParameters: Uint8Array
   #state: State = 'ClientHello'
   /** The first ClientHello, which was answered by HelloRetryRequest, and the group that was asked for. */
-  #retried: { hello: ClientHello; group: number; suite: CipherSuite } | undefined
+  #retried: { hello: ClientHello; group: number } | undefined
   #clientCertificate: Certificate | undefined
+  #takesTickets = false
   /** The client's secret for 1-RTT, until its Finished has come. */
   #applicationRead: Uint8Array = new Uint8Array(0)
 
@@ -97,15 +111,17 @@ export class TlsServer extends Handshake {
     // There is one certificate, whichever name is asked for.
     if (serverName !== undefined) decodeServerName(serverName)
     const parameters = required(extensions, ExtensionType.quic_transport_parameters, 'quic_transport_parameters')
-    const schemes = signatureAlgorithms(extensions)
     const alpn = this.#chooseProtocol(extensions)
     const share = this.#chooseShare(extensions)
     if (this.#retried === undefined) this.chooseSuite(suite)
+    this.#takesTickets = speaksPskDheKe(extensions)
+    const resumption = typeof share === 'number' ? undefined : this.#chooseTicket(extensions, suite, message)
     this.transcript.add(message)
     if (typeof share === 'number') return this.#sendRetry(hello, suite, share)
     this.alpn = alpn
     this.sink.onPeerTransportParameters(parameters)
-    this.#sendFlight(suite, share, schemes)
+    this.#sendServerHello(suite, share, resumption)
+    this.#sendFlight(extensions)
   }
 
   /** RFC 7301 §3.2: the server's preference counts. */
@@ -147,20 +163,59 @@ export class TlsServer extends Handshake {
 
   /** HelloRetryRequest, RFC 8446 §4.1.4. */
   #sendRetry(hello: ClientHello, suite: CipherSuite, group: number): void {
-    this.#retried = { hello, group, suite }
+    this.#retried = { hello, group }
     this.transcript.replaceByHash()
     const extensions = new Map([[ExtensionType.key_share as number, encodeSelectedGroup(group)]])
     this.sendMessage(0, encodeServerHello({ isRetry: true, cipherSuite: suite, extensions }))
   }
 
-  #sendFlight(suite: CipherSuite, share: KeyShare, schemes: readonly number[]): void {
-    const { random, alpn: _alpn, clientCertificate } = this.#context
+  /** RFC 8446 §4.2.11: the first ticket that is ours, still good, and for the hash of the suite; undefined: there is none. */
+  #chooseTicket(extensions: Extensions, suite: CipherSuite, message: Uint8Array): Resumption | undefined {
+    const data = extensions.get(ExtensionType.pre_shared_key)
+    if (data === undefined) return undefined
+    const offered = decodeOfferedPsks(data)
+    // §4.2.9.
+    required(extensions, ExtensionType.psk_key_exchange_modes, 'psk_key_exchange_modes')
+    if (!this.#takesTickets) return undefined
+    for (const [index, { identity }] of offered.identities.slice(0, MAX_TICKETS_TRIED).entries()) {
+      const session = this.#context.tickets.open(identity)
+      // Its age, which is hidden in the identity, matters for early data only (§4.2.10).
+      if (session === undefined || hashOf(session.suite) !== hashOf(suite)) continue
+      if (this.#context.unixMs() >= session.expires * 1000) continue
+      this.#checkBinder(offered, index, session, message)
+      return { index, session }
+    }
+    return undefined
+  }
+
+  /** RFC 8446 §4.2.11.2. */
+  #checkBinder(offered: OfferedPsks, index: number, { psk }: Session, message: Uint8Array): void {
+    const hash = hashOf(this.suite)
+    const covered = message.subarray(0, message.length - offered.bindersLength)
+    const expected = verifyData(hash, new KeySchedule(hash, psk).binderKey(), this.transcript.digestWith(covered))
+    const binder = offered.binders[index]
+    if (binder.length !== expected.length || !timingSafeEqual(binder, expected)) {
+      throw new TlsAlert('decrypt_error', 'the binder of a ticket does not verify')
+    }
+  }
+
+  #sendServerHello(suite: CipherSuite, share: KeyShare, resumption: Resumption | undefined): void {
+    const { random } = this.#context
     const keyPair = newKeyPair(share.group, random)
     const shared = keyPair.agree(share.publicKey)
-    this.schedule = new KeySchedule(hashOf(suite))
+    this.schedule = new KeySchedule(hashOf(suite), resumption?.session.psk)
     const extensions = new Map([[ExtensionType.key_share as number, encodeKeyShare(keyPair)]])
+    if (resumption !== undefined) {
+      this.resumed = true
+      this.peerCertificate = resumption.session.clientCertificate
+      extensions.set(ExtensionType.pre_shared_key, encodeSelectedIdentity(resumption.index))
+    }
     this.sendMessage(0, encodeServerHello({ isRetry: false, random: random(32), cipherSuite: suite, extensions }))
     this.enterHandshakeLevel('server', shared)
+  }
+
+  #sendFlight(hello: Extensions): void {
+    const { clientCertificate } = this.#context
     this.sendMessage(
       1,
       encodeEncryptedExtensions(
@@ -172,7 +227,7 @@ export class TlsServer extends Handshake {
     )
     if (!this.resumed) {
       if (clientCertificate !== 'none') this.sendMessage(1, encodeCertificateRequest(SIGNATURE_SCHEMES))
-      this.#sendCertificate(schemes)
+      this.#sendCertificate(signatureAlgorithms(hello))
     }
     this.sendMessage(1, encodeFinished(this.verifyData('server')))
     const traffic = this.applicationTraffic()
@@ -210,7 +265,32 @@ export class TlsServer extends Handshake {
     this.complete = true
     this.sink.onSecret(2, 'read', this.suite, this.#applicationRead)
     this.sink.onComplete()
+    if (this.#takesTickets) this.#sendTicket()
   }
+
+  /** RFC 8446 §4.6.1. */
+  #sendTicket(): void {
+    const { random, unixMs, tickets, ticketLifetimeSeconds } = this.#context
+    const now = Math.floor(unixMs() / 1000)
+    const clientCertificate = this.peerCertificate
+    // A client is not believed longer than its certificate.
+    const untilExpiry = clientCertificate && Math.floor(parseCertificate(clientCertificate).notAfterMs / 1000) - now
+    const lifetimeSeconds = Math.min(ticketLifetimeSeconds, untilExpiry ?? ticketLifetimeSeconds)
+    if (lifetimeSeconds <= 0) return
+    // One a session, so that its nonce need not differ from others.
+    const nonce = Uint8Array.of(0)
+    const psk = resumptionPsk(this.schedule.hash, this.schedule.resumptionSecret(this.transcript.digest()), nonce)
+    const ticket = tickets.seal({ suite: this.suite, psk, expires: now + lifetimeSeconds, clientCertificate })
+    if (ticket === undefined) return
+    const ageAdd = random(4).reduce((number, byte) => number * 256 + byte, 0)
+    this.sink.onCrypto(2, encodeNewSessionTicket({ lifetimeSeconds, ageAdd, nonce, ticket }))
+  }
+}
+
+/** `PskKeyExchangeMode ke_modes<1..255>`, RFC 8446 §4.2.9. */
+function speaksPskDheKe(extensions: Extensions): boolean {
+  const modes = extensions.get(ExtensionType.psk_key_exchange_modes)
+  return modes !== undefined && onlyVector(modes, 1, 1).includes(PSK_DHE_KE)
 }
 
 /** RFC 8446 §4.1.2: what a client may change after HelloRetryRequest, beside its key share. */

@@ -2,7 +2,7 @@
  * Whether a peer's certificate is to be believed: a path from it to one that is trusted, RFC 5280 §6.1.
  *
  *     leaf  <── issued by ──  CA certificate  <── issued by ──  CA certificate that is trusted
- *      names, key usage        is a CA, path length, key usage, purpose
+ *      names, key usage        is a CA, path length, key usage, purpose, names
  *      └────────── within their validity, algorithms that hold, nothing critical that is not understood ──────────┘
  *
  * The peer may send its certificates in any order, and some that lead nowhere (RFC 8446 §4.4.2), so paths are searched for; how
@@ -11,6 +11,7 @@
 import { TlsAlert } from '../alert.ts'
 import { type Certificate, CertificateExtension, KeyUsage, parseCertificate } from './certificate.ts'
 import { checkName } from './name.ts'
+import { checkNameConstraints } from './name-constraints.ts'
 import type { TrustStore } from './trust-store.ts'
 
 export interface ChainQuestion {
@@ -96,6 +97,7 @@ class PathSearch {
     try {
       checkCa(issuer, path)
       checkEach(issuer, this.#purpose, this.#unixMs)
+      checkNameConstraints(issuer, path)
       this.#checkIssued(path.at(-1)!, issuer)
       return true
     } catch (error) {
