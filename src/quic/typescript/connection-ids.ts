@@ -1,36 +1,34 @@
-/** The ids by which the peer may call us (RFC 9000 §5.1.1). */
-export class LocalConnectionIds {
-  /** `first`: our Source Connection ID of the handshake, sequence number 0. `resetToken`: makes the token of an id. `limit`: how many we hold at most. */
-  constructor(_first: Uint8Array, _resetToken: (id: Uint8Array) => Uint8Array, _limit?: number) {}
-  /** The peer's active_connection_id_limit. */
-  setPeerLimit(_limit: number): void {}
-  /** A preferred_address has taken sequence number 1. */
-  /** How many more ids are to be made now. */
-  get wanted(): number {
-    throw new Error('to be written')
-  }
-  /** Adds an id; it is to be announced (`nextAnnouncement`). */
-  add(_id: Uint8Array): void {}
-  has(_id: Uint8Array): boolean {
-    throw new Error('to be written')
-  }
-  /** The next id of which a NEW_CONNECTION_ID is to be sent, marked as sent. Asked again with `onLost`. */
-  nextAnnouncement(): LocalConnectionId | undefined {
-    throw new Error('to be written')
-  }
-  get announcementsWaiting(): number {
-    throw new Error('to be written')
-  }
-  onAnnouncementLost(_sequence: number): void {}
-  /** RETIRE_CONNECTION_ID has come in a packet to `dcid`. Returns the id that is gone; undefined when it was gone already. */
-  onRetire(_sequence: number, _dcid: Uint8Array): Uint8Array | undefined {
-    throw new Error('to be written')
-  }
-  /** All that are in use now. */
-  get ids(): readonly Uint8Array[] {
-    throw new Error('to be written')
-  }
-}
+/**
+ * Connection ids, RFC 9000 §5.1. Each side chooses those by which it is called, and keeps the other supplied with as many as that will
+ * hold (active_connection_id_limit), so that packets on another path need not be called by the same (§9.5).
+ *
+ *      we                            NEW_CONNECTION_ID            peer
+ *      LocalConnectionIds  ─────────────────────────────────────> may call us so
+ *                          <─────────────────────────────────────
+ *                                  RETIRE_CONNECTION_ID           does so no more
+ *
+ *                                    NEW_CONNECTION_ID
+ *      PeerConnectionIds   <─────────────────────────────────────
+ *                          ─────────────────────────────────────>
+ *                                  RETIRE_CONNECTION_ID
+ *
+ * What is remembered of them is bounded, whatever the peer does.
+ */
+
+import { timingSafeEqual } from 'node:crypto'
+import { sameBytes } from './same-bytes.ts'
+import { possibleResetToken } from './stateless-reset.ts'
+import { CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
+
+/** As many as a peer needs that is on two paths and moves: one each, and one for where it goes to. */
+const DEFAULT_LIMIT = 4
+/** What a peer holds that has said nothing (§18.2). */
+const LEAST_PEER_LIMIT = 2
+
+/** How many RETIRE_CONNECTION_IDs may be without acknowledgment; §5.1.2 asks for at least twice the limit. */
+const RETIREMENTS_PER_ID = 4
+/** How many sequence numbers of ids that were retired out of turn are remembered. An honest peer has few of them. */
+const MOST_REMEMBERED = 64
 
 export interface LocalConnectionId {
   readonly sequence: number
@@ -38,38 +36,90 @@ export interface LocalConnectionId {
   readonly resetToken: Uint8Array
 }
 
-/** The ids by which we may call the peer (RFC 9000 §5.1.2). */
-export class PeerConnectionIds {
-  /** `limit`: the active_connection_id_limit that we have sent. */
-  constructor(_first: Uint8Array, _limit?: number) {}
-  /** The id that the path of the handshake uses; replaced when the server has chosen its own, or by a Retry. */
-  get first(): PeerConnectionId {
-    throw new Error('to be written')
+/** The ids by which the peer may call us. */
+export class LocalConnectionIds {
+  readonly #makeToken: (id: Uint8Array) => Uint8Array
+  readonly #limit: number
+  #peerLimit = LEAST_PEER_LIMIT
+  readonly #active: LocalConnectionId[]
+  /** Sequence numbers of which a NEW_CONNECTION_ID is to be sent. */
+  readonly #toAnnounce: number[] = []
+  #nextSequence = 1
+  #largestAnnounced = 0
+
+  /**
+   * `first`: the Source Connection ID of our handshake packets, whose sequence number is 0. `makeToken`: the stateless reset token of an
+   * id. `limit`: how many are active at most.
+   */
+  constructor(first: Uint8Array, makeToken: (id: Uint8Array) => Uint8Array, limit = DEFAULT_LIMIT) {
+    this.#makeToken = makeToken
+    this.#limit = limit
+    this.#active = [{ sequence: 0, id: first, resetToken: makeToken(first) }]
   }
-  /** Of a client: the server's Source Connection ID takes the place of the one that we had made up. */
-  replaceFirst(_id: Uint8Array): void {}
-  /** From the transport parameters. */
-  setFirstResetToken(_token: Uint8Array): void {}
-  /** Throws CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION, FRAME_ENCODING_ERROR. An id of a path may be `retired` afterwards: `take` another. */
-  onNewConnectionId(_sequence: number, _retirePriorTo: number, _id: Uint8Array, _resetToken: Uint8Array): void {}
-  /** An id that no path uses yet, for a new path, or one whose id was retired. undefined: the peer has given us none. */
-  take(): PeerConnectionId | undefined {
-    throw new Error('to be written')
+
+  /** The peer's active_connection_id_limit. */
+  setPeerLimit(limit: number): void {
+    this.#peerLimit = limit
   }
-  /** A path that is not used any more. */
-  retire(_id: PeerConnectionId): void {}
-  /** The next sequence number for a RETIRE_CONNECTION_ID, marked as sent. */
-  nextRetirement(): number | undefined {
-    throw new Error('to be written')
+
+  /** How many more are to be made (`add`) now. */
+  get wanted(): number {
+    return Math.max(0, Math.min(this.#limit, this.#peerLimit) - this.#active.length)
   }
-  get retirementsWaiting(): number {
-    throw new Error('to be written')
+
+  /** Adds an id, which is to be announced. */
+  add(id: Uint8Array): void {
+    const sequence = this.#nextSequence++
+    this.#active.push({ sequence, id, resetToken: this.#makeToken(id) })
+    this.#toAnnounce.push(sequence)
   }
-  onRetirementLost(_sequence: number): void {}
-  onRetirementAcknowledged(_sequence: number): void {}
-  /** Whether a datagram ends with the reset token of an id in use (RFC 9000 §10.3.1). Takes the same time whichever it is. */
-  isStatelessReset(_datagram: Uint8Array): boolean {
-    throw new Error('to be written')
+
+  has(id: Uint8Array): boolean {
+    for (const each of this.#active) if (sameBytes(each.id, id)) return true
+    return false
+  }
+
+  /** All that are in use now. */
+  get ids(): readonly Uint8Array[] {
+    return this.#active.map(each => each.id)
+  }
+
+  get announcementsWaiting(): number {
+    return this.#toAnnounce.length
+  }
+
+  /** The next one of which a NEW_CONNECTION_ID is sent, now. */
+  nextAnnouncement(): LocalConnectionId | undefined {
+    const sequence = this.#toAnnounce.shift()
+    if (sequence === undefined) return undefined
+    this.#largestAnnounced = Math.max(this.#largestAnnounced, sequence)
+    return this.#active.find(each => each.sequence === sequence)
+  }
+
+  /** Its NEW_CONNECTION_ID is sent again, unless the peer has retired it: so it has got there after all. */
+  onAnnouncementLost(sequence: number): void {
+    const isActive = this.#active.some(each => each.sequence === sequence)
+    if (isActive && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence)
+  }
+
+  /**
+   * RETIRE_CONNECTION_ID has come, in a packet that called us `dcid`. Returns the id that is gone with it; undefined when it was gone
+   * already. Throws PROTOCOL_VIOLATION (§19.16).
+   */
+  onRetire(sequence: number, dcid: Uint8Array): Uint8Array | undefined {
+    if (sequence > this.#largestAnnounced) {
+      throw new TransportError(PROTOCOL_VIOLATION, `connection id ${sequence} is retired, and was never given`)
+    }
+    const index = this.#active.findIndex(each => each.sequence === sequence)
+    if (index === -1) return undefined
+    const { id } = this.#active[index]
+    if (sameBytes(id, dcid)) {
+      throw new TransportError(PROTOCOL_VIOLATION, 'a packet retires the connection id that it is sent to')
+    }
+    this.#active.splice(index, 1)
+    const waiting = this.#toAnnounce.indexOf(sequence)
+    if (waiting !== -1) this.#toAnnounce.splice(waiting, 1)
+    return id
   }
 }
 
@@ -77,6 +127,166 @@ export interface PeerConnectionId {
   readonly sequence: number
   readonly id: Uint8Array
   readonly resetToken: Uint8Array | undefined
-  /** The peer has asked for its retirement: nothing more is sent with it, once there is another. */
+  /** The peer wants to be called so no more: the path that uses it takes another. */
   readonly retired: boolean
+}
+
+interface HeldId extends PeerConnectionId {
+  id: Uint8Array
+  resetToken: Uint8Array | undefined
+  retired: boolean
+  /** A path has it, or had it. */
+  used: boolean
+}
+
+/** The ids by which we may call the peer. */
+export class PeerConnectionIds {
+  readonly #limit: number
+  /** Those that are not retired. */
+  #held: HeldId[]
+  readonly #first: HeldId
+  /** All below are retired (Retire Prior To). */
+  #retiredBelow = 0
+  /** Those above that are retired too, the oldest first. */
+  readonly #retiredOutOfTurn: number[] = []
+  /** Sequence numbers of which a RETIRE_CONNECTION_ID is to be sent; those of which one was sent and not yet acknowledged. */
+  readonly #toRetire: number[] = []
+  readonly #unacknowledged: number[] = []
+
+  /** `first`: what the path of the handshake uses. `limit`: the active_connection_id_limit that we have sent. */
+  constructor(first: Uint8Array, limit = DEFAULT_LIMIT) {
+    this.#limit = limit
+    this.#first = { sequence: 0, id: first, resetToken: undefined, retired: false, used: true }
+    this.#held = [this.#first]
+  }
+
+  /** What the path of the handshake uses. */
+  get first(): PeerConnectionId {
+    return this.#first
+  }
+
+  /** Of a client: the server's own choice takes the place of what we had made up (§7.2). */
+  replaceFirst(id: Uint8Array): void {
+    this.#first.id = id
+  }
+
+  /** From the server's transport parameters. */
+  setFirstResetToken(token: Uint8Array): void {
+    this.#first.resetToken = token
+  }
+
+  /**
+   * NEW_CONNECTION_ID (§19.15). The id of a path may be `retired` afterwards: it takes another. Throws CONNECTION_ID_LIMIT_ERROR,
+   * PROTOCOL_VIOLATION. The bytes are copied.
+   */
+  onNewConnectionId(sequence: number, retirePriorTo: number, id: Uint8Array, resetToken: Uint8Array): void {
+    if (this.#first.id.length === 0) {
+      throw new TransportError(PROTOCOL_VIOLATION, 'a connection id from a peer that is called by none')
+    }
+    const isRepeated = this.#checkAgainstHeld(sequence, id, resetToken)
+    if (retirePriorTo > this.#retiredBelow) this.#retireBelow(retirePriorTo)
+    if (isRepeated || this.#retiredOutOfTurn.includes(sequence)) return
+    if (sequence < this.#retiredBelow) {
+      // It was overtaken by the one that retires it (§19.15).
+      this.#queueRetirement(sequence)
+      return
+    }
+    this.#held.push({ sequence, id: id.slice(), resetToken: resetToken.slice(), retired: false, used: false })
+    if (this.#held.length > this.#limit) {
+      throw new TransportError(CONNECTION_ID_LIMIT_ERROR, `more than ${this.#limit} connection ids`)
+    }
+  }
+
+  /** An id that no path has used. undefined: the peer has given us none. */
+  take(): PeerConnectionId | undefined {
+    let next: HeldId | undefined
+    for (const each of this.#held) {
+      if (!each.used && (next === undefined || each.sequence < next.sequence)) next = each
+    }
+    if (next !== undefined) next.used = true
+    return next
+  }
+
+  /** Nothing is sent with it any more. */
+  retire(id: PeerConnectionId): void {
+    const held = this.#held.find(each => each === id)
+    if (held === undefined) return
+    this.#remove(held)
+    this.#retiredOutOfTurn.push(held.sequence)
+    if (this.#retiredOutOfTurn.length > MOST_REMEMBERED) this.#retiredOutOfTurn.shift()
+  }
+
+  get retirementsWaiting(): number {
+    return this.#toRetire.length
+  }
+
+  /** The next one of which a RETIRE_CONNECTION_ID is sent, now. */
+  nextRetirement(): number | undefined {
+    const sequence = this.#toRetire.shift()
+    if (sequence !== undefined) this.#unacknowledged.push(sequence)
+    return sequence
+  }
+
+  onRetirementLost(sequence: number): void {
+    if (remove(this.#unacknowledged, sequence)) this.#toRetire.push(sequence)
+  }
+
+  onRetirementAcknowledged(sequence: number): void {
+    remove(this.#unacknowledged, sequence)
+    remove(this.#toRetire, sequence)
+  }
+
+  /**
+   * Whether a datagram that could not be opened is a stateless reset (§10.3.1): ends with the token of an id that we have used. How
+   * long this takes says nothing of the tokens.
+   */
+  isStatelessReset(datagram: Uint8Array): boolean {
+    const token = possibleResetToken(datagram)
+    if (token === undefined) return false
+    let found = false
+    for (const { resetToken, used } of this.#held) {
+      if (resetToken !== undefined && used && timingSafeEqual(resetToken, token)) found = true
+    }
+    return found
+  }
+
+  /** True: it is there already, the same. The same number or id with another one beside it is a PROTOCOL_VIOLATION (§19.15). */
+  #checkAgainstHeld(sequence: number, id: Uint8Array, resetToken: Uint8Array): boolean {
+    for (const each of this.#held) {
+      const sameSequence = each.sequence === sequence
+      const sameId = sameBytes(each.id, id)
+      if (!sameSequence && !sameId) continue
+      const sameToken = each.resetToken === undefined || sameBytes(each.resetToken, resetToken)
+      if (sameSequence && sameId && sameToken) return true
+      throw new TransportError(PROTOCOL_VIOLATION, 'a connection id or its sequence number is used twice')
+    }
+    return false
+  }
+
+  #retireBelow(sequence: number): void {
+    this.#retiredBelow = sequence
+    for (const each of [...this.#held]) if (each.sequence < sequence) this.#remove(each)
+    const outOfTurn = this.#retiredOutOfTurn
+    for (let i = outOfTurn.length - 1; i >= 0; i--) if (outOfTurn[i] < sequence) outOfTurn.splice(i, 1)
+  }
+
+  #remove(held: HeldId): void {
+    held.retired = true
+    this.#held = this.#held.filter(each => each !== held)
+    this.#queueRetirement(held.sequence)
+  }
+
+  #queueRetirement(sequence: number): void {
+    if (this.#toRetire.includes(sequence) || this.#unacknowledged.includes(sequence)) return
+    this.#toRetire.push(sequence)
+    if (this.#toRetire.length + this.#unacknowledged.length > RETIREMENTS_PER_ID * this.#limit) {
+      throw new TransportError(CONNECTION_ID_LIMIT_ERROR, 'too many connection ids wait to be retired')
+    }
+  }
+}
+
+function remove(from: number[], value: number): boolean {
+  const index = from.indexOf(value)
+  if (index !== -1) from.splice(index, 1)
+  return index !== -1
 }

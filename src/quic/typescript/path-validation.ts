@@ -1,33 +1,102 @@
-/** One path that is being validated (RFC 9000 §8.2). */
+/**
+ * Path validation, RFC 9000 §8.2: what is sent there comes back only if the peer is there.
+ *
+ *      PATH_CHALLENGE, 8 random bytes ────────────────>
+ *                                     <──────────────── PATH_RESPONSE, the same 8 bytes
+ *
+ * The challenge is sent again when no answer comes, with other bytes and each time after twice as long; at last the path is given up.
+ *
+ *   │<─ 1/7 ─>│<───── 2/7 ─────>│<─────────────── 4/7 of timeout ──────────────>│
+ *   challenge challenge         challenge                                        failed
+ */
+
+import { PATH_DATA_LENGTH } from './frames/path-challenge-frame.ts'
+import { sameBytes } from './same-bytes.ts'
+
+const CHALLENGES = 3
+const FIRST_WAIT = 1 / 7
+
+/** One path that is being validated. */
 export class PathValidation {
-  /** `timeout` in ms: 3 PTO of this or of a new path, whichever is longer (§8.2.4). */
-  constructor(_now: number, _timeout: number, _randomBytes: (length: number) => Uint8Array) {}
-  readonly state: 'running' | 'validated' | 'failed' = 'running'
+  readonly #randomBytes: (length: number) => Uint8Array
+  readonly #failsAt: number
+  readonly #sent: Uint8Array[] = []
+  #wait: number
+  /** When the next challenge is to be sent; undefined: it is due, or there are no more. */
+  #nextAt: number | undefined
+  #isDue = true
+  #state: 'running' | 'validated' | 'failed' = 'running'
+
+  /** `timeout` in ms: three PTO of this path or of a new one, whichever is longer (§8.2.4). */
+  constructor(now: number, timeout: number, randomBytes: (length: number) => Uint8Array) {
+    this.#randomBytes = randomBytes
+    this.#failsAt = now + timeout
+    this.#wait = timeout * FIRST_WAIT
+  }
+
+  get state(): 'running' | 'validated' | 'failed' {
+    return this.#state
+  }
+
   /** Whether a PATH_CHALLENGE is to be sent now. */
-  wantsChallenge(_now: number): boolean {
-    throw new Error('to be written')
+  wantsChallenge(now: number): boolean {
+    if (this.#nextAt !== undefined && now >= this.#nextAt) this.#becomeDue()
+    return this.#state === 'running' && this.#isDue
   }
-  /** The 8 bytes for one more PATH_CHALLENGE, which is sent now. */
-  challenge(_now: number): Uint8Array {
-    throw new Error('to be written')
+
+  /** The bytes for a PATH_CHALLENGE that is sent now. */
+  challenge(now: number): Uint8Array {
+    const data = this.#randomBytes(PATH_DATA_LENGTH)
+    this.#sent.push(data)
+    this.#isDue = false
+    this.#nextAt = this.#sent.length < CHALLENGES ? now + this.#wait : undefined
+    this.#wait *= 2
+    return data
   }
-  /** True: it answers a challenge of this path, which is validated now. */
-  onResponse(_data: Uint8Array): boolean {
-    throw new Error('to be written')
+
+  /** A PATH_RESPONSE has come, on whichever path (§8.2.3). True: it answers a challenge of this one, which is validated with it. */
+  onResponse(data: Uint8Array): boolean {
+    if (this.#state !== 'running' || !this.#sent.some(each => sameBytes(each, data))) return false
+    this.#state = 'validated'
+    return true
   }
+
   deadline(): number | undefined {
-    throw new Error('to be written')
+    if (this.#state !== 'running') return undefined
+    return this.#nextAt === undefined ? this.#failsAt : Math.min(this.#nextAt, this.#failsAt)
   }
-  onDeadline(_now: number): void {}
+
+  onDeadline(now: number): void {
+    if (this.#state !== 'running') return
+    if (now >= this.#failsAt) this.#state = 'failed'
+    else if (this.#nextAt !== undefined && now >= this.#nextAt) this.#becomeDue()
+  }
+
+  #becomeDue(): void {
+    this.#nextAt = undefined
+    this.#isDue = true
+  }
 }
 
-/** The PATH_RESPONSEs that are to be sent on a path: bounded, the oldest goes. */
+/** Who floods a path with challenges gets answers to the newest. */
+const MOST_RESPONSES = 8
+
+/** What is to be sent back on one path, in PATH_RESPONSEs. */
 export class PathResponses {
-  push(_data: Uint8Array): void {}
-  shift(): Uint8Array | undefined {
-    throw new Error('to be written')
-  }
+  readonly #waiting: Uint8Array[] = []
+
   get length(): number {
-    throw new Error('to be written')
+    return this.#waiting.length
+  }
+
+  /** The data of a PATH_CHALLENGE that came there, which is copied. */
+  push(data: Uint8Array): void {
+    if (this.#waiting.length >= MOST_RESPONSES) this.#waiting.shift()
+    this.#waiting.push(data.slice())
+  }
+
+  /** The data of the next PATH_RESPONSE. */
+  shift(): Uint8Array | undefined {
+    return this.#waiting.shift()
   }
 }

@@ -11,20 +11,20 @@
  *   }
  */
 
+import { LONGEST_CONNECTION_ID } from '../packets/long-header.ts'
+import { RESET_TOKEN_LENGTH } from '../stateless-reset.ts'
 import type { WireReader } from '../wire-reader.ts'
 import type { WireWriter } from '../wire-writer.ts'
 import { NEW_CONNECTION_ID } from './frame-types.ts'
 import type { FrameVisitor } from './frame-visitor.ts'
-
-const LONGEST_ID = 20
-export const RESET_TOKEN_LENGTH = 16
 
 export function readNewConnectionId(from: WireReader, visitor: FrameVisitor): void {
   const sequence = from.varint()
   const retirePriorTo = from.varint()
   if (retirePriorTo > sequence) throw from.error('NEW_CONNECTION_ID retires the id that it gives')
   const length = from.u8()
-  if (length < 1 || length > LONGEST_ID) throw from.error(`a connection id of ${length} bytes; 1 to 20 expected`)
+  if (length < 1 || length > LONGEST_CONNECTION_ID)
+    throw from.error(`a connection id of ${length} bytes; 1 to 20 expected`)
   visitor.onNewConnectionId(sequence, retirePriorTo, from.take(length), from.take(RESET_TOKEN_LENGTH))
 }
 
