@@ -259,6 +259,7 @@ export class LossRecovery {
 
   /** Takes packets for lost, or asks for probes. Called too early it does nothing. */
   onDeadline(now: number): void {
+    this.#congestion.onDeadline(now)
     const late = this.#lossSpace()
     if (late?.lossAt !== undefined) {
       if (late.lossAt > now) return

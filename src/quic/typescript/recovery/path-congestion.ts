@@ -42,6 +42,11 @@ export class PathCongestion {
     return this.#pacedUntil
   }
 
+  /** The pacer has let it go, whether it is still there or not. */
+  onDeadline(now: number): void {
+    if (this.#pacedUntil !== undefined && this.#pacedUntil <= now) this.#pacedUntil = undefined
+  }
+
   onDatagramSize(bytes: number): void {
     this.#datagramSize = bytes
     this.controller.onDatagramSize(bytes)

@@ -82,9 +82,9 @@ export class ReceiveStream {
     this.#checkSize(finalSize, true)
     if (this.#isOver) return
     this.#count(finalSize)
-    this.#setFinalSize(finalSize)
-    // All of its data has come before: then that is what the application gets (§3.2).
+    // All of its data and its end have come before: then that is what the application gets (§3.2).
     if (this.#resetCode !== undefined || this.#isAllHere) return
+    this.#setFinalSize(finalSize)
     this.#resetCode = code
     if (this.#stop !== undefined) this.#ignoreRest()
     else {
