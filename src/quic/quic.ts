@@ -39,6 +39,8 @@ export interface QuicSettings {
   keepAliveMs?: number
   /** The largest UDP payload that is tried, in bytes. 1200 always works; what else does is found out (RFC 9000 §14.3). */
   maxUdpPayload: number
+  /** False: we take no DATAGRAM frames, and say so (RFC 9221 §3). For tests of the other end. */
+  takesDatagrams?: boolean
   /** How many DATAGRAM frames may wait in each direction before the oldest (in) or the newest (out) is dropped. */
   datagramQueue: number
   /**

@@ -5,7 +5,6 @@
  * to be well-behaved, or consists of bytes that the test writes.
  */
 
-import { quiche } from '@matrixai/quic/native/index.js'
 import { type Capsule, CapsuleParser } from '../../src/connect-ip/capsule.ts'
 import type { Header } from '../../src/http/header.ts'
 import { H3Connection, type H3ConnectionOptions, type H3Event } from '../../src/http3/connection.ts'
@@ -125,10 +124,8 @@ export class HostileClient extends HostilePeer {
   static async connect(to: { address: SocketAddress }, options: HostileClientOptions = {}): Promise<HostileClient> {
     const recorder = new Recorder()
     const tls = await clientTls()
-    const settings = { ...DEFAULT_QUIC_SETTINGS, ...options.quic }
-    const quic = await withDatagrams(options.withoutDatagrams !== true, () =>
-      QuicEndpoint.connect({ remote: to.address, serverName: 'localhost', tls, settings }),
-    )
+    const settings = { ...DEFAULT_QUIC_SETTINGS, takesDatagrams: options.withoutDatagrams !== true, ...options.quic }
+    const quic = await QuicEndpoint.connect({ remote: to.address, serverName: 'localhost', tls, settings })
     quic.handler = recorder
     const peer = new HostileClient(quic, recorder)
     peer.h3 = new H3Connection({ role: 'client', peerMaxDatagramFrameSize: 65_535, ...options.h3 })
@@ -247,17 +244,4 @@ const endpoints: QuicEndpoint[] = []
 export async function closeHostilePeers(): Promise<void> {
   for (const client of clients.splice(0)) client.close()
   await Promise.all(endpoints.splice(0).map(endpoint => endpoint.close()))
-}
-
-/** The QUIC engine always offers datagrams. To have a peer that does not, its configuration is caught on the way. */
-function withDatagrams<T>(enabled: boolean, connect: () => Promise<T>): Promise<T> {
-  if (enabled) return connect()
-  const prototype = quiche.Config.prototype as { enableDgram: unknown }
-  const original = prototype.enableDgram
-  prototype.enableDgram = () => {}
-  try {
-    return connect()
-  } finally {
-    prototype.enableDgram = original
-  }
 }

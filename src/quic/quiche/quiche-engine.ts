@@ -120,7 +120,7 @@ function makeConfig({ role, settings, tls, peerCertificate, logKeys }: EngineOpt
   config.setCcAlgorithmName(settings.congestionControl)
   // Pacing would only stamp packets with the time they should leave; nothing here waits for it.
   config.enablePacing(false)
-  config.enableDgram(true, settings.datagramQueue, settings.datagramQueue)
+  config.enableDgram(settings.takesDatagrams !== false, settings.datagramQueue, settings.datagramQueue)
   config.setActiveConnectionIdLimit(ACTIVE_CONNECTION_IDS)
   return config
 }

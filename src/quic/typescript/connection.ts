@@ -36,6 +36,8 @@ export class TypescriptConnection implements EngineConnection {
   readonly #sender: PacketSender
   readonly #newMtuSearch: NonNullable<EngineOptions['newMtuSearch']>
   #established = false
+  /** Of the last call that had a time. */
+  #now = 0
   maxDatagramLength = 0
 
   constructor(parts: ConnectionParts, first: FirstPackets, newMtuSearch: EngineOptions['newMtuSearch']) {
@@ -48,6 +50,7 @@ export class TypescriptConnection implements EngineConnection {
   // -- packets and time ----------------------------------------------------------------------------------------
 
   receive(packet: Uint8Array, path: UdpPath, now: number): boolean {
+    this.#now = now
     return this.#receiver.receive(packet, path, now)
   }
 
@@ -91,6 +94,7 @@ export class TypescriptConnection implements EngineConnection {
   }
 
   onDeadline(now: number): void {
+    this.#now = now
     const { close, idle, recovery, ptoMs } = this.#parts
     close.onDeadline(now)
     if (!close.isOpen) return
@@ -119,6 +123,7 @@ export class TypescriptConnection implements EngineConnection {
   // -- events --------------------------------------------------------------------------------------------------
 
   handOut(events: EngineEvents, now: number): void {
+    this.#now = now
     const { handshake, streams, datagrams, close } = this.#parts
     if (!this.#established && !this.#establish(events, now)) return
     datagrams.handOut(events)
@@ -207,7 +212,7 @@ export class TypescriptConnection implements EngineConnection {
   }
 
   streamStopSending(streamId: number, code: number): void {
-    this.#parts.streams.stopSending(streamId, code)
+    this.#parts.streams.stopSending(streamId, code, this.#now)
   }
 
   streamsLeft(kind: 'bidi' | 'uni'): number {

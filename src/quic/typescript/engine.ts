@@ -19,7 +19,7 @@ import { readPacket } from './packets/read-packet.ts'
 import { encodeRetry } from './packets/retry-packet.ts'
 import { encodeVersionNegotiation } from './packets/version-negotiation-packet.ts'
 import { Paths } from './paths.ts'
-import { MAX_DATAGRAM_FRAME_SIZE } from './receive-frames.ts'
+import { maxDatagramFrameSize } from './receive-frames.ts'
 import { ACTIVE_CONNECTION_IDS, ServerStart } from './server-start.ts'
 import { StatelessResetTokens } from './stateless-reset.ts'
 import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
@@ -140,7 +140,7 @@ export class TypescriptEngine implements QuicEngine {
       maxIdleTimeout: settings.idleTimeoutMs,
       activeConnectionIdLimit: ACTIVE_CONNECTION_IDS,
       initialSourceConnectionId: ownId,
-      maxDatagramFrameSize: MAX_DATAGRAM_FRAME_SIZE,
+      maxDatagramFrameSize: maxDatagramFrameSize(settings),
       ...more,
     })
   }

@@ -4,6 +4,7 @@
  */
 
 import { printable } from '../../text/printable.ts'
+import type { QuicSettings } from '../quic.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import type { AckFrame } from './frames/ack-frame.ts'
 import type { FrameVisitor, StreamKind } from './frames/frame-visitor.ts'
@@ -11,8 +12,10 @@ import { APPLICATION, INITIAL, type PacketNumberSpace } from './packet-number-sp
 import type { Path } from './paths.ts'
 import { PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
 
-/** Our transport parameter max_datagram_frame_size (RFC 9221 §3): as large as it gets. */
-export const MAX_DATAGRAM_FRAME_SIZE = 65_535
+/** Our transport parameter max_datagram_frame_size (RFC 9221 §3): as large as it gets, or 0 for none. */
+export function maxDatagramFrameSize({ takesDatagrams }: QuicSettings): number {
+  return takesDatagrams === false ? 0 : 65_535
+}
 
 const decoder = new TextDecoder()
 
@@ -62,7 +65,7 @@ export class FrameReceiver implements FrameVisitor {
   }
 
   onResetStream(streamId: number, errorCode: number, finalSize: number): void {
-    this.#parts.streams.onResetStream(streamId, errorCode, finalSize)
+    this.#parts.streams.onResetStream(streamId, errorCode, finalSize, this.now)
   }
 
   onStopSending(streamId: number, errorCode: number): void {
@@ -84,16 +87,14 @@ export class FrameReceiver implements FrameVisitor {
   /** It wants more room; it gets that as its data is read, and not because it asks. */
   onDataBlocked(): void {}
 
-  onStreamDataBlocked(streamId: number, limit: number): void {
-    this.#parts.streams.onStreamDataBlocked(streamId, limit)
+  onStreamDataBlocked(streamId: number): void {
+    this.#parts.streams.onStreamDataBlocked(streamId)
   }
 
-  onStreamsBlocked(kind: StreamKind, limit: number): void {
-    this.#parts.streams.onStreamsBlocked(kind, limit)
-  }
+  onStreamsBlocked(): void {}
 
   onDatagram(data: Uint8Array, frameLength: number): void {
-    if (frameLength > MAX_DATAGRAM_FRAME_SIZE) {
+    if (frameLength > maxDatagramFrameSize(this.#parts.settings)) {
       throw new TransportError(PROTOCOL_VIOLATION, 'a DATAGRAM frame larger than max_datagram_frame_size')
     }
     this.#parts.datagrams.receive(data)

@@ -28,6 +28,9 @@ import { WireWriter } from './wire-writer.ts'
 /** Of a reason that goes into several packets of one datagram, so many bytes. */
 const MAX_REASON = 200
 
+const BEFORE_1RTT: readonly PacketNumberSpace[] = [INITIAL, HANDSHAKE]
+const ONLY_1RTT: readonly PacketNumberSpace[] = [APPLICATION]
+
 const NO_BYTES = new Uint8Array(0)
 const encoder = new TextEncoder()
 
@@ -40,6 +43,7 @@ export class PacketSender {
   /** Frames that test a path are in it. */
   #testsPath = false
   #datagramsFirst = true
+  #isCloseSentIn1Rtt = false
   #outgoing: OutgoingPacket | undefined
   readonly #largeOnly: readonly SentContent[]
 
@@ -154,21 +158,21 @@ export class PacketSender {
         content ??= []
         control.writeFrames(out, content)
       }
-      content = this.#writeData(content, now)
+      content = this.#writeData(content)
     }
     if (isPingDue && out.offset === before && out.remaining > 0) appendPing(out)
     return content ?? NO_CONTENT
   }
 
   /** DATAGRAMs first in one packet, streams in the next: neither keeps the other waiting. */
-  #writeData(before: SentContent[] | undefined, now: number): SentContent[] | undefined {
+  #writeData(before: SentContent[] | undefined): SentContent[] | undefined {
     const { streams, datagrams } = this.#parts
     const out = this.#out
     let content = before
     if (this.#datagramsFirst) while (datagrams.writeFrame(out)) {}
     if (streams.wantsToSend) {
       content ??= []
-      streams.writeFrames(out, content, now)
+      streams.writeFrames(out, content)
     }
     if (!this.#datagramsFirst) while (datagrams.writeFrame(out)) {}
     this.#datagramsFirst = !this.#datagramsFirst
@@ -216,30 +220,37 @@ export class PacketSender {
     return this.#toOutgoing(draft.total, path)
   }
 
-  /** CONNECTION_CLOSE in a packet of each space that the peer may have keys for (RFC 9000 §10.2.3). */
+  /**
+   * CONNECTION_CLOSE in a packet of each space that the peer may have keys for (RFC 9000 §10.2.3). Those of 1-RTT leave first, and alone: they say
+   * most, and there are servers that ignore what is coalesced with a Handshake packet whose keys they have thrown away.
+   */
   #sendClose(paths: Paths, buffer: Uint8Array, now: number): OutgoingPacket | undefined {
     const { close, handshake } = this.#parts
     const message = close.due
     if (message === undefined) return undefined
-    close.onSent(now, this.#parts.ptoMs)
+    // The keys of 1-RTT may be there before it is known who the peer is.
+    const is1RttNext = handshake.complete && !this.#isCloseSentIn1Rtt
+    this.#isCloseSentIn1Rtt = is1RttNext
+    const spaces = is1RttNext ? ONLY_1RTT : BEFORE_1RTT
+    if (!is1RttNext || handshake.confirmed) {
+      this.#isCloseSentIn1Rtt = false
+      close.onSent(now, this.#parts.ptoMs)
+    }
     const path = paths.active
     const room = Math.min(buffer.length, this.#parts.mtu.size, path.amplification.allowance)
     const dcid = paths.peerIdOf(path)
     this.#pending.length = 0
+    this.#testsPath = false
     let at = 0
-    for (const space of PACKET_NUMBER_SPACES) {
-      // The keys of 1-RTT may be there before it is known who the peer is.
-      if (!this.#parts.canSeal(space) || (space === APPLICATION && !handshake.complete)) continue
+    for (const space of spaces) {
       const draft = this.#drafts[space]
-      if (!draft.begin(this.#out, at, room, dcid, now)) break
+      if (!this.#parts.canSeal(space) || !draft.begin(this.#out, at, room, dcid, now)) continue
       writeClose(message, space, this.#out)
       draft.end = this.#out.offset
       this.#pending.push(draft)
       at += draft.total
     }
-    if (at === 0) return undefined
-    this.#testsPath = false
-    return this.#finish(buffer, path, room, now)
+    return at === 0 ? undefined : this.#finish(buffer, path, room, now)
   }
 
   #toOutgoing(length: number, path: Path): OutgoingPacket {
