@@ -78,7 +78,8 @@ export class WireReader {
 
   #take(length: number): number {
     const at = this.offset
-    if (!(length <= this.end - at)) throw this.error(`${length} bytes expected, ${this.end - at} left`)
+    // Written so that a negative length or NaN is refused as well.
+    if (!(length >= 0 && length <= this.end - at)) throw this.error(`${length} bytes expected, ${this.end - at} left`)
     this.offset = at + length
     return at
   }
