@@ -108,7 +108,8 @@ class PathSearch {
   }
 
   #checkIssued(certificate: Certificate, issuer: Certificate): void {
-    if (this.#signaturesLeft-- === 0) throw new TlsAlert('bad_certificate', 'too many signatures to look at')
+    if (this.#signaturesLeft === 0) throw new TlsAlert('bad_certificate', 'too many signatures to look at')
+    this.#signaturesLeft--
     if (!certificate.x509.checkIssued(issuer.x509) || !certificate.x509.verify(issuer.publicKey)) {
       throw new TlsAlert('bad_certificate', 'a certificate is not signed by the authority that it names')
     }
