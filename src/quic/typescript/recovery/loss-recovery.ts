@@ -369,8 +369,8 @@ export class LossRecovery {
   }
 
   #newCongestion(): PathCongestion {
-    const { congestionControl } = this.#options
-    const options = { datagramSize: this.#datagramSize, rtt: new Rtt() }
+    const { congestionControl, randomBytes } = this.#options
+    const options = { datagramSize: this.#datagramSize, rtt: new Rtt(), random: () => randomBytes(1)[0] / 256 }
     const controller =
       typeof congestionControl === 'function' ? congestionControl(options) : newController(congestionControl, options)
     return new PathCongestion(options.rtt, controller, this.#datagramSize)

@@ -38,4 +38,6 @@ export interface ControllerOptions {
   /** The largest UDP payload, in bytes. */
   datagramSize: number
   rtt: Rtt
+  /** From 0 to 1, 1 excluded. */
+  random: () => number
 }
