@@ -1,0 +1,305 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { LocalConnectionIds, PeerConnectionIds } from '../../../src/quic/typescript/connection-ids.ts'
+import {
+  CONNECTION_ID_LIMIT_ERROR,
+  PROTOCOL_VIOLATION,
+  TransportError,
+} from '../../../src/quic/typescript/transport-error.ts'
+
+/** A connection id of its own for each number. */
+function idOf(number: number): Uint8Array {
+  return Uint8Array.of(0xcc, number >> 8, number)
+}
+
+function tokenOf(number: number): Uint8Array {
+  return new Uint8Array(16).fill(number)
+}
+
+function codeOf(action: () => unknown): number {
+  try {
+    action()
+  } catch (error) {
+    expect(error).to.be.instanceOf(TransportError)
+    return (error as TransportError).code
+  }
+  return -1
+}
+
+describe('the connection ids by which we are called', () => {
+  let made = 1
+
+  /** With as many ids as the peer takes, all announced. */
+  function announced(peerLimit: number, limit?: number): LocalConnectionIds {
+    made = 1
+    const ids = new LocalConnectionIds(idOf(0), id => tokenOf(id[2]), limit)
+    ids.setPeerLimit(peerLimit)
+    supply(ids)
+    return ids
+  }
+
+  /** What a connection does again and again. Returns what is announced. */
+  function supply(ids: LocalConnectionIds): number[] {
+    for (let wanted = ids.wanted; wanted > 0; wanted--) ids.add(idOf(made++))
+    const sequences: number[] = []
+    for (let next = ids.nextAnnouncement(); next !== undefined; next = ids.nextAnnouncement()) {
+      expect(next.id).to.deep.equal(idOf(next.sequence))
+      expect(next.resetToken).to.deep.equal(tokenOf(next.sequence))
+      sequences.push(next.sequence)
+    }
+    return sequences
+  }
+
+  it('are as many as the peer takes, and as we hold', () => {
+    expect(announced(2).ids.length).to.equal(2)
+    expect(announced(2 ** 62).ids.length).to.equal(4)
+    expect(announced(2 ** 62, 7).ids.length).to.equal(7)
+    const early = new LocalConnectionIds(idOf(0), tokenOf.bind(undefined, 0))
+    expect(early.wanted, 'before its transport parameters').to.equal(1)
+  })
+
+  it('are known by us until the peer retires them, and replaced then', () => {
+    const ids = announced(3)
+    expect([0, 1, 2, 3].map(number => ids.has(idOf(number)))).to.deep.equal([true, true, true, false])
+    expect(ids.onRetire(0, idOf(1))).to.deep.equal(idOf(0))
+    expect(ids.has(idOf(0))).to.equal(false)
+    expect(supply(ids)).to.deep.equal([3])
+    expect(ids.has(idOf(3))).to.equal(true)
+    expect(ids.onRetire(0, idOf(1)), 'once more').to.equal(undefined)
+    expect(ids.wanted).to.equal(0)
+  })
+
+  it('cannot be retired before they were given (RFC 9000 §19.16)', () => {
+    const ids = announced(3)
+    expect(codeOf(() => ids.onRetire(3, idOf(1)))).to.equal(PROTOCOL_VIOLATION)
+    expect(codeOf(() => ids.onRetire(2 ** 62, idOf(1)))).to.equal(PROTOCOL_VIOLATION)
+    ids.onRetire(0, idOf(1))
+    ids.add(idOf(3))
+    expect(
+      codeOf(() => ids.onRetire(3, idOf(1))),
+      'made, and not yet sent',
+    ).to.equal(PROTOCOL_VIOLATION)
+  })
+
+  it('cannot be retired by a packet that is sent to them (§19.16)', () => {
+    const ids = announced(3)
+    expect(codeOf(() => ids.onRetire(1, idOf(1)))).to.equal(PROTOCOL_VIOLATION)
+  })
+
+  it('are announced again when that was lost, unless they are retired', () => {
+    const ids = announced(3)
+    ids.onAnnouncementLost(1)
+    ids.onAnnouncementLost(1)
+    expect(ids.announcementsWaiting).to.equal(1)
+    expect(supply(ids)).to.deep.equal([1])
+    ids.onAnnouncementLost(2)
+    ids.onRetire(2, idOf(0))
+    expect(ids.announcementsWaiting).to.equal(0)
+    ids.onAnnouncementLost(2)
+    expect(supply(ids)).to.deep.equal([3])
+  })
+
+  it('are no more than the limit however the peer retires them', () => {
+    const step = fc.tuple(fc.nat(40), fc.nat(40))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), steps => {
+        const ids = announced(8, 5)
+        for (const [sequence, to] of steps) {
+          const active = ids.ids
+          try {
+            ids.onRetire(sequence, active[to % active.length])
+          } catch (error) {
+            expect(error).to.be.instanceOf(TransportError)
+          }
+          supply(ids)
+          expect(ids.ids.length).to.equal(5)
+          expect(ids.announcementsWaiting).to.equal(0)
+        }
+      }),
+    )
+  })
+})
+
+describe('the connection ids by which we call the peer', () => {
+  function holding(...sequences: number[]): PeerConnectionIds {
+    const ids = new PeerConnectionIds(idOf(0), 4)
+    for (const sequence of sequences) ids.onNewConnectionId(sequence, 0, idOf(sequence), tokenOf(sequence))
+    return ids
+  }
+
+  function retirements(ids: PeerConnectionIds): number[] {
+    const sequences: number[] = []
+    for (let next = ids.nextRetirement(); next !== undefined; next = ids.nextRetirement()) sequences.push(next)
+    return sequences
+  }
+
+  it('begin with that of the handshake, which the server may replace', () => {
+    const ids = new PeerConnectionIds(idOf(9), 4)
+    ids.replaceFirst(idOf(0))
+    expect(ids.first.id).to.deep.equal(idOf(0))
+    expect(ids.take()).to.equal(undefined)
+  })
+
+  it('are each for one path, in their order', () => {
+    const ids = holding(2, 1)
+    expect(ids.take()?.sequence).to.equal(1)
+    expect(ids.take()?.id).to.deep.equal(idOf(2))
+    expect(ids.take()).to.equal(undefined)
+  })
+
+  it('may come again, as NEW_CONNECTION_ID is sent again when it seems lost', () => {
+    const ids = holding(1, 2, 3, 1, 2, 3)
+    expect(retirements(ids)).to.deep.equal([])
+  })
+
+  it('are refused when an id or a sequence number comes with another (RFC 9000 §19.15)', () => {
+    const refused: [string, number, Uint8Array, Uint8Array][] = [
+      ['another id', 1, idOf(7), tokenOf(1)],
+      ['another sequence number', 7, idOf(1), tokenOf(1)],
+      ['another token', 1, idOf(1), tokenOf(7)],
+      ['the id of the handshake', 7, idOf(0), tokenOf(7)],
+    ]
+    for (const [what, sequence, id, token] of refused) {
+      expect(
+        codeOf(() => holding(1).onNewConnectionId(sequence, 0, id, token)),
+        what,
+      ).to.equal(PROTOCOL_VIOLATION)
+    }
+  })
+
+  it('are refused from a peer that is called by no id at all (§19.15)', () => {
+    const ids = new PeerConnectionIds(new Uint8Array(0), 4)
+    expect(codeOf(() => ids.onNewConnectionId(1, 0, idOf(1), tokenOf(1)))).to.equal(PROTOCOL_VIOLATION)
+  })
+
+  it('are no more than our limit (§5.1.1)', () => {
+    expect(codeOf(() => holding(1, 2, 3, 4))).to.equal(CONNECTION_ID_LIMIT_ERROR)
+    const ids = holding(1, 2, 3)
+    ids.onNewConnectionId(4, 1, idOf(4), tokenOf(4))
+    expect(retirements(ids), 'room was made first').to.deep.equal([0])
+  })
+
+  it('are retired when the peer asks for it, also those of paths (§5.1.2)', () => {
+    const ids = holding(1, 2)
+    const used = ids.take()!
+    ids.onNewConnectionId(3, 2, idOf(3), tokenOf(3))
+    expect([ids.first.retired, used.retired]).to.deep.equal([true, true])
+    expect(retirements(ids)).to.deep.equal([0, 1])
+    expect(ids.take()?.sequence).to.equal(2)
+  })
+
+  it('are retired at once when what retires them has overtaken them (§19.15)', () => {
+    const ids = holding()
+    ids.onNewConnectionId(5, 3, idOf(5), tokenOf(5))
+    expect(retirements(ids)).to.deep.equal([0])
+    ids.onNewConnectionId(2, 0, idOf(2), tokenOf(2))
+    expect(retirements(ids)).to.deep.equal([2])
+    ids.onNewConnectionId(2, 0, idOf(2), tokenOf(2))
+    expect(retirements(ids), 'asked for already').to.deep.equal([])
+    expect(ids.take()?.sequence).to.equal(5)
+  })
+
+  it('are not taken back once a path has left them', () => {
+    const ids = holding(1, 2)
+    const left = ids.take()!
+    ids.retire(left)
+    ids.retire(left)
+    expect(left.retired).to.equal(true)
+    expect(retirements(ids)).to.deep.equal([1])
+    ids.onRetirementAcknowledged(1)
+    ids.onNewConnectionId(1, 0, idOf(1), tokenOf(1))
+    expect(retirements(ids)).to.deep.equal([])
+    expect(ids.take()?.sequence).to.equal(2)
+  })
+
+  it('are retired again when that was lost, until it is acknowledged', () => {
+    const ids = holding(1)
+    ids.retire(ids.first)
+    expect(retirements(ids)).to.deep.equal([0])
+    ids.onRetirementLost(0)
+    ids.onRetirementLost(0)
+    expect(ids.retirementsWaiting).to.equal(1)
+    expect(retirements(ids)).to.deep.equal([0])
+    ids.onRetirementAcknowledged(0)
+    ids.onRetirementLost(0)
+    expect(ids.retirementsWaiting).to.equal(0)
+  })
+
+  it('end the connection of a peer that floods us with them, and acknowledges no retirement (§5.1.2)', () => {
+    const flood = (acknowledges: boolean) => () => {
+      const ids = holding()
+      for (let sequence = 1; sequence < 1000; sequence++) {
+        ids.onNewConnectionId(sequence, sequence, idOf(sequence), tokenOf(sequence & 0xff))
+        for (const retired of retirements(ids)) if (acknowledges) ids.onRetirementAcknowledged(retired)
+      }
+    }
+    expect(codeOf(flood(false))).to.equal(CONNECTION_ID_LIMIT_ERROR)
+    expect(codeOf(flood(true))).to.equal(-1)
+  })
+
+  it('wait in small number to be retired, whatever comes', () => {
+    const frame = fc.tuple(
+      fc.oneof(fc.nat(12), fc.constant(2 ** 62)),
+      fc.nat(12),
+      fc.constantFrom('new', 'take', 'retire'),
+    )
+    fc.assert(
+      fc.property(fc.array(frame, { maxLength: 100 }), frames => {
+        const ids = holding()
+        let taken = ids.first
+        try {
+          for (const [sequence, prior, what] of frames) {
+            if (what === 'new')
+              ids.onNewConnectionId(sequence, Math.min(prior, sequence), idOf(sequence % 997), tokenOf(1))
+            else if (what === 'take') taken = ids.take() ?? taken
+            else if (taken !== ids.first) ids.retire(taken)
+            expect(ids.retirementsWaiting).to.be.at.most(16)
+          }
+        } catch (error) {
+          expect(error).to.be.instanceOf(TransportError)
+          expect([CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION]).to.include((error as TransportError).code)
+        }
+      }),
+    )
+  })
+
+  it('keep none of the bytes they come in', () => {
+    const ids = new PeerConnectionIds(idOf(0), 4)
+    const packet = idOf(1)
+    ids.onNewConnectionId(1, 0, packet, tokenOf(1))
+    packet.fill(0)
+    expect(ids.take()?.id).to.deep.equal(idOf(1))
+  })
+
+  describe('and the stateless reset tokens that came with them', () => {
+    function datagram(token: Uint8Array, length = 40): Uint8Array {
+      const bytes = new Uint8Array(length).fill(0x55)
+      bytes.set(token, length - 16)
+      return bytes
+    }
+
+    it('end a connection with that of an id that is in use (RFC 9000 §10.3.1)', () => {
+      const ids = holding(1)
+      expect(ids.isStatelessReset(datagram(tokenOf(9))), 'not yet known').to.equal(false)
+      ids.setFirstResetToken(tokenOf(9))
+      expect(ids.isStatelessReset(datagram(tokenOf(9)))).to.equal(true)
+      expect(ids.isStatelessReset(datagram(tokenOf(9), 21)), 'the shortest').to.equal(true)
+      expect(ids.isStatelessReset(datagram(tokenOf(8)))).to.equal(false)
+      expect(ids.isStatelessReset(datagram(tokenOf(1))), 'of an id that no path uses').to.equal(false)
+      ids.take()
+      expect(ids.isStatelessReset(datagram(tokenOf(1)))).to.equal(true)
+      ids.retire(ids.first)
+      expect(ids.isStatelessReset(datagram(tokenOf(9))), 'of an id that is retired').to.equal(false)
+    })
+
+    it('do not in a datagram that is shorter than any, or has a long header', () => {
+      const ids = holding()
+      ids.setFirstResetToken(tokenOf(9))
+      expect(ids.isStatelessReset(datagram(tokenOf(9), 20))).to.equal(false)
+      const long = datagram(tokenOf(9))
+      long[0] = 0xc0
+      expect(ids.isStatelessReset(long)).to.equal(false)
+      expect(ids.isStatelessReset(new Uint8Array(0))).to.equal(false)
+    })
+  })
+})
