@@ -1,2 +1,0 @@
-export { appendLongHeader, finishLongHeader, longHeaderLength } from './long-header.ts'
-export { appendShortHeader } from './short-header.ts'
