@@ -67,6 +67,7 @@ export interface End<T extends TlsHandshake> {
 export interface Pair {
   client: End<TlsClient>
   server: End<TlsServer>
+  context?: TlsServerContext
 }
 
 export const CLIENT_PARAMETERS = Uint8Array.of(1, 2, 3)
@@ -127,7 +128,7 @@ export function newPair(
   material: Material,
   client: Partial<TlsClientOptions> = {},
   server: Partial<TlsServerContextOptions> | TlsServerContext = {},
-): Pair {
+): Required<Pair> {
   const context = server instanceof TlsServerContext ? server : newContext(material, server)
-  return { client: newClient(material, client), server: newServer(context) }
+  return { client: newClient(material, client), server: newServer(context), context }
 }

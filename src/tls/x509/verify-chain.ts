@@ -94,11 +94,14 @@ class PathSearch {
   }
 
   #mayFollow(path: readonly Certificate[], issuer: Certificate): boolean {
+    const last = path.at(-1)!
+    // It may have the name, and another key than the one that is meant.
+    if (!last.x509.checkIssued(issuer.x509)) return false
     try {
       checkCa(issuer, path)
       checkEach(issuer, this.#purpose, this.#unixMs)
       checkNameConstraints(issuer, path)
-      this.#checkIssued(path.at(-1)!, issuer)
+      this.#checkSignature(last, issuer)
       return true
     } catch (error) {
       if (!(error instanceof TlsAlert)) throw error
@@ -107,10 +110,10 @@ class PathSearch {
     }
   }
 
-  #checkIssued(certificate: Certificate, issuer: Certificate): void {
+  #checkSignature(certificate: Certificate, issuer: Certificate): void {
     if (this.#signaturesLeft === 0) throw new TlsAlert('bad_certificate', 'too many signatures to look at')
     this.#signaturesLeft--
-    if (!certificate.x509.checkIssued(issuer.x509) || !certificate.x509.verify(issuer.publicKey)) {
+    if (!certificate.x509.verify(issuer.publicKey)) {
       throw new TlsAlert('bad_certificate', 'a certificate is not signed by the authority that it names')
     }
   }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { contextTag, octetString, sequence } from '../../../src/cert/der.ts'
-import { Alert, type AlertName, TlsAlert } from '../../../src/tls/alert.ts'
+import { TlsAlert } from '../../../src/tls/alert.ts'
 import { parseCertificate } from '../../../src/tls/x509/certificate.ts'
 import { TrustStore, trustStoreOf } from '../../../src/tls/x509/trust-store.ts'
 import { verifyChain } from '../../../src/tls/x509/verify-chain.ts'
@@ -16,6 +16,7 @@ import {
   SERVER_AUTH,
   type Wanted,
 } from '../certificates.ts'
+import { expectAlert } from '../expect-alert.ts'
 
 interface Question {
   purpose?: 'server' | 'client'
@@ -33,17 +34,6 @@ function verify(root: Issued, chain: readonly Issued[], question: Question = {})
     unixMs: question.unixMs ?? Date.now(),
     ...serverName,
   })
-}
-
-function expectAlert(alert: AlertName, attempt: () => void): void {
-  try {
-    attempt()
-  } catch (error) {
-    if (!(error instanceof TlsAlert)) throw error
-    expect(error.alert, error.message).to.equal(Alert[alert])
-    return
-  }
-  expect.fail(`${alert} was expected`)
 }
 
 const issueAuthority = (issuer: Issued, wanted: Wanted = {}): Issued =>
