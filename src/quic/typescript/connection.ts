@@ -39,6 +39,7 @@ export class TypescriptConnection implements EngineConnection {
   /** Of the last call that had a time. */
   #now = 0
   maxDatagramLength = 0
+  pathMtuSettled = false
 
   constructor(parts: ConnectionParts, first: FirstPackets, newMtuSearch: EngineOptions['newMtuSearch']) {
     this.#parts = parts
@@ -77,6 +78,7 @@ export class TypescriptConnection implements EngineConnection {
     if (!this.#established || !this.#parts.mtu.judge(waiting, now)) return false
     this.#parts.recovery.onDatagramSize(this.#parts.mtu.size)
     this.#updateMaxDatagramLength()
+    this.pathMtuSettled = this.#parts.mtu.settled
     return true
   }
 
@@ -221,10 +223,6 @@ export class TypescriptConnection implements EngineConnection {
 
   isAcknowledged(streamId: number): boolean {
     return this.#parts.streams.isAcknowledged(streamId)
-  }
-
-  get pathMtuSettled(): boolean {
-    return this.#parts.mtu.settled
   }
 
   sendDatagram(data: Uint8Array): boolean {

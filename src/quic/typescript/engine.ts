@@ -125,7 +125,7 @@ export class TypescriptEngine implements QuicEngine {
       role,
       settings: { ...settings, congestionControl },
       ownId,
-      localIds: new LocalConnectionIds(ownId, each => this.#resetTokens.of(each)),
+      localIds: new LocalConnectionIds(ownId, each => this.#resetTokens.of(each), ACTIVE_CONNECTION_IDS),
       randomBytes: this.#randomBytes,
     })
     parts.handshake = new Handshake(parts)

@@ -19,7 +19,7 @@ import type { WireWriter } from './wire-writer.ts'
 const MIN_NUMBER_AND_PAYLOAD = 4
 
 /** A packet is not begun where there is room for less than so many bytes of frames. */
-const MIN_PAYLOAD_ROOM = 48
+const MIN_PAYLOAD_ROOM = 24
 
 const NO_BYTES = new Uint8Array(0)
 

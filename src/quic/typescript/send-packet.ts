@@ -31,6 +31,9 @@ const MAX_REASON = 200
 const BEFORE_1RTT: readonly PacketNumberSpace[] = [INITIAL, HANDSHAKE]
 const ONLY_1RTT: readonly PacketNumberSpace[] = [APPLICATION]
 
+/** For an ACK and a challenge, behind the longest connection id: what a path needs that is not validated. */
+const MIN_ROOM = 65
+
 const NO_BYTES = new Uint8Array(0)
 const encoder = new TextEncoder()
 
@@ -59,7 +62,7 @@ export class PacketSender {
 
   /** The next datagram; undefined: there is none now. */
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined {
-    const { paths, close, mtu, recovery } = this.#parts
+    const { paths, close, mtu, recovery, handshake } = this.#parts
     if (paths === undefined || close.isOver) return undefined
     this.#out.reset(buffer)
     if (!close.isOpen) return this.#sendClose(paths, buffer, now)
@@ -67,8 +70,8 @@ export class PacketSender {
     if (tested !== undefined && this.#parts.oneRtt.canSeal) return this.#sendTest(tested, buffer, now)
     const path = paths.active
     const { allowance } = path.amplification
-    recovery.amplificationBlocked = allowance < BASE_UDP_PAYLOAD
-    // What is left of the allowance would not hold an Initial; the next packet of the peer brings more.
+    // Initials are filled up (§14.1). What would not hold a packet waits: the next one of the peer brings more.
+    recovery.amplificationBlocked = allowance < (handshake.confirmed ? MIN_ROOM : BASE_UDP_PAYLOAD)
     if (recovery.amplificationBlocked) return undefined
     const room = Math.min(buffer.length, mtu.size, allowance)
     const dcid = paths.peerIdOf(path)
