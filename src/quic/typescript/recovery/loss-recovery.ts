@@ -141,11 +141,6 @@ export class LossRecovery {
     return this.#spaces[space].notElicitingInRow >= ACKS_PER_PING
   }
 
-  /** There was nothing more to send, though more could have been. */
-  onNothingToSend(): void {
-    this.#congestion.onNothingToSend()
-  }
-
   onSent(packet: SentPacket): void {
     const state = this.#spaces[packet.space]
     state.nextNumber = Math.max(state.nextNumber, packet.number + 1)

@@ -23,6 +23,8 @@ export class PathCongestion {
   #inFlight = 0
   #datagramSize: number
   #pacedUntil: number | undefined
+  /** The last packet that waited had to wait on; else all that there was has left. */
+  #isHeldBack = false
   /** Of the ACK that is being read: whether the window was full before it. */
   #isWindowUsed = false
 
@@ -52,14 +54,15 @@ export class PathCongestion {
     this.controller.onDatagramSize(bytes)
   }
 
-  /** Whether a packet of so many bytes may leave. */
+  /** Whether a packet of so many bytes, which waits to be sent, may leave. */
   maySend(bytes: number, now: number): boolean {
     this.#pacedUntil = undefined
+    this.#isHeldBack = true
     if (this.#inFlight + bytes > this.controller.window) return false
     const at = this.#pacer.nextSendAt(bytes, this.pacingRate, this.#datagramSize, now)
-    if (at <= now) return true
-    this.#pacedUntil = at
-    return false
+    if (at <= now) this.#isHeldBack = false
+    else this.#pacedUntil = at
+    return !this.#isHeldBack
   }
 
   /** In bytes per ms. */
@@ -68,11 +71,6 @@ export class PathCongestion {
     if (pacingRate !== undefined) return pacingRate
     const gain = window < slowStartThreshold ? PACING_GAIN_SLOW_START : PACING_GAIN
     return (gain * window) / Math.max(this.rtt.smoothed, GRANULARITY_MS)
-  }
-
-  /** There was nothing more to send, and room for it. */
-  onNothingToSend(): void {
-    if (this.#inFlight < this.controller.window) this.#rate.onNothingToSend(this.#inFlight)
   }
 
   onSent(packet: SentPacket): void {
@@ -86,6 +84,7 @@ export class PathCongestion {
   /** An ACK begins: what follows is of it, until `onAckDone`. */
   onAckBegun(): void {
     this.#rate.begin()
+    if (!this.#isHeldBack) this.#rate.onNothingToSend(this.#inFlight)
     this.#isWindowUsed = this.#wasWindowUsed()
   }
 

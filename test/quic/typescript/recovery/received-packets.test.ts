@@ -86,6 +86,13 @@ describe('received packets', () => {
     expect([received.isAckPossible, received.ackDueAt]).to.deep.equal([false, undefined])
   })
 
+  it('the largest is what an ACK says the delay of, not one that came after it (RFC 9000 §13.2.5)', () => {
+    const received = new ReceivedPackets(APPLICATION, DELAY)
+    receive(received, [0, 2], 100)
+    receive(received, [1], 110)
+    expect(received.ackDelay(113)).to.equal(13)
+  })
+
   it('are acknowledged at once in the handshake', () => {
     const received = new ReceivedPackets(HANDSHAKE, DELAY)
     receive(received, [0], 100)

@@ -87,7 +87,6 @@ export class Peer implements FrameVisitor {
     const isProbe = recovery.probesDue(APPLICATION) > 0
     const mayElicit = isProbe || (hasContent && recovery.maySend(DATAGRAM_SIZE, now))
     const isAckDue = received.ackDueAt !== undefined && received.ackDueAt <= now
-    if (!hasContent) recovery.onNothingToSend()
     if (!isAckDue && !mayElicit) return undefined
     const out = new WireWriter(new Uint8Array(DATAGRAM_SIZE - OVERHEAD))
     const content: SentContent[] = []
@@ -193,6 +192,8 @@ export class Simulation {
   readonly peers: readonly [Peer, Peer]
   /** Called after anything has happened at an end: reads, writes. */
   onTurn: (peer: Peer, now: number) => void = () => {}
+  /** When something is to happen at an end, at the latest. */
+  wakeAt = Number.POSITIVE_INFINITY
   now = 0
   readonly #link: LinkOptions
   readonly #random: () => number
@@ -227,7 +228,7 @@ export class Simulation {
     for (;;) {
       for (const side of [0, 1] as const) this.#turn(side)
       if (isDone()) return true
-      const next = Math.min(this.#onTheWay[0]?.at ?? Number.POSITIVE_INFINITY, ...this.#deadlines())
+      const next = Math.min(this.#onTheWay[0]?.at ?? Number.POSITIVE_INFINITY, this.wakeAt, ...this.#deadlines())
       if (!(next <= limit)) return false
       this.now = Math.max(this.now, next)
       while (this.#onTheWay.length > 0 && this.#onTheWay[0].at <= this.now) {
