@@ -193,6 +193,7 @@ describe('the connection ids by which we call the peer', () => {
     ids.onNewConnectionId(5, 3, idOf(5), tokenOf(5))
     expect(retirements(ids)).to.deep.equal([0])
     ids.onNewConnectionId(2, 0, idOf(2), tokenOf(2))
+    ids.onNewConnectionId(2, 0, idOf(2), tokenOf(2))
     expect(retirements(ids)).to.deep.equal([2])
     ids.onNewConnectionId(2, 0, idOf(2), tokenOf(2))
     expect(retirements(ids), 'asked for already').to.deep.equal([])

@@ -66,8 +66,8 @@ export class PacketAead {
     const nonce = this.#nonce
     const iv = this.#iv
     const high = Math.floor(packetNumber / 2 ** 32)
-    for (let i = 0; i < 4; i++) nonce[i] = iv[i]
-    nonce[4] = iv[4] ^ (high >>> 24)
+    // Packet numbers are below 2^53 here: of the eight bytes that they have in the nonce, the first is 0.
+    for (let i = 0; i < 5; i++) nonce[i] = iv[i]
     nonce[5] = iv[5] ^ (high >>> 16)
     nonce[6] = iv[6] ^ (high >>> 8)
     nonce[7] = iv[7] ^ high

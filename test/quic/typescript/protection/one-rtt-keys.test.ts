@@ -113,13 +113,22 @@ describe('1-RTT keys', () => {
     keys.setSecret('write', 0x1301, new Uint8Array(32))
     keys.requestUpdate()
     expect(keys.nextKeyPhase(0)).to.equal(0)
-    keys.onHandshakeConfirmed()
-    expect(keys.nextKeyPhase(0)).to.equal(0)
     keys.seal(new Uint8Array(60), 10, 20, 7, 4)
-    keys.onAcknowledged(6, 0, PTO)
-    expect(keys.nextKeyPhase(0)).to.equal(0)
     keys.onAcknowledged(7, 0, PTO)
+    expect(keys.nextKeyPhase(0), 'acknowledged, not confirmed').to.equal(0)
+    keys.onHandshakeConfirmed()
     expect(keys.nextKeyPhase(0)).to.equal(1)
+
+    const other = new OneRttKeys()
+    other.setSecret('write', 0x1301, new Uint8Array(32))
+    other.onHandshakeConfirmed()
+    other.requestUpdate()
+    expect(other.nextKeyPhase(0), 'confirmed, nothing sent').to.equal(0)
+    other.seal(new Uint8Array(60), 10, 20, 7, 4)
+    other.onAcknowledged(6, 0, PTO)
+    expect(other.nextKeyPhase(0), 'acknowledged what was sent before').to.equal(0)
+    other.onAcknowledged(7, 0, PTO)
+    expect(other.nextKeyPhase(0)).to.equal(1)
   })
 
   it('are not updated a second time before the peer has answered, and 3 PTO have passed', () => {
@@ -202,6 +211,19 @@ describe('1-RTT keys', () => {
     c.keys.requestUpdate()
     const updated = c.send(40)
     expect(codeOf(() => b.receive(updated))).to.equal(KEY_UPDATE_ERROR)
+  })
+
+  it('of before do not open what was sent between packets of the new ones', () => {
+    const [a, b] = pair()
+    talk(a, b)
+    const [other] = pair()
+    const old = other.send(9)
+    a.keys.requestUpdate()
+    const early = a.send(8)
+    expect(b.receive(a.send(10))?.keyPhase).to.equal(1)
+    expect(b.receive(early)?.packetNumber, 'late, of the new ones').to.equal(8)
+    expect(b.receive(old)).to.equal(undefined)
+    expect(b.receive(other.send(7))?.packetNumber, 'late, of those before').to.equal(7)
   })
 
   it('are not changed by a forged packet of the next phase', () => {

@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { appendShortHeader } from '../../../../src/quic/typescript/packets/short-header.ts'
@@ -141,6 +142,20 @@ describe('packet protection', () => {
     fc.assert(property, { numRuns: 60 })
   })
 
+  it('takes all 62 bits of the packet number into the nonce (RFC 9001 §5.3)', () => {
+    for (const packetNumber of [0x80, 0xa1b2c3d4, 0x0102030405, 0x1bcdef9876543, Number.MAX_SAFE_INTEGER]) {
+      const payload = new Uint8Array(20).fill(3)
+      const nonce = Buffer.alloc(12)
+      nonce.writeBigUInt64BE(BigInt(packetNumber), 4)
+      deriveIv(0x1301, SECRET).forEach((byte, i) => {
+        nonce[i] ^= byte
+      })
+      const cipher = createCipheriv('aes-128-gcm', deriveKey(0x1301, SECRET), nonce)
+      const packet = sealed(0x1301, payload, packetNumber, 4)
+      expect(hex(packet.subarray(13, 33))).to.equal(hex(cipher.update(payload)))
+    }
+  })
+
   it('refuses a packet in which any bit was turned', () => {
     const packet = sealed(0x1301, new Uint8Array(20).fill(1), 5, 2)
     const keys = new OpeningKeys(0x1301, SECRET)
@@ -180,8 +195,11 @@ describe('packet protection', () => {
 
   it('refuses a packet number that would not be exact, and goes on', () => {
     const keys = new OpeningKeys(0x1301, SECRET)
-    const packet = sealed(0x1301, new Uint8Array(20), 5, 1)
-    expect(keys.open(packet, 0, 9, packet.length, Number.MAX_SAFE_INTEGER)).to.equal(undefined)
+    const largest = Number.MAX_SAFE_INTEGER
+    const inexact = sealed(0x1301, new Uint8Array(20), largest + 1, 1)
+    expect(keys.open(inexact, 0, 9, inexact.length, largest)).to.equal(undefined)
+    const exact = sealed(0x1301, new Uint8Array(20), largest, 1)
+    expect(keys.open(exact, 0, 9, exact.length, largest - 1)?.packetNumber).to.equal(largest)
   })
 
   it('stops sealing at the confidentiality limit, and opening at the integrity limit (RFC 9001 §6.6)', () => {
