@@ -17,7 +17,7 @@ import type { Packet, RetryPacket, VersionNegotiationPacket } from './packets/pa
 import { isAuthenticRetry } from './packets/retry-packet.ts'
 import { initialKeys } from './protection/initial-keys.ts'
 import type { FirstPackets } from './receive-packet.ts'
-import { QUIC_V1 } from './version.ts'
+import { endsAttempt, QUIC_V1 } from './version.ts'
 
 export class ClientStart implements FirstPackets {
   readonly #parts: ConnectionParts
@@ -59,12 +59,10 @@ export class ClientStart implements FirstPackets {
   }
 
   /** Whoever has seen our Initial can send that; it ends what has not begun yet. */
-  #onVersionNegotiation({ dcid, scid, versions }: VersionNegotiationPacket): boolean {
-    const { localIds, close } = this.#parts
-    const isForUs =
-      localIds.has(dcid) && scid.length === this.#serverId.length && scid.every((b, i) => b === this.#serverId[i])
-    if (!isForUs || versions.includes(QUIC_V1)) return false
-    const theirs = versions.map(version => `0x${version.toString(16)}`).join(', ')
+  #onVersionNegotiation(offer: VersionNegotiationPacket): boolean {
+    const { ownId, close } = this.#parts
+    if (!endsAttempt(offer, QUIC_V1, this.#serverId, ownId)) return false
+    const theirs = offer.versions.map(version => `0x${version.toString(16)}`).join(', ')
     close.vanish({
       source: 'peer',
       application: false,

@@ -15,13 +15,15 @@ import { deriveIv, deriveKey, IV_LENGTH } from './derive.ts'
 /** How many bytes the AEAD of every suite adds. */
 export const TAG_LENGTH = 16
 
+/** Of the packet at hand; for all keys, as each is done with it before another begins. */
+const nonce = new Uint8Array(IV_LENGTH)
+
 /** The key of one direction and key phase. */
 export class PacketAead {
   // All suites of TLS 1.3 are called alike; node's types know them by literal names.
   readonly #algorithm: 'aes-128-gcm'
   readonly #key: Uint8Array
   readonly #iv: Uint8Array
-  readonly #nonce = Buffer.alloc(IV_LENGTH)
 
   constructor(suite: CipherSuite, secret: Uint8Array) {
     this.#algorithm = SUITES[suite].aead as 'aes-128-gcm'
@@ -63,7 +65,6 @@ export class PacketAead {
 
   /** Valid until the next call. */
   #nonceOf(packetNumber: number): Uint8Array {
-    const nonce = this.#nonce
     const iv = this.#iv
     const high = Math.floor(packetNumber / 2 ** 32)
     // Packet numbers are below 2^53 here: of the eight bytes that they have in the nonce, the first is 0.
