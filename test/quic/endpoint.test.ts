@@ -6,7 +6,7 @@ import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
-import { clientTls } from '../support/certificates.ts'
+import { clientTls, serverTls } from '../support/certificates.ts'
 import { until } from '../support/loopback.ts'
 import { closeAll, connect, exchange, insist, listen } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
@@ -420,7 +420,7 @@ describe('QUIC endpoint', () => {
     const error = await QuicEndpoint.listen({
       host: '127.0.0.1',
       port: server.endpoint.local.port,
-      tls: {},
+      tls: await serverTls(),
       settings: { ...(await import('../../src/quic/quic.ts')).DEFAULT_QUIC_SETTINGS },
       clientCertificate: 'none',
       retry: 'never',

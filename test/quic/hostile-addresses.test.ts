@@ -8,6 +8,7 @@ import { initialWithToken, loneInitial } from '../support/initial.ts'
 import { failure, until } from '../support/loopback.ts'
 import { pretendArrival, sendFromPortZero } from '../support/odd-senders.ts'
 import { closeAll, connect, type Listening, listen } from '../support/quic-peer.ts'
+import { IS_TYPESCRIPT } from '../support/which-engine.ts'
 
 /** A Version Negotiation packet (RFC 9000 §17.2.1), as large as an Initial: a header of 23 bytes and a list of 295 versions. */
 function versionNegotiation(): Uint8Array {
@@ -59,7 +60,9 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     expect(server.accepted[0].connection.remote).to.deep.equal(from)
   })
 
-  it('AT-02 what quiche cannot accept costs the packet and nothing else', async () => {
+  it('AT-02 what quiche cannot accept costs the packet and nothing else', async function () {
+    // To the other engine an address is a name.
+    if (IS_TYPESCRIPT) this.skip()
     const server = await listen()
     const { local } = server.endpoint
     pretendArrival(loneInitial({ host: '127.0.0.1', port: 1 }, local), { host: 'no address', port: 1 }, local.port)
@@ -77,7 +80,12 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     const { local, counters } = server.endpoint
     const initial = loneInitial({ host: '127.0.0.1', port: socket.address().port }, local)
     socket.send(initial, local.port, local.host)
-    await until(() => counters.withheld > 0 || heard() > 3 * initial.length)
+    if (IS_TYPESCRIPT) {
+      // This engine keeps to the limit by itself: nothing has to be withheld when the first probe is due, after a second.
+      await until(() => heard() > 2 * initial.length)
+      await new Promise(resolve => setTimeout(resolve, 1500))
+      expect(counters.withheld).to.equal(0)
+    } else await until(() => counters.withheld > 0 || heard() > 3 * initial.length)
     await new Promise(setImmediate)
     expect(heard()).to.be.within(1, 3 * initial.length)
   })

@@ -3,6 +3,7 @@ import type { MigrateResult, QuicConnection } from '../../src/quic/quic.ts'
 import { until } from '../support/loopback.ts'
 import { closeAll, connect, exchange, type Listening, listen, type Recorder } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
+import { IS_TYPESCRIPT } from '../support/which-engine.ts'
 
 /** A server keeps what it knows of each address that a client had: for so many of them it has room (docs/security.md). */
 const ADDRESSES = 8
@@ -58,7 +59,7 @@ describe('connection migration', () => {
     await exchange(both.client, both.peer)
   })
 
-  it('Q-03 moves as often as there are connection ids, and then stays where it is', async () => {
+  it('Q-03 moves as often as there are connection ids, and then, on quiche, stays where it is', async () => {
     const both = await pair()
     const { connection } = both.client
     const ports = new Set([connection.local.port])
@@ -70,6 +71,12 @@ describe('connection migration', () => {
     }
     expect(ports.size).to.equal(ADDRESSES)
     const last = await openRelay(both.server.endpoint.local)
+    if (IS_TYPESCRIPT) {
+      // What a path that was given up has used is retired, and the server sends another.
+      moved(await connection.migrate({ remote: last.local }))
+      await exchange(both.client, both.peer)
+      return
+    }
     expect(whyNot(await connection.migrate({ remote: last.local }))).to.equal(
       'there is no connection id for one more path',
     )

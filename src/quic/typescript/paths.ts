@@ -91,10 +91,11 @@ export class Paths {
     return this.#all.find(path => isSamePath(path.udp, udp))
   }
 
-  /** A server's: an authenticated packet has come from there. */
-  discover(udp: UdpPath, now: number, ptoMs: number): Path {
+  /** A server's: an authenticated packet has come from there, in a datagram of so many bytes. */
+  discover(udp: UdpPath, bytes: number, now: number, ptoMs: number): Path {
     // A client whose NAT has bound it anew does not know of it, and has perhaps given us no more ids (§9.5 allows that).
     const path = this.#add(udp, this.#peerIds.take() ?? this.active.peerId, false)
+    path.amplification.onReceived(bytes)
     this.#validate(path, now, ptoMs)
     return path
   }

@@ -180,7 +180,7 @@ export class PacketReceiver {
     const opened = oneRtt.open(datagram, packet.start, packet.packetNumberOffset, packet.end, largest, now)
     if (opened === undefined) return this.#isReset(datagram)
     if (received.isDuplicate(opened.packetNumber)) return false
-    const path = this.#pathOf(udp, now)
+    const path = this.#pathOf(udp, datagram.length, now)
     // §9: a client hears its server only where it has gone itself.
     if (path === undefined) return false
     const summary = this.#readFrames(APPLICATION, opened, packet.dcid, path, now)
@@ -202,12 +202,12 @@ export class PacketReceiver {
   }
 
   /** undefined: nothing may come from there. */
-  #pathOf(udp: UdpPath, now: number): Path | undefined {
+  #pathOf(udp: UdpPath, bytes: number, now: number): Path | undefined {
     const { paths, role, handshake, ptoMs } = this.#parts
     const known = paths?.find(udp)
     if (known !== undefined || role === 'client' || paths === undefined) return known
     // §9: nobody moves before the handshake is confirmed.
-    return handshake.confirmed ? paths.discover(udp, now, ptoMs) : paths.active
+    return handshake.confirmed ? paths.discover(udp, bytes, now, ptoMs) : paths.active
   }
 
   /** §9.3: the client is where its newest packet came from that is more than a probe. */

@@ -18,8 +18,8 @@ import { takeExtensions } from '../extensions/extensions.ts'
 import { appendVector, expectEnd, takeVector, vector } from '../vectors.ts'
 import { HandshakeType, handshakeMessage } from './handshake-message.ts'
 
-/** Chains are of two or three, at times four. */
-export const MAX_CERTIFICATES = 10
+/** Chains are of two or three, at times four; servers that send others besides still get through. */
+export const MAX_CERTIFICATES = 24
 
 export function encodeCertificate(chain: readonly Uint8Array[]): Uint8Array {
   const list = new Writer(2048)
