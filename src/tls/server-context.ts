@@ -27,7 +27,7 @@ export interface TlsServerContextOptions {
   unixMs?: () => number
 }
 
-const TICKET_LIFETIME_SECONDS = 7200
+export const TICKET_LIFETIME_SECONDS = 7200
 
 /** What all handshakes of a server share; made once, because it reads keys and certificates. Throws when those are of no use. */
 export class TlsServerContext {

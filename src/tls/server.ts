@@ -51,7 +51,7 @@ const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
 }
 
 /** How many of a client's tickets are looked at. */
-const MAX_TICKETS_TRIED = 4
+export const MAX_TICKETS_TRIED = 4
 
 interface Resumption {
   /** Which of the client's tickets. */

@@ -37,6 +37,11 @@ import { CONNECTION_LOG_LENGTH } from '../../src/server/connection-log.ts'
 import { KEPT_LEASES_LIMITS } from '../../src/server/kept-leases.ts'
 import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
 import { STATS_SAMPLES } from '../../src/server/performance-log.ts'
+import { MAX_CERTIFICATES } from '../../src/tls/messages/certificate.ts'
+import { HandshakeType, MAX_MESSAGE_LENGTH } from '../../src/tls/messages/handshake-message.ts'
+import { MAX_TICKETS_TRIED } from '../../src/tls/server.ts'
+import { TICKET_LIFETIME_SECONDS } from '../../src/tls/server-context.ts'
+import { MAX_SIGNATURES } from '../../src/tls/x509/verify-chain.ts'
 import { read } from './repository.ts'
 
 const KIB = 1024
@@ -66,6 +71,11 @@ const EXPECTED: [row: string, bound: string][] = [
     'HTTP/2: invalid frames',
     `${H2_LIMITS.maxSessionInvalidFrames}; ${H2_LIMITS.maxSessionRejectedStreams}; ${H2_LIMITS.maxSettings}; ${H2_LIMITS.maxSessionMemory} MB`,
   ],
+  [
+    'TLS of the engine in TypeScript',
+    `${MAX_MESSAGE_LENGTH[HandshakeType.client_hello] / KIB} KiB; ${MAX_MESSAGE_LENGTH[HandshakeType.certificate] / KIB} KiB; ${MAX_CERTIFICATES}; ${MAX_SIGNATURES}; ${MAX_TICKETS_TRIED}.`,
+  ],
+  ['… life of a ticket', `${TICKET_LIFETIME_SECONDS / 3600} h,`],
   ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],
   [
     'addresses of lost tunnels that are kept',

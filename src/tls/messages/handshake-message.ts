@@ -26,7 +26,7 @@ export const HandshakeType = {
 export const HEADER_LENGTH = 4
 
 /** The longest bodies that are taken, in bytes. RFC 8446 would allow 16 MB, which a peer could make us keep. */
-const MAX_LENGTH: Readonly<Record<number, number>> = {
+export const MAX_MESSAGE_LENGTH: Readonly<Record<number, number>> = {
   [HandshakeType.client_hello]: 16 << 10,
   [HandshakeType.server_hello]: 4 << 10,
   [HandshakeType.encrypted_extensions]: 16 << 10,
@@ -83,7 +83,7 @@ export class MessageBuffer {
     if (this.#end - this.#start < HEADER_LENGTH) return undefined
     const [, high, middle, low] = this.#bytes.subarray(this.#start, this.#start + HEADER_LENGTH)
     const length = (high << 16) | (middle << 8) | low
-    const max = MAX_LENGTH[type] ?? 0
+    const max = MAX_MESSAGE_LENGTH[type] ?? 0
     if (length > max) {
       throw new TlsAlert('illegal_parameter', `handshake message ${type} of ${length} bytes; at most ${max} are taken`)
     }

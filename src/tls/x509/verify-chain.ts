@@ -27,7 +27,7 @@ export interface ChainQuestion {
 
 /** How many certificates of CAs a path may have. */
 const MAX_DEPTH = 6
-const MAX_SIGNATURES = 24
+export const MAX_SIGNATURES = 24
 
 /** extendedKeyUsage, RFC 5280 §4.2.1.12. */
 const PURPOSE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const
