@@ -72,8 +72,8 @@ export class LossRecovery {
   #congestion: PathCongestion
   #path = 0
   #datagramSize = INITIAL_DATAGRAM_SIZE
-  /** Of a client: the server knows that its address is not forged, and may send as much as it likes. */
-  #isPeerSureOfUs: boolean
+  /** Something that could only be sent after the peer had our Handshake packets was acknowledged. */
+  #isHandshakeAcked = false
   /** Since then nothing is on its way that the peer has to acknowledge. */
   #quietSince: number
   /** Of the ACK that is being read; the newest first. */
@@ -82,7 +82,6 @@ export class LossRecovery {
   constructor(options: LossRecoveryOptions) {
     this.#options = options
     this.#isClient = options.role === 'client'
-    this.#isPeerSureOfUs = !this.#isClient
     this.#quietSince = options.now
     this.#skipped = new SkippedNumbers(options.randomBytes)
     this.#congestion = this.#newCongestion()
@@ -168,7 +167,7 @@ export class LossRecovery {
     acked.length = 0
     state.sent.takeAcked(ack.ranges, acked)
     // Only one that knows the server's Handshake packets to be ours can have answered ours (RFC 9002 §6.2.2.1).
-    if (space !== INITIAL) this.#isPeerSureOfUs = true
+    if (space !== INITIAL) this.#isHandshakeAcked = true
     const largestBefore = state.largestAcked
     state.largestAcked = Math.max(largestBefore, ack.largest)
     if (acked.length === 0) return
@@ -180,6 +179,11 @@ export class LossRecovery {
     for (const each of this.#spaces) each.probesDue = 0
     if (this.#isPeerSureOfUs) this.ptoCount = 0
     this.#noteQuiet(now)
+  }
+
+  /** The peer knows that our address is not forged, and may send as much as it likes. A server need not prove its address. */
+  get #isPeerSureOfUs(): boolean {
+    return !this.#isClient || this.#isHandshakeAcked || this.handshakeConfirmed
   }
 
   /** RFC 9000 §13.1: who acknowledges what was not sent has not received it. */

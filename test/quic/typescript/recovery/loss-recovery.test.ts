@@ -345,6 +345,15 @@ describe('loss recovery in the handshake', () => {
     expect(test.recovery.deadline(test.now)).to.equal(undefined)
   })
 
+  it('a client that was told that the handshake is over asks no more (RFC 9001 §4.1.2)', () => {
+    const test = new Recovery('client', false)
+    test.send(INITIAL)
+    test.ack([0], INITIAL)
+    test.recovery.discard(INITIAL, 0)
+    test.recovery.handshakeConfirmed = true
+    expect(test.recovery.deadline(0)).to.equal(undefined)
+  })
+
   it('a client goes on to wait longer when only an Initial was acknowledged', () => {
     const test = new Recovery('client', false)
     test.send(INITIAL)

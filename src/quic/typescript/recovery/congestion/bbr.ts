@@ -216,7 +216,7 @@ export class Bbr implements CongestionController {
       this.window = Math.min(this.window, least)
       return
     }
-    const target = this.#bdp(this.#windowGain)
+    const target = Math.floor(this.#bdp(this.#windowGain))
     if (this.#isPipeFull) this.window = Math.min(this.window + acked, target)
     else if (this.window < target || delivered < initialWindow(this.#datagramSize)) this.window += acked
     this.window = Math.max(this.window, least)

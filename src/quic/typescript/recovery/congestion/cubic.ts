@@ -32,11 +32,12 @@ const FASTEST_GROWTH = 1.5
 
 export class Cubic implements CongestionController {
   readonly name = 'cubic'
-  window: number
   slowStartThreshold = Number.POSITIVE_INFINITY
   readonly #rtt: Rtt
   readonly #slowStart: SlowStartExit
   #datagramSize: number
+  /** With what is less than a byte. */
+  #window: number
   #recoveryStart = Number.NEGATIVE_INFINITY
   /** W_max and W_est, in bytes. */
   #windowBefore = 0
@@ -52,7 +53,11 @@ export class Cubic implements CongestionController {
     this.#rtt = rtt
     this.#datagramSize = datagramSize
     this.#slowStart = new SlowStartExit(rtt)
-    this.window = initialWindow(datagramSize)
+    this.#window = initialWindow(datagramSize)
+  }
+
+  get window(): number {
+    return Math.floor(this.#window)
   }
 
   onSent(packet: SentPacket): void {
@@ -71,7 +76,7 @@ export class Cubic implements CongestionController {
   }
 
   #grow(acked: number): void {
-    this.window += acked * this.#slowStart.growth
+    this.#window += acked * this.#slowStart.growth
     if (this.#slowStart.isOver) this.slowStartThreshold = this.window
   }
 
@@ -79,23 +84,23 @@ export class Cubic implements CongestionController {
     this.#epochStart ??= this.#begin(now)
     const sinceStart = now - this.#epochStart
     const isBeyondPrior = this.#renoWindow >= this.#priorWindow
-    this.#renoWindow += ((isBeyondPrior ? 1 : RENO_GROWTH) * this.#datagramSize * acked) / this.window
+    this.#renoWindow += ((isBeyondPrior ? 1 : RENO_GROWTH) * this.#datagramSize * acked) / this.#window
     if (this.#curve(sinceStart) < this.#renoWindow) {
-      this.window = Math.max(this.window, this.#renoWindow)
+      this.#window = Math.max(this.#window, this.#renoWindow)
       return
     }
     const wanted = this.#curve(sinceStart + this.#rtt.smoothed)
-    const target = Math.min(Math.max(wanted, this.window), FASTEST_GROWTH * this.window)
-    this.window += ((target - this.window) * acked) / this.window
+    const target = Math.min(Math.max(wanted, this.#window), FASTEST_GROWTH * this.#window)
+    this.#window += ((target - this.#window) * acked) / this.#window
   }
 
   #begin(now: number): number {
-    this.#renoWindow = this.window
-    if (this.window >= this.#windowBefore) {
-      this.#windowBefore = this.window
+    this.#renoWindow = this.#window
+    if (this.#window >= this.#windowBefore) {
+      this.#windowBefore = this.#window
       this.#timeToWindowBefore = 0
     } else {
-      const segments = (this.#windowBefore - this.window) / this.#datagramSize
+      const segments = (this.#windowBefore - this.#window) / this.#datagramSize
       this.#timeToWindowBefore = 1000 * Math.cbrt(segments / C)
     }
     return now
@@ -111,15 +116,15 @@ export class Cubic implements CongestionController {
     if (sentAt <= this.#recoveryStart) return
     this.#recoveryStart = now
     this.#epochStart = undefined
-    this.#priorWindow = this.window
+    this.#priorWindow = this.#window
     // §4.7, fast convergence: it did not get back to where it was. Others want a share, and get some more.
-    this.#windowBefore = this.window < this.#windowBefore ? (this.window * (1 + BETA)) / 2 : this.window
-    this.window = Math.max(this.window * BETA, minimumWindow(this.#datagramSize))
+    this.#windowBefore = this.#window < this.#windowBefore ? (this.#window * (1 + BETA)) / 2 : this.#window
+    this.#window = Math.max(this.#window * BETA, minimumWindow(this.#datagramSize))
     this.slowStartThreshold = this.window
   }
 
   onPersistentCongestion(): void {
-    this.window = minimumWindow(this.#datagramSize)
+    this.#window = minimumWindow(this.#datagramSize)
     this.#recoveryStart = Number.NEGATIVE_INFINITY
     this.#epochStart = undefined
     this.#slowStart.restart()
@@ -127,6 +132,6 @@ export class Cubic implements CongestionController {
 
   onDatagramSize(bytes: number): void {
     this.#datagramSize = bytes
-    this.window = Math.max(this.window, minimumWindow(bytes))
+    this.#window = Math.max(this.#window, minimumWindow(bytes))
   }
 }

@@ -51,7 +51,7 @@ export class NewReno implements CongestionController {
     if (sentAt <= this.#recoveryStart) return
     this.#recoveryStart = now
     this.#acked = 0
-    this.slowStartThreshold = this.window * LOSS_REDUCTION
+    this.slowStartThreshold = Math.floor(this.window * LOSS_REDUCTION)
     this.window = Math.max(this.slowStartThreshold, minimumWindow(this.#datagramSize))
   }
 
