@@ -33,6 +33,9 @@ LOG_LINES = 60
 MAX_UDP_PAYLOAD = 1452
 MAX_DATAGRAM_FRAME = 65536
 
+# In bytes: RFC 9000 §7.2.
+MIN_FIRST_DESTINATION_ID = 8
+
 DEFAULT_SETTINGS = {
     wire.QPACK_MAX_TABLE_CAPACITY: 4096,
     wire.QPACK_BLOCKED_STREAMS: 16,
@@ -358,6 +361,9 @@ def dial(port: int, ca: str, settings: dict[int, int] | None = None, session_han
     """A client's connection to a proxy on loopback, before its first packet is answered."""
     config = configuration(is_client=True, server_name=LOOPBACK, cafile=ca, **options)
     quic = QuicConnection(configuration=config, session_ticket_handler=session_handler)
+    if config.connection_id_length < MIN_FIRST_DESTINATION_ID:
+        # aioquic makes what it calls the server at first as long as its own ids.
+        quic._peer_cid.cid = quic._original_destination_connection_id = os.urandom(MIN_FIRST_DESTINATION_ID)
     connection = Connection(quic, new_socket(), settings)
     quic.connect((LOOPBACK, port), now=time.monotonic())
     connection.flush()
