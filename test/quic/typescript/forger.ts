@@ -1,10 +1,12 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { QuicEngine, UdpPath } from '../../../src/quic/engine.ts'
-import { appendLongHeader, finishLongHeader } from '../../../src/quic/typescript/packets/long-header.ts'
 import { readPacket } from '../../../src/quic/typescript/packets/read-packet.ts'
 import { appendShortHeader } from '../../../src/quic/typescript/packets/short-header.ts'
-import { SealingKeys } from '../../../src/quic/typescript/protection/packet-keys.ts'
+import { deriveNextSecret } from '../../../src/quic/typescript/protection/derive.ts'
+import { HeaderProtection } from '../../../src/quic/typescript/protection/header-protection.ts'
+import { PacketAead } from '../../../src/quic/typescript/protection/packet-aead.ts'
+import { sealPacket } from '../../../src/quic/typescript/protection/packet-keys.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
 import { scratchFolder } from '../../support/scratch.ts'
 import { CLIENT_ADDRESS, type End, SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
@@ -25,7 +27,10 @@ export class Forger {
   /** What the victim has sent since then. */
   readonly answers: Uint8Array[] = []
   readonly #role: 'client' | 'server'
-  readonly #keys: SealingKeys
+  readonly #header: HeaderProtection
+  /** Of the key phase, an index into these. */
+  readonly #secrets: Uint8Array[]
+  phase = 0
   readonly #path: UdpPath
   /** By which the victim is called now. */
   dcid: Uint8Array
@@ -57,7 +62,8 @@ export class Forger {
     this.network = network
     this.victim = role === 'client' ? network.server! : network.client
     this.dcid = dcid
-    this.#keys = new SealingKeys(0x1301, secretOf(readFileSync(secrets, 'utf8'), role))
+    this.#secrets = [secretOf(readFileSync(secrets, 'utf8'), role)]
+    this.#header = new HeaderProtection(0x1301, this.#secrets[0])
     rmSync(secrets)
   }
 
@@ -65,13 +71,19 @@ export class Forger {
   send(frames: Uint8Array | ((to: WireWriter) => void), bits = 0): void {
     const number = this.nextNumber++
     const to = new WireWriter(new Uint8Array(20_000))
-    appendShortHeader(to, this.dcid, 0, 0, number, 4)
+    appendShortHeader(to, this.dcid, (this.phase & 1) as 0 | 1, 0, number, 4)
     to.bytes[0] ^= bits
     const headerLength = to.offset
     if (typeof frames === 'function') frames(to)
     else to.write(frames)
-    const length = this.#keys.seal(to.bytes, headerLength, to.offset - headerLength, number, 4)
+    const length = sealPacket(this.#aead(), this.#header, to.bytes, headerLength, to.offset - headerLength, number, 4)
     this.inject(to.bytes.slice(0, length))
+  }
+
+  #aead(): PacketAead {
+    for (let i = this.#secrets.length; i <= this.phase; i++)
+      this.#secrets.push(deriveNextSecret(0x1301, this.#secrets[i - 1]))
+    return new PacketAead(0x1301, this.#secrets[this.phase])
   }
 
   inject(datagram: Uint8Array, path: UdpPath = this.#path): void {
@@ -92,22 +104,4 @@ function secretOf(log: string, role: 'client' | 'server'): Uint8Array {
   const label = role === 'client' ? 'CLIENT_TRAFFIC_SECRET_0' : 'SERVER_TRAFFIC_SECRET_0'
   const line = log.split('\n').find(each => each.startsWith(label))
   return Uint8Array.from(Buffer.from(line!.split(' ')[2], 'hex'))
-}
-
-/** An Initial with these frames, padded to 1200 bytes: anyone who has seen the client's first packet can make one. */
-export function forgedInitial(
-  keys: SealingKeys,
-  dcid: Uint8Array,
-  scid: Uint8Array,
-  packetNumber: number,
-  frames: (to: WireWriter) => void,
-): Uint8Array {
-  const to = new WireWriter(new Uint8Array(1200))
-  const lengthOffset = appendLongHeader(to, 'initial', dcid, scid, new Uint8Array(0), packetNumber, 4)
-  const headerLength = to.offset
-  frames(to)
-  to.zeros(1200 - 16 - to.offset)
-  finishLongHeader(to.bytes, lengthOffset, 1200 - headerLength + 4)
-  keys.seal(to.bytes, headerLength, 1200 - 16 - headerLength, packetNumber, 4)
-  return to.bytes
 }
