@@ -15,6 +15,7 @@ import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from '../pack
 import { PROTOCOL_VIOLATION, TransportError } from '../transport-error.ts'
 import type { CongestionController, ControllerOptions } from './congestion/controller.ts'
 import { newController } from './congestion/controllers.ts'
+import { EcnValidation } from './ecn-validation.ts'
 import { PathCongestion } from './path-congestion.ts'
 import { PersistentCongestion } from './persistent-congestion.ts'
 import { RecoverySpace } from './recovery-space.ts'
@@ -49,6 +50,8 @@ export interface LossRecoveryOptions {
   congestionControl: CongestionControl | ((options: ControllerOptions) => CongestionController)
   randomBytes: (length: number) => Uint8Array
   now: number
+  /** Whoever sends the packets can mark them: see `marksEcn`. Default: false. */
+  ecn?: boolean
 }
 
 export class LossRecovery {
@@ -72,6 +75,7 @@ export class LossRecovery {
   #congestion: PathCongestion
   #path = 0
   #datagramSize = INITIAL_DATAGRAM_SIZE
+  readonly #ecn: EcnValidation
   /** Something that could only be sent after the peer had our Handshake packets was acknowledged. */
   #isHandshakeAcked = false
   /** Since then nothing is on its way that the peer has to acknowledge. */
@@ -84,6 +88,7 @@ export class LossRecovery {
     this.#isClient = options.role === 'client'
     this.#quietSince = options.now
     this.#skipped = new SkippedNumbers(options.randomBytes)
+    this.#ecn = new EcnValidation(options.ecn === true)
     this.#congestion = this.#newCongestion()
   }
 
@@ -135,6 +140,11 @@ export class LossRecovery {
     return this.#congestion.maySend(bytes, now)
   }
 
+  /** The next packet is to leave with the ECN codepoint ECT(0) (RFC 9000 §13.4). */
+  get marksEcn(): boolean {
+    return this.#ecn.marks
+  }
+
   /** A packet with nothing but an ACK should also have a PING. */
   shouldPing(space: PacketNumberSpace): boolean {
     return this.#spaces[space].notElicitingInRow >= ACKS_PER_PING
@@ -152,7 +162,11 @@ export class LossRecovery {
     // Nothing depends on what becomes of an ACK alone, and there may be any number of them.
     if (!packet.inFlight) return
     state.sent.push(packet)
-    if (packet.path === this.#path) this.#congestion.onSent(packet)
+    if (packet.path !== this.#path) return
+    this.#congestion.onSent(packet)
+    if (!this.#ecn.marks) return
+    packet.isEcnMarked = true
+    this.#ecn.onMarkedSent(packet.space)
   }
 
   // -- acknowledgments -----------------------------------------------------------------------------------------
@@ -172,6 +186,7 @@ export class LossRecovery {
     state.largestAcked = Math.max(largestBefore, ack.largest)
     if (acked.length === 0) return
     this.#measure(space, ack, delayMs, now)
+    if (ack.largest > largestBefore) this.#countMarks(space, ack, now)
     this.#detectLost(state, largestBefore, now)
     for (let i = acked.length - 1; i >= 0; i--) this.#onPacketAcked(state, acked[i], now)
     acked.length = 0
@@ -201,6 +216,12 @@ export class LossRecovery {
     let delay = space === INITIAL ? 0 : delayMs
     if (this.handshakeConfirmed) delay = Math.min(delay, this.maxAckDelayMs)
     this.rtt.onSample(now - newest.sentAt, delay, now)
+  }
+
+  #countMarks(space: PacketNumberSpace, { ecn }: AckFrame, now: number): void {
+    let marked = 0
+    for (const packet of this.#acked) if (packet.isEcnMarked) marked++
+    if (this.#ecn.onAck(space, ecn, marked)) this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
   }
 
   #onPacketAcked(state: RecoverySpace, packet: SentPacket, now: number): void {
@@ -242,6 +263,7 @@ export class LossRecovery {
     if (packet.ackEliciting) state.elicitingInFlight--
     this.packetsLost++
     packet.congestion?.onLost(packet)
+    if (packet.isEcnMarked) this.#ecn.onMarkedLost()
     if (packet.isContentSentAgain) return
     for (const content of packet.content) content.onLost(now)
   }
@@ -364,6 +386,7 @@ export class LossRecovery {
     this.#path = path
     if (!isNew) return
     this.#congestion = this.#newCongestion()
+    this.#ecn.restart()
     this.ptoCount = 0
   }
 

@@ -31,6 +31,8 @@ export class SentPacket {
   /** It tries whether the path carries packets so large: that it gets lost is no sign of congestion (RFC 9000 §14.4). */
   readonly isMtuProbe: boolean
 
+  /** ECT(0) is in its IP header. */
+  isEcnMarked = false
   /** Its content was sent again already, for a probe. */
   isContentSentAgain = false
   /** The window that it counts in; undefined: in none, as it tests another path. */

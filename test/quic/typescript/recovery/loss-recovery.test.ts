@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { EcnCounts } from '../../../../src/quic/typescript/frames/ack-frame.ts'
 import {
   APPLICATION,
   HANDSHAKE,
@@ -40,9 +41,10 @@ class Recovery {
   readonly lost: string[] = []
   now = 0
 
-  constructor(role: 'client' | 'server' = 'client', confirmed = true) {
+  constructor(role: 'client' | 'server' = 'client', confirmed = true, ecn = false) {
     this.recovery = new LossRecovery({
       role,
+      ecn,
       congestionControl: () => this.witness,
       randomBytes: length => new Uint8Array(length).fill(255),
       now: 0,
@@ -74,10 +76,10 @@ class Recovery {
     return number
   }
 
-  ack(numbers: readonly number[], space: PacketNumberSpace = APPLICATION, delayMs = 0): void {
+  ack(numbers: readonly number[], space: PacketNumberSpace = APPLICATION, delayMs = 0, ecn?: EcnCounts): void {
     const sorted = [...numbers].sort((a, b) => b - a)
     const ranges = sorted.map(number => ({ smallest: number, largest: number }))
-    this.recovery.onAck(space, { largest: sorted[0], delay: 0, ranges, ecn: undefined }, delayMs, this.now)
+    this.recovery.onAck(space, { largest: sorted[0], delay: 0, ranges, ecn }, delayMs, this.now)
   }
 
   /** Up to the next deadline, which is returned; undefined: there is none. */
@@ -303,6 +305,34 @@ describe('loss recovery', () => {
     expect(test.recovery.bytesInFlight).to.equal(2 * SIZE)
     test.ack([1, 2])
     expect(test.recovery.bytesInFlight).to.equal(0)
+  })
+})
+
+describe('loss recovery with ECN', () => {
+  it('takes a mark of a router for congestion, without a loss (RFC 9002 §7.1)', () => {
+    const test = new Recovery('client', true, true)
+    expect(test.recovery.marksEcn).to.equal(true)
+    for (let i = 0; i < 4; i++) test.send()
+    test.now = 50
+    test.ack([0, 1], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 1 })
+    expect(test.witness.told[0]).to.equal('lost 0 bytes of 0')
+    expect([test.lost, test.recovery.packetsLost]).to.deep.equal([[], 0])
+  })
+
+  it('marks no more when the peer does not count', () => {
+    const test = new Recovery('client', true, true)
+    test.ack([test.send()])
+    expect(test.recovery.marksEcn).to.equal(false)
+    test.recovery.onPathChange(1, true)
+    expect(test.recovery.marksEcn).to.equal(true)
+  })
+
+  it('does not look at the counts of an ACK that others have overtaken', () => {
+    const test = new Recovery('client', true, true)
+    for (let i = 0; i < 4; i++) test.send()
+    test.ack([2], APPLICATION, 0, { ect0: 2, ect1: 0, ce: 0 })
+    test.ack([1], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    expect(test.recovery.marksEcn).to.equal(true)
   })
 })
 

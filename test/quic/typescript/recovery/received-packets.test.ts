@@ -64,10 +64,7 @@ describe('received packets', () => {
 
   it('cost the same however many the peer leaves out: what is below counts as known', () => {
     const received = new ReceivedPackets(APPLICATION, DELAY)
-    for (let number = 0; number < 100_000; number += 2) {
-      expect(received.isDuplicate(number)).to.equal(false)
-      received.onReceived(number, true, 0)
-    }
+    for (let number = 0; number < 100_000; number += 2) received.onReceived(number, true, 0)
     expect(received.ranges()).to.have.length(MAX_ACK_RANGES)
     expect(received.isDuplicate(1)).to.equal(true)
     expect(received.isDuplicate(99_997)).to.equal(false)
