@@ -68,8 +68,8 @@ export class ClientError extends Error {
 export function errorFromClose(reason: CloseReason, remote: string): ClientError {
   const { tlsAlert } = reason
   if (tlsAlert !== undefined) {
-    const about = reason.reason || (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
-    const detail = about === undefined ? '' : `: ${about}`
+    const hint = (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
+    const detail = [hint, reason.reason || undefined].map(about => (about === undefined ? '' : `: ${about}`)).join('')
     const alert = `${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`
     if (tlsAlert.code === NO_APPLICATION_PROTOCOL) {
       const what = `the server at ${remote} does not speak ${reason.protocol}: it is no CONNECT-IP proxy`

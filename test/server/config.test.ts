@@ -100,6 +100,7 @@ describe('server configuration', () => {
     expect(config.tunnel.encapsulations).to.deep.equal(['datagram', 'stream-per-packet', 'single-stream'])
     expect(config.auth).to.deep.equal({ mode: 'none', tokens: [], identities: [], maxTunnelsPerIdentity: 16 })
     expect(config.quic).to.deep.equal({
+      engine: 'auto',
       congestionControl: 'cubic',
       idleTimeoutMs: 30_000,
       maxUdpPayload: 1400,

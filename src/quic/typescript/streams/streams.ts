@@ -134,14 +134,15 @@ export class Streams implements SendStreamOwner, ReceiveStreamOwner {
 
   handOut(events: StreamEvents, now: number): void {
     this.now = now
+    // Of a peer that ends both halves, the reset says more.
+    for (const stream of this.#readable) {
+      this.#readable.delete(stream)
+      stream.handOut(events)
+    }
     for (const stream of this.#stopped) {
       this.#stopped.delete(stream)
       const code = stream.stoppedWith
       if (code !== undefined) events.onStopSending(stream.id, code)
-    }
-    for (const stream of this.#readable) {
-      this.#readable.delete(stream)
-      stream.handOut(events)
     }
   }
 
