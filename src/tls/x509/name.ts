@@ -16,5 +16,14 @@ export function checkName(certificate: Certificate, serverName: string): void {
     isIP(address) !== 0
       ? certificate.x509.checkIP(address) !== undefined
       : name !== '' && certificate.x509.checkHost(name, HOST_OPTIONS) !== undefined
+  forgetErrors(certificate)
   if (!isFor) throw new TlsAlert('bad_certificate', `the certificate does not name ${serverName}`)
+}
+
+/**
+ * When names have no good form, these two leave an error where the next caller of OpenSSL finds it, and takes it for one of its own: seen with Node 20.20,
+ * whose `createPrivateKey` then threw. Other calls clean up behind them; this one costs least.
+ */
+function forgetErrors(certificate: Certificate): void {
+  void certificate.x509.ca
 }

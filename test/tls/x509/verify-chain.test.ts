@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { contextTag, octetString, sequence } from '../../../src/cert/der.ts'
@@ -12,6 +12,7 @@ import {
   issue,
   issueRoot,
   issueServer,
+  keyPemOf,
   newKey,
   SERVER_AUTH,
   type Wanted,
@@ -179,6 +180,16 @@ describe('the verification of a certificate chain', () => {
     const byCommonName = issue({ issuer: root, name: 'proxy.example' })
     expectAlert('bad_certificate', () => verify(root, [byCommonName]))
     expectAlert('bad_certificate', () => verify(root, [issueServer(root)], { serverName: '' }))
+  })
+
+  it('leaves nothing behind of names without a good form, which another call would stumble over', () => {
+    const extra = [{ id: '2.5.29.17', critical: false, value: Uint8Array.of(0x30, 0x50, 1) }]
+    const bad = issue({ issuer: root, extra })
+    const pem = Buffer.from(keyPemOf(root.key))
+    for (const serverName of ['proxy.example', '192.0.2.1']) {
+      expectAlert('bad_certificate', () => verify(root, [bad], { serverName }))
+      createPrivateKey(pem)
+    }
   })
 
   describe('of an authority with name constraints', () => {
