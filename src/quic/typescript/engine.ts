@@ -23,7 +23,10 @@ import { maxDatagramFrameSize } from './receive-frames.ts'
 import { ACTIVE_CONNECTION_IDS, ServerStart } from './server-start.ts'
 import { StatelessResetTokens } from './stateless-reset.ts'
 import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
-import { SUPPORTED_VERSIONS } from './version.ts'
+import { reservedVersion, SUPPORTED_VERSIONS } from './version.ts'
+
+/** In bytes: a transport parameter that the peer has to pass over (RFC 9000 §18.1), so that it keeps being able to. */
+const GREASE_LENGTH = 8
 
 /** In bytes: the connection id that a client makes up for its server. RFC 9000 §7.2: at least 8. */
 const ORIGINAL_ID_LENGTH = 16
@@ -70,7 +73,9 @@ export class TypescriptEngine implements QuicEngine {
   }
 
   versionNegotiation({ dcid, scid }: LongHeader): Uint8Array {
-    return encodeVersionNegotiation(scid, dcid, SUPPORTED_VERSIONS, this.#randomBytes(1)[0])
+    // One that nobody speaks beside them: clients have to pass over it (§6.3).
+    const versions = [...SUPPORTED_VERSIONS, reservedVersion(this.#randomBytes(4))]
+    return encodeVersionNegotiation(scid, dcid, versions, this.#randomBytes(1)[0])
   }
 
   retry({ dcid, scid }: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array {
@@ -135,13 +140,14 @@ export class TypescriptEngine implements QuicEngine {
 
   #parameters(parts: ConnectionParts, more: Partial<TransportParameters>): Uint8Array {
     const { settings, streams, ownId } = parts
-    return encodeTransportParameters({
+    const parameters = {
       ...streams.ourLimits,
       maxIdleTimeout: settings.idleTimeoutMs,
       activeConnectionIdLimit: ACTIVE_CONNECTION_IDS,
       initialSourceConnectionId: ownId,
       maxDatagramFrameSize: maxDatagramFrameSize(settings),
       ...more,
-    })
+    }
+    return encodeTransportParameters(parameters, this.#randomBytes(GREASE_LENGTH))
   }
 }

@@ -13,9 +13,9 @@ export function isReservedVersion(version: number): boolean {
   return (version & 0x0f0f0f0f) === 0x0a0a0a0a
 }
 
-/** `random`: 32 bits. */
-export function reservedVersion(random: number): number {
-  return ((random & 0xf0f0f0f0) | 0x0a0a0a0a) >>> 0
+/** `random`: four bytes. */
+export function reservedVersion(random: Uint8Array): number {
+  return random.reduce((version, byte) => version * 256 + ((byte & 0xf0) | 0x0a), 0)
 }
 
 /** What of a Version Negotiation packet decides. */
