@@ -18,6 +18,7 @@ import { newController } from './congestion/controllers.ts'
 import { EcnValidation } from './ecn-validation.ts'
 import { PathCongestion } from './path-congestion.ts'
 import { PersistentCongestion } from './persistent-congestion.ts'
+import { ProbeTimeout, type PtoSituation } from './probe-timeout.ts'
 import { RecoverySpace } from './recovery-space.ts'
 import { GRANULARITY_MS, Rtt } from './rtt.ts'
 import type { SentPacket } from './sent-packet.ts'
@@ -28,12 +29,6 @@ const PACKET_THRESHOLD = 3
 
 /** kTimeThreshold (§6.1.2), in round trips. */
 const TIME_THRESHOLD = 9 / 8
-
-/** §6.2.4: two, so that the loss of one does not cost another PTO. */
-const PROBES = 2
-
-/** §6.2.1 doubles the PTO each time. After so often it is hours, and any idle timeout over. */
-const MOST_BACKOFFS = 16
 
 /** After so many packets that need no ACK one should ask for it, so that the peer learns which ACKs have arrived (RFC 9000 §13.2.4). */
 const ACKS_PER_PING = 20
@@ -54,7 +49,7 @@ export interface LossRecoveryOptions {
   ecn?: boolean
 }
 
-export class LossRecovery {
+export class LossRecovery implements PtoSituation {
   /** We have the keys to send Handshake packets. */
   hasHandshakeKeys = false
   /** RFC 9001 §4.1.2. Before it there is no PTO for 1-RTT packets. */
@@ -63,8 +58,6 @@ export class LossRecovery {
   amplificationBlocked = false
   /** The peer's max_ack_delay in ms. */
   maxAckDelayMs = 25
-  /** PTOs in a row without an answer. */
-  ptoCount = 0
   packetsLost = 0
 
   readonly #isClient: boolean
@@ -78,15 +71,14 @@ export class LossRecovery {
   readonly #ecn: EcnValidation
   /** Something that could only be sent after the peer had our Handshake packets was acknowledged. */
   #isHandshakeAcked = false
-  /** Since then nothing is on its way that the peer has to acknowledge. */
-  #quietSince: number
+  readonly #pto: ProbeTimeout
   /** Of the ACK that is being read; the newest first. */
   readonly #acked: SentPacket[] = []
 
   constructor(options: LossRecoveryOptions) {
     this.#options = options
     this.#isClient = options.role === 'client'
-    this.#quietSince = options.now
+    this.#pto = new ProbeTimeout(this.#spaces, this, options.now)
     this.#skipped = new SkippedNumbers(options.randomBytes)
     this.#ecn = new EcnValidation(options.ecn === true)
     this.#congestion = this.#newCongestion()
@@ -108,6 +100,11 @@ export class LossRecovery {
   /** In bytes per ms. */
   get pacingRate(): number {
     return this.#congestion.pacingRate
+  }
+
+  /** PTOs in a row without an answer. */
+  get ptoCount(): number {
+    return this.#pto.count
   }
 
   /** The path on which packets leave now; what is sent on others says nothing about it. */
@@ -174,7 +171,6 @@ export class LossRecovery {
   /** `delayMs`: its ACK Delay. Throws TransportError for packets that were never sent. */
   onAck(space: PacketNumberSpace, ack: AckFrame, delayMs: number, now: number): void {
     const state = this.#spaces[space]
-    if (state.isDiscarded) return
     this.#refuseInvented(state, ack)
     this.#congestion.onAckBegun()
     const acked = this.#acked
@@ -192,12 +188,12 @@ export class LossRecovery {
     acked.length = 0
     this.#congestion.onAckDone(now)
     for (const each of this.#spaces) each.probesDue = 0
-    if (this.#isPeerSureOfUs) this.ptoCount = 0
-    this.#noteQuiet(now)
+    if (this.isPeerSureOfUs) this.#pto.count = 0
+    this.#pto.noteQuiet(now)
   }
 
   /** The peer knows that our address is not forged, and may send as much as it likes. A server need not prove its address. */
-  get #isPeerSureOfUs(): boolean {
+  get isPeerSureOfUs(): boolean {
     return !this.#isClient || this.#isHandshakeAcked || this.handshakeConfirmed
   }
 
@@ -273,7 +269,7 @@ export class LossRecovery {
   /** When `onDeadline` is to be called; and when the pacer lets the next packet go, if `maySend` has refused one. */
   deadline(_now: number): number | undefined {
     const paced = this.#congestion.pacedUntil
-    const next = this.#lossSpace()?.lossAt ?? this.#ptoAt(this.#ptoSpace())
+    const next = this.#lossSpace()?.lossAt ?? this.#pto.at(this.#pto.space)
     if (paced === undefined || next === undefined) return paced ?? next
     return Math.min(paced, next)
   }
@@ -285,12 +281,12 @@ export class LossRecovery {
     if (late?.lossAt !== undefined) {
       if (late.lossAt > now) return
       this.#detectLost(late, late.largestAcked, now)
-      this.#noteQuiet(now)
+      this.#pto.noteQuiet(now)
       return
     }
-    const space = this.#ptoSpace()
-    const at = this.#ptoAt(space)
-    if (space !== undefined && at !== undefined && at <= now) this.#probe(space, now)
+    const space = this.#pto.space
+    const at = this.#pto.at(space)
+    if (space !== undefined && at !== undefined && at <= now) this.#pto.expire(space, now)
   }
 
   #lossSpace(): RecoverySpace | undefined {
@@ -301,49 +297,6 @@ export class LossRecovery {
     return first
   }
 
-  // -- probe timeout, RFC 9002 §6.2 ----------------------------------------------------------------------------
-
-  /** The space whose PTO is next; undefined: nothing is waited for. */
-  #ptoSpace(): RecoverySpace | undefined {
-    if (this.amplificationBlocked) return undefined
-    let first: RecoverySpace | undefined
-    let isAnythingWaitedFor = false
-    for (const state of this.#spaces) {
-      if (state.elicitingInFlight === 0) continue
-      isAnythingWaitedFor = true
-      // The peer can acknowledge 1-RTT packets only when it has the keys (§6.2.1).
-      if (state.space === APPLICATION && !this.handshakeConfirmed) continue
-      if (first === undefined || this.#ptoAt(state)! < this.#ptoAt(first)!) first = state
-    }
-    // A server that is blocked by its anti-amplification limit waits for us, who have nothing to say (§6.2.2.1).
-    if (!isAnythingWaitedFor && !this.#isPeerSureOfUs) return this.#spaces[this.hasHandshakeKeys ? HANDSHAKE : INITIAL]
-    return first
-  }
-
-  #ptoAt(state: RecoverySpace | undefined): number | undefined {
-    if (state === undefined) return undefined
-    const since = state.elicitingInFlight > 0 ? state.lastElicitingAt : this.#quietSince
-    const delay = state.space === APPLICATION ? this.maxAckDelayMs : 0
-    return since + (this.rtt.probeTimeout + delay) * 2 ** Math.min(this.ptoCount, MOST_BACKOFFS)
-  }
-
-  #probe(due: RecoverySpace, now: number): void {
-    this.ptoCount++
-    due.probesDue = due.elicitingInFlight > 0 ? PROBES : 1
-    // What waits in the other spaces of a handshake fits into the same datagrams (§6.2.4).
-    for (const state of this.#spaces) {
-      if (state !== due && state.elicitingInFlight > 0 && state.space !== APPLICATION) state.probesDue = 1
-      if (state.probesDue > 0) sendContentAgain(state, now)
-    }
-    // Where nothing is on its way to be lost or acknowledged, the next one is counted from here.
-    if (due.elicitingInFlight === 0) this.#quietSince = now
-  }
-
-  #noteQuiet(now: number): void {
-    for (const state of this.#spaces) if (state.elicitingInFlight > 0) return
-    this.#quietSince = now
-  }
-
   // -- the course of a connection ------------------------------------------------------------------------------
 
   /** The keys of a space were thrown away (RFC 9001 §4.9): nothing of it is waited for any more. */
@@ -352,8 +305,8 @@ export class LossRecovery {
     if (state.isDiscarded) return
     this.#forget(state)
     state.discard()
-    this.ptoCount = 0
-    this.#noteQuiet(now)
+    this.#pto.count = 0
+    this.#pto.noteQuiet(now)
   }
 
   /** Of a client that got a Retry: what was sent is to be sent again, and says nothing about the path (RFC 9002 §6.3). */
@@ -362,8 +315,8 @@ export class LossRecovery {
     for (const packet of this.#forget(state)) for (const content of packet.content) content.onLost(now)
     state.elicitingInFlight = 0
     state.probesDue = 0
-    this.ptoCount = 0
-    this.#quietSince = now
+    this.#pto.count = 0
+    this.#pto.noteQuiet(now)
   }
 
   #forget({ sent }: RecoverySpace): SentPacket[] {
@@ -387,7 +340,7 @@ export class LossRecovery {
     if (!isNew) return
     this.#congestion = this.#newCongestion()
     this.#ecn.restart()
-    this.ptoCount = 0
+    this.#pto.count = 0
   }
 
   #newCongestion(): PathCongestion {
@@ -396,17 +349,5 @@ export class LossRecovery {
     const controller =
       typeof congestionControl === 'function' ? congestionControl(options) : newController(congestionControl, options)
     return new PathCongestion(options.rtt, controller, this.#datagramSize)
-  }
-}
-
-/** In the handshake all that waits for an ACK, which is little; later as much as the probes can carry. */
-function sendContentAgain({ sent, space }: RecoverySpace, now: number): void {
-  let left = space === APPLICATION ? PROBES : Number.POSITIVE_INFINITY
-  for (let i = 0; i < sent.size && left > 0; i++) {
-    const packet = sent.at(i)!
-    if (packet.isContentSentAgain || packet.content.length === 0 || packet.isMtuProbe) continue
-    packet.isContentSentAgain = true
-    left--
-    for (const content of packet.content) content.onLost(now)
   }
 }

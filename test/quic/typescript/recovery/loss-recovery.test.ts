@@ -19,7 +19,7 @@ class Witness implements CongestionController {
   readonly name = 'witness'
   window = 1_000_000
   readonly slowStartThreshold = Number.POSITIVE_INFINITY
-  readonly pacingRate = 1e9
+  pacingRate = 1e9
   readonly told: string[] = []
   onSent(): void {}
   onAcked(packet: SentPacket): void {
@@ -259,6 +259,44 @@ describe('loss recovery', () => {
     test.ack([2, 6])
     expect(test.lost).to.deep.equal(['2:1', '2:3'])
     expect(test.witness.told).to.not.include('persistent congestion')
+  })
+
+  it('it is none when something between had arrived before', () => {
+    const test = new Recovery().measured(100)
+    test.now++
+    test.send()
+    test.send()
+    test.now += 100
+    test.ack([2])
+    expect(test.lost).to.deep.equal([])
+    // Nobody has looked at the clock meanwhile.
+    test.now = 1500
+    for (let i = 0; i < 4; i++) test.send()
+    test.now += 100
+    test.ack([6])
+    expect(test.lost).to.deep.equal(['2:1', '2:3'])
+    expect(test.witness.told).to.not.include('persistent congestion')
+  })
+
+  it('it is none of what was sent before the first sample of the round trip (§7.6.2)', () => {
+    const test = new Recovery()
+    test.send()
+    test.now = 5000
+    for (let i = 0; i < 4; i++) test.send()
+    test.now += 100
+    test.ack([4])
+    expect(test.lost).to.deep.equal(['2:0', '2:1'])
+    expect(test.witness.told).to.not.include('persistent congestion')
+  })
+
+  it('a packet that the pacer holds back may leave later, and is not waited for when it is gone by then', () => {
+    const test = new Recovery().measured(100)
+    test.witness.pacingRate = 100
+    while (test.recovery.maySend(SIZE, test.now)) test.send()
+    expect(test.wait()).to.equal(test.now)
+    expect(test.now).to.be.closeTo(100 + SIZE / 100, 1e-9)
+    expect(test.recovery.deadline(test.now)).to.be.greaterThan(test.now + 100)
+    expect(test.recovery.maySend(SIZE, test.now)).to.equal(true)
   })
 
   it('that a probe of the MTU is lost is no congestion (RFC 9000 §14.4)', () => {
