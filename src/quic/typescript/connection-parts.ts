@@ -12,7 +12,7 @@ import { IdleTimeout } from './idle-timeout.ts'
 import type { MtuProbes } from './mtu-probes.ts'
 import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
 import type { Paths } from './paths.ts'
-import { OneRttKeys } from './protection/one-rtt-keys.ts'
+import { OneRttKeys, type OneRttLimits } from './protection/one-rtt-keys.ts'
 import { LossRecovery } from './recovery/loss-recovery.ts'
 import { Space } from './space.ts'
 import { Datagrams } from './streams/datagrams.ts'
@@ -35,7 +35,7 @@ export class ConnectionParts {
   readonly settings: QuicSettings
   readonly randomBytes: (length: number) => Uint8Array
   readonly spaces: readonly [Space, Space, Space]
-  readonly oneRtt = new OneRttKeys()
+  readonly oneRtt: OneRttKeys
   readonly recovery: LossRecovery
   readonly streams: Streams
   readonly datagrams: Datagrams
@@ -60,11 +60,13 @@ export class ConnectionParts {
     ownId: Uint8Array
     localIds: LocalConnectionIds
     randomBytes: (length: number) => Uint8Array
+    keyLimits?: OneRttLimits
   }) {
     const { role, settings, randomBytes } = options
     this.role = role
     this.settings = settings
     this.ownId = options.ownId
+    this.oneRtt = new OneRttKeys(options.keyLimits)
     this.localIds = options.localIds
     this.randomBytes = randomBytes
     this.spaces = [new Space(INITIAL, 0), new Space(HANDSHAKE, 0), new Space(APPLICATION, MAX_ACK_DELAY_MS)]

@@ -199,6 +199,11 @@ export class TypescriptConnection implements EngineConnection {
     return this.#parts.handshake.ticket
   }
 
+  /** How often the keys were updated (RFC 9001 §6). */
+  get keyUpdates(): number {
+    return this.#parts.oneRtt.updates
+  }
+
   logKeys(file: string): void {
     this.#parts.handshake.keyLog = file
   }

@@ -19,6 +19,7 @@ import { readPacket } from './packets/read-packet.ts'
 import { encodeRetry } from './packets/retry-packet.ts'
 import { encodeVersionNegotiation } from './packets/version-negotiation-packet.ts'
 import { Paths } from './paths.ts'
+import type { OneRttLimits } from './protection/one-rtt-keys.ts'
 import { maxDatagramFrameSize } from './receive-frames.ts'
 import { ACTIVE_CONNECTION_IDS, ServerStart } from './server-start.ts'
 import { StatelessResetTokens } from './stateless-reset.ts'
@@ -34,16 +35,22 @@ const ORIGINAL_ID_LENGTH = 16
 export class TypescriptEngine implements QuicEngine {
   readonly #options: EngineOptions
   readonly #randomBytes: (length: number) => Uint8Array
+  readonly #keyLimits: OneRttLimits
   readonly #resetTokens: StatelessResetTokens
   readonly #tlsContext: TlsServerContext | undefined
 
-  /** Throws when certificate and key do not fit, or when there is no application protocol. */
-  constructor(options: EngineOptions, random: (length: number) => Uint8Array = randomBytes) {
+  /** `keyLimits`: when keys are updated, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
+  constructor(
+    options: EngineOptions,
+    random: (length: number) => Uint8Array = randomBytes,
+    keyLimits: OneRttLimits = {},
+  ) {
     const { role, settings, tls, peerCertificate } = options
     if (settings.alpn.length === 0)
       throw new Error('QUIC needs an application protocol (ALPN), and settings.alpn has none')
     this.#options = options
     this.#randomBytes = random
+    this.#keyLimits = keyLimits
     this.#resetTokens = new StatelessResetTokens(random(32))
     if (role === 'client') return
     const { certificateChain, key, ca } = tls
@@ -132,6 +139,7 @@ export class TypescriptEngine implements QuicEngine {
       ownId,
       localIds: new LocalConnectionIds(ownId, each => this.#resetTokens.of(each), ACTIVE_CONNECTION_IDS),
       randomBytes: this.#randomBytes,
+      keyLimits: this.#keyLimits,
     })
     parts.handshake = new Handshake(parts)
     parts.mtu = new MtuProbes()

@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { EngineOptions, QuicEngine, UdpPath } from '../../../src/quic/engine.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
 import { QuicheEngine } from '../../../src/quic/quiche/quiche-engine.ts'
+import { TypescriptConnection } from '../../../src/quic/typescript/connection.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
 import { clientTls, serverTls } from '../../support/certificates.ts'
 import { CLIENT_ADDRESS, End, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
@@ -137,6 +138,24 @@ for (const [client, server] of [
       expect(Buffer.compare(wire.client.bytesOf(1), back)).to.equal(0)
       await wire.until(() => wire.server?.datagrams.length === 1 && wire.client.datagrams.length === 1)
       expect([...(wire.server as End).datagrams[0]]).to.deep.equal([1, 2, 3])
+    })
+
+    it('go on when keys are updated (RFC 9001 §6)', async () => {
+      const often = (name: string, options: EngineOptions): QuicEngine =>
+        name === 'typescript' ? new TypescriptEngine(options, undefined, { updateAfter: 10 }) : ENGINES[name](options)
+      const wire = new Wire(often(client, ofClient), often(server, ofServer))
+      await wire.until(() => wire.client.established && wire.server?.established === true)
+      for (const streamId of [0, 4, 8]) {
+        const data = Uint8Array.from({ length: 60_000 }, (_, i) => i * 7 + streamId)
+        wire.client.write(streamId, data)
+        wire.server?.write(streamId + 1, data)
+        await wire.until(() => wire.server?.hasEnded(streamId) === true && wire.client.hasEnded(streamId + 1))
+        expect(Buffer.compare(wire.server?.bytesOf(streamId) as Uint8Array, data)).to.equal(0)
+        expect(Buffer.compare(wire.client.bytesOf(streamId + 1), data)).to.equal(0)
+      }
+      for (const end of [wire.client.connection, wire.server?.connection]) {
+        if (end instanceof TypescriptConnection) expect(end.keyUpdates).to.be.at.least(1)
+      }
     })
 
     it('hear of resets, and of what the other wants no more', async () => {
