@@ -5,7 +5,7 @@ import { preparePython } from './harness/python.ts'
 /** A column of the matrix: one way of speaking with a peer. */
 export interface Column {
   /** What the peer is in it. */
-  role: 'client' | 'proxy'
+  role: 'client' | 'proxy' | 'server'
   /** The title of the suite (`describe`) whose tests fill it. */
   suite: string
 }
@@ -29,6 +29,14 @@ export interface Peer {
   prepare(): Promise<void>
 }
 
+let goPrograms: Promise<void> | undefined
+
+/** Once for all peers whose programs are in that module. */
+function prepareGoPrograms(): Promise<void> {
+  goPrograms ??= prepareGo().then(buildGoPrograms)
+  return goPrograms
+}
+
 export const PEERS: readonly Peer[] = [
   {
     name: 'connect-ip-go',
@@ -41,10 +49,20 @@ export const PEERS: readonly Peer[] = [
       { role: 'proxy', suite: 'our client against the Go proxy' },
     ],
     tests: ['1-control.interop.ts', '2-our-client.interop.ts', '3-our-server.interop.ts', '3b-go-dns.interop.ts'],
-    async prepare() {
-      await prepareGo()
-      await buildGoPrograms()
-    },
+    prepare: prepareGoPrograms,
+  },
+  {
+    name: 'quic-go',
+    version: '0.65.0',
+    home: ['quic-go/quic-go', 'https://github.com/quic-go/quic-go'],
+    origin: 'Go, Go module proxy',
+    purpose: 'QUIC alone, over bad paths: the cases of the QUIC interop runner',
+    columns: [
+      { role: 'client', suite: 'quic-go, a client of our QUIC' },
+      { role: 'server', suite: 'our QUIC, a client of quic-go' },
+    ],
+    tests: ['9-quic-go.interop.ts'],
+    prepare: prepareGoPrograms,
   },
   {
     name: 'aioquic',

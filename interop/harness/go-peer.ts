@@ -52,7 +52,7 @@ export class GoPeer {
   #running = true
   #nextId = 1
 
-  constructor(program: 'client' | 'proxy', args: string[]) {
+  constructor(program: 'client' | 'proxy' | 'streams', args: string[]) {
     this.#name = program
     this.#child = spawn(goProgram(program), args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stderr.on('data', chunk => (this.#stderr += chunk))

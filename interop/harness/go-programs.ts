@@ -18,7 +18,7 @@ const OLDEST_GO = 21
 const DOWNLOAD_TIMEOUT_MS = 180_000
 
 /** The path of one of our Go programs, as `buildGoPrograms` leaves it. */
-export function goProgram(name: 'client' | 'proxy' | 'certificates' | 'bench' | 'tun'): string {
+export function goProgram(name: 'client' | 'proxy' | 'certificates' | 'bench' | 'streams' | 'tun'): string {
   return join(bin(), process.platform === 'win32' ? `${name}.exe` : name)
 }
 

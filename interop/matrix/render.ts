@@ -1,6 +1,6 @@
 import type { Column, Peer } from '../peers.ts'
 import type { Outcome, Results } from './results.ts'
-import { OTHER_TOPIC, TOPICS, topicOf } from './topics.ts'
+import { ALL_TOPICS, topicOf } from './topics.ts'
 
 /** What a run has shown: the peers that took part, and why the others did not. */
 export interface Run {
@@ -12,8 +12,7 @@ export interface Run {
 /** The short matrix as a table of Markdown: what it is about × peer, with how many cases passed. */
 export function shortMatrix(run: Run, notes: Notes = new Notes()): string {
   const columns = columnsOf(run)
-  const titles = [...TOPICS.map(topic => topic.title), OTHER_TOPIC]
-  const rows = titles.map(title => [
+  const rows = ALL_TOPICS.map(title => [
     title,
     ...columns.map(({ column }) =>
       summary(
@@ -31,7 +30,7 @@ export function longMatrix(run: Run, notes: Notes): string {
   const columns = columnsOf(run)
   const sections: string[] = []
   const all = new Set(columns.flatMap(({ column }) => casesOf(run, column).map(([name]) => name)))
-  for (const topic of [...TOPICS.map(({ title }) => title), OTHER_TOPIC]) {
+  for (const topic of ALL_TOPICS) {
     const names = [...all].filter(name => topicOf(name) === topic).sort()
     // Only the peers that have a case here.
     const here = columns.filter(({ column }) => names.some(name => outcomeOf(run, column, name) !== undefined))
@@ -59,7 +58,7 @@ No one here wrote these peers, so they can only agree with masque-lab where both
 
 ${table(['peer', 'language, registry', 'what it shows'], peers)}
 
-A column's heading says what the peer is: a **client** of our proxy, or a **proxy** of our client. A cell says how many cases passed; ✔ passed,
+A column's heading says what the peer is: a **client** of our proxy, a **proxy** of our client, or a **server** of QUIC alone. A cell says how many cases passed; ✔ passed,
 ✘ failed. A number in brackets, or at the mark ◐, is a known fault of the peer, told below: the case was tried, and must fail.
 
 ${short}

@@ -1,5 +1,5 @@
 /** The rows of the short matrix: what a case is about, by the first id in its title (see docs/conformance.md). */
-export const TOPICS: readonly { title: string; ids: readonly string[] }[] = [
+const TOPICS: readonly { title: string; ids: readonly string[] }[] = [
   { title: 'QUIC: handshake, Retry, paths, keys', ids: ['Q-01', 'Q-02', 'Q-03'] },
   { title: 'HTTP/3: control streams, SETTINGS, grease', ids: ['H3-01', 'H3-02', 'H3-07', 'CIP-07'] },
   { title: 'HTTP/3: frames and header fields, QPACK', ids: ['H3-03', 'H3-04', 'H3-05', 'H3-10'] },
@@ -17,10 +17,16 @@ export const TOPICS: readonly { title: string; ids: readonly string[] }[] = [
   { title: 'Packet sizes', ids: ['CIP-32', 'CIP-33'] },
 ]
 
+/** Cases that are named after one of the QUIC interop runner's: `QUIC transferloss: …`. */
+const QUIC_ALONE = 'QUIC alone: transfers, over bad paths too'
+
 export const OTHER_TOPIC = 'Other: authentication, many pings, several clients'
+
+export const ALL_TOPICS = [...TOPICS.map(({ title }) => title), QUIC_ALONE, OTHER_TOPIC]
 
 /** The title of a case's row in the short matrix. */
 export function topicOf(title: string): string {
+  if (title.startsWith('QUIC ')) return QUIC_ALONE
   const [id] = /\b(?:CIP|H3|Q)-\d+\b/.exec(title) ?? []
   return TOPICS.find(topic => id !== undefined && topic.ids.includes(id))?.title ?? OTHER_TOPIC
 }
