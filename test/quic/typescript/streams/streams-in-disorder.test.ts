@@ -176,4 +176,21 @@ describe('what a sender keeps', () => {
     }
     expect(total).to.equal(8 << 20)
   })
+
+  it('is nothing of what was acknowledged', () => {
+    const { client } = connected()
+    client.streams.onMaxData(2 ** 62)
+    client.streams.send(0, new Uint8Array(0), false)
+    client.streams.onMaxStreamData(0, 2 ** 62)
+    const chunk = new Uint8Array(64 << 10)
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    for (let i = 0; i < 4096; i++) {
+      expect(client.streams.send(0, chunk, false)).to.equal(chunk.length)
+      for (let sent = client.send(60_000); sent !== undefined; sent = client.send(60_000)) sent.acked()
+      if (i % 512 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+    }
+    // 256 MiB went through. The garbage collector has its own idea of when it is time.
+    expect(most).to.be.lessThan(128 << 20)
+  })
 })
