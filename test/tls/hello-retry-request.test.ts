@@ -105,6 +105,10 @@ describe('HelloRetryRequest', () => {
         return { ...hello, extensions: new Map([...hello.extensions, [ExtensionType.key_share, shares]]) }
       },
       hello => {
+        const shares = encodeKeyShares([{ group: secp256r1, publicKey }, newKeyPair(x25519)])
+        return { ...hello, extensions: new Map([...hello.extensions, [ExtensionType.key_share, shares]]) }
+      },
+      hello => {
         const shares = encodeKeyShares([newKeyPair(x25519)])
         return { ...hello, extensions: new Map([...hello.extensions, [ExtensionType.key_share, shares]]) }
       },

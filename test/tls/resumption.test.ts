@@ -2,10 +2,13 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { TlsClientOptions } from '../../src/tls/client.ts'
 import { obfuscatedAge, purposeOf, usableSession } from '../../src/tls/client-ticket.ts'
+import { ExtensionType } from '../../src/tls/extensions/extensions.ts'
+import { decodeClientHello, encodeClientHello } from '../../src/tls/messages/client-hello.ts'
+import { decodeServerHello, encodeServerHello } from '../../src/tls/messages/server-hello.ts'
 import type { TlsServerContext } from '../../src/tls/server.ts'
 import { TicketSealer } from '../../src/tls/server-ticket.ts'
 import { expectAlert } from './expect-alert.ts'
-import { deliver, type Material, newContext, newMaterial, newPair, type Pair, run } from './in-memory.ts'
+import { deliver, type Material, newClient, newContext, newMaterial, newPair, type Pair, run } from './in-memory.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -137,6 +140,57 @@ describe('resumption', () => {
       expect(resume(context, ticket, { suites: [0x1301, 0x1302] }).client.tls.resumed).to.equal(false)
       expect(resume(context, ticket, { suites: [0x1302] }).client.tls.resumed).to.equal(false)
     })
+  })
+
+  describe('is not asked for', () => {
+    const offers = (message: Uint8Array): boolean =>
+      decodeClientHello(message.subarray(4)).extensions.has(ExtensionType.pre_shared_key)
+
+    it('with a suite that the client does not want now', () => {
+      const ticket = ticketOf(newContext(material), { suites: [0x1301] })
+      for (const suites of [[0x1301], [0x1302]] as const) {
+        const { tls, sink } = newClient(material, { ticket, suites })
+        tls.start()
+        expect(offers(sink.outgoing[0].data)).to.equal(suites[0] === 0x1301)
+      }
+    })
+
+    it('again after a HelloRetryRequest with another hash', () => {
+      const ticket = ticketOf(newContext(material), { suites: [0x1301] })
+      for (const suite of [0x1301, 0x1302] as const) {
+        const { client, server } = newPair(material, { ticket }, { suites: [suite], groups: [0x17] })
+        client.tls.start()
+        expect(offers(client.sink.outgoing[0].data)).to.equal(true)
+        deliver(client, server)
+        deliver(server, client)
+        expect(offers(client.sink.outgoing[0].data)).to.equal(suite === 0x1301)
+      }
+    })
+  })
+
+  it('with a suite of another hash than that of the ticket is refused by the client: illegal_parameter (§4.2.11)', () => {
+    const context = newContext(material)
+    const { client, server } = newPair(material, { ticket: ticketOf(context) }, context)
+    client.tls.start()
+    deliver(client, server)
+    expectAlert('illegal_parameter', () =>
+      deliver(server, client, message =>
+        encodeServerHello({ ...decodeServerHello(message.subarray(4)), cipherSuite: 0x1302 }),
+      ),
+    )
+  })
+
+  it('without a new key exchange is not what the server does (§4.2.9)', () => {
+    const context = newContext(material)
+    const { client, server } = newPair(material, { ticket: ticketOf(context) }, context)
+    client.tls.start()
+    deliver(client, server, message => {
+      const hello = decodeClientHello(message.subarray(4))
+      const modes = new Map(hello.extensions).set(ExtensionType.psk_key_exchange_modes, Uint8Array.of(1, 0))
+      return encodeClientHello({ ...hello, extensions: modes })
+    })
+    expect(server.tls.resumed).to.equal(false)
+    expect(server.sink.story).to.include('message 11 on 1')
   })
 
   it('gives no tickets when their lifetime is 0', () => {
