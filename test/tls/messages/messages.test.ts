@@ -21,6 +21,7 @@ import { HandshakeType, handshakeMessage, MessageBuffer } from '../../../src/tls
 import { decodeNewSessionTicket, encodeNewSessionTicket } from '../../../src/tls/messages/new-session-ticket.ts'
 import { decodeServerHello, encodeServerHello } from '../../../src/tls/messages/server-hello.ts'
 import { bringsBack, bytes, plain, refusesTheRest, u16, u32 } from '../decoders.ts'
+import { expectAlert } from '../expect-alert.ts'
 import { SIMPLE } from '../rfc8448.ts'
 
 const bodyOf = (message: Uint8Array): Uint8Array => message.subarray(4)
@@ -127,6 +128,32 @@ describe('the messages of the handshake', () => {
       expect(() => checkFinished(changed, expected)).to.throw(TlsAlert)
     }
     expect(() => checkFinished(expected.subarray(1), expected)).to.throw(DecodeError)
+  })
+
+  it('say what TLS 1.3 wants in the fields of older versions', () => {
+    const edited = (body: Uint8Array, at: number, ...bytes: number[]): Uint8Array => {
+      const changed = Uint8Array.from(body)
+      changed.set(bytes, at)
+      return changed
+    }
+    const inserted = (body: Uint8Array, at: number, remove: number, ...bytes: number[]): Uint8Array =>
+      Uint8Array.of(...body.subarray(0, at), ...bytes, ...body.subarray(at + remove))
+    const server = bodyOf(SIMPLE.serverHello)
+    const client = bodyOf(SIMPLE.clientHello)
+    const [sessionId, compression] = [2 + 32, 2 + 32 + 1 + 2]
+    const version = server.length - 2
+    expectAlert('protocol_version', () => decodeServerHello(edited(server, 0, 3, 2)))
+    expectAlert('illegal_parameter', () => decodeServerHello(edited(server, version, 3, 3)))
+    // supported_versions becomes an extension that nobody knows.
+    expectAlert('protocol_version', () => decodeServerHello(edited(server, version - 4, 0x0a, 0x0a)))
+    expectAlert('illegal_parameter', () => decodeServerHello(inserted(server, sessionId, 1, 1, 7)))
+    expectAlert('illegal_parameter', () => decodeServerHello(edited(server, compression, 1)))
+    const suites = 2 + 3 * 2
+    const clientCompression = sessionId + 1 + suites
+    expectAlert('illegal_parameter', () => decodeClientHello(edited(client, clientCompression, 1, 1)))
+    expectAlert('illegal_parameter', () => decodeClientHello(inserted(client, clientCompression, 1, 2, 1)))
+    const request = bodyOf(encodeCertificateRequest([0x0403]))
+    expectAlert('illegal_parameter', () => decodeCertificateRequest(inserted(request, 0, 1, 1, 7)))
   })
 
   describe('in a stream of bytes', () => {

@@ -129,12 +129,26 @@ describe('the verification of a certificate chain', () => {
     expectAlert('unknown_ca', () => verify(own, [issueServer(second), second, first]))
   })
 
+  it('takes six authorities in a row, and no seventh', () => {
+    const authorities = [root]
+    for (let i = 0; i < 6; i++) authorities.unshift(issueAuthority(authorities[0]))
+    verify(root, [issueServer(authorities[1]), ...authorities.slice(1)])
+    expectAlert('unknown_ca', () => verify(root, [issueServer(authorities[0]), ...authorities]))
+  })
+
+  it('does not count an authority that has issued itself anew towards the path length (RFC 5280 §6.1.4)', () => {
+    const own = issueRoot({ pathLength: 0 })
+    const renewed = issueAuthority(own, { name: own.name, pathLength: 0 })
+    verify(own, [issueServer(renewed), renewed])
+  })
+
   it('looks at what certificates are for: unsupported_certificate', () => {
     const forClients = issueServer(root, { extendedKeyUsage: [CLIENT_AUTH] })
     expectAlert('unsupported_certificate', () => verify(root, [forClients]))
     verify(root, [forClients], { purpose: 'client' })
     expectAlert('unsupported_certificate', () => verify(root, [issueServer(root)], { purpose: 'client' }))
     verify(root, [issueServer(root, { extendedKeyUsage: [CLIENT_AUTH, SERVER_AUTH] })])
+    verify(root, [issueServer(root, { extendedKeyUsage: ['2.5.29.37.0'] })])
     const middle = issueAuthority(root, { extendedKeyUsage: [CLIENT_AUTH] })
     expectAlert('unsupported_certificate', () => verify(root, [issueServer(middle), middle]))
     // Only for certificates, and only for key agreement.
@@ -146,6 +160,8 @@ describe('the verification of a certificate chain', () => {
   it('refuses critical extensions that it does not know: unsupported_certificate', () => {
     const unknown = { id: '1.2.3.4', value: octetString(Uint8Array.of(1)) }
     verify(root, [issueServer(root, { extra: [{ ...unknown, critical: false }] })])
+    const twice = [unknown, unknown].map(extension => ({ ...extension, critical: false }))
+    expectAlert('bad_certificate', () => verify(root, [issueServer(root, { extra: twice })]))
     const critical = issueServer(root, { extra: [{ ...unknown, critical: true }] })
     expectAlert('unsupported_certificate', () => verify(root, [critical]))
   })
@@ -167,6 +183,7 @@ describe('the verification of a certificate chain', () => {
       [['a*.proxy.example'], 'ab.proxy.example', false],
       [['192.0.2.1', '::1'], '192.0.2.1', true],
       [['192.0.2.1', '::1'], '0:0:0:0:0:0:0:1', true],
+      [['::1'], '::1%lo', true],
       [['192.0.2.1'], '192.0.2.2', false],
       [['proxy.example'], '192.0.2.1', false],
       [['other.example'], 'proxy.example', false],
