@@ -60,6 +60,20 @@ describe('streams', () => {
     expect(client.send()).to.equal(undefined)
   })
 
+  it('an end that has arrived is not told again, also when data before it is still on its way', () => {
+    const { client } = connected()
+    client.streams.send(0, bytes('abc'), false)
+    client.send()
+    client.streams.send(0, bytes('def'), true)
+    const first = client.send()!
+    first.lost()
+    const second = client.send()!
+    expect(second.frames[0].args.slice(1)).to.deep.equal([3, bytes('def'), true])
+    first.acked()
+    second.lost()
+    expect(client.send()).to.equal(undefined)
+  })
+
   it('take turns in packets', () => {
     const { client } = connected({ streamWindow: 100_000, connectionWindow: 300_000 })
     for (const id of [0, 4, 8]) client.streams.send(id, new Uint8Array(10_000), false)
@@ -216,6 +230,14 @@ describe('streams', () => {
     client.streams.reset(2, 1)
     exchange()
     again.lost()
+    expect(server.send()).to.equal(undefined)
+  })
+
+  it('a stop is not told when the stream has ended before it could be', () => {
+    const { server } = connected()
+    server.streams.onStream(2, 0, bytes('a'), false, 0)
+    server.streams.stopSending(2, 5, 0)
+    server.streams.onResetStream(2, 0, 1, 0)
     expect(server.send()).to.equal(undefined)
   })
 
