@@ -68,8 +68,9 @@ export class ClientError extends Error {
 export function errorFromClose(reason: CloseReason, remote: string): ClientError {
   const { tlsAlert } = reason
   if (tlsAlert !== undefined) {
-    const hint = (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
-    const detail = [hint, reason.reason || undefined].map(about => (about === undefined ? '' : `: ${about}`)).join('')
+    // What to do, before what a library says of it: that is in the log.
+    const about = (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code] ?? reason.reason
+    const detail = about === '' ? '' : `: ${about}`
     const alert = `${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`
     if (tlsAlert.code === NO_APPLICATION_PROTOCOL) {
       const what = `the server at ${remote} does not speak ${reason.protocol}: it is no CONNECT-IP proxy`
