@@ -20,6 +20,8 @@ export interface Peer {
   /** What it shows. */
   purpose: string
   columns: Column[]
+  /** Whether it speaks QUIC with us, and so is tried with each engine of ours. */
+  needsQuic: boolean
   /** Files in `test/`, in the order in which they run. */
   tests: string[]
   /**
@@ -48,6 +50,7 @@ export const PEERS: readonly Peer[] = [
       { role: 'client', suite: 'the Go client against our server' },
       { role: 'proxy', suite: 'our client against the Go proxy' },
     ],
+    needsQuic: true,
     tests: ['1-control.interop.ts', '2-our-client.interop.ts', '3-our-server.interop.ts', '3b-go-dns.interop.ts'],
     prepare: prepareGoPrograms,
   },
@@ -61,6 +64,7 @@ export const PEERS: readonly Peer[] = [
       { role: 'client', suite: 'quic-go, a client of our QUIC' },
       { role: 'server', suite: 'our QUIC, a client of quic-go' },
     ],
+    needsQuic: true,
     tests: ['9-quic-go.interop.ts'],
     prepare: prepareGoPrograms,
   },
@@ -74,6 +78,7 @@ export const PEERS: readonly Peer[] = [
       { role: 'client', suite: 'aioquic, a client of our proxy' },
       { role: 'proxy', suite: 'aioquic, a proxy of our client' },
     ],
+    needsQuic: true,
     tests: ['4-aioquic-client.interop.ts', '5-aioquic-proxy.interop.ts'],
     prepare: () => preparePython('aioquic'),
   },
@@ -84,6 +89,7 @@ export const PEERS: readonly Peer[] = [
     origin: 'C, PyPI',
     purpose: 'curl with ngtcp2, nghttp3 and BoringSSL, which can also greet as browsers do: plain requests over HTTP/3',
     columns: [{ role: 'client', suite: 'curl, a client of our proxy' }],
+    needsQuic: true,
     tests: ['6-curl-client.interop.ts'],
     prepare: () => preparePython('curl-cffi'),
   },
@@ -94,6 +100,7 @@ export const PEERS: readonly Peer[] = [
     origin: 'Java, Maven Central',
     purpose: 'HTTP/3 with capsules on the QUIC of kwik, without datagrams: packets travel in DATAGRAM capsules',
     columns: [{ role: 'client', suite: 'flupke, a client of our proxy' }],
+    needsQuic: true,
     tests: ['7-flupke-client.interop.ts'],
     prepare: () => prepareJava('flupke'),
   },
@@ -107,6 +114,7 @@ export const PEERS: readonly Peer[] = [
       { role: 'client', suite: 'h11, a client of our proxy' },
       { role: 'proxy', suite: 'h11, a proxy of our client' },
     ],
+    needsQuic: false,
     tests: ['8-h11.interop.ts'],
     prepare: () => preparePython('h11'),
   },

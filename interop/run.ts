@@ -1,19 +1,22 @@
 // `npm run test:interop`: our client and our proxy against implementations that no one here wrote.
 //   --write        also writes docs/interop.md
 //   --only PEER    tries one peer only
+//   --engine NAME  runs over that QUIC engine only, as MASQUE_QUIC does; without either, over each that this machine has
 //   --grep TEXT    runs the cases whose titles contain it
 // The last line of output is `N passed, N failed` or `N passed, N failed, N skipped`.
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import Mocha from 'mocha'
+import { chooseEngine, EngineChoiceError } from '../src/quic/choose-engine.ts'
 import { stopCasePrograms } from './harness/case-program.ts'
 import { Unavailable } from './harness/skip.ts'
-import { Notes, page, type Run, shortMatrix } from './matrix/render.ts'
+import { Notes, type Pass, page, type Run, shortMatrix } from './matrix/render.ts'
 import { collectResults, type Results } from './matrix/results.ts'
 import { PEERS, type Peer } from './peers.ts'
 
 const TESTS = new URL('test/', import.meta.url)
 const PAGE = new URL('../docs/interop.md', import.meta.url)
+const ENGINES = ['quiche', 'typescript'] as const
 const TEST_TIMEOUT_MS = 20_000
 
 // How long after the last test a socket or timer may still keep the process alive.
@@ -23,9 +26,10 @@ const options = new Command('npm run test:interop --')
   .description('Lets our client and our proxy speak with implementations that no one here wrote.')
   .option('--write', 'write docs/interop.md')
   .option('--only <peer>', `try one peer only: ${PEERS.map(({ name }) => name).join(', ')}`)
+  .option('--engine <name>', 'run over that QUIC engine only: quiche or typescript (default: over both)')
   .option('--grep <text>', 'run the cases whose titles contain it')
   .parse()
-  .opts<{ write?: boolean; only?: string; grep?: string }>()
+  .opts<{ write?: boolean; only?: string; engine?: string; grep?: string }>()
 
 process.exitCode = await run()
 setTimeout(() => {
@@ -42,16 +46,31 @@ async function run(): Promise<number> {
     return 2
   }
   const { ready, skipped, broken } = await prepare(peers)
-  const { results, stats } = await runTests(ready)
+  const engines = await enginesToRun()
+  const mocha = await loadTests(ready)
+  const passes: Pass[] = []
+  const total = { passes: 0, failures: broken.size, pending: skipped.size }
+  for (const engine of engines) {
+    console.log(`\ntest:interop: QUIC by ${engine}`)
+    process.env.MASQUE_QUIC = engine
+    if (passes.length > 0) leaveOutWhatNeedsNoQuic(mocha)
+    const { results, stats } = await runTests(mocha)
+    passes.push({ engine, results })
+    total.passes += stats.passes
+    total.failures += stats.failures
+    total.pending += stats.pending
+  }
   await stopCasePrograms()
+  const shown: Run = { peers, skipped: new Map([...skipped, ...broken]), passes }
   const notes = new Notes()
-  const shown: Run = { peers, skipped: new Map([...skipped, ...broken]), results }
-  if (ready.length > 0) console.log(`\n${[shortMatrix(shown, notes), ...notes.lines()].join('\n')}\n`)
+  if (ready.length > 0) {
+    for (const pass of passes) console.log(`\nQUIC by ${pass.engine}:\n\n${shortMatrix(shown, pass, notes)}`)
+    console.log(`${notes.lines().join('\n')}\n`)
+  }
   if (options.write) await write(shown)
 
-  const failures = stats.failures + broken.size
-  const pending = stats.pending + skipped.size
-  console.log(`${stats.passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}`)
+  const { failures, pending } = total
+  console.log(`${total.passes} passed, ${failures} failed${pending > 0 ? `, ${pending} skipped` : ''}`)
   return failures > 0 ? 1 : 0
 }
 
@@ -73,21 +92,50 @@ async function prepare(peers: readonly Peer[]) {
   return { ready: peers.filter(peer => !skipped.has(peer) && !broken.has(peer)), skipped, broken }
 }
 
-async function runTests(peers: readonly Peer[]): Promise<{ results: Results; stats: Mocha.Stats }> {
+/** One that is asked for, or all. Their names are those of MASQUE_QUIC. */
+async function enginesToRun(): Promise<string[]> {
+  const asked = options.engine ?? process.env.MASQUE_QUIC
+  if (asked) return [(await chooseEngine(undefined, { environment: asked })).name]
+  const engines: string[] = []
+  for (const name of ENGINES) {
+    try {
+      engines.push((await chooseEngine(name)).name)
+    } catch (error) {
+      if (!(error instanceof EngineChoiceError)) throw error
+      console.log(`test:interop: engine ${name} skipped: ${error.message}`)
+    }
+  }
+  return engines
+}
+
+async function loadTests(peers: readonly Peer[]): Promise<Mocha> {
   const mocha = new Mocha({ reporter: 'spec', timeout: TEST_TIMEOUT_MS, fgrep: options.grep })
+  // It runs once for each engine.
+  mocha.cleanReferencesAfterRun(false)
   // This is what defines describe, it and the rest. Mocha's own loader would `require` the files first, which by-passes tsx.
   mocha.suite.emit(Mocha.Suite.constants.EVENT_FILE_PRE_REQUIRE, globalThis, '', mocha)
-  for (const name of peers.flatMap(peer => peer.tests)) await import(new URL(name, TESTS).href)
+  for (const name of new Set(peers.flatMap(peer => peer.tests))) await import(new URL(name, TESTS).href)
+  return mocha
+}
+
+/** Another engine changes nothing about those. */
+function leaveOutWhatNeedsNoQuic(mocha: Mocha): void {
+  const titles = PEERS.filter(({ needsQuic }) => !needsQuic).flatMap(({ columns }) => columns.map(({ suite }) => suite))
+  mocha.suite.suites = mocha.suite.suites.filter(({ title }) => !titles.includes(title))
+}
+
+function runTests(mocha: Mocha): Promise<{ results: Results; stats: Mocha.Stats }> {
   return new Promise(resolve => {
     const runner: Mocha.Runner = mocha.run(() => resolve({ results, stats: runner.stats as Mocha.Stats }))
     const results = collectResults(runner)
   })
 }
 
-/** The page tells of whole runs only: one that lacks a peer or a case would hide what it lacks. */
+/** The page tells of whole runs only: one that lacks a peer, a case or an engine would hide what it lacks. */
 async function write(run: Run): Promise<void> {
-  if (options.only !== undefined || options.grep !== undefined || run.skipped.size > 0) {
-    console.log('docs/interop.md is not written: this run lacks peers or cases')
+  const isPartial = options.only !== undefined || options.grep !== undefined || run.skipped.size > 0
+  if (isPartial || run.passes.length < ENGINES.length) {
+    console.log('docs/interop.md is not written: this run lacks peers, cases or an engine')
     return
   }
   await writeFile(PAGE, page(run))

@@ -6,36 +6,45 @@ import { ALL_TOPICS, topicOf } from './topics.ts'
 export interface Run {
   peers: readonly Peer[]
   skipped: ReadonlyMap<Peer, string>
+  /** One for each engine that was tried. */
+  passes: readonly Pass[]
+}
+
+/** What came of all cases with QUIC by one engine of ours. */
+export interface Pass {
+  engine: string
   results: Results
 }
 
 /** The short matrix as a table of Markdown: what it is about × peer, with how many cases passed. */
-export function shortMatrix(run: Run, notes: Notes = new Notes()): string {
-  const columns = columnsOf(run)
+export function shortMatrix(run: Run, pass: Pass, notes: Notes = new Notes()): string {
+  const columns = columnsOf(run).filter(({ column }) => casesOf(pass, column).length > 0)
   const rows = ALL_TOPICS.map(title => [
     title,
     ...columns.map(({ column }) =>
       summary(
-        casesOf(run, column).filter(([name]) => topicOf(name) === title),
+        casesOf(pass, column).filter(([name]) => topicOf(name) === title),
         notes,
       ),
     ),
   ])
-  const total = ['**all**', ...columns.map(({ column }) => summary(casesOf(run, column), notes))]
+  const total = ['**all**', ...columns.map(({ column }) => summary(casesOf(pass, column), notes))]
   return table(['', ...columns.map(heading)], [...rows.filter(row => row.slice(1).some(cell => cell !== '')), total])
 }
 
-/** Every case × peer. Cases of the same name share a row. */
+/** Every case × peer. Cases of the same name share a row. Where the engines differ, a cell says which is which. */
 export function longMatrix(run: Run, notes: Notes): string {
   const columns = columnsOf(run)
   const sections: string[] = []
-  const all = new Set(columns.flatMap(({ column }) => casesOf(run, column).map(([name]) => name)))
+  const all = new Set(
+    run.passes.flatMap(pass => columns.flatMap(({ column }) => casesOf(pass, column).map(([name]) => name))),
+  )
   for (const topic of ALL_TOPICS) {
     const names = [...all].filter(name => topicOf(name) === topic).sort()
     // Only the peers that have a case here.
-    const here = columns.filter(({ column }) => names.some(name => outcomeOf(run, column, name) !== undefined))
+    const here = columns.filter(({ column }) => names.some(name => marks(run, column, name, notes) !== ''))
     if (here.length === 0) continue
-    const rows = names.map(name => [name, ...here.map(({ column }) => mark(outcomeOf(run, column, name), notes))])
+    const rows = names.map(name => [name, ...here.map(({ column }) => marks(run, column, name, notes))])
     sections.push(`### ${topic}\n\n${table(['case', ...here.map(heading)], rows)}`)
   }
   return sections.join('\n\n')
@@ -44,7 +53,9 @@ export function longMatrix(run: Run, notes: Notes): string {
 /** docs/interop.md as a whole. */
 export function page(run: Run): string {
   const notes = new Notes()
-  const short = shortMatrix(run, notes)
+  const short = run.passes
+    .map(pass => `## With QUIC by ${pass.engine}\n\n${shortMatrix(run, pass, notes)}`)
+    .join('\n\n')
   const long = longMatrix(run, notes)
   const peers = run.peers.map(({ name, version, home, origin, purpose }) => [
     `[${name}](${home[1]}) ${version}`,
@@ -60,6 +71,7 @@ ${table(['peer', 'language, registry', 'what it shows'], peers)}
 
 A column's heading says what the peer is: a **client** of our proxy, a **proxy** of our client, or a **server** of QUIC alone. A cell says how many cases passed; ✔ passed,
 ✘ failed. A number in brackets, or at the mark ◐, is a known fault of the peer, told below: the case was tried, and must fail.
+All that needs QUIC is tried with each engine of ours (\`quic.engine\`); in the table of every case, a cell with one mark is the same with both.
 
 ${short}
 ${notes.text()}
@@ -99,12 +111,18 @@ function columnsOf({ peers, skipped }: Run): PeerColumn[] {
 
 const heading = ({ peer, column }: PeerColumn) => `${peer.name} ${column.role}`
 
-function casesOf(run: Run, column: Column): [string, Outcome][] {
-  return [...(run.results.get(column.suite) ?? [])]
+function casesOf({ results }: Pass, column: Column): [string, Outcome][] {
+  return [...(results.get(column.suite) ?? [])]
 }
 
-function outcomeOf(run: Run, column: Column, name: string): Outcome | undefined {
-  return run.results.get(column.suite)?.get(name)
+/** The mark of a case, or where they differ one for each engine: `✔ quiche, ✘ typescript`. */
+function marks({ passes }: Run, column: Column, name: string, notes: Notes): string {
+  const found = passes.flatMap(({ engine, results }) => {
+    const outcome = results.get(column.suite)?.get(name)
+    return outcome === undefined ? [] : [{ engine, mark: mark(outcome, notes) }]
+  })
+  const isSame = found.every(each => each.mark === found[0]?.mark)
+  return isSame ? (found[0]?.mark ?? '') : found.map(each => `${each.mark} ${each.engine}`).join(', ')
 }
 
 /** `12` all passed; `11 of 12`; `(1)` is the footnote of a known fault. */
@@ -117,10 +135,8 @@ function summary(cases: [string, Outcome][], notes: Notes): string {
   return [count, ...[...new Set(faults)].map(number => `(${number})`)].join(' ')
 }
 
-function mark(outcome: Outcome | undefined, notes: Notes): string {
-  switch (outcome?.kind) {
-    case undefined:
-      return ''
+function mark(outcome: Outcome, notes: Notes): string {
+  switch (outcome.kind) {
     case 'passed':
       return '✔'
     case 'failed':

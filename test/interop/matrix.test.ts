@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { longMatrix, Notes, page, shortMatrix } from '../../interop/matrix/render.ts'
+import { longMatrix, Notes, type Pass, page, shortMatrix } from '../../interop/matrix/render.ts'
 import type { Outcome } from '../../interop/matrix/results.ts'
 import { OTHER_TOPIC, topicOf } from '../../interop/matrix/topics.ts'
 import type { Peer } from '../../interop/peers.ts'
@@ -13,6 +13,7 @@ function peer(name: string, suites: string[]): Peer {
     origin: 'C, a registry',
     purpose: 'a test',
     columns: suites.map(suite => ({ role: 'client', suite })),
+    needsQuic: true,
     tests: [],
     prepare: async () => {},
   }
@@ -23,9 +24,8 @@ const FAILED: Outcome = { kind: 'failed' }
 const FAULT: Outcome = { kind: 'known-fault', note: 'it cannot do this' }
 const [one, two, absent] = [peer('one', ['suite one']), peer('two', ['suite two']), peer('absent', ['suite three'])]
 
-const run = {
-  peers: [one, two, absent],
-  skipped: new Map([[absent, 'its language is missing']]),
+const pass: Pass = {
+  engine: 'quiche',
   results: new Map<string, Map<string, Outcome>>([
     [
       'suite one',
@@ -45,6 +45,12 @@ const run = {
   ]),
 }
 
+const run = {
+  peers: [one, two, absent],
+  skipped: new Map([[absent, 'its language is missing']]),
+  passes: [pass],
+}
+
 /** The cells of the row that begins with `first`. */
 function row(table: string, first: string): string[] {
   const line = table.split('\n').find(line => line.startsWith(`| ${first}`)) ?? ''
@@ -60,7 +66,7 @@ describe('the matrix of the interoperability tests', () => {
   })
 
   it('counts what passed by topic and peer, and leaves out peers that were skipped', () => {
-    const table = shortMatrix(run)
+    const table = shortMatrix(run, pass)
     expect(row(table, ' ')).to.deep.equal(['', '', 'one client', 'two client', ''])
     expect(row(table, 'Addresses')).to.deep.equal(['', 'Addresses', '**1 of 2**', '0 (1)', ''])
     expect(row(table, OTHER_TOPIC)).to.deep.equal(['', OTHER_TOPIC, '1', '', ''])
@@ -74,6 +80,21 @@ describe('the matrix of the interoperability tests', () => {
     expect(row(table, 'CIP-13 asks again')).to.deep.equal(['', 'CIP-13 asks again', '✘', '', ''])
     expect(notes.lines()).to.deep.equal(['1. it cannot do this'])
     expect(page(run)).to.include('1. it cannot do this')
+  })
+
+  it('says of a case which engine it passed with where they differ, and has each engine’s numbers', () => {
+    const ofOne = pass.results.get('suite one') as Map<string, Outcome>
+    const other: Pass = {
+      engine: 'typescript',
+      results: new Map([['suite one', new Map([...ofOne, ['CIP-13 asks', FAILED]])]]),
+    }
+    const both = { ...run, passes: [pass, other] }
+    const table = longMatrix(both, new Notes())
+    expect(row(table, 'CIP-13 asks ')).to.deep.equal(['', 'CIP-13 asks', '✔ quiche, ✘ typescript', '◐ (1)', ''])
+    expect(row(table, 'CIP-13 asks again')).to.deep.equal(['', 'CIP-13 asks again', '✘', '', ''])
+    const [, quiche, typescript] = page(both).split('## With QUIC by ')
+    expect(row(quiche, '**all**')).to.deep.equal(['', '**all**', '**2 of 3**', '1 (1)', ''])
+    expect(row(typescript, '**all**')).to.deep.equal(['', '**all**', '**1 of 3**', ''])
   })
 
   it('keeps asterisks of a scope from becoming emphasis', () => {
