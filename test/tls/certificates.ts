@@ -26,6 +26,8 @@ export interface Issued {
 export interface Wanted {
   name?: string
   key?: KeyKind | KeyObject
+  /** SubjectPublicKeyInfo, of a key that nobody has. */
+  publicKey?: Uint8Array
   /** Default: itself. */
   issuer?: Issued
   notBefore?: Date
@@ -87,7 +89,7 @@ export function issue(wanted: Wanted = {}): Issued {
       time(wanted.notAfter ?? new Date(Date.now() + DAY_MS)),
     ),
     distinguishedName(name),
-    Uint8Array.from(createPublicKey(key).export({ type: 'spki', format: 'der' })),
+    wanted.publicKey ?? Uint8Array.from(createPublicKey(key).export({ type: 'spki', format: 'der' })),
     ...(extensions.length === 0 ? [] : [contextTag(3, true, sequence(...extensions))]),
   )
   const signature = sign(issuerKey.asymmetricKeyType === 'ed25519' ? null : hash, toBeSigned, issuerKey)
@@ -102,6 +104,18 @@ export function issueRoot(wanted: Wanted = {}): Issued {
 /** A server's as it should be. */
 export function issueServer(issuer: Issued, wanted: Wanted = {}): Issued {
   return issue({ issuer, keyUsage: 0x80, extendedKeyUsage: [SERVER_AUTH], names: ['proxy.example'], ...wanted })
+}
+
+/** SubjectPublicKeyInfo of an RSA key, of numbers in bytes. */
+export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): Uint8Array {
+  return createPublicKey({
+    key: {
+      kty: 'RSA',
+      n: Buffer.from(modulus).toString('base64url'),
+      e: Buffer.from(exponent).toString('base64url'),
+    },
+    format: 'jwk',
+  }).export({ type: 'spki', format: 'der' })
 }
 
 export function pemOf(...certificates: Uint8Array[]): Uint8Array {

@@ -4,8 +4,9 @@ import type { TlsClientOptions } from '../../src/tls/client.ts'
 import { obfuscatedAge, purposeOf, usableSession } from '../../src/tls/client-ticket.ts'
 import { ExtensionType } from '../../src/tls/extensions/extensions.ts'
 import { decodeClientHello, encodeClientHello } from '../../src/tls/messages/client-hello.ts'
+import { HandshakeType } from '../../src/tls/messages/handshake-message.ts'
 import { decodeServerHello, encodeServerHello } from '../../src/tls/messages/server-hello.ts'
-import type { TlsServerContext } from '../../src/tls/server.ts'
+import { TlsServer, type TlsServerContext } from '../../src/tls/server.ts'
 import { TicketSealer } from '../../src/tls/server-ticket.ts'
 import { expectAlert } from './expect-alert.ts'
 import { deliver, type Material, newClient, newContext, newMaterial, newPair, type Pair, run } from './in-memory.ts'
@@ -98,6 +99,12 @@ describe('resumption', () => {
       const pair = resume(context, ticket, { unixMs: slow })
       expect(pair.client.tls.resumed).to.equal(false)
       expect(pair.server.sink.story).to.include('message 11 on 1')
+    })
+
+    it('when the clock of the client says that the ticket is still to come', () => {
+      const context = newContext(material)
+      const ticket = ticketOf(context)
+      expect(resume(context, ticket, { unixMs: () => Date.now() - HOUR_MS / 6 }).client.tls.resumed).to.equal(false)
     })
 
     it('when the ticket was for another name, authority or certificate, or for whoever it is', () => {
@@ -197,6 +204,23 @@ describe('resumption', () => {
     const pair = newPair(material, {}, { ticketLifetimeSeconds: 0 })
     run(pair)
     expect(pair.client.sink.tickets).to.deep.equal([])
+  })
+
+  it('is not prepared for a client that cannot do it with a new key exchange', () => {
+    class WithoutModes extends TlsServer {
+      protected override onMessage(type: number, body: Uint8Array, message: Uint8Array): void {
+        if (type !== HandshakeType.client_hello) return super.onMessage(type, body, message)
+        const hello = decodeClientHello(body)
+        const extensions = new Map(hello.extensions)
+        extensions.delete(ExtensionType.psk_key_exchange_modes)
+        super.onMessage(type, encodeClientHello({ ...hello, extensions }).subarray(4), message)
+      }
+    }
+    const { client, server, context } = newPair(material)
+    const tls = new WithoutModes({ sink: server.sink, context, transportParameters: new Uint8Array(0) })
+    run({ client, server: { tls, sink: server.sink } })
+    expect(tls.complete && client.tls.complete).to.equal(true)
+    expect(client.sink.tickets).to.deep.equal([])
   })
 
   it('needs the key of the ticket, not only the ticket: decrypt_error', () => {

@@ -14,6 +14,7 @@ import {
   issueServer,
   keyPemOf,
   newKey,
+  rsaPublicKey,
   SERVER_AUTH,
   type Wanted,
 } from '../certificates.ts'
@@ -209,6 +210,20 @@ describe('the verification of a certificate chain', () => {
     }
   })
 
+  it('takes a trusted authority that has signed itself with SHA-1: its own signature is of no importance', () => {
+    const old = issueRoot({ key: 'RSA-2048', hash: 'sha1' })
+    verify(old, [issueServer(old)])
+  })
+
+  it('does not compute with RSA keys that make it slow: bad_certificate', () => {
+    const modulus = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0xff)
+    const usual = Uint8Array.of(1, 0, 1)
+    const attempt = (publicKey: Uint8Array): void => verify(root, [issueServer(root, { publicKey })])
+    attempt(rsaPublicKey(modulus(1024), usual))
+    expectAlert('bad_certificate', () => attempt(rsaPublicKey(modulus(1025), usual)))
+    expectAlert('bad_certificate', () => attempt(rsaPublicKey(modulus(256), modulus(5))))
+  })
+
   describe('of an authority with name constraints', () => {
     const dns = (name: string): Uint8Array => sequence(contextTag(2, false, new TextEncoder().encode(name)))
     const network = (...bytes: number[]): Uint8Array => sequence(contextTag(7, false, Uint8Array.from(bytes)))
@@ -239,6 +254,13 @@ describe('the verification of a certificate chain', () => {
       for (const names of [['secret.example'], ['a.secret.example'], ['*.example'], ['10.0.0.1']]) {
         expectAlert('bad_certificate', () => attempt(authority, names))
       }
+    })
+
+    it('does not compare many names with many constraints, which would take minutes: bad_certificate', () => {
+      const many = (count: number): Uint8Array[] => Array.from({ length: count }, () => dns('b'))
+      const names = Array.from({ length: 300 }, () => 'proxy.example')
+      attempt(constrained([], many(100)), names)
+      expectAlert('bad_certificate', () => attempt(constrained([], many(300)), names))
     })
 
     it('takes no names of a kind that it cannot compare', () => {
