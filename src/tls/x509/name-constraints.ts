@@ -18,9 +18,14 @@ const DNS_NAME = contextTag(2, false)
 const DIRECTORY_NAME = contextTag(4, true)
 const IP_ADDRESS = contextTag(7, false)
 
+/** Names times subtrees that are compared at most, for one authority: both lists are the peer's, whom nobody believes yet. */
+const MOST_COMPARISONS = 1 << 16
+
 interface GeneralName {
   tag: number
   content: Uint8Array
+  /** Of a DNS name, in small letters. */
+  text: string
 }
 
 /** Throws TlsAlert: one of those below may not have a name that it has. */
@@ -28,7 +33,11 @@ export function checkNameConstraints(issuer: Certificate, below: readonly Certif
   const extension = issuer.extensions.get(CertificateExtension.nameConstraints)
   if (extension === undefined) return
   const { permitted, excluded } = decoded(() => readConstraints(extension.value))
-  for (const name of below.flatMap(certificate => decoded(() => namesOf(certificate)))) {
+  const names = below.flatMap(certificate => decoded(() => namesOf(certificate)))
+  if (names.length * (permitted.length + excluded.length) > MOST_COMPARISONS) {
+    throw new TlsAlert('bad_certificate', 'too many names to compare with the name constraints of an authority')
+  }
+  for (const name of names) {
     const allowedTrees = permitted.filter(({ tag }) => tag === name.tag)
     const isIn = allowedTrees.length === 0 || allowedTrees.some(tree => isWithin(name, tree))
     const isOut = excluded.some(tree => tree.tag === name.tag && touches(name, tree))
@@ -61,7 +70,7 @@ function readSubtrees(bytes: Uint8Array | undefined): GeneralName[] {
   const bases: GeneralName[] = []
   while (!list.atEnd) {
     const subtree = list.sequence()
-    bases.push(subtree.takeAny())
+    bases.push(generalName(subtree.takeAny()))
     // minimum and maximum are not used.
     subtree.expectEnd()
   }
@@ -72,16 +81,17 @@ function readSubtrees(bytes: Uint8Array | undefined): GeneralName[] {
 function namesOf(certificate: Certificate): GeneralName[] {
   const names: GeneralName[] = []
   const subject = new DerReader(certificate.subject)
-  if (subject.take(Tag.SEQUENCE).length > 0) names.push({ tag: DIRECTORY_NAME, content: certificate.subject })
+  if (subject.take(Tag.SEQUENCE).length > 0)
+    names.push(generalName({ tag: DIRECTORY_NAME, content: certificate.subject }))
   const extension = certificate.extensions.get(CertificateExtension.subjectAltName)
   if (extension === undefined) return names
   const list = new DerReader(extension.value).sequence()
-  while (!list.atEnd) names.push(list.takeAny())
+  while (!list.atEnd) names.push(generalName(list.takeAny()))
   return names
 }
 
 function isWithin(name: GeneralName, tree: GeneralName): boolean {
-  if (tree.tag === DNS_NAME) return isSubdomain(text(name), text(tree))
+  if (tree.tag === DNS_NAME) return isSubdomain(name.text, tree.text)
   return tree.tag === IP_ADDRESS && isInNetwork(name.content, tree.content)
 }
 
@@ -89,7 +99,7 @@ function isWithin(name: GeneralName, tree: GeneralName): boolean {
 function touches(name: GeneralName, tree: GeneralName): boolean {
   if (tree.tag !== DNS_NAME && tree.tag !== IP_ADDRESS) return true
   if (isWithin(name, tree)) return true
-  return tree.tag === DNS_NAME && text(name).startsWith('*.') && isSubdomain(text(tree), text(name).slice(2))
+  return tree.tag === DNS_NAME && name.text.startsWith('*.') && isSubdomain(tree.text, name.text.slice(2))
 }
 
 /** A domain is one of its own; with a dot in front, it is not. */
@@ -103,6 +113,6 @@ function isInNetwork(address: Uint8Array, network: Uint8Array): boolean {
   return address.every((byte, i) => (byte & network[address.length + i]) === (network[i] & network[address.length + i]))
 }
 
-function text(name: GeneralName): string {
-  return new TextDecoder('latin1').decode(name.content).toLowerCase()
+function generalName({ tag, content }: { tag: number; content: Uint8Array }): GeneralName {
+  return { tag, content, text: tag === DNS_NAME ? new TextDecoder('latin1').decode(content).toLowerCase() : '' }
 }

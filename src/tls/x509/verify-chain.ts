@@ -44,6 +44,9 @@ const SIGNATURE_ALGORITHMS = new Set([
   '1.3.101.112', // Ed25519
 ])
 const MIN_RSA_BITS = 2048
+/** Larger ones take long to verify, and a peer may show many. */
+const MAX_RSA_BITS = 8192
+const MAX_RSA_EXPONENT = 2n ** 32n
 
 /** Extensions that are understood, or that without a policy of ours mean nothing. Others must not be critical (§4.2). */
 const UNDERSTOOD = new Set<string>(Object.values(CertificateExtension))
@@ -99,9 +102,10 @@ class PathSearch {
     if (!last.x509.checkIssued(issuer.x509)) return false
     try {
       checkCa(issuer, path)
-      checkEach(issuer, this.#purpose, this.#unixMs)
-      checkNameConstraints(issuer, path)
+      checkEach(issuer, this.#purpose, this.#unixMs, this.#trust.has(issuer))
+      // How many signatures are looked at is limited, and with that how often names are compared.
       this.#checkSignature(last, issuer)
+      checkNameConstraints(issuer, path)
       return true
     } catch (error) {
       if (!(error instanceof TlsAlert)) throw error
@@ -119,11 +123,11 @@ class PathSearch {
   }
 }
 
-/** What holds for all certificates of a path. */
-function checkEach(certificate: Certificate, purpose: 'server' | 'client', unixMs: number): void {
+/** What holds for all certificates of a path. `isTrusted`: who signed it does not matter, as with many a root of the days of SHA-1. */
+function checkEach(certificate: Certificate, purpose: 'server' | 'client', unixMs: number, isTrusted = false): void {
   if (unixMs < certificate.notBeforeMs) throw new TlsAlert('certificate_expired', 'a certificate is not valid yet')
   if (unixMs > certificate.notAfterMs) throw new TlsAlert('certificate_expired', 'a certificate has expired')
-  if (!SIGNATURE_ALGORITHMS.has(certificate.signatureAlgorithm)) {
+  if (!isTrusted && !SIGNATURE_ALGORITHMS.has(certificate.signatureAlgorithm)) {
     throw new TlsAlert('bad_certificate', `signature algorithm ${certificate.signatureAlgorithm} of a certificate`)
   }
   checkKey(certificate)
@@ -140,9 +144,12 @@ function checkEach(certificate: Certificate, purpose: 'server' | 'client', unixM
 }
 
 function checkKey({ publicKey }: Certificate): void {
-  const bits = publicKey.asymmetricKeyDetails?.modulusLength
-  if (bits !== undefined && bits < MIN_RSA_BITS) {
-    throw new TlsAlert('bad_certificate', `an RSA key of ${bits} bits; at least ${MIN_RSA_BITS} are expected`)
+  const { modulusLength: bits, publicExponent } = publicKey.asymmetricKeyDetails ?? {}
+  if (bits !== undefined && (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)) {
+    throw new TlsAlert('bad_certificate', `an RSA key of ${bits} bits, not ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`)
+  }
+  if (publicExponent !== undefined && publicExponent > MAX_RSA_EXPONENT) {
+    throw new TlsAlert('bad_certificate', 'an RSA key with an exponent above 2^32')
   }
 }
 
