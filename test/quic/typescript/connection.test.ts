@@ -146,6 +146,20 @@ describe('a connection of the engine in TypeScript', () => {
       expect(server.connection.paths().filter(({ active }) => active)[0].remote).to.deep.equal(ELSEWHERE)
     })
 
+    it('follows as often as it happens', () => {
+      const { network, client, server } = established()
+      for (let i = 1; i <= 30; i++) {
+        network.natAddress = { ...ELSEWHERE, port: 5005 + i }
+        client.connection.ping()
+        network.turn('client')
+        expect(network.run(() => server.movedTo?.remote.port === 5005 + i, 1000)).to.equal(true)
+        // Some are gone before they have answered.
+        network.run(() => false, i % 3 === 0 ? 5 : 4000)
+      }
+      arrives(network, client, 'server', 1)
+      expect(server.connection.paths().length).to.be.at.most(4)
+    })
+
     it('moves where the client wants, once that path has answered, with another connection id', () => {
       const { network, client, server } = established()
       const path: UdpPath = { local: ELSEWHERE, remote: SERVER_ADDRESS }
