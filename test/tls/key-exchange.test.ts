@@ -51,11 +51,13 @@ describe('the key exchange', () => {
     }
   })
 
-  it('refuses compressed points of P-256', () => {
+  it('refuses compressed and hybrid points of P-256', () => {
     const other = createECDH('prime256v1')
     other.generateKeys()
     const pair = newKeyPair(NamedGroup.secp256r1)
     expect(pair.agree(other.getPublicKey())).to.have.length(32)
-    expect(() => pair.agree(other.getPublicKey(null, 'compressed'))).to.throw(TlsAlert)
+    for (const format of ['compressed', 'hybrid'] as const) {
+      expect(() => pair.agree(other.getPublicKey(null, format)), format).to.throw(TlsAlert)
+    }
   })
 })
