@@ -90,6 +90,11 @@ describe('server configuration', () => {
     )
   })
 
+  it('says which engine speaks QUIC, and refuses one that there is not', () => {
+    expect(parse(`${TLS}${POOL}[quic]\nengine = "typescript"\n`).quic.engine).to.equal('typescript')
+    expect(() => parse(`${TLS}${POOL}[quic]\nengine = "msquic"\n`)).to.throw(/quic\.engine/)
+  })
+
   it('fills in the documented defaults', () => {
     const config = parse(TLS + POOL)
     expect(config.tls).to.deep.equal({
