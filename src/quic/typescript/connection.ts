@@ -105,8 +105,13 @@ export class TypescriptConnection implements EngineConnection {
       close.vanish({ source: 'timeout', application: false, code: 0, reason: 'nothing was heard from the peer' })
       return
     }
-    recovery.onDeadline(now)
-    this.#losePaths(now)
+    try {
+      recovery.onDeadline(now)
+      this.#losePaths(now)
+    } catch (error) {
+      // A path that ends retires a connection id, and the peer has perhaps let none of those before be retired.
+      this.#parts.fail(error)
+    }
   }
 
   #losePaths(now: number): void {
@@ -267,8 +272,15 @@ export class TypescriptConnection implements EngineConnection {
   // -- paths ---------------------------------------------------------------------------------------------------
 
   probePath(path: UdpPath, now: number): boolean {
-    const { paths, ptoMs } = this.#parts
-    return paths?.probe(path, now, ptoMs) !== undefined
+    const { paths, ptoMs, handshake } = this.#parts
+    // RFC 9000 §18.2: to the address of the handshake a client then sends from one address only.
+    if (handshake.peerParameters?.disableActiveMigration === true) return false
+    try {
+      return paths?.probe(path, now, ptoMs) !== undefined
+    } catch (error) {
+      this.#parts.fail(error)
+      return false
+    }
   }
 
   migrate(udp: UdpPath, now: number): void {

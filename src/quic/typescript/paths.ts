@@ -49,10 +49,10 @@ export class Path {
     return this.responses.length > 0 || this.validation?.wantsChallenge(now) === true
   }
 
-  /** Too little may be sent there. */
-  giveUpTests(): void {
+  /** Too little may be sent there: it is as if what is due now had been lost. */
+  loseTests(now: number): void {
     while (this.responses.length > 0) this.responses.shift()
-    this.validation = undefined
+    if (this.validation?.wantsChallenge(now) === true) this.validation.challenge(now)
   }
 }
 

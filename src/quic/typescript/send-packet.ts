@@ -67,7 +67,10 @@ export class PacketSender {
     this.#out.reset(buffer)
     if (!close.isOpen) return this.#sendClose(paths, buffer, now)
     const tested = paths.wanting(now)
-    if (tested !== undefined && this.#parts.oneRtt.canSeal) return this.#sendTest(tested, buffer, now)
+    if (tested !== undefined && this.#parts.oneRtt.canSeal) {
+      const test = this.#sendTest(tested, buffer, now)
+      if (test !== undefined) return test
+    }
     const path = paths.active
     const { allowance } = path.amplification
     // Initials are filled up (§14.1). What would not hold a packet waits: the next one of the peer brings more.
@@ -211,7 +214,7 @@ export class PacketSender {
     const draft = this.#drafts[APPLICATION]
     const room = Math.min(buffer.length, BASE_UDP_PAYLOAD, path.amplification.allowance)
     if (!draft.begin(this.#out, 0, room, (paths as Paths).peerIdOf(path), now)) {
-      path.giveUpTests()
+      path.loseTests(now)
       return undefined
     }
     writePathFrames(path, this.#out, now)

@@ -68,7 +68,7 @@ export class Forger {
   }
 
   /** A 1-RTT packet with these frames. */
-  send(frames: Uint8Array | ((to: WireWriter) => void), bits = 0): void {
+  send(frames: Uint8Array | ((to: WireWriter) => void), bits = 0, path: UdpPath = this.#path): void {
     const number = this.nextNumber++
     const to = new WireWriter(new Uint8Array(20_000))
     appendShortHeader(to, this.dcid, (this.phase & 1) as 0 | 1, 0, number, 4)
@@ -77,7 +77,7 @@ export class Forger {
     if (typeof frames === 'function') frames(to)
     else to.write(frames)
     const length = sealPacket(this.#aead(), this.#header, to.bytes, headerLength, to.offset - headerLength, number, 4)
-    this.inject(to.bytes.slice(0, length))
+    this.inject(to.bytes.slice(0, length), path)
   }
 
   #aead(): PacketAead {

@@ -1,0 +1,69 @@
+/** What a peer with the right keys can do with its paths and connection ids. */
+
+import { expect } from 'chai'
+import { appendNewConnectionId } from '../../../src/quic/typescript/frames/new-connection-id-frame.ts'
+import { appendPathChallenge } from '../../../src/quic/typescript/frames/path-challenge-frame.ts'
+import { Handshake } from '../../../src/quic/typescript/handshake.ts'
+import { CONNECTION_ID_LIMIT_ERROR } from '../../../src/quic/typescript/transport-error.ts'
+import type { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
+import { typescriptEngines } from './engines.ts'
+import { Forger } from './forger.ts'
+import { SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
+
+describe('a peer with the right keys, on its paths', () => {
+  it('meets CONNECTION_ID_LIMIT_ERROR when the end of a path retires one id more than it lets us retire', async () => {
+    const engines = await typescriptEngines()
+    const forger = new Forger(engines(1), 'client')
+    const give = (sequence: number, retirePriorTo: number): void =>
+      forger.send(to => {
+        const id = new Uint8Array(8).fill(sequence)
+        appendNewConnectionId(to, sequence, retirePriorTo, id, new Uint8Array(16).fill(sequence))
+      })
+    // The first retires the eight of before, each of the others one; none of that is acknowledged.
+    for (let sequence = 50; sequence < 75; sequence++) give(sequence, sequence)
+    give(75, 74)
+    const elsewhere = { local: SERVER_ADDRESS, remote: { host: '203.0.113.9', port: 9 } }
+    const challenge = (to: WireWriter): void => {
+      appendPathChallenge(to, new Uint8Array(8))
+      to.zeros(1150)
+    }
+    forger.send(challenge, 0, elsewhere)
+    expect(forger.code).to.equal(undefined)
+    forger.network.run(() => false, 5000)
+    expect(forger.code).to.equal(CONNECTION_ID_LIMIT_ERROR)
+  })
+
+  it('has no path for long to which too little may be sent to test it', async () => {
+    const engines = await typescriptEngines()
+    const forger = new Forger(engines(1), 'client')
+    const { connection } = forger.victim
+    const before = connection.paths().length
+    const elsewhere = { local: SERVER_ADDRESS, remote: { host: '203.0.113.9', port: 9 } }
+    forger.send(to => appendPathChallenge(to, new Uint8Array(8)), 0, elsewhere)
+    expect(connection.paths().length).to.equal(before + 1)
+    forger.network.run(() => false, 5000)
+    expect(connection.paths().length).to.equal(before)
+  })
+})
+
+describe('a server that forbids active migration (RFC 9000 §18.2)', () => {
+  it('has a client that probes no other path', async () => {
+    const engines = await typescriptEngines()
+    const elsewhere = { local: { host: '203.0.113.9', port: 9 }, remote: SERVER_ADDRESS }
+    const isProbed = (): boolean => {
+      const network = new VirtualNetwork(engines(1))
+      network.run(() => false, 2000)
+      return network.client.connection.probePath(elsewhere, network.now)
+    }
+    expect(isProbed()).to.equal(true)
+    const { onPeerTransportParameters } = Handshake.prototype
+    Handshake.prototype.onPeerTransportParameters = function (bytes) {
+      onPeerTransportParameters.call(this, Uint8Array.of(...bytes, 0x0c, 0))
+    }
+    try {
+      expect(isProbed()).to.equal(false)
+    } finally {
+      Handshake.prototype.onPeerTransportParameters = onPeerTransportParameters
+    }
+  })
+})
