@@ -142,9 +142,10 @@ export class LossRecovery implements PtoSituation {
     return this.#ecn.marks
   }
 
-  /** A packet with nothing but an ACK should also have a PING. */
+  /** A packet with nothing but an ACK should also have a PING: not while the peer owes an answer, as one that never gives it could make us keep any number. */
   shouldPing(space: PacketNumberSpace): boolean {
-    return this.#spaces[space].notElicitingInRow >= ACKS_PER_PING
+    const { notElicitingInRow, elicitingInFlight } = this.#spaces[space]
+    return notElicitingInRow >= ACKS_PER_PING && elicitingInFlight === 0
   }
 
   onSent(packet: SentPacket): void {

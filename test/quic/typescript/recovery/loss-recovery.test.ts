@@ -210,6 +210,26 @@ describe('loss recovery', () => {
     expect(test.recovery.shouldPing(APPLICATION)).to.equal(false)
   })
 
+  it('a peer that acknowledges nothing is not sent PINGs without end, however many ACKs it gets', () => {
+    const test = new Recovery().measured(100)
+    let pings = 0
+    let last = 0
+    const acknowledge = (): void => {
+      for (let i = 0; i < 1000; i++) {
+        const eliciting = test.recovery.shouldPing(APPLICATION)
+        const number = test.send(APPLICATION, { eliciting })
+        if (!eliciting) continue
+        pings++
+        last = number
+      }
+    }
+    acknowledge()
+    expect(pings).to.equal(1)
+    test.ack([last])
+    acknowledge()
+    expect(pings).to.equal(2)
+  })
+
   it('the delay that the peer claims counts up to what it has promised, once the handshake is confirmed (§5.3)', () => {
     const test = new Recovery().measured(100)
     test.send()
