@@ -126,6 +126,8 @@ export class PacketReceiver {
       if (datagram.length < MIN_INITIAL_DATAGRAM) return false
       if (isFirst && !this.#beginWith(packet)) return false
     }
+    // §17.2.2: a server has no token to show.
+    if (space === INITIAL && role === 'client' && packet.token.length > 0) return false
     if (this.#parts.peerIds === undefined) return false
     const isOurs = localIds.has(packet.dcid) || (space === INITIAL && isSameId(packet.dcid, this.#originalId))
     if (!isOurs || !this.#isFromPeer(packet.scid)) return false

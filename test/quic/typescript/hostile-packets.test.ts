@@ -1,6 +1,7 @@
 /** What somebody can do who has seen our packets, or has only heard of us; and a peer with what is around its frames. */
 
 import { expect } from 'chai'
+import { appendConnectionClose } from '../../../src/quic/typescript/frames/connection-close-frame.ts'
 import { appendDatagram } from '../../../src/quic/typescript/frames/datagram-frame.ts'
 import { appendNewConnectionId } from '../../../src/quic/typescript/frames/new-connection-id-frame.ts'
 import { appendPing } from '../../../src/quic/typescript/frames/ping-frame.ts'
@@ -102,6 +103,24 @@ describe('somebody who sees the first packet', () => {
     network.inject(to.bytes, 'server', AT_SERVER)
     network.run(() => network.server?.closed !== undefined, 500)
     expect(network.server?.closed).to.include({ source: 'local', code: PROTOCOL_VIOLATION })
+  })
+
+  it('is not heard by the client with an Initial that has a token, which no server sends (RFC 9000 §17.2.2)', () => {
+    for (const tokenLength of [0, 3]) {
+      const { network, initial } = begun(false)
+      const { sealing } = initialKeys('server', initial.dcid)
+      const to = new WireWriter(new Uint8Array(1200))
+      const token = new Uint8Array(tokenLength)
+      const lengthOffset = appendLongHeader(to, 'initial', initial.scid, new Uint8Array(8), token, 0, 4)
+      const headerLength = to.offset
+      appendConnectionClose(to, false, 0x0a, 0, new Uint8Array(0))
+      to.zeros(1184 - to.offset)
+      finishLongHeader(to.bytes, lengthOffset, 1204 - headerLength)
+      sealing.seal(to.bytes, headerLength, 1184 - headerLength, 0, 4)
+      network.inject(to.bytes, 'client', AT_CLIENT)
+      network.run(() => false, 100)
+      expect(network.client.connection.closing).to.equal(tokenLength === 0)
+    }
   })
 
   it('does not disturb a handshake with garbage behind each of its packets', () => {
