@@ -17,6 +17,7 @@ import type { Packet, RetryPacket, VersionNegotiationPacket } from './packets/pa
 import { isAuthenticRetry } from './packets/retry-packet.ts'
 import { initialKeys } from './protection/initial-keys.ts'
 import type { FirstPackets } from './receive-packet.ts'
+import { sameBytes } from './same-bytes.ts'
 import { endsAttempt, QUIC_V1 } from './version.ts'
 
 export class ClientStart implements FirstPackets {
@@ -48,6 +49,8 @@ export class ClientStart implements FirstPackets {
     const { handshake, peerIds, recovery, localIds } = this.#parts
     const isSecond = handshake.expected.retrySource !== undefined
     if (isSecond || !localIds.has(packet.dcid)) return false
+    // §17.2.5.1: it has to bring another id than the one that we have made up.
+    if (sameBytes(packet.scid, this.#serverId)) return false
     if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId)) return false
     this.#serverId = Uint8Array.from(packet.scid)
     handshake.expected.retrySource = this.#serverId

@@ -123,6 +123,21 @@ describe('somebody who sees the first packet', () => {
     }
   })
 
+  it('cannot make the client send a token by a Retry from the id that the client made up (RFC 9000 §17.2.5.1)', () => {
+    for (const own of [Uint8Array.of(1, 2, 3), undefined]) {
+      const { network, initial } = begun(false)
+      const tokens = new Set<number>()
+      network.tamper = packet => {
+        tokens.add((readPacket(packet, 0, 8) as LongHeaderPacket).token.length)
+        return []
+      }
+      const retry = encodeRetry(initial.scid, own ?? initial.dcid, Uint8Array.of(5), initial.dcid)
+      network.inject(retry, 'client', AT_CLIENT)
+      network.run(() => false, 3000)
+      expect([...tokens]).to.deep.equal([own === undefined ? 0 : 1])
+    }
+  })
+
   it('does not disturb a handshake with garbage behind each of its packets', () => {
     const { network } = begun(true)
     const garbage = Array.from({ length: 60 }, (_, i) => (i * 73) & 0xff)
