@@ -9,8 +9,11 @@ import { GoPeer } from './go-peer.ts'
 import type { PeerOrders, PeerReport } from './peer.ts'
 
 export interface PeerOrder {
-  /** The ceilings: quiche and UDP alone, by node:dgram and in batches. */
-  kind: 'ceiling' | 'batched-ceiling' | 'tunnel' | 'connect-ip-go'
+  /**
+   * The ceilings: quiche and UDP alone, by node:dgram and in batches. Both ends of a `typescript-tunnel` have the QUIC engine in TypeScript, of a `quiche-tunnel`
+   * quiche, of a `tunnel` the one that MASQUE_QUIC says or that loads here.
+   */
+  kind: 'ceiling' | 'batched-ceiling' | 'tunnel' | 'typescript-tunnel' | 'quiche-tunnel' | 'connect-ip-go'
   role: 'receiver' | 'sender'
   certificates: TestCertificates
   /** Where the receiver listens; for the sender only. */

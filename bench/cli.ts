@@ -53,6 +53,7 @@ program
   .option('--carrier <version>', 'h3, h2, h1 or webtransport', 'h3')
   .option('--encapsulation <kind>', 'with h3: datagram, single-stream or stream-per-packet', 'datagram')
   .option('--cc <name>', 'congestion control: reno, cubic or bbr', 'cubic')
+  .option('--engine <name>', 'auto, or typescript: then beside a tunnel on quiche', engineName, 'auto')
   .option('--soak <seconds>', 'only the tunnel, for so long, to see whether memory grows', positive)
   .option('--json', 'the result as JSON')
   .action(options =>
@@ -74,6 +75,7 @@ program
       }
       const result = await benchTunnel({
         ...common,
+        typescript: options.engine === 'typescript',
         onRound: (kind, round, flow) => progress(`round ${round}: ${kind} ${Math.round(flow.pps)} packets/s`),
       })
       print(options.json, result, () => tunnelRows(result))
@@ -278,6 +280,11 @@ function participants(text: string): string[] {
 /** `8,60` */
 function positives(text: string): number[] {
   return text.split(',').map(positive)
+}
+
+function engineName(text: string): 'auto' | 'typescript' {
+  if (text === 'auto' || text === 'typescript') return text
+  throw new InvalidArgumentError('expected auto or typescript')
 }
 
 function positive(text: string): number {

@@ -9,7 +9,7 @@ let peer: Peer | undefined
 const orders = {
   /** The port on which the receiver listens. */
   async start(order: PeerOrder): Promise<number> {
-    peer = await (order.kind === 'tunnel' ? startTunnelPeer(order) : startCeilingPeer(order))
+    peer = await (order.kind.endsWith('tunnel') ? startTunnelPeer(order) : startCeilingPeer(order))
     return peer.port
   },
   counters() {

@@ -33,9 +33,16 @@ export function handshakeRows({ runs, quic, session, cold }: HandshakeBenchResul
 export function tunnelRows(result: TunnelBenchResult): string {
   const { tunnel, ceiling, ratio, ratios, cpuRatio } = result
   const { batchedCeiling, batchedRatio, batchedRatios = [], batchedCpuRatio = 0 } = result
+  const { quiche, engineRatio = 0, engineRatios = [], engineCpuRatio = 0 } = result
   return [
-    flowRows({ tunnel, ceiling, ...(batchedCeiling === undefined ? {} : { batched: batchedCeiling }) }),
+    flowRows({
+      tunnel,
+      ...(quiche !== undefined && { quiche }),
+      ceiling,
+      ...(batchedCeiling !== undefined && { batched: batchedCeiling }),
+    }),
     '',
+    ...(quiche === undefined ? [] : [ratioRow('tunnel on quiche', engineRatio, engineRatios, engineCpuRatio)]),
     ratioRow('ceiling', ratio, ratios, cpuRatio),
     batchedRatio === undefined
       ? 'batched ceiling: this machine has no UDP in batches'

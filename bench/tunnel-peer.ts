@@ -30,8 +30,14 @@ export function startTunnelPeer(order: PeerOrder): Promise<Peer> {
   return order.role === 'receiver' ? startProxy(order) : startClient(order)
 }
 
-const options = ({ congestionControl, maxUdpPayload, datagramQueue }: PeerOrder) => ({
-  quic: { congestionControl, maxUdpPayload, datagramQueue },
+const options = ({ kind, congestionControl, maxUdpPayload, datagramQueue }: PeerOrder) => ({
+  quic: {
+    congestionControl,
+    maxUdpPayload,
+    datagramQueue,
+    ...(kind === 'typescript-tunnel' && { engine: 'typescript' as const }),
+    ...(kind === 'quiche-tunnel' && { engine: 'quiche' as const }),
+  },
   log: { level: 'error' as const },
 })
 

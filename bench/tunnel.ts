@@ -33,6 +33,8 @@ export interface FlowOptions {
 export interface TunnelBenchOptions extends FlowOptions {
   /** How often tunnel and ceilings take turns. */
   rounds: number
+  /** The tunnel has the QUIC engine in TypeScript, and one with quiche takes its turns, too. */
+  typescript?: boolean
   onRound?: (kind: PeerOrder['kind'], round: number, result: FlowResult) => void
 }
 
@@ -51,6 +53,11 @@ export interface FlowResult {
 
 export interface TunnelBenchResult {
   tunnel: FlowResult
+  /** With `typescript`: the tunnel with quiche, and the share that the other one reaches of its packets a second and of its packets per CPU second. */
+  quiche?: FlowResult
+  engineRatio?: number
+  engineRatios?: number[]
+  engineCpuRatio?: number
   ceiling: FlowResult
   /** Undefined where this machine has no UDP in batches, here and below. */
   batchedCeiling?: FlowResult
@@ -69,9 +76,13 @@ export interface TunnelBenchResult {
 
 export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBenchResult> {
   const hasBatches = typeof loadUdpCalls() !== 'string'
-  const { ours, theirs } = await takeTurns('tunnel', hasBatches ? ['ceiling', 'batched-ceiling'] : ['ceiling'], options)
+  const ceilings = hasBatches ? (['ceiling', 'batched-ceiling'] as const) : (['ceiling'] as const)
+  const { ours, theirs } =
+    options.typescript === true
+      ? await takeTurns('typescript-tunnel', [...ceilings, 'quiche-tunnel'], options)
+      : await takeTurns('tunnel', ceilings, options)
   const { flow, ...ratios } = theirs.ceiling
-  const result = { tunnel: ours, ceiling: flow, ...ratios }
+  const result = { tunnel: ours, ceiling: flow, ...ratios, ...againstQuiche(theirs['quiche-tunnel']) }
   if (!hasBatches) return result
   const batched = theirs['batched-ceiling']
   return {
@@ -81,6 +92,12 @@ export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBe
     batchedRatios: batched.ratios,
     batchedCpuRatio: batched.cpuRatio,
   }
+}
+
+function againstQuiche(quiche: Comparison | undefined): Partial<TunnelBenchResult> {
+  if (quiche === undefined) return {}
+  const { flow, ratio, ratios, cpuRatio } = quiche
+  return { quiche: flow, engineRatio: ratio, engineRatios: ratios, engineCpuRatio: cpuRatio }
 }
 
 interface Comparison {
@@ -97,7 +114,7 @@ export async function takeTurns<Theirs extends PeerOrder['kind']>(
   ours: PeerOrder['kind'],
   theirs: readonly Theirs[],
   options: TunnelBenchOptions,
-): Promise<{ ours: FlowResult; theirs: Record<Theirs, Comparison> }> {
+): Promise<{ ours: FlowResult; theirs: Record<Theirs, Comparison> & { 'quiche-tunnel'?: Comparison } }> {
   const kinds = [theirs[0], ours, ...theirs.slice(1)]
   const results = new Map<PeerOrder['kind'], FlowResult[]>(kinds.map(kind => [kind, []]))
   const of = (kind: PeerOrder['kind']): FlowResult[] => results.get(kind) as FlowResult[]
