@@ -41,7 +41,8 @@ import { MAX_CERTIFICATES } from '../../src/tls/messages/certificate.ts'
 import { HandshakeType, MAX_MESSAGE_LENGTH } from '../../src/tls/messages/handshake-message.ts'
 import { MAX_TICKETS_TRIED } from '../../src/tls/server.ts'
 import { TICKET_LIFETIME_SECONDS } from '../../src/tls/server-context.ts'
-import { MAX_SIGNATURES } from '../../src/tls/x509/verify-chain.ts'
+import { MOST_COMPARISONS } from '../../src/tls/x509/name-constraints.ts'
+import { MAX_RSA_BITS, MAX_SIGNATURES } from '../../src/tls/x509/verify-chain.ts'
 import { read } from './repository.ts'
 
 const KIB = 1024
@@ -73,7 +74,7 @@ const EXPECTED: [row: string, bound: string][] = [
   ],
   [
     'TLS of the engine in TypeScript',
-    `${MAX_MESSAGE_LENGTH[HandshakeType.client_hello] / KIB} KiB; ${MAX_MESSAGE_LENGTH[HandshakeType.certificate] / KIB} KiB; ${MAX_CERTIFICATES}; ${MAX_SIGNATURES}; ${MAX_TICKETS_TRIED}.`,
+    `${MAX_MESSAGE_LENGTH[HandshakeType.client_hello] / KIB} KiB; ${MAX_MESSAGE_LENGTH[HandshakeType.certificate] / KIB} KiB; ${MAX_CERTIFICATES}; ${MAX_SIGNATURES}; ${MOST_COMPARISONS} pairs; ${MAX_RSA_BITS} bits; ${MAX_TICKETS_TRIED}.`,
   ],
   ['… life of a ticket', `${TICKET_LIFETIME_SECONDS / 3600} h,`],
   ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],

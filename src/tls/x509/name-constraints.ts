@@ -19,7 +19,7 @@ const DIRECTORY_NAME = contextTag(4, true)
 const IP_ADDRESS = contextTag(7, false)
 
 /** Names times subtrees that are compared at most, for one authority: both lists are the peer's, whom nobody believes yet. */
-const MOST_COMPARISONS = 1 << 16
+export const MOST_COMPARISONS = 1 << 16
 
 interface GeneralName {
   tag: number

@@ -45,7 +45,7 @@ const SIGNATURE_ALGORITHMS = new Set([
 ])
 const MIN_RSA_BITS = 2048
 /** Larger ones take long to verify, and a peer may show many. */
-const MAX_RSA_BITS = 8192
+export const MAX_RSA_BITS = 8192
 const MAX_RSA_EXPONENT = 2n ** 32n
 
 /** Extensions that are understood, or that without a policy of ours mean nothing. Others must not be critical (§4.2). */
