@@ -3,7 +3,7 @@
 import type { CloseReason } from '../carriers/http-connection.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { TlsConfigError } from '../config/tls-config.ts'
-import { isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
+import { BAD_CERTIFICATE, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
 
 /**
  *   config    the configuration cannot work; nothing was sent
@@ -68,9 +68,10 @@ export class ClientError extends Error {
 export function errorFromClose(reason: CloseReason, remote: string): ClientError {
   const { tlsAlert } = reason
   if (tlsAlert !== undefined) {
-    // What to do, before what a library says of it: that is in the log.
-    const about = (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code] ?? reason.reason
-    const detail = about === '' ? '' : `: ${about}`
+    const whatToDo = (reason.source === 'local' ? WE_REFUSE : THEY_REFUSE)[tlsAlert.code]
+    // bad_certificate may mean many things: who knows which says more than we. Of the others we say what to do, and the log has the rest.
+    const about = tlsAlert.code === BAD_CERTIFICATE ? reason.reason || whatToDo : (whatToDo ?? reason.reason)
+    const detail = about ? `: ${about}` : ''
     const alert = `${detail} (TLS alert ${tlsAlert.name}, ${tlsAlert.code})`
     if (tlsAlert.code === NO_APPLICATION_PROTOCOL) {
       const what = `the server at ${remote} does not speak ${reason.protocol}: it is no CONNECT-IP proxy`

@@ -57,6 +57,8 @@ export interface TlsAlert {
 /** The peer, or we, do not speak any of the application protocols that the other offers (RFC 7301 §3.2, RFC 9001 §8.1). */
 export const NO_APPLICATION_PROTOCOL = 120
 
+export const BAD_CERTIFICATE = 42
+
 /** Alerts that say: your certificate, or that you have none, is why. Others mean that TLS itself did not work out. */
 const ABOUT_TRUST = new Set([41, 42, 43, 44, 45, 46, 48, 49, 116])
 
