@@ -9,7 +9,7 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche } from '@matrixai/quic/native/index.js'
 import { printable } from '../../text/printable.ts'
-import { aroundDatagram } from '../datagram-room.ts'
+import { aroundDatagram, CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type {
   EngineConnection,
   EngineCounters,
@@ -33,6 +33,12 @@ const BAD_CERTIFICATE = 0x100 + 42
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 100
 const NO_BYTES = new Uint8Array(0)
+
+/** As many as a peer may have at a time. */
+const MAX_RETIRED_IDS = 8
+
+/** RFC 8999 §5.1. */
+const LONG_HEADER_BIT = 0x80
 
 type NativePathStats = ReturnType<NativeConnection['pathStats']>[number]
 
@@ -73,6 +79,12 @@ export class QuicheConnection implements EngineConnection {
   #largestWrite = 0
   #lookAroundDue = false
   #nextLookAround = 0
+  /** Of the last packet with a short header: by which id the peer calls us. */
+  #calledBy: Uint8Array = NO_BYTES
+  /** Ids that the peer has retired, the newest of them: the driver may have taken packets with them before it heard of it. */
+  readonly #retired: Uint8Array[] = []
+  /** Those of which it is still to hear. */
+  readonly #untold: Uint8Array[] = []
   /** The path that is being probed, and how many packets had come on it before: some, when it is not new. */
   #probed: { path: UdpPath; received: number } | undefined
 
@@ -99,7 +111,7 @@ export class QuicheConnection implements EngineConnection {
 
   receive(packet: Uint8Array, path: UdpPath): boolean {
     const info = this.#paths.toNative(path)
-    if (info === undefined) return false
+    if (info === undefined || !this.#isCalledRightly(packet)) return false
     try {
       this.#native.recv(packet, info)
     } catch (error) {
@@ -112,6 +124,28 @@ export class QuicheConnection implements EngineConnection {
     this.#heard = true
     if (this.#established) this.#lookAroundDue = true
     return true
+  }
+
+  /**
+   * Packets that were overtaken by the RETIRE_CONNECTION_ID of their own id are as good as lost. quiche 0.18 would take them for a breach of the rules, and
+   * end the connection. Only where the id is another one than before can it be one that was retired.
+   */
+  #isCalledRightly(packet: Uint8Array): boolean {
+    if ((packet[0] & LONG_HEADER_BIT) !== 0) return true
+    if (isCalled(packet, this.#calledBy)) return true
+    this.#findRetiredIds()
+    if (this.#retired.some(id => isCalled(packet, id))) return false
+    this.#calledBy = packet.slice(1, 1 + CONNECTION_ID_LENGTH)
+    return true
+  }
+
+  #findRetiredIds(): void {
+    const native = this.#native
+    for (let id = native.retiredScidNext(); id !== null; id = native.retiredScidNext()) {
+      this.#retired.push(id)
+      this.#untold.push(id)
+    }
+    if (this.#retired.length > MAX_RETIRED_IDS) this.#retired.splice(0, this.#retired.length - MAX_RETIRED_IDS)
   }
 
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined {
@@ -284,9 +318,8 @@ export class QuicheConnection implements EngineConnection {
    */
   #issueConnectionIds(events: EngineEvents): void {
     const native = this.#native
-    for (let id = native.retiredScidNext(); id !== null; id = native.retiredScidNext()) {
-      events.onConnectionIdRetired(id)
-    }
+    this.#findRetiredIds()
+    for (const id of this.#untold.splice(0)) events.onConnectionIdRetired(id)
     while (native.sourceCidsLeft() > 0) {
       // No stateless reset is ever sent, so the token need only be one that nobody can guess.
       const resetToken = BigInt(`0x${randomBytes(16).toString('hex')}`)
@@ -572,6 +605,13 @@ function errorArgument(error: unknown, name: string): number | undefined {
 function receivedOn(paths: readonly NativePathStats[], { from, to }: NativePath): number {
   const isIt = ({ localHost, peerHost }: NativePathStats): boolean => isSame(localHost, to) && isSame(peerHost, from)
   return paths.find(isIt)?.recv ?? 0
+}
+
+/** Of a packet with a short header (RFC 9000 §17.3.1). */
+function isCalled(packet: Uint8Array, id: Uint8Array): boolean {
+  if (id.length !== CONNECTION_ID_LENGTH || packet.length <= CONNECTION_ID_LENGTH) return false
+  for (let i = 0; i < CONNECTION_ID_LENGTH; i++) if (packet[1 + i] !== id[i]) return false
+  return true
 }
 
 function isError(error: unknown, name: string): boolean {
