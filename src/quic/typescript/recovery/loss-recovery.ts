@@ -5,6 +5,7 @@
  *                        ↗
  *     sent ── on its way ── a later one was acknowledged, and ───────> content.onLost: what is to be sent again goes
  *                        ↘   3 packets or 9/8 RTT have passed           into another packet (RFC 9000 §13.3)
+ *                         │  (more where packets overtake each other: see reordering.ts)
  *                         nothing was acknowledged for a PTO ────────> a probe: two packets that must be answered
  *
  * That nothing answers is no loss: only an ACK for something later is (§6.2).
@@ -20,15 +21,10 @@ import { PathCongestion } from './path-congestion.ts'
 import { PersistentCongestion } from './persistent-congestion.ts'
 import { ProbeTimeout, type PtoSituation } from './probe-timeout.ts'
 import { RecoverySpace } from './recovery-space.ts'
+import { Reordering } from './reordering.ts'
 import { GRANULARITY_MS, Rtt } from './rtt.ts'
 import type { SentPacket } from './sent-packet.ts'
 import { SkippedNumbers } from './skipped-numbers.ts'
-
-/** kPacketThreshold (§6.1.1). */
-const PACKET_THRESHOLD = 3
-
-/** kTimeThreshold (§6.1.2), in round trips. */
-const TIME_THRESHOLD = 9 / 8
 
 /** After so many packets that need no ACK one should ask for it, so that the peer learns which ACKs have arrived (RFC 9000 §13.2.4). */
 const ACKS_PER_PING = 20
@@ -66,6 +62,8 @@ export class LossRecovery implements PtoSituation {
   readonly #skipped: SkippedNumbers
   readonly #persistent = new PersistentCongestion()
   #congestion: PathCongestion
+  /** Of the path on which packets leave now. */
+  #reordering = new Reordering()
   #path = 0
   #datagramSize = INITIAL_DATAGRAM_SIZE
   readonly #ecn: EcnValidation
@@ -181,6 +179,7 @@ export class LossRecovery implements PtoSituation {
     if (space !== INITIAL) this.#isHandshakeAcked = true
     const largestBefore = state.largestAcked
     state.largestAcked = Math.max(largestBefore, ack.largest)
+    if (space === APPLICATION) this.#learnReordering(state, ack, now)
     if (acked.length === 0) return
     this.#measure(space, ack, delayMs, now)
     if (ack.largest > largestBefore) this.#countMarks(space, ack, now)
@@ -221,6 +220,16 @@ export class LossRecovery implements PtoSituation {
     if (this.#ecn.onAck(space, ecn, marked)) this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
   }
 
+  /** What was taken for lost may have been late only. */
+  #learnReordering({ largestAcked }: RecoverySpace, { ranges }: AckFrame, now: number): void {
+    const patience = this.rtt.probeTimeout + this.maxAckDelayMs
+    this.#reordering.onAck(ranges, largestAcked, this.#recentRtt, patience, now)
+  }
+
+  get #recentRtt(): number {
+    return Math.max(this.rtt.smoothed, this.rtt.latest, GRANULARITY_MS)
+  }
+
   #onPacketAcked(state: RecoverySpace, packet: SentPacket, now: number): void {
     if (packet.ackEliciting) state.elicitingInFlight--
     packet.congestion?.onAcked(packet, now)
@@ -233,12 +242,13 @@ export class LossRecovery implements PtoSituation {
   #detectLost(state: RecoverySpace, acknowledgedBefore: number, now: number): void {
     state.lossAt = undefined
     const { sent, largestAcked } = state
-    const delay = Math.max(TIME_THRESHOLD * Math.max(this.rtt.smoothed, this.rtt.latest), GRANULARITY_MS)
+    const { packetThreshold, timeThreshold } = this.#reordering
+    const delay = timeThreshold * this.#recentRtt
     let lostBytes = 0
     let newestLost: SentPacket | undefined
     this.#persistent.begin(this.#acked, acknowledgedBefore)
     for (let packet = sent.first; packet !== undefined && packet.number < largestAcked; packet = sent.first) {
-      if (packet.number > largestAcked - PACKET_THRESHOLD && packet.sentAt + delay > now) {
+      if (packet.number > largestAcked - packetThreshold && packet.sentAt + delay > now) {
         state.lossAt = packet.sentAt + delay
         break
       }
@@ -246,6 +256,7 @@ export class LossRecovery implements PtoSituation {
       this.#onPacketLost(state, packet, now)
       // That one of this size is lost says that it is too large (RFC 9000 §14.4).
       if (packet.congestion !== this.#congestion || packet.isMtuProbe) continue
+      if (state.space === APPLICATION) this.#reordering.onLost(packet)
       this.#persistent.onLost(packet, this.rtt, this.maxAckDelayMs)
       lostBytes += packet.bytes
       newestLost = packet
@@ -340,6 +351,7 @@ export class LossRecovery implements PtoSituation {
     this.#path = path
     if (!isNew) return
     this.#congestion = this.#newCongestion()
+    this.#reordering = new Reordering()
     this.#ecn.restart()
     this.#pto.count = 0
   }

@@ -7,7 +7,7 @@
  *       └── leave here: what is lost is always the oldest
  *
  * An ACK costs as much as the packets it tells for the first time: of those below its largest, all but the last two are lost with it
- * (RFC 9002 §6.1.1), so that nothing is looked at often.
+ * (RFC 9002 §6.1.1), or where packets overtake each other all but some more (reordering.ts), so that nothing is looked at often.
  */
 import type { AckRange } from '../frames/ack-frame.ts'
 import type { SentPacket } from './sent-packet.ts'

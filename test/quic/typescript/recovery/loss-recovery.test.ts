@@ -131,6 +131,32 @@ describe('loss recovery', () => {
     expect(test.recovery.deadline(test.now)).to.equal(undefined)
   })
 
+  it('where a packet that was taken for lost was only late, more have to overtake the next (RFC 9002 §6.1.1)', () => {
+    const test = new Recovery().measured(100)
+    for (let i = 1; i <= 6; i++) test.send()
+    test.ack([4, 5, 6])
+    expect(test.lost).to.deep.equal(['2:1', '2:2', '2:3'])
+    test.ack([1, 2, 3])
+    for (let i = 7; i <= 13; i++) test.send()
+    test.ack([12])
+    expect(test.lost).to.have.length(3)
+    test.ack([13])
+    expect(test.lost.slice(3)).to.deep.equal(['2:7'])
+    expect(test.recovery.packetsLost).to.equal(4)
+  })
+
+  it('what was learned of the order is forgotten with the path', () => {
+    const test = new Recovery().measured(100)
+    for (let i = 1; i <= 6; i++) test.send()
+    test.ack([6])
+    test.ack([1, 2, 3, 4, 5])
+    test.recovery.onPathChange(1, true)
+    test.lost.length = 0
+    for (let i = 7; i <= 10; i++) test.send()
+    test.ack([10])
+    expect(test.lost).to.deep.equal(['2:7'])
+  })
+
   it('nothing is lost because nothing is heard: after a PTO two probes ask (§6.2)', () => {
     const test = new Recovery().measured(100)
     test.send()
