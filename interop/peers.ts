@@ -1,6 +1,8 @@
+import { chooseEngine } from '../src/quic/choose-engine.ts'
 import { buildGoPrograms, prepareGo } from './harness/go-programs.ts'
 import { prepareJava } from './harness/java.ts'
 import { preparePython } from './harness/python.ts'
+import { Unavailable } from './harness/skip.ts'
 
 /** A column of the matrix: one way of speaking with a peer. */
 export interface Column {
@@ -39,6 +41,12 @@ function prepareGoPrograms(): Promise<void> {
   return goPrograms
 }
 
+async function prepareBothEngines(): Promise<void> {
+  await chooseEngine('quiche').catch((error: Error) => {
+    throw new Unavailable(error.message)
+  })
+}
+
 export const PEERS: readonly Peer[] = [
   {
     name: 'connect-ip-go',
@@ -67,6 +75,17 @@ export const PEERS: readonly Peer[] = [
     needsQuic: true,
     tests: ['9-quic-go.interop.ts'],
     prepare: prepareGoPrograms,
+  },
+  {
+    name: 'the other engine',
+    version: 'of ours',
+    home: ['architecture', 'architecture.md#the-engine-in-typescript'],
+    origin: 'quiche: Rust, npm; the other: TypeScript, here',
+    purpose: 'quiche and the engine in TypeScript with each other: the same cases as with quic-go',
+    columns: [{ role: 'server', suite: 'our QUIC, a client of its other engine' }],
+    needsQuic: true,
+    tests: ['9b-other-engine.interop.ts'],
+    prepare: prepareBothEngines,
   },
   {
     name: 'aioquic',

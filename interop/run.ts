@@ -1,5 +1,5 @@
 // `npm run test:interop`: our client and our proxy against implementations that no one here wrote.
-//   --write        also writes docs/interop.md
+//   --write        also writes docs/interop.md and docs/interop-cases.json
 //   --only PEER    tries one peer only
 //   --engine NAME  runs over that QUIC engine only, as MASQUE_QUIC does; without either, over each that this machine has
 //   --grep TEXT    runs the cases whose titles contain it
@@ -10,12 +10,14 @@ import Mocha from 'mocha'
 import { chooseEngine, EngineChoiceError } from '../src/quic/choose-engine.ts'
 import { stopCasePrograms } from './harness/case-program.ts'
 import { Unavailable } from './harness/skip.ts'
+import { runnerCases } from './matrix/case-table.ts'
 import { Notes, type Pass, page, type Run, shortMatrix } from './matrix/render.ts'
 import { collectResults, type Results } from './matrix/results.ts'
 import { PEERS, type Peer } from './peers.ts'
 
 const TESTS = new URL('test/', import.meta.url)
 const PAGE = new URL('../docs/interop.md', import.meta.url)
+const CASES = new URL('../docs/interop-cases.json', import.meta.url)
 const ENGINES = ['quiche', 'typescript'] as const
 const TEST_TIMEOUT_MS = 20_000
 
@@ -24,7 +26,7 @@ const LINGER_MS = 5000
 
 const options = new Command('npm run test:interop --')
   .description('Lets our client and our proxy speak with implementations that no one here wrote.')
-  .option('--write', 'write docs/interop.md')
+  .option('--write', 'write docs/interop.md and docs/interop-cases.json')
   .option('--only <peer>', `try one peer only: ${PEERS.map(({ name }) => name).join(', ')}`)
   .option('--engine <name>', 'run over that QUIC engine only: quiche or typescript (default: over both)')
   .option('--grep <text>', 'run the cases whose titles contain it')
@@ -139,5 +141,6 @@ async function write(run: Run): Promise<void> {
     return
   }
   await writeFile(PAGE, page(run))
-  console.log('docs/interop.md is written')
+  await writeFile(CASES, `${JSON.stringify(runnerCases(run.passes), null, 2)}\n`)
+  console.log('docs/interop.md and docs/interop-cases.json are written')
 }

@@ -1,5 +1,7 @@
 import type { Column, Peer } from '../peers.ts'
+import { caseTable } from './case-table.ts'
 import type { Outcome, Results } from './results.ts'
+import { table } from './table.ts'
 import { ALL_TOPICS, topicOf } from './topics.ts'
 
 /** What a run has shown: the peers that took part, and why the others did not. */
@@ -65,13 +67,15 @@ export function page(run: Run): string {
   return `# Interoperability
 
 Written by \`npm run test:interop -- --write\`; how it works, and how to add a peer: [interop/README.md](../interop/README.md).
-No one here wrote these peers, so they can only agree with masque-lab where both follow the RFCs.
+No one here wrote these peers, but for one of our two engines, so they can only agree with masque-lab where both follow the RFCs.
 
 ${table(['peer', 'language, registry', 'what it shows'], peers)}
 
 A column's heading says what the peer is: a **client** of our proxy, a **proxy** of our client, or a **server** of QUIC alone. A cell says how many cases passed; ✔ passed,
 ✘ failed. A number in brackets, or at the mark ◐, is a known fault of the peer, told below: the case was tried, and must fail.
 All that needs QUIC is tried with each engine of ours (\`quic.engine\`); in the table of every case, a cell with one mark is the same with both.
+
+${caseTable(run.passes)}
 
 ${short}
 ${notes.text()}
@@ -146,18 +150,4 @@ function mark(outcome: Outcome, notes: Notes): string {
     case 'known-fault':
       return `◐ (${notes.number(outcome.note)})`
   }
-}
-
-/** In a cell, `|` ends it, and `*` would be emphasis, where it is not meant as such: in a scope. */
-function escapeCell(cell: string): string {
-  return cell.replaceAll('|', '\\|').replaceAll(/(?<!\*)\*(?!\*)/g, '\\*')
-}
-
-/** Cells padded, so that the text can be read as it is. */
-function table(head: string[], rows: string[][]): string {
-  const escaped = [head, ...rows].map(row => row.map(escapeCell))
-  const widths = head.map((_, i) => Math.max(3, ...escaped.map(row => row[i].length)))
-  const line = (row: string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
-  const [first, ...others] = escaped
-  return [line(first), `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`, ...others.map(line)].join('\n')
 }

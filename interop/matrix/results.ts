@@ -1,7 +1,10 @@
 import Mocha from 'mocha'
 import { faultOf } from '../harness/known-fault.ts'
+import { remarkOf } from '../harness/remarks.ts'
 
-export type Outcome = { kind: 'passed' | 'failed' | 'skipped' } | { kind: 'known-fault'; note: string }
+export type Outcome =
+  /** `remark`: what was measured, or why it was left out. */
+  { kind: 'passed' | 'failed' | 'skipped'; remark?: string } | { kind: 'known-fault'; note: string }
 
 /** How each case ended: suite title → case title → outcome. */
 export type Results = Map<string, Map<string, Outcome>>
@@ -16,11 +19,11 @@ export function collectResults(runner: Mocha.Runner): Results {
     results.set(suite, cases)
     cases.set(test.title, outcome)
   }
-  runner.on(EVENT_TEST_PASS, test => record(test, { kind: 'passed' }))
+  runner.on(EVENT_TEST_PASS, test => record(test, { kind: 'passed', ...remarkIn(test) }))
   runner.on(EVENT_TEST_FAIL, test => record(failedTest(test), { kind: 'failed' }))
   runner.on(EVENT_TEST_PENDING, test => {
     const note = faultOf(test)
-    record(test, note === undefined ? { kind: 'skipped' } : { kind: 'known-fault', note })
+    record(test, note === undefined ? { kind: 'skipped', ...remarkIn(test) } : { kind: 'known-fault', note })
   })
   return results
 }
@@ -28,4 +31,9 @@ export function collectResults(runner: Mocha.Runner): Results {
 /** A failed hook is a failure of the test that it belongs to. */
 function failedTest(runnable: Mocha.Runnable): Mocha.Runnable {
   return (runnable as Mocha.Hook).ctx?.currentTest ?? runnable
+}
+
+function remarkIn(test: Mocha.Runnable): { remark?: string } {
+  const remark = remarkOf(test)
+  return remark === undefined ? {} : { remark }
 }

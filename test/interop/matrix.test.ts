@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { caseTable, RUNNER_CASES, runnerCases } from '../../interop/matrix/case-table.ts'
 import { longMatrix, Notes, type Pass, page, shortMatrix } from '../../interop/matrix/render.ts'
 import type { Outcome } from '../../interop/matrix/results.ts'
 import { OTHER_TOPIC, topicOf } from '../../interop/matrix/topics.ts'
@@ -99,5 +100,57 @@ describe('the matrix of the interoperability tests', () => {
 
   it('keeps asterisks of a scope from becoming emphasis', () => {
     expect(longMatrix(run, new Notes())).to.include('| CIP-03 takes \\*/\\* |')
+  })
+})
+
+describe('the table of the interop runner’s cases', () => {
+  const suite = 'our QUIC, a client of quic-go'
+  const of = (engine: string, outcomes: [string, Outcome][]): Pass => ({
+    engine,
+    results: new Map([
+      [suite, new Map(outcomes)],
+      [
+        'our client against the Go proxy',
+        new Map<string, Outcome>([
+          ['asks', PASSED],
+          ['CIP-13 asks', engine === 'quiche' ? FAILED : PASSED],
+        ]),
+      ],
+    ]),
+  })
+  const passes = [
+    of('typescript', [
+      ['QUIC transfer: all of it', PASSED],
+      ['QUIC transferloss: all of it', FAILED],
+      ['QUIC goodput: fast', { kind: 'passed', remark: '8.5' }],
+    ]),
+    of('quiche', [['QUIC keyupdate: new keys', { kind: 'skipped', remark: 'it cannot say' }]]),
+  ]
+  const found = (name: string, client: string) =>
+    runnerCases(passes).find(each => each.case === name && each.client === client && each.server === 'quic-go')
+
+  it('has what ran, by name, and tells what did not with its reason', () => {
+    expect(found('transfer', 'typescript')?.result).to.equal('passed')
+    expect(found('transferloss', 'typescript')?.result).to.equal('failed')
+    expect(found('goodput', 'typescript')?.goodput).to.equal('8.5')
+    expect(found('transfer', 'quiche')?.result).to.equal('untried')
+    expect(found('keyupdate', 'quiche')?.why).to.equal('it cannot say')
+  })
+
+  it('takes HTTP/3 for passed when all cases over it are', () => {
+    expect(found('http3', 'typescript')?.result).to.equal('passed')
+    expect(found('http3', 'quiche')?.result).to.equal('failed')
+  })
+
+  it('has a row for each case and a column for each pair, with letters for the reasons', () => {
+    const text = caseTable(passes)
+    const head = row(text, 'client → server').map(cell => cell.replace(/ → /, '>'))
+    const at = (client: string) => head.indexOf(`${client}>quic-go`)
+    expect(row(text, 'transferloss ')[at('typescript')]).to.equal('✘')
+    expect(row(text, 'goodput ')[at('typescript')]).to.equal('✔ 8.5')
+    expect(row(text, 'transfer ')[at('quiche')]).to.equal('—')
+    expect(row(text, 'keyupdate ')[at('quiche')]).to.equal('— a')
+    expect(text).to.include('- a: it cannot say')
+    for (const name of RUNNER_CASES) expect(row(text, `${name} `), name).to.have.length(head.length)
   })
 })

@@ -5,8 +5,10 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { CIPHER_SUITES } from '../../tls/cipher-suite.ts'
 import { TlsClient } from '../../tls/client.ts'
 import { TlsServer, TlsServerContext } from '../../tls/server.ts'
+import type { CipherSuite } from '../../tls/tls.ts'
 import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type { AcceptOptions, DialOptions, EngineConnection, EngineOptions, LongHeader, QuicEngine } from '../engine.ts'
 import { ClientStart } from './client-start.ts'
@@ -36,14 +38,16 @@ export class TypescriptEngine implements QuicEngine {
   readonly #options: EngineOptions
   readonly #randomBytes: (length: number) => Uint8Array
   readonly #keyLimits: OneRttLimits
+  readonly #suites: readonly CipherSuite[]
   readonly #resetTokens: StatelessResetTokens
   readonly #tlsContext: TlsServerContext | undefined
 
-  /** `keyLimits`: when keys are updated, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
+  /** `keyLimits`, `suites`: when keys are updated, and what they are for, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
   constructor(
     options: EngineOptions,
     random: (length: number) => Uint8Array = randomBytes,
     keyLimits: OneRttLimits = {},
+    suites: readonly CipherSuite[] = CIPHER_SUITES,
   ) {
     const { role, settings, tls, peerCertificate } = options
     if (settings.alpn.length === 0)
@@ -51,6 +55,7 @@ export class TypescriptEngine implements QuicEngine {
     this.#options = options
     this.#randomBytes = random
     this.#keyLimits = keyLimits
+    this.#suites = suites
     this.#resetTokens = new StatelessResetTokens(random(32))
     if (role === 'client') return
     const { certificateChain, key, ca } = tls
@@ -62,6 +67,7 @@ export class TypescriptEngine implements QuicEngine {
       ca,
       alpn: settings.alpn,
       clientCertificate: peerCertificate,
+      suites,
       random,
     })
   }
@@ -124,6 +130,7 @@ export class TypescriptEngine implements QuicEngine {
         key: tls.key,
         transportParameters: this.#parameters(parts, {}),
         ticket: resumptionTicket,
+        suites: this.#suites,
         random: this.#randomBytes,
       }),
     )
