@@ -149,7 +149,7 @@ export function caseTable(passes: readonly Pass[]): string {
 By the names of the [interop runner](https://github.com/quic-interop/quic-interop-runner)'s cases; not its programs, and not its numbers: what is tried stands in
 [quic-cases.ts](../interop/harness/quic-cases.ts), over UDP with a path between both ends that loses, spoils and delays, and for aioquic in the cases of the tables below.
 The same for programs: [interop-cases.json](interop-cases.json). ✔ passed, ✘ failed, — not tried, with a letter where it says why. Of goodput and crosstraffic the
-figures are Mbit/s on a path of 10 Mbit/s, of each connection; they are shown, not judged.
+figures are Mbit/s on a path of 10 Mbit/s, of each connection, as the machine was busy then; they are shown, not judged.
 
 ${table(head, rows)}${why === '' ? '' : `\n\n${why}`}`
 }

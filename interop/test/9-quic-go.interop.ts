@@ -65,7 +65,7 @@ describe('quic-go, a client of our QUIC', () => {
         expect(go.complaints()).to.deep.equal([])
       }
       judgeServer(each, ours)
-      for (const path of paths) judgePath(each, path)
+      for (const path of paths) judgePath(each, path, ourEngine())
       if (each.measured) figure(this, ours.accepted.map(({ goodput }) => goodput.toFixed(1)).join(' + '))
     }).timeout(TIMEOUT_MS)
   }
@@ -89,7 +89,7 @@ describe('our QUIC, a client of quic-go', () => {
       paths = await openPaths(each, address)
       const goodputs = await Promise.all(paths.map(path => runOurClient(each, ourEngine(), address, path)))
       expect(go.complaints()).to.deep.equal([])
-      for (const path of paths) judgePath(each, path)
+      for (const path of paths) judgePath(each, path, 'quic-go')
       if (each.measured) figure(this, goodputs.map(goodput => goodput.toFixed(1)).join(' + '))
     }).timeout(TIMEOUT_MS)
   }

@@ -39,7 +39,7 @@ describe('our QUIC, a client of its other engine', () => {
       paths = await openPaths(each, other.address)
       const goodputs = await Promise.all(paths.map(path => runOurClient(each, ourEngine(), other.address, path)))
       judgeServer(each, other)
-      for (const path of paths) judgePath(each, path)
+      for (const path of paths) judgePath(each, path, otherEngine())
       if (each.measured) figure(this, goodputs.map(goodput => goodput.toFixed(1)).join(' + '))
     }).timeout(TIMEOUT_MS)
   }
