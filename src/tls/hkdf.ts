@@ -5,6 +5,8 @@ import { createHmac } from 'node:crypto'
 
 export type HashName = 'sha256' | 'sha384'
 
+const encoder = new TextEncoder()
+
 /** How many bytes the hash has. */
 export function hashLength(hash: HashName): number {
   return hash === 'sha256' ? 32 : 48
@@ -35,7 +37,7 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  const fullLabel = new TextEncoder().encode(`tls13 ${label}`)
+  const fullLabel = encoder.encode(`tls13 ${label}`)
   const info = new Uint8Array(2 + 1 + fullLabel.length + 1 + context.length)
   info[0] = length >> 8
   info[1] = length

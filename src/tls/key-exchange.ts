@@ -24,24 +24,30 @@ export function newKeyPair(group: number, random: Random = randomBytes): KeyPair
   return group === NamedGroup.x25519 ? x25519KeyPair(random(32)) : p256KeyPair(random)
 }
 
-/** What is before the 32 bytes of a key in its PKCS #8 and SubjectPublicKeyInfo forms (RFC 8410 §4, §7). */
-const X25519_PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')
-const X25519_SPKI = Buffer.from('302a300506032b656e032100', 'hex')
-
-/** RFC 7748 §5, §6.1. */
+/**
+ * RFC 7748 §5, §6.1. As JSON Web Keys (RFC 8037 §2), of which Node takes the bytes as they are: it reads DER with OpenSSL's decoders, which try
+ * each kind of key there is, and take ten times as long as the arithmetic.
+ */
 function x25519KeyPair(scalar: Uint8Array): KeyPair {
-  const privateKey = createPrivateKey({ key: Buffer.concat([X25519_PKCS8, scalar]), format: 'der', type: 'pkcs8' })
-  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  // `x` has to be there, and is not looked at: OpenSSL computes it.
+  const privateKey = createPrivateKey({ format: 'jwk', key: { ...X25519_JWK, d: base64url(scalar), x: '' } })
+  const { x = '' } = privateKey.export({ format: 'jwk' })
   return {
     group: NamedGroup.x25519,
-    publicKey: spki.subarray(X25519_SPKI.length),
+    publicKey: Buffer.from(x, 'base64url'),
     agree(peer) {
       if (peer.length !== 32) throw new TlsAlert('illegal_parameter', `an X25519 key of ${peer.length} bytes`)
-      const publicKey = createPublicKey({ key: Buffer.concat([X25519_SPKI, peer]), format: 'der', type: 'spki' })
+      const publicKey = createPublicKey({ format: 'jwk', key: { ...X25519_JWK, x: base64url(peer) } })
       // §7.4.2: points of small order give zeros, which OpenSSL refuses.
       return attempt(() => diffieHellman({ privateKey, publicKey }))
     },
   }
+}
+
+const X25519_JWK = { kty: 'OKP', crv: 'X25519' }
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url')
 }
 
 /** FIPS 186, curve P-256. */
