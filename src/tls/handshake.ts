@@ -7,7 +7,7 @@ import { DecodeError } from '../bytes/errors.ts'
 import { protocolViolation, TlsAlert } from './alert.ts'
 import { hashOf } from './cipher-suite.ts'
 import { keyLogLine } from './key-log.ts'
-import { KeySchedule, type TrafficSecrets, verifyData } from './key-schedule.ts'
+import { type KeySchedule, type TrafficSecrets, verifyData } from './key-schedule.ts'
 import { HEADER_LENGTH, MessageBuffer } from './messages/handshake-message.ts'
 import type { CipherSuite, EncryptionLevel, TlsHandshake, TlsSink } from './tls.ts'
 import { Transcript } from './transcript.ts'
@@ -27,9 +27,9 @@ export abstract class Handshake implements TlsHandshake {
   /** Of the client's hello: what a key log knows connections by. */
   protected clientRandom: Uint8Array = new Uint8Array(0)
   protected suite: CipherSuite = 0x1301
-  // Of no use before the suite is chosen, which says with which hash they begin.
-  protected schedule = new KeySchedule('sha256')
-  protected transcript = new Transcript('sha256')
+  // Not before the suite is chosen, which says with which hash they begin.
+  protected schedule!: KeySchedule
+  protected transcript!: Transcript
   /** Of both directions on the Handshake level. */
   protected handshakeTraffic: TrafficSecrets = { client: new Uint8Array(0), server: new Uint8Array(0) }
   readonly #input = new MessageBuffer()
@@ -102,7 +102,9 @@ export abstract class Handshake implements TlsHandshake {
     const traffic = this.schedule.applicationTraffic(transcriptHash)
     this.#logKey('CLIENT_TRAFFIC_SECRET_0', traffic.client)
     this.#logKey('SERVER_TRAFFIC_SECRET_0', traffic.server)
-    this.#logKey('EXPORTER_SECRET', this.schedule.exporterSecret(transcriptHash))
+    if (this.sink.onKeyLog !== undefined) {
+      this.#logKey('EXPORTER_SECRET', this.schedule.exporterSecret(transcriptHash))
+    }
     return traffic
   }
 
@@ -112,6 +114,7 @@ export abstract class Handshake implements TlsHandshake {
   }
 
   #logKey(label: Parameters<typeof keyLogLine>[0], secret: Uint8Array): void {
-    this.sink.onKeyLog?.(keyLogLine(label, this.clientRandom, secret))
+    // Nobody reads it, most of the time: then it is not written either.
+    if (this.sink.onKeyLog !== undefined) this.sink.onKeyLog(keyLogLine(label, this.clientRandom, secret))
   }
 }

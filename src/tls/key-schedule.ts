@@ -19,6 +19,7 @@ export interface TrafficSecrets {
 }
 
 const NOTHING = new Uint8Array(0)
+const HASH_OF_NOTHING = { sha256: digest('sha256', NOTHING), sha384: digest('sha384', NOTHING) } as const
 
 export class KeySchedule {
   readonly hash: HashName
@@ -33,7 +34,7 @@ export class KeySchedule {
 
   /** The key of the binders of tickets, RFC 8446 §4.2.11.2. Before `toHandshakeSecret`. */
   binderKey(): Uint8Array {
-    return this.#derive('res binder', digest(this.hash, NOTHING))
+    return this.#derive('res binder', HASH_OF_NOTHING[this.hash])
   }
 
   /** `shared`: what the key exchange has given. */
@@ -68,7 +69,7 @@ export class KeySchedule {
   }
 
   #next(keyingMaterial: Uint8Array): void {
-    const salt = this.#derive('derived', digest(this.hash, NOTHING))
+    const salt = this.#derive('derived', HASH_OF_NOTHING[this.hash])
     this.#secret = hkdfExtract(this.hash, salt, keyingMaterial)
   }
 

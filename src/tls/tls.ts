@@ -32,8 +32,8 @@ export interface TlsSink {
   onComplete(): void
   /** Of a client: what resumes this session later, opaque. */
   onTicket?(ticket: Uint8Array): void
-  /** One line in NSS key log format, without its end. */
-  onKeyLog?(line: string): void
+  /** One line in NSS key log format, without its end. undefined: nobody logs. */
+  onKeyLog?: ((line: string) => void) | undefined
 }
 
 export interface TlsHandshake {

@@ -41,7 +41,7 @@ export class LocalConnectionIds {
   readonly #makeToken: (id: Uint8Array) => Uint8Array
   readonly #limit: number
   #peerLimit = LEAST_PEER_LIMIT
-  readonly #active: LocalConnectionId[]
+  readonly #active: Pick<LocalConnectionId, 'sequence' | 'id'>[]
   /** Sequence numbers of which a NEW_CONNECTION_ID is to be sent. */
   readonly #toAnnounce: number[] = []
   #nextSequence = 1
@@ -54,7 +54,7 @@ export class LocalConnectionIds {
   constructor(first: Uint8Array, makeToken: (id: Uint8Array) => Uint8Array, limit = DEFAULT_LIMIT) {
     this.#makeToken = makeToken
     this.#limit = limit
-    this.#active = [{ sequence: 0, id: first, resetToken: makeToken(first) }]
+    this.#active = [{ sequence: 0, id: first }]
   }
 
   /** The peer's active_connection_id_limit. */
@@ -70,7 +70,7 @@ export class LocalConnectionIds {
   /** Adds an id, which is to be announced. */
   add(id: Uint8Array): void {
     const sequence = this.#nextSequence++
-    this.#active.push({ sequence, id, resetToken: this.#makeToken(id) })
+    this.#active.push({ sequence, id })
     this.#toAnnounce.push(sequence)
   }
 
@@ -93,7 +93,9 @@ export class LocalConnectionIds {
     const sequence = this.#toAnnounce.shift()
     if (sequence === undefined) return undefined
     this.#largestAnnounced = Math.max(this.#largestAnnounced, sequence)
-    return this.#active.find(each => each.sequence === sequence)
+    const next = this.#active.find(each => each.sequence === sequence)
+    // Made when it is sent, and not kept: it is always the same.
+    return next && { ...next, resetToken: this.#makeToken(next.id) }
   }
 
   /** Its NEW_CONNECTION_ID is sent again, unless the peer has retired it: so it has got there after all. */

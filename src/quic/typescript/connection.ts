@@ -210,7 +210,7 @@ export class TypescriptConnection implements EngineConnection {
   }
 
   logKeys(file: string): void {
-    this.#parts.handshake.keyLog = file
+    this.#parts.handshake.logKeys(file)
   }
 
   // -- streams and datagrams -----------------------------------------------------------------------------------

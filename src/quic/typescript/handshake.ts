@@ -30,8 +30,7 @@ export class Handshake implements TlsSink {
   confirmed = false
   peerParameters: TransportParameters | undefined
   ticket: Uint8Array | undefined
-  /** A file for TLS secrets. */
-  keyLog: string | undefined
+  onKeyLog: ((line: string) => void) | undefined
   readonly #parts: ConnectionParts
   /** Of a server: not before its first packet. */
   #tls: TlsHandshake | undefined
@@ -129,13 +128,15 @@ export class Handshake implements TlsSink {
     this.ticket = ticket
   }
 
-  onKeyLog(line: string): void {
-    if (this.keyLog === undefined) return
-    try {
-      appendFileSync(this.keyLog, `${line}\n`, { mode: 0o600 })
-    } catch {
-      // A tool to look at connections must not end them.
-      this.keyLog = undefined
+  /** TLS secrets are written to this file from now on. */
+  logKeys(file: string): void {
+    this.onKeyLog = line => {
+      try {
+        appendFileSync(file, `${line}\n`, { mode: 0o600 })
+      } catch {
+        // A tool to look at connections must not end them.
+        this.onKeyLog = undefined
+      }
     }
   }
 }
