@@ -11,7 +11,7 @@ import { decodeOfferedPsks, encodeSelectedIdentity, type OfferedPsks, PSK_DHE_KE
 import { decodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
 import { newKeyPair } from './key-exchange.ts'
-import { KeySchedule, resumptionPsk, verifyData } from './key-schedule.ts'
+import { KeySchedule, resumptionPsk, type TrafficSecrets, verifyData } from './key-schedule.ts'
 import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
 import { encodeCertificateRequest, signatureAlgorithms } from './messages/certificate-request.ts'
 import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
@@ -67,8 +67,8 @@ export class TlsServer extends Handshake {
   #retried: { hello: ClientHello; group: number } | undefined
   #clientCertificate: Certificate | undefined
   #takesTickets = false
-  /** The client's secret for 1-RTT, until its Finished has come. */
-  #applicationRead: Uint8Array = new Uint8Array(0)
+  /** The secrets for 1-RTT, until the client's Finished has come. */
+  #application: TrafficSecrets | undefined
 
   constructor({ sink, context, transportParameters }: TlsServerOptions) {
     super(sink)
@@ -214,8 +214,12 @@ export class TlsServer extends Handshake {
     this.enterHandshakeLevel('server', shared)
   }
 
+  /** A session that is resumed has had its certificates. */
+  get #asksForCertificate(): boolean {
+    return this.#context.clientCertificate !== 'none' && !this.resumed
+  }
+
   #sendFlight(hello: Extensions): void {
-    const { clientCertificate } = this.#context
     this.sendMessage(
       1,
       encodeEncryptedExtensions(
@@ -226,14 +230,14 @@ export class TlsServer extends Handshake {
       ),
     )
     if (!this.resumed) {
-      if (clientCertificate !== 'none') this.sendMessage(1, encodeCertificateRequest(SIGNATURE_SCHEMES))
+      if (this.#asksForCertificate) this.sendMessage(1, encodeCertificateRequest(SIGNATURE_SCHEMES))
       this.#sendCertificate(signatureAlgorithms(hello))
     }
     this.sendMessage(1, encodeFinished(this.verifyData('server')))
-    const traffic = this.applicationTraffic()
-    this.sink.onSecret(2, 'write', this.suite, traffic.server)
-    this.#applicationRead = traffic.client
-    this.#state = clientCertificate === 'none' || this.resumed ? 'Finished' : 'Certificate'
+    this.#application = this.applicationTraffic()
+    this.#state = this.#asksForCertificate ? 'Certificate' : 'Finished'
+    // RFC 8446 §2: what is sent before the client's Finished goes to nobody knows whom. Where that matters nothing is.
+    if (!this.#asksForCertificate) this.sink.onSecret(2, 'write', this.suite, this.#application.server)
   }
 
   #sendCertificate(accepted: readonly number[]): void {
@@ -261,9 +265,12 @@ export class TlsServer extends Handshake {
   }
 
   #finish(): void {
+    const { client, server } = this.#application as TrafficSecrets
+    this.#application = undefined
+    if (this.#asksForCertificate) this.sink.onSecret(2, 'write', this.suite, server)
     this.#state = 'connected'
     this.complete = true
-    this.sink.onSecret(2, 'read', this.suite, this.#applicationRead)
+    this.sink.onSecret(2, 'read', this.suite, client)
     this.sink.onComplete()
     if (this.#takesTickets) this.#sendTicket()
   }

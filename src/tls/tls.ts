@@ -23,7 +23,8 @@ export interface TlsSink {
   onCrypto(level: EncryptionLevel, data: Uint8Array): void
   /**
    * A traffic secret, from which packet protection keys come (RFC 9001 §5.1). Secrets for reading are reported once messages
-   * of their level may be processed: a server's for 1-RTT just before `onComplete` (§5.7), its one for writing right after its Finished.
+   * of their level may be processed: a server's for 1-RTT just before `onComplete` (§5.7), its one for writing right after its Finished,
+   * unless it has asked for a certificate: then just before `onComplete`, too.
    */
   onSecret(level: 1 | 2, direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void
   /** The quic_transport_parameters extension (RFC 9001 §8.2). What this throws comes out of `receive`. */
