@@ -165,6 +165,7 @@ export class TlsClient extends Handshake {
         return this.#onCertificate(decodeCertificate(body))
       case HandshakeType.certificate_verify:
         this.peerCertificate = checkCertificateVerify(body, 'server', this.#serverCertificate, this.transcript.digest())
+        this.#serverCertificate = undefined
         this.transcript.add(message)
         this.#state = 'Finished'
         return
@@ -318,6 +319,7 @@ export class TlsClient extends Handshake {
     this.#state = 'connected'
     this.complete = true
     this.sink.onComplete()
+    this.forgetHandshakeSecrets()
   }
 
   /** RFC 8446 §4.6.1. */

@@ -18,6 +18,8 @@ export interface Expectation {
   readonly types: readonly number[]
 }
 
+const NO_TRAFFIC: TrafficSecrets = { client: new Uint8Array(0), server: new Uint8Array(0) }
+
 export abstract class Handshake implements TlsHandshake {
   complete = false
   alpn = ''
@@ -31,7 +33,7 @@ export abstract class Handshake implements TlsHandshake {
   protected schedule!: KeySchedule
   protected transcript!: Transcript
   /** Of both directions on the Handshake level. */
-  protected handshakeTraffic: TrafficSecrets = { client: new Uint8Array(0), server: new Uint8Array(0) }
+  protected handshakeTraffic: TrafficSecrets = NO_TRAFFIC
   readonly #input = new MessageBuffer()
   #failed = false
 
@@ -111,6 +113,11 @@ export abstract class Handshake implements TlsHandshake {
   /** The content of a Finished of this role, now. */
   protected verifyData(role: 'client' | 'server'): Uint8Array {
     return verifyData(this.schedule.hash, this.handshakeTraffic[role], this.transcript.digest())
+  }
+
+  /** Whoever gets hold of the process later need not find them. */
+  protected forgetHandshakeSecrets(): void {
+    this.handshakeTraffic = NO_TRAFFIC
   }
 
   #logKey(label: Parameters<typeof keyLogLine>[0], secret: Uint8Array): void {

@@ -91,6 +91,7 @@ export class TlsServer extends Handshake {
         return this.#onCertificate(decodeCertificate(body))
       case HandshakeType.certificate_verify:
         this.peerCertificate = checkCertificateVerify(body, 'client', this.#clientCertificate, this.transcript.digest())
+        this.#clientCertificate = undefined
         this.transcript.add(message)
         this.#state = 'Finished'
         return
@@ -273,6 +274,7 @@ export class TlsServer extends Handshake {
     this.sink.onSecret(2, 'read', this.suite, client)
     this.sink.onComplete()
     if (this.#takesTickets) this.#sendTicket()
+    this.forgetHandshakeSecrets()
   }
 
   /** RFC 8446 §4.6.1. */

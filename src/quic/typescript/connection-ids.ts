@@ -193,7 +193,9 @@ export class PeerConnectionIds {
       this.#queueRetirement(sequence)
       return
     }
-    this.#held.push({ sequence, id: id.slice(), resetToken: resetToken.slice(), retired: false, used: false })
+    // Of a Buffer, `slice` would be a view, and keep the whole packet.
+    const copy = { id: Uint8Array.from(id), resetToken: Uint8Array.from(resetToken) }
+    this.#held.push({ sequence, ...copy, retired: false, used: false })
     if (this.#held.length > this.#limit) {
       throw new TransportError(CONNECTION_ID_LIMIT_ERROR, `more than ${this.#limit} connection ids`)
     }

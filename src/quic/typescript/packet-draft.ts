@@ -111,6 +111,7 @@ export class PacketDraft {
     recovery.onSent(
       new SentPacket(this.space, this.#number, now, this.total, elicits, counts, this.content, path, this.isMtuProbe),
     )
+    this.content = NO_CONTENT
     idle.onSent(this.ackEliciting, now)
   }
 }

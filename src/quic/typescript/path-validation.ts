@@ -92,7 +92,7 @@ export class PathResponses {
   /** The data of a PATH_CHALLENGE that came there, which is copied. */
   push(data: Uint8Array): void {
     if (this.#waiting.length >= MOST_RESPONSES) this.#waiting.shift()
-    this.#waiting.push(data.slice())
+    this.#waiting.push(Uint8Array.from(data))
   }
 
   /** The data of the next PATH_RESPONSE. */

@@ -34,5 +34,6 @@ export class Space {
     this.sealing = undefined
     this.opening = undefined
     this.isDiscarded = true
+    this.crypto.clear()
   }
 }

@@ -95,6 +95,11 @@ export class DeliveryRate {
     return sample
   }
 
+  /** Packets are not kept until the next ACK, which may be long in coming. */
+  end(): void {
+    this.#newest = undefined
+  }
+
   /** What the sample had is told. */
   begin(): void {
     this.#newest = undefined

@@ -103,6 +103,7 @@ export class PathCongestion {
 
   onAckDone(now: number): void {
     this.controller.onAckDone?.(this.#rate.sample(this.rtt.min, now), this.#inFlight, now)
+    this.#rate.end()
   }
 
   /** No sign of congestion by itself: see `onCongestion`. */

@@ -61,6 +61,11 @@ export class CryptoStream {
     return this.#in.take()
   }
 
+  /** The keys of the space are gone: nothing of it is sent any more. */
+  clear(): void {
+    this.#out.clear()
+  }
+
   /** Bytes were received that cannot be read yet. */
   get hasGap(): boolean {
     return this.#in.hasGap
