@@ -3,6 +3,10 @@
  *
  * Its size is bounded whatever a peer does. Packets are told of a hundred times a second, and those that are not are counted in the next one that is;
  * so it is with all other events, of which there are few. When the file is full, only the connection's end is still told of.
+ *
+ *   HTTP/3 ──── H3Tap ────────┐
+ *                             ├──> budgets ──> records ──> file, once the handshake is done; before, a few of them wait
+ *   engine ─── QuicObserver ──┘                            where it tells nothing, it is asked for its metrics now and then
  */
 
 import { decodeSmallVarint } from '../bytes/varint.ts'
@@ -12,6 +16,7 @@ import { printable } from '../text/printable.ts'
 import { MAX_QLOG_VALUE } from './http3-fields.ts'
 import { Http3Watcher } from './http3-watcher.ts'
 import { eventRecord, headerRecord } from './records.ts'
+import { TransportWatcher } from './transport-watcher.ts'
 
 /** Bytes of one file. */
 export const MAX_QLOG_LENGTH = 8 << 20
@@ -19,6 +24,12 @@ export const MAX_QLOG_LENGTH = 8 << 20
 const END_LENGTH = 8 << 10
 /** Events a second of one connection: packets, and all others. */
 export const QLOG_EVENTS_A_SECOND = 100
+/** Of an engine that tells, in each so many ms, so that there is no long gap: packets; and of its timers and metrics, which change with each, so many each. */
+export const QLOG_SLICE_MS = 50
+export const QLOG_PACKETS_A_SLICE = 50
+export const QLOG_RECOVERY_A_SLICE = 10
+/** Bytes of records that wait for the end of the handshake. */
+export const MAX_EARLY_LENGTH = 48 << 10
 /** The engine is asked so often, in ms, while there is traffic. */
 export const QLOG_METRICS_MS = 250
 
@@ -29,7 +40,7 @@ export interface RecordSink {
 }
 
 export interface ConnectionLogOptions {
-  readonly quic: Pick<QuicConnection, 'id' | 'role' | 'local' | 'remote' | 'paths'>
+  readonly quic: Pick<QuicConnection, 'id' | 'role' | 'local' | 'remote' | 'paths' | 'observe'>
   readonly application: string
   /** ms that never go back, and what 0 is on the clock of the world, in ms since 1970. */
   readonly now: () => number
@@ -38,17 +49,24 @@ export interface ConnectionLogOptions {
   readonly open: () => RecordSink | undefined
 }
 
-/** So many events a second; the others are counted. */
+/** So many events in each so many ms; the others are counted. */
 class EventBudget {
-  #second = -1
+  readonly #most: number
+  readonly #sliceMs: number
+  #slice = Number.NEGATIVE_INFINITY
   #left = 0
   skipped = 0
 
+  constructor(most: number, sliceMs: number) {
+    this.#most = most
+    this.#sliceMs = sliceMs
+  }
+
   take(nowMs: number): boolean {
-    const second = Math.floor(nowMs / 1000)
-    if (second !== this.#second) {
-      this.#second = second
-      this.#left = QLOG_EVENTS_A_SECOND
+    const slice = Math.floor(nowMs / this.#sliceMs)
+    if (slice !== this.#slice) {
+      this.#slice = slice
+      this.#left = this.#most
     }
     if (this.#left > 0) {
       this.#left--
@@ -63,7 +81,20 @@ export class ConnectionLog implements H3Tap {
   readonly #options: ConnectionLogOptions
   readonly #startedAt: number
   readonly #watcher: Http3Watcher
-  readonly #budgets = { packets: new EventBudget(), others: new EventBudget() }
+  readonly #budgets = {
+    packets: new EventBudget(QLOG_EVENTS_A_SECOND, 1000),
+    others: new EventBudget(QLOG_EVENTS_A_SECOND, 1000),
+    transport: new EventBudget(QLOG_PACKETS_A_SLICE, QLOG_SLICE_MS),
+    recovery: new EventBudget(QLOG_RECOVERY_A_SLICE, QLOG_SLICE_MS),
+    timers: new EventBudget(QLOG_RECOVERY_A_SLICE, QLOG_SLICE_MS),
+  }
+  /** Of the handshake; undefined: it is over, or nothing is told of it. */
+  #early: Uint8Array[] | undefined
+  #earlyLength = 0
+  /** The engine tells by itself. */
+  readonly #isTold: boolean
+  /** Of the last record. */
+  #last = 0
   #sink: RecordSink | undefined
   #length = 0
   #isFull = false
@@ -74,6 +105,13 @@ export class ConnectionLog implements H3Tap {
     this.#options = options
     this.#startedAt = options.now()
     this.#watcher = new Http3Watcher((name, data) => this.#tell(name, data))
+    const watcher = new TransportWatcher(options.quic.role, (kind, name, now, data) => {
+      this.#tellTransport(this.#budgets[kind], name, now, data)
+    })
+    // It tells at once how it stands.
+    this.#early = []
+    this.#isTold = options.quic.observe?.(watcher) === true
+    if (!this.#isTold) this.#early = undefined
   }
 
   // -- H3Tap ---------------------------------------------------------------------------------------------------
@@ -85,7 +123,10 @@ export class ConnectionLog implements H3Tap {
     const referenceTime = timeOrigin + this.#startedAt
     this.#put(headerRecord({ application, vantagePoint: quic.role, groupId: quic.id, referenceTime }))
     this.#put(eventRecord(0, 'connectivity:connection_started', this.#ends()))
-    this.#tell('connectivity:connection_state_updated', { new: 'handshake_complete' })
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const record of early) this.#put(record)
+    if (!this.#isTold) this.#tell('connectivity:connection_state_updated', { new: 'handshake_complete' })
     this.#metrics()
   }
 
@@ -115,9 +156,14 @@ export class ConnectionLog implements H3Tap {
   }
 
   closed({ source, application, code, reason }: QuicCloseReason): void {
-    const { packets, others } = this.#budgets
+    const { packets, others, transport, recovery, timers } = this.#budgets
     const at = this.#time()
-    const left = { packets: packets.skipped, others: others.skipped }
+    const left = {
+      packets: packets.skipped,
+      others: others.skipped,
+      ...(this.#isTold && { transport: transport.skipped, recovery: recovery.skipped, timers: timers.skipped }),
+    }
+    this.#early = undefined
     this.#put(
       eventRecord(at, 'connectivity:connection_closed', {
         owner: source === 'peer' ? 'remote' : 'local',
@@ -125,7 +171,7 @@ export class ConnectionLog implements H3Tap {
         // A peer may write anything there.
         reason: printable(reason).slice(0, MAX_QLOG_VALUE),
         trigger: triggerOf({ source, application, code }),
-        ...((left.packets > 0 || left.others > 0) && { skipped: left }),
+        ...(Object.values(left).some(count => count > 0) && { skipped: left }),
       }),
     )
     this.#sink?.close()
@@ -158,11 +204,22 @@ export class ConnectionLog implements H3Tap {
     if (budget.take(this.#options.now())) this.#event(name, data, budget)
   }
 
-  #event(name: string, data: object, budget: EventBudget): void {
+  #tellTransport(budget: EventBudget, name: string, now: number, data: () => object): void {
+    if (this.#isFull || (this.#sink === undefined && this.#early === undefined)) return
+    if (!budget.take(now)) return
+    const fields = data()
+    if (Object.keys(fields).length > 0) this.#event(name, fields, budget, now)
+  }
+
+  #event(name: string, data: object, budget: EventBudget, now = this.#options.now()): void {
     if (this.#isFull) return
     const { skipped } = budget
     budget.skipped = 0
-    const record = eventRecord(this.#time(), name, skipped === 0 ? data : { ...data, skipped_before: skipped })
+    const record = eventRecord(this.#time(now), name, skipped === 0 ? data : { ...data, skipped_before: skipped })
+    if (this.#early !== undefined) {
+      if (!this.#putEarly(record)) budget.skipped = skipped + 1
+      return
+    }
     if (this.#length + record.length <= MAX_QLOG_LENGTH - END_LENGTH) {
       // The disk is behind: as if it had not been told of.
       if (!this.#put(record)) budget.skipped = skipped + 1
@@ -173,8 +230,16 @@ export class ConnectionLog implements H3Tap {
     this.#put(eventRecord(this.#time(), 'loglevel:warning', { message }))
   }
 
+  #putEarly(record: Uint8Array): boolean {
+    if (this.#earlyLength + record.length > MAX_EARLY_LENGTH) return false
+    this.#earlyLength += record.length
+    this.#early?.push(record)
+    return true
+  }
+
   /** What the engine knows of the path, when it was last asked a while ago. */
   #metrics(): void {
+    if (this.#isTold) return
     const now = this.#options.now()
     if (now - this.#metricsAt < QLOG_METRICS_MS) return
     this.#metricsAt = now
@@ -199,8 +264,10 @@ export class ConnectionLog implements H3Tap {
     }
   }
 
-  #time(): number {
-    return this.#options.now() - this.#startedAt
+  /** An engine's time may be a little older than ours; that of a record never goes back. */
+  #time(now = this.#options.now()): number {
+    this.#last = Math.max(this.#last, now - this.#startedAt)
+    return this.#last
   }
 
   /** False: it is not in the file. */

@@ -26,6 +26,7 @@ export class QlogFolder {
   readonly #application: string
   readonly #openFile: (file: string) => ReturnType<typeof fileWriter>
   readonly #open = new Set<BatchedFile>()
+  readonly #prepared = new WeakMap<QuicConnection, ConnectionLog>()
   #files = 0
   /** Nothing can be written, or enough has been. */
   #isOff = false
@@ -47,8 +48,19 @@ export class QlogFolder {
     return this.#files
   }
 
+  /** Before its first packet is read: what `watch` gives then begins here. */
+  prepare(quic: QuicConnection): void {
+    this.#prepared.set(quic, this.#newLog(quic))
+  }
+
   /** The log of a new connection. */
   watch(quic: QuicConnection): ConnectionLog {
+    const log = this.#prepared.get(quic) ?? this.#newLog(quic)
+    this.#prepared.delete(quic)
+    return log
+  }
+
+  #newLog(quic: QuicConnection): ConnectionLog {
     return new ConnectionLog({
       quic,
       application: this.#application,

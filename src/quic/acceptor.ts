@@ -30,6 +30,8 @@ export interface AcceptPolicy {
   retry: 'always' | 'auto' | 'never'
   maxConnections: number
   maxConnectionsPerAddress: number
+  /** A connection attempt has come, and was not looked at: for those who want to see its first packet. Often nothing comes of it. Must not throw. */
+  observe?(connection: QuicConnection): void
   /** A connection attempt has begun; the handler hears the rest. */
   onConnection(connection: QuicConnection): QuicHandler
 }
@@ -139,6 +141,8 @@ export class Acceptor {
     })
     if (originalId === undefined) host.unvalidated.add(connection, keyOf(ownId), path.remote, packet.length)
     if (tokenRefusal === undefined) host.keyLog?.attach(id, file => engine.logKeys(file))
+
+    this.#policy.observe?.(connection)
 
     let isConnection = false
     let refusal = tokenRefusal

@@ -10,6 +10,7 @@ import type { EngineConnection, EngineCounters, EngineEvents, OutgoingPacket, Pr
 import { Inbox, type InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
 import { Migration } from './migration.ts'
+import type { QuicObserver } from './observer.ts'
 import { OpenStreams } from './open-streams.ts'
 import { PendingStreams } from './pending-streams.ts'
 import type {
@@ -331,6 +332,12 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     const possible = this.#ask(false, engine => engine.probePath(path, this.#io.now()))
     this.#wake()
     return possible
+  }
+
+  observe(observer: QuicObserver): boolean {
+    if (this.#engine.observe === undefined) return false
+    this.#engine.observe(observer, this.#io.now())
+    return true
   }
 
   paths(): QuicPath[] {

@@ -15,6 +15,7 @@
  * All that a peer can cause is told by an event or a result. What throws is a bug: the driver ends that connection.
  */
 
+import type { QuicObserver } from './observer.ts'
 import type { MtuSearch } from './path-mtu.ts'
 import type {
   CongestionControl,
@@ -212,6 +213,9 @@ export interface EngineConnection {
   migrate(path: UdpPath, now: number): void
   paths(): QuicPath[]
   counters(): EngineCounters
+
+  /** Tells what happens inside from now on. Not every engine can. */
+  observe?(observer: QuicObserver, now: number): void
 }
 
 /** What is counted since the beginning of the connection, over all of its paths; and how it is with the path that packets leave on now. */

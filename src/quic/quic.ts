@@ -5,6 +5,8 @@
  * engine.ts.
  */
 
+import type { QuicObserver } from './observer.ts'
+
 /** A UDP address. `host` is an IP address in text form, never a name. */
 export interface SocketAddress {
   readonly host: string
@@ -198,6 +200,8 @@ export interface QuicConnection {
    * `stats()`, and 0 before the first.
    */
   readonly lastStats: QuicStats
+  /** Tells what happens inside from now on. False: this engine cannot. */
+  observe?(observer: QuicObserver): boolean
 }
 
 export interface MigrateOptions {

@@ -538,6 +538,7 @@ export class MasqueServer {
       retry: config.limits.retry,
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
+      observe: quic => this.#qlog?.prepare(quic),
       onConnection: quic =>
         this.#serve(
           new H3ServerConnection(quic, {

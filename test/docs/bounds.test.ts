@@ -18,7 +18,14 @@ import { DELAY_LIMIT_PACKETS } from '../../src/link/profile/profile.ts'
 import { CAPSULE_EVENT_LIMITS } from '../../src/live/capsule-event.ts'
 import { SAMPLE_LIMITS } from '../../src/live/packet-sample.ts'
 import { LINES, MAX_TEXT } from '../../src/log/log-budget.ts'
-import { MAX_QLOG_LENGTH, QLOG_EVENTS_A_SECOND } from '../../src/qlog/connection-log.ts'
+import {
+  MAX_EARLY_LENGTH,
+  MAX_QLOG_LENGTH,
+  QLOG_EVENTS_A_SECOND,
+  QLOG_PACKETS_A_SLICE,
+  QLOG_RECOVERY_A_SLICE,
+} from '../../src/qlog/connection-log.ts'
+import { MAX_QLOG_ENTRIES } from '../../src/qlog/http3-fields.ts'
 import { MAX_WATCHED_STREAMS } from '../../src/qlog/http3-watcher.ts'
 import { MAX_QLOG_FILES, MAX_QLOG_WAITING } from '../../src/qlog/qlog-folder.ts'
 import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
@@ -108,7 +115,7 @@ const EXPECTED: [row: string, bound: string][] = [
   ],
   [
     'qlog (`--qlog`)',
-    `${MAX_QLOG_FILES}, of connections whose handshake was done; ${MAX_QLOG_LENGTH / MIB} MiB, of which the end of the connection is always a part; ${MAX_QLOG_WAITING / KIB} KiB; ${QLOG_EVENTS_A_SECOND}, the others are counted; ${MAX_WATCHED_STREAMS}.`,
+    `${MAX_QLOG_FILES}, of connections whose handshake was done; ${MAX_QLOG_LENGTH / MIB} MiB, of which the end of the connection is always a part; ${MAX_QLOG_WAITING / KIB} KiB; ${QLOG_EVENTS_A_SECOND}, the others are counted; ${QLOG_PACKETS_A_SLICE} (losses and changes of the window among them), ${QLOG_RECOVERY_A_SLICE}, ${MAX_EARLY_LENGTH / KIB} KiB; ${MAX_QLOG_ENTRIES}; ${MAX_WATCHED_STREAMS}.`,
   ],
   ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
   [

@@ -91,6 +91,48 @@ describe('qlog', () => {
     expect(last?.data).to.include({ owner: 'remote', trigger: 'clean' })
   })
 
+  it('of a tunnel on the engine in TypeScript has its packets and keys as well, as the drafts want them', async () => {
+    const [atServer, atClient] = ['server', 'client'].map(
+      name => new QlogFolder({ folder: join(folder, name), application }),
+    )
+    const quic = { engine: 'typescript' } as const
+    const server = await startServer({ quic }, { qlog: atServer })
+    const { client } = await connectClient(server, { quic }, { qlog: atClient })
+    await ping(client, '10.90.0.1')
+    await client.close()
+    await until(() => server.status().connections === 0)
+    await closeLoopback()
+    await Promise.all([atServer.close(), atClient.close()])
+    const [proxy, other] = [atServer, atClient].map(each =>
+      parseQlog(readFileSync(join(each.folder, readdirSync(each.folder)[0]), 'utf8')),
+    )
+    for (const { events } of [proxy, other]) {
+      expect(events[0].name).to.equal('connectivity:connection_started')
+      expect(events.at(-1)?.name).to.equal('connectivity:connection_closed')
+      const complete = named(events, 'connectivity:connection_state_updated').filter(
+        ({ data }) => data.new === 'handshake_complete',
+      )
+      expect(complete, 'once, not by HTTP/3 again').to.have.length(1)
+      const names = events.map(({ name }) => name)
+      expect(names).to.include.members([
+        'transport:parameters_set',
+        'recovery:metrics_updated',
+        'security:key_retired',
+        'http3:frame_parsed',
+        'http3:datagram_created',
+      ])
+    }
+    // The first packet of each end is the other's first.
+    for (const [sender, receiver] of [
+      [proxy, other],
+      [other, proxy],
+    ]) {
+      const [sent] = named(sender.events, 'transport:packet_sent')
+      const [received] = named(receiver.events, 'transport:packet_received')
+      expect(received.data).to.deep.equal(sent.data)
+    }
+  })
+
   it('shows no value of a field that is not known to be harmless, and no token in the query of a path', () => {
     const shown = qlogHeaders([
       [':path', '/tunnel?token=secret'],

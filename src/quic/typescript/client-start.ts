@@ -36,7 +36,7 @@ export class ClientStart implements FirstPackets {
   onUnprotected(packet: Packet, datagram: Uint8Array, now: number): boolean {
     if (this.#hasHeard) return false
     if (packet.type === 'retry') return this.#onRetry(packet, datagram, now)
-    return packet.type === 'version-negotiation' && this.#onVersionNegotiation(packet)
+    return packet.type === 'version-negotiation' && this.#onVersionNegotiation(packet, now)
   }
 
   onServerId(id: Uint8Array): void {
@@ -52,19 +52,22 @@ export class ClientStart implements FirstPackets {
     // §17.2.5.1: it has to bring another id than the one that we have made up.
     if (sameBytes(packet.scid, this.#serverId)) return false
     if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId)) return false
+    this.#parts.observer?.packetReceived('retry', undefined, packet.end - packet.start, undefined, now)
     this.#serverId = Uint8Array.from(packet.scid)
     handshake.expected.retrySource = this.#serverId
     peerIds?.replaceFirst(this.#serverId)
     this.#parts.token = Uint8Array.from(packet.token)
     this.#takeInitialKeys()
+    this.#parts.tellKeys(INITIAL, now)
     recovery.onRetry(now)
     return true
   }
 
   /** Whoever has seen our Initial can send that; it ends what has not begun yet. */
-  #onVersionNegotiation(offer: VersionNegotiationPacket): boolean {
-    const { ownId, close } = this.#parts
+  #onVersionNegotiation(offer: VersionNegotiationPacket, now: number): boolean {
+    const { ownId, close, observer } = this.#parts
     if (!endsAttempt(offer, QUIC_V1, this.#serverId, ownId)) return false
+    observer?.packetReceived('version_negotiation', undefined, offer.end - offer.start, undefined, now)
     const theirs = offer.versions.map(version => `0x${version.toString(16)}`).join(', ')
     close.vanish({
       source: 'peer',

@@ -36,6 +36,11 @@ export class Close {
   #heard = 0
   #answerAfter = 1
 
+  /** For those who look on. */
+  get state(): 'open' | 'closing' | 'draining' | 'closed' {
+    return this.#state
+  }
+
   get isOpen(): boolean {
     return this.#state === 'open'
   }

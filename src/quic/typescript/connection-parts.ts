@@ -3,6 +3,7 @@
  * receive-frames.ts, handshake.ts and send-packet.ts, which get this.
  */
 
+import type { QuicObserver } from '../observer.ts'
 import type { QuicSettings } from '../quic.ts'
 import { Close } from './close.ts'
 import type { LocalConnectionIds, PeerConnectionIds } from './connection-ids.ts'
@@ -14,10 +15,12 @@ import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packe
 import type { Paths } from './paths.ts'
 import { OneRttKeys, type OneRttLimits } from './protection/one-rtt-keys.ts'
 import { LossRecovery } from './recovery/loss-recovery.ts'
+import { RecoveryReport } from './recovery/recovery-report.ts'
 import { Space } from './space.ts'
 import { Datagrams } from './streams/datagrams.ts'
 import { Streams } from './streams/streams.ts'
 import { APPLICATION_ERROR, TransportError } from './transport-error.ts'
+import type { TransportParameters } from './transport-parameters.ts'
 
 /** What we announce as max_ack_delay, in ms: the RFC's default, which need not be sent. */
 export const MAX_ACK_DELAY_MS = 25
@@ -53,6 +56,10 @@ export class ConnectionParts {
   paths: Paths | undefined
   /** Of a client: from a Retry. */
   token: Uint8Array = new Uint8Array(0)
+  /** What we have told the peer of ourselves. */
+  ownParameters: Partial<TransportParameters> = {}
+  /** undefined: nobody looks on. */
+  observer: QuicObserver | undefined
 
   constructor(options: {
     role: 'client' | 'server'
@@ -85,6 +92,27 @@ export class ConnectionParts {
     return space === APPLICATION ? this.oneRtt.canOpen : this.spaces[space].opening !== undefined
   }
 
+  observe(observer: QuicObserver): void {
+    this.observer = observer
+    this.recovery.report = new RecoveryReport(observer, this.recovery)
+    this.oneRtt.onChange = (change, direction, generation, trigger, now) => {
+      const sender = this.senderOf(direction)
+      if (change === 'updated') observer.keysUpdated(APPLICATION, sender, generation, trigger, now)
+      else observer.keysDiscarded(APPLICATION, sender, generation, trigger, now)
+    }
+  }
+
+  /** Who seals with the keys of this direction. */
+  senderOf(direction: 'read' | 'write'): 'client' | 'server' {
+    return (direction === 'write') === (this.role === 'client') ? 'client' : 'server'
+  }
+
+  /** There are keys for this space, for both directions. */
+  tellKeys(space: PacketNumberSpace, now: number): void {
+    this.observer?.keysUpdated(space, 'client', 0, 'tls', now)
+    this.observer?.keysUpdated(space, 'server', 0, 'tls', now)
+  }
+
   /** In ms, without what it grows by while nobody answers (RFC 9002 §6.2.1). */
   get ptoMs(): number {
     return this.recovery.rtt.probeTimeout + this.recovery.maxAckDelayMs
@@ -94,6 +122,8 @@ export class ConnectionParts {
   discard(space: PacketNumberSpace, now: number): void {
     if (this.spaces[space].isDiscarded) return
     this.spaces[space].discard()
+    this.observer?.keysDiscarded(space, 'client', 0, 'tls', now)
+    this.observer?.keysDiscarded(space, 'server', 0, 'tls', now)
     this.recovery.discard(space, now)
   }
 

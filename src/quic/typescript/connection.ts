@@ -18,17 +18,19 @@ import type {
   ProbeContent,
   UdpPath,
 } from '../engine.ts'
+import type { QuicObserver } from '../observer.ts'
 import { PathMtuSearch } from '../path-mtu.ts'
 import type { QuicCloseReason, QuicPath } from '../quic.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { earliest } from './earliest.ts'
 import { datagramDataThatFits } from './frames/datagram-frame.ts'
-import { APPLICATION, PACKET_NUMBER_SPACES } from './packet-number-space.ts'
+import { APPLICATION, INITIAL, PACKET_NUMBER_SPACES } from './packet-number-space.ts'
 import type { Paths } from './paths.ts'
 import type { FirstPackets } from './receive-packet.ts'
 import { PacketReceiver } from './receive-packet.ts'
 import { PacketSender } from './send-packet.ts'
 import { NO_VIABLE_PATH } from './transport-error.ts'
+import { QUIC_V1, SUPPORTED_VERSIONS } from './version.ts'
 
 export class TypescriptConnection implements EngineConnection {
   readonly #parts: ConnectionParts
@@ -38,6 +40,8 @@ export class TypescriptConnection implements EngineConnection {
   #established = false
   /** Of the last call that had a time. */
   #now = 0
+  /** The last of `close` that the observer has heard of. */
+  #toldState: 'open' | 'closing' | 'draining' | 'closed' = 'open'
   maxDatagramLength = 0
   pathMtuSettled = false
 
@@ -52,16 +56,20 @@ export class TypescriptConnection implements EngineConnection {
 
   receive(packet: Uint8Array, path: UdpPath, now: number): boolean {
     this.#now = now
-    return this.#receiver.receive(packet, path, now)
+    const isUsed = this.#receiver.receive(packet, path, now)
+    this.#tellState(now)
+    return isUsed
   }
 
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined {
+    this.#tellState(now)
     try {
       return this.#sender.send(buffer, now)
     } catch (error) {
       // No key may protect more packets than its cipher bears (RFC 9001 §6.6): then not even a close can be sent.
       this.#parts.fail(error)
       this.#parts.close.vanish({ source: 'local', application: false, code: 0, reason: '' })
+      this.#tellState(now)
       return undefined
     }
   }
@@ -97,6 +105,11 @@ export class TypescriptConnection implements EngineConnection {
 
   onDeadline(now: number): void {
     this.#now = now
+    this.#onDeadline(now)
+    this.#tellState(now)
+  }
+
+  #onDeadline(now: number): void {
     const { close, idle, recovery, ptoMs } = this.#parts
     close.onDeadline(now)
     if (!close.isOpen) return
@@ -324,5 +337,23 @@ export class TypescriptConnection implements EngineConnection {
       rttMs: recovery.rtt.smoothed,
       cwnd: recovery.controller.window,
     }
+  }
+
+  // -- looking on ----------------------------------------------------------------------------------------------
+
+  observe(observer: QuicObserver, now: number): void {
+    this.#parts.observe(observer)
+    observer.version(QUIC_V1, SUPPORTED_VERSIONS, now)
+    observer.state('attempted', now)
+    // A client has made them when it was made.
+    if (this.#parts.spaces[INITIAL].sealing !== undefined) this.#parts.tellKeys(INITIAL, now)
+  }
+
+  /** Of the end: how far the handshake is, it says by itself. */
+  #tellState(now: number): void {
+    const { observer, close } = this.#parts
+    if (observer === undefined || close.state === this.#toldState) return
+    this.#toldState = close.state
+    if (close.state !== 'open') observer.state(close.state, now)
   }
 }

@@ -163,6 +163,7 @@ export class TypescriptEngine implements QuicEngine {
       maxDatagramFrameSize: maxDatagramFrameSize(settings),
       ...more,
     }
+    parts.ownParameters = parameters
     return encodeTransportParameters(parameters, this.#randomBytes(GREASE_LENGTH))
   }
 }

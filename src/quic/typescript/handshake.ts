@@ -59,6 +59,7 @@ export class Handshake implements TlsSink {
   confirm(now: number): void {
     if (this.confirmed) return
     this.confirmed = true
+    this.#parts.observer?.state('handshake_confirmed', now)
     const { recovery, oneRtt } = this.#parts
     recovery.handshakeConfirmed = true
     oneRtt.onHandshakeConfirmed()
@@ -93,7 +94,11 @@ export class Handshake implements TlsSink {
   }
 
   onSecret(level: 1 | 2, direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
-    const { spaces, oneRtt, recovery } = this.#parts
+    const { spaces, oneRtt, recovery, observer } = this.#parts
+    // Both ends begin to use the keys of the handshake when the ServerHello is there.
+    if (level === HANDSHAKE && spaces[HANDSHAKE].opening === undefined && spaces[HANDSHAKE].sealing === undefined)
+      observer?.state('handshake_started', this.#now)
+    observer?.keysUpdated(level, this.#parts.senderOf(direction), 0, 'tls', this.#now)
     if (level === APPLICATION) {
       oneRtt.setSecret(direction, suite, secret)
       return
@@ -110,6 +115,8 @@ export class Handshake implements TlsSink {
     const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
     checkConnectionIds(parameters, this.expected, role)
     this.peerParameters = parameters
+    this.#parts.observer?.parameters('local', { ...this.#parts.ownParameters }, this.#now)
+    this.#parts.observer?.parameters('remote', { ...parameters }, this.#now)
     recovery.maxAckDelayMs = parameters.maxAckDelay
     streams.onPeerLimits(parameters)
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
@@ -119,6 +126,7 @@ export class Handshake implements TlsSink {
 
   onComplete(): void {
     this.complete = true
+    this.#parts.observer?.state('handshake_complete', this.#now)
     if (this.#parts.role === 'client') return
     this.#parts.control.sendHandshakeDone()
     this.confirm(this.#now)

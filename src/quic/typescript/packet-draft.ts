@@ -6,6 +6,7 @@
  *   start             start + headerLength      end       end + 16
  */
 
+import { PACKET_TYPES, type QuicObserver } from '../observer.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { packetNumberLength } from './packet-number.ts'
 import { APPLICATION, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
@@ -92,12 +93,14 @@ export class PacketDraft {
 
   /** Protects it. It is sent from now on: nobody sends another packet with its number. */
   seal(buffer: Uint8Array, path: number, isCounted: boolean, now: number): void {
-    const { spaces, oneRtt, recovery, idle } = this.#parts
+    const { spaces, oneRtt, recovery, idle, observer } = this.#parts
     const space = spaces[this.space]
     const numberLength = this.#numberLength
     const shortest = this.#headerLength + MIN_NUMBER_AND_PAYLOAD - numberLength + TAG_LENGTH
     this.padTo(buffer, shortest)
     const payloadLength = this.end - this.start - this.#headerLength
+    // What is told of here is not protected yet.
+    if (observer !== undefined) this.#tell(observer, buffer, now)
     const packet = this.start === 0 ? buffer : buffer.subarray(this.start)
     if (this.space === APPLICATION) {
       oneRtt.seal(packet, this.#headerLength, payloadLength, this.#number, numberLength)
@@ -113,5 +116,11 @@ export class PacketDraft {
     )
     this.content = NO_CONTENT
     idle.onSent(this.ackEliciting, now)
+  }
+
+  #tell(observer: QuicObserver, buffer: Uint8Array, now: number): void {
+    const isProbe = this.ackEliciting && this.#parts.recovery.probesDue(this.space) > 0
+    const frames = buffer.subarray(this.start + this.#headerLength, this.end)
+    observer.packetSent(PACKET_TYPES[this.space], this.#number, this.total, frames, isProbe, now)
   }
 }

@@ -8,10 +8,17 @@
 
 import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type { UdpPath } from '../engine.ts'
+import { type DropReason, type ObservedPacketType, PACKET_TYPES } from '../observer.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { ACK_ELICITING, NON_PROBING, readFrames } from './frames/read-frames.ts'
 import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
-import type { LongHeaderPacket, Packet, ShortHeaderPacket } from './packets/packet.ts'
+import type {
+  LongHeaderPacket,
+  Packet,
+  RetryPacket,
+  ShortHeaderPacket,
+  VersionNegotiationPacket,
+} from './packets/packet.ts'
 import { readPacket } from './packets/read-packet.ts'
 import type { Path } from './paths.ts'
 import type { OpenedPacket } from './protection/packet-keys.ts'
@@ -106,10 +113,21 @@ export class PacketReceiver {
         return this.#receiveShort(packet, datagram, udp, now)
       case 'retry':
       case 'version-negotiation':
-        return this.#first.onUnprotected?.(packet, datagram, now) === true
+        return this.#receiveUnprotected(packet, datagram, now)
       default:
-        return false
+        return this.#drop(packet, packet.type === '0-rtt' ? 'key_unavailable' : 'unsupported_version', now)
     }
+  }
+
+  #receiveUnprotected(packet: RetryPacket | VersionNegotiationPacket, datagram: Uint8Array, now: number): boolean {
+    const isUsed = this.#first.onUnprotected?.(packet, datagram, now) === true
+    return isUsed || this.#drop(packet, 'unexpected_packet', now)
+  }
+
+  /** As if it had never come. Always false. */
+  #drop(packet: Packet, reason: DropReason, now: number): boolean {
+    this.#parts.observer?.packetDropped(observedType(packet), packet.end - packet.start, reason, now)
+    return false
   }
 
   #receiveLong(
@@ -120,31 +138,34 @@ export class PacketReceiver {
     now: number,
   ): boolean {
     const { role, spaces, localIds } = this.#parts
-    if (packet.version !== QUIC_V1 || spaces[space].isDiscarded) return false
+    if (packet.version !== QUIC_V1) return this.#drop(packet, 'unsupported_version', now)
+    if (spaces[space].isDiscarded) return this.#drop(packet, 'key_unavailable', now)
     const isFirst = this.#parts.peerIds === undefined
     if (space === INITIAL && role === 'server') {
-      if (datagram.length < MIN_INITIAL_DATAGRAM) return false
-      if (isFirst && !this.#beginWith(packet)) return false
+      if (datagram.length < MIN_INITIAL_DATAGRAM) return this.#drop(packet, 'invalid_initial', now)
+      if (isFirst && !this.#beginWith(packet, now)) return this.#drop(packet, 'invalid_initial', now)
     }
     // §17.2.2: a server has no token to show.
-    if (space === INITIAL && role === 'client' && packet.token.length > 0) return false
-    if (this.#parts.peerIds === undefined) return false
+    if (space === INITIAL && role === 'client' && packet.token.length > 0)
+      return this.#drop(packet, 'invalid_initial', now)
+    if (this.#parts.peerIds === undefined) return this.#drop(packet, 'unexpected_packet', now)
     const isOurs = localIds.has(packet.dcid) || (space === INITIAL && isSameId(packet.dcid, this.#originalId))
-    if (!isOurs || !this.#isFromPeer(packet.scid)) return false
+    if (!isOurs) return this.#drop(packet, 'unknown_connection_id', now)
+    if (!this.#isFromPeer(packet.scid)) return this.#drop(packet, 'unexpected_source_connection_id', now)
     const opening = spaces[space].opening
-    if (opening === undefined) return this.#keep(packet, datagram, udp)
+    if (opening === undefined) return this.#keep(packet, datagram, udp, now)
     const { start, packetNumberOffset, end } = packet
     const opened = opening.open(datagram, start, packetNumberOffset, end, spaces[space].received.largest)
     if (opened === undefined) {
       if (isFirst) this.#giveUp()
-      return false
+      return this.#drop(packet, 'payload_decrypt_error', now)
     }
     if (!this.#isServerKnown) {
       this.#isServerKnown = true
       this.#first.onServerId?.(Uint8Array.from(packet.scid))
     }
-    if (spaces[space].received.isDuplicate(opened.packetNumber)) return false
-    this.#readFrames(space, opened, packet.dcid, this.#parts.paths?.find(udp), now)
+    if (spaces[space].received.isDuplicate(opened.packetNumber)) return this.#drop(packet, 'duplicate', now)
+    this.#readFrames(space, opened, packet, this.#parts.paths?.find(udp), now)
     // Only who has read our packets has these keys (§8.1); and no Initial comes any more that would be news (RFC 9001 §4.9.1).
     if (space === HANDSHAKE && role === 'server') {
       this.#parts.paths?.active.amplification.validate()
@@ -153,11 +174,12 @@ export class PacketReceiver {
     return true
   }
 
-  #beginWith(packet: LongHeaderPacket): boolean {
+  #beginWith(packet: LongHeaderPacket, now: number): boolean {
     // §7.2: a shorter one could be guessed.
     if (packet.dcid.length < MIN_ORIGINAL_ID) return false
     this.#originalId = Uint8Array.from(packet.dcid)
     this.#first.begin?.(packet)
+    this.#parts.tellKeys(INITIAL, now)
     return true
   }
 
@@ -175,17 +197,17 @@ export class PacketReceiver {
 
   #receiveShort(packet: ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
     const { oneRtt, spaces, localIds, peerIds, close } = this.#parts
-    if (!localIds.has(packet.dcid)) return this.#isReset(datagram)
-    if (!oneRtt.canOpen) return this.#keep(packet, datagram, udp)
+    if (!localIds.has(packet.dcid)) return this.#isReset(datagram) || this.#drop(packet, 'unknown_connection_id', now)
+    if (!oneRtt.canOpen) return this.#keep(packet, datagram, udp, now)
     const { received } = spaces[APPLICATION]
     const largest = received.largest
     const opened = oneRtt.open(datagram, packet.start, packet.packetNumberOffset, packet.end, largest, now)
-    if (opened === undefined) return this.#isReset(datagram)
-    if (received.isDuplicate(opened.packetNumber)) return false
+    if (opened === undefined) return this.#isReset(datagram) || this.#drop(packet, 'payload_decrypt_error', now)
+    if (received.isDuplicate(opened.packetNumber)) return this.#drop(packet, 'duplicate', now)
     const path = this.#pathOf(udp, datagram.length, now)
     // §9: a client hears its server only where it has gone itself.
-    if (path === undefined) return false
-    const summary = this.#readFrames(APPLICATION, opened, packet.dcid, path, now)
+    if (path === undefined) return this.#drop(packet, 'unexpected_packet', now)
+    const summary = this.#readFrames(APPLICATION, opened, packet, path, now)
     const isNewest = opened.packetNumber > largest
     if ((summary & NON_PROBING) !== 0 && isNewest && close.isOpen && peerIds !== undefined) this.#follow(path, now)
     return true
@@ -226,12 +248,13 @@ export class PacketReceiver {
   #readFrames(
     space: PacketNumberSpace,
     { packetNumber, payload }: OpenedPacket,
-    dcid: Uint8Array,
+    { dcid, start, end }: LongHeaderPacket | ShortHeaderPacket,
     path: Path | undefined,
     now: number,
   ): number {
-    const { role, spaces, idle, handshake } = this.#parts
+    const { role, spaces, idle, handshake, observer } = this.#parts
     const { frames } = this
+    observer?.packetReceived(PACKET_TYPES[space], packetNumber, end - start, payload, now)
     frames.space = space
     frames.dcid = dcid
     frames.path = path
@@ -244,8 +267,26 @@ export class PacketReceiver {
     return summary
   }
 
-  #keep(packet: LongHeaderPacket | ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath): boolean {
-    return this.#undecryptable.add(datagram.subarray(packet.start, packet.end), udp)
+  #keep(packet: LongHeaderPacket | ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    const isKept = this.#undecryptable.add(datagram.subarray(packet.start, packet.end), udp)
+    if (!isKept) return this.#drop(packet, 'key_unavailable', now)
+    this.#parts.observer?.packetKept(observedType(packet), packet.end - packet.start, now)
+    return true
+  }
+}
+
+function observedType({ type }: Packet): ObservedPacketType {
+  switch (type) {
+    case '0-rtt':
+      return '0RTT'
+    case '1-rtt':
+      return '1RTT'
+    case 'version-negotiation':
+      return 'version_negotiation'
+    case 'unknown-version':
+      return 'unknown'
+    default:
+      return type
   }
 }
 

@@ -151,6 +151,8 @@ export interface NetworkOptions {
   retry?: boolean
   resumptionTicket?: Uint8Array
   serverName?: string
+  /** Gets each end before its first packet. */
+  observe?: (which: 'client' | 'server', connection: EngineConnection, now: number) => void
 }
 
 export class VirtualNetwork {
@@ -185,6 +187,7 @@ export class VirtualNetwork {
       serverName,
       ...(resumptionTicket !== undefined && { resumptionTicket }),
     })
+    options.observe?.('client', connection, this.now)
     this.client = new End(connection, () => this.#randomBytes(8))
     this.turn('client')
   }
@@ -264,7 +267,9 @@ export class VirtualNetwork {
     const id = isRetried ? Uint8Array.from(header.dcid) : this.#randomBytes(8)
     const originalId = isRetried ? Uint8Array.from(header.token) : undefined
     const connection = engine.accept({ id, path, ...(originalId !== undefined && { originalId }) })
-    if (connection?.receive(packet, path, this.now) !== true) return
+    if (connection === undefined) return
+    this.#options.observe?.('server', connection, this.now)
+    if (!connection.receive(packet, path, this.now)) return
     this.server = new End(connection, () => this.#randomBytes(8))
   }
 

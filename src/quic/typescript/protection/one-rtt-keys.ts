@@ -12,6 +12,7 @@
  * Header protection stays as it is. The keys of the next phase are there before they are used, so that a forged packet takes as long
  * to refuse in any phase (§9.5).
  */
+import type { KeyTrigger } from '../../observer.ts'
 import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { deriveNextSecret } from './derive.ts'
@@ -34,7 +35,17 @@ export interface OneRttLimits {
   mostForged?: number
 }
 
+/** Hears that keys came or went. `generation`: which. */
+export type OnKeyChange = (
+  change: 'updated' | 'discarded',
+  direction: 'read' | 'write',
+  generation: number,
+  trigger: KeyTrigger,
+  now: number,
+) => void
+
 export class OneRttKeys {
+  onChange: OnKeyChange | undefined
   readonly #limits: OneRttLimits
   #sealing: SealingPhase | undefined
   #opening: OpeningPhases | undefined
@@ -45,6 +56,8 @@ export class OneRttKeys {
 
   #confirmed = false
   #updateRequested = false
+  /** The last update was begun by the peer. */
+  #isItsOwn = false
   /** The peer has acknowledged a packet of the current phase of ours, and has had time to forget the phase before. */
   #mayUpdateAt = Number.POSITIVE_INFINITY
   #pto = FIRST_PTO
@@ -95,7 +108,7 @@ export class OneRttKeys {
   /** The Key Phase bit for the next short header: asked before it is written. Updates the keys first when it is time for that. */
   nextKeyPhase(now: number): 0 | 1 {
     const sealing = this.#sealing
-    if (sealing !== undefined && (this.#updateRequested || sealing.isWorn) && this.#mayUpdate(now)) this.#initiate()
+    if (sealing !== undefined && (this.#updateRequested || sealing.isWorn) && this.#mayUpdate(now)) this.#initiate(now)
     return (this.#sealingGeneration & 1) as 0 | 1
   }
 
@@ -123,7 +136,8 @@ export class OneRttKeys {
   ): OpenedPacket | undefined {
     const opening = this.#opening
     if (opening === undefined) return undefined
-    const opened = opening.open(packet, start, packetNumberOffset, end, largest, this.#openingGeneration & 1, now)
+    if (opening.forgetPrevious(now)) this.#tell('discarded', 'read', this.#openingGeneration - 1, now)
+    const opened = opening.open(packet, start, packetNumberOffset, end, largest, this.#openingGeneration & 1)
     if (opened !== undefined && opening.nextWasUsed) this.#follow(opening, now)
     return opened
   }
@@ -133,14 +147,17 @@ export class OneRttKeys {
     return this.#confirmed && this.#sealingGeneration === this.#openingGeneration && now >= this.#mayUpdateAt
   }
 
-  #initiate(): void {
+  #initiate(now: number): void {
     this.#updateRequested = false
-    this.#updateSealing()
+    this.#isItsOwn = false
+    this.#updateSealing(now)
   }
 
-  #updateSealing(): void {
+  #updateSealing(now: number): void {
     this.#sealing = this.#sealing!.next()
     this.#sealingGeneration++
+    this.#tell('updated', 'write', this.#sealingGeneration, now)
+    this.#tell('discarded', 'write', this.#sealingGeneration - 1, now)
     this.#mayUpdateAt = Number.POSITIVE_INFINITY
   }
 
@@ -151,9 +168,17 @@ export class OneRttKeys {
       // It cannot have an acknowledgment of ours for the phase before: nothing was sent in it (§6.2).
       throw new TransportError(KEY_UPDATE_ERROR, 'a second key update before the first was answered')
     }
+    // Those of two updates ago may still be there.
+    if (opening.hasPrevious) this.#tell('discarded', 'read', this.#openingGeneration - 1, now)
+    this.#isItsOwn = itsOwn
     this.#openingGeneration++
     opening.update(now + PTOS_TO_WAIT * this.#pto)
-    if (itsOwn && this.#sealing !== undefined) this.#updateSealing()
+    this.#tell('updated', 'read', this.#openingGeneration, now)
+    if (itsOwn && this.#sealing !== undefined) this.#updateSealing(now)
+  }
+
+  #tell(change: 'updated' | 'discarded', direction: 'read' | 'write', generation: number, now: number): void {
+    this.onChange?.(change, direction, generation, this.#isItsOwn ? 'remote_update' : 'local_update', now)
   }
 }
 
@@ -238,10 +263,8 @@ class OpeningPhases {
     end: number,
     largest: number,
     currentPhase: number,
-    now: number,
   ): OpenedPacket | undefined {
     this.nextWasUsed = false
-    if (this.#previous !== undefined && now >= this.#previousUntil) this.#previous = undefined
     const packetNumberLength = this.#header.remove(packet, start, packetNumberOffset, end)
     if (packetNumberLength === 0) return undefined
     const packetNumber = readPacketNumber(packet, packetNumberOffset, packetNumberLength, largest)
@@ -260,6 +283,17 @@ class OpeningPhases {
     if (keys === this.#next) this.#beginPhase(packetNumber)
     else if (isCurrent) this.#noteNumber(packetNumber)
     return { packetNumber, payload, keyPhase }
+  }
+
+  get hasPrevious(): boolean {
+    return this.#previous !== undefined
+  }
+
+  /** True: the time is over in which packets of the phase before may come. */
+  forgetPrevious(now: number): boolean {
+    if (this.#previous === undefined || now < this.#previousUntil) return false
+    this.#previous = undefined
+    return true
   }
 
   /** The packet that was opened last was the first of the next phase. */

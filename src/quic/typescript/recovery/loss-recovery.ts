@@ -10,6 +10,7 @@
  *
  * That nothing answers is no loss: only an ACK for something later is (§6.2).
  */
+import { PACKET_TYPES } from '../../observer.ts'
 import type { CongestionControl } from '../../quic.ts'
 import type { AckFrame } from '../frames/ack-frame.ts'
 import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from '../packet-number-space.ts'
@@ -20,6 +21,7 @@ import { EcnValidation } from './ecn-validation.ts'
 import { PathCongestion } from './path-congestion.ts'
 import { PersistentCongestion } from './persistent-congestion.ts'
 import { ProbeTimeout, type PtoSituation } from './probe-timeout.ts'
+import type { LossTimer, RecoveryReport } from './recovery-report.ts'
 import { RecoverySpace } from './recovery-space.ts'
 import { Reordering } from './reordering.ts'
 import { GRANULARITY_MS, Rtt } from './rtt.ts'
@@ -55,6 +57,8 @@ export class LossRecovery implements PtoSituation {
   /** The peer's max_ack_delay in ms. */
   maxAckDelayMs = 25
   packetsLost = 0
+  /** undefined: nobody looks. */
+  report: RecoveryReport | undefined
 
   readonly #isClient: boolean
   readonly #options: LossRecoveryOptions
@@ -158,11 +162,14 @@ export class LossRecovery implements PtoSituation {
     // Nothing depends on what becomes of an ACK alone, and there may be any number of them.
     if (!packet.inFlight) return
     state.sent.push(packet)
-    if (packet.path !== this.#path) return
-    this.#congestion.onSent(packet)
-    if (!this.#ecn.marks) return
-    packet.isEcnMarked = true
-    this.#ecn.onMarkedSent(packet.space)
+    if (packet.path === this.#path) {
+      this.#congestion.onSent(packet)
+      if (this.#ecn.marks) {
+        packet.isEcnMarked = true
+        this.#ecn.onMarkedSent(packet.space)
+      }
+    }
+    this.report?.update(packet.sentAt)
   }
 
   // -- acknowledgments -----------------------------------------------------------------------------------------
@@ -181,6 +188,7 @@ export class LossRecovery implements PtoSituation {
     state.largestAcked = Math.max(largestBefore, ack.largest)
     if (space === APPLICATION) this.#learnReordering(state, ack, now)
     if (acked.length === 0) return
+    this.report?.onAcked(acked[0])
     this.#measure(space, ack, delayMs, now)
     if (ack.largest > largestBefore) this.#countMarks(space, ack, now)
     this.#detectLost(state, largestBefore, now)
@@ -190,6 +198,7 @@ export class LossRecovery implements PtoSituation {
     for (const each of this.#spaces) each.probesDue = 0
     if (this.isPeerSureOfUs) this.#pto.count = 0
     this.#pto.noteQuiet(now)
+    this.report?.update(now)
   }
 
   /** The peer knows that our address is not forged, and may send as much as it likes. A server need not prove its address. */
@@ -217,7 +226,10 @@ export class LossRecovery implements PtoSituation {
   #countMarks(space: PacketNumberSpace, { ecn }: AckFrame, now: number): void {
     let marked = 0
     for (const packet of this.#acked) if (packet.isEcnMarked) marked++
-    if (this.#ecn.onAck(space, ecn, marked)) this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
+    if (!this.#ecn.onAck(space, ecn, marked)) return
+    const { window } = this.controller
+    this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
+    this.report?.onCongestion(window, 'ECN', now)
   }
 
   /** What was taken for lost may have been late only. */
@@ -253,6 +265,12 @@ export class LossRecovery implements PtoSituation {
         break
       }
       sent.removeFirst()
+      this.report?.observer.packetLost(
+        PACKET_TYPES[state.space],
+        packet.number,
+        packet.number <= largestAcked - PACKET_THRESHOLD ? 'reordering_threshold' : 'time_threshold',
+        now,
+      )
       this.#onPacketLost(state, packet, now)
       // That one of this size is lost says that it is too large (RFC 9000 §14.4).
       if (packet.congestion !== this.#congestion || packet.isMtuProbe) continue
@@ -263,8 +281,10 @@ export class LossRecovery implements PtoSituation {
     }
     if (newestLost === undefined) return
     const { controller } = this.#congestion
+    const { window } = controller
     controller.onCongestion(newestLost.sentAt, lostBytes, now)
     if (this.#persistent.isFound) controller.onPersistentCongestion(now)
+    this.report?.onCongestion(window, this.#persistent.isFound ? 'persistent_congestion' : undefined, now)
   }
 
   #onPacketLost(state: RecoverySpace, packet: SentPacket, now: number): void {
@@ -292,13 +312,27 @@ export class LossRecovery implements PtoSituation {
     const late = this.#lossSpace()
     if (late?.lossAt !== undefined) {
       if (late.lossAt > now) return
+      this.report?.onExpired({ type: 'ack', space: late.space, at: late.lossAt }, now)
       this.#detectLost(late, late.largestAcked, now)
       this.#pto.noteQuiet(now)
+      this.report?.update(now)
       return
     }
     const space = this.#pto.space
     const at = this.#pto.at(space)
-    if (space !== undefined && at !== undefined && at <= now) this.#pto.expire(space, now)
+    if (space === undefined || at === undefined || at > now) return
+    this.report?.onExpired({ type: 'pto', space: space.space, at }, now)
+    this.#pto.expire(space, now)
+    this.report?.update(now)
+  }
+
+  /** The loss timer: what `deadline` waits for, without the pacer. */
+  get timer(): LossTimer | undefined {
+    const late = this.#lossSpace()
+    if (late?.lossAt !== undefined) return { type: 'ack', space: late.space, at: late.lossAt }
+    const { space } = this.#pto
+    const at = this.#pto.at(space)
+    return space === undefined || at === undefined ? undefined : { type: 'pto', space: space.space, at }
   }
 
   #lossSpace(): RecoverySpace | undefined {
@@ -319,6 +353,7 @@ export class LossRecovery implements PtoSituation {
     state.discard()
     this.#pto.count = 0
     this.#pto.noteQuiet(now)
+    this.report?.update(now)
   }
 
   /** Of a client that got a Retry: what was sent is to be sent again, and says nothing about the path (RFC 9002 §6.3). */
@@ -329,6 +364,7 @@ export class LossRecovery implements PtoSituation {
     state.probesDue = 0
     this.#pto.count = 0
     this.#pto.noteQuiet(now)
+    this.report?.update(now)
   }
 
   #forget({ sent }: RecoverySpace): SentPacket[] {
@@ -354,6 +390,7 @@ export class LossRecovery implements PtoSituation {
     this.#reordering = new Reordering()
     this.#ecn.restart()
     this.#pto.count = 0
+    this.report?.onPathChange()
   }
 
   #newCongestion(): PathCongestion {

@@ -18,6 +18,8 @@ export interface CongestionController {
   readonly slowStartThreshold: number
   /** In bytes per ms. undefined: what fills the window in a round trip, and a little more (RFC 9002 §7.7). */
   readonly pacingRate?: number | undefined
+  /** For those who look on: where it has others than those of RFC 9002 §7. */
+  readonly state?: string
 
   /** Of the packets that congestion control counts. `inFlight`: bytes, this packet included. */
   onSent(packet: SentPacket, inFlight: number, now: number): void
