@@ -268,7 +268,7 @@ export class LossRecovery implements PtoSituation {
       this.report?.observer.packetLost(
         PACKET_TYPES[state.space],
         packet.number,
-        packet.number <= largestAcked - PACKET_THRESHOLD ? 'reordering_threshold' : 'time_threshold',
+        packet.number <= largestAcked - packetThreshold ? 'reordering_threshold' : 'time_threshold',
         now,
       )
       this.#onPacketLost(state, packet, now)
