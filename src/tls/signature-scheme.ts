@@ -25,7 +25,10 @@ const SCHEMES: readonly Scheme[] = [
 /** rsa_pkcs1_sha256, 384 and 512: in certificates, not in handshakes. */
 const CERTIFICATES_ONLY = [0x0401, 0x0501, 0x0601]
 
-/** What `signature_algorithms` says; it is also about the certificates, as there is no `signature_algorithms_cert`. */
+/**
+ * What `signature_algorithms` says; it is also about the certificates, as there is no `signature_algorithms_cert`. So all of these are taken in
+ * certificates, too: x509/signature-algorithm.ts.
+ */
 export const SIGNATURE_SCHEMES: readonly number[] = [...SCHEMES.map(({ code }) => code), ...CERTIFICATES_ONLY]
 
 /** The first scheme that fits the key and that the peer takes; undefined when there is none. */

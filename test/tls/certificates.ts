@@ -1,5 +1,13 @@
 /** Certificates of every kind, good and bad, for tests of who is believed. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import {
+  constants,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import {
   bitString,
@@ -15,7 +23,7 @@ import {
   utf8String,
 } from '../../src/cert/der.ts'
 
-export type KeyKind = 'P-256' | 'P-384' | 'Ed25519' | 'RSA-2048' | 'RSA-1024'
+export type KeyKind = 'P-256' | 'P-384' | 'Ed25519' | 'RSA-2048' | 'RSA-1024' | 'RSA-PSS'
 
 export interface Issued {
   der: Uint8Array
@@ -42,6 +50,8 @@ export interface Wanted {
   extra?: { id: string; critical: boolean; value: Uint8Array }[]
   /** Default sha256. */
   hash?: string
+  /** RSASSA-PSS with a salt of so many bytes, and not the older padding of RSA. */
+  pss?: { salt: number }
   /** A signature of somebody else. */
   forged?: boolean
 }
@@ -63,9 +73,11 @@ export function newKey(kind: KeyKind): KeyObject {
   const { privateKey } =
     kind === 'Ed25519'
       ? generateKeyPairSync('ed25519', pem)
-      : kind.startsWith('RSA')
-        ? generateKeyPairSync('rsa', { modulusLength: Number(kind.slice(4)), ...pem })
-        : generateKeyPairSync('ec', { namedCurve: kind, ...pem })
+      : kind === 'RSA-PSS'
+        ? generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...pem })
+        : kind.startsWith('RSA')
+          ? generateKeyPairSync('rsa', { modulusLength: Number(kind.slice(4)), ...pem })
+          : generateKeyPairSync('ec', { namedCurve: kind, ...pem })
   const key = createPrivateKey(privateKey as unknown as string)
   keys.set(kind, [key])
   return key
@@ -77,7 +89,9 @@ export function issue(wanted: Wanted = {}): Issued {
   const name = wanted.name ?? `c-${randomBytes(4).toString('hex')}`
   const issuerKey = wanted.forged === true ? newKey('P-256') : (wanted.issuer?.key ?? key)
   const hash = wanted.hash ?? 'sha256'
-  const algorithm = signatureAlgorithm(issuerKey, hash)
+  const { pss } = wanted
+  const algorithm =
+    pss === undefined ? signatureAlgorithm(issuerKey, hash) : pssAlgorithm({ hash, maskHash: hash, salt: pss.salt })
   const extensions = extensionsOf(wanted)
   const toBeSigned = sequence(
     contextTag(0, true, integer(Uint8Array.of(2))),
@@ -92,7 +106,11 @@ export function issue(wanted: Wanted = {}): Issued {
     wanted.publicKey ?? Uint8Array.from(createPublicKey(key).export({ type: 'spki', format: 'der' })),
     ...(extensions.length === 0 ? [] : [contextTag(3, true, sequence(...extensions))]),
   )
-  const signature = sign(issuerKey.asymmetricKeyType === 'ed25519' ? null : hash, toBeSigned, issuerKey)
+  const padding = pss && { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pss.salt }
+  const signature = sign(issuerKey.asymmetricKeyType === 'ed25519' ? null : hash, toBeSigned, {
+    key: issuerKey,
+    ...padding,
+  })
   return { der: sequence(toBeSigned, algorithm, bitString(signature)), key, name }
 }
 
@@ -141,6 +159,32 @@ function signatureAlgorithm(key: KeyObject, hash: string): Uint8Array {
     return sequence(objectIdentifier(id), der(0x05))
   }
   return sequence(objectIdentifier(hash === 'sha1' ? '1.2.840.10045.4.1' : '1.2.840.10045.4.3.2'))
+}
+
+export const HASHES: Record<string, string> = {
+  sha1: '1.3.14.3.2.26',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+}
+
+/** AlgorithmIdentifier of RSASSA-PSS (RFC 4055 §3.1); what is undefined is left out. */
+export function pssAlgorithm(fields: {
+  hash?: string
+  maskHash?: string
+  salt?: number
+  trailer?: number
+}): Uint8Array {
+  const { hash, maskHash, salt, trailer } = fields
+  const hashId = (name: string): Uint8Array => sequence(objectIdentifier(HASHES[name]), der(0x05))
+  const list: Uint8Array[] = []
+  if (hash !== undefined) list.push(contextTag(0, true, hashId(hash)))
+  if (maskHash !== undefined) {
+    list.push(contextTag(1, true, sequence(objectIdentifier('1.2.840.113549.1.1.8'), hashId(maskHash))))
+  }
+  if (salt !== undefined) list.push(contextTag(2, true, integer(Uint8Array.of(salt))))
+  if (trailer !== undefined) list.push(contextTag(3, true, integer(Uint8Array.of(trailer))))
+  return sequence(objectIdentifier('1.2.840.113549.1.1.10'), sequence(...list))
 }
 
 export function generalName(name: string): Uint8Array {

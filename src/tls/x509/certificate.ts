@@ -17,6 +17,7 @@ import { type KeyObject, X509Certificate } from 'node:crypto'
 import { DecodeError } from '../../bytes/errors.ts'
 import { TlsAlert } from '../alert.ts'
 import { boolean, contextTag, DerReader, namedBits, objectIdentifier, smallInteger, Tag, time } from './der.ts'
+import { readSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts'
 
 /** Extensions of certificates, RFC 5280 §4.2.1. */
 export const CertificateExtension = {
@@ -41,8 +42,7 @@ export interface Certificate {
   readonly subject: Uint8Array
   readonly notBeforeMs: number
   readonly notAfterMs: number
-  /** Object identifier. */
-  readonly signatureAlgorithm: string
+  readonly signatureAlgorithm: SignatureAlgorithm
   readonly isCa: boolean
   /** How many certificates of CAs may be between this one and the leaf. */
   readonly pathLength: number | undefined
@@ -80,7 +80,7 @@ function read(der: Uint8Array): Omit<Certificate, 'der' | 'x509' | 'publicKey'> 
   const certificate = outer.sequence()
   outer.expectEnd()
   const fields = certificate.sequence()
-  const signatureAlgorithm = objectIdentifier(certificate.sequence().take(Tag.OBJECT_IDENTIFIER))
+  const signatureAlgorithm = readSignatureAlgorithm(certificate.sequence())
   certificate.take(Tag.BIT_STRING)
   certificate.expectEnd()
 

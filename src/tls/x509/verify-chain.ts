@@ -12,6 +12,7 @@ import { TlsAlert } from '../alert.ts'
 import { type Certificate, CertificateExtension, KeyUsage, parseCertificate } from './certificate.ts'
 import { checkName } from './name.ts'
 import { checkNameConstraints } from './name-constraints.ts'
+import { RSASSA_PSS } from './signature-algorithm.ts'
 import type { TrustStore } from './trust-store.ts'
 
 export interface ChainQuestion {
@@ -33,16 +34,6 @@ export const MAX_SIGNATURES = 24
 const PURPOSE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const
 const ANY_PURPOSE = '2.5.29.37.0'
 
-/** With SHA-2 or EdDSA: signatures over SHA-1 and MD5 can be forged. */
-const SIGNATURE_ALGORITHMS = new Set([
-  '1.2.840.113549.1.1.11', // sha256WithRSAEncryption
-  '1.2.840.113549.1.1.12', // sha384WithRSAEncryption
-  '1.2.840.113549.1.1.13', // sha512WithRSAEncryption
-  '1.2.840.10045.4.3.2', // ecdsa-with-SHA256
-  '1.2.840.10045.4.3.3', // ecdsa-with-SHA384
-  '1.2.840.10045.4.3.4', // ecdsa-with-SHA512
-  '1.3.101.112', // Ed25519
-])
 const MIN_RSA_BITS = 2048
 /** Larger ones take long to verify, and a peer may show many. */
 export const MAX_RSA_BITS = 8192
@@ -117,6 +108,10 @@ class PathSearch {
   #checkSignature(certificate: Certificate, issuer: Certificate): void {
     if (this.#signaturesLeft === 0) throw new TlsAlert('bad_certificate', 'too many signatures to look at')
     this.#signaturesLeft--
+    // rsa_pss_rsae is what we have offered, not rsa_pss_pss, whose keys are for nothing else (RFC 8446 §4.2.3).
+    if (certificate.signatureAlgorithm.id === RSASSA_PSS && issuer.publicKey.asymmetricKeyType !== 'rsa') {
+      throw new TlsAlert('bad_certificate', 'a certificate is signed with an RSA key that is for RSASSA-PSS alone')
+    }
     if (!certificate.x509.verify(issuer.publicKey)) {
       throw new TlsAlert('bad_certificate', 'a certificate is not signed by the authority that it names')
     }
@@ -127,13 +122,17 @@ class PathSearch {
 function checkEach(certificate: Certificate, purpose: 'server' | 'client', unixMs: number, isTrusted = false): void {
   if (unixMs < certificate.notBeforeMs) throw new TlsAlert('certificate_expired', 'a certificate is not valid yet')
   if (unixMs > certificate.notAfterMs) throw new TlsAlert('certificate_expired', 'a certificate has expired')
-  if (!isTrusted && !SIGNATURE_ALGORITHMS.has(certificate.signatureAlgorithm)) {
-    throw new TlsAlert('bad_certificate', `signature algorithm ${certificate.signatureAlgorithm} of a certificate`)
+  const { id, isStrong } = certificate.signatureAlgorithm
+  if (!isTrusted && !isStrong) {
+    throw new TlsAlert('bad_certificate', `signature algorithm ${id} of a certificate, or what goes with it`)
   }
   checkKey(certificate)
-  for (const [id, { critical }] of certificate.extensions) {
-    if (critical && !UNDERSTOOD.has(id)) {
-      throw new TlsAlert('unsupported_certificate', `critical extension ${id} of a certificate is not understood`)
+  for (const [extension, { critical }] of certificate.extensions) {
+    if (critical && !UNDERSTOOD.has(extension)) {
+      throw new TlsAlert(
+        'unsupported_certificate',
+        `critical extension ${extension} of a certificate is not understood`,
+      )
     }
   }
   // Of an authority it limits what those below it are for.

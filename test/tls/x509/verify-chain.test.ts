@@ -172,6 +172,20 @@ describe('the verification of a certificate chain', () => {
     expectAlert('bad_certificate', () => verify(root, [issueServer(root, { key: 'RSA-1024' })]))
   })
 
+  it('takes RSASSA-PSS as rsa_pss_rsae promises it, and in no other form: bad_certificate (RFC 8446 §4.2.3)', () => {
+    const rsa = issueRoot({ key: 'RSA-2048' })
+    const lengths = { sha256: 32, sha384: 48, sha512: 64 }
+    for (const [hash, salt] of Object.entries(lengths)) {
+      verify(rsa, [issueServer(rsa, { hash, pss: { salt } })])
+      // The signature is as it is said to be, and would verify.
+      expectAlert('bad_certificate', () => verify(rsa, [issueServer(rsa, { hash, pss: { salt: salt - 12 } })]))
+    }
+    expectAlert('bad_certificate', () => verify(rsa, [issueServer(rsa, { hash: 'sha1', pss: { salt: 20 } })]))
+    // That would be rsa_pss_pss, which is not offered.
+    const pss = issueRoot({ key: 'RSA-PSS', pss: { salt: 32 } })
+    expectAlert('bad_certificate', () => verify(pss, [issueServer(pss, { pss: { salt: 32 } })]))
+  })
+
   it('goes by subjectAltName alone, in which * is one whole label: bad_certificate', () => {
     const cases: [string[], string, boolean][] = [
       [['proxy.example'], 'proxy.example', true],
