@@ -102,7 +102,10 @@ export class OutgoingBytes {
     this.#lost.add(Math.max(start, this.#start), end)
     // It may have been sent twice, and have arrived once.
     const acked = this.#acked
-    for (let i = 0; i < acked.size && acked.startAt(i) < end; i++) this.#lost.remove(acked.startAt(i), acked.endAt(i))
+    // There may be thousands of them, where every other packet was lost.
+    for (let i = acked.firstBeyond(start); i < acked.size && acked.startAt(i) < end; i++) {
+      this.#lost.remove(acked.startAt(i), acked.endAt(i))
+    }
   }
 
   onAcked(start: number, end: number): void {

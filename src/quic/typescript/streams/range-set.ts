@@ -24,6 +24,11 @@ export class RangeSet {
     return this.#bounds[2 * i + 1]
   }
 
+  /** Index of the first range that ends after `offset`; `size` when there is none. */
+  firstBeyond(offset: number): number {
+    return this.#firstEndingAtOrAfter(offset + 1)
+  }
+
   add(start: number, end: number): void {
     if (start >= end) return
     const bounds = this.#bounds

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { OutgoingBytes } from '../../../../src/quic/typescript/streams/outgoing-bytes.ts'
+import { RangeSet } from '../../../../src/quic/typescript/streams/range-set.ts'
 
 function counting(from: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => from + i)
@@ -31,6 +32,32 @@ describe('outgoing bytes', () => {
     expect([bytes.start, bytes.nextStart, bytes.nextEnd]).to.deep.equal([20, 20, 30])
     bytes.onAcked(20, 30)
     expect([bytes.isAllAcked, bytes.wantsToSend]).to.deep.equal([true, false])
+  })
+
+  it('do not cost more for each that is lost, the more of them have arrived beyond a gap', () => {
+    const PIECES = 7000
+    const bytes = new OutgoingBytes()
+    bytes.append(new Uint8Array(PIECES))
+    bytes.onSent(0, PIECES)
+    // Every other one arrives.
+    for (let i = 1; i < PIECES; i += 2) bytes.onAcked(i, i + 1)
+    const { startAt } = RangeSet.prototype
+    let looks = 0
+    RangeSet.prototype.startAt = function (i) {
+      looks++
+      return startAt.call(this, i)
+    }
+    try {
+      for (let i = 0; i < PIECES; i += 2) bytes.onLost(i, i + 1)
+    } finally {
+      RangeSet.prototype.startAt = startAt
+    }
+    expect(looks).to.be.within(PIECES / 2 - 1, 2 * PIECES)
+    for (let i = 0; i < PIECES; i += 2) {
+      expect([bytes.nextStart, bytes.nextEnd]).to.deep.equal([i, i + 1])
+      bytes.onSent(i, i + 1)
+    }
+    expect(bytes.wantsToSend).to.equal(false)
   })
 
   it('all arrive, whatever is lost, repeated and late, and as they were written', () => {
