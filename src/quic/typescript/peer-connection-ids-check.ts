@@ -28,6 +28,13 @@ export function checkConnectionIds(
   if (role === 'server') return
   check('original_destination_connection_id', parameters.originalDestinationConnectionId, expected.originalDestination)
   check('retry_source_connection_id', parameters.retrySourceConnectionId, expected.retrySource)
+  // §18.2: an id for another address, from a server that has none for this one.
+  if (parameters.preferredAddress !== undefined && expected.initialSource?.length === 0) {
+    throw new TransportError(
+      TRANSPORT_PARAMETER_ERROR,
+      'preferred_address from a server with a connection id of no bytes',
+    )
+  }
 }
 
 function check(name: string, said: Uint8Array | undefined, seen: Uint8Array | undefined): void {
