@@ -128,8 +128,8 @@ export class TypescriptConnection implements EngineConnection {
   }
 
   #losePaths(now: number): void {
-    const { paths, recovery, mtu, close } = this.#parts
-    const loss = paths?.onDeadline(now)
+    const { paths, recovery, mtu, close, ptoMs } = this.#parts
+    const loss = paths?.onDeadline(now, ptoMs)
     if (paths === undefined || loss === undefined || loss === 'none') return
     if (loss === 'no-path') {
       close.begin({ application: false, code: NO_VIABLE_PATH, frameType: 0, reason: 'no path answers' })

@@ -26,6 +26,9 @@ const MAX_PATHS = 4
 const PROBE_TIMEOUTS = 3
 const UNKNOWN_PROBE_TIMEOUT_MS = 999
 
+/** Where packets are lost, all challenges of a validation may be. While there is no other path it is tried so many times (§8.2.4 leaves that open). */
+const MOST_ATTEMPTS = 5
+
 export class Path {
   /** As loss recovery calls it. */
   readonly number: number
@@ -34,6 +37,8 @@ export class Path {
   readonly responses = new PathResponses()
   peerId: PeerConnectionId
   validation: PathValidation | undefined
+  /** How many validations have failed while there was no other path. */
+  failures = 0
   /** The client's driver waits for it to answer. */
   isProbed = false
 
@@ -159,22 +164,26 @@ export class Paths {
     return earliest
   }
 
-  onDeadline(now: number): PathLoss {
+  onDeadline(now: number, ptoMs: number): PathLoss {
     let loss: PathLoss = 'none'
     for (const path of [...this.#all]) {
       path.validation?.onDeadline(now)
       if (path.validation?.state !== 'failed') continue
       path.validation = undefined
       if (path !== this.active) this.#remove(path)
-      else if (!path.amplification.validated) loss = this.#moveBack()
+      else if (!path.amplification.validated) loss = this.#moveBack(now, ptoMs)
     }
     return loss
   }
 
   /** §9.3.2: back to where the peer was last seen for sure. */
-  #moveBack(): PathLoss {
+  #moveBack(now: number, ptoMs: number): PathLoss {
     const failed = this.active
-    if (this.#lastValidated === failed || !this.#all.includes(this.#lastValidated)) return 'no-path'
+    if (this.#lastValidated === failed || !this.#all.includes(this.#lastValidated)) {
+      if (++failed.failures === MOST_ATTEMPTS) return 'no-path'
+      this.#validate(failed, now, ptoMs)
+      return 'none'
+    }
     this.active = this.#lastValidated
     this.#remove(failed)
     return 'moved-back'

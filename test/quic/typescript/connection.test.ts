@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { UdpPath } from '../../../src/quic/engine.ts'
+import { NO_VIABLE_PATH } from '../../../src/quic/typescript/transport-error.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, type End, type NetworkOptions, SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
 
@@ -138,7 +139,7 @@ describe('a connection of the engine in TypeScript', () => {
       const { network, client, server } = established()
       client.write(0, DATA)
       network.turn('client')
-      network.natAddress = ELSEWHERE
+      network.rebind(ELSEWHERE)
       expect(network.run(() => server.hasEnded(0))).to.equal(true)
       expect(server.movedTo?.remote).to.deep.equal(ELSEWHERE)
       arrives(network, client, 'server', 1)
@@ -149,7 +150,7 @@ describe('a connection of the engine in TypeScript', () => {
     it('follows as often as it happens', () => {
       const { network, client, server } = established()
       for (let i = 1; i <= 30; i++) {
-        network.natAddress = { ...ELSEWHERE, port: 5005 + i }
+        network.rebind({ ...ELSEWHERE, port: 5005 + i })
         client.connection.ping()
         network.turn('client')
         expect(network.run(() => server.movedTo?.remote.port === 5005 + i, 1000)).to.equal(true)
@@ -158,6 +159,36 @@ describe('a connection of the engine in TypeScript', () => {
       }
       arrives(network, client, 'server', 1)
       expect(server.connection.paths().length).to.be.at.most(4)
+    })
+
+    it('is found again when a NAT binds it anew before it knows that the handshake is confirmed (RFC 9002 §6.2.4)', () => {
+      const network = new VirtualNetwork(engines(1))
+      const { client } = network
+      client.write(0, DATA)
+      // All that says so is lost.
+      network.tamper = (packet, to) => (to === 'client' && network.server?.established === true ? [] : [packet])
+      expect(network.run(() => network.server?.established === true && client.established)).to.equal(true)
+      network.run(() => false, 50)
+      network.tamper = packet => [packet]
+      network.rebind(ELSEWHERE)
+      expect(network.run(() => network.server?.hasEnded(0) === true, 10_000)).to.equal(true)
+    })
+
+    it('is not given up as long as it may be the network that loses the test of its only path, and then it is', () => {
+      for (const [silentMs, survives] of [
+        [4000, true],
+        [20_000, false],
+      ] as const) {
+        const { network, client, server } = established()
+        network.rebind(ELSEWHERE)
+        const end = network.now + silentMs
+        network.tamper = (packet, to) => (to === 'client' && network.now < end ? [] : [packet])
+        client.write(0, DATA)
+        network.turn('client')
+        network.run(() => network.server?.closed !== undefined, 20_000)
+        if (survives) expect([server.hasEnded(0), server.closed]).to.deep.equal([true, undefined])
+        else expect(server.closed).to.include({ source: 'local', application: false, code: NO_VIABLE_PATH })
+      }
     })
 
     it('moves where the client wants, once that path has answered, with another connection id', () => {

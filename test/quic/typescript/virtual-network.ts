@@ -57,6 +57,7 @@ export class End implements EngineEvents {
   movedTo: UdpPath | undefined
   closed: QuicCloseReason | undefined
   onData: ((streamId: number, fin: boolean) => void) | undefined
+  onValidated: ((path: UdpPath) => void) | undefined
 
   constructor(connection: EngineConnection, newId: () => Uint8Array) {
     this.connection = connection
@@ -126,6 +127,7 @@ export class End implements EngineEvents {
   }
   onPathValidated(path: UdpPath): void {
     this.validated.push(path)
+    this.onValidated?.(path)
   }
   newConnectionId(): Uint8Array {
     const id = this.#newId()
@@ -155,6 +157,12 @@ export interface NetworkOptions {
   observe?: (which: 'client' | 'server', connection: EngineConnection, now: number) => void
 }
 
+/** Something that happens at a time, without a packet. */
+interface Planned {
+  at: number
+  what: () => void
+}
+
 export class VirtualNetwork {
   now = 1000
   readonly conditions: Conditions
@@ -162,14 +170,17 @@ export class VirtualNetwork {
   server: End | undefined
   /** Sees all packets that are sent, and may return others in their place, or none. */
   tamper: (packet: Uint8Array, to: 'client' | 'server', path: UdpPath) => Uint8Array[] = packet => [packet]
-  /** Where the server sees the client, wherever the client is: as a NAT does it. */
-  natAddress: SocketAddress | undefined
+  /** Each address of the client's that is in use, and where the server sees it. */
+  readonly #outside = new Map<string, { inside: SocketAddress; outside: SocketAddress }>()
+  /** From and to these of the client's addresses nothing gets through any more. */
+  readonly #left = new Set<string>()
   sent = { client: 0, server: 0 }
   readonly random: () => number
   readonly #randomBytes: (length: number) => Uint8Array
   readonly #options: NetworkOptions
   readonly #room = new Uint8Array(65_535)
   #flying: Flying[] = []
+  #planned: Planned[] = []
   #steps = 0
   #deadlines: { client: number | undefined; server: number | undefined } = { client: undefined, server: undefined }
 
@@ -200,12 +211,29 @@ export class VirtualNetwork {
     this.#deadlines[which] = end.connection.deadline(this.now)
   }
 
+  /** A NAT shows the client at another address from now on, and drops what comes for the one of before. */
+  rebind(outside: SocketAddress, inside: SocketAddress = CLIENT_ADDRESS): void {
+    this.#outside.set(nameOf(inside), { inside, outside })
+  }
+
+  /** The client has gone from there: out of the reach of a WLAN, for example. */
+  leave(inside: SocketAddress): void {
+    this.#left.add(nameOf(inside))
+  }
+
+  /** In so many ms. */
+  later(ms: number, what: () => void): void {
+    this.#planned.push({ at: this.now + ms, what })
+    this.#planned.sort((a, b) => a.at - b.at)
+  }
+
   /** Lets time pass until the condition holds. False: it did not, in so many ms. */
   run(until: () => boolean, limitMs = 120_000): boolean {
     const end = this.now + limitMs
     while (!until()) {
       const next = Math.min(
         this.#flying[0]?.at ?? Number.POSITIVE_INFINITY,
+        this.#planned[0]?.at ?? Number.POSITIVE_INFINITY,
         this.#deadlines.client ?? Number.POSITIVE_INFINITY,
         this.#deadlines.server ?? Number.POSITIVE_INFINITY,
       )
@@ -227,6 +255,11 @@ export class VirtualNetwork {
   }
 
   #step(): void {
+    if (this.#planned[0] !== undefined && this.#planned[0].at <= this.now) {
+      this.#planned.shift()?.what()
+      this.turn('client')
+      return
+    }
     const first = this.#flying[0]
     if (first !== undefined && first.at <= this.now) {
       this.#flying.shift()
@@ -276,15 +309,21 @@ export class VirtualNetwork {
   #send(packet: Uint8Array, path: UdpPath, from: 'client' | 'server'): void {
     this.sent[from]++
     const to = from === 'client' ? 'server' : 'client'
-    for (const each of this.tamper(packet, to, path)) this.#fly(each, this.#seenBy(to, path), to)
+    const seen = this.#seenBy(to, path)
+    for (const each of this.tamper(packet, to, path)) if (seen !== undefined) this.#fly(each, seen, to)
   }
 
-  #seenBy(to: 'client' | 'server', { local, remote }: UdpPath): UdpPath {
-    if (to === 'server') return { local: remote, remote: this.natAddress ?? local }
-    return {
-      local: this.natAddress !== undefined && remote === this.natAddress ? CLIENT_ADDRESS : remote,
-      remote: local,
+  /** undefined: it leads nowhere. */
+  #seenBy(to: 'client' | 'server', { local, remote }: UdpPath): UdpPath | undefined {
+    if (to === 'client') {
+      const found = [...this.#outside.values()].find(({ outside }) => nameOf(outside) === nameOf(remote))
+      if (found === undefined || this.#left.has(nameOf(found.inside))) return undefined
+      return { local: found.inside, remote: local }
     }
+    const name = nameOf(local)
+    if (this.#left.has(name)) return undefined
+    if (!this.#outside.has(name)) this.rebind(local, local)
+    return { local: remote, remote: this.#outside.get(name)!.outside }
   }
 
   #fly(packet: Uint8Array, path: UdpPath, to: 'client' | 'server'): void {
@@ -303,4 +342,8 @@ export class VirtualNetwork {
     while (i > 0 && this.#flying[i - 1].at > flying.at) i--
     this.#flying.splice(i, 0, flying)
   }
+}
+
+function nameOf({ host, port }: SocketAddress): string {
+  return `${host} ${port}`
 }

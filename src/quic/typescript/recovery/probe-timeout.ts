@@ -75,9 +75,10 @@ export class ProbeTimeout {
   expire(due: RecoverySpace, now: number): void {
     this.count++
     due.probesDue = due.elicitingInFlight > 0 ? PROBES : 1
-    // What waits in the other spaces of a handshake fits into the same datagrams (§6.2.4).
+    // What waits in the other spaces fits into the same datagrams (§6.2.4). A client that a NAT binds anew before it knows that the handshake is confirmed
+    // is found by its 1-RTT packets alone: its server has no other keys any more.
     for (const state of this.#spaces) {
-      if (state !== due && state.elicitingInFlight > 0 && state.space !== APPLICATION) state.probesDue = 1
+      if (state !== due && state.elicitingInFlight > 0) state.probesDue = 1
       if (state.probesDue > 0) sendContentAgain(state, now)
     }
   }

@@ -429,8 +429,8 @@ describe('loss recovery in the handshake', () => {
     test.send(HANDSHAKE)
     test.send(APPLICATION)
     expect(test.wait()).to.equal(999)
-    expect(test.probes()).to.deep.equal([2, 1, 0])
-    expect(test.lost).to.deep.equal(['0:0', '1:0', '1:1'])
+    expect(test.probes()).to.deep.equal([2, 1, 1])
+    expect(test.lost).to.deep.equal(['0:0', '1:0', '1:1', '2:0'])
   })
 
   it('does not ask about 1-RTT packets before it is confirmed (§6.2.1)', () => {
