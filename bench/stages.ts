@@ -14,10 +14,10 @@ import { Coalescer, OFFLOAD_HEADER, splitFrame } from '../src/hosts/tun/offload.
 import { internetChecksum } from '../src/ip/checksum.ts'
 import { IpPrefix } from '../src/ip/prefix.ts'
 import { LOOPBACK } from '../src/net/udp.ts'
+import { chooseEngine } from '../src/quic/choose-engine.ts'
 import type { EngineConnection, EngineEvents, UdpPath } from '../src/quic/engine.ts'
 import type { PacketSocket } from '../src/quic/io.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../src/quic/quic.ts'
-import { QuicheEngine } from '../src/quic/quiche/quiche-engine.ts'
 import { bindSocket, connectSocket } from '../src/quic/udp/open-socket.ts'
 
 /** Packets of one large one: as many as a batch of UDP packets has room for. */
@@ -109,9 +109,10 @@ class Way {
     ]
     const ca = readFileSync(certificates.ca)
     const settings = { ...DEFAULT_QUIC_SETTINGS, alpn: ['h3'], maxUdpPayload: MAX_UDP_PAYLOAD }
-    const dialer = new QuicheEngine({ role: 'client', settings, tls: { ca }, peerCertificate: 'required' })
+    const { name, make } = await chooseEngine(undefined)
+    const dialer = make({ role: 'client', settings, tls: { ca }, peerCertificate: 'required' })
     const [certificateChain, key] = [readFileSync(certificates.server), readFileSync(certificates.serverKey)]
-    const acceptor = new QuicheEngine({
+    const acceptor = make({
       role: 'server',
       settings,
       tls: { ca, certificateChain, key },
@@ -120,7 +121,7 @@ class Way {
     const sessions = connectedSessions()
     const dialed = dialer.connect({ id: randomBytes(8), path: there, serverName: 'localhost' })
     const accepted = acceptor.accept({ id: randomBytes(8), path: back })
-    if (accepted === undefined) throw new Error('quiche has refused a connection from this process')
+    if (accepted === undefined) throw new Error(`${name} has refused a connection from this process`)
     const way = new Way(
       { socket: client, connection: dialed, path: there, session: sessions.client },
       { socket: server, connection: accepted, path: back, session: sessions.proxy },

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { chooseEngine, EngineChoiceError } from '../../src/quic/choose-engine.ts'
+import { skipWithoutQuiche } from '../support/quiche.ts'
 
 const noBinary = (): Promise<never> => Promise.reject(new Error('there is no binary for this machine'))
 const notAsked = (): Promise<never> => {
@@ -13,7 +14,8 @@ async function refused(choosing: Promise<unknown>): Promise<string> {
 }
 
 describe('the choice of the QUIC engine', () => {
-  it('is quiche by itself, where its binary loads', async () => {
+  it('is quiche by itself, where its binary loads', async function () {
+    skipWithoutQuiche.call(this)
     const { name, why } = await chooseEngine(undefined, { environment: undefined })
     expect({ name, why }).to.deep.equal({ name: 'quiche', why: 'its binary loads here' })
   })

@@ -1,4 +1,4 @@
-import { type Connection, quiche } from '@matrixai/quic/native/index.js'
+import type { Connection } from '@matrixai/quic/native/index.js'
 import { expect } from 'chai'
 import type { ClientError } from '../../src/client/errors.ts'
 import { encodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
@@ -9,6 +9,7 @@ import { MasqueServer } from '../../src/server/server.ts'
 import { OK } from '../http3/conversation.ts'
 import { closeHostilePeers, HostileClient, startHostileProxy } from '../support/hostile-peer.ts'
 import { closeLoopback, connectClient, newClient, ping, startServer, until } from '../support/loopback.ts'
+import { quiche } from '../support/quiche.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 describe('a path on which large packets are lost', () => {
@@ -62,7 +63,9 @@ describe('a path on which large packets are lost', () => {
     await ping(nobodyLooks.client, 'fd00:90::1')
   })
 
-  it('Q-01 CIP-33 has its MTU found where the peer grants no streams beyond those that HTTP/3 needs', async () => {
+  it('Q-01 CIP-33 has its MTU found where the peer grants no streams beyond those that HTTP/3 needs', async function () {
+    // The engine in TypeScript needs no stream for that.
+    if (quiche === undefined) return this.skip()
     // quiche, at the other end, would grant another one for each that is over.
     const connection = (quiche.Connection as unknown as { prototype: Connection }).prototype
     const { peerStreamsLeftUni } = connection

@@ -9,10 +9,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:dgram'
 import { readdirSync } from 'node:fs'
-import { quiche } from '@matrixai/quic/native/index.js'
 import { DrivenConnection } from '../../src/quic/connection.ts'
 import type { PacketSocket } from '../../src/quic/io.ts'
 import { betweenSocketsAndOwners } from './quic-sockets.ts'
+import { quiche } from './quiche.ts'
 
 const SRC = new URL('../../src/', import.meta.url)
 
@@ -79,14 +79,15 @@ const owners = new WeakMap<object, End | 'nobody'>()
 
 /** Every class that the modules in these folders of src/ export, and the two that do the work below: quiche's and the socket. */
 export async function classesOf(folders: readonly string[]): Promise<Map<string, object>> {
-  const classes = new Map<string, object>([
-    ['quiche.Connection', (quiche.Connection as unknown as { prototype: object }).prototype],
-    ['Socket', Socket.prototype],
-  ])
+  const classes = new Map<string, object>([['Socket', Socket.prototype]])
+  if (quiche !== undefined) {
+    classes.set('quiche.Connection', (quiche.Connection as unknown as { prototype: object }).prototype)
+  }
   for (const folder of folders) {
     const files = readdirSync(new URL(folder, SRC), { recursive: true }) as string[]
     // A thread's own program is no module for anybody else.
     for (const file of files.filter(name => name.endsWith('.ts') && !name.endsWith('-thread.ts'))) {
+      if (quiche === undefined && /^quiche[\\/]quiche-/.test(file)) continue
       const module = await import(new URL(`${folder}/${file}`, SRC).href)
       for (const [name, value] of Object.entries(module)) {
         const prototype = typeof value === 'function' ? value.prototype : undefined

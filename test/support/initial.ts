@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { quiche } from '@matrixai/quic/native/index.js'
+import type { EngineConnection } from '../../src/quic/engine.ts'
 import { DEFAULT_QUIC_SETTINGS, type SocketAddress } from '../../src/quic/quic.ts'
+import { TypescriptEngine } from '../../src/quic/typescript/engine.ts'
 
 /** The first datagram of a client that never says more: a QUIC Initial of 1200 bytes with a ClientHello in it. */
 export function loneInitial(from: SocketAddress, to: SocketAddress): Uint8Array {
@@ -15,18 +16,18 @@ export async function initialWithToken(
 ): Promise<Uint8Array> {
   const connection = newClient(from, to)
   const retry = await exchange(nextDatagram(connection))
-  connection.recv(Uint8Array.from(retry), { from: to, to: from })
+  connection.receive(Uint8Array.from(retry), { local: from, remote: to }, performance.now())
   return nextDatagram(connection)
 }
 
-function newClient(from: SocketAddress, to: SocketAddress) {
-  const config = new quiche.Config()
-  config.setApplicationProtos([...DEFAULT_QUIC_SETTINGS.alpn])
-  return quiche.Connection.connect('localhost', randomBytes(8), from, to, config)
+function newClient(local: SocketAddress, remote: SocketAddress): EngineConnection {
+  const settings = { ...DEFAULT_QUIC_SETTINGS, alpn: [...DEFAULT_QUIC_SETTINGS.alpn] }
+  const engine = new TypescriptEngine({ role: 'client', settings, tls: {}, peerCertificate: 'none' })
+  return engine.connect({ id: randomBytes(8), path: { local, remote }, serverName: 'localhost' })
 }
 
-function nextDatagram(connection: ReturnType<typeof newClient>): Uint8Array {
-  const datagram = new Uint8Array(1200)
-  const sent = connection.send(datagram)
-  return datagram.subarray(0, sent?.[0])
+function nextDatagram(connection: EngineConnection): Uint8Array {
+  const datagram = new Uint8Array(1500)
+  const sent = connection.send(datagram, performance.now())
+  return datagram.subarray(0, sent?.length)
 }

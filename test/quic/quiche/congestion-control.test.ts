@@ -1,15 +1,21 @@
 import { expect } from 'chai'
-import type { EngineConnection, EngineEvents } from '../../../src/quic/engine.ts'
+import { chooseEngine } from '../../../src/quic/choose-engine.ts'
+import type { EngineConnection, EngineEvents, EngineOptions, QuicEngine } from '../../../src/quic/engine.ts'
 import { type CongestionControl, DEFAULT_QUIC_SETTINGS, type UdpPath } from '../../../src/quic/quic.ts'
-import { QuicheEngine } from '../../../src/quic/quiche/quiche-engine.ts'
 import { clientTls, serverTls } from '../../support/certificates.ts'
+import { skipWithoutQuiche } from '../../support/quiche.ts'
 
 const SERVER = { host: '192.0.2.1', port: 4433 }
 const ROOM = Buffer.alloc(2000)
 /** RFC 9002 §7.3.2 and RFC 9438 §4.6: what a loss leaves of the window. */
 const LEFT = { reno: 0.5, cubic: 0.7 }
 
+/** It is loaded only now, when the test is not skipped. */
+const newEngine = async (options: EngineOptions): Promise<QuicEngine> => (await chooseEngine('quiche')).make(options)
+
 describe('congestion control by the name that is given for a peer', () => {
+  before(skipWithoutQuiche)
+
   let ids = 0
   const events = (state: { established: boolean }): EngineEvents => ({
     onEstablished: () => {
@@ -36,10 +42,10 @@ describe('congestion control by the name that is given for a peer', () => {
   }
 
   /** Two ends in memory, with the handshake behind them. */
-  const connected = async (server: QuicheEngine, remote: UdpPath['remote']) => {
+  const connected = async (server: QuicEngine, remote: UdpPath['remote']) => {
     const toServer: UdpPath = { local: SERVER, remote }
     const toClient: UdpPath = { local: remote, remote: SERVER }
-    const engine = new QuicheEngine({
+    const engine = await newEngine({
       role: 'client',
       settings: { ...DEFAULT_QUIC_SETTINGS, alpn: ['h3'] },
       tls: await clientTls(),
@@ -76,7 +82,7 @@ describe('congestion control by the name that is given for a peer', () => {
     setting: CongestionControl,
     congestionControl?: (remote: UdpPath['remote']) => CongestionControl,
   ) =>
-    new QuicheEngine({
+    newEngine({
       role: 'server',
       settings: { ...DEFAULT_QUIC_SETTINGS, alpn: ['h3'], congestionControl: setting },
       tls: await serverTls(),
