@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { QuicSettings } from '../../../src/quic/quic.ts'
 import { closeAll, connect, listen } from '../../support/quic-peer.ts'
 import { openRelay, type Relay } from '../../support/udp-relay.ts'
+import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
 /** What a DATAGRAM's payload has around it in a QUIC packet, with our connection ids of 8 bytes. */
 const AROUND = 32
@@ -28,8 +29,8 @@ describe('the path MTU of a connection', () => {
     expect(connection.maxDatagramLength).to.equal(1200 - AROUND)
     await recorder.until(() => connection.pathMtuSettled)
     expect(connection.maxDatagramLength).to.equal(1452 - AROUND)
-    // One, unless this machine is too busy to answer it.
-    expect(probes()).to.be.within(1, 3)
+    // One, unless this machine is too busy to answer it. The other engine needs no streams for that.
+    expect(probes()).to.be.within(IS_TYPESCRIPT ? 0 : 1, IS_TYPESCRIPT ? 0 : 3)
     connection.close(0x100, '')
   })
 
