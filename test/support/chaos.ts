@@ -87,7 +87,7 @@ export async function classesOf(folders: readonly string[]): Promise<Map<string,
     const files = readdirSync(new URL(folder, SRC), { recursive: true }) as string[]
     // A thread's own program is no module for anybody else.
     for (const file of files.filter(name => name.endsWith('.ts') && !name.endsWith('-thread.ts'))) {
-      if (quiche === undefined && /^quiche[\\/]quiche-/.test(file)) continue
+      if (quiche === undefined && /^quiche[\\/]/.test(file)) continue
       const module = await import(new URL(`${folder}/${file}`, SRC).href)
       for (const [name, value] of Object.entries(module)) {
         const prototype = typeof value === 'function' ? value.prototype : undefined
