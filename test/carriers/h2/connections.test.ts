@@ -15,6 +15,7 @@ import {
   until,
 } from '../../support/loopback.ts'
 import { scratchFolder } from '../../support/scratch.ts'
+import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
 const OVER_HTTP2: ClientConfigOverrides = { tunnel: { carrier: 'h2' } }
 
@@ -69,7 +70,11 @@ describe('HTTP/2 between proxy and client', () => {
           return { kind, message }
         }),
       )
-      expect(h2).to.deep.equal(h3)
+      // Of a wrong name the engine in TypeScript knows more than the alert, and says so.
+      if (IS_TYPESCRIPT && 'serverName' in tls) {
+        expect(h3.message).to.match(/^we do not trust the proxy: the certificate does not name other\.example/)
+        expect(h2.kind).to.equal(h3.kind)
+      } else expect(h2).to.deep.equal(h3)
       expect(h2.kind).to.equal('tls')
     }
     // Whoever wants no check has none.
