@@ -36,6 +36,11 @@ const RATES = [0, 0.01, 0.02, 0.05]
 const LIVE = { everyMs: 10, oneWayMs: 25, bytes: 84 }
 
 const PINGS = 400
+/**
+ * More of them behind those that are judged. That the last packet on a stream is lost shows in no later one, but only in a probe timeout, which is long where
+ * the estimate of the round trip is bad; and that is not what is asked here.
+ */
+const BEHIND = 20
 const CONFIDENCE = 1 - 1e-5
 
 interface Flow {
@@ -256,10 +261,10 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
   const bed = await startTestbed(context, { profile: linkAt(0), seed: `${context.seed} sweep` })
   const onStream = bed.addClient({ tunnel: { encapsulation: 'single-stream' } })
   await context.do('open a second tunnel, on one stream', () => bed.whileAlive(() => onStream.connect()))
-  const all = RATES.length * PINGS * 2
+  const all = RATES.length * (PINGS + BEHIND) * 2
   let done = 0
   const count = () => context.progress(++done, all, 'pings in datagrams and on a stream')
-  const plan = { count: PINGS, intervalMs: LIVE.everyMs, timeoutMs: 6000 }
+  const plan = { count: PINGS + BEHIND, intervalMs: LIVE.everyMs, timeoutMs: 6000 }
   let held = 0
   for (const [i, rate] of RATES.entries()) {
     await bed.setProfile(linkAt(rate))
@@ -271,7 +276,8 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
     const [inDatagrams, inStream] = await context.do(`measure at ${percent(rate)} loss`, () =>
       Promise.all([pings(context, bed, bed.client, plan, count), pings(context, bed, onStream, plan, count)]),
     )
-    const measured: Measured = { rate, datagrams: inDatagrams, stream: inStream }
+    const judged = (records: readonly PingRecord[]) => records.filter(({ sequence }) => sequence < PINGS)
+    const measured: Measured = { rate, datagrams: judged(inDatagrams), stream: judged(inStream) }
     fillIn(rows.slice(4 * i, 4 * i + 4), measured)
     showPredictions(context, rows)
     held = heldUp(measured)
