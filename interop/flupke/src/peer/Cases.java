@@ -143,7 +143,7 @@ final class Cases {
             target -> {
                 Tunnel tunnel = target.tunnel();
                 tunnel.addresses();
-                tunnel.send(Wire.ADDRESS_ASSIGN, new byte[] {1, 5, 10, 0, 0, 1, 32});
+                tunnel.sendForbidden(Wire.ADDRESS_ASSIGN, new byte[] {1, 5, 10, 0, 0, 1, 32});
                 String how = tunnel.expectEnd();
                 expect("the stream is reset: " + how, how.toLowerCase().contains("reset"), true);
                 Tunnel next = target.tunnel();

@@ -62,6 +62,15 @@ final class Tunnel {
         capsules.send(new GenericCapsule(type, value));
     }
 
+    /** The same for what the other side must not take: it may end the stream before all of it is written. `expectEnd` says how it did. */
+    void sendForbidden(long type, byte[] value) {
+        try {
+            send(type, value);
+        } catch (IOException error) {
+            log.add("while it was sent: " + error);
+        }
+    }
+
     void sendPacket(int context, byte[] packet) throws IOException {
         byte[] id = Wire.varint(context);
         byte[] value = Arrays.copyOf(id, id.length + packet.length);
