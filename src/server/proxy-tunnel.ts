@@ -380,7 +380,8 @@ export class ProxyTunnel implements TunnelOwner {
   /** Nothing that is still under way in the tunnel before is taken from now on. */
   #endBefore(): void {
     const before = this.#before
-    if (before !== undefined && before.#hasLeft) before.tunnel.abort('cancelled', 'its client goes on by another way')
+    if (before === undefined) return
+    if (before.#hasLeft) before.tunnel.abort('cancelled', 'its client goes on by another way')
   }
 
   // -- addresses and routes ------------------------------------------------------------------------------------

@@ -806,8 +806,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-36',
     file: 'server/proxy-tunnel.ts',
     why: 'the tunnel before outlives the one that has its addresses',
-    find: 'if (before !== undefined && before.#hasLeft) before.tunnel',
-    replace: 'if (before !== undefined && false) before.tunnel',
+    find: 'if (before.#hasLeft) before.tunnel',
+    replace: 'if (false) before.tunnel',
   },
   {
     row: 'AT-36',
