@@ -10,12 +10,15 @@ const faults = new WeakMap<Runnable, string>()
  */
 export function knownFault(context: Context, note: string, verdict: Verdict): void {
   if (verdict.ok) expect.fail(`this passes now: the peer's fault is gone (${note}); take the mark off`)
-  const test = context.test as Runnable
-  faults.set(test, note)
+  faults.set(context.test as Runnable, note)
   context.skip()
 }
 
 /** The note that `knownFault` left on a test. */
 export function faultOf(test: Runnable): string | undefined {
   return faults.get(test)
+}
+
+export function forgetFault(test: Runnable): void {
+  faults.delete(test)
 }

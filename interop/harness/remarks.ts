@@ -14,3 +14,7 @@ export function figure(context: Context, text: string): void {
 }
 
 export const remarkOf = (test: Runnable): string | undefined => remarks.get(test)
+
+export function forgetRemark(test: Runnable): void {
+  remarks.delete(test)
+}

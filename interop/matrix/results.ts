@@ -1,6 +1,6 @@
 import Mocha from 'mocha'
-import { faultOf } from '../harness/known-fault.ts'
-import { remarkOf } from '../harness/remarks.ts'
+import { faultOf, forgetFault } from '../harness/known-fault.ts'
+import { forgetRemark, remarkOf } from '../harness/remarks.ts'
 
 export type Outcome =
   /** `remark`: what was measured, or why it was left out. */
@@ -12,13 +12,18 @@ export type Results = Map<string, Map<string, Outcome>>
 /** Collects from a running mocha what the matrix shows. */
 export function collectResults(runner: Mocha.Runner): Results {
   const results: Results = new Map()
-  const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants
+  const { EVENT_TEST_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING } = Mocha.Runner.constants
   const record = (test: Mocha.Runnable, outcome: Outcome) => {
     const suite = test.parent?.title ?? ''
     const cases = results.get(suite) ?? new Map<string, Outcome>()
     results.set(suite, cases)
     cases.set(test.title, outcome)
   }
+  // The same test runs over each engine: what it said over the one before is not of this run.
+  runner.on(EVENT_TEST_BEGIN, test => {
+    forgetRemark(test)
+    forgetFault(test)
+  })
   runner.on(EVENT_TEST_PASS, test => record(test, { kind: 'passed', ...remarkIn(test) }))
   runner.on(EVENT_TEST_FAIL, test => record(failedTest(test), { kind: 'failed' }))
   runner.on(EVENT_TEST_PENDING, test => {
