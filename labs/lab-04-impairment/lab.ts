@@ -79,8 +79,8 @@ export const lab = defineLab({
 
         How many packets are held up at 5 % loss, and for how long? In \`sweep.ts\`, write the model: \`predictDatagrams\`,
         \`lossDetectionMs\` and \`predictStream\`. **Before you run the check, write down what you expect** for a packet in each 10 ms, 25
-        ms one way, 5 % loss. Then the check sends 400 pings at each of four loss rates through two tunnels on the same link, and shows
-        your prediction beside what was measured.
+        ms one way, 5 % loss. Then the check sends 420 pings at each of four loss rates through two tunnels on the same link, and shows
+        your prediction beside what was measured of the first 400.
       `,
       hints: [
         'When does the acknowledgement of the k-th packet behind a lost one arrive? That packet is sent k · everyMs later, and then a round trip passes.',

@@ -4,8 +4,8 @@
  *
  * What the live part decides on: the loss of datagrams, by an interval of Clopper and Pearson with a false-alarm rate of 1e-5 for
  * each rate; that a stream loses nothing; and that packets on the stream are held up, compared with the datagram that was sent at
- * the same moment, so that pauses of a busy machine are in both. At 5 % loss a third of the packets is held up; less than 3 % of
- * 400 would take fewer than three losses where 20 are expected: 1e-6.
+ * the same moment, so that pauses of a busy machine are in both. At 5 % loss more than a quarter of the packets is held up; less
+ * than 3 % of 400 would take fewer than three losses where 20 are expected: 1e-6.
  */
 
 import type { PingRecord } from '../../../src/probes/ping-train.ts'
