@@ -307,7 +307,12 @@ export const lab = defineLab({
         'QUIC reserves the error codes 0x0100 to 0x01ff for TLS alerts (RFC 9000 §20.1). The number of the alert is in the last byte. 48 is 0x30.',
         'To mend it, compare `tls.ca` with the one in `client.toml`. `insecure = true` is not mending.',
       ],
-      reading: ['RFC 8446 §6.2 Error Alerts', 'RFC 9001 §4.8 Cryptographic Handshake Errors', 'src/quic/tls-alerts.ts'],
+      reading: [
+        'RFC 8446 §6.2 Error Alerts',
+        'RFC 9001 §4.8 Cryptographic Handshake Errors',
+        'src/tls/alert.ts',
+        'src/quic/tls-alerts.ts',
+      ],
     },
     {
       id: 'api',
