@@ -1,7 +1,7 @@
 /**
  * Just enough DER (ITU-T X.690) to write an X.509 certificate: every value is tag, length, content.
  *
- * Writing only: certificates are read by the TLS library and by `node:crypto`.
+ * Writing only. What reads is tls/x509/der.ts: strangers send what it is given, and of what it refuses nothing can come up here.
  */
 
 /** The tags that a certificate uses (X.690 §8; the class bits are part of the number). */
