@@ -30,8 +30,6 @@ const NONCE_LENGTH = 12
 const TAG_LENGTH = 16
 /** The client sends it in its first flight. */
 const MAX_CERTIFICATE = 2048
-/** Longer ones are not ours. */
-const MAX_TICKET = MAX_CERTIFICATE + 256
 
 export class TicketSealer {
   readonly #key: Uint8Array
@@ -59,7 +57,7 @@ export class TicketSealer {
 
   /** undefined: it is none of ours, or has been changed. */
   open(ticket: Uint8Array): Session | undefined {
-    if (ticket.length < NONCE_LENGTH + TAG_LENGTH || ticket.length > MAX_TICKET) return undefined
+    if (ticket.length < NONCE_LENGTH + TAG_LENGTH) return undefined
     const end = ticket.length - TAG_LENGTH
     const decipher = createDecipheriv('aes-256-gcm', this.#key, ticket.subarray(0, NONCE_LENGTH))
     decipher.setAuthTag(ticket.subarray(end))
