@@ -355,6 +355,14 @@ describe('a hostile peer', () => {
         'illegal_parameter',
         helloWith(hello => ({ ...hello, extensions: new Map([share(0x17)]) })),
       ],
+      [
+        'a key share that is said to be of another group (§4.2.8)',
+        'illegal_parameter',
+        helloWith(hello => ({
+          ...hello,
+          extensions: new Map([[E.key_share, encodeKeyShare({ ...newKeyPair(0x1d), group: 0x17 })]]),
+        })),
+      ],
       ['no key share', 'missing_extension', helloWith(hello => ({ ...hello, extensions: new Map() }))],
       [
         'a ticket that was not offered (§4.2.11)',
