@@ -1,16 +1,17 @@
 // `npm run test:interop`: our client and our proxy against implementations that no one here wrote.
 //   --write        also writes docs/interop.md and docs/interop-cases.json
+//   --table        only writes the table of cases in docs/interop.md, from docs/interop-cases.json
 //   --only PEER    tries one peer only
 //   --engine NAME  runs over that QUIC engine only, as MASQUE_QUIC does; without either, over each that this machine has
 //   --grep TEXT    runs the cases whose titles contain it
 // The last line of output is `N passed, N failed` or `N passed, N failed, N skipped`.
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import Mocha from 'mocha'
 import { chooseEngine, EngineChoiceError } from '../src/quic/choose-engine.ts'
 import { stopCasePrograms } from './harness/case-program.ts'
 import { Unavailable } from './harness/skip.ts'
-import { runnerCases } from './matrix/case-table.ts'
+import { type CaseResult, runnerCases, withCaseTable } from './matrix/case-table.ts'
 import { Notes, type Pass, page, type Run, shortMatrix } from './matrix/render.ts'
 import { collectResults, type Results } from './matrix/results.ts'
 import { PEERS, type Peer } from './peers.ts'
@@ -27,17 +28,24 @@ const LINGER_MS = 5000
 const options = new Command('npm run test:interop --')
   .description('Lets our client and our proxy speak with implementations that no one here wrote.')
   .option('--write', 'write docs/interop.md and docs/interop-cases.json')
+  .option('--table', 'only write the table of cases in docs/interop.md, from docs/interop-cases.json')
   .option('--only <peer>', `try one peer only: ${PEERS.map(({ name }) => name).join(', ')}`)
   .option('--engine <name>', 'run over that QUIC engine only: quiche or typescript (default: over both)')
   .option('--grep <text>', 'run the cases whose titles contain it')
   .parse()
-  .opts<{ write?: boolean; only?: string; engine?: string; grep?: string }>()
+  .opts<{ write?: boolean; table?: boolean; only?: string; engine?: string; grep?: string }>()
 
-process.exitCode = await run()
+process.exitCode = options.table ? await writeTable() : await run()
 setTimeout(() => {
   console.error(`test:interop: something is left open after the last test: ${process.getActiveResourcesInfo()}`)
   process.exit(1)
 }, LINGER_MS).unref()
+
+async function writeTable(): Promise<number> {
+  const cases = JSON.parse(await readFile(CASES, 'utf8')) as CaseResult[]
+  await writeFile(PAGE, withCaseTable(await readFile(PAGE, 'utf8'), cases))
+  return 0
+}
 
 async function run(): Promise<number> {
   const peers = PEERS.filter(({ name }) => options.only === undefined || name === options.only)

@@ -111,15 +111,20 @@ export function runnerCases(passes: readonly Pass[]): CaseResult[] {
 function resultOf(name: RunnerCase, pair: Pair, passes: readonly Pass[]): CaseResult {
   const { client, server } = pair
   const outcomes = outcomesOf(name, pair, passes)
-  const ran = outcomes.filter(({ kind }) => kind === 'passed' || kind === 'failed')
-  const remark = outcomes.map(outcome => ('remark' in outcome ? outcome.remark : undefined)).find(Boolean)
+  const has = (wanted: Outcome['kind']) => outcomes.some(({ kind }) => kind === wanted)
   const base = { case: name, client, server }
-  if (ran.length === 0) {
-    const why = remark ?? UNTRIED[name]
-    return { ...base, result: 'untried', ...(why !== undefined && { why }) }
+  if (has('failed')) return { ...base, result: 'failed' }
+  if (has('passed')) {
+    const goodput = remarkOf('passed', outcomes)
+    return { ...base, result: 'passed', ...(goodput !== undefined && { goodput }) }
   }
-  if (ran.some(({ kind }) => kind === 'failed')) return { ...base, result: 'failed' }
-  return { ...base, result: 'passed', ...(remark !== undefined && { goodput: remark }) }
+  const why = remarkOf('skipped', outcomes) ?? UNTRIED[name]
+  return { ...base, result: 'untried', ...(why !== undefined && { why }) }
+}
+
+/** Of those that ended so: of a case that passed it is what was measured, of one that was skipped why. */
+function remarkOf(wanted: 'passed' | 'skipped', outcomes: readonly Outcome[]): string | undefined {
+  return outcomes.flatMap(outcome => (outcome.kind === wanted ? (outcome.remark ?? []) : []))[0]
 }
 
 function outcomesOf(name: RunnerCase, { engine, suite, titles, http3Suite }: Pair, passes: readonly Pass[]): Outcome[] {
@@ -130,8 +135,10 @@ function outcomesOf(name: RunnerCase, { engine, suite, titles, http3Suite }: Pai
     .map(([, outcome]) => outcome)
 }
 
+const HEADING = '## The cases of the QUIC interop runner'
+
 /** As a section of Markdown. */
-export function caseTable(passes: readonly Pass[]): string {
+export function caseTable(results: readonly CaseResult[]): string {
   const whys: string[] = []
   const mark = ({ result, why, goodput }: CaseResult): string => {
     if (result === 'failed') return '✘'
@@ -140,11 +147,10 @@ export function caseTable(passes: readonly Pass[]): string {
     if (!whys.includes(why)) whys.push(why)
     return `— ${letter(whys.indexOf(why))}`
   }
-  const results = runnerCases(passes)
   const rows = RUNNER_CASES.map(name => [name, ...results.filter(each => each.case === name).map(mark)])
   const head = ['client → server', ...PAIRS.map(({ client, server }) => `${client} → ${server}`)]
   const why = whys.map((text, i) => `- ${letter(i)}: ${text}`).join('\n')
-  return `## The cases of the QUIC interop runner
+  return `${HEADING}
 
 By the names of the [interop runner](https://github.com/quic-interop/quic-interop-runner)'s cases; not its programs, and not its numbers: what is tried stands in
 [quic-cases.ts](../interop/harness/quic-cases.ts), over UDP with a path between both ends that loses, spoils and delays, and for aioquic in the cases of the tables below.
@@ -152,6 +158,13 @@ The same for programs: [interop-cases.json](interop-cases.json). ✔ passed, ✘
 figures are Mbit/s on a path of 10 Mbit/s, of each connection, as the machine was busy then; they are shown, not judged.
 
 ${table(head, rows)}${why === '' ? '' : `\n\n${why}`}`
+}
+
+/** The page with that section written anew. */
+export function withCaseTable(page: string, results: readonly CaseResult[]): string {
+  const begin = page.indexOf(HEADING)
+  const end = page.indexOf('\n\n## ', begin)
+  return page.slice(0, begin) + caseTable(results) + page.slice(end)
 }
 
 const letter = (i: number): string => String.fromCharCode('a'.charCodeAt(0) + i)

@@ -1,5 +1,5 @@
 import type { Column, Peer } from '../peers.ts'
-import { caseTable } from './case-table.ts'
+import { caseTable, runnerCases } from './case-table.ts'
 import type { Outcome, Results } from './results.ts'
 import { table } from './table.ts'
 import { ALL_TOPICS, topicOf } from './topics.ts'
@@ -75,7 +75,7 @@ A column's heading says what the peer is: a **client** of our proxy, a **proxy**
 ✘ failed. A number in brackets, or at the mark ◐, is a known fault of the peer, told below: the case was tried, and must fail.
 All that needs QUIC is tried with each engine of ours (\`quic.engine\`); in the table of every case, a cell with one mark is the same with both.
 
-${caseTable(run.passes)}
+${caseTable(runnerCases(run.passes))}
 
 ${short}
 ${notes.text()}

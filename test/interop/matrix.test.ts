@@ -1,5 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { caseTable, RUNNER_CASES, runnerCases } from '../../interop/matrix/case-table.ts'
+import {
+  type CaseResult,
+  caseTable,
+  RUNNER_CASES,
+  runnerCases,
+  withCaseTable,
+} from '../../interop/matrix/case-table.ts'
 import { longMatrix, Notes, type Pass, page, shortMatrix } from '../../interop/matrix/render.ts'
 import type { Outcome } from '../../interop/matrix/results.ts'
 import { OTHER_TOPIC, topicOf } from '../../interop/matrix/topics.ts'
@@ -143,7 +150,7 @@ describe('the table of the interop runner’s cases', () => {
   })
 
   it('has a row for each case and a column for each pair, with letters for the reasons', () => {
-    const text = caseTable(passes)
+    const text = caseTable(runnerCases(passes))
     const head = row(text, 'client → server').map(cell => cell.replace(/ → /, '>'))
     const at = (client: string) => head.indexOf(`${client}>quic-go`)
     expect(row(text, 'transferloss ')[at('typescript')]).to.equal('✘')
@@ -152,5 +159,28 @@ describe('the table of the interop runner’s cases', () => {
     expect(row(text, 'keyupdate ')[at('quiche')]).to.equal('— a')
     expect(text).to.include('- a: it cannot say')
     for (const name of RUNNER_CASES) expect(row(text, `${name} `), name).to.have.length(head.length)
+  })
+
+  it('takes a figure from a case that was measured, never the reason of one beside it that was left out', () => {
+    const suite = 'our client against the Go proxy'
+    const outcomes: [string, Outcome][] = [
+      ['asks', { kind: 'skipped', remark: 'it cannot say' }],
+      ['CIP-13 asks', PASSED],
+    ]
+    const [typescript] = runnerCases([{ engine: 'typescript', results: new Map([[suite, new Map(outcomes)]]) }]).filter(
+      each => each.case === 'http3' && each.client === 'typescript' && each.server === 'quic-go',
+    )
+    expect(typescript).to.deep.equal({ case: 'http3', client: 'typescript', server: 'quic-go', result: 'passed' })
+  })
+
+  it('is in docs/interop.md what docs/interop-cases.json says, so that it can be written without a run', () => {
+    const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+    const cases = JSON.parse(read('interop-cases.json')) as CaseResult[]
+    expect(withCaseTable(read('interop.md'), cases)).to.equal(read('interop.md'))
+    expect(withCaseTable(read('interop.md'), runnerCases(passes))).to.not.equal(read('interop.md'))
+    for (const { goodput, why } of cases) {
+      if (goodput !== undefined) expect(goodput).to.match(/^[\d.]+( \+ [\d.]+)*$/)
+      expect(goodput === undefined || why === undefined).to.equal(true)
+    }
   })
 })
