@@ -66,11 +66,7 @@ export class TypescriptConnection implements EngineConnection {
     try {
       return this.#sender.send(buffer, now)
     } catch (error) {
-      // No key may protect more packets than its cipher bears (RFC 9001 §6.6): then not even a close can be sent.
-      this.#parts.fail(error)
-      this.#parts.close.vanish({ source: 'local', application: false, code: 0, reason: '' })
-      this.#tellState(now)
-      return undefined
+      return this.#onKeyExhausted(error, now)
     }
   }
 
@@ -79,7 +75,18 @@ export class TypescriptConnection implements EngineConnection {
     _content: (length: number) => ProbeContent | undefined,
     now: number,
   ): OutgoingPacket | undefined {
-    return this.#sender.sendMtuProbe(buffer, now)
+    try {
+      return this.#sender.sendMtuProbe(buffer, now)
+    } catch (error) {
+      return this.#onKeyExhausted(error, now)
+    }
+  }
+
+  /** No key may protect more packets than its cipher bears (RFC 9001 §6.6): then not even a close can be sent. */
+  #onKeyExhausted(error: unknown, now: number): undefined {
+    this.#parts.fail(error)
+    this.#parts.close.vanish({ source: 'local', application: false, code: 0, reason: '' })
+    this.#tellState(now)
   }
 
   judgePath(waiting: boolean, now: number): boolean {

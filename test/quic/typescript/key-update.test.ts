@@ -21,7 +21,11 @@ describe('the keys of a connection', () => {
       seededBytes(seeded(2)),
       limits,
     )
-    const network = new VirtualNetwork({ client, server, conditions })
+    return new VirtualNetwork({ client, server, conditions })
+  }
+
+  async function established(...args: Parameters<typeof networkOf>): Promise<VirtualNetwork> {
+    const network = await networkOf(...args)
     expect(network.run(() => network.client.established && network.server?.established === true)).to.equal(true)
     return network
   }
@@ -42,7 +46,7 @@ describe('the keys of a connection', () => {
   }
 
   it('are updated again and again, by either end, while streams flow', async () => {
-    const network = await networkOf(20, 200)
+    const network = await established(20, 200)
     await transfer(network, 30)
     expect(network.client.closed).to.equal(undefined)
     const updates = [network.client, network.server!].map(end => (end.connection as TypescriptConnection).keyUpdates)
@@ -51,16 +55,27 @@ describe('the keys of a connection', () => {
   })
 
   it('are updated over a network that loses, delays and repeats packets', async () => {
-    const network = await networkOf(20, 400, { loss: 0.1, jitterMs: 40, duplicate: 0.1, corrupt: 0.02 })
+    const network = await established(20, 400, { loss: 0.1, jitterMs: 40, duplicate: 0.1, corrupt: 0.02 })
     await transfer(network, 20)
     expect([network.client.closed, network.server?.closed]).to.deep.equal([undefined, undefined])
     expect((network.client.connection as TypescriptConnection).keyUpdates).to.be.at.least(3)
   })
 
   it('end the connection before they seal more than they may (RFC 9001 §6.6)', async () => {
-    const network = await networkOf(1000, 40)
+    const network = await established(1000, 40)
     await transfer(network, 30)
     const reasons = [network.client.closed, network.server?.closed]
     expect(reasons.some(reason => reason?.code === AEAD_LIMIT_REACHED)).to.equal(true)
+  })
+
+  it('end it so, too, when what there is to send is a probe of the path MTU', async () => {
+    let ended = 0
+    for (let mostSealed = 1; mostSealed < 6; mostSealed++) {
+      const network = await networkOf(1000, mostSealed)
+      network.run(() => false, 10_000)
+      const codes = [network.client.closed, network.server?.closed].map(reason => reason?.code)
+      if (codes.includes(AEAD_LIMIT_REACHED)) ended++
+    }
+    expect(ended).to.be.at.least(1)
   })
 })
