@@ -77,7 +77,7 @@ export class ConnectionParts {
     this.localIds = options.localIds
     this.randomBytes = randomBytes
     this.spaces = [new Space(INITIAL, 0), new Space(HANDSHAKE, 0), new Space(APPLICATION, MAX_ACK_DELAY_MS)]
-    this.recovery = new LossRecovery({ role, congestionControl: settings.congestionControl, randomBytes, now: 0 })
+    this.recovery = new LossRecovery({ role, congestionControl: settings.congestionControl, randomBytes })
     this.streams = new Streams(role, settings, () => this.recovery.rtt.smoothed)
     this.datagrams = new Datagrams(settings.datagramQueue)
     this.idle = new IdleTimeout(settings.idleTimeoutMs)

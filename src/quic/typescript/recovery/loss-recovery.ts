@@ -42,7 +42,6 @@ export interface LossRecoveryOptions {
   /** By name, or what makes one. */
   congestionControl: CongestionControl | ((options: ControllerOptions) => CongestionController)
   randomBytes: (length: number) => Uint8Array
-  now: number
   /** Whoever sends the packets can mark them: see `marksEcn`. Default: false. */
   ecn?: boolean
 }
@@ -80,7 +79,7 @@ export class LossRecovery implements PtoSituation {
   constructor(options: LossRecoveryOptions) {
     this.#options = options
     this.#isClient = options.role === 'client'
-    this.#pto = new ProbeTimeout(this.#spaces, this, options.now)
+    this.#pto = new ProbeTimeout(this.#spaces, this)
     this.#skipped = new SkippedNumbers(options.randomBytes)
     this.#ecn = new EcnValidation(options.ecn === true)
     this.#congestion = this.#newCongestion()

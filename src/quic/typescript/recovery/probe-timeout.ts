@@ -32,13 +32,12 @@ export class ProbeTimeout {
   count = 0
   readonly #spaces: readonly [RecoverySpace, RecoverySpace, RecoverySpace]
   readonly #situation: PtoSituation
-  /** Since then nothing is on its way that the peer has to acknowledge. */
-  #quietSince: number
+  /** Since then nothing is on its way any more that the peer has to acknowledge; undefined: nothing was yet. */
+  #quietSince: number | undefined
 
-  constructor(spaces: readonly [RecoverySpace, RecoverySpace, RecoverySpace], situation: PtoSituation, now: number) {
+  constructor(spaces: readonly [RecoverySpace, RecoverySpace, RecoverySpace], situation: PtoSituation) {
     this.#spaces = spaces
     this.#situation = situation
-    this.#quietSince = now
   }
 
   /** The one whose PTO is next; undefined: nothing is waited for. */
@@ -55,7 +54,8 @@ export class ProbeTimeout {
       if (first === undefined || this.#after(state) < this.#after(first)) first = state
     }
     // Such a server waits for us, who have nothing to say: then we say that.
-    if (isQuiet && !isPeerSureOfUs) return this.#spaces[hasHandshakeKeys ? HANDSHAKE : INITIAL]
+    if (isQuiet && !isPeerSureOfUs && this.#quietSince !== undefined)
+      return this.#spaces[hasHandshakeKeys ? HANDSHAKE : INITIAL]
     return first
   }
 
@@ -66,7 +66,7 @@ export class ProbeTimeout {
 
   #after(state: RecoverySpace): number {
     const { rtt, maxAckDelayMs } = this.#situation
-    const since = state.elicitingInFlight > 0 ? state.lastElicitingAt : this.#quietSince
+    const since = state.elicitingInFlight > 0 ? state.lastElicitingAt : (this.#quietSince as number)
     const delay = state.space === APPLICATION ? maxAckDelayMs : 0
     return since + (rtt.probeTimeout + delay) * 2 ** Math.min(this.count, MOST_BACKOFFS)
   }

@@ -47,7 +47,6 @@ class Recovery {
       ecn,
       congestionControl: () => this.witness,
       randomBytes: length => new Uint8Array(length).fill(255),
-      now: 0,
     })
     this.recovery.handshakeConfirmed = confirmed
     this.recovery.hasHandshakeKeys = confirmed
@@ -457,6 +456,13 @@ describe('loss recovery in the handshake', () => {
     test.send(HANDSHAKE)
     test.ack([0], HANDSHAKE)
     expect(test.recovery.deadline(test.now)).to.equal(undefined)
+  })
+
+  it('a client that has sent nothing yet waits for nothing', () => {
+    const test = new Recovery('client', false)
+    expect(test.recovery.deadline(5000)).to.equal(undefined)
+    test.recovery.onDeadline(5000)
+    expect(test.probes()).to.deep.equal([0, 0, 0])
   })
 
   it('a client that was told that the handshake is over asks no more (RFC 9001 §4.1.2)', () => {

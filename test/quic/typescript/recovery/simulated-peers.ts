@@ -67,7 +67,6 @@ export class Peer implements FrameVisitor {
       role,
       congestionControl: options.congestion ?? settings.congestionControl,
       randomBytes: length => Uint8Array.from({ length }, () => options.random() * 256),
-      now: 0,
     })
     this.recovery.handshakeConfirmed = true
     this.recovery.hasHandshakeKeys = true
