@@ -16,6 +16,7 @@
  */
 
 import { timingSafeEqual } from 'node:crypto'
+import type { PreferredAddress } from './preferred-address.ts'
 import { sameBytes } from './same-bytes.ts'
 import { possibleResetToken } from './stateless-reset.ts'
 import { CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
@@ -175,6 +176,11 @@ export class PeerConnectionIds {
   /** From the server's transport parameters. */
   setFirstResetToken(token: Uint8Array): void {
     this.#first.resetToken = token
+  }
+
+  /** We do not go there; but its id counts as one that was given, with sequence number 1 (§5.1.1). */
+  onPreferredAddress({ connectionId, resetToken }: PreferredAddress): void {
+    this.onNewConnectionId(1, 0, connectionId, resetToken)
   }
 
   /**

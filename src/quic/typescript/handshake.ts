@@ -122,6 +122,7 @@ export class Handshake implements TlsSink {
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
     idle.onPeerTimeout(parameters.maxIdleTimeout)
     if (parameters.statelessResetToken !== undefined) peerIds?.setFirstResetToken(parameters.statelessResetToken)
+    if (parameters.preferredAddress !== undefined) peerIds?.onPreferredAddress(parameters.preferredAddress)
   }
 
   onComplete(): void {

@@ -188,6 +188,14 @@ describe('the connection ids by which we call the peer', () => {
     expect(ids.take()?.sequence).to.equal(2)
   })
 
+  it('are retired with them when one came in the preferred address, where it has number 1 (§5.1.1)', () => {
+    const [ipv4, ipv6] = [new Uint8Array(4), new Uint8Array(16)]
+    const ids = holding()
+    ids.onPreferredAddress({ ipv4, ipv4Port: 0, ipv6, ipv6Port: 0, connectionId: idOf(1), resetToken: tokenOf(1) })
+    ids.onNewConnectionId(2, 2, idOf(2), tokenOf(2))
+    expect(retirements(ids)).to.deep.equal([0, 1])
+  })
+
   it('are retired at once when what retires them has overtaken them (§19.15)', () => {
     const ids = holding()
     ids.onNewConnectionId(5, 3, idOf(5), tokenOf(5))

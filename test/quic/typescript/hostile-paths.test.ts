@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { appendNewConnectionId } from '../../../src/quic/typescript/frames/new-connection-id-frame.ts'
 import { appendPathChallenge } from '../../../src/quic/typescript/frames/path-challenge-frame.ts'
 import { Handshake } from '../../../src/quic/typescript/handshake.ts'
-import { CONNECTION_ID_LIMIT_ERROR } from '../../../src/quic/typescript/transport-error.ts'
+import { CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION } from '../../../src/quic/typescript/transport-error.ts'
 import type { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
 import { typescriptEngines } from './engines.ts'
 import { Forger } from './forger.ts'
@@ -46,6 +46,32 @@ describe('a peer with the right keys, on its paths', () => {
   })
 })
 
+/** What a server says in its transport parameters has these bytes behind it, as its client sees it. */
+function withParameters(more: readonly number[], test: () => void): void {
+  const { onPeerTransportParameters } = Handshake.prototype
+  Handshake.prototype.onPeerTransportParameters = function (bytes) {
+    // Only a client knows by what id it has called its server first.
+    const isOfClient = this.expected.originalDestination !== undefined
+    onPeerTransportParameters.call(this, isOfClient ? Uint8Array.of(...bytes, ...more) : bytes)
+  }
+  try {
+    test()
+  } finally {
+    Handshake.prototype.onPeerTransportParameters = onPeerTransportParameters
+  }
+}
+
+describe('a server with a preferred address (RFC 9000 §5.1.1)', () => {
+  it('has given the connection id with number 1 there: another one of that number ends the connection', async () => {
+    const engines = await typescriptEngines()
+    const preferred = [...new Uint8Array(24), 8, ...new Uint8Array(8).fill(7), ...new Uint8Array(16).fill(7)]
+    const network = new VirtualNetwork(engines(1))
+    withParameters([0x0d, preferred.length, ...preferred], () => network.run(() => network.client.established))
+    network.run(() => false, 2000)
+    expect(network.client.closed).to.include({ source: 'local', code: PROTOCOL_VIOLATION })
+  })
+})
+
 describe('a server that forbids active migration (RFC 9000 §18.2)', () => {
   it('has a client that probes no other path', async () => {
     const engines = await typescriptEngines()
@@ -56,14 +82,6 @@ describe('a server that forbids active migration (RFC 9000 §18.2)', () => {
       return network.client.connection.probePath(elsewhere, network.now)
     }
     expect(isProbed()).to.equal(true)
-    const { onPeerTransportParameters } = Handshake.prototype
-    Handshake.prototype.onPeerTransportParameters = function (bytes) {
-      onPeerTransportParameters.call(this, Uint8Array.of(...bytes, 0x0c, 0))
-    }
-    try {
-      expect(isProbed()).to.equal(false)
-    } finally {
-      Handshake.prototype.onPeerTransportParameters = onPeerTransportParameters
-    }
+    withParameters([0x0c, 0], () => expect(isProbed()).to.equal(false))
   })
 })
