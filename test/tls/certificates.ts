@@ -8,20 +8,21 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto'
-import { isIPv4 } from 'node:net'
 import {
-  bitString,
-  boolean,
-  contextTag,
-  DerTag,
-  der,
-  integer,
-  objectIdentifier,
-  octetString,
-  sequence,
-  time,
-  utf8String,
-} from '../../src/cert/der.ts'
+  basicConstraints,
+  distinguishedName,
+  ecdsaWithSha256,
+  encodeCertificate,
+  extendedKeyUsage,
+  extension,
+  keyUsage,
+  Oid,
+  publicKeyInfo,
+  type Signer,
+  subjectAltName,
+  toPem,
+} from '../../src/cert/certificate.ts'
+import { contextTag, der, integer, objectIdentifier, sequence } from '../../src/cert/der.ts'
 
 export type KeyKind = 'P-256' | 'P-384' | 'Ed25519' | 'RSA-2048' | 'RSA-1024' | 'RSA-PSS'
 
@@ -56,8 +57,8 @@ export interface Wanted {
   forged?: boolean
 }
 
-export const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
-export const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+export const SERVER_AUTH = Oid.serverAuth
+export const CLIENT_AUTH = Oid.clientAuth
 const DAY_MS = 86_400_000
 
 const keys = new Map<KeyKind, KeyObject[]>()
@@ -88,30 +89,18 @@ export function issue(wanted: Wanted = {}): Issued {
   const key = typeof kind === 'string' ? newKey(kind) : kind
   const name = wanted.name ?? `c-${randomBytes(4).toString('hex')}`
   const issuerKey = wanted.forged === true ? newKey('P-256') : (wanted.issuer?.key ?? key)
-  const hash = wanted.hash ?? 'sha256'
-  const { pss } = wanted
-  const algorithm =
-    pss === undefined ? signatureAlgorithm(issuerKey, hash) : pssAlgorithm({ hash, maskHash: hash, salt: pss.salt })
-  const extensions = extensionsOf(wanted)
-  const toBeSigned = sequence(
-    contextTag(0, true, integer(Uint8Array.of(2))),
-    integer(Uint8Array.of(0x40, ...randomBytes(15))),
-    algorithm,
-    distinguishedName(wanted.issuer?.name ?? name),
-    sequence(
-      time(wanted.notBefore ?? new Date(Date.now() - DAY_MS)),
-      time(wanted.notAfter ?? new Date(Date.now() + DAY_MS)),
-    ),
-    distinguishedName(name),
-    wanted.publicKey ?? Uint8Array.from(createPublicKey(key).export({ type: 'spki', format: 'der' })),
-    ...(extensions.length === 0 ? [] : [contextTag(3, true, sequence(...extensions))]),
+  const certificate = encodeCertificate(
+    {
+      issuer: named(wanted.issuer?.name ?? name),
+      notBefore: wanted.notBefore ?? new Date(Date.now() - DAY_MS),
+      notAfter: wanted.notAfter ?? new Date(Date.now() + DAY_MS),
+      subject: named(name),
+      publicKey: wanted.publicKey ?? publicKeyInfo(key),
+      extensions: extensionsOf(wanted),
+    },
+    signerWith(issuerKey, wanted),
   )
-  const padding = pss && { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pss.salt }
-  const signature = sign(issuerKey.asymmetricKeyType === 'ed25519' ? null : hash, toBeSigned, {
-    key: issuerKey,
-    ...padding,
-  })
-  return { der: sequence(toBeSigned, algorithm, bitString(signature)), key, name }
+  return { der: certificate, key, name }
 }
 
 /** A root as it should be. */
@@ -137,28 +126,40 @@ export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): Uint8Ar
 }
 
 export function pemOf(...certificates: Uint8Array[]): Uint8Array {
-  const blocks = certificates.map(
-    bytes => `-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString('base64')}\n-----END CERTIFICATE-----\n`,
-  )
-  return Buffer.from(blocks.join(''))
+  return Buffer.from(certificates.map(toPem).join(''))
+}
+
+/** As both ends are given who they are. */
+export function identityOf({ der, key }: Issued): { certificateChain: Uint8Array; key: Uint8Array } {
+  return { certificateChain: pemOf(der), key: keyPemOf(key) }
 }
 
 export function keyPemOf(key: KeyObject): Uint8Array {
   return Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }))
 }
 
-function distinguishedName(name: string): Uint8Array {
-  if (name === '') return sequence()
-  return sequence(der(DerTag.SET, sequence(objectIdentifier('2.5.4.3'), utf8String(name))))
+function named(name: string): Uint8Array {
+  return name === '' ? distinguishedName() : distinguishedName([Oid.commonName, name])
 }
 
-function signatureAlgorithm(key: KeyObject, hash: string): Uint8Array {
-  if (key.asymmetricKeyType === 'ed25519') return sequence(objectIdentifier('1.3.101.112'))
+function signerWith(key: KeyObject, { hash = 'sha256', pss }: Wanted): Signer {
+  if (pss !== undefined) {
+    const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: pss.salt }
+    return {
+      algorithm: pssAlgorithm({ hash, maskHash: hash, salt: pss.salt }),
+      sign: toBeSigned => sign(hash, toBeSigned, { key, ...padding }),
+    }
+  }
+  if (key.asymmetricKeyType === 'ed25519') {
+    return { algorithm: sequence(objectIdentifier('1.3.101.112')), sign: toBeSigned => sign(null, toBeSigned, key) }
+  }
+  const signed = (toBeSigned: Uint8Array): Uint8Array => sign(hash, toBeSigned, key)
   if (key.asymmetricKeyType === 'rsa') {
     const id = hash === 'sha1' ? '1.2.840.113549.1.1.5' : '1.2.840.113549.1.1.11'
-    return sequence(objectIdentifier(id), der(0x05))
+    return { algorithm: sequence(objectIdentifier(id), der(0x05)), sign: signed }
   }
-  return sequence(objectIdentifier(hash === 'sha1' ? '1.2.840.10045.4.1' : '1.2.840.10045.4.3.2'))
+  if (hash === 'sha1') return { algorithm: sequence(objectIdentifier('1.2.840.10045.4.1')), sign: signed }
+  return ecdsaWithSha256(key)
 }
 
 export const HASHES: Record<string, string> = {
@@ -187,24 +188,12 @@ export function pssAlgorithm(fields: {
   return sequence(objectIdentifier('1.2.840.113549.1.1.10'), sequence(...list))
 }
 
-export function generalName(name: string): Uint8Array {
-  if (isIPv4(name)) return contextTag(7, false, Uint8Array.from(name.split('.').map(Number)))
-  if (name === '::1') return contextTag(7, false, Uint8Array.from([...new Uint8Array(15), 1]))
-  return contextTag(2, false, new TextEncoder().encode(name))
-}
-
-function extensionsOf({ ca, pathLength, keyUsage, extendedKeyUsage, names, extra = [] }: Wanted): Uint8Array[] {
+function extensionsOf(wanted: Wanted): Uint8Array[] {
   const list: Uint8Array[] = []
-  const add = (id: string, critical: boolean, value: Uint8Array): void => {
-    list.push(sequence(objectIdentifier(id), ...(critical ? [boolean(true)] : []), octetString(value)))
-  }
-  if (ca !== undefined) {
-    const length = pathLength === undefined ? [] : [integer(Uint8Array.of(pathLength))]
-    add('2.5.29.19', true, ca ? sequence(boolean(true), ...length) : sequence())
-  }
-  if (keyUsage !== undefined) add('2.5.29.15', true, bitString(Uint8Array.of(keyUsage)))
-  if (extendedKeyUsage !== undefined) add('2.5.29.37', false, sequence(...extendedKeyUsage.map(objectIdentifier)))
-  if (names !== undefined) add('2.5.29.17', false, sequence(...names.map(generalName)))
-  for (const { id, critical, value } of extra) add(id, critical, value)
+  if (wanted.ca !== undefined) list.push(basicConstraints(wanted.ca, wanted.pathLength))
+  if (wanted.keyUsage !== undefined) list.push(keyUsage(wanted.keyUsage))
+  if (wanted.extendedKeyUsage !== undefined) list.push(extendedKeyUsage(wanted.extendedKeyUsage))
+  if (wanted.names !== undefined) list.push(subjectAltName(wanted.names))
+  for (const { id, critical, value } of wanted.extra ?? []) list.push(extension(id, critical, value))
   return list
 }

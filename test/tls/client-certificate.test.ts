@@ -1,11 +1,11 @@
 import { expect } from 'chai'
-import { issueRoot, issueServer, keyPemOf, pemOf } from './certificates.ts'
+import { CLIENT_AUTH, identityOf, issueRoot, issueServer, pemOf } from './certificates.ts'
 import { expectAlert } from './expect-alert.ts'
-import { deliver, type Material, newMaterial, newPair, run } from './in-memory.ts'
+import { deliver, type Material, newMaterial, newPair, run, withOtherSignature } from './in-memory.ts'
 
 describe('the certificate of a client', () => {
   let material: Material
-  let foreign: { certificateChain: Uint8Array; key: Uint8Array }
+  let foreign: Material['client']
   before(async () => {
     material = await newMaterial()
     foreign = (await newMaterial()).client
@@ -26,13 +26,7 @@ describe('the certificate of a client', () => {
       client.tls.start()
       deliver(client, server)
       deliver(server, client)
-      expectAlert('decrypt_error', () =>
-        deliver(client, server, message => {
-          const changed = Uint8Array.from(message)
-          if (message[0] === 15) changed[changed.length - 1] ^= 1
-          return changed
-        }),
-      )
+      expectAlert('decrypt_error', () => deliver(client, server, withOtherSignature))
       expect(server.tls.peerCertificate).to.equal(undefined)
     })
   }
@@ -40,8 +34,7 @@ describe('the certificate of a client', () => {
   for (const key of ['P-384', 'Ed25519', 'RSA-2048'] as const) {
     it(`may have a ${key} key`, () => {
       const root = issueRoot()
-      const leaf = issueServer(root, { key, extendedKeyUsage: ['1.3.6.1.5.5.7.3.2'] })
-      const own = { certificateChain: pemOf(leaf.der), key: keyPemOf(leaf.key) }
+      const own = identityOf(issueServer(root, { key, extendedKeyUsage: [CLIENT_AUTH] }))
       const { client, server } = newPair(material, own, { clientCertificate: 'required', ca: pemOf(root.der) })
       run({ client, server })
       expect(server.tls.complete).to.equal(true)
@@ -66,10 +59,10 @@ describe('the certificate of a client', () => {
   })
 
   it('is refused when it is of another authority, with `optional` too: unknown_ca', () => {
+    const stranger = identityOf(issueServer(issueRoot({ name: 'stranger' }), { extendedKeyUsage: [CLIENT_AUTH] }))
     for (const clientCertificate of ['optional', 'required'] as const) {
       expectAlert('unknown_ca', () => run(newPair(material, foreign, { clientCertificate })))
-      const { certificateChain, key } = certificateOfStranger()
-      expectAlert('unknown_ca', () => run(newPair(material, { certificateChain, key }, { clientCertificate })))
+      expectAlert('unknown_ca', () => run(newPair(material, stranger, { clientCertificate })))
     }
     const pair = newPair(material, foreign, { clientCertificate: 'any' })
     run(pair)
@@ -86,9 +79,4 @@ describe('the certificate of a client', () => {
     const later = { clientCertificate: 'required', unixMs: () => Date.UTC(2100, 0) } as const
     expectAlert('certificate_expired', () => run(newPair(material, material.client, later)))
   })
-
-  function certificateOfStranger(): { certificateChain: Uint8Array; key: Uint8Array } {
-    const leaf = issueServer(issueRoot({ name: 'stranger' }), { extendedKeyUsage: ['1.3.6.1.5.5.7.3.2'] })
-    return { certificateChain: pemOf(leaf.der), key: keyPemOf(leaf.key) }
-  }
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeTestCertificates, type TestCertificateOptions } from '../../src/cert/make-certificates.ts'
 import { TlsClient, type TlsClientOptions } from '../../src/tls/client.ts'
+import { HandshakeType } from '../../src/tls/messages/handshake-message.ts'
 import { TlsServer, TlsServerContext, type TlsServerContextOptions } from '../../src/tls/server.ts'
 import type { EncryptionLevel, TlsHandshake, TlsSink } from '../../src/tls/tls.ts'
 
@@ -113,6 +114,13 @@ export function deliver(
     const changed = change(data, level)
     for (let at = 0; at < changed.length; at += piece) to.tls.receive(level, changed.subarray(at, at + piece))
   }
+}
+
+/** For `deliver`: CertificateVerify is not what was signed. */
+export function withOtherSignature(message: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(message)
+  if (message[0] === HandshakeType.certificate_verify) changed[changed.length - 1] ^= 1
+  return changed
 }
 
 /** A whole handshake, unless one end throws; that of the client's side is begun by this. */
