@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { UdpPath } from '../../../src/quic/engine.ts'
+import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
 import { NO_VIABLE_PATH } from '../../../src/quic/typescript/transport-error.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, type End, type NetworkOptions, SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
@@ -64,6 +65,17 @@ describe('a connection of the engine in TypeScript', () => {
       return [packet, kept[0]]
     }
     expect(network.run(() => network.client.established && network.server?.established === true)).to.equal(true)
+  })
+
+  it('is established by a ClientHello of many packets, in whatever order they come', async () => {
+    const protocols = Array.from({ length: 40 }, (_, i) => String(i).padStart(200, 'x'))
+    const settings = { ...DEFAULT_QUIC_SETTINGS, alpn: ['h3', ...protocols] }
+    const large = await typescriptEngines({ client: { settings } })
+    for (let seed = 1; seed <= 20; seed++) {
+      const network = new VirtualNetwork({ ...large(seed), seed, conditions: { jitterMs: 50 } })
+      expect(network.sent.client, 'before anything has arrived').to.be.at.least(7)
+      expect(network.run(() => network.client.established && network.server?.established === true)).to.equal(true)
+    }
   })
 
   it('sends no more than three times what came before the client is known to be there (RFC 9000 §8.1)', () => {
