@@ -143,16 +143,29 @@ export class Paths {
     return undefined
   }
 
-  /** The id by which to call the peer there: another one when the peer has asked for that (§5.1.2). */
-  peerIdOf(path: Path): Uint8Array {
-    if (path.peerId.retired) path.peerId = this.#peerIds.take() ?? this.active.peerId
-    return path.peerId.id
+  /** By which to call the peer on the active path, which goes first where ids are few: without another one it takes that of a path, which is given up. */
+  activePeerId(): Uint8Array {
+    const { active } = this
+    if (!this.#renewId(active)) {
+      const other = this.#all.find(({ peerId }) => !peerId.retired)
+      if (other !== undefined) {
+        active.peerId = other.peerId
+        this.#remove(other)
+      }
+    }
+    return active.peerId.id
   }
 
-  /** One that is not active and has something to send. */
+  /** One that is not active, has something to send, and an id to call the peer by: one of its own (§9.5), or it waits. */
   wanting(now: number): Path | undefined {
     if (this.#all.length === 1) return undefined
-    return this.#all.find(path => path !== this.active && path.wantsToSend(now))
+    return this.#all.find(path => path !== this.active && path.wantsToSend(now) && this.#renewId(path))
+  }
+
+  /** The peer may have asked to be called otherwise (§5.1.2). False: it has, and there is no id that no path has. */
+  #renewId(path: Path): boolean {
+    if (path.peerId.retired) path.peerId = this.#peerIds.take() ?? path.peerId
+    return !path.peerId.retired
   }
 
   deadline(): number | undefined {

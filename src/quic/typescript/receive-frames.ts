@@ -112,7 +112,7 @@ export class FrameReceiver implements FrameVisitor {
   }
 
   onPathChallenge(data: Uint8Array): void {
-    this.path?.responses.push(Uint8Array.from(data))
+    this.path?.responses.push(data)
   }
 
   onPathResponse(data: Uint8Array): void {

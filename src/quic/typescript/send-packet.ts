@@ -66,6 +66,7 @@ export class PacketSender {
     if (paths === undefined || close.isOver) return undefined
     this.#out.reset(buffer)
     if (!close.isOpen) return this.#sendClose(paths, buffer, now)
+    const dcid = paths.activePeerId()
     const tested = paths.wanting(now)
     if (tested !== undefined && this.#parts.oneRtt.canSeal) {
       const test = this.#sendTest(tested, buffer, now)
@@ -77,7 +78,6 @@ export class PacketSender {
     recovery.amplificationBlocked = allowance < (handshake.confirmed ? MIN_ROOM : BASE_UDP_PAYLOAD)
     if (recovery.amplificationBlocked) return undefined
     const room = Math.min(buffer.length, mtu.size, allowance)
-    const dcid = paths.peerIdOf(path)
     this.#pending.length = 0
     this.#testsPath = false
     let at = 0
@@ -98,7 +98,7 @@ export class PacketSender {
     const hasRoom = size <= buffer.length && size <= path.amplification.allowance && recovery.maySend(size, now)
     this.#out.reset(buffer)
     const draft = this.#drafts[APPLICATION]
-    if (!hasRoom || !draft.begin(this.#out, 0, size, paths.peerIdOf(path), now)) {
+    if (!hasRoom || !draft.begin(this.#out, 0, size, paths.activePeerId(), now)) {
       mtu.onNotSent(now)
       return undefined
     }
@@ -210,10 +210,9 @@ export class PacketSender {
 
   /** Challenges and responses of a path that is not in use: nothing else, as all else would mean that we have moved there (RFC 9000 §9.1). */
   #sendTest(path: Path, buffer: Uint8Array, now: number): OutgoingPacket | undefined {
-    const { paths } = this.#parts
     const draft = this.#drafts[APPLICATION]
     const room = Math.min(buffer.length, BASE_UDP_PAYLOAD, path.amplification.allowance)
-    if (!draft.begin(this.#out, 0, room, (paths as Paths).peerIdOf(path), now)) {
+    if (!draft.begin(this.#out, 0, room, path.peerId.id, now)) {
       path.loseTests(now)
       return undefined
     }
@@ -244,7 +243,7 @@ export class PacketSender {
     }
     const path = paths.active
     const room = Math.min(buffer.length, this.#parts.mtu.size, path.amplification.allowance)
-    const dcid = paths.peerIdOf(path)
+    const dcid = paths.activePeerId()
     this.#pending.length = 0
     this.#testsPath = false
     let at = 0
