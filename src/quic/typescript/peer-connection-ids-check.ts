@@ -8,6 +8,7 @@
  *   retry_source_connection_id                              S of the Retry, if there was one
  */
 
+import { sameBytes } from './same-bytes.ts'
 import { TRANSPORT_PARAMETER_ERROR, TransportError } from './transport-error.ts'
 import type { TransportParameters } from './transport-parameters.ts'
 
@@ -38,9 +39,6 @@ export function checkConnectionIds(
 }
 
 function check(name: string, said: Uint8Array | undefined, seen: Uint8Array | undefined): void {
-  const isSame =
-    said === undefined || seen === undefined
-      ? said === seen
-      : said.length === seen.length && said.every((b, i) => b === seen[i])
+  const isSame = said === undefined ? seen === undefined : sameBytes(said, seen)
   if (!isSame) throw new TransportError(TRANSPORT_PARAMETER_ERROR, `${name} is not what the packets said`)
 }

@@ -23,6 +23,7 @@ import { readPacket } from './packets/read-packet.ts'
 import type { Path } from './paths.ts'
 import type { OpenedPacket } from './protection/packet-keys.ts'
 import { FrameReceiver } from './receive-frames.ts'
+import { sameBytes } from './same-bytes.ts'
 import { UndecryptablePackets } from './undecryptable.ts'
 import { QUIC_V1 } from './version.ts'
 
@@ -89,7 +90,7 @@ export class PacketReceiver {
     for (let start = 0; start < datagram.length && this.#parts.close.isOpen; ) {
       const packet = readPacket(datagram, start, CONNECTION_ID_LENGTH)
       // All packets of a datagram are for the same connection (§12.2).
-      if (packet === undefined || (first !== undefined && !isSameId(packet.dcid, first.dcid))) break
+      if (packet === undefined || (first !== undefined && !sameBytes(packet.dcid, first.dcid))) break
       first ??= packet
       if (this.#receivePacket(packet, datagram, udp, now)) isUsed = true
       start = packet.end
@@ -149,7 +150,7 @@ export class PacketReceiver {
     if (space === INITIAL && role === 'client' && packet.token.length > 0)
       return this.#drop(packet, 'invalid_initial', now)
     if (this.#parts.peerIds === undefined) return this.#drop(packet, 'unexpected_packet', now)
-    const isOurs = localIds.has(packet.dcid) || (space === INITIAL && isSameId(packet.dcid, this.#originalId))
+    const isOurs = localIds.has(packet.dcid) || (space === INITIAL && sameBytes(packet.dcid, this.#originalId))
     if (!isOurs) return this.#drop(packet, 'unknown_connection_id', now)
     if (!this.#isFromPeer(packet.scid)) return this.#drop(packet, 'unexpected_source_connection_id', now)
     const opening = spaces[space].opening
@@ -192,7 +193,7 @@ export class PacketReceiver {
   #isFromPeer(scid: Uint8Array): boolean {
     const { role, handshake } = this.#parts
     if (role === 'client' && !this.#isServerKnown) return true
-    return isSameId(scid, handshake.expected.initialSource)
+    return sameBytes(scid, handshake.expected.initialSource)
   }
 
   #receiveShort(packet: ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
@@ -288,10 +289,4 @@ function observedType({ type }: Packet): ObservedPacketType {
     default:
       return type
   }
-}
-
-function isSameId(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  if (b === undefined || a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
