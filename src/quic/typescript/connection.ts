@@ -4,7 +4,7 @@
  *   receive ─> receive-packet.ts ─> receive-frames.ts ─┬─> handshake.ts ── TLS              handOut ─> events
  *                                                      ├─> recovery/  acknowledged, lost
  *                                                      ├─> streams/   data in and out
- *                                                      └─> paths.ts, connection-ids.ts, close.ts
+ *                                                      └─> paths.ts, …-connection-ids.ts, close.ts
  *   send <── send-packet.ts <── what each of these has to say                              deadline: the earliest of all
  */
 

@@ -16,8 +16,8 @@
 import type { UdpPath } from '../engine.ts'
 import type { SocketAddress } from '../quic.ts'
 import { AntiAmplification } from './anti-amplification.ts'
-import type { PeerConnectionId, PeerConnectionIds } from './connection-ids.ts'
 import { PathResponses, PathValidation } from './path-validation.ts'
+import type { PeerConnectionId, PeerConnectionIds } from './peer-connection-ids.ts'
 
 /** Paths that are remembered, the active one included. Each uses one of the peer's connection ids (§9.5). */
 const MAX_PATHS = 4

@@ -4,16 +4,13 @@
  */
 
 import type { UdpPath } from '../engine.ts'
-import { PeerConnectionIds } from './connection-ids.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { INITIAL } from './packet-number-space.ts'
 import type { LongHeaderPacket } from './packets/packet.ts'
 import { Paths } from './paths.ts'
+import { ACTIVE_CONNECTION_IDS, PeerConnectionIds } from './peer-connection-ids.ts'
 import { initialKeys } from './protection/initial-keys.ts'
 import type { FirstPackets } from './receive-packet.ts'
-
-/** How many connection ids of the peer we keep (RFC 9000 §18.2, active_connection_id_limit): one for each path, and some for the next ones. */
-export const ACTIVE_CONNECTION_IDS = 8
 
 export class ServerStart implements FirstPackets {
   readonly #parts: ConnectionParts

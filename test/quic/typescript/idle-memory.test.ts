@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { EngineConnection, QuicEngine } from '../../../src/quic/engine.ts'
-import { PeerConnectionIds } from '../../../src/quic/typescript/connection-ids.ts'
+import { PeerConnectionIds } from '../../../src/quic/typescript/peer-connection-ids.ts'
 import { heldMemory } from '../../support/held-memory.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, End, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
@@ -56,7 +56,7 @@ describe('an idle connection of the engine in TypeScript', function () {
   }
 
   it('keeps of a packet that brings a connection id no more than that id', () => {
-    const ids = new PeerConnectionIds(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8))
+    const ids = new PeerConnectionIds(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 4)
     const packet = Buffer.alloc(1200, 7)
     ids.onNewConnectionId(1, 0, packet.subarray(0, 8), packet.subarray(8, 24))
     expect(ids.take()?.id.buffer.byteLength).to.equal(8)

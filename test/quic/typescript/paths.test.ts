@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { PeerConnectionIds } from '../../../src/quic/typescript/connection-ids.ts'
 import { Paths } from '../../../src/quic/typescript/paths.ts'
+import { PeerConnectionIds } from '../../../src/quic/typescript/peer-connection-ids.ts'
 import { CLIENT_ADDRESS, SERVER_ADDRESS } from './virtual-network.ts'
 
 const HERE = { local: CLIENT_ADDRESS, remote: SERVER_ADDRESS }

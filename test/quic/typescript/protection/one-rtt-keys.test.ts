@@ -6,9 +6,9 @@ import {
   AEAD_LIMIT_REACHED,
   KEY_UPDATE_ERROR,
   PROTOCOL_VIOLATION,
-  TransportError,
 } from '../../../../src/quic/typescript/transport-error.ts'
 import { WireWriter } from '../../../../src/quic/typescript/wire-writer.ts'
+import { codeOf } from '../code-of.ts'
 
 const DCID = Uint8Array.of(1, 2, 3, 4)
 const PTO = 100
@@ -65,16 +65,6 @@ function talk(a: Side, b: Side): void {
 function later(a: Side, b: Side): void {
   a.now += 10 * PTO
   b.now += 10 * PTO
-}
-
-function codeOf(action: () => unknown): number {
-  try {
-    action()
-  } catch (error) {
-    expect(error).to.be.instanceOf(TransportError)
-    return (error as TransportError).code
-  }
-  return -1
 }
 
 describe('1-RTT keys', () => {

@@ -12,12 +12,9 @@ import {
 import { initialKeys, initialSecrets } from '../../../../src/quic/typescript/protection/initial-keys.ts'
 import { OpeningKeys, SealingKeys, TAG_LENGTH } from '../../../../src/quic/typescript/protection/packet-keys.ts'
 import { ForgeryCount } from '../../../../src/quic/typescript/protection/usage-limits.ts'
-import {
-  AEAD_LIMIT_REACHED,
-  PROTOCOL_VIOLATION,
-  TransportError,
-} from '../../../../src/quic/typescript/transport-error.ts'
+import { AEAD_LIMIT_REACHED, PROTOCOL_VIOLATION } from '../../../../src/quic/typescript/transport-error.ts'
 import { WireWriter } from '../../../../src/quic/typescript/wire-writer.ts'
+import { codeOf } from '../code-of.ts'
 import { bytes, CHACHA20_PACKET, CLIENT_DCID, CLIENT_INITIAL, hex, SERVER_INITIAL } from './rfc9001-vectors.ts'
 
 const SUITES: CipherSuite[] = [0x1301, 0x1302, 0x1303]
@@ -49,16 +46,6 @@ function sealed(suite: CipherSuite, payload: Uint8Array, packetNumber: number, p
   )
   expect(length).to.equal(packet.length)
   return packet
-}
-
-function codeOf(action: () => unknown): number {
-  try {
-    action()
-  } catch (error) {
-    expect(error).to.be.instanceOf(TransportError)
-    return (error as TransportError).code
-  }
-  return -1
 }
 
 describe('packet protection', () => {

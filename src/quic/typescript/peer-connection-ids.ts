@@ -1,18 +1,13 @@
 /**
- * Connection ids, RFC 9000 §5.1. Each side chooses those by which it is called, and keeps the other supplied with as many as that will
- * hold (active_connection_id_limit), so that packets on another path need not be called by the same (§9.5).
+ * The connection ids by which we call the peer, RFC 9000 §5.1: it chooses them, and each path of ours takes one (§9.5).
  *
  *      we                            NEW_CONNECTION_ID            peer
- *      LocalConnectionIds  ─────────────────────────────────────> may call us so
- *                          <─────────────────────────────────────
- *                                  RETIRE_CONNECTION_ID           does so no more
- *
- *                                    NEW_CONNECTION_ID
  *      PeerConnectionIds   <─────────────────────────────────────
- *                          ─────────────────────────────────────>
- *                                  RETIRE_CONNECTION_ID
+ *      a path takes one
+ *      the path ends, or   ─────────────────────────────────────>
+ *      Retire Prior To             RETIRE_CONNECTION_ID           may give another one
  *
- * What is remembered of them is bounded, whatever the peer does.
+ * What is remembered of them is bounded, whatever the peer does. The other direction: local-connection-ids.ts.
  */
 
 import { timingSafeEqual } from 'node:crypto'
@@ -21,110 +16,13 @@ import { sameBytes } from './same-bytes.ts'
 import { possibleResetToken } from './stateless-reset.ts'
 import { CONNECTION_ID_LIMIT_ERROR, PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
 
-/** As many as a peer needs that is on two paths and moves: one each, and one for where it goes to. */
-const DEFAULT_LIMIT = 4
-/** What a peer holds that has said nothing (§18.2). */
-const LEAST_PEER_LIMIT = 2
+/** Our active_connection_id_limit (§18.2), and as many ids as we give: one for each path, and some for the next ones. */
+export const ACTIVE_CONNECTION_IDS = 8
 
 /** How many RETIRE_CONNECTION_IDs may be without acknowledgment; §5.1.2 asks for at least twice the limit. */
 const RETIREMENTS_PER_ID = 4
 /** How many sequence numbers of ids that were retired out of turn are remembered. An honest peer has few of them. */
 const MOST_REMEMBERED = 64
-
-export interface LocalConnectionId {
-  readonly sequence: number
-  readonly id: Uint8Array
-  readonly resetToken: Uint8Array
-}
-
-/** The ids by which the peer may call us. */
-export class LocalConnectionIds {
-  readonly #makeToken: (id: Uint8Array) => Uint8Array
-  readonly #limit: number
-  #peerLimit = LEAST_PEER_LIMIT
-  readonly #active: Pick<LocalConnectionId, 'sequence' | 'id'>[]
-  /** Sequence numbers of which a NEW_CONNECTION_ID is to be sent. */
-  readonly #toAnnounce: number[] = []
-  #nextSequence = 1
-  #largestAnnounced = 0
-
-  /**
-   * `first`: the Source Connection ID of our handshake packets, whose sequence number is 0. `makeToken`: the stateless reset token of an
-   * id. `limit`: how many are active at most.
-   */
-  constructor(first: Uint8Array, makeToken: (id: Uint8Array) => Uint8Array, limit = DEFAULT_LIMIT) {
-    this.#makeToken = makeToken
-    this.#limit = limit
-    this.#active = [{ sequence: 0, id: first }]
-  }
-
-  /** The peer's active_connection_id_limit. */
-  setPeerLimit(limit: number): void {
-    this.#peerLimit = limit
-  }
-
-  /** How many more are to be made (`add`) now. */
-  get wanted(): number {
-    return Math.max(0, Math.min(this.#limit, this.#peerLimit) - this.#active.length)
-  }
-
-  /** Adds an id, which is to be announced. */
-  add(id: Uint8Array): void {
-    const sequence = this.#nextSequence++
-    this.#active.push({ sequence, id })
-    this.#toAnnounce.push(sequence)
-  }
-
-  has(id: Uint8Array): boolean {
-    for (const each of this.#active) if (sameBytes(each.id, id)) return true
-    return false
-  }
-
-  /** All that are in use now. */
-  get ids(): readonly Uint8Array[] {
-    return this.#active.map(each => each.id)
-  }
-
-  get announcementsWaiting(): number {
-    return this.#toAnnounce.length
-  }
-
-  /** The next one of which a NEW_CONNECTION_ID is sent, now. */
-  nextAnnouncement(): LocalConnectionId | undefined {
-    const sequence = this.#toAnnounce.shift()
-    if (sequence === undefined) return undefined
-    this.#largestAnnounced = Math.max(this.#largestAnnounced, sequence)
-    const next = this.#active.find(each => each.sequence === sequence)
-    // Made when it is sent, and not kept: it is always the same.
-    return next && { ...next, resetToken: this.#makeToken(next.id) }
-  }
-
-  /** Its NEW_CONNECTION_ID is sent again, unless the peer has retired it: so it has got there after all. */
-  onAnnouncementLost(sequence: number): void {
-    const isActive = this.#active.some(each => each.sequence === sequence)
-    if (isActive && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence)
-  }
-
-  /**
-   * RETIRE_CONNECTION_ID has come, in a packet that called us `dcid`. Returns the id that is gone with it; undefined when it was gone
-   * already. Throws PROTOCOL_VIOLATION (§19.16).
-   */
-  onRetire(sequence: number, dcid: Uint8Array): Uint8Array | undefined {
-    if (sequence > this.#largestAnnounced) {
-      throw new TransportError(PROTOCOL_VIOLATION, `connection id ${sequence} is retired, and was never given`)
-    }
-    const index = this.#active.findIndex(each => each.sequence === sequence)
-    if (index === -1) return undefined
-    const { id } = this.#active[index]
-    if (sameBytes(id, dcid)) {
-      throw new TransportError(PROTOCOL_VIOLATION, 'a packet retires the connection id that it is sent to')
-    }
-    this.#active.splice(index, 1)
-    const waiting = this.#toAnnounce.indexOf(sequence)
-    if (waiting !== -1) this.#toAnnounce.splice(waiting, 1)
-    return id
-  }
-}
 
 export interface PeerConnectionId {
   readonly sequence: number
@@ -157,7 +55,7 @@ export class PeerConnectionIds {
   readonly #unacknowledged: number[] = []
 
   /** `first`: what the path of the handshake uses. `limit`: the active_connection_id_limit that we have sent. */
-  constructor(first: Uint8Array, limit = DEFAULT_LIMIT) {
+  constructor(first: Uint8Array, limit: number) {
     this.#limit = limit
     this.#first = { sequence: 0, id: first, resetToken: undefined, retired: false, used: true }
     this.#held = [this.#first]
