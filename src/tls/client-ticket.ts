@@ -81,8 +81,3 @@ function decode(bytes: Uint8Array): ClientSession {
   expectEnd(reader)
   return { purpose, suite, psk, ticket, ageAdd, lifetimeSeconds, receivedMs, serverCertificate }
 }
-
-/** `obfuscated_ticket_age`, RFC 8446 §4.2.11.1. */
-export function obfuscatedAge(session: ClientSession, unixMs: number): number {
-  return (unixMs - session.receivedMs + session.ageAdd) % 2 ** 32
-}

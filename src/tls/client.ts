@@ -17,20 +17,20 @@
 import { randomBytes } from 'node:crypto'
 import { TlsAlert } from './alert.ts'
 import { CIPHER_SUITES, hashOf } from './cipher-suite.ts'
-import { type ClientSession, encodeClientSession, obfuscatedAge, purposeOf, usableSession } from './client-ticket.ts'
+import { checkAccepted, encodeOffer, sessionOf, writeBinder } from './client-resumption.ts'
+import { type ClientSession, encodeClientSession, purposeOf, usableSession } from './client-ticket.ts'
 import { decodeAlpn, encodeAlpn } from './extensions/alpn.ts'
 import { checkAnswered, type Extensions, ExtensionType, required } from './extensions/extensions.ts'
-import { decodeKeyShare, decodeSelectedGroup, encodeKeyShares } from './extensions/key-share.ts'
-import { bindersLengthOf, decodeSelectedIdentity, encodeOfferedPsk, PSK_DHE_KE } from './extensions/pre-shared-key.ts'
+import { decodeKeyShare, encodeKeyShares } from './extensions/key-share.ts'
+import { PSK_DHE_KE } from './extensions/pre-shared-key.ts'
 import { encodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
-import { hashLength } from './hkdf.ts'
+import { groupAskedFor } from './hello-retry.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { type KeyPair, NAMED_GROUPS, newKeyPair, type Random } from './key-exchange.ts'
-import { digest, KeySchedule, resumptionPsk, verifyData } from './key-schedule.ts'
+import { digest, KeySchedule } from './key-schedule.ts'
 import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
 import { decodeCertificateRequest, encodeSignatureAlgorithms } from './messages/certificate-request.ts'
-import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
 import { encodeClientHello, encodeSupportedVersions } from './messages/client-hello.ts'
 import { decodeEncryptedExtensions } from './messages/encrypted-extensions.ts'
 import { checkFinished, encodeFinished } from './messages/finished.ts'
@@ -38,7 +38,7 @@ import { HandshakeType } from './messages/handshake-message.ts'
 import { decodeNewSessionTicket, type NewSessionTicket } from './messages/new-session-ticket.ts'
 import { decodeServerHello, type ServerHello } from './messages/server-hello.ts'
 import { acceptChain, checkCertificateVerify } from './peer-certificate.ts'
-import { chooseScheme, SIGNATURE_SCHEMES, signWith } from './signature-scheme.ts'
+import { chooseScheme, SIGNATURE_SCHEMES } from './signature-scheme.ts'
 import type { CipherSuite, TlsSink } from './tls.ts'
 import { encodeNumbers, vector } from './vectors.ts'
 import type { Certificate } from './x509/certificate.ts'
@@ -69,9 +69,6 @@ export interface TlsClientOptions {
   /** The time of day, for certificates and tickets. */
   unixMs?: () => number
 }
-
-/** Longer tickets are not kept: ClientHello has to carry them. */
-const MAX_TICKET = 4096
 
 type State =
   | 'ServerHello'
@@ -194,23 +191,16 @@ export class TlsClient extends Handshake {
     extensions.set(ExtensionType.key_share, encodeKeyShares([this.#keyPair]))
     extensions.set(ExtensionType.quic_transport_parameters, transportParameters)
     const session = this.#session
-    if (session !== undefined) {
-      const psk = { identity: session.ticket, obfuscatedAge: obfuscatedAge(session, this.#unixMs()) }
-      extensions.set(ExtensionType.pre_shared_key, encodeOfferedPsk(psk, hashLength(hashOf(session.suite))))
-    }
+    if (session !== undefined) extensions.set(ExtensionType.pre_shared_key, encodeOffer(session, this.#unixMs()))
     this.#offered = extensions
     const hello = encodeClientHello({ random: this.clientRandom, cipherSuites: [...this.#suites], extensions })
-    if (session !== undefined) this.#writeBinder(hello, session)
+    if (session !== undefined) {
+      const { suite } = session
+      writeBinder(hello, session, covered =>
+        this.#retry === undefined ? digest(hashOf(suite), covered) : this.transcript.digestWith(covered),
+      )
+    }
     return hello
-  }
-
-  /** RFC 8446 §4.2.11.2: over all before it, and after a HelloRetryRequest over that and the first ClientHello, too. */
-  #writeBinder(hello: Uint8Array, session: ClientSession): void {
-    const hash = hashOf(session.suite)
-    const covered = hello.subarray(0, hello.length - bindersLengthOf(hashLength(hash)))
-    const transcriptHash = this.#retry === undefined ? digest(hash, covered) : this.transcript.digestWith(covered)
-    const binder = verifyData(hash, new KeySchedule(hash, session.psk).binderKey(), transcriptHash)
-    hello.set(binder, hello.length - binder.length)
   }
 
   #onServerHello(hello: ServerHello, message: Uint8Array): void {
@@ -238,9 +228,7 @@ export class TlsClient extends Handshake {
   #acceptedPsk(hello: ServerHello, suite: CipherSuite): Uint8Array | undefined {
     const selected = hello.extensions.get(ExtensionType.pre_shared_key)
     if (selected === undefined || this.#session === undefined) return undefined
-    if (decodeSelectedIdentity(selected) !== 0 || hashOf(suite) !== hashOf(this.#session.suite)) {
-      throw new TlsAlert('illegal_parameter', 'a ticket that was not offered, or for another hash')
-    }
+    checkAccepted(selected, this.#session, suite)
     this.resumed = true
     this.peerCertificate = this.#session.serverCertificate
     return this.#session.psk
@@ -249,21 +237,8 @@ export class TlsClient extends Handshake {
   /** HelloRetryRequest, RFC 8446 §4.1.4: the server wants another key share, or a cookie back. */
   #onRetry(retry: ServerHello, suite: CipherSuite, message: Uint8Array): void {
     if (this.#retry !== undefined) throw new TlsAlert('unexpected_message', 'a second HelloRetryRequest')
-    const { extensions } = retry
-    // A cookie is the only extension that comes without having been asked for (§4.2).
-    const offered = new Map([...this.#offered, [ExtensionType.cookie, new Uint8Array(0)]])
-    checkAnswered(extensions, [ExtensionType.key_share, ExtensionType.cookie], offered)
-    const selected = extensions.get(ExtensionType.key_share)
-    if (selected === undefined && !extensions.has(ExtensionType.cookie)) {
-      throw new TlsAlert('illegal_parameter', 'a HelloRetryRequest that changes nothing')
-    }
-    if (selected !== undefined) {
-      const group = decodeSelectedGroup(selected)
-      if (!this.#groups.includes(group) || group === this.#keyPair.group) {
-        throw new TlsAlert('illegal_parameter', `group ${group} was not offered, or its key was sent already`)
-      }
-      this.#keyPair = newKeyPair(group, this.#random)
-    }
+    const group = groupAskedFor(retry.extensions, this.#offered, this.#groups, this.#keyPair.group)
+    if (group !== undefined) this.#keyPair = newKeyPair(group, this.#random)
     this.#retry = retry
     // §4.1.4: the ticket is of use no more if it is for another hash.
     if (this.#session !== undefined && hashOf(this.#session.suite) !== hashOf(suite)) this.#session = undefined
@@ -323,28 +298,21 @@ export class TlsClient extends Handshake {
   }
 
   /** RFC 8446 §4.6.1. */
-  #onTicket({ ticket, nonce, ageAdd, lifetimeSeconds }: NewSessionTicket): void {
-    if (lifetimeSeconds === 0 || ticket.length > MAX_TICKET || this.peerCertificate === undefined) return
-    const session = {
+  #onTicket(ticket: NewSessionTicket): void {
+    if (this.peerCertificate === undefined) return
+    const session = sessionOf(ticket, this.#resumptionSecret, {
       suite: this.suite,
-      psk: resumptionPsk(this.schedule.hash, this.#resumptionSecret, nonce),
-      ticket,
-      ageAdd,
-      lifetimeSeconds,
       receivedMs: this.#unixMs(),
       purpose: this.#purpose,
       serverCertificate: this.peerCertificate,
-    }
-    this.sink.onTicket?.(encodeClientSession(session))
+    })
+    if (session !== undefined) this.sink.onTicket?.(encodeClientSession(session))
   }
 
   /** Without one that the server takes, an empty list is sent; whether that is enough is for the server to say (RFC 8446 §4.4.2). */
   #sendCertificate(accepted: readonly number[]): void {
     const scheme = this.#identity && chooseScheme(this.#identity.key, accepted)
     if (this.#identity === undefined || scheme === undefined) return this.sendMessage(1, encodeCertificate([]))
-    this.sendMessage(1, encodeCertificate(this.#identity.chain))
-    const content = signedContent('client', this.transcript.digest())
-    const signature = signWith(scheme, this.#identity.key, content)
-    this.sendMessage(1, encodeCertificateVerify({ scheme, signature }))
+    this.sendIdentity('client', this.#identity, scheme)
   }
 }

@@ -6,9 +6,13 @@
 import { DecodeError } from '../bytes/errors.ts'
 import { protocolViolation, TlsAlert } from './alert.ts'
 import { hashOf } from './cipher-suite.ts'
-import { keyLogLine } from './key-log.ts'
+import type { Identity } from './identity.ts'
+import { type KeyLogLabel, keyLogLine } from './key-log.ts'
 import { type KeySchedule, type TrafficSecrets, verifyData } from './key-schedule.ts'
+import { encodeCertificate } from './messages/certificate.ts'
+import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
 import { HEADER_LENGTH, MessageBuffer } from './messages/handshake-message.ts'
+import { signWith } from './signature-scheme.ts'
 import type { CipherSuite, EncryptionLevel, TlsHandshake, TlsSink } from './tls.ts'
 import { Transcript } from './transcript.ts'
 
@@ -73,7 +77,7 @@ export abstract class Handshake implements TlsHandshake {
     }
   }
 
-  /** Begins what depends on the suite's hash. `psk`: of the ticket that both ends agree on. */
+  /** Begins what depends on the suite's hash. */
   protected chooseSuite(suite: CipherSuite): void {
     this.suite = suite
     this.transcript = new Transcript(hashOf(suite))
@@ -83,6 +87,13 @@ export abstract class Handshake implements TlsHandshake {
   protected sendMessage(level: EncryptionLevel, message: Uint8Array): void {
     this.transcript.add(message)
     this.sink.onCrypto(level, message)
+  }
+
+  /** Certificate and CertificateVerify, RFC 8446 §4.4.2, §4.4.3. */
+  protected sendIdentity(role: 'client' | 'server', { chain, key }: Identity, scheme: number): void {
+    this.sendMessage(1, encodeCertificate(chain))
+    const signature = signWith(scheme, key, signedContent(role, this.transcript.digest()))
+    this.sendMessage(1, encodeCertificateVerify({ scheme, signature }))
   }
 
   /** ServerHello has been sent or received, and the key exchange gave `shared`. */
@@ -120,7 +131,7 @@ export abstract class Handshake implements TlsHandshake {
     this.handshakeTraffic = NO_TRAFFIC
   }
 
-  #logKey(label: Parameters<typeof keyLogLine>[0], secret: Uint8Array): void {
+  #logKey(label: KeyLogLabel, secret: Uint8Array): void {
     // Nobody reads it, most of the time: then it is not written either.
     if (this.sink.onKeyLog !== undefined) this.sink.onKeyLog(keyLogLine(label, this.clientRandom, secret))
   }

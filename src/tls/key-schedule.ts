@@ -85,6 +85,14 @@ export function verifyData(hash: HashName, baseKey: Uint8Array, transcriptHash: 
   return hmac(hash, finishedKey, transcriptHash)
 }
 
+/**
+ * The binder of a ticket whose key is `psk`, RFC 8446 §4.2.11.2. `transcriptHash`: of all messages before the ClientHello that it is in, and
+ * of that up to its binders.
+ */
+export function binderOf(hash: HashName, psk: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
+  return verifyData(hash, new KeySchedule(hash, psk).binderKey(), transcriptHash)
+}
+
 /** The PSK of one ticket, RFC 8446 §4.6.1. */
 export function resumptionPsk(hash: HashName, resumptionSecret: Uint8Array, ticketNonce: Uint8Array): Uint8Array {
   return hkdfExpandLabel(hash, resumptionSecret, 'resumption', ticketNonce, hashLength(hash))

@@ -1,33 +1,31 @@
 /**
  * The server's side of the handshake, RFC 8446 §2 and appendix A.2; client.ts has the figure.
  */
-import { timingSafeEqual } from 'node:crypto'
 import { TlsAlert } from './alert.ts'
 import { hashOf } from './cipher-suite.ts'
 import { decodeAlpn, encodeAlpn } from './extensions/alpn.ts'
 import { type Extensions, ExtensionType, required } from './extensions/extensions.ts'
 import { decodeKeyShares, encodeKeyShare, encodeSelectedGroup, type KeyShare } from './extensions/key-share.ts'
-import { decodeOfferedPsks, encodeSelectedIdentity, type OfferedPsks, PSK_DHE_KE } from './extensions/pre-shared-key.ts'
+import { encodeSelectedIdentity } from './extensions/pre-shared-key.ts'
 import { decodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
+import { checkSameHello } from './hello-retry.ts'
 import { newKeyPair } from './key-exchange.ts'
-import { KeySchedule, resumptionPsk, type TrafficSecrets, verifyData } from './key-schedule.ts'
-import { decodeCertificate, encodeCertificate } from './messages/certificate.ts'
+import { KeySchedule, type TrafficSecrets } from './key-schedule.ts'
+import { decodeCertificate } from './messages/certificate.ts'
 import { encodeCertificateRequest, signatureAlgorithms } from './messages/certificate-request.ts'
-import { encodeCertificateVerify, signedContent } from './messages/certificate-verify.ts'
 import { type ClientHello, decodeClientHello } from './messages/client-hello.ts'
 import { encodeEncryptedExtensions } from './messages/encrypted-extensions.ts'
 import { checkFinished, encodeFinished } from './messages/finished.ts'
 import { HandshakeType } from './messages/handshake-message.ts'
-import { encodeNewSessionTicket } from './messages/new-session-ticket.ts'
 import { encodeServerHello } from './messages/server-hello.ts'
 import { acceptChain, checkCertificateVerify } from './peer-certificate.ts'
 import type { TlsServerContext } from './server-context.ts'
-import type { Session } from './server-ticket.ts'
-import { chooseScheme, SIGNATURE_SCHEMES, signWith } from './signature-scheme.ts'
+import { chooseTicket, newTicket, type Resumption, speaksPskDheKe } from './server-resumption.ts'
+import { chooseScheme, SIGNATURE_SCHEMES } from './signature-scheme.ts'
 import type { CipherSuite, TlsSink } from './tls.ts'
 import { decodeNumbers, onlyVector } from './vectors.ts'
-import { type Certificate, parseCertificate } from './x509/certificate.ts'
+import type { Certificate } from './x509/certificate.ts'
 
 export { TlsServerContext, type TlsServerContextOptions } from './server-context.ts'
 
@@ -48,15 +46,6 @@ const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
   Finished: { level: 1, types: [HandshakeType.finished] },
   // RFC 9001 §4.4, §6.
   connected: { level: 2, types: [] },
-}
-
-/** How many of a client's tickets are looked at. */
-export const MAX_TICKETS_TRIED = 4
-
-interface Resumption {
-  /** Which of the client's tickets. */
-  index: number
-  session: Session
 }
 
 export class TlsServer extends Handshake {
@@ -116,7 +105,8 @@ export class TlsServer extends Handshake {
     const share = this.#chooseShare(extensions)
     if (this.#retried === undefined) this.chooseSuite(suite)
     this.#takesTickets = speaksPskDheKe(extensions)
-    const resumption = typeof share === 'number' ? undefined : this.#chooseTicket(extensions, suite, message)
+    const resumption =
+      typeof share === 'number' ? undefined : chooseTicket(this.#context, suite, extensions, message, this.transcript)
     this.transcript.add(message)
     if (typeof share === 'number') return this.#sendRetry(hello, suite, share)
     this.alpn = alpn
@@ -170,36 +160,6 @@ export class TlsServer extends Handshake {
     this.sendMessage(0, encodeServerHello({ isRetry: true, cipherSuite: suite, extensions }))
   }
 
-  /** RFC 8446 §4.2.11: the first ticket that is ours, still good, and for the hash of the suite; undefined: there is none. */
-  #chooseTicket(extensions: Extensions, suite: CipherSuite, message: Uint8Array): Resumption | undefined {
-    const data = extensions.get(ExtensionType.pre_shared_key)
-    if (data === undefined) return undefined
-    const offered = decodeOfferedPsks(data)
-    // §4.2.9.
-    required(extensions, ExtensionType.psk_key_exchange_modes, 'psk_key_exchange_modes')
-    if (!this.#takesTickets) return undefined
-    for (const [index, { identity }] of offered.identities.slice(0, MAX_TICKETS_TRIED).entries()) {
-      const session = this.#context.tickets.open(identity)
-      // Its age, which is hidden in the identity, matters for early data only (§4.2.10).
-      if (session === undefined || hashOf(session.suite) !== hashOf(suite)) continue
-      if (this.#context.unixMs() >= session.expires * 1000) continue
-      this.#checkBinder(offered, index, session, message)
-      return { index, session }
-    }
-    return undefined
-  }
-
-  /** RFC 8446 §4.2.11.2. */
-  #checkBinder(offered: OfferedPsks, index: number, { psk }: Session, message: Uint8Array): void {
-    const hash = hashOf(this.suite)
-    const covered = message.subarray(0, message.length - offered.bindersLength)
-    const expected = verifyData(hash, new KeySchedule(hash, psk).binderKey(), this.transcript.digestWith(covered))
-    const binder = offered.binders[index]
-    if (binder.length !== expected.length || !timingSafeEqual(binder, expected)) {
-      throw new TlsAlert('decrypt_error', 'the binder of a ticket does not verify')
-    }
-  }
-
   #sendServerHello(suite: CipherSuite, share: KeyShare, resumption: Resumption | undefined): void {
     const { random } = this.#context
     const keyPair = newKeyPair(share.group, random)
@@ -242,13 +202,11 @@ export class TlsServer extends Handshake {
   }
 
   #sendCertificate(accepted: readonly number[]): void {
-    const { chain, key } = this.#context.identity
-    const scheme = chooseScheme(key, accepted)
+    const { identity } = this.#context
+    const scheme = chooseScheme(identity.key, accepted)
     if (scheme === undefined)
       throw new TlsAlert('handshake_failure', 'no signature algorithm for the key of our certificate')
-    this.sendMessage(1, encodeCertificate(chain))
-    const signature = signWith(scheme, key, signedContent('server', this.transcript.digest()))
-    this.sendMessage(1, encodeCertificateVerify({ scheme, signature }))
+    this.sendIdentity('server', identity, scheme)
   }
 
   #onCertificate(chain: readonly Uint8Array[]): void {
@@ -279,44 +237,8 @@ export class TlsServer extends Handshake {
 
   /** RFC 8446 §4.6.1. */
   #sendTicket(): void {
-    const { random, unixMs, tickets, ticketLifetimeSeconds } = this.#context
-    const now = Math.floor(unixMs() / 1000)
-    const clientCertificate = this.peerCertificate
-    // A client is not believed longer than its certificate.
-    const untilExpiry = clientCertificate && Math.floor(parseCertificate(clientCertificate).notAfterMs / 1000) - now
-    const lifetimeSeconds = Math.min(ticketLifetimeSeconds, untilExpiry ?? ticketLifetimeSeconds)
-    if (lifetimeSeconds <= 0) return
-    // One a session, so that its nonce need not differ from others.
-    const nonce = Uint8Array.of(0)
-    const psk = resumptionPsk(this.schedule.hash, this.schedule.resumptionSecret(this.transcript.digest()), nonce)
-    const ticket = tickets.seal({ suite: this.suite, psk, expires: now + lifetimeSeconds, clientCertificate })
-    if (ticket === undefined) return
-    const ageAdd = random(4).reduce((number, byte) => number * 256 + byte, 0)
-    this.sink.onCrypto(2, encodeNewSessionTicket({ lifetimeSeconds, ageAdd, nonce, ticket }))
+    const resumptionSecret = this.schedule.resumptionSecret(this.transcript.digest())
+    const message = newTicket(this.#context, this.suite, resumptionSecret, this.peerCertificate)
+    if (message !== undefined) this.sink.onCrypto(2, message)
   }
-}
-
-/** `PskKeyExchangeMode ke_modes<1..255>`, RFC 8446 §4.2.9. */
-function speaksPskDheKe(extensions: Extensions): boolean {
-  const modes = extensions.get(ExtensionType.psk_key_exchange_modes)
-  return modes !== undefined && onlyVector(modes, 1, 1).includes(PSK_DHE_KE)
-}
-
-/** RFC 8446 §4.1.2: what a client may change after HelloRetryRequest, beside its key share. */
-const MAY_CHANGE: readonly number[] = [
-  ExtensionType.key_share,
-  ExtensionType.early_data,
-  ExtensionType.cookie,
-  ExtensionType.pre_shared_key,
-  ExtensionType.padding,
-]
-
-function checkSameHello(first: ClientHello, second: ClientHello): void {
-  const kept = ({ random, cipherSuites, extensions }: ClientHello): string =>
-    JSON.stringify([
-      [...random],
-      cipherSuites,
-      [...extensions].filter(([type]) => !MAY_CHANGE.includes(type)).map(([type, data]) => [type, [...data]]),
-    ])
-  if (kept(first) !== kept(second)) throw new TlsAlert('illegal_parameter', 'the second ClientHello is another one')
 }

@@ -20,9 +20,9 @@ export function takeVector(
 }
 
 /** The same, which is all that there is in `bytes`. */
-export function onlyVector(bytes: Uint8Array, lengthBytes: 1 | 2 | 3, min = 0): Uint8Array {
+export function onlyVector(bytes: Uint8Array, lengthBytes: 1 | 2 | 3, min?: number, max?: number): Uint8Array {
   const reader = new Reader(bytes)
-  const vector = takeVector(reader, lengthBytes, min)
+  const vector = takeVector(reader, lengthBytes, min, max)
   expectEnd(reader)
   return vector
 }

@@ -7,6 +7,7 @@
  *     } CertificateRequest;
  */
 import { Reader } from '../../bytes/reader.ts'
+import { Writer } from '../../bytes/writer.ts'
 import { TlsAlert } from '../alert.ts'
 import { type Extensions, ExtensionType, encodeExtensions, required, takeExtensions } from '../extensions/extensions.ts'
 import { decodeNumbers, encodeNumbers, expectEnd, onlyVector, takeVector, vector } from '../vectors.ts'
@@ -17,7 +18,8 @@ export function encodeCertificateRequest(signatureSchemes: readonly number[]): U
   const extensions = new Map([
     [ExtensionType.signature_algorithms as number, encodeSignatureAlgorithms(signatureSchemes)],
   ])
-  return handshakeMessage(HandshakeType.certificate_request, concat(Uint8Array.of(0), encodeExtensions(extensions)))
+  const body = new Writer().bytes(vector(1, new Uint8Array(0))).bytes(encodeExtensions(extensions))
+  return handshakeMessage(HandshakeType.certificate_request, body.finish())
 }
 
 /** The signature schemes. Other extensions only say which certificate would be liked. */
@@ -38,11 +40,4 @@ export function encodeSignatureAlgorithms(signatureSchemes: readonly number[]): 
 export function signatureAlgorithms(extensions: Extensions): number[] {
   const data = required(extensions, ExtensionType.signature_algorithms, 'signature_algorithms')
   return decodeNumbers(onlyVector(data, 2, 2))
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const out = new Uint8Array(a.length + b.length)
-  out.set(a)
-  out.set(b, a.length)
-  return out
 }

@@ -14,7 +14,7 @@ import { Reader } from '../../bytes/reader.ts'
 import { Writer } from '../../bytes/writer.ts'
 import { protocolViolation, TlsAlert } from '../alert.ts'
 import { type Extensions, ExtensionType, encodeExtensions, takeExtensions } from '../extensions/extensions.ts'
-import { decodeNumbers, encodeNumbers, expectEnd, takeVector, vector } from '../vectors.ts'
+import { decodeNumbers, encodeNumbers, expectEnd, onlyVector, takeVector, vector } from '../vectors.ts'
 import { HandshakeType, handshakeMessage } from './handshake-message.ts'
 
 export const LEGACY_VERSION = 0x0303
@@ -47,8 +47,9 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
   // Before TLS 1.3 there need not be any extensions.
   const extensions = reader.remaining === 0 ? new Map<number, Uint8Array>() : takeExtensions(reader)
   expectEnd(reader)
+  // `ProtocolVersion versions<2..254>`, §4.2.1.
   const versions = extensions.get(ExtensionType.supported_versions)
-  if (versions === undefined || !decodeNumbers(onlyVersions(versions)).includes(TLS_1_3)) {
+  if (versions === undefined || !decodeNumbers(onlyVector(versions, 1, 2, 254)).includes(TLS_1_3)) {
     throw new TlsAlert('protocol_version', 'the client does not speak TLS 1.3')
   }
   if (compression.length !== 1 || compression[0] !== 0) {
@@ -62,14 +63,6 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
     throw new TlsAlert('illegal_parameter', 'pre_shared_key is not the last extension')
   }
   return { random, cipherSuites, extensions }
-}
-
-/** `ProtocolVersion versions<2..254>`, RFC 8446 §4.2.1. */
-function onlyVersions(bytes: Uint8Array): Uint8Array {
-  const reader = new Reader(bytes)
-  const versions = takeVector(reader, 1, 2, 254)
-  expectEnd(reader)
-  return versions
 }
 
 export function encodeSupportedVersions(): Uint8Array {
