@@ -3,6 +3,7 @@
 import type { AckFrame } from '../quic/typescript/frames/ack-frame.ts'
 import type { FrameVisitor, StreamKind } from '../quic/typescript/frames/frame-visitor.ts'
 import { readFrames } from '../quic/typescript/frames/read-frames.ts'
+import type { PacketNumberSpace } from '../quic/typescript/packet-number-space.ts'
 import { TransportError } from '../quic/typescript/transport-error.ts'
 import { printable } from '../text/printable.ts'
 import { MAX_QLOG_ENTRIES, MAX_QLOG_VALUE } from './http3-fields.ts'
@@ -15,7 +16,7 @@ const decoder = new TextDecoder()
  */
 export function qlogFrames(
   payload: Uint8Array,
-  space: 0 | 1 | 2,
+  space: PacketNumberSpace,
   from: 'client' | 'server',
   ackDelayExponent: number,
 ): { frames: object[]; number_of_frames?: number } {

@@ -8,7 +8,8 @@
 
 import {
   type DropReason,
-  type KeyTrigger,
+  type LossTrigger,
+  type ObservedKey,
   type ObservedPacketType,
   type ObservedParameters,
   type ObservedState,
@@ -17,6 +18,7 @@ import {
   type RecoveryMetrics,
   SPACE_NAMES,
 } from '../quic/observer.ts'
+import type { PacketNumberSpace } from '../quic/typescript/packet-number-space.ts'
 import { qlogFrames } from './quic-frames.ts'
 
 /** What an event counts for, in the budgets of the log. */
@@ -97,7 +99,12 @@ export class TransportWatcher implements QuicObserver {
     const space = PACKET_TYPES.indexOf(type as (typeof PACKET_TYPES)[number])
     if (space < 0) return {}
     const isClient = (owner === 'local') === (this.#role === 'client')
-    return qlogFrames(payload, space as 0 | 1 | 2, isClient ? 'client' : 'server', this.#ackDelayExponent[owner])
+    return qlogFrames(
+      payload,
+      space as PacketNumberSpace,
+      isClient ? 'client' : 'server',
+      this.#ackDelayExponent[owner],
+    )
   }
 
   packetKept(type: ObservedPacketType, length: number, now: number): void {
@@ -110,12 +117,7 @@ export class TransportWatcher implements QuicObserver {
     this.#tell('transport', 'transport:packet_dropped', now, () => data)
   }
 
-  packetLost(
-    type: ObservedPacketType,
-    number: number,
-    trigger: 'reordering_threshold' | 'time_threshold',
-    now: number,
-  ): void {
+  packetLost(type: ObservedPacketType, number: number, trigger: LossTrigger, now: number): void {
     const header = { packet_type: type, packet_number: number }
     this.#tell('transport', 'recovery:packet_lost', now, () => ({ header, trigger }))
   }
@@ -165,7 +167,7 @@ export class TransportWatcher implements QuicObserver {
   lossTimer(
     event_type: 'set' | 'expired' | 'cancelled',
     timer_type: 'ack' | 'pto',
-    space: 0 | 1 | 2,
+    space: PacketNumberSpace,
     delta: number,
     now: number,
   ): void {
@@ -200,37 +202,17 @@ export class TransportWatcher implements QuicObserver {
     })
   }
 
-  keysUpdated(
-    space: 0 | 1 | 2,
-    sender: 'client' | 'server',
-    generation: number,
-    trigger: KeyTrigger,
-    now: number,
-  ): void {
+  keysUpdated(...key: ObservedKey): void {
     // The draft demands a key, and whoever has the file is not to have that.
-    this.#key('security:key_updated', { new: '' }, space, sender, generation, trigger, now)
+    this.#key('security:key_updated', { new: '' }, key)
   }
 
-  keysDiscarded(
-    space: 0 | 1 | 2,
-    sender: 'client' | 'server',
-    generation: number,
-    trigger: KeyTrigger,
-    now: number,
-  ): void {
+  keysDiscarded(...key: ObservedKey): void {
     // Later drafts call it key_discarded.
-    this.#key('security:key_retired', {}, space, sender, generation, trigger, now)
+    this.#key('security:key_retired', {}, key)
   }
 
-  #key(
-    name: string,
-    key: object,
-    space: 0 | 1 | 2,
-    sender: 'client' | 'server',
-    generation: number,
-    trigger: KeyTrigger,
-    now: number,
-  ): void {
+  #key(name: string, key: object, [space, sender, generation, trigger, now]: ObservedKey): void {
     const level = ['initial', 'handshake', '1rtt'][space]
     this.#tell('others', name, now, () => ({
       key_type: `${sender}_${level}_secret`,

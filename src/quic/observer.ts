@@ -9,6 +9,8 @@
  * throw. Times in ms, on the engine's clock.
  */
 
+import type { PacketNumberSpace } from './typescript/packet-number-space.ts'
+
 export type ObservedPacketType = 'initial' | 'handshake' | '0RTT' | '1RTT' | 'retry' | 'version_negotiation' | 'unknown'
 
 /** By packet number space: its name, and the type of its packets. */
@@ -25,6 +27,9 @@ export type DropReason =
   | 'unsupported_version'
   | 'duplicate'
   | 'invalid_initial'
+
+/** Why a packet was taken for lost: by those that arrived after it, or by time (RFC 9002 §6.1). */
+export type LossTrigger = 'reordering_threshold' | 'time_threshold'
 
 export type ObservedState =
   | 'attempted'
@@ -77,12 +82,7 @@ export interface QuicObserver {
   /** Its keys are not there yet. */
   packetKept(type: ObservedPacketType, length: number, now: number): void
   packetDropped(type: ObservedPacketType, length: number, reason: DropReason, now: number): void
-  packetLost(
-    type: ObservedPacketType,
-    number: number,
-    trigger: 'reordering_threshold' | 'time_threshold',
-    now: number,
-  ): void
+  packetLost(type: ObservedPacketType, number: number, trigger: LossTrigger, now: number): void
 
   // -- recovery
 
@@ -94,7 +94,7 @@ export interface QuicObserver {
   lossTimer(
     event: 'set' | 'expired' | 'cancelled',
     timer: 'ack' | 'pto',
-    space: 0 | 1 | 2,
+    space: PacketNumberSpace,
     delta: number,
     now: number,
   ): void
@@ -103,17 +103,19 @@ export interface QuicObserver {
 
   version(chosen: number, ours: readonly number[], now: number): void
   parameters(owner: 'local' | 'remote', parameters: ObservedParameters, now: number): void
-  /** Keys that `sender` seals with. `generation`: how many updates there were before, of 1-RTT keys. The keys themselves are not told. */
-  keysUpdated(space: 0 | 1 | 2, sender: 'client' | 'server', generation: number, trigger: KeyTrigger, now: number): void
-  keysDiscarded(
-    space: 0 | 1 | 2,
-    sender: 'client' | 'server',
-    generation: number,
-    trigger: KeyTrigger,
-    now: number,
-  ): void
+  keysUpdated(...key: ObservedKey): void
+  keysDiscarded(...key: ObservedKey): void
   state(state: ObservedState, now: number): void
 }
 
 /** `tls`: as the handshake goes on; the others: who has begun an update (RFC 9001 §6). */
 export type KeyTrigger = 'tls' | 'local_update' | 'remote_update'
+
+/** Keys that `sender` seals with. `generation`: how many updates there were before, of 1-RTT keys. The keys themselves are not told. */
+export type ObservedKey = [
+  space: PacketNumberSpace,
+  sender: 'client' | 'server',
+  generation: number,
+  trigger: KeyTrigger,
+  now: number,
+]
