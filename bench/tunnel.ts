@@ -76,13 +76,22 @@ export interface TunnelBenchResult {
 
 export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBenchResult> {
   const hasBatches = typeof loadUdpCalls() !== 'string'
-  const ceilings = hasBatches ? (['ceiling', 'batched-ceiling'] as const) : (['ceiling'] as const)
-  const { ours, theirs } =
-    options.typescript === true
-      ? await takeTurns('typescript-tunnel', [...ceilings, 'quiche-tunnel'], options)
-      : await takeTurns('tunnel', ceilings, options)
+  const { ours, theirs } = await takeTurns(
+    options.typescript ? 'typescript-tunnel' : 'tunnel',
+    [
+      'ceiling',
+      ...(hasBatches ? (['batched-ceiling'] as const) : []),
+      ...(options.typescript ? (['quiche-tunnel'] as const) : []),
+    ],
+    options,
+  )
   const { flow, ...ratios } = theirs.ceiling
-  const result = { tunnel: ours, ceiling: flow, ...ratios, ...againstQuiche(theirs['quiche-tunnel']) }
+  const result = {
+    tunnel: ours,
+    ceiling: flow,
+    ...ratios,
+    ...(options.typescript && againstQuiche(theirs['quiche-tunnel'])),
+  }
   if (!hasBatches) return result
   const batched = theirs['batched-ceiling']
   return {
@@ -94,9 +103,7 @@ export async function benchTunnel(options: TunnelBenchOptions): Promise<TunnelBe
   }
 }
 
-function againstQuiche(quiche: Comparison | undefined): Partial<TunnelBenchResult> {
-  if (quiche === undefined) return {}
-  const { flow, ratio, ratios, cpuRatio } = quiche
+function againstQuiche({ flow, ratio, ratios, cpuRatio }: Comparison): Partial<TunnelBenchResult> {
   return { quiche: flow, engineRatio: ratio, engineRatios: ratios, engineCpuRatio: cpuRatio }
 }
 
@@ -114,7 +121,7 @@ export async function takeTurns<Theirs extends PeerOrder['kind']>(
   ours: PeerOrder['kind'],
   theirs: readonly Theirs[],
   options: TunnelBenchOptions,
-): Promise<{ ours: FlowResult; theirs: Record<Theirs, Comparison> & { 'quiche-tunnel'?: Comparison } }> {
+): Promise<{ ours: FlowResult; theirs: Record<Theirs, Comparison> }> {
   const kinds = [theirs[0], ours, ...theirs.slice(1)]
   const results = new Map<PeerOrder['kind'], FlowResult[]>(kinds.map(kind => [kind, []]))
   const of = (kind: PeerOrder['kind']): FlowResult[] => results.get(kind) as FlowResult[]

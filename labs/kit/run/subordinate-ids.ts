@@ -1,9 +1,8 @@
-/** Ids behind which is no account: who has them is somebody of this machine who would like to be many. */
 import { readFileSync } from 'node:fs'
 
 /**
- * Ids that a user may give to processes of his own in a user namespace (subuid(5)): thousands of them, behind which is no account. Where the file cannot be read there are
- * none.
+ * Ids that a user may give to processes of his own in a user namespace (subuid(5)): thousands of them, behind which is no account, so that
+ * one user could be many. Where the file cannot be read there are none.
  */
 export function subordinateIds(
   table: () => string = () => readFileSync('/etc/subuid', 'latin1'),
