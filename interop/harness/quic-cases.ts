@@ -10,8 +10,11 @@ import type { QuicConnection } from '../../src/quic/quic.ts'
 import { testCertificates } from '../../test/support/certificates.ts'
 import { scratchFolder } from '../../test/support/scratch.ts'
 import { BadPath, type Harm, SlowLink } from './bad-path.ts'
-import { type Echo, type EchoServer, type EngineName, echoClient, type OurOptions } from './our-quic.ts'
+import { type Echo, type EchoServer, type EngineName, echoClient, echoServer, type OurOptions } from './our-quic.ts'
 import { until } from './wait.ts'
+
+/** What is to happen when a case is over, however it ends. */
+export type AtEnd = (cleanUp: () => unknown) => void
 
 export interface QuicCase {
   name: string
@@ -149,16 +152,28 @@ export function certificatesFor(each: QuicCase): Promise<TestCertificates> {
   return large
 }
 
-export async function serverTlsFor(each: QuicCase): Promise<{ certificateChain: Uint8Array; key: Uint8Array }> {
-  const { server, serverKey } = await certificatesFor(each)
-  return { certificateChain: readFileSync(server), key: readFileSync(serverKey) }
-}
-
 /** One path for each client. */
-export function openPaths(each: QuicCase, server: { host: string; port: number }): Promise<BadPath[]> {
+export async function openPaths(
+  each: QuicCase,
+  server: { host: string; port: number },
+  atEnd: AtEnd,
+): Promise<BadPath[]> {
   const link = { toServer: new SlowLink(RATE, QUEUE), toClient: new SlowLink(RATE, QUEUE) }
   const harm: Harm = { ...each.harm, ...(each.clients !== undefined && { link }) }
-  return Promise.all(Array.from({ length: each.clients ?? 1 }, (_, i) => BadPath.open(server, harm, SEED + i)))
+  const paths = await Promise.all(
+    Array.from({ length: each.clients ?? 1 }, (_, i) => BadPath.open(server, harm, SEED + i)),
+  )
+  for (const path of paths) atEnd(() => path.close())
+  return paths
+}
+
+/** A server of ours that does what the case says. */
+export async function openOurServer(each: QuicCase, engine: EngineName, atEnd: AtEnd): Promise<EchoServer> {
+  const { server, serverKey } = await certificatesFor(each)
+  const tls = { certificateChain: readFileSync(server), key: readFileSync(serverKey) }
+  const ours = await echoServer(engine, tls, { ...each.ours, retry: each.retry === true })
+  atEnd(() => ours.close())
+  return ours
 }
 
 /** What happens to the path after a part of the data has come, so that there is more on its way. */
@@ -223,7 +238,7 @@ export async function runOurClient(
 }
 
 /** `updates`: undefined where the engine does not tell. */
-export function judgeKeys({ ours }: QuicCase, updates: number | undefined): void {
+function judgeKeys({ ours }: QuicCase, updates: number | undefined): void {
   if (ours?.updateAfter !== undefined && updates !== undefined) expect(updates, 'key updates').to.be.at.least(1)
 }
 
