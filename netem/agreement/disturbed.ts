@@ -9,6 +9,7 @@ import { type Load, Mark, type Trail } from '../../src/link/check/probe.ts'
 import { LinkDirection } from '../../src/link/model/link-direction.ts'
 import type { Impairment } from '../../src/link/profile/profile.ts'
 import { percentile } from '../../src/stats/statistics.ts'
+import type { CaseRun } from './cases.ts'
 import type { Disturbance } from './measurement.ts'
 
 /** A turn of the probe that takes longer than sending and receiving do, also inside User Mode Linux. */
@@ -44,6 +45,36 @@ export function mostTakenMs(disturbance: Disturbance, stretchMs: number, fromMs:
     most = Math.max(most, taken)
   }
   return most
+}
+
+export interface Span {
+  fromMs: number
+  toMs: number
+}
+
+export function spanOf({ sentMs }: Trail, afterMs: number): Span {
+  const startMs = sentMs[0] ?? 0
+  return { fromMs: startMs + afterMs, toMs: sentMs[sentMs.length - 1] ?? startMs + afterMs }
+}
+
+/** The share of a run in which the backend's own process stood still. */
+export function stalledShare({ stalledMs }: Disturbance, { durationMs }: CaseRun): number {
+  return stalledMs / durationMs
+}
+
+/** The share of that time for which what was let through may be too little, or too much. */
+export function awayShare(disturbance: Disturbance, span: Span): number {
+  return Math.min(1, mostAwayMs(disturbance, Number.POSITIVE_INFINITY, span) / Math.max(1, span.toMs - span.fromMs))
+}
+
+/**
+ * The longest time, within a stretch of that time, in which a bottleneck may have let nothing through because it had no processor. A token
+ * bucket whose timer is late does not catch up. An emulator with a processor of its own does, but for a queue that is empty when it takes in
+ * what came during a long stall; and what it or the probe is late by once may be missing at the end of any stretch.
+ */
+export function mostAwayMs(disturbance: Disturbance, stretchMs: number, { fromMs, toMs }: Span): number {
+  if (disturbance.oneProcessor) return mostTakenMs(disturbance, stretchMs, fromMs, toMs)
+  return mostTakenMs(disturbance, 0, fromMs, toMs) + disturbance.lateMs + disturbance.stalledMs
 }
 
 /**

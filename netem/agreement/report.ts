@@ -1,5 +1,5 @@
 /** The table profile × property. */
-import type { Row } from './compare.ts'
+import type { Row } from './verdict.ts'
 
 const MARKS = { agree: 'ok', differ: 'DIFFER', 'not measured': 'skipped' } as const
 

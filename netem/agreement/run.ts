@@ -20,12 +20,14 @@ import { kernelBackendProblem } from '../../src/link/kernel/kernel-link.ts'
 import { loadProfile, profileNames } from '../../src/link/profile/load-profile.ts'
 import { runInUml, umlProblem } from '../uml/uml.ts'
 import { bundleInside } from './bundle.ts'
-import { type CompareOptions, compare, type Noise, noiseOf, type Row, toleranceMs } from './compare.ts'
+import { compare } from './compare.ts'
 import { measureEmulator } from './emulator-side.ts'
 import type { Measurement, Plan } from './measurement.ts'
+import { type CompareOptions, type Noise, noiseOf, toleranceMs } from './noise.ts'
 import { planOf } from './plan.ts'
 import { printRows } from './report.ts'
 import { distributionRows, timelineRow } from './tables.ts'
+import type { Row } from './verdict.ts'
 
 /** That a run of all profiles says "differ" although nothing does. Shared out evenly to at most this many tests. */
 const FALSE_ALARM = 1e-4

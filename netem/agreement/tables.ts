@@ -5,7 +5,7 @@ import { kernelSteps } from '../../src/link/kernel/tc.ts'
 import { distributionTable } from '../../src/link/model/distribution.ts'
 import { DISTRIBUTIONS, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { impairmentAt, timelineEndMs } from '../../src/link/profile/timeline.ts'
-import type { Row } from './compare.ts'
+import type { Row } from './verdict.ts'
 
 /** Where distributions put iproute2's tables. */
 const FOLDERS = [
