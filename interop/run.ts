@@ -6,9 +6,10 @@
 //   --grep TEXT    runs the cases whose titles contain it
 // The last line of output is `N passed, N failed` or `N passed, N failed, N skipped`.
 import { readFile, writeFile } from 'node:fs/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import Mocha from 'mocha'
-import { chooseEngine, EngineChoiceError } from '../src/quic/choose-engine.ts'
+import { ChoiceError } from '../src/quic/choice-error.ts'
+import { chooseEngine } from '../src/quic/choose-engine.ts'
 import { stopCasePrograms } from './harness/case-program.ts'
 import { Unavailable } from './harness/skip.ts'
 import { type CaseResult, runnerCases, withCaseTable } from './matrix/case-table.ts'
@@ -30,12 +31,16 @@ const options = new Command('npm run test:interop --')
   .option('--write', 'write docs/interop.md and docs/interop-cases.json')
   .option('--table', 'only write the table of cases in docs/interop.md, from docs/interop-cases.json')
   .option('--only <peer>', `try one peer only: ${PEERS.map(({ name }) => name).join(', ')}`)
-  .option('--engine <name>', 'run over that QUIC engine only: quiche or typescript (default: over both)')
+  .addOption(
+    new Option('--engine <name>', 'run over that QUIC engine only (default: over each that this machine has)').choices(
+      ENGINES,
+    ),
+  )
   .option('--grep <text>', 'run the cases whose titles contain it')
   .parse()
   .opts<{ write?: boolean; table?: boolean; only?: string; engine?: string; grep?: string }>()
 
-process.exitCode = options.table ? await writeTable() : await run()
+process.exitCode = options.table ? await writeTable() : await run().catch(refused)
 setTimeout(() => {
   console.error(`test:interop: something is left open after the last test: ${process.getActiveResourcesInfo()}`)
   process.exit(1)
@@ -47,6 +52,13 @@ async function writeTable(): Promise<number> {
   return 0
 }
 
+/** An engine is wanted that is not there. */
+function refused(error: unknown): number {
+  if (!(error instanceof ChoiceError)) throw error
+  console.error(error.message)
+  return 2
+}
+
 async function run(): Promise<number> {
   const peers = PEERS.filter(({ name }) => options.only === undefined || name === options.only)
   if (peers.length === 0) {
@@ -55,8 +67,8 @@ async function run(): Promise<number> {
     )
     return 2
   }
-  const { ready, skipped, broken } = await prepare(peers)
   const engines = await enginesToRun()
+  const { ready, skipped, broken } = await prepare(peers)
   const mocha = await loadTests(ready)
   const passes: Pass[] = []
   const total = { passes: 0, failures: broken.size, pending: skipped.size }
@@ -111,7 +123,7 @@ async function enginesToRun(): Promise<string[]> {
     try {
       engines.push((await chooseEngine(name)).name)
     } catch (error) {
-      if (!(error instanceof EngineChoiceError)) throw error
+      if (!(error instanceof ChoiceError)) throw error
       console.log(`test:interop: engine ${name} skipped: ${error.message}`)
     }
   }

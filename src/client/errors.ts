@@ -3,10 +3,11 @@
 import type { CloseReason } from '../carriers/http-connection.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { TlsConfigError } from '../config/tls-config.ts'
+import { ChoiceError } from '../quic/choice-error.ts'
 import { BAD_CERTIFICATE, isAboutTrust, NO_APPLICATION_PROTOCOL, type TlsAlert } from '../quic/tls-alerts.ts'
 
 /**
- *   config    the configuration cannot work; nothing was sent
+ *   config    the configuration, or MASQUE_QUIC or MASQUE_UDP, cannot work; nothing was sent
  *   network   nobody listens there, or the address cannot be reached
  *   timeout   no answer in time
  *   tls       one side did not trust the other, or TLS failed otherwise; `tlsAlert` says why
@@ -113,7 +114,7 @@ function whoseTlsFault({ source }: CloseReason, alert: TlsAlert, remote: string)
  */
 export function errorFromFailure(error: unknown, remote: string): ClientError {
   if (error instanceof ClientError) return error
-  if (error instanceof ConfigError || error instanceof TlsConfigError) {
+  if (error instanceof ConfigError || error instanceof TlsConfigError || error instanceof ChoiceError) {
     return new ClientError('config', error.message, { cause: error })
   }
   const { code, syscall, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>

@@ -8,13 +8,9 @@
  * Each is loaded when it is first wanted: who never asks for quiche needs no binary for this machine.
  */
 
+import { ChoiceError } from './choice-error.ts'
 import type { EngineOptions, QuicEngine } from './engine.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './quic.ts'
-
-/** The choice cannot be followed. */
-export class EngineChoiceError extends Error {
-  override name = 'EngineChoiceError'
-}
 
 export interface ChosenEngine {
   readonly name: 'quiche' | 'typescript'
@@ -31,7 +27,7 @@ interface Choosing {
   loadQuiche?: () => Promise<(options: EngineOptions) => QuicEngine>
 }
 
-/** Rejects with EngineChoiceError. */
+/** Rejects with ChoiceError. */
 export async function chooseEngine(
   configured: EngineChoice | undefined,
   choosing: Choosing = {},
@@ -48,7 +44,7 @@ export async function chooseEngine(
     const why = error instanceof Error ? error.message : String(error)
     if (choice === 'auto') return typescript(`quiche's binary does not load here: ${why}`)
     const where = isConfigured ? 'quic.engine' : 'MASQUE_QUIC'
-    throw new EngineChoiceError(`${where} is "quiche", whose binary does not load here: ${why}; use auto or typescript`)
+    throw new ChoiceError(`${where} is "quiche", whose binary does not load here: ${why}; use auto or typescript`)
   }
 }
 
@@ -57,7 +53,9 @@ function fromEnvironment(value: string | undefined): EngineChoice {
   if (value === undefined || value === '') return 'auto'
   const choice = ENGINE_CHOICES.find(name => name === value)
   if (choice !== undefined) return choice
-  throw new EngineChoiceError(`MASQUE_QUIC is ${JSON.stringify(value)}; expected ${ENGINE_CHOICES.join(', ')}`)
+  throw new ChoiceError(
+    `MASQUE_QUIC is ${JSON.stringify(value)}; expected ${ENGINE_CHOICES.slice(0, -1).join(', ')} or ${ENGINE_CHOICES.at(-1)}`,
+  )
 }
 
 async function typescript(why: string): Promise<ChosenEngine> {

@@ -3,6 +3,7 @@ import { closeReason } from '../../src/carriers/h3/close-reason.ts'
 import { ClientError, type ClientErrorKind, errorFromClose, errorFromFailure } from '../../src/client/errors.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { TlsConfigError } from '../../src/config/tls-config.ts'
+import { ChoiceError } from '../../src/quic/choice-error.ts'
 import type { QuicCloseReason } from '../../src/quic/quic.ts'
 
 const close = (changes: Partial<QuicCloseReason>): ClientError =>
@@ -87,7 +88,11 @@ describe('client errors', () => {
   it('tell what the user can mend from what passes, and both from a bug', () => {
     const known = new ClientError('http', 'no', { status: 401 })
     expect(errorFromFailure(known, '')).to.equal(known)
-    for (const failure of [new ConfigError('f', ['f: no such file']), new TlsConfigError('expired')]) {
+    for (const failure of [
+      new ConfigError('f', ['f: no such file']),
+      new TlsConfigError('expired'),
+      new ChoiceError('MASQUE_QUIC is "q"'),
+    ]) {
       expect(errorFromFailure(failure, '')).to.include({ kind: 'config', retryable: false, message: failure.message })
     }
     for (const failure of [new TypeError('x'), 'x', undefined, null]) {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { chooseEngine, EngineChoiceError } from '../../src/quic/choose-engine.ts'
+import { ChoiceError } from '../../src/quic/choice-error.ts'
+import { chooseEngine } from '../../src/quic/choose-engine.ts'
 import { skipWithoutQuiche } from '../support/quiche.ts'
 
 const noBinary = (): Promise<never> => Promise.reject(new Error('there is no binary for this machine'))
@@ -9,7 +10,7 @@ const notAsked = (): Promise<never> => {
 
 async function refused(choosing: Promise<unknown>): Promise<string> {
   const error = await choosing.then(() => undefined).catch((error: unknown) => error)
-  expect(error).to.be.instanceOf(EngineChoiceError)
+  expect(error).to.be.instanceOf(ChoiceError)
   return (error as Error).message
 }
 
@@ -53,7 +54,7 @@ describe('the choice of the QUIC engine', () => {
       'MASQUE_QUIC is "quiche", whose binary does not load here: there is no binary for this machine; use auto or typescript',
     )
     expect(await refused(chooseEngine('auto', { environment: 'Quiche' }))).to.equal(
-      'MASQUE_QUIC is "Quiche"; expected auto, quiche, typescript',
+      'MASQUE_QUIC is "Quiche"; expected auto, quiche or typescript',
     )
   })
 })

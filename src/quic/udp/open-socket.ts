@@ -6,6 +6,7 @@
 import type { Socket } from 'node:dgram'
 import { errorName } from '../../net/libc.ts'
 import { bindUdp, connectUdp } from '../../net/udp.ts'
+import { ChoiceError } from '../choice-error.ts'
 import type { PacketSocket } from '../io.ts'
 import type { SocketAddress } from '../quic.ts'
 import { BatchedSocket } from './batched-socket.ts'
@@ -15,11 +16,6 @@ import { loadUdpCalls, type UdpCalls } from './linux-calls.ts'
 
 const CHOICES = ['auto', 'dgram', 'batched']
 const WHY_DGRAM = 'MASQUE_UDP says so'
-
-/** MASQUE_UDP cannot be followed. */
-class UdpChoiceError extends Error {
-  override name = 'UdpChoiceError'
-}
 
 export interface OpenOptions {
   /** Hears which kind it is and why, and when packets may be fragmented. */
@@ -55,7 +51,7 @@ function choiceOf({ choice = process.env.MASQUE_UDP }: OpenOptions): string {
   // Empty, as in `MASQUE_UDP= npm run client`, is how a shell leaves out a variable for one command.
   if (choice === undefined || choice === '') return 'auto'
   if (CHOICES.includes(choice)) return choice
-  throw new UdpChoiceError(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, batched or dgram`)
+  throw new ChoiceError(`MASQUE_UDP is ${JSON.stringify(choice)}; expected auto, batched or dgram`)
 }
 
 function wrap(socket: Socket, connected: boolean, choice: string, options: OpenOptions): PacketSocket {
@@ -69,7 +65,7 @@ function wrap(socket: Socket, connected: boolean, choice: string, options: OpenO
   }
   if (choice === 'batched') {
     socket.close()
-    throw new UdpChoiceError(`MASQUE_UDP is "batched", which this machine cannot do: ${batched}; use auto`)
+    throw new ChoiceError(`MASQUE_UDP is "batched", which this machine cannot do: ${batched}; use auto`)
   }
   debug?.(`UDP a packet at a time, by node:dgram: ${batched}`)
   return new DgramSocket(socket, connected)
