@@ -14,26 +14,16 @@
  */
 import type { KeyTrigger } from '../../observer.ts'
 import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
-import { type CipherSuite, SUITES } from './cipher-suites.ts'
-import { deriveNextSecret } from './derive.ts'
-import { HeaderProtection } from './header-protection.ts'
-import { checkReservedBits, type OpenedPacket, readPacketNumber } from './open-packet.ts'
-import { PacketAead } from './packet-aead.ts'
-import { sealPacket } from './packet-keys.ts'
-import { confidentialityLimitReached, ForgeryCount } from './usage-limits.ts'
+import type { CipherSuite } from './cipher-suites.ts'
+import type { OpenedPacket } from './open-packet.ts'
+import { OpeningPhases } from './opening-phases.ts'
+import { SealingPhase } from './sealing-phase.ts'
+import type { OneRttLimits } from './usage-limits.ts'
 
-const KEY_PHASE_BIT = 0x04
 /** How long keys of before are kept, and how long until the next update of our own at least (§6.5). */
 const PTOS_TO_WAIT = 3
 /** As long as nothing is known of the round trip (RFC 9002 §6.2.2), in ms. */
 const FIRST_PTO = 999
-
-export interface OneRttLimits {
-  /** How many packets a key seals before it is updated; twice that is never reached. Default: half of what RFC 9001 §6.6 allows. */
-  updateAfter?: number
-  mostSealed?: number
-  mostForged?: number
-}
 
 /** Hears that keys came or went. `generation`: which. */
 export type OnKeyChange = (
@@ -161,7 +151,10 @@ export class OneRttKeys {
     this.#mayUpdateAt = Number.POSITIVE_INFINITY
   }
 
-  /** A packet was opened with the next keys: an update of the peer's own, or its answer to ours. */
+  /**
+   * A packet was opened with the next keys: an update of the peer's own, or its answer to ours. Whether we have confirmed the handshake is not asked: a
+   * server has when it can open anything, and a client's server has before its HANDSHAKE_DONE is here.
+   */
   #follow(opening: OpeningPhases, now: number): void {
     const itsOwn = this.#sealingGeneration === this.#openingGeneration
     if (itsOwn && this.#sealingGeneration > 0 && this.#sealing?.sealed === 0) {
@@ -179,144 +172,5 @@ export class OneRttKeys {
 
   #tell(change: 'updated' | 'discarded', direction: 'read' | 'write', generation: number, now: number): void {
     this.onChange?.(change, direction, generation, this.#isItsOwn ? 'remote_update' : 'local_update', now)
-  }
-}
-
-/** What we seal with now. */
-class SealingPhase {
-  readonly #suite: CipherSuite
-  readonly #secret: Uint8Array
-  readonly #limits: OneRttLimits
-  readonly #aead: PacketAead
-  readonly #header: HeaderProtection
-  readonly #most: number
-  readonly #wornAt: number
-  sealed = 0
-  firstPacketNumber = 0
-
-  constructor(
-    suite: CipherSuite,
-    secret: Uint8Array,
-    limits: OneRttLimits,
-    header: HeaderProtection = new HeaderProtection(suite, secret),
-  ) {
-    this.#suite = suite
-    this.#secret = secret
-    this.#limits = limits
-    this.#aead = new PacketAead(suite, secret)
-    this.#header = header
-    this.#most = limits.mostSealed ?? SUITES[suite].mostSealed
-    this.#wornAt = limits.updateAfter ?? this.#most / 2
-  }
-
-  /** It is time for the next keys. */
-  get isWorn(): boolean {
-    return this.sealed >= this.#wornAt
-  }
-
-  next(): SealingPhase {
-    return new SealingPhase(this.#suite, deriveNextSecret(this.#suite, this.#secret), this.#limits, this.#header)
-  }
-
-  seal(
-    packet: Uint8Array,
-    headerLength: number,
-    payloadLength: number,
-    packetNumber: number,
-    packetNumberLength: number,
-  ): number {
-    if (this.sealed >= this.#most) throw confidentialityLimitReached()
-    if (this.sealed++ === 0) this.firstPacketNumber = packetNumber
-    return sealPacket(this.#aead, this.#header, packet, headerLength, payloadLength, packetNumber, packetNumberLength)
-  }
-}
-
-/** What we open with: the keys of this phase, of the one before while packets of it may come late, and of the next. */
-class OpeningPhases {
-  readonly #suite: CipherSuite
-  readonly #header: HeaderProtection
-  readonly #forgeries: ForgeryCount
-  #previous: PacketAead | undefined
-  #previousUntil = 0
-  #current: PacketAead
-  #next: PacketAead
-  #nextSecret: Uint8Array
-  /** The smallest packet number that was opened in this phase: packets of the phase before are below it (§6.5). */
-  #firstPacketNumber = Number.POSITIVE_INFINITY
-  #largestPacketNumber = -1
-  /** The packet that was opened last is of the next phase. */
-  nextWasUsed = false
-
-  constructor(suite: CipherSuite, secret: Uint8Array, limits: OneRttLimits) {
-    this.#suite = suite
-    this.#header = new HeaderProtection(suite, secret)
-    this.#forgeries = new ForgeryCount(suite, limits.mostForged)
-    this.#current = new PacketAead(suite, secret)
-    this.#nextSecret = deriveNextSecret(suite, secret)
-    this.#next = new PacketAead(suite, this.#nextSecret)
-  }
-
-  open(
-    packet: Uint8Array,
-    start: number,
-    packetNumberOffset: number,
-    end: number,
-    largest: number,
-    currentPhase: number,
-  ): OpenedPacket | undefined {
-    this.nextWasUsed = false
-    const packetNumberLength = this.#header.remove(packet, start, packetNumberOffset, end)
-    if (packetNumberLength === 0) return undefined
-    const packetNumber = readPacketNumber(packet, packetNumberOffset, packetNumberLength, largest)
-    if (packetNumber < 0) return undefined
-
-    const keyPhase = packet[start] & KEY_PHASE_BIT ? 1 : 0
-    const isCurrent = keyPhase === currentPhase
-    const isPrevious = !isCurrent && packetNumber < this.#firstPacketNumber && this.#previous !== undefined
-    const keys = isCurrent ? this.#current : isPrevious ? this.#previous! : this.#next
-    const payload = keys.open(packet, start, packetNumberOffset + packetNumberLength, end, packetNumber)
-    if (payload === undefined) {
-      this.#forgeries.add()
-      return undefined
-    }
-    checkReservedBits(packet[start])
-    if (keys === this.#next) this.#beginPhase(packetNumber)
-    else if (isCurrent) this.#noteNumber(packetNumber)
-    return { packetNumber, payload, keyPhase }
-  }
-
-  get hasPrevious(): boolean {
-    return this.#previous !== undefined
-  }
-
-  /** True: the time is over in which packets of the phase before may come. */
-  forgetPrevious(now: number): boolean {
-    if (this.#previous === undefined || now < this.#previousUntil) return false
-    this.#previous = undefined
-    return true
-  }
-
-  /** The packet that was opened last was the first of the next phase. */
-  update(keepPreviousUntil: number): void {
-    this.#previous = this.#current
-    this.#previousUntil = keepPreviousUntil
-    this.#current = this.#next
-    this.#nextSecret = deriveNextSecret(this.#suite, this.#nextSecret)
-    this.#next = new PacketAead(this.#suite, this.#nextSecret)
-  }
-
-  #beginPhase(packetNumber: number): void {
-    if (packetNumber < this.#largestPacketNumber) {
-      // §6.4: packets with higher numbers have the same keys, or newer ones.
-      throw new TransportError(KEY_UPDATE_ERROR, 'old keys were used after new ones')
-    }
-    this.nextWasUsed = true
-    this.#firstPacketNumber = packetNumber
-    this.#largestPacketNumber = packetNumber
-  }
-
-  #noteNumber(packetNumber: number): void {
-    if (packetNumber < this.#firstPacketNumber) this.#firstPacketNumber = packetNumber
-    if (packetNumber > this.#largestPacketNumber) this.#largestPacketNumber = packetNumber
   }
 }

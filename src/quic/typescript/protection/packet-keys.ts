@@ -1,5 +1,6 @@
 /**
- * The keys of Initial and Handshake packets: one for each direction. Those of 1-RTT packets change: one-rtt-keys.ts.
+ * The keys of one encryption level and direction, which stay as they are: those of Initial and Handshake packets. Those of 1-RTT packets
+ * change: one-rtt-keys.ts.
  */
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { HeaderProtection } from './header-protection.ts'
@@ -19,12 +20,19 @@ export class SealingKeys {
   readonly #aead: PacketAead
   readonly #header: HeaderProtection
   readonly #most: number
-  #sealed = 0
+  /** How many packets were, and the number of the first of them. */
+  sealed = 0
+  firstPacketNumber = 0
 
   /** `most`: how many packets may be sealed. */
-  constructor(suite: CipherSuite, secret: Uint8Array, most: number = SUITES[suite].mostSealed) {
+  constructor(
+    suite: CipherSuite,
+    secret: Uint8Array,
+    most: number = SUITES[suite].mostSealed,
+    header: HeaderProtection = new HeaderProtection(suite, secret),
+  ) {
     this.#aead = new PacketAead(suite, secret)
-    this.#header = new HeaderProtection(suite, secret)
+    this.#header = header
     this.#most = most
   }
 
@@ -40,8 +48,8 @@ export class SealingKeys {
     packetNumber: number,
     packetNumberLength: number,
   ): number {
-    if (this.#sealed >= this.#most) throw confidentialityLimitReached()
-    this.#sealed++
+    if (this.sealed >= this.#most) throw confidentialityLimitReached()
+    if (this.sealed++ === 0) this.firstPacketNumber = packetNumber
     return sealPacket(this.#aead, this.#header, packet, headerLength, payloadLength, packetNumber, packetNumberLength)
   }
 }

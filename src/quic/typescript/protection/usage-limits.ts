@@ -5,6 +5,14 @@
 import { AEAD_LIMIT_REACHED, TransportError } from '../transport-error.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 
+/** Of 1-RTT keys; what is left out is as RFC 9001 §6.6 has it. */
+export interface OneRttLimits {
+  /** How many packets a key seals before it is updated; twice that is never reached. Default: half of what RFC 9001 §6.6 allows. */
+  updateAfter?: number
+  mostSealed?: number
+  mostForged?: number
+}
+
 /** Counts packets that did not open, over all keys of a direction. */
 export class ForgeryCount {
   #count = 0

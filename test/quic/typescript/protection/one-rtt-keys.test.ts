@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { appendShortHeader } from '../../../../src/quic/typescript/packets/short-header.ts'
-import { OneRttKeys, type OneRttLimits } from '../../../../src/quic/typescript/protection/one-rtt-keys.ts'
+import { OneRttKeys } from '../../../../src/quic/typescript/protection/one-rtt-keys.ts'
 import type { OpenedPacket } from '../../../../src/quic/typescript/protection/packet-keys.ts'
+import type { OneRttLimits } from '../../../../src/quic/typescript/protection/usage-limits.ts'
 import {
   AEAD_LIMIT_REACHED,
   KEY_UPDATE_ERROR,
@@ -160,6 +161,42 @@ describe('1-RTT keys', () => {
       expect(b.receive(late) !== undefined, `after ${wait} ms`).to.equal(opens)
       expect(b.receive(a.send())?.keyPhase).to.equal(1)
     }
+  })
+
+  it('follow those of a server whose HANDSHAKE_DONE is not here yet, which has confirmed the handshake before us', () => {
+    const server = new Side(1, 2)
+    const keys = new OneRttKeys()
+    keys.setSecret('write', 0x1301, new Uint8Array(32).fill(2))
+    keys.setSecret('read', 0x1301, new Uint8Array(32).fill(1))
+    server.send()
+    server.acknowledge()
+    server.keys.requestUpdate()
+    const packet = server.send()
+    expect(keys.open(packet, 0, 1 + DCID.length, packet.length, 0, 0)?.keyPhase).to.equal(1)
+    expect(keys.updates).to.equal(1)
+  })
+
+  it('of two updates ago are gone with the second one, though their time is not over', () => {
+    const [a, b] = pair()
+    talk(a, b)
+    const [late, later] = [a.send(), a.send()]
+    const told: string[] = []
+    b.keys.onChange = (change, direction, generation) => told.push(`${change} ${direction} ${generation}`)
+    for (let updates = 1; updates <= 2; updates++) {
+      a.keys.requestUpdate()
+      expect(b.receive(a.send())?.keyPhase).to.equal(updates & 1)
+      if (updates === 1) expect(b.receive(late)?.keyPhase).to.equal(0)
+      talk(a, b)
+      // For b hardly any time has passed.
+      a.now += 10 * PTO
+    }
+    expect(b.receive(later)).to.equal(undefined)
+    expect(told.filter(each => each.includes('read'))).to.deep.equal([
+      'updated read 1',
+      'discarded read 0',
+      'updated read 2',
+    ])
+    talk(a, b)
   })
 
   it('follow when both sides update at the same time', () => {
