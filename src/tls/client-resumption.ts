@@ -12,7 +12,7 @@ import type { NewSessionTicket } from './messages/new-session-ticket.ts'
 import type { CipherSuite } from './tls.ts'
 
 /** Longer tickets are not kept: ClientHello has to carry them. */
-const MAX_TICKET = 4096
+export const MAX_TICKET_KEPT = 4096
 
 /** The content of pre_shared_key, with zeros for the binder: see `writeBinder`. */
 export function encodeOffer(session: ClientSession, unixMs: number): Uint8Array {
@@ -52,7 +52,7 @@ export function sessionOf(
   resumptionSecret: Uint8Array,
   known: Pick<ClientSession, 'suite' | 'receivedMs' | 'purpose' | 'serverCertificate'>,
 ): ClientSession | undefined {
-  if (lifetimeSeconds === 0 || ticket.length > MAX_TICKET) return undefined
+  if (lifetimeSeconds === 0 || ticket.length > MAX_TICKET_KEPT) return undefined
   const psk = resumptionPsk(hashOf(known.suite), resumptionSecret, nonce)
   return { ...known, psk, ticket, ageAdd, lifetimeSeconds }
 }

@@ -9,7 +9,7 @@ import { decodeKeyShares, encodeKeyShare, encodeSelectedGroup, type KeyShare } f
 import { encodeSelectedIdentity } from './extensions/pre-shared-key.ts'
 import { decodeServerName } from './extensions/server-name.ts'
 import { type Expectation, Handshake } from './handshake.ts'
-import { checkSameHello } from './hello-retry.ts'
+import { checkSameHello } from './hello-retry-request.ts'
 import { newKeyPair } from './key-exchange.ts'
 import { KeySchedule, type TrafficSecrets } from './key-schedule.ts'
 import { decodeCertificate } from './messages/certificate.ts'

@@ -44,6 +44,7 @@ import { CONNECTION_LOG_LENGTH } from '../../src/server/connection-log.ts'
 import { KEPT_LEASES_LIMITS } from '../../src/server/kept-leases.ts'
 import { LOOKUP_LIMITS } from '../../src/server/name-resolver.ts'
 import { STATS_SAMPLES } from '../../src/server/performance-log.ts'
+import { MAX_TICKET_KEPT } from '../../src/tls/client-resumption.ts'
 import { MAX_CERTIFICATES } from '../../src/tls/messages/certificate.ts'
 import { HandshakeType, MAX_MESSAGE_LENGTH } from '../../src/tls/messages/handshake-message.ts'
 import { TICKET_LIFETIME_SECONDS } from '../../src/tls/server-context.ts'
@@ -84,6 +85,7 @@ const EXPECTED: [row: string, bound: string][] = [
     `${MAX_MESSAGE_LENGTH[HandshakeType.client_hello] / KIB} KiB; ${MAX_MESSAGE_LENGTH[HandshakeType.certificate] / KIB} KiB; ${MAX_CERTIFICATES}; ${MAX_SIGNATURES}; ${MOST_COMPARISONS} pairs; ${MAX_RSA_BITS} bits; ${MAX_TICKETS_TRIED}.`,
   ],
   ['… life of a ticket', `${TICKET_LIFETIME_SECONDS / 3600} h,`],
+  ['… a ticket that a client keeps', `${MAX_TICKET_KEPT / KIB} KiB;`],
   ['a connection that has no tunnel', `\`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`],
   [
     'addresses of lost tunnels that are kept',

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { hkdfExpandLabel } from '../../src/tls/hkdf.ts'
-import { KeySchedule, resumptionPsk, verifyData } from '../../src/tls/key-schedule.ts'
+import { binderOf, KeySchedule, resumptionPsk, verifyData } from '../../src/tls/key-schedule.ts'
 import { Transcript } from '../../src/tls/transcript.ts'
 import { RESUMED, SIMPLE } from './rfc8448.ts'
 
@@ -45,7 +45,7 @@ describe('the key schedule', () => {
     const schedule = new KeySchedule('sha256', SIMPLE.resumptionPsk)
     const transcript = new Transcript('sha256')
     const binderHash = transcript.digestWith(RESUMED.clientHelloPrefix)
-    expectBytes(verifyData('sha256', schedule.binderKey(), binderHash), RESUMED.binder)
+    expectBytes(binderOf('sha256', SIMPLE.resumptionPsk, binderHash), RESUMED.binder)
     transcript.add(RESUMED.clientHelloPrefix)
     transcript.add(Uint8Array.of(0, 33, 32, ...RESUMED.binder))
     transcript.add(RESUMED.serverHello)

@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { hashOf } from '../../src/tls/cipher-suite.ts'
 import { hkdfExpandLabel } from '../../src/tls/hkdf.ts'
 import type { CipherSuite, EncryptionLevel, TlsHandshake } from '../../src/tls/tls.ts'
 import { RecordingSink } from './in-memory.ts'
@@ -20,7 +21,7 @@ class Keys {
   #sequence = 0
 
   constructor(suite: CipherSuite, secret: Uint8Array) {
-    const hash = suite === 0x1302 ? 'sha384' : 'sha256'
+    const hash = hashOf(suite)
     this.#suite = suite
     this.#key = hkdfExpandLabel(hash, secret, 'key', new Uint8Array(0), suite === 0x1301 ? 16 : 32)
     this.#iv = hkdfExpandLabel(hash, secret, 'iv', new Uint8Array(0), 12)

@@ -9,6 +9,7 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { type Connection as NativeConnection, quiche } from '@matrixai/quic/native/index.js'
 import { printable } from '../../text/printable.ts'
+import { Alert, CRYPTO_ERROR } from '../../tls/alert.ts'
 import { aroundDatagram, CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type {
   EngineConnection,
@@ -28,7 +29,7 @@ import { PathMtuProbes } from './path-mtu-probe.ts'
 const APPLICATION_ERROR = 0x0c
 
 /** TLS alert bad_certificate as a QUIC transport error (RFC 9001 §4.8). */
-const BAD_CERTIFICATE = 0x100 + 42
+const BAD_CERTIFICATE = CRYPTO_ERROR + Alert.bad_certificate
 
 /** How often a busy connection looks for what quiche does not announce, in ms. */
 const LOOK_AROUND_MS = 100
