@@ -64,7 +64,7 @@ async function run(relay: Relay | undefined): Promise<void> {
   }
   console.log(`Progress as CSV       curl ${classroom.url}/progress.csv`)
   if (relay) console.log(`Tunnels to the relay  npm run lab -- --relay\nIts live view         ${relay.liveUrl}`)
-  console.log('It is kept until Ctrl-C, and nowhere else.')
+  console.log('What it is told is kept until Ctrl-C, and nowhere else; the code stays the same for twelve hours.')
   await interrupted()
   await classroom.close()
 }

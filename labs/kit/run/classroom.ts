@@ -147,7 +147,7 @@ export class Classroom {
       // Somebody else may listen where the classroom was.
       return `the classroom says: ${printable(String(detail).slice(0, 200))}`
     } catch {
-      return `there is no classroom on port ${port} of this machine; your instructor starts it with npm run classroom, and knows its port`
+      return `there is no classroom on port ${port} of this machine (the code says which port, or --port); your instructor starts it with npm run classroom`
     }
   }
 }
