@@ -8,10 +8,9 @@
  * one does not know its PSK.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { DecodeError } from '../bytes/errors.ts'
 import { Reader } from '../bytes/reader.ts'
 import { Writer } from '../bytes/writer.ts'
-import { CIPHER_SUITES } from './cipher-suite.ts'
+import { takeSuite } from './cipher-suite.ts'
 import type { Random } from './key-exchange.ts'
 import type { CipherSuite } from './tls.ts'
 import { expectEnd, takeVector, vector } from './vectors.ts'
@@ -79,11 +78,4 @@ function decode(content: Uint8Array): Session {
   const certificate = takeVector(reader, 2)
   expectEnd(reader)
   return { suite, expires, psk, clientCertificate: certificate.length === 0 ? undefined : certificate }
-}
-
-export function takeSuite(reader: Reader): CipherSuite {
-  const number = reader.u16()
-  const suite = CIPHER_SUITES.find(known => known === number)
-  if (suite === undefined) throw new DecodeError(`cipher suite 0x${number.toString(16)}`)
-  return suite
 }
