@@ -26,7 +26,7 @@ export function takenMs({ turns }: Disturbance, fromMs: number, toMs: number): n
 }
 
 /** The most that was taken within any stretch of time of this length. */
-export function mostTakenMs(disturbance: Disturbance, stretchMs: number, fromMs: number, toMs: number): number {
+function mostTakenMs(disturbance: Disturbance, stretchMs: number, fromMs: number, toMs: number): number {
   const { turns } = disturbance
   let most = 0
   let taken = 0

@@ -15,20 +15,19 @@ export const GATE_LIMITS = {
 const MINUTE_MS = 60_000
 
 export interface JoinGateOptions {
-  /** Undefined: everybody may join. */
-  code?: string | undefined
+  code: string
   /** User ids that need no code. */
   accounts?: ReadonlySet<string>
   now?: () => number
 }
 
 export class JoinGate {
-  readonly code: string | undefined
+  readonly code: string
   readonly #accounts: ReadonlySet<string>
   readonly #now: () => number
   readonly #wrong = new Map<string, { since: number; count: number }>()
 
-  constructor({ code, accounts = new Set(), now = () => performance.now() }: JoinGateOptions = {}) {
+  constructor({ code, accounts = new Set(), now = () => performance.now() }: JoinGateOptions) {
     this.code = code
     this.#accounts = accounts
     this.#now = now
@@ -36,7 +35,7 @@ export class JoinGate {
 
   /** `id`: who it is, as the kernel says. Throws a Refusal. */
   check(id: string, given: unknown): void {
-    if (this.code === undefined || this.#accounts.has(id)) return
+    if (this.#accounts.has(id)) return
     if (given === undefined) {
       throw new Refusal(403, 'the code of the class is needed, your instructor has it: npm run lab -- --join CODE')
     }

@@ -10,7 +10,7 @@ import { takenPortHint } from '../../../src/net/user-ports.ts'
 import type { Lab } from '../lab/types.ts'
 import { subordinateIds } from '../run/subordinate-ids.ts'
 import { ClassState, Refusal } from './class-state.ts'
-import { JoinGate } from './join-gate.ts'
+import type { JoinGate } from './join-gate.ts'
 import { peerUser } from './peer-user.ts'
 import type { Relay } from './relay.ts'
 import { RelayState } from './relay-state.ts'
@@ -58,9 +58,9 @@ function takenPort(port: number): string {
 
 /** Rejects with ClassroomError, or with what the system says, when it cannot listen. */
 export async function startClassroom(options: ClassroomOptions): Promise<ClassroomServer> {
-  const { labs, port, leaderboard = false, whoIs = userOf, gate = new JoinGate() } = options
+  const { labs, port, leaderboard = false, whoIs = userOf, gate } = options
   const isSubordinate = options.isSubordinate ?? subordinateIds()
-  const state = new ClassState(labs, { leaderboard, mayJoin: (id, code) => gate.check(id, code) })
+  const state = new ClassState(labs, { leaderboard, ...(gate && { mayJoin: (id, code) => gate.check(id, code) }) })
   const relay = options.relay && { ...options.relay, state: new RelayState() }
   const server = createServer({
     requestTimeout: REQUEST_MS,
@@ -75,7 +75,7 @@ export async function startClassroom(options: ClassroomOptions): Promise<Classro
     server.listen(port, HOST, resolve)
   })
   const actual = (server.address() as AddressInfo).port
-  const shownCode = (options.showCode && gate.code) || null
+  const shownCode = (options.showCode && gate?.code) || null
   server.on('request', createApp({ state, shownCode, relay, port: actual, whoIs, isSubordinate }))
   return {
     url: `http://${HOST}:${actual}`,
