@@ -47,6 +47,6 @@ function compareRun(one: Case, run: CaseRun, kernel: RunResult, emulator: RunRes
       ...part,
     })
     const rows = run.kind === 'steady' ? steadyRows : overloadRows
-    return rows(row, run, direction, one.link[direction], kernel, emulator, options)
+    return rows(row, { run, direction, impairment: one.link[direction], kernel, emulator }, options)
   })
 }

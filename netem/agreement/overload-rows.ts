@@ -1,14 +1,12 @@
 /** Of more packets than the link lets through: its rate, what it drops, and how long its queue is. */
 
 import type { Load, Trail } from '../../src/link/check/probe.ts'
-import type { Direction, Impairment } from '../../src/link/profile/profile.ts'
 import type { Agreement } from '../../src/stats/two-sample.ts'
-import type { CaseRun } from './cases.ts'
 import { awayShare, bySending, mostAwayMs, type Span, spanOf } from './disturbed.ts'
 import { heldUpShare, type OverloadFigures, overloadFigures, windowRates } from './figures.ts'
-import type { RunResult } from './measurement.ts'
 import { type CompareOptions, lateMs, toleranceMs } from './noise.ts'
 import {
+  type Compared,
   judged,
   type MakeRow,
   MOST_HELD_UP,
@@ -32,11 +30,7 @@ const MOST_SPOILT = 0.5
 
 export function overloadRows(
   row: MakeRow,
-  run: CaseRun,
-  direction: Direction,
-  impairment: Impairment,
-  kernel: RunResult,
-  emulator: RunResult,
+  { run, direction, impairment, kernel, emulator }: Compared,
   { kernelNoise, emulatorNoise }: CompareOptions,
 ): Row[] {
   const trails = [kernel.trails[direction] as Trail, emulator.trails[direction] as Trail] as const

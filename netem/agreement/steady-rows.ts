@@ -13,12 +13,12 @@ import {
   effectiveSize,
   ksDistance,
 } from '../../src/stats/two-sample.ts'
-import type { CaseRun } from './cases.ts'
 import { awayShare, bySending, spanOf, stalledShare, withoutLosses } from './disturbed.ts'
 import { type Figures, figures, lengthCounts } from './figures.ts'
 import type { RunResult } from './measurement.ts'
 import { BEYOND_SPREAD, CALM, type CompareOptions, lateMs, toleranceMs } from './noise.ts'
 import {
+  type Compared,
   count,
   judged,
   type MachineLosses,
@@ -61,11 +61,7 @@ interface Disturbed extends MachineLosses {
 
 export function steadyRows(
   row: MakeRow,
-  run: CaseRun,
-  direction: Direction,
-  impairment: Impairment,
-  kernel: RunResult,
-  emulator: RunResult,
+  { run, direction, impairment, kernel, emulator }: Compared,
   options: CompareOptions,
 ): Row[] {
   const trails = [kernel.trails[direction] as Trail, emulator.trails[direction] as Trail] as const

@@ -3,9 +3,11 @@
  * same run may have made it (disturbed.ts): then it was not measured. Without a disturbance the bound is all there is.
  */
 
-import type { Direction } from '../../src/link/profile/profile.ts'
+import type { Direction, Impairment } from '../../src/link/profile/profile.ts'
 import { percentile } from '../../src/stats/statistics.ts'
 import type { Agreement } from '../../src/stats/two-sample.ts'
+import type { CaseRun } from './cases.ts'
+import type { RunResult } from './measurement.ts'
 
 export type Verdict = 'agree' | 'differ' | 'not measured'
 
@@ -27,6 +29,15 @@ export interface Row {
  * bucket cannot hold, and a change of address takes seconds.
  */
 export const MOST_HELD_UP = 0.2
+
+/** What both backends did to the packets of one direction, for which there are trails of both. */
+export interface Compared {
+  run: CaseRun
+  direction: Direction
+  impairment: Impairment
+  kernel: RunResult
+  emulator: RunResult
+}
 
 export type MakeRow = (property: string, part: Partial<Row> & { verdict: Verdict }) => Row
 
