@@ -18,6 +18,7 @@
 import type { ConnectionHost } from './connection.ts'
 import type { PacketSocket } from './io.ts'
 import type { MigrateOptions, MigrateResult, SocketAddress, UdpPath } from './quic.ts'
+import { isSameAddress, isSamePath } from './same-path.ts'
 
 /** A new path has three probe timeouts to answer, each of which begins as three times 333 ms (RFC 9000 §8.2.4, RFC 9002 §6.2.2). */
 const PATIENCE_MS = 3000
@@ -138,7 +139,7 @@ export class Migration {
     const inUse = this.#options.path().local
     return this.#sockets.find(
       ({ socket, remote: to }) =>
-        socket.open && socket.local !== inUse && socket.local.host === local.host && isSame(to, remote),
+        socket.open && socket.local !== inUse && socket.local.host === local.host && isSameAddress(to, remote),
     )?.socket
   }
 
@@ -195,12 +196,4 @@ export class Migration {
     }
     wait()
   }
-}
-
-function isSamePath(a: UdpPath, b: UdpPath): boolean {
-  return isSame(a.local, b.local) && isSame(a.remote, b.remote)
-}
-
-function isSame(a: SocketAddress, b: SocketAddress): boolean {
-  return a.port === b.port && a.host === b.host
 }

@@ -7,6 +7,7 @@
 import type { SendInfo } from '@matrixai/quic/native/index.js'
 import type { UdpPath } from '../engine.ts'
 import type { SocketAddress } from '../quic.ts'
+import { isSameAddress } from '../same-path.ts'
 import type { Zones } from './zones.ts'
 
 /** As quiche calls it for what has arrived: `from` is the peer, `to` our socket. */
@@ -41,12 +42,12 @@ export class NativePaths {
   /** Where quiche sends a packet: `from` is our socket, `to` the peer. The same path is the same object as before. */
   fromNative({ from, to }: Pick<SendInfo, 'from' | 'to'>): UdpPath {
     const last = this.#outNative
-    if (last !== undefined && isSame(last.to, to) && isSame(last.from, from)) return this.#out
+    if (last !== undefined && isSameAddress(last.to, to) && isSameAddress(last.from, from)) return this.#out
     this.#outNative = { from, to }
     const path = { local: this.restore(from), remote: this.restore(to) }
     this.#out = {
-      local: isSame(path.local, this.#out.local) ? this.#out.local : path.local,
-      remote: isSame(path.remote, this.#out.remote) ? this.#out.remote : path.remote,
+      local: isSameAddress(path.local, this.#out.local) ? this.#out.local : path.local,
+      remote: isSameAddress(path.remote, this.#out.remote) ? this.#out.remote : path.remote,
     }
     return this.#out
   }
@@ -60,12 +61,4 @@ export class NativePaths {
     const embedded = this.#zones.embed(host)
     return embedded === undefined ? undefined : { host: embedded, port }
   }
-}
-
-export function isSamePath(a: UdpPath, b: UdpPath): boolean {
-  return isSame(a.remote, b.remote) && isSame(a.local, b.local)
-}
-
-export function isSame(a: SocketAddress, b: SocketAddress): boolean {
-  return a.port === b.port && a.host === b.host
 }

@@ -22,7 +22,8 @@ import type {
 } from '../engine.ts'
 import { BASE_UDP_PAYLOAD, PathMtuSearch } from '../path-mtu.ts'
 import type { QuicCloseReason, QuicPath } from '../quic.ts'
-import { isSame, isSamePath, type NativePath, type NativePaths } from './native-paths.ts'
+import { isSameAddress, isSamePath } from '../same-path.ts'
+import type { NativePath, NativePaths } from './native-paths.ts'
 import { PathMtuProbes } from './path-mtu-probe.ts'
 
 /** Stands for whatever the application's reason is (RFC 9000 §20.1). */
@@ -604,7 +605,8 @@ function errorArgument(error: unknown, name: string): number | undefined {
 }
 
 function receivedOn(paths: readonly NativePathStats[], { from, to }: NativePath): number {
-  const isIt = ({ localHost, peerHost }: NativePathStats): boolean => isSame(localHost, to) && isSame(peerHost, from)
+  const isIt = ({ localHost, peerHost }: NativePathStats): boolean =>
+    isSameAddress(localHost, to) && isSameAddress(peerHost, from)
   return paths.find(isIt)?.recv ?? 0
 }
 

@@ -22,10 +22,7 @@ import { Space } from './space.ts'
 import { Datagrams } from './streams/datagrams.ts'
 import { Streams } from './streams/streams.ts'
 import { APPLICATION_ERROR, TransportError } from './transport-error.ts'
-import type { TransportParameters } from './transport-parameters.ts'
-
-/** What we announce as max_ack_delay, in ms: the RFC's default, which need not be sent. */
-export const MAX_ACK_DELAY_MS = 25
+import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from './transport-parameters.ts'
 
 export interface Totals {
   packetsSent: number
@@ -78,7 +75,12 @@ export class ConnectionParts {
     this.oneRtt = new OneRttKeys(options.keyLimits)
     this.localIds = options.localIds
     this.randomBytes = randomBytes
-    this.spaces = [new Space(INITIAL, 0), new Space(HANDSHAKE, 0), new Space(APPLICATION, MAX_ACK_DELAY_MS)]
+    // Our max_ack_delay is the default one.
+    this.spaces = [
+      new Space(INITIAL, 0),
+      new Space(HANDSHAKE, 0),
+      new Space(APPLICATION, DEFAULT_TRANSPORT_PARAMETERS.maxAckDelay),
+    ]
     this.recovery = new LossRecovery({ role, congestionControl: settings.congestionControl, randomBytes })
     this.streams = new Streams(role, settings, () => this.recovery.rtt.smoothed)
     this.datagrams = new Datagrams(settings.datagramQueue)

@@ -100,7 +100,7 @@ export class TypescriptConnection implements EngineConnection {
   deadline(now: number): number | undefined {
     const { close, idle, recovery, paths, mtu, ptoMs } = this.#parts
     if (!close.isOpen) return close.due === undefined ? close.deadline : now
-    let next = earliest(idle.deadline(ptoMs), recovery.deadline(now))
+    let next = earliest(idle.deadline(ptoMs), recovery.deadline())
     next = earliest(next, paths?.deadline())
     if (!recovery.amplificationBlocked) {
       for (const space of PACKET_NUMBER_SPACES) {
@@ -319,11 +319,10 @@ export class TypescriptConnection implements EngineConnection {
     const { paths, recovery } = this.#parts
     if (paths === undefined) return []
     const { rtt, controller, packetsLost } = recovery
-    return paths.all.map(({ udp: { local, remote } }, i) => {
-      const active = paths.all[i] === paths.active
+    return paths.all.map(path => {
+      const active = path === paths.active
       return {
-        local,
-        remote,
+        ...path.udp,
         active,
         rttMs: active ? rtt.smoothed : 0,
         cwnd: active ? controller.window : 0,

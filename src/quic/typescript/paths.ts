@@ -14,17 +14,17 @@
  */
 
 import type { UdpPath } from '../engine.ts'
-import type { SocketAddress } from '../quic.ts'
+import { isSamePath } from '../same-path.ts'
 import { AntiAmplification } from './anti-amplification.ts'
 import { PathResponses, PathValidation } from './path-validation.ts'
 import type { PeerConnectionId, PeerConnectionIds } from './peer-connection-ids.ts'
+import { INITIAL_PROBE_TIMEOUT_MS } from './recovery/rtt.ts'
 
 /** Paths that are remembered, the active one included. Each uses one of the peer's connection ids (§9.5). */
 const MAX_PATHS = 4
 
-/** §8.2.4: three probe timeouts, of this path or of one of which nothing is known (RFC 9002 §6.2.2: 333 ms and four times half of that). */
+/** §8.2.4: of this path or of one of which nothing is known. */
 const PROBE_TIMEOUTS = 3
-const UNKNOWN_PROBE_TIMEOUT_MS = 999
 
 /** Where packets are lost, all challenges of a validation may be. While there is no other path it is tried so many times (§8.2.4 leaves that open). */
 const MOST_ATTEMPTS = 5
@@ -203,7 +203,7 @@ export class Paths {
   }
 
   #validate(path: Path, now: number, ptoMs: number): void {
-    const timeout = PROBE_TIMEOUTS * Math.max(ptoMs, UNKNOWN_PROBE_TIMEOUT_MS)
+    const timeout = PROBE_TIMEOUTS * Math.max(ptoMs, INITIAL_PROBE_TIMEOUT_MS)
     path.validation = new PathValidation(now, timeout, this.#randomBytes)
   }
 
@@ -221,12 +221,4 @@ export class Paths {
     this.#all = this.#all.filter(other => other !== path)
     if (this.#all.every(({ peerId }) => peerId !== path.peerId)) this.#peerIds.retire(path.peerId)
   }
-}
-
-export function isSamePath(a: UdpPath, b: UdpPath): boolean {
-  return a === b || (isSameAddress(a.remote, b.remote) && isSameAddress(a.local, b.local))
-}
-
-function isSameAddress(a: SocketAddress, b: SocketAddress): boolean {
-  return a === b || (a.port === b.port && a.host === b.host)
 }

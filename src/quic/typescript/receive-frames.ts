@@ -11,6 +11,7 @@ import type { FrameVisitor, StreamKind } from './frames/frame-visitor.ts'
 import { APPLICATION, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
 import type { Path } from './paths.ts'
 import { PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
+import { DEFAULT_TRANSPORT_PARAMETERS } from './transport-parameters.ts'
 
 /** Our transport parameter max_datagram_frame_size (RFC 9221 §3): as large as it gets, or 0 for none. */
 export function maxDatagramFrameSize({ takesDatagrams }: QuicSettings): number {
@@ -40,7 +41,7 @@ export class FrameReceiver implements FrameVisitor {
 
   onAck(frame: AckFrame): void {
     const { recovery, handshake, oneRtt, ptoMs } = this.#parts
-    const exponent = handshake.peerParameters?.ackDelayExponent ?? 3
+    const { ackDelayExponent: exponent } = handshake.peerParameters ?? DEFAULT_TRANSPORT_PARAMETERS
     const delayMs = this.space === APPLICATION ? (frame.delay * 2 ** exponent) / 1000 : 0
     recovery.onAck(this.space, frame, delayMs, this.now)
     if (this.space === APPLICATION) oneRtt.onAcknowledged(frame.largest, this.now, ptoMs)

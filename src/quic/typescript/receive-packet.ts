@@ -35,7 +35,7 @@ const MIN_ORIGINAL_ID = 8
 
 /** What is different at the two ends before there are keys. */
 export interface FirstPackets {
-  /** A server's first Initial: makes what is needed to open it. False: it is none with which a connection begins. */
+  /** A server's first Initial: makes what is needed to open it. */
   begin?(packet: LongHeaderPacket): void
   /** The first one was not from a client: there is no connection. */
   giveUp?(): void
@@ -65,9 +65,10 @@ export class PacketReceiver {
   /** False: nothing of it could be used. */
   receive(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
     const { close, paths, totals } = this.#parts
-    paths?.find(udp)?.amplification.onReceived(datagram.length)
+    const path = paths?.find(udp)
+    path?.amplification.onReceived(datagram.length)
     const isFirst = paths === undefined
-    if (close.isClosing && paths?.find(udp) === paths?.active) close.onLatePacket()
+    if (close.isClosing && path === paths?.active) close.onLatePacket()
     if (!close.isOpen) return !close.isOver
     let isUsed = false
     try {

@@ -28,6 +28,9 @@ export const ACK_ELICITING = 1
 /** It has a frame which is not one of those that only test a path (RFC 9000 §9.1). */
 export const NON_PROBING = 2
 
+/** For all packets: no visitor reads another one meanwhile. */
+const reader = new WireReader(new Uint8Array(0))
+
 /**
  * Calls the visitor for each frame of a packet's payload, in order. Throws TransportError for what RFC 9000 §12.4 and §19 do not
  * allow; what stood before that was handed out. `from`: who has sent it. Returns ACK_ELICITING | NON_PROBING.
@@ -39,11 +42,11 @@ export function readFrames(
   visitor: FrameVisitor,
 ): number {
   if (payload.length === 0) throw new TransportError(PROTOCOL_VIOLATION, 'a packet without frames')
-  const reader = new WireReader(payload)
+  reader.reset(payload)
   let summary = 0
   while (reader.offset < reader.end) {
-    const frameType = readFrameType(reader)
-    const rules = checkRules(reader, frameType, space, from)
+    const frameType = readFrameType()
+    const rules = checkRules(frameType, space, from)
     if (rules & type.ELICITS_ACK) summary |= ACK_ELICITING
     if (!(rules & type.PROBING)) summary |= NON_PROBING
     readFrame(frameType, reader, visitor)
@@ -52,7 +55,7 @@ export function readFrames(
 }
 
 /** The one integer that has to be in its shortest encoding (§12.4): else one type could be written in four ways. */
-function readFrameType(reader: WireReader): number {
+function readFrameType(): number {
   const long = reader.bytes[reader.offset] >= 0x40
   reader.frameType = undefined
   const frameType = reader.varint()
@@ -63,12 +66,7 @@ function readFrameType(reader: WireReader): number {
   return frameType
 }
 
-function checkRules(
-  reader: WireReader,
-  frameType: number,
-  space: PacketNumberSpace,
-  from: 'client' | 'server',
-): number {
+function checkRules(frameType: number, space: PacketNumberSpace, from: 'client' | 'server'): number {
   const rules = frameType < type.FRAME_RULES.length ? type.FRAME_RULES[frameType] : 0
   if (rules === 0) throw reader.error(`unknown frame type 0x${frameType.toString(16)}`)
   if (!(rules & (1 << space))) {

@@ -27,9 +27,8 @@ import type { WireWriter } from '../wire-writer.ts'
 export const LONG_HEADER_FORM = 0x80
 export const FIXED_BIT = 0x40
 
-/** Long Packet Type (RFC 9000 table 5). */
+/** Long Packet Type (RFC 9000 table 5); 1 is 0-RTT. */
 export const INITIAL_TYPE = 0
-export const ZERO_RTT_TYPE = 1
 export const HANDSHAKE_TYPE = 2
 export const RETRY_TYPE = 3
 

@@ -13,6 +13,7 @@
  * to refuse in any phase (§9.5).
  */
 import type { KeyTrigger } from '../../observer.ts'
+import { INITIAL_PROBE_TIMEOUT_MS } from '../recovery/rtt.ts'
 import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
 import type { CipherSuite } from './cipher-suites.ts'
 import type { OpenedPacket } from './open-packet.ts'
@@ -22,8 +23,6 @@ import type { OneRttLimits } from './usage-limits.ts'
 
 /** How long keys of before are kept, and how long until the next update of our own at least (§6.5). */
 const PTOS_TO_WAIT = 3
-/** As long as nothing is known of the round trip (RFC 9002 §6.2.2), in ms. */
-const FIRST_PTO = 999
 
 /** Hears that keys came or went. `generation`: which. */
 export type OnKeyChange = (
@@ -50,7 +49,7 @@ export class OneRttKeys {
   #isItsOwn = false
   /** The peer has acknowledged a packet of the current phase of ours, and has had time to forget the phase before. */
   #mayUpdateAt = Number.POSITIVE_INFINITY
-  #pto = FIRST_PTO
+  #pto = INITIAL_PROBE_TIMEOUT_MS
 
   constructor(limits: OneRttLimits = {}) {
     this.#limits = limits

@@ -298,7 +298,7 @@ export class LossRecovery implements PtoSituation {
   // -- time ----------------------------------------------------------------------------------------------------
 
   /** When `onDeadline` is to be called; and when the pacer lets the next packet go, if `maySend` has refused one. */
-  deadline(_now: number): number | undefined {
+  deadline(): number | undefined {
     const paced = this.#congestion.pacedUntil
     const next = this.#lossSpace()?.lossAt ?? this.#pto.at(this.#pto.space)
     if (paced === undefined || next === undefined) return paced ?? next

@@ -9,7 +9,10 @@
  */
 
 /** kInitialRtt (§6.2.2): before the first sample. */
-export const INITIAL_RTT_MS = 333
+const INITIAL_RTT_MS = 333
+
+/** The probe timeout then. */
+export const INITIAL_PROBE_TIMEOUT_MS = 3 * INITIAL_RTT_MS
 
 /** kGranularity (§6.1.2): what timers can do. */
 export const GRANULARITY_MS = 1

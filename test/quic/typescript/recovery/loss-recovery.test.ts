@@ -83,7 +83,7 @@ class Recovery {
 
   /** Up to the next deadline, which is returned; undefined: there is none. */
   wait(): number | undefined {
-    const at = this.recovery.deadline(this.now)
+    const at = this.recovery.deadline()
     if (at === undefined) return undefined
     this.now = Math.max(this.now, at)
     this.recovery.onDeadline(this.now)
@@ -127,7 +127,7 @@ describe('loss recovery', () => {
     expect(test.lost).to.deep.equal([])
     expect(test.wait()).to.equal(80 + 90)
     expect(test.lost).to.deep.equal(['2:1'])
-    expect(test.recovery.deadline(test.now)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
   })
 
   it('where a packet that was taken for lost was only late, more have to overtake the next (RFC 9002 §6.1.1)', () => {
@@ -229,7 +229,7 @@ describe('loss recovery', () => {
   it('an ACK alone is not waited for, and costs nothing', () => {
     const test = new Recovery().measured(100)
     for (let i = 0; i < 10_000; i++) test.send(APPLICATION, { eliciting: false })
-    expect([test.recovery.bytesInFlight, test.recovery.deadline(test.now)]).to.deep.equal([0, undefined])
+    expect([test.recovery.bytesInFlight, test.recovery.deadline()]).to.deep.equal([0, undefined])
     expect(test.recovery.shouldPing(APPLICATION)).to.equal(true)
     test.send()
     expect(test.recovery.shouldPing(APPLICATION)).to.equal(false)
@@ -340,7 +340,7 @@ describe('loss recovery', () => {
     while (test.recovery.maySend(SIZE, test.now)) test.send()
     expect(test.wait()).to.equal(test.now)
     expect(test.now).to.be.closeTo(100 + SIZE / 100, 1e-9)
-    expect(test.recovery.deadline(test.now)).to.be.greaterThan(test.now + 100)
+    expect(test.recovery.deadline()).to.be.greaterThan(test.now + 100)
     expect(test.recovery.maySend(SIZE, test.now)).to.equal(true)
   })
 
@@ -435,9 +435,9 @@ describe('loss recovery in the handshake', () => {
   it('does not ask about 1-RTT packets before it is confirmed (§6.2.1)', () => {
     const test = new Recovery('server', false)
     test.send(APPLICATION)
-    expect(test.recovery.deadline(0)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
     test.recovery.handshakeConfirmed = true
-    expect(test.recovery.deadline(0)).to.equal(999 + 25)
+    expect(test.recovery.deadline()).to.equal(999 + 25)
   })
 
   it('a client asks also when it waits for nothing, until the server is known to know its address (§6.2.2.1)', () => {
@@ -455,12 +455,12 @@ describe('loss recovery in the handshake', () => {
     expect(test.probes()).to.deep.equal([0, 1, 0])
     test.send(HANDSHAKE)
     test.ack([0], HANDSHAKE)
-    expect(test.recovery.deadline(test.now)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
   })
 
   it('a client that has sent nothing yet waits for nothing', () => {
     const test = new Recovery('client', false)
-    expect(test.recovery.deadline(5000)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
     test.recovery.onDeadline(5000)
     expect(test.probes()).to.deep.equal([0, 0, 0])
   })
@@ -471,7 +471,7 @@ describe('loss recovery in the handshake', () => {
     test.ack([0], INITIAL)
     test.recovery.discard(INITIAL, 0)
     test.recovery.handshakeConfirmed = true
-    expect(test.recovery.deadline(0)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
   })
 
   it('a client goes on to wait longer when only an Initial was acknowledged', () => {
@@ -487,12 +487,12 @@ describe('loss recovery in the handshake', () => {
     const test = new Recovery('server', false)
     test.send(INITIAL)
     test.recovery.amplificationBlocked = true
-    expect(test.recovery.deadline(0)).to.equal(undefined)
+    expect(test.recovery.deadline()).to.equal(undefined)
     test.now = 5000
     test.recovery.onDeadline(test.now)
     expect(test.probes()).to.deep.equal([0, 0, 0])
     test.recovery.amplificationBlocked = false
-    expect(test.recovery.deadline(test.now)).to.equal(999)
+    expect(test.recovery.deadline()).to.equal(999)
   })
 
   it('nothing is waited for any more in a space whose keys are gone', () => {
@@ -500,7 +500,7 @@ describe('loss recovery in the handshake', () => {
     test.send(INITIAL)
     test.wait()
     test.recovery.discard(INITIAL, test.now)
-    expect([test.recovery.bytesInFlight, test.recovery.deadline(test.now), test.recovery.ptoCount]).to.deep.equal([
+    expect([test.recovery.bytesInFlight, test.recovery.deadline(), test.recovery.ptoCount]).to.deep.equal([
       0,
       undefined,
       0,

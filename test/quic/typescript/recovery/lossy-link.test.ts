@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { type LinkOptions, randomFrom, Simulation } from './simulated-peers.ts'
+import { seeded } from '../virtual-network.ts'
+import { type LinkOptions, Simulation } from './simulated-peers.ts'
 
 const LIMIT_MS = 3_600_000
 
@@ -29,7 +30,7 @@ function transfer(
 ) {
   const simulation = new Simulation(link, seed)
   const [client, server] = simulation.peers
-  const random = randomFrom(seed + 1)
+  const random = seeded(seed + 1)
   const transfers = sizes.map((size, i): Transfer => {
     const streamId = i % 2 === 0 ? 4 * (i >> 1) : 4 * (i >> 1) + 2
     return { streamId, size, content: contentOf(streamId, size), written: 0, read: 0, ended: false }

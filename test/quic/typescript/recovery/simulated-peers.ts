@@ -20,22 +20,11 @@ import { type SentContent, SentPacket } from '../../../../src/quic/typescript/re
 import { Datagrams } from '../../../../src/quic/typescript/streams/datagrams.ts'
 import { Streams } from '../../../../src/quic/typescript/streams/streams.ts'
 import { WireWriter } from '../../../../src/quic/typescript/wire-writer.ts'
+import { seeded } from '../virtual-network.ts'
 
 export const DATAGRAM_SIZE = 1200
 /** Of header, packet number and tag, which are not there. */
 const OVERHEAD = 30
-
-/** The same numbers for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Packet {
   readonly number: number
@@ -118,9 +107,9 @@ export class Peer implements FrameVisitor {
     this.received.onReceived(packet.number, (summary & ACK_ELICITING) !== 0, now)
   }
 
-  deadline(now: number): number {
+  deadline(): number {
     return Math.min(
-      this.recovery.deadline(now) ?? Number.POSITIVE_INFINITY,
+      this.recovery.deadline() ?? Number.POSITIVE_INFINITY,
       this.received.ackDueAt ?? Number.POSITIVE_INFINITY,
     )
   }
@@ -212,7 +201,7 @@ export class Simulation {
     } = {},
   ) {
     this.#link = link
-    this.#random = randomFrom(seed)
+    this.#random = seeded(seed)
     this.peers = [
       new Peer('client', { ...options, random: this.#random }),
       new Peer('server', { ...options, random: this.#random }),
@@ -235,7 +224,7 @@ export class Simulation {
         this.peers[to].receive(packet, this.now)
       }
       for (const peer of this.peers) {
-        const at = peer.recovery.deadline(this.now)
+        const at = peer.recovery.deadline()
         if (at !== undefined && at <= this.now) peer.recovery.onDeadline(this.now)
       }
     }
@@ -243,7 +232,7 @@ export class Simulation {
 
   #deadlines(): number[] {
     return this.peers.map((peer, side) => {
-      const at = peer.deadline(this.now)
+      const at = peer.deadline()
       // A deadline that has passed and to which nothing happens would be waited for without end.
       if (at > this.now) this.#looked[side] = 0
       else if (++this.#looked[side] > 1000) throw new Error(`a deadline at ${at} leads to nothing at ${this.now}`)
