@@ -67,6 +67,8 @@ export interface TunnelContext {
 
 /** A handover takes so long at most, in ms: until the client goes over; and from then on until it leaves the tunnel before. */
 const HANDOVER_MS = { toTake: 10_000, toLeave: 5000 }
+/** A client that has come over gets its packets by the tunnel before until the MTU of the new one is known, in ms at most. */
+const MTU_PATIENCE_MS = 1000
 
 interface Lease {
   readonly address: IpAddress
@@ -88,6 +90,7 @@ export class ProxyTunnel implements TunnelOwner {
   /** Its scope is narrower than everything that the proxy offers (RFC 9484 §8.3). */
   readonly #isForOneFlow: boolean
   readonly #onClosed: (reason: TunnelCloseReason) => void
+  readonly #onError: (error: unknown) => void
   readonly #identity: string | undefined
   readonly #owner: string
   readonly #routes: readonly IpAddressRange[]
@@ -101,6 +104,8 @@ export class ProxyTunnel implements TunnelOwner {
   /** The other way round. */
   #heir: ProxyTunnel | undefined
   #hasLeft = false
+  /** The client has come over, and the MTU is still searched for. */
+  #awaitsMtu = false
   #handoverTimer: NodeJS.Timeout | undefined
   advertised: IpAddressRange[] = []
   /** What the ping of 1280 bytes has shown; undefined while it has shown nothing, or where none is needed. */
@@ -139,6 +144,7 @@ export class ProxyTunnel implements TunnelOwner {
     this.#versions = scopeVersions(options.scope, options.resolved)
     this.#isForOneFlow = options.scope.target.kind !== 'any' || options.scope.protocol !== undefined
     this.#onClosed = options.onClosed
+    this.#onError = options.onError
     const session = new ConnectIpSession({
       role: 'proxy',
       icmpSource: options.context.gateway,
@@ -247,7 +253,7 @@ export class ProxyTunnel implements TunnelOwner {
 
   onPacket(packet: Uint8Array): void {
     if (this.#linkCheck.receive(packet)) return
-    if (this.#before !== undefined) this.#takeOver()
+    if (this.#before !== undefined) this.#follow()
     // On the link itself there is nothing but the probe.
     if (packetVersion(packet) === 6 && isAddressAt(PROXY_LINK_ADDRESS, packet, IPV6_DESTINATION_OFFSET)) return
     // What was under way when the client went over is as good as what comes by the new tunnel, and no better.
@@ -270,7 +276,9 @@ export class ProxyTunnel implements TunnelOwner {
 
   /** Networks behind the client (RFC 9484 §8.2), as far as local policy allows: traffic for them goes into the tunnel. */
   onRoutesAdvertised(accepted: IpAddressRange[]): void {
-    if (this.#before !== undefined) this.#takeOver()
+    // Its networks lead into one tunnel, too.
+    if (accepted.length > 0) this.#takeOver()
+    else if (this.#before !== undefined) this.#follow()
     // The networks have gone with the addresses.
     if (this.#hasLeft) return
     const ranges = accepted.map(route => route.range)
@@ -278,6 +286,7 @@ export class ProxyTunnel implements TunnelOwner {
   }
 
   onMtu(): void {
+    if (this.#awaitsMtu && this.tunnel.mtuSettled) this.#takeOver()
     this.#linkCheck.check()
   }
 
@@ -305,7 +314,7 @@ export class ProxyTunnel implements TunnelOwner {
   //
   //   the tunnel before                 this one
   //     has the addresses                 says them: they are promised
-  //     carries packets                   the client goes over: its first packet, or its routes; or the tunnel before ends
+  //     carries packets                   the client goes over: its first packet, or its routes, and the MTU is known; or the tunnel before ends
   //     ends when its client ends it      has the addresses
   //
   // An address leads into one tunnel at any time. Without a word from the client, this tunnel is what ends.
@@ -332,7 +341,24 @@ export class ProxyTunnel implements TunnelOwner {
     }, this.#handoverMs.toTake).unref()
   }
 
+  /** The client has come over. What is sent to it fits into the tunnel before, and perhaps not yet into this one. */
+  #follow(): void {
+    if (this.tunnel.mtuSettled) return this.#takeOver()
+    if (this.#awaitsMtu) return
+    this.#awaitsMtu = true
+    clearTimeout(this.#handoverTimer)
+    this.#handoverTimer = setTimeout(() => {
+      try {
+        this.#takeOver()
+      } catch (error) {
+        this.#onError(error)
+        this.tunnel.abort('cancelled', 'an internal error')
+      }
+    }, MTU_PATIENCE_MS).unref()
+  }
+
   #takeOver(): void {
+    this.#awaitsMtu = false
     const before = this.#before
     if (before === undefined || before.#hasLeft) return
     clearTimeout(this.#handoverTimer)

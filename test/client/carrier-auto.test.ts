@@ -277,6 +277,9 @@ describe('a client that finds its carrier by itself', () => {
       client.on('down', error => downs.push(error))
       const own = addressOf(info, 4)
       const host = server.host('echo') as UserspaceHost
+      // The proxy may still search for the MTU of its direction: until it is known, packets of this size are refused, not lost.
+      const whole = { size: 1172, timeoutMs: 100 }
+      await until(() => host.ping(own, whole).catch(() => {}))
       const flow = (
         source: IpAddress,
         destination: IpAddress,

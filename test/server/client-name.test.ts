@@ -50,6 +50,7 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
         /** The client goes over to this tunnel. */
         goOver: () => transport.onStreamData(0, frame(FrameType.DATA, [...routes]), false),
         end: () => transport.onStreamData(0, new Uint8Array(0), true),
+        mtu: () => transport.onMaxDatagramLength(),
         packet: (bytes: Uint8Array) => transport.onDatagram(Uint8Array.of(0, 0, ...bytes)),
       })
     }
@@ -166,6 +167,31 @@ describe('a client that comes back while the proxy still has its tunnel', () => 
       first.end()
       expect(holders(tunnels)).to.deep.equal([address])
       expect(pools[4].used).to.equal(1)
+    })
+
+    it('has them in the tunnel before until the MTU of the new one is known: what fits there is not lost here', async () => {
+      const { come, handOver, tunnels } = proxy(ROOM)
+      await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      second.pathMtuSettled = false
+      second.goOver()
+      second.packet(packet(address as string, '10.89.0.1'))
+      expect(holders(tunnels)).to.deep.equal([address, ''])
+      second.pathMtuSettled = true
+      second.mtu()
+      expect(holders(tunnels)).to.deep.equal(['', address])
+    })
+
+    it('has them in the new one after a second, if its MTU is searched for that long', async () => {
+      const { come, handOver, tunnels } = proxy(ROOM)
+      await come(NAME)
+      const [address] = holders(tunnels)
+      const second = await handOver()
+      second.pathMtuSettled = false
+      second.goOver()
+      await until(() => holders(tunnels)[1] === address)
+      expect(holders(tunnels)).to.deep.equal(['', address])
     })
 
     it('has them in the new one when the tunnel before ends, however that does', async () => {
