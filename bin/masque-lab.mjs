@@ -44,6 +44,7 @@ const commands = {
   'docs-api': '../src/cli/docs-api.ts',
   figures: '../docs/figures/cli.ts',
   'test-api': '../test/api/run.ts',
+  'test-engines': '../test/engines/run.ts',
   'test-interop': '../interop/run.ts',
   'test-nodes': '../test/nodes/run.ts',
   'test-tun': '../test/hosts/tun/run.ts',
