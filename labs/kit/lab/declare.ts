@@ -1,7 +1,7 @@
 /**
  * How a lab is declared, so that what is forgotten or misspelt is an error of the compiler, and not of the lesson.
  *
- *     export const lab = defineLab({ at: import.meta.url, id: 'lab-05-my-topic', number: 5, …, tasks: [{ id: 'hops', … }] })
+ *     export const lab = defineLab({ at: import.meta.url, id: 'lab-06-my-topic', number: 6, …, tasks: [{ id: 'hops', … }] })
  */
 import type { CaptureRequest, Check, Demonstration, Lab, Markdown, Panel, Question, Reading, Task } from './types.ts'
 

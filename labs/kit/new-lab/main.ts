@@ -3,7 +3,7 @@ import { makeNewLab } from './make.ts'
 
 const USAGE = `usage: npm run new-lab -- NUMBER TOPIC
 
-Makes a new lab that runs at once, for example: npm run new-lab -- 5 my-topic
+Makes a new lab that runs at once, for example: npm run new-lab -- 6 my-topic
 How to go on: docs/authoring.md`
 
 const [number, topic] = process.argv.slice(2)

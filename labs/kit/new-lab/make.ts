@@ -1,11 +1,11 @@
-/** `npm run new-lab -- 5 my-topic`: a lab that runs at once, to be changed into one's own. */
+/** `npm run new-lab -- 6 my-topic`: a lab that runs at once, to be changed into one's own. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { newLabFiles } from './templates.ts'
 
 /** Writes the files below `root`, and returns their paths. Throws an Error with one clear sentence, and then writes nothing. */
 export function makeNewLab(root: string, number: string | undefined, topic: string | undefined): string[] {
-  if (!number || !topic) throw new Error('a number and a topic are expected: npm run new-lab -- 5 my-topic')
+  if (!number || !topic) throw new Error('a number and a topic are expected: npm run new-lab -- 6 my-topic')
   if (!/^[1-9]\d?$/.test(number)) throw new Error(`the number '${number}': 1 to 99 is expected`)
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(topic))
     throw new Error(`the topic '${topic}': lower case words with - between them are expected, such as my-topic`)

@@ -64,7 +64,7 @@ describe('npm run new-lab', () => {
   })
 
   const wrong: [string | undefined, string | undefined, RegExp][] = [
-    [undefined, undefined, /a number and a topic are expected: npm run new-lab -- 5 my-topic/],
+    [undefined, undefined, /a number and a topic are expected: npm run new-lab -- 6 my-topic/],
     ['five', 'topic', /the number 'five': 1 to 99/],
     ['5', 'My Topic', /the topic 'My Topic': lower case words/],
     ['5', '../outside', /the topic/],

@@ -1,0 +1,110 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { NewRenoModel, QUIRKS, type Quirk, type Told } from '../../../labs/lab-05-congestion/new-reno-model.ts'
+import { Player } from '../../../labs/lab-05-congestion/player.ts'
+import { RemoteController } from '../../../labs/lab-05-congestion/remote-controller.ts'
+import { NewReno } from '../../../src/quic/typescript/recovery/congestion/new-reno.ts'
+import { Rtt } from '../../../src/quic/typescript/recovery/rtt.ts'
+import { SentPacket } from '../../../src/quic/typescript/recovery/sent-packet.ts'
+
+const SIZE = 1200
+
+/** Calls as time goes on. */
+const courses = fc.array(
+  fc.record({
+    call: fc.constantFrom('acked', 'acked', 'acked', 'congestion', 'persistentCongestion', 'datagramSize'),
+    bytes: fc.integer({ min: 40, max: SIZE }),
+    ago: fc.integer({ min: 0, max: 100 }),
+    isWindowUsed: fc.boolean(),
+  }),
+  { maxLength: 200 },
+)
+
+function told(course: { call: string; bytes: number; ago: number; isWindowUsed: boolean }[]): Told[] {
+  return course.map(({ call, bytes, ago, isWindowUsed }, now) => {
+    return { call, bytes: call === 'datagramSize' ? bytes + SIZE : bytes, sentAt: now - ago, isWindowUsed, now } as Told
+  })
+}
+
+describe('labs/lab-05-congestion: the model of NewReno', () => {
+  it('is the NewReno of the engine', () => {
+    fc.assert(
+      fc.property(courses, course => {
+        const calls = told(course)
+        const engines = new NewReno({ datagramSize: SIZE, rtt: new Rtt(), random: () => 0 })
+        const found = calls.map(one => {
+          if (one.call === 'acked')
+            engines.onAcked(new SentPacket(2, 0, one.sentAt, one.bytes, true, true), one.isWindowUsed)
+          else if (one.call === 'congestion') engines.onCongestion(one.sentAt, one.bytes, one.now)
+          else if (one.call === 'persistentCongestion') engines.onPersistentCongestion()
+          else engines.onDatagramSize(one.bytes)
+          return { window: engines.window, slowStartThreshold: engines.slowStartThreshold }
+        })
+        expect(new NewRenoModel(SIZE).play(calls)).to.deep.equal(found)
+      }),
+    )
+  })
+
+  it('is another one with each quirk', () => {
+    const calls: Told[] = []
+    // Slow start, losses, avoidance, all that there is.
+    for (let now = 0; now < 3000; now++) {
+      const at = { now, sentAt: now - 50, bytes: now % 7 === 0 ? 800 : SIZE }
+      if (now % 700 === 40) calls.push({ call: 'congestion', ...at })
+      if (now % 700 === 50) calls.push({ call: 'congestion', ...at })
+      if (now === 1450) calls.push({ call: 'persistentCongestion', now })
+      if (now === 2000) calls.push({ call: 'datagramSize', bytes: 1400 })
+      calls.push({ call: 'acked', ...at, isWindowUsed: now % 11 !== 0 })
+    }
+    for (let now = 3000; now < 4000; now += 100) calls.push({ call: 'congestion', now, sentAt: now - 50, bytes: SIZE })
+    const right = JSON.stringify(new NewRenoModel(SIZE).play(calls))
+    const other = (quirk: Quirk) => JSON.stringify(new NewRenoModel(SIZE, quirk).play(calls)) !== right
+    expect((Object.keys(QUIRKS) as Quirk[]).filter(quirk => !other(quirk))).to.deep.equal([])
+  })
+})
+
+describe('labs/lab-05-congestion: a controller in another process', () => {
+  it('is told the same, and wants the same, as in this one', async () => {
+    const options = { datagramSize: SIZE, rtt: new Rtt(), random: () => 0 }
+    const near = new NewReno(options)
+    const player = new Player(given => new NewReno(given), SIZE, 1)
+    const call = async <T>(_method: string, numbers: unknown) => player.play(numbers as Float64Array) as T
+    const far = new RemoteController({ call } as never).begin(options)
+    for (let now = 0; now < 400; now++) {
+      const packet = new SentPacket(2, now, now, SIZE - (now % 5), true, true)
+      for (const controller of [near, far]) {
+        controller.onSent(packet, SIZE, now)
+        controller.onAcked(packet, now % 3 > 0, now + 20)
+        if (now % 90 === 60) controller.onCongestion(now - 5, SIZE, now + 20)
+        if (now === 300) controller.onPersistentCongestion(now + 20)
+        if (now === 350) controller.onDatagramSize(1400)
+      }
+      await far.settle()
+      expect([far.window, far.slowStartThreshold]).to.deep.equal([near.window, near.slowStartThreshold])
+    }
+  })
+
+  it('is asked only when something has happened that can change its window', async () => {
+    let asked = 0
+    const call = async () => {
+      asked++
+      return Float64Array.of(12_000, Number.POSITIVE_INFINITY, Number.NaN)
+    }
+    const controller = new RemoteController({ call } as never)
+    await controller.settle()
+    expect(controller.settle()).to.equal(undefined)
+    controller.onSent({ number: 1, sentAt: 0, bytes: 1200 }, 1200, 0)
+    expect(controller.settle()).to.equal(undefined)
+    controller.onAcked({ number: 1, sentAt: 0, bytes: 1200 }, true, 50)
+    await controller.settle()
+    expect(asked).to.equal(2)
+  })
+
+  it('fails the check where it wants no window', async () => {
+    for (const window of [Number.NaN, 0, -1]) {
+      const call = async () => Float64Array.of(window, 1, Number.NaN)
+      const failure = await Promise.resolve(new RemoteController({ call } as never).settle()).catch(error => error)
+      expect(failure.feedback.found).to.equal(`window is ${window}`)
+    }
+  })
+})
