@@ -125,9 +125,7 @@ function scenarios(random: Seeded): Scenario[] {
     },
     {
       name: 'losses again and again',
-      told: random
-        .list(8, i => loss(100 * (i + 1), 100 * i + 50))
-        .flatMap(one => [one, ack(one.now + 60, one.now + 5)]),
+      told: random.list(8, i => 100 * (i + 1)).flatMap(now => [loss(now, now - 50), ack(now + 60, now + 5)]),
       quirks: ['no-minimum', 'threshold-minimum'],
       because: 'The window never gets smaller than two datagrams. The threshold does.',
     },
