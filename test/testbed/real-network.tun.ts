@@ -1,20 +1,26 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { expect } from 'chai'
 import { openRealNetwork, type RealNetwork, WEB } from '../../src/testbed/real-network.ts'
 import { start, succeeds } from '../hosts/tun/network.ts'
 import { command, RUN } from '../support/command.ts'
 import { until } from '../support/loopback.ts'
+import { ownTmpdir } from '../support/own-tmpdir.ts'
 
-const folders = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-testbed-'))
+let temporary: ReturnType<typeof ownTmpdir>
+const folders = () => readdirSync(temporary.path).filter(name => name.startsWith('masque-testbed-'))
 
 describe('the testbed with real interfaces', () => {
   let network: RealNetwork | undefined
 
-  afterEach(() => network?.close())
+  beforeEach(() => {
+    temporary = ownTmpdir()
+  })
+  afterEach(async () => {
+    await network?.close()
+    temporary.remove()
+  })
 
   it('leads what the system sends to the web server through the tunnel, in both families', async () => {
-    const before = folders()
     const steps: string[] = []
     network = await openRealNetwork({ onStep: what => steps.push(what) })
     expect(steps.at(-1)).to.equal('tunnel, with a TUN device at the client')
@@ -28,11 +34,10 @@ describe('the testbed with real interfaces', () => {
     const length = await network.run('client', [...['sh', '-c', `curl -s http://${WEB.ipv4}/bytes/3000000 | wc -c`]])
     expect(Number(length)).to.equal(3_000_000)
     await network.close()
-    expect(folders()).to.deep.equal(before)
+    expect(folders()).to.deep.equal([])
   })
 
   it('ends at once, and leaves nothing, when nobody waits for it any more', async () => {
-    const before = folders()
     const stop = new AbortController()
     const steps: string[] = []
     const opening = openRealNetwork({
@@ -44,7 +49,7 @@ describe('the testbed with real interfaces', () => {
     })
     expect(await opening.catch(error => error)).to.be.instanceOf(Error)
     expect(steps.at(-1)).to.match(/^proxy/)
-    expect(folders()).to.deep.equal(before)
+    expect(folders()).to.deep.equal([])
   })
 
   for (const [when, sign] of [
@@ -52,26 +57,24 @@ describe('the testbed with real interfaces', () => {
     ['while its shell runs', 'the shell is here'],
   ]) {
     it(`leaves nothing when it is ended by SIGTERM ${when}`, async () => {
-      const before = folders()
       const program = start(process.execPath, [RUN, 'testbed', '--run', 'echo the shell is here >&2; sleep 1000'])
       await until(() => program.output.includes(sign))
       program.process.kill('SIGTERM')
       expect(await program.ended).to.equal(1)
       expect(program.output).to.include('ended by SIGTERM')
-      expect(folders()).to.deep.equal(before)
+      expect(folders()).to.deep.equal([])
     })
   }
 
   it('sweeps away what one has left that was killed', async () => {
-    const before = folders()
     const program = start(process.execPath, [RUN, 'testbed', '--run', 'sleep 1000'])
     await until(() => program.output.includes('done  proxy'))
     program.process.kill('SIGKILL')
     await program.ended
-    expect(folders()).to.have.length(before.length + 1)
+    expect(folders()).to.have.length(1)
     network = await openRealNetwork()
     await network.close()
-    expect(folders()).to.deep.equal(before)
+    expect(folders()).to.deep.equal([])
   })
 
   it('puts a profile on the link between client and proxy', async function () {
@@ -94,11 +97,10 @@ describe('the testbed with real interfaces', () => {
   })
 
   it('says at once that there is no such profile, and leaves nothing', async () => {
-    const before = folders()
     const { status, stderr } = await command(['testbed', '--profile', 'nonsense', '--run', 'true'])
     expect(status).to.equal(1)
     expect(stderr).to.match(/^nonsense: there is no such profile/)
-    expect(folders()).to.deep.equal(before)
+    expect(folders()).to.deep.equal([])
     expect(existsSync('/run/masque-lab')).to.equal(false)
   })
 })

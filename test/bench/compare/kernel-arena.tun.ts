@@ -1,12 +1,13 @@
 import { readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { expect } from 'chai'
 import type { CompareResult } from '../../../bench/compare/compare.ts'
 import { whyNoCompareNetwork } from '../../../bench/compare/network.ts'
 import { WIREGUARD } from '../../../bench/compare/wireguard.ts'
 import { command } from '../../support/command.ts'
+import { ownTmpdir } from '../../support/own-tmpdir.ts'
 
-const leftovers = () => readdirSync(tmpdir()).filter(name => name.startsWith('masque-compare-'))
+let temporary: ReturnType<typeof ownTmpdir>
+const leftovers = () => readdirSync(temporary.path).filter(name => name.startsWith('masque-compare-'))
 
 async function quick(profile: string, contender: string, ...more: string[]): Promise<CompareResult> {
   const args = ['compare', profile, '--quick', '--json', '--only', contender, ...more]
@@ -19,9 +20,12 @@ describe('npm run compare with real interfaces', () => {
   before(function () {
     if (whyNoCompareNetwork() !== undefined) this.skip()
   })
+  beforeEach(() => {
+    temporary = ownTmpdir()
+  })
+  afterEach(() => temporary.remove())
 
   it('carries CONNECT-IP over a handover: the client leaves by its other interface, and goes on', async () => {
-    const before = leftovers()
     const result = await quick('handover-wifi-lte', 'connect-ip-told')
     expect(result.failures).to.deep.equal([])
     const { figures, echoes } = result.contenders[0].runs[0]
@@ -29,7 +33,7 @@ describe('npm run compare with real interfaces', () => {
     // Wi-Fi before, LTE after it: that is the delay of another path, and not the same one again.
     expect(figures.after?.p50Ms).to.be.above(60)
     expect(echoes.length).to.equal(800)
-    expect(leftovers()).to.deep.equal(before)
+    expect(leftovers()).to.deep.equal([])
   })
 
   it('lets one TCP connection go on through CONNECT-IP over NAT rebinding', async () => {
