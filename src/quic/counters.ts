@@ -6,6 +6,8 @@ export interface EndpointCounters {
   rejected: { limit: number; token: number; version: number }
   /** UDP payloads that belong to no connection and start none, or that nobody could answer. */
   stray: number
+  /** Of these, packets of connections that nobody knows here any more, which were answered with a stateless reset (RFC 9000 §10.3). */
+  resets: number
   /** Packets that were not read, because too many waited for their connection's turn. */
   crowdedOut: number
   /** Packets that were not sent, because an address that is not validated gets three times what came from it (RFC 9000 §8.1). */
@@ -22,6 +24,7 @@ export function newCounters(): EndpointCounters {
     retried: 0,
     rejected: { limit: 0, token: 0, version: 0 },
     stray: 0,
+    resets: 0,
     crowdedOut: 0,
     withheld: 0,
     evicted: 0,

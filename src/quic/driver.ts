@@ -20,6 +20,7 @@ import { InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicSettings, SocketAddress } from './quic.ts'
+import { ResetAnswers } from './reset-answers.ts'
 import { Rotation } from './rotation.ts'
 import { isUsual } from './udp/unsent.ts'
 import { UnvalidatedAddresses } from './unvalidated-addresses.ts'
@@ -77,6 +78,7 @@ export class QuicDriver implements AcceptorHost {
   #sockets: readonly PacketSocket[] = []
   readonly #openSocket: DriverOptions['openSocket']
   readonly #acceptor: Acceptor | undefined
+  readonly #resets: ResetAnswers
   readonly #onError: (error: unknown) => void
   readonly #rotation = new Rotation<DrivenConnection>()
   #isRunSoon = false
@@ -98,6 +100,7 @@ export class QuicDriver implements AcceptorHost {
     this.keyLog = isKeyLogged ? new KeyLog(keyLog, options.onWarning ?? (() => {}), keys) : undefined
     this.datagramQueue = datagramQueue
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
+    this.#resets = new ResetAnswers(this)
     for (const socket of options.sockets) this.addSocket(socket)
   }
 
@@ -328,7 +331,26 @@ export class QuicDriver implements AcceptorHost {
         this.#failed(connection, error)
       }
     } else if (header !== undefined) this.#accept(packet, header, { local: socket.local, remote: { host, port } })
-    else this.counters.stray++
+    else this.#receiveOfNobody(packet, socket, host, port)
+  }
+
+  /** A short header, with a connection id that nobody has here: one of the two ends has lost the connection (RFC 9000 §10.3). */
+  #receiveOfNobody(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+    if (this.#closed !== undefined) this.counters.stray++
+    else if (this.#acceptor === undefined) this.#offerReset(packet, socket, host, port)
+    else this.#resets.receive(packet, { local: socket.local, remote: { host, port } })
+  }
+
+  /** Of a client: only its connection with whoever has sent that knows whether it is a stateless reset, which has no connection id (§10.3.1). */
+  #offerReset(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+    for (const connection of this.table.all) {
+      const { remote } = connection
+      if (remote.port === port && remote.host === host) {
+        if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
+        return
+      }
+    }
+    this.counters.stray++
   }
 
   #accept(packet: Buffer, header: LongHeader, path: UdpPath): void {

@@ -53,7 +53,8 @@ export class QuicEndpoint {
   static async listen(options: ListenOptions): Promise<QuicEndpoint> {
     const { settings, tls, clientCertificate: peerCertificate, newMtuSearch, congestionControl, debug } = options
     const logKeys = options.tap?.keys !== undefined
-    const parts = { newMtuSearch, congestionControl, logKeys }
+    const { host, port } = options
+    const parts = { newMtuSearch, congestionControl, logKeys, listensAt: { host, port } }
     const engine = await makeEngine({ role: 'server', settings, tls, peerCertificate, ...parts }, debug)
     const socket = tapped(await bindSocket(options, { debug }), options.tap)
     return closingOnFailure(socket, () => {

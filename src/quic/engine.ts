@@ -44,6 +44,11 @@ export interface EngineOptions {
   congestionControl?: (remote: SocketAddress) => CongestionControl
   /** Connections can log their TLS secrets, also where `settings.keyLog` names no file for them. */
   logKeys?: boolean
+  /**
+   * Of a server: where it listens. Whoever listens there after it, with the same key of TLS, can reset the connections that it has left (RFC 9000 §10.3).
+   * Port 0 and undefined: nobody can.
+   */
+  listensAt?: SocketAddress
 }
 
 /** What all connections of an endpoint have in common. */
@@ -55,6 +60,11 @@ export interface QuicEngine {
   versionNegotiation(header: LongHeader): Uint8Array
   /** The Retry packet that answers `header`: the client is to come back with `token`, and calls us `newId` from now on (§8.1.2). */
   retry(header: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array
+  /**
+   * The stateless reset that answers a packet with a short header and a connection id that nobody has here (RFC 9000 §10.3). undefined: it is no such
+   * packet, or too small to be answered. Not every engine has them.
+   */
+  statelessReset?(packet: Uint8Array): Uint8Array | undefined
   /** The server's end of a connection; its first packet is still to be given to it. undefined: nobody is at such an address. */
   accept(options: AcceptOptions): EngineConnection | undefined
   connect(options: DialOptions): EngineConnection

@@ -51,6 +51,35 @@ describe('a client whose proxy starts anew', () => {
     }
   })
 
+  it('notices with its first packet that a proxy in the place of its own knows nothing of it, by a stateless reset (RFC 9000 §10.3)', async () => {
+    // Both longer than the test. A port that the system chooses would have no successor.
+    const quic = { engine: 'typescript', idleTimeoutMs: 600_000 } as const
+    const first = await startServer()
+    const { host, port } = first.address
+    await first.close()
+    const listen = { host, port } as never
+    const before = await startServer({ quic, listen })
+    const relay = await UdpRelay.open(before.address)
+    cleanup.push(() => relay.close())
+    const { client } = await connectClient(before, {
+      quic,
+      proxy: { address: relay.address },
+      reconnect: { enabled: true, knockMs: 0, initialDelayMs: 1 },
+    })
+    // As if its machine had lost its power: the client hears nothing of its end.
+    relay.passes = () => false
+    await before.close()
+    const after = await startServer({ quic, listen })
+    relay.passes = () => true
+    expect(client.connected).to.equal(true)
+    const up = new Promise(resolve => client.once('up', resolve))
+    const lost = client.ping('10.90.0.1').catch(() => {})
+    await up
+    await ping(client, '10.90.0.1')
+    expect(after.status()).to.include({ tunnels: 1, tunnelsTotal: 1 })
+    await lost
+  })
+
   it('resumes TLS where the proxy is the same, and gets the addresses that were kept for it', async () => {
     const server = await startServer({ auth: { mode: 'mtls' } })
     const tls = await clientCertificate('client')

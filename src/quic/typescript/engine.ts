@@ -25,7 +25,7 @@ import { ACTIVE_CONNECTION_IDS, PeerConnectionIds } from './peer-connection-ids.
 import type { OneRttLimits } from './protection/usage-limits.ts'
 import { maxDatagramFrameSize } from './receive-frames.ts'
 import { ServerStart } from './server-start.ts'
-import { StatelessResetTokens } from './stateless-reset.ts'
+import { encodeStatelessReset, SHORTEST_RESET, StatelessResetTokens, statelessResetKey } from './stateless-reset.ts'
 import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
 import { reservedVersion, SUPPORTED_VERSIONS } from './version.ts'
 
@@ -57,6 +57,7 @@ export class TypescriptEngine implements QuicEngine {
     this.#randomBytes = random
     this.#keyLimits = keyLimits
     this.#suites = suites
+    // Those of a client are of use to nobody: what calls itself so is gone with its socket.
     this.#resetTokens = new StatelessResetTokens(random(32))
     if (role === 'client') return
     const { certificateChain, key, ca } = tls
@@ -71,6 +72,8 @@ export class TypescriptEngine implements QuicEngine {
       suites,
       random,
     })
+    const resetKey = statelessResetKey(this.#tlsContext.identity.key, options.listensAt)
+    if (resetKey !== undefined) this.#resetTokens = new StatelessResetTokens(resetKey)
   }
 
   parseHeader(packet: Uint8Array): LongHeader | undefined {
@@ -94,6 +97,13 @@ export class TypescriptEngine implements QuicEngine {
 
   retry({ dcid, scid }: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array {
     return encodeRetry(scid, newId, token, dcid, this.#randomBytes(1)[0])
+  }
+
+  statelessReset(packet: Uint8Array): Uint8Array | undefined {
+    const header = readPacket(packet, 0, CONNECTION_ID_LENGTH)
+    // A packet that gets no answer is to cost nothing.
+    if (header?.type !== '1-rtt' || packet.length <= SHORTEST_RESET) return undefined
+    return encodeStatelessReset(this.#resetTokens.of(header.dcid), packet.length, this.#randomBytes)
   }
 
   accept({ id, originalId, path }: AcceptOptions): EngineConnection | undefined {

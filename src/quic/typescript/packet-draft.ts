@@ -6,6 +6,7 @@
  *   start             start + headerLength      end       end + 16
  */
 
+import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import { PACKET_TYPES, type QuicObserver } from '../observer.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { packetNumberLength } from './packet-number.ts'
@@ -14,6 +15,7 @@ import { appendLongHeader, finishLongHeader, longHeaderLength } from './packets/
 import { appendShortHeader, shortHeaderLength } from './packets/short-header.ts'
 import { TAG_LENGTH } from './protection/packet-keys.ts'
 import { NO_CONTENT, type SentContent, SentPacket } from './recovery/sent-packet.ts'
+import { LONGER_THAN_ID } from './stateless-reset.ts'
 import type { WireWriter } from './wire-writer.ts'
 
 /** Header protection samples what is 4 bytes behind the beginning of the packet number (RFC 9001 §5.4.2). */
@@ -21,6 +23,9 @@ const MIN_NUMBER_AND_PAYLOAD = 4
 
 /** A packet is not begun where there is room for less than so many bytes of frames. */
 const MIN_PAYLOAD_ROOM = 24
+
+/** In bytes: a packet that the peer can answer with a stateless reset that looks like the packets that it sends us (RFC 9000 §10.3). */
+const MIN_RESETTABLE = CONNECTION_ID_LENGTH + LONGER_THAN_ID
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -96,8 +101,9 @@ export class PacketDraft {
     const { spaces, oneRtt, recovery, idle, observer } = this.#parts
     const space = spaces[this.space]
     const numberLength = this.#numberLength
-    const shortest = this.#headerLength + MIN_NUMBER_AND_PAYLOAD - numberLength + TAG_LENGTH
-    this.padTo(buffer, shortest)
+    this.padTo(buffer, this.#headerLength + MIN_NUMBER_AND_PAYLOAD - numberLength + TAG_LENGTH)
+    // Not what only acknowledges: filled up, it would count as in flight, and nobody acknowledges it.
+    if (this.space === APPLICATION && this.ackEliciting) this.padTo(buffer, MIN_RESETTABLE)
     const payloadLength = this.end - this.start - this.#headerLength
     // What is told of here is not protected yet.
     if (observer !== undefined) this.#tell(observer, buffer, now)

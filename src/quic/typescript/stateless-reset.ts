@@ -7,19 +7,36 @@
  *     Stateless Reset Token (128),
  *   }
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, hkdfSync, type KeyObject } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { SocketAddress } from '../quic.ts'
 
 export const RESET_TOKEN_LENGTH = 16
 /** 5 bytes that cannot be told from a packet, and the token. */
 export const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH
+/** A packet with a short header is so much longer than the connection id that its sender has: then what resets it looks like any other (§10.3). */
+export const LONGER_THAN_ID = SHORTEST_RESET + 1
 /** Longer ones would tell no more, and cost more. */
 const LONGEST_RESET = 43
+
+/**
+ * The key of a server, which is the same after it was started anew: made of the private key that it has anyway, and of where it is. Not the same for two
+ * servers that share a certificate: whoever knows a connection id of the one would else be told its token by the other, and end the connection with it
+ * (§21.11). undefined: the system chooses its port, so that nobody takes its place.
+ */
+export function statelessResetKey(privateKey: KeyObject, at: SocketAddress | undefined): Uint8Array | undefined {
+  if (at === undefined || at.port === 0) return undefined
+  const secret = privateKey.export({ type: 'pkcs8', format: 'der' })
+  return new Uint8Array(
+    hkdfSync('sha256', secret, '', `masque-lab stateless reset|${hostname()}|${at.host}|${at.port}`, 32),
+  )
+}
 
 /** The token of each connection id, from one key of the endpoint: nothing has to be kept for it (§10.3.2). */
 export class StatelessResetTokens {
   readonly #key: Uint8Array
 
-  /** `key`: at least 32 random bytes. One that outlives the process lets its successor reset what it has left. */
+  /** `key`: at least 32 bytes that nobody knows. One that outlives the process lets its successor reset what it has left. */
   constructor(key: Uint8Array) {
     this.#key = key
   }
