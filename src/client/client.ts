@@ -31,6 +31,7 @@ import { createLogger, type Logger } from '../log/logger.ts'
 import { runAll } from '../net/run-all.ts'
 import { formatAddress } from '../net/udp.ts'
 import type { QlogFolder } from '../qlog/qlog-folder.ts'
+import { KeptTokens } from '../quic/kept-tokens.ts'
 import { checkKeyLog } from '../quic/key-log.ts'
 import type { MigrateOptions, MigrateResult } from '../quic/quic.ts'
 import { CarrierMemory, type CarrierTiming, DEFAULT_CARRIER_TIMING } from './carrier-memory.ts'
@@ -132,6 +133,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   #lastCarrierFailure: string | undefined
   /** What each carrier needs to resume TLS. */
   readonly #tickets = new Map<HttpVersion, Uint8Array>()
+  readonly #tokens = new KeptTokens()
   /** Of a client that may come back by another connection, for the proxy to know it then (carriers/client-name.ts). */
   readonly #name: string | undefined
   #closing = false
@@ -252,7 +254,9 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       logs: this.#logs,
       logBudget: this.#logBudget,
       carrier,
-      connect: this.#connectHttp ?? connectBy(this.config, carrier, { capture: this.#capture, qlog: this.#qlog }),
+      connect:
+        this.#connectHttp ??
+        connectBy(this.config, carrier, { capture: this.#capture, qlog: this.#qlog, tokens: this.#tokens }),
       tapTunnel: id => this.#capture?.tunnel(id),
       awaitTurn,
       clientName: this.#name,
@@ -719,7 +723,7 @@ async function answered(tunnel: ClientTunnel, stands: Promise<TunnelInfo>): Prom
 function connectBy(
   { quic, tunnel, auth }: ClientConfig,
   carrier: HttpVersion,
-  { capture, qlog }: Pick<ClientOptions, 'capture' | 'qlog'>,
+  { capture, qlog, tokens }: Pick<ClientOptions, 'capture' | 'qlog'> & { tokens: KeptTokens },
 ): Connect {
   const settings = quicSettings(quic)
   if (carrier === 'webtransport') {
@@ -728,7 +732,7 @@ function connectBy(
     const token = readToken(auth)
     return connectByPackage({ path, certificateSha256, token, idleTimeoutMs, lostAfterMs: tunnel.tcpLostAfterMs })
   }
-  if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)))
+  if (carrier === 'h3') return connectByHttp3(settings, capture?.quic, qlog && (quic => qlog.watch(quic)), tokens)
   const ofTcp = { ...settings, lostAfterMs: tunnel.tcpLostAfterMs }
   return carrier === 'h2' ? connectByHttp2(ofTcp) : connectByHttp1(ofTcp)
 }

@@ -12,6 +12,7 @@ import type { EndpointCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import type { KeyLog } from './key-log.ts'
+import { NewTokens } from './new-token.ts'
 import type { QuicConnection, QuicHandler } from './quic.ts'
 import { RetryTokens } from './retry-token.ts'
 import type { UnvalidatedAddresses } from './unvalidated-addresses.ts'
@@ -54,10 +55,17 @@ export interface AcceptorHost extends ConnectionHost {
 /** Why a connection is not let in, with a code of RFC 9000 §20.1. */
 type Refusal = [code: number, reason: string]
 
+/** A client has shown that it is where its packet seems to come from. */
+interface AddressProof {
+  /** By which it called us before its Retry; undefined: it had none, but a token of an earlier connection. */
+  readonly originalId: Uint8Array | undefined
+}
+
 export class Acceptor {
   readonly #host: AcceptorHost
   readonly #policy: AcceptPolicy
   readonly #retryTokens = new RetryTokens(randomBytes(32))
+  readonly #newTokens = new NewTokens(randomBytes(32))
 
   constructor(host: AcceptorHost, policy: AcceptPolicy) {
     this.#host = host
@@ -81,24 +89,30 @@ export class Acceptor {
       counters.stray++
       return
     }
-    const hasToken = header.token.length > 0
-    const token = hasToken
-      ? this.#retryTokens.verify(header.token, path.remote, header.dcid, this.#host.io.now())
-      : undefined
-    const isBadToken = hasToken && !(token instanceof Uint8Array)
-    if (isBadToken) counters.rejected.token++
+    const proof = this.#proofOf(header, path)
+    if (header.token.length > 0 && (proof === undefined || proof === 'expired')) counters.rejected.token++
     // RFC 9000 §8.1.3: a token that is not ours is as good as none. Nor may it be a way around the Retry.
-    if (token === undefined && this.#wantsRetry()) {
+    if (proof === undefined && this.#wantsRetry()) {
       counters.retried++
       this.#host.answer(this.#retry(header, path), path)
       return
     }
     // §8.1.2: this client has had its Retry, and would not accept another one.
     const refusal: Refusal | undefined =
-      token === 'expired'
+      proof === 'expired'
         ? [INVALID_TOKEN, 'the address validation token is not valid any more: it came too late']
         : undefined
-    this.#begin(packet, header, path, token instanceof Uint8Array ? token : undefined, refusal)
+    this.#begin(packet, header, path, proof === 'expired' ? undefined : proof, refusal)
+  }
+
+  /** What the token of an Initial proves of its sender's address; undefined: nothing. `expired`: one of a Retry. */
+  #proofOf({ token, dcid }: LongHeader, { remote }: UdpPath): AddressProof | 'expired' | undefined {
+    if (token.length === 0) return undefined
+    const now = this.#host.io.now()
+    const originalId = this.#retryTokens.verify(token, remote, dcid, now)
+    if (originalId === 'expired') return 'expired'
+    if (originalId !== undefined) return { originalId }
+    return this.#newTokens.verify(token, remote.host, now) ? { originalId: undefined } : undefined
   }
 
   #wantsRetry(): boolean {
@@ -117,13 +131,20 @@ export class Acceptor {
     packet: Buffer,
     header: LongHeader,
     path: UdpPath,
-    originalId: Uint8Array | undefined,
+    proof: AddressProof | undefined,
     tokenRefusal: Refusal | undefined,
   ): void {
     const host = this.#host
+    const originalId = proof?.originalId
     // After a Retry the client addresses us by the id the Retry gave it, and checks that it stays ours.
     const ownId = originalId === undefined ? randomBytes(CONNECTION_ID_LENGTH) : header.dcid
-    const engine = host.engine.accept({ id: ownId, originalId, path })
+    const engine = host.engine.accept({
+      id: ownId,
+      originalId,
+      isAddressValidated: proof !== undefined,
+      newToken: () => this.#newTokens.issue(path.remote.host, host.io.now()),
+      path,
+    })
     if (engine === undefined) {
       host.counters.stray++
       return
@@ -139,7 +160,7 @@ export class Acceptor {
       // Keeping a tunnel alive is for whoever wants it: the client.
       keepAliveMs: 0,
     })
-    if (originalId === undefined) host.unvalidated.add(connection, keyOf(ownId), path.remote, packet.length)
+    if (proof === undefined) host.unvalidated.add(connection, keyOf(ownId), path.remote, packet.length)
     if (tokenRefusal === undefined) host.keyLog?.attach(id, file => engine.logKeys(file))
 
     this.#policy.observe?.(connection)
@@ -149,6 +170,7 @@ export class Acceptor {
     host.enter(connection, () => {
       isConnection = connection.receive(packet, path.local, path.remote.host, path.remote.port)
       if (!isConnection) return
+      if (proof !== undefined && originalId === undefined) this.#newTokens.use(header.token)
       // Not before it was read: nobody makes room for noise.
       if (refusal === undefined && !this.#hasRoomFor(path.remote.host)) {
         host.counters.rejected.limit++

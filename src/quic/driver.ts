@@ -18,6 +18,7 @@ import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import { InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
+import type { KeptTokens } from './kept-tokens.ts'
 import { KeyLog } from './key-log.ts'
 import type { QuicSettings, SocketAddress } from './quic.ts'
 import { ResetAnswers } from './reset-answers.ts'
@@ -61,6 +62,8 @@ export interface Dial {
   remote: SocketAddress
   serverName: string
   resumptionTicket?: Uint8Array
+  /** Where the tokens of servers are, and are kept. */
+  tokens?: KeptTokens
 }
 
 export class QuicDriver implements AcceptorHost {
@@ -105,10 +108,12 @@ export class QuicDriver implements AcceptorHost {
   }
 
   /** Starts a handshake, on the first socket. Nothing is reported before the caller's turn of the event loop is over. */
-  connect({ remote, serverName, resumptionTicket }: Dial): DrivenConnection {
+  connect({ remote, serverName, resumptionTicket, tokens }: Dial): DrivenConnection {
     const scid = randomBytes(CONNECTION_ID_LENGTH)
     const path = { local: this.#sockets[0].local, remote }
-    const engine = this.engine.connect({ id: scid, path, serverName, resumptionTicket })
+    const token = tokens?.take(serverName, remote)
+    const onNewToken = (next: Uint8Array): void => tokens?.keep(serverName, remote, next)
+    const engine = this.engine.connect({ id: scid, path, serverName, resumptionTicket, token, onNewToken })
     const id = scid.toString('hex')
     this.keyLog?.attach(id, file => engine.logKeys(file))
     const { datagramQueue, idleTimeoutMs, keepAliveMs = Math.floor(idleTimeoutMs / 3) } = this.#settings
@@ -325,13 +330,17 @@ export class QuicDriver implements AcceptorHost {
     const connection = this.table.find(id)
     if (connection !== undefined) {
       this.unvalidated.heard(connection, id, packet.length, host, port)
-      try {
-        if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
-      } catch (error) {
-        this.#failed(connection, error)
-      }
+      this.#arrive(connection, packet, socket, host, port)
     } else if (header !== undefined) this.#accept(packet, header, { local: socket.local, remote: { host, port } })
     else this.#receiveOfNobody(packet, socket, host, port)
+  }
+
+  #arrive(connection: DrivenConnection, packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+    try {
+      if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
+    } catch (error) {
+      this.#failed(connection, error)
+    }
   }
 
   /** A short header, with a connection id that nobody has here: one of the two ends has lost the connection (RFC 9000 §10.3). */
@@ -346,7 +355,7 @@ export class QuicDriver implements AcceptorHost {
     for (const connection of this.table.all) {
       const { remote } = connection
       if (remote.port === port && remote.host === host) {
-        if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
+        this.#arrive(connection, packet, socket, host, port)
         return
       }
     }

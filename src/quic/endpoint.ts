@@ -6,6 +6,7 @@ import type { EndpointCounters } from './counters.ts'
 import { QuicDriver } from './driver.ts'
 import type { EngineOptions, QuicEngine } from './engine.ts'
 import type { PacketSocket, UdpTap } from './io.ts'
+import type { KeptTokens } from './kept-tokens.ts'
 import type { QuicConnection, QuicSettings, SocketAddress, TlsMaterial } from './quic.ts'
 import { NODE_IO } from './udp/node-io.ts'
 import { bindSocket, connectSocket } from './udp/open-socket.ts'
@@ -43,6 +44,8 @@ export interface ConnectOptions extends EndpointOptions {
   insecure?: boolean
   /** A ticket from `QuicConnection.resumptionTicket` of an earlier connection to the same server. */
   resumptionTicket?: Uint8Array
+  /** Of all connections that the caller makes: a server that asks for a proof of the address takes one of these in the place of a Retry. */
+  tokens?: KeptTokens
 }
 
 export class QuicEndpoint {

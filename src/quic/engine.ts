@@ -85,6 +85,10 @@ export interface AcceptOptions {
   id: Uint8Array
   /** By which the client called us before it was sent a Retry, if it was. */
   originalId?: Uint8Array
+  /** The client has shown otherwise that it is where it says: by a token of an earlier connection. */
+  isAddressValidated?: boolean
+  /** Makes the token that the client gets for its next connection, once its handshake is over (RFC 9000 §8.1.3). Not every engine gives it one. */
+  newToken?(): Uint8Array
   path: UdpPath
 }
 
@@ -95,6 +99,10 @@ export interface DialOptions {
   serverName: string
   /** A ticket with which to resume an earlier session. */
   resumptionTicket?: Uint8Array
+  /** A token that this server has given us on an earlier connection (RFC 9000 §8.1.3). */
+  token?: Uint8Array
+  /** It has given us one for the next; valid during the call only. Not every engine tells. */
+  onNewToken?(token: Uint8Array): void
 }
 
 export interface OutgoingPacket {

@@ -96,6 +96,20 @@ describe('a client whose proxy starts anew', () => {
     expect(addresses(client)).to.deep.equal(before)
   })
 
+  it('is not asked by a Retry to prove its address again where the proxy is the same (RFC 9000 §8.1.3)', async () => {
+    const quic = { engine: 'typescript' } as const
+    const server = await startServer({ quic, limits: { retry: 'always' } })
+    const { client } = await connectClient(server, {
+      quic,
+      reconnect: { enabled: true, knockMs: 0, initialDelayMs: 10 },
+    })
+    const up = new Promise(resolve => client.once('up', resolve))
+    client.tunnel?.quic?.close(0x102, 'gone')
+    await up
+    await ping(client, '10.90.0.1')
+    expect(server.status().handshakes).to.deep.equal({ accepted: 2, rejected: 0, retried: 1 })
+  })
+
   it('does not knock for a tunnel that the proxy has ended at once', async () => {
     const server = await startServer()
     const { client } = await connectClient(server, {

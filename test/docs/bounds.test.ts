@@ -31,7 +31,11 @@ import { MAX_QLOG_FILES, MAX_QLOG_WAITING } from '../../src/qlog/qlog-folder.ts'
 import { QUEUE_LIMITS } from '../../src/queue/discipline.ts'
 import { FQ_QUEUES } from '../../src/queue/fq-codel.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
+import { KEPT_TOKENS } from '../../src/quic/kept-tokens.ts'
+import { NEW_TOKENS } from '../../src/quic/new-token.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
+import { RESETS } from '../../src/quic/reset-answers.ts'
+import { LONGEST_RESET } from '../../src/quic/typescript/stateless-reset.ts'
 import { ADDRESS_MEMORY_LIMITS } from '../../src/server/address-memory.ts'
 import { EVENT_STREAM_LIMITS } from '../../src/server/api/event-stream.ts'
 import { REQUEST_LIMITS } from '../../src/server/api/guards.ts'
@@ -91,6 +95,15 @@ const EXPECTED: [row: string, bound: string][] = [
     'addresses of lost tunnels that are kept',
     `\`tunnel.lease_grace_ms\` ${tunnel.leaseGraceMs / 1000} s; ${KEPT_LEASES_LIMITS.each}; ${KEPT_LEASES_LIMITS.total},`,
   ],
+  [
+    'answers to packets with a connection id that nobody has',
+    `${RESETS.perSecond} a second, bursts of ${RESETS.burst}, for all addresses together; each smaller than what it answers, and at most ${LONGEST_RESET} bytes`,
+  ],
+  [
+    'life of a token for the next connection',
+    `${NEW_TOKENS.lifetimeMs / 3_600_000} h; ${NEW_TOKENS.remembered} in as long a time`,
+  ],
+  ['… that a client keeps: servers', `${KEPT_TOKENS.servers}; ${KEPT_TOKENS.length};`],
   ['a connection on which nothing arrives', `\`quic.idle_timeout_ms\` ${quic.idleTimeoutMs / 1000} s`],
   ['streams open at once', `${quic.maxStreamsBidi} bidirectional, ${quic.maxStreamsUni} unidirectional`],
   [

@@ -3,15 +3,21 @@
 import type { Header } from '../../http/header.ts'
 import { QuicEndpoint } from '../../quic/endpoint.ts'
 import type { UdpTap } from '../../quic/io.ts'
+import type { KeptTokens } from '../../quic/kept-tokens.ts'
 import type { QuicConnection, QuicSettings } from '../../quic/quic.ts'
 import type { Connect, HttpClientConnection, HttpClientHandler, TunnelStream } from '../http-connection.ts'
 import type { H3Tap } from './tap.ts'
 import { H3Transport, type StreamEvent } from './transport.ts'
 
-/** Connects by HTTP/3, on QUIC with these settings. `tap`: of a capture; `watch`: of qlog. */
-export function connectByHttp3(settings: QuicSettings, tap?: UdpTap, watch?: (quic: QuicConnection) => H3Tap): Connect {
+/** Connects by HTTP/3, on QUIC with these settings. `tap`: of a capture; `watch`: of qlog; `tokens`: those of QUIC, of all tunnels. */
+export function connectByHttp3(
+  settings: QuicSettings,
+  tap?: UdpTap,
+  watch?: (quic: QuicConnection) => H3Tap,
+  tokens?: KeptTokens,
+): Connect {
   return async options => {
-    const quic = await QuicEndpoint.connect({ ...options, settings, tap })
+    const quic = await QuicEndpoint.connect({ ...options, settings, tap, tokens })
     return new H3ClientConnection(quic, watch?.(quic))
   }
 }

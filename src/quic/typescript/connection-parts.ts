@@ -53,8 +53,11 @@ export class ConnectionParts {
   /** Of a server: not before its first packet was read, which says by what id to call the client. */
   peerIds: PeerConnectionIds | undefined
   paths: Paths | undefined
-  /** Of a client: from a Retry. */
+  /** Of a client, for its Initials: from an earlier connection to this server, or from a Retry. */
   token: Uint8Array = new Uint8Array(0)
+  /** For the client's next connection: of a server, makes it; of a client, hears of it. */
+  makeNewToken: (() => Uint8Array) | undefined
+  onNewToken: ((token: Uint8Array) => void) | undefined
   /** What we have told the peer of ourselves. */
   ownParameters: Partial<TransportParameters> = {}
   /** undefined: nobody looks on. */

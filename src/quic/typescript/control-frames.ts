@@ -1,11 +1,12 @@
 /**
- * Frames of the 1-RTT space that belong neither to a stream nor to TLS: HANDSHAKE_DONE, connection ids, and what tests the active path.
+ * Frames of the 1-RTT space that belong neither to a stream nor to TLS: HANDSHAKE_DONE, NEW_TOKEN, connection ids, and what tests the active path.
  * Each knows what its loss leads to (RFC 9000 §13.3).
  */
 
 import type { ConnectionParts } from './connection-parts.ts'
 import { appendHandshakeDone } from './frames/handshake-done-frame.ts'
 import { appendNewConnectionId } from './frames/new-connection-id-frame.ts'
+import { appendNewToken } from './frames/new-token-frame.ts'
 import { appendPathChallenge } from './frames/path-challenge-frame.ts'
 import { appendPathResponse } from './frames/path-response-frame.ts'
 import { appendRetireConnectionId } from './frames/retire-connection-id-frame.ts'
@@ -17,10 +18,13 @@ import type { WireWriter } from './wire-writer.ts'
 const NEW_CONNECTION_ID_ROOM = 1 + 8 + 8 + 1 + 20 + 16
 const RETIRE_CONNECTION_ID_ROOM = 1 + 8
 const PATH_FRAME_ROOM = 1 + 8
+/** Beside the token. */
+const AROUND_TOKEN = 1 + 2
 
 export class ControlFrames {
   readonly #parts: ConnectionParts
   #isHandshakeDoneDue = false
+  #newToken: Uint8Array | undefined
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
@@ -31,8 +35,14 @@ export class ControlFrames {
     this.#isHandshakeDoneDue = true
   }
 
+  /** Of a server, at the same time. undefined: the client gets none. */
+  sendNewToken(token: Uint8Array | undefined): void {
+    this.#newToken = token
+  }
+
   get wantsToSend(): boolean {
-    if (this.#isHandshakeDoneDue || this.#parts.localIds.announcementsWaiting > 0) return true
+    if (this.#isHandshakeDoneDue || this.#newToken !== undefined || this.#parts.localIds.announcementsWaiting > 0)
+      return true
     return this.#parts.peerIds !== undefined && this.#parts.peerIds.retirementsWaiting > 0
   }
 
@@ -42,6 +52,12 @@ export class ControlFrames {
       this.#isHandshakeDoneDue = false
       appendHandshakeDone(out)
       content.push({ onAcked() {}, onLost: () => this.sendHandshakeDone() })
+    }
+    const token = this.#newToken
+    if (token !== undefined && out.remaining >= token.length + AROUND_TOKEN) {
+      this.#newToken = undefined
+      appendNewToken(out, token)
+      content.push({ onAcked() {}, onLost: () => this.sendNewToken(token) })
     }
     this.#announce(out, content)
     this.#retire(out, content)

@@ -106,9 +106,16 @@ export class TypescriptEngine implements QuicEngine {
     return encodeStatelessReset(this.#resetTokens.of(header.dcid), packet.length, this.#randomBytes)
   }
 
-  accept({ id, originalId, path }: AcceptOptions): EngineConnection | undefined {
+  accept({
+    id,
+    originalId,
+    isAddressValidated = originalId !== undefined,
+    newToken,
+    path,
+  }: AcceptOptions): EngineConnection | undefined {
     const { congestionControl, newMtuSearch } = this.#options
     const parts = this.#newParts(id, congestionControl?.(path.remote))
+    parts.makeNewToken = newToken
     const startTls = (firstId: Uint8Array): void => {
       const transportParameters = this.#parameters(parts, {
         originalDestinationConnectionId: originalId ?? firstId,
@@ -118,14 +125,15 @@ export class TypescriptEngine implements QuicEngine {
       const context = this.#tlsContext as TlsServerContext
       parts.handshake.start(new TlsServer({ sink: parts.handshake, context, transportParameters }))
     }
-    const isAddressValidated = originalId !== undefined
     const start = new ServerStart(parts, { udp: path, isAddressValidated, startTls })
     return new TypescriptConnection(parts, start, newMtuSearch)
   }
 
-  connect({ id, path, serverName, resumptionTicket }: DialOptions): EngineConnection {
+  connect({ id, path, serverName, resumptionTicket, token, onNewToken }: DialOptions): EngineConnection {
     const { settings, tls, peerCertificate, newMtuSearch } = this.#options
     const parts = this.#newParts(id)
+    if (token !== undefined) parts.token = token
+    parts.onNewToken = onNewToken
     const originalId = this.#randomBytes(ORIGINAL_ID_LENGTH)
     parts.peerIds = new PeerConnectionIds(originalId, ACTIVE_CONNECTION_IDS)
     parts.paths = new Paths('client', path, parts.peerIds, true, this.#randomBytes)

@@ -130,6 +130,7 @@ export class Handshake implements TlsSink {
     this.#parts.observer?.state('handshake_complete', this.#now)
     if (this.#parts.role === 'client') return
     this.#parts.control.sendHandshakeDone()
+    this.#parts.control.sendNewToken(this.#parts.makeNewToken?.())
     this.confirm(this.#now)
   }
 

@@ -56,8 +56,9 @@ export class FrameReceiver implements FrameVisitor {
     this.#parts.handshake.confirm(this.now)
   }
 
-  /** For a later connection, which would prove its address with it: ours do that without (RFC 9000 §8.1.3). */
-  onNewToken(): void {}
+  onNewToken(token: Uint8Array): void {
+    this.#parts.onNewToken?.(token)
+  }
 
   // -- streams and datagrams
 

@@ -17,7 +17,7 @@ export const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH
 /** A packet with a short header is so much longer than the connection id that its sender has: then what resets it looks like any other (§10.3). */
 export const LONGER_THAN_ID = SHORTEST_RESET + 1
 /** Longer ones would tell no more, and cost more. */
-const LONGEST_RESET = 43
+export const LONGEST_RESET = 43
 
 /**
  * The key of a server, which is the same after it was started anew: made of the private key that it has anyway, and of where it is. Not the same for two
