@@ -12,6 +12,7 @@
 import type { PingRecord } from '../../src/probes/ping-train.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
 import { percentileOf } from '../../src/stats/statistics.ts'
+import { watchWindow } from '../kit/check/window-recorder.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 import { linkProfile, startLink } from './link.ts'
 import { startSlowTcp } from './slow-tcp.ts'
@@ -62,7 +63,8 @@ interface CarrierFigures {
 
 type CarriersMeasured = Readonly<Record<RunName, CarrierFigures>> & { readonly pings: number }
 
-type Scope = Pick<CheckContext, 'scratch' | 'defer' | 'signal' | 'seed' | 'progress'>
+type Scope = Pick<CheckContext, 'scratch' | 'defer' | 'signal' | 'seed' | 'progress'> &
+  Partial<Pick<CheckContext, 'mode' | 'show'>>
 
 /** Takes a quarter of a minute. Everything is closed with the scope. */
 export async function measureCarriers(scope: Scope): Promise<CarriersMeasured> {
@@ -100,6 +102,7 @@ async function open(scope: Scope, server: LabServer, { name, carrier, encapsulat
   const by = carrier === 'h2' ? await startSlowTcp(scope, server.address, RTT_MS / 2) : link.address
   const client = await server.connect({ tunnel: { carrier, encapsulation } }, by)
   const { signal } = scope
+  if (carrier === 'h3') watchWindow(scope, title(encapsulation, loss), () => client.tunnel?.quic)
   const ping = (count: number, onProgress: () => void) =>
     pingTrain(client.host, server.library, {
       count,
@@ -115,6 +118,10 @@ async function open(scope: Scope, server: LabServer, { name, carrier, encapsulat
     const { records } = await ping(count, onProgress)
     return { records, lost: link.counters().up[0]!.lost - before }
   }
+}
+
+function title(encapsulation: Run['encapsulation'], loss: number): string {
+  return `${encapsulation === 'datagram' ? 'datagrams' : 'one stream'}, ${loss * 100} % loss`
 }
 
 function figuresOf({ records, lost }: Trace, clean: Trace): CarrierFigures {

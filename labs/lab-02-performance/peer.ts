@@ -15,7 +15,7 @@ import { defaultTemplate, expandTemplate, parseUriTemplate } from '../../src/con
 import type { IpAddress } from '../../src/ip/address.ts'
 import { decodeIcmp, IcmpType, icmpEchoRequest } from '../../src/ip/icmp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
-import { DEFAULT_QUIC_SETTINGS, type SocketAddress } from '../../src/quic/quic.ts'
+import { DEFAULT_QUIC_SETTINGS, type QuicConnection, type SocketAddress } from '../../src/quic/quic.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 import type { LabServer } from './tunnel.ts'
 
@@ -69,6 +69,10 @@ export class Peer implements HttpClientHandler {
 
   private constructor(library: IpAddress) {
     this.#library = library
+  }
+
+  get quic(): QuicConnection {
+    return this.#connection.quic
   }
 
   /** UDP payloads, in bytes. */

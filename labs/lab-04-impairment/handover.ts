@@ -48,10 +48,17 @@ export interface HandoverOptions {
   seed: string
   signal?: AbortSignal
   onProgress?: (doneMs: number, totalMs: number, state: string) => void
+  /** Is told of each tunnel. */
+  onTunnel?: (title: string, client: MasqueClient) => void
 }
 
 /** Takes a quarter of a minute. Rejects with what a testbed or a client rejects with, and leaves nothing open. */
-export async function measureHandover({ seed, signal, onProgress = () => {} }: HandoverOptions): Promise<Handover> {
+export async function measureHandover({
+  seed,
+  signal,
+  onProgress = () => {},
+  onTunnel = () => {},
+}: HandoverOptions): Promise<Handover> {
   const { profile, fadesAtMs, goneAtMs } = withoutWaiting(loadProfile(PROFILE))
   const bed = await Testbed.start({
     profile: { ...profile, timeline: [] },
@@ -64,6 +71,8 @@ export async function measureHandover({ seed, signal, onProgress = () => {} }: H
   const timers: NodeJS.Timeout[] = []
   try {
     const [last, first] = bed.clients as [MasqueClient, MasqueClient]
+    onTunnel('moves two seconds earlier', first)
+    onTunnel('moves when the Wi-Fi is gone', last)
     const second = bed.link.secondAddress
     if (second === undefined) throw new Error(`the profile ${PROFILE} has no second attachment`)
     await bed.setProfile(profile)

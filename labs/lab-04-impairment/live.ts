@@ -2,6 +2,7 @@
 import { CLEAN, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { type PingRecord, pingTrain } from '../../src/probes/ping-train.ts'
 import { Testbed, type TestbedOptions } from '../../src/testbed/testbed.ts'
+import { watchWindow } from '../kit/check/window-recorder.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 export interface LinkChange {
@@ -22,15 +23,16 @@ export function linkWith(name: string, { up = {}, down = {} }: LinkChange): Prof
   }
 }
 
-/** Server, link and clients, in three processes. */
+/** Server, link and clients, in three processes. The window of the first client, which has its tunnel in datagrams, can be watched. */
 export async function startTestbed(
-  context: Pick<CheckContext, 'signal' | 'defer' | 'do'>,
+  context: Pick<CheckContext, 'signal' | 'defer' | 'do' | 'mode' | 'show'>,
   options: Omit<TestbedOptions, 'signal'>,
 ): Promise<Testbed> {
   const name = typeof options.profile === 'string' ? options.profile : options.profile.name
   return await context.do(`start a proxy, the link (${name}) and a client`, async () => {
     const bed = await Testbed.start({ ...options, signal: context.signal })
     context.defer(() => bed.close())
+    watchWindow(context, 'in datagrams', () => bed.client.tunnel?.quic)
     return bed
   })
 }

@@ -9,6 +9,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { MasqueClient } from '../../src/client/client.ts'
 import type { Profile } from '../../src/link/profile/profile.ts'
 import { runPacedFlow } from '../../src/probes/paced-flow.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
@@ -33,9 +34,14 @@ export interface ProfileFigures {
 export async function measureProfile(
   profile: Profile | string,
   seed: string,
-  options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
+  options: {
+    signal?: AbortSignal
+    onProgress?: (done: number, total: number) => void
+    /** Is told of the tunnel. */
+    onTunnel?: (client: MasqueClient) => void
+  } = {},
 ): Promise<ProfileFigures> {
-  const { signal, onProgress } = options
+  const { signal, onProgress, onTunnel } = options
   // The timeline begins with the measurement, not with the handshake: so two measurements see the same phases.
   const bed = await Testbed.start({
     profile,
@@ -50,6 +56,7 @@ export async function measureProfile(
     const [train, flow] = await bed.whileAlive(async () => {
       await bed.setProfile(profile)
       await bed.link.beginTimeline()
+      onTunnel?.(bed.client)
       const host = bed.client.host
       return await Promise.all([
         pingTrain(host, bed.library, {

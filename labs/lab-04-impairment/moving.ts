@@ -57,18 +57,23 @@ export interface MeasureOptions {
   signal?: AbortSignal
   /** What happens now. */
   onStep?: (text: string) => void
+  /** Is told of each tunnel. */
+  onTunnel?: (title: string, client: MasqueClient) => void
 }
 
 /** Takes six seconds and some. Rejects with what a client rejects with, and leaves nothing open. */
 export async function measureMoving(rttMs: number, options: MeasureOptions = {}): Promise<Moving> {
-  const { signal, onStep = () => {} } = options
+  const { signal, onStep = () => {}, onTunnel = () => {} } = options
   const files = new Cleanup()
   try {
     const certificates = await makeTestCertificates(files.scratch())
     const each = <T>(text: string, measure: (place: Place) => Promise<T>) => {
       signal?.throwIfAborted()
       onStep(text)
-      return withPlace(certificates, rttMs, signal, measure)
+      return withPlace(certificates, rttMs, signal, place => {
+        onTunnel(text, place.client)
+        return measure(place)
+      })
     }
     return {
       rttMs,

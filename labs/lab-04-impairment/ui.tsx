@@ -1,12 +1,14 @@
 /**
  * The panel of lab 4: the link with what it does now, the predictions beside what was measured, and the delay in the queue with and
- * without CoDel. Each part appears when a check has shown something for it.
+ * without CoDel. Each part appears when a check has shown something for it. And the windows of its tunnels, in a view of their own.
  */
 import { Box } from 'ink'
 import { formatNumber } from '../kit/check/measurements.ts'
 import { type Line, type Span, wrap } from '../kit/lab/text.ts'
 import type { Panel, PanelProps } from '../kit/lab/types.ts'
+import { bars } from '../kit/ui/bars.ts'
 import { Lines } from '../kit/ui/frame.tsx'
+import { withWindow } from '../kit/ui/with-window.tsx'
 import {
   DELAYS_KEY,
   type Delays,
@@ -184,25 +186,13 @@ function resample(values: readonly number[], columns: number): number[] {
   })
 }
 
-/** Columns of blocks, `rows` high, from the top row to the bottom one. */
-function bars(values: readonly number[], top: number, rows: number, levels: readonly string[]): string[] {
-  return Array.from({ length: rows }, (_, row) => {
-    const below = rows - 1 - row
-    return values
-      .map(value => {
-        const height = (value / top) * rows - below
-        if (height <= 0) return below === 0 ? levels[0] : ' '
-        return levels[Math.min(levels.length - 1, Math.floor(height * levels.length))]
-      })
-      .join('')
-  })
-}
-
-export const LinkPanel: Panel = Object.assign(
-  (props: PanelProps) => (
-    <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines(props)} />
-    </Box>
+export const LinkPanel: Panel = withWindow(
+  Object.assign(
+    (props: PanelProps) => (
+      <Box flexDirection="column" flexShrink={0}>
+        <Lines lines={lines(props)} />
+      </Box>
+    ),
+    { lines },
   ),
-  { lines },
 )

@@ -10,10 +10,10 @@
 
 import { ChoiceError } from './choice-error.ts'
 import type { EngineOptions, QuicEngine } from './engine.ts'
-import { ENGINE_CHOICES, type EngineChoice } from './quic.ts'
+import { ENGINE_CHOICES, type EngineChoice, type EngineName } from './quic.ts'
 
 export interface ChosenEngine {
-  readonly name: 'quiche' | 'typescript'
+  readonly name: EngineName
   /** Why it is this one: the end of a line of the log. */
   readonly why: string
   /** Throws when certificate and key do not fit, or when there is no application protocol. */

@@ -15,6 +15,7 @@ import { OpenStreams } from './open-streams.ts'
 import { PendingStreams } from './pending-streams.ts'
 import type {
   DatagramResult,
+  EngineName,
   MigrateOptions,
   MigrateResult,
   QuicCloseReason,
@@ -338,6 +339,14 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     if (this.#engine.observe === undefined) return false
     this.#engine.observe(observer, this.#io.now())
     return true
+  }
+
+  get engineName(): EngineName {
+    return this.#engine.engineName
+  }
+
+  get bytesInFlight(): number | undefined {
+    return this.#ask(undefined, engine => engine.bytesInFlight)
   }
 
   paths(): QuicPath[] {

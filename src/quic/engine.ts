@@ -19,6 +19,7 @@ import type { QuicObserver } from './observer.ts'
 import type { MtuSearch } from './path-mtu.ts'
 import type {
   CongestionControl,
+  EngineName,
   QuicCloseReason,
   QuicPath,
   QuicSettings,
@@ -139,6 +140,8 @@ export interface EngineEvents {
 
 /** One connection. Its owner calls `handOut`, then `send` until there is nothing more, then asks for the `deadline`. */
 export interface EngineConnection {
+  readonly engineName: EngineName
+
   // -- packets and time
 
   /**
@@ -231,6 +234,8 @@ export interface EngineConnection {
   migrate(path: UdpPath, now: number): void
   paths(): QuicPath[]
   counters(): EngineCounters
+  /** Of what congestion control counts, on the path that packets leave on now. undefined: it cannot be told. */
+  readonly bytesInFlight: number | undefined
 
   /** Tells what happens inside from now on. Not every engine can. */
   observe?(observer: QuicObserver, now: number): void

@@ -24,6 +24,7 @@ export type CongestionControl = 'reno' | 'cubic' | 'bbr'
 export const ENGINE_CHOICES = ['auto', 'quiche', 'typescript'] as const
 /** See choose-engine.ts. */
 export type EngineChoice = (typeof ENGINE_CHOICES)[number]
+export type EngineName = Exclude<EngineChoice, 'auto'>
 
 /** Settings of one endpoint; they hold for all of its connections. */
 export interface QuicSettings {
@@ -130,6 +131,7 @@ export interface QuicConnection {
   readonly role: 'client' | 'server'
   /** A short random name for logs. */
   readonly id: string
+  readonly engineName: EngineName
   /** Where the peer is now (RFC 9000 §9). */
   readonly remote: SocketAddress
   /** Where our packets leave and arrive now. */
@@ -200,6 +202,8 @@ export interface QuicConnection {
    * `stats()`, and 0 before the first.
    */
   readonly lastStats: QuicStats
+  /** Of what congestion control counts, on the path that packets leave on now. undefined: this engine does not tell. */
+  readonly bytesInFlight: number | undefined
   /** Tells what happens inside from now on. False: this engine cannot. */
   observe?(observer: QuicObserver): boolean
 }

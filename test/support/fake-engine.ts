@@ -136,6 +136,8 @@ export class FakeEngine implements QuicEngine {
 
 /** Does what a test says, and writes down what it is asked to do. */
 export class FakeConnection implements EngineConnection {
+  readonly engineName = 'quiche'
+  bytesInFlight: number | undefined
   /** The connection id that is ours. */
   readonly id: Uint8Array
   readonly path: UdpPath

@@ -9,6 +9,8 @@ import type {
 
 /** A QUIC connection that writes down what it is told to do, for tests of what is above QUIC. */
 export class FakeQuic implements QuicConnection {
+  readonly engineName = 'quiche'
+  bytesInFlight: number | undefined
   readonly role: 'client' | 'server'
   readonly id = 'fake'
   readonly remote = { host: '192.0.2.1', port: 4433 }

@@ -225,6 +225,10 @@ export interface PanelProps {
   passed: boolean | undefined
   /** Which of the panel's steps the student looks at, from 0 on. At first the last one; `[` goes back, `]` on. */
   step: number
+  /** Which of the panel's other views the student has switched to. Undefined: its first. */
+  view?: string | undefined
+  /** Plain mode: what a picture would show is said in words and figures, all steps of it at once. */
+  inWords?: true
   /** Columns and rows that it may fill. */
   width: number
   rows: number
@@ -240,6 +244,8 @@ export interface Panel {
   lines(props: PanelProps): readonly Line[]
   /** How many steps there are to look at one by one. Without it, `step` is always 0. */
   steps?(props: PanelProps): number
+  /** Names of other views that there is something in now. `g` goes through them, and back to the first. */
+  views?(props: PanelProps): readonly string[]
 }
 
 /** The live demonstration a lab begins with. */

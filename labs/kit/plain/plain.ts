@@ -261,9 +261,13 @@ function printPanel(panel: Panel, task: Task, result: TaskResult, out: PlainOutp
     width: out.width,
     rows: PANEL_ROWS,
     marks: ASCII,
+    inWords: true,
   }
-  const lines = panel.lines({ ...props, step: (panel.steps?.(props) ?? 1) - 1 })
-  if (lines.length > 0) print(out, ...lines, '')
+  for (const view of [undefined, ...(panel.views?.(props) ?? [])]) {
+    const shown: PanelProps = { ...props, view }
+    const lines = panel.lines({ ...shown, step: (panel.steps?.(shown) ?? 1) - 1 })
+    if (lines.length > 0) print(out, ...lines, '')
+  }
 }
 
 /** Returns whether it may be seen. */

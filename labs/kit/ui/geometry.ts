@@ -28,7 +28,7 @@ export function maxScroll(total: number, rows: number): number {
 
 export function scrollNote(theme: Theme, offset: number, total: number, rows: number): string | undefined {
   const max = maxScroll(total, rows)
-  if (max === 0) return undefined
+  if (max === 0 || rows === 0) return undefined
   const arrows = `${offset > 0 ? theme.marks.up : ' '}${offset < max ? theme.marks.down : ' '}`
   return `${arrows} lines ${offset + 1}-${Math.min(total, offset + rows)} of ${total}`
 }

@@ -18,6 +18,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['R', 'the starting files of the task again; yours are kept beside them'],
   ['n', 'the next task'],
   ['v', "the lab's picture: as needed, whole screen, off"],
+  ['g', 'in its place, the windows of the tunnels over time; and back'],
   ['[ ]', "a step back or on in the lab's picture"],
   ['d, r', 'the demonstration; run it again'],
   ['e', 'the end, once everything is solved'],

@@ -9,8 +9,10 @@ import { type State, taskOf, type View } from './state.ts'
 const HELP: FooterKey = ['?', 'keys']
 const QUIT: FooterKey = ['q', 'quit']
 
+type PictureView = Pick<View, 'hasPicture' | 'steps' | 'views' | 'shown'>
+
 /** `view`: of the task that is on the screen. */
-export function keysOf(state: State, view?: Pick<View, 'hasPicture' | 'steps'>): FooterKey[] {
+export function keysOf(state: State, view?: PictureView): FooterKey[] {
   if (state.help) return [['any key', 'back']]
   const end: FooterKey[] = allSolved(state) ? [[state.screen === 'task' ? 'enter' : 'e', 'the end']] : []
   switch (state.screen) {
@@ -33,7 +35,7 @@ export function keysOf(state: State, view?: Pick<View, 'hasPicture' | 'steps'>):
   }
 }
 
-function taskKeys(state: State, end: readonly FooterKey[], view?: Pick<View, 'hasPicture' | 'steps'>): FooterKey[] {
+function taskKeys(state: State, end: readonly FooterKey[], view?: PictureView): FooterKey[] {
   const task = taskOf(state)
   const progress = state.progress[task.id] ?? UNTOUCHED
   if (state.task.question !== undefined) {
@@ -42,15 +44,22 @@ function taskKeys(state: State, end: readonly FooterKey[], view?: Pick<View, 'ha
       ['esc', 'leave it'],
     ]
   }
+  const graph = graphKeys(view)
   const { running } = state.task
   if (running)
-    return [['esc', running.waiting === undefined ? 'stop the check' : 'leave the queue'], ['j/k', 'scroll'], QUIT]
+    return [
+      ['esc', running.waiting === undefined ? 'stop the check' : 'leave the queue'],
+      ['j/k', 'scroll'],
+      ...graph,
+      QUIT,
+    ]
   const hintsLeft = task.hints.length - progress.hints
   return [
     ['c', 'check'],
     ...(task.questions.length > 0 ? [['a', 'answer'] as const] : []),
     ...(hintsLeft > 0 ? [['h', `hint (${hintsLeft} left)`] as const] : []),
     ['j/k', 'scroll'],
+    ...graph,
     ...end,
     ...(state.selected < state.lab.tasks.length - 1 ? [['n', 'next'] as const] : []),
     HELP,
@@ -60,4 +69,11 @@ function taskKeys(state: State, end: readonly FooterKey[], view?: Pick<View, 'ha
     ...(view?.hasPicture ? [['v', 'picture'] as const] : []),
     ...(view?.hasPicture && view.steps > 1 ? [['[ ]', 'its steps'] as const] : []),
   ]
+}
+
+/** Named after what it leads to. */
+function graphKeys(view: PictureView | undefined): FooterKey[] {
+  const { views = [], shown } = view ?? {}
+  const next = views[shown === undefined ? 0 : views.indexOf(shown) + 1]
+  return views.length === 0 ? [] : [['g', next ?? `${shown} off`]]
 }

@@ -41,7 +41,7 @@ export function reduce(state: State, event: Event): Next {
     }
     case 'checked': {
       const results = { ...state.results, [event.result.task]: event.result }
-      return on({ ...withoutBusyNotice(state), results }, { running: undefined, follow: true })
+      return on({ ...withoutNotice(state, CHECKS, WAITS, NO_GRAPH), results }, { running: undefined, follow: true })
     }
     case 'answers':
       return answersRead(state, event.answers)
@@ -57,12 +57,19 @@ export function reduce(state: State, event: Event): Next {
 }
 
 const CHECKS = 'A check is running: esc stops it.'
+const NO_GRAPH = 'There is no graph here yet: a check that opens tunnels on QUIC draws their windows.'
 const WAITS = 'A check waits for its turn: esc gives up its place.'
 
 /** What is said of a check that runs or waits is not true of it any more. */
 function withoutBusyNotice(state: State): State {
+  return withoutNotice(state, CHECKS, WAITS)
+}
+
+function withoutNotice(state: State, ...notices: string[]): State {
   const { notice } = state.task
-  return notice === CHECKS || notice === WAITS ? { ...state, task: { ...state.task, notice: undefined } } : state
+  return notice !== undefined && notices.includes(notice)
+    ? { ...state, task: { ...state.task, notice: undefined } }
+    : state
 }
 
 function withoutType<E extends { type: string }>({ type, ...rest }: E): Omit<E, 'type'> {
@@ -207,6 +214,18 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
         })
       }
       return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length] }, []]
+    case 'g': {
+      const views = [undefined, ...(view.views ?? [])]
+      if (views.length === 1) {
+        return on(state, {
+          notice: NO_GRAPH,
+          follow: true,
+        })
+      }
+      const pictureView = views[(views.indexOf(view.shown) + 1) % views.length]
+      const picture = state.picture === 'off' ? 'auto' : state.picture
+      return on({ ...withoutNotice(state, NO_GRAPH), pictureView, picture }, { step: undefined })
+    }
     case '[':
       return moveStep(-1)
     case ']':

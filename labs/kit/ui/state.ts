@@ -29,6 +29,8 @@ export interface State {
   readonly results: Readonly<Record<string, TaskResult>>
   /** How much room the lab's picture gets: what it needs up to a part of the screen, all of it, or none. */
   readonly picture: 'auto' | 'full' | 'off'
+  /** The view of it that the student has switched to, where there is one of that name. Undefined: the first. */
+  readonly pictureView: string | undefined
   readonly task: TaskState
 }
 
@@ -75,6 +77,9 @@ export interface View {
   /** Whether the lab has a picture to show now, even if it is switched off; and the steps that it has. */
   hasPicture: boolean
   steps: number
+  /** Other views of it than the first, and the one that is on the screen; undefined: the first. */
+  views?: readonly string[]
+  shown?: string | undefined
 }
 
 export type Event =
@@ -148,6 +153,7 @@ export function opened({ lab, progress, task, watch = false, problem }: Opening)
     demonstration: demonstrationOf(lab),
     results: {},
     picture: 'auto',
+    pictureView: undefined,
     task: NEW_TASK,
   }
   if (screen === 'demonstration') return [state, [{ do: 'demonstrate' }]]

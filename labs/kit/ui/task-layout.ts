@@ -56,7 +56,14 @@ export function layoutTask(scene: Scene): TaskLayout {
   const longest = limits.indexOf(Math.max(...limits))
   return {
     columns,
-    view: { offsets, limits, hasPicture: picture?.isThere ?? false, steps: picture?.steps ?? 1 },
+    view: {
+      offsets,
+      limits,
+      hasPicture: picture?.isThere ?? false,
+      steps: picture?.steps ?? 1,
+      views: picture?.views ?? [],
+      shown: picture?.props.view,
+    },
     asked,
     rows,
     picture: picture?.rows ? picture : undefined,
@@ -83,10 +90,12 @@ function pictureOf({ state, theme, size }: Scene, panel: Panel, free: number) {
     rows: most,
     marks: theme.marks,
   }
+  const views = panel.views?.(props) ?? []
+  props.view = views.find(name => name === state.pictureView)
   const steps = panel.steps?.(props) ?? 1
   props.step = Math.min(state.task.step ?? steps - 1, steps - 1)
   const isThere = panel.lines({ ...props, rows: free }).length > 0
-  return { panel, props, steps, isThere, rows: most === 0 ? 0 : Math.min(most, panel.lines(props).length) }
+  return { panel, props, steps, views, isThere, rows: most === 0 ? 0 : Math.min(most, panel.lines(props).length) }
 }
 
 /** From this width on there are two columns. */

@@ -3,6 +3,7 @@ import { percentileOf } from '../../../src/stats/statistics.ts'
 import { fail, resultOf } from '../../kit/check/calls.ts'
 import { format, same } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
+import { watchWindow } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { type ChartRow, showChart } from '../chart.ts'
 import { startLink } from '../link.ts'
@@ -326,6 +327,7 @@ interface Race {
 
 const RUNNERS = ['yours', 'article', 'single'] as const
 type Runner = (typeof RUNNERS)[number]
+const TITLES: Readonly<Record<Runner, string>> = { yours: 'yours', article: "the article's", single: 'a single stream' }
 
 /** The three at the same time, through the same link. */
 async function race(context: CheckContext, server: LabServer, loss: number, packets: number): Promise<Race> {
@@ -337,6 +339,7 @@ async function race(context: CheckContext, server: LabServer, loss: number, pack
       link: { rttMs: RTT_MS, lossUp: loss },
     })
     const peers = await Promise.all(RUNNERS.map(() => Peer.connect(context, server, link.address)))
+    for (const [i, peer] of peers.entries()) watchWindow(context, `${TITLES[RUNNERS[i]]}, ${title}`, () => peer.quic)
     const plans = [
       await ownPlan(context, peers[0], packets),
       (i: number) => articleActions(peers[1].requestStream, peers[1].ping(i, PING_DATA), i),

@@ -49,6 +49,9 @@ const streamBuffer = new Uint8Array(64 * 1024)
 const datagramBuffer = new Uint8Array(64 * 1024)
 
 export class QuicheConnection implements EngineConnection {
+  readonly engineName = 'quiche'
+  /** quiche counts them, and has no way to say so. */
+  readonly bytesInFlight = undefined
   alpn = ''
   resumed = false
   peerCertificate: Uint8Array | undefined

@@ -33,6 +33,7 @@ import { NO_VIABLE_PATH } from './transport-error.ts'
 import { QUIC_V1, SUPPORTED_VERSIONS } from './version.ts'
 
 export class TypescriptConnection implements EngineConnection {
+  readonly engineName = 'typescript'
   readonly #parts: ConnectionParts
   readonly #receiver: PacketReceiver
   readonly #sender: PacketSender
@@ -343,6 +344,10 @@ export class TypescriptConnection implements EngineConnection {
       rttMs: recovery.rtt.smoothed,
       cwnd: recovery.controller.window,
     }
+  }
+
+  get bytesInFlight(): number {
+    return this.#parts.recovery.bytesInFlight
   }
 
   // -- looking on ----------------------------------------------------------------------------------------------

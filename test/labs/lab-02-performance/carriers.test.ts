@@ -2,15 +2,20 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { Cleanup } from '../../../labs/kit/check/cleanup.ts'
+import { COURSES_KEY, type WindowCourse } from '../../../labs/kit/check/window-recorder.ts'
 import { flat, measureCarriers, RTT_MS } from '../../../labs/lab-02-performance/carriers.ts'
 import { startSlowTcp } from '../../../labs/lab-02-performance/slow-tcp.ts'
+import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
 describe('labs/lab-02-performance: a run of carriers', function () {
   this.timeout(180_000)
   const cleanup = new Cleanup()
   afterEach(() => cleanup.run())
 
+  const shown: Record<string, unknown> = {}
   const scope = (signal = new AbortController().signal) => ({
+    mode: 'live' as const,
+    show: (key: string, value: unknown) => void (shown[key] = value),
     signal,
     seed: 'a run',
     progress() {},
@@ -25,6 +30,17 @@ describe('labs/lab-02-performance: a run of carriers', function () {
     // Of some 1000 datagrams in these two, 2 %: none at all does not happen.
     expect(figures.datagrams_lossy_lost + figures.stream_lossy_lost).to.be.greaterThan(0)
     expect(figures.datagrams_lossy_missing + figures.stream_lossy_late).to.be.greaterThan(0)
+    const courses = shown[COURSES_KEY] as WindowCourse[]
+    expect(courses.map(({ title }) => title).sort()).to.deep.equal([
+      'datagrams, 0 % loss',
+      'datagrams, 2 % loss',
+      'one stream, 0 % loss',
+      'one stream, 2 % loss',
+    ])
+    for (const { title, cwnd, engine } of courses) {
+      expect(engine, title).to.equal(IS_TYPESCRIPT ? 'typescript' : 'quiche')
+      expect(Math.min(...cwnd), title).to.be.above(0)
+    }
     // No link is faster than it says.
     for (const [name, value] of Object.entries(figures)) {
       if (name.endsWith('p50_ms')) expect(value, name).to.be.at.least(RTT_MS - 5)

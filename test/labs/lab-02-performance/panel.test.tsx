@@ -1,6 +1,7 @@
 /** The panel of lab 2: charts of predictions beside measurements. */
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
+import { COURSES_KEY } from '../../../labs/kit/check/window-recorder.ts'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
@@ -172,6 +173,25 @@ describe('labs/lab-02-performance: the panel', () => {
       '212 ms |- 1 datagram, 90 bytes ->|',
     ])
     expect(new Set(lines.slice(2).map(text => columns(text)))).to.have.property('size', 1)
+  })
+
+  it('has the windows of the tunnels as another view', () => {
+    const course = {
+      title: 'a tunnel',
+      engine: 'quiche',
+      everyMs: 100,
+      untilMs: 100,
+      atMs: [0, 100],
+      cwnd: [12_000, 8400],
+      inFlight: [undefined, undefined],
+      rttMs: [20, 20],
+      movedAtMs: [],
+    }
+    const live = { series: [], comparisons: [], shown: { [CHARTS_KEY]: [HANDSHAKE], [COURSES_KEY]: [course] } }
+    expect(Charts.views?.(props([HANDSHAKE]))).to.deep.equal([])
+    expect(Charts.views?.(props([], { live }))).to.deep.equal(['window'])
+    expect(shown([], { live })).to.deep.equal(shown([HANDSHAKE]))
+    expect(shown([], { live, view: 'window' })[0]).to.equal('a tunnel   engine quiche, a sample each 0.1 s')
   })
 
   it('shows nothing before a check has run', () => {

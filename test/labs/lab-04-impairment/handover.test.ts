@@ -6,7 +6,13 @@ describe('labs/lab-04-impairment: a run of handover', function () {
 
   it('keeps both tunnels, loses packets while the Wi-Fi fades, and ends on LTE', async () => {
     const states = new Set<string>()
-    const measured = await measureHandover({ seed: 'a run', onProgress: (_, __, state) => states.add(state) })
+    const tunnels: string[] = []
+    const measured = await measureHandover({
+      seed: 'a run',
+      onProgress: (_, __, state) => states.add(state),
+      onTunnel: (title, { tunnel }) => tunnels.push(`${title}: ${tunnel?.quic?.established}`),
+    })
+    expect(tunnels).to.deep.equal(['moves two seconds earlier: true', 'moves when the Wi-Fi is gone: true'])
     expect([measured.atOnce.kept, measured.earlier.kept]).to.deep.equal([true, true])
     expect([...states]).to.deep.equal(['Wi-Fi', 'Wi-Fi, weaker and weaker', 'LTE'])
     // Of some 240 pings a seventh.

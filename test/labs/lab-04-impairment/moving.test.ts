@@ -7,8 +7,13 @@ describe('labs/lab-04-impairment: a run of migration', function () {
 
   it('keeps the tunnel in a move and in a rebinding', async () => {
     const steps: string[] = []
-    const measured = await measureMoving(20, { onStep: text => steps.push(text) })
+    const tunnels: string[] = []
+    const measured = await measureMoving(20, {
+      onStep: text => steps.push(text),
+      onTunnel: (title, { connected }) => tunnels.push(`${title}: ${connected}`),
+    })
     expect(steps).to.deep.equal(['the client moves', 'a NAT forgets', 'the network is gone, and nobody moves'])
+    expect(tunnels).to.deep.equal(steps.map(text => `${text}: true`))
     const { move, rebind, reconnect } = measured
     expect([move.kept, rebind.kept, reconnect.kept]).to.deep.equal([true, true, true])
     // Timers that cannot be over too early, on however busy a machine.

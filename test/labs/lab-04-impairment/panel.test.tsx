@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { render } from 'ink-testing-library'
+import { COURSES_KEY } from '../../../labs/kit/check/window-recorder.ts'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
 import { themeFor } from '../../../labs/kit/ui/theme.ts'
@@ -108,6 +109,28 @@ describe('labs/lab-04-impairment: the panel', () => {
     const lines = text(props(live => showDelays(live, { plain: [1, 300], codel: [1, 5] }), { rows: 8 }))
     expect(lines).to.have.length(8)
     expect(lines.join('\n')).to.match(/a plain queue[\s\S]+your CoDel/)
+  })
+
+  it('has the windows of the tunnels as another view', () => {
+    const course = {
+      title: 'a tunnel',
+      engine: 'quiche',
+      everyMs: 100,
+      untilMs: 100,
+      atMs: [0, 100],
+      cwnd: [12_000, 8400],
+      inFlight: [undefined, undefined],
+      rttMs: [20, 20],
+      movedAtMs: [],
+    }
+    const show = (live: { show(key: string, value: unknown): void }) => {
+      everything(live)
+      live.show(COURSES_KEY, [course])
+    }
+    expect(LinkPanel.views?.(props(everything))).to.deep.equal([])
+    expect(LinkPanel.views?.(props(show))).to.deep.equal(['window'])
+    expect(text(props(show))).to.deep.equal(text(props(everything)))
+    expect(text(props(show, { view: 'window' }))[0]).to.equal('a tunnel   engine quiche, a sample each 0.1 s')
   })
 
   it('shows nothing before a check has run', () => {

@@ -233,6 +233,34 @@ describe('the terminal UI, as a function of what happens', () => {
     expect(keysOf(session.state, { ...session.view, steps: 2 }).map(([key]) => key)).to.include('[ ]')
   })
 
+  it('switches to the other views of a picture and back, at their last step; and says where there are none', () => {
+    const session = new Session({ task: 0 })
+    const footer = () => keysOf(session.state, session.view)
+    expect(session.press('g').state.pictureView).to.equal(undefined)
+    expect(session.state.task.notice).to.match(/no graph here yet/)
+    expect(footer().map(([key]) => key)).to.not.include('g')
+    session.view = { ...session.view, hasPicture: true, steps: 3, views: ['window'] }
+    session.press('v', 'v', '[')
+    expect(session.state.picture).to.equal('off')
+    expect(footer()).to.deep.include(['g', 'window'])
+    session.press('g')
+    expect(session.state).to.deep.include({ pictureView: 'window', picture: 'auto' })
+    expect(session.state.task).to.deep.include({ step: undefined, notice: undefined })
+    session.view = { ...session.view, shown: 'window' }
+    expect(footer()).to.deep.include(['g', 'window off'])
+    expect(session.press('g').state.pictureView).to.equal(undefined)
+  })
+
+  it('has the key for the windows also while a check runs, and no word about there being none once there are', () => {
+    const session = new Session({ task: 0 })
+    session.press('c', 'g')
+    expect(session.state.task.notice).to.match(/no graph here yet/)
+    session.view = { ...session.view, views: ['window'] }
+    expect(keysOf(session.state, session.view)).to.deep.include(['g', 'window'])
+    session.happens({ type: 'checked', result: RESULT })
+    expect(session.state.task.notice).to.equal(undefined)
+  })
+
   it('goes through the steps of a picture from the last one: [ back, ] on', () => {
     const session = new Session({ task: 0 })
     session.view = { ...session.view, steps: 3 }
