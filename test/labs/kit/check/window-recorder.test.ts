@@ -103,8 +103,10 @@ describe('the recorder of windows', () => {
     let now = 0
     late.now = () => now
     let ring = () => {}
-    late.setTimeout = callback => {
+    const due: number[] = []
+    late.setTimeout = (callback, ms) => {
       ring = callback
+      due.push(now + ms)
       return 1
     }
     recorder = new WindowRecorder({ show: (_, value) => (shown = value as WindowCourse[]) }, late)
@@ -114,6 +116,7 @@ describe('the recorder of windows', () => {
       ring()
     }
     expect(shown[0]!.atMs).to.deep.equal([0, 100, 730, 800])
+    expect(due).to.deep.equal([100, 200, 800, 900])
   })
 
   it('keeps a bounded number of samples over any time: when it has them, half of them go, and it asks half as often', async () => {

@@ -48,6 +48,10 @@ describe('the windows of a check, over time', () => {
     ])
   })
 
+  it('speak of now only while the check runs', () => {
+    expect(text([course()], { running: false })[1]).to.match(/12 kB last$/)
+  })
+
   it('follow the time: what comes later is farther to the right, and what has not come yet is empty', () => {
     const half = Array.from({ length: 21 }, (_, i) => i * 100)
     const lines = text([course({ atMs: half, cwnd: half.map(ms => (ms < 1000 ? 15_000 : 3000)) })])
