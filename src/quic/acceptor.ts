@@ -12,7 +12,7 @@ import type { EndpointCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import type { KeyLog } from './key-log.ts'
-import { NewTokens } from './new-token.ts'
+import { isNewToken, NewTokens } from './new-token.ts'
 import type { QuicConnection, QuicHandler } from './quic.ts'
 import { RetryTokens } from './retry-token.ts'
 import type { UnvalidatedAddresses } from './unvalidated-addresses.ts'
@@ -90,7 +90,9 @@ export class Acceptor {
       return
     }
     const proof = this.#proofOf(header, path)
-    if (header.token.length > 0 && (proof === undefined || proof === 'expired')) counters.rejected.token++
+    const isBad = header.token.length > 0 && (proof === undefined || proof === 'expired')
+    // One for a later connection may be old, or of the process before: nobody has done anything wrong.
+    if (isBad && !isNewToken(header.token)) counters.rejected.token++
     // RFC 9000 §8.1.3: a token that is not ours is as good as none. Nor may it be a way around the Retry.
     if (proof === undefined && this.#wantsRetry()) {
       counters.retried++
@@ -106,13 +108,13 @@ export class Acceptor {
   }
 
   /** What the token of an Initial proves of its sender's address; undefined: nothing. `expired`: one of a Retry. */
-  #proofOf({ token, dcid }: LongHeader, { remote }: UdpPath): AddressProof | 'expired' | undefined {
+  #proofOf({ version, token, dcid }: LongHeader, { remote }: UdpPath): AddressProof | 'expired' | undefined {
     if (token.length === 0) return undefined
     const now = this.#host.io.now()
     const originalId = this.#retryTokens.verify(token, remote, dcid, now)
     if (originalId === 'expired') return 'expired'
     if (originalId !== undefined) return { originalId }
-    return this.#newTokens.verify(token, remote.host, now) ? { originalId: undefined } : undefined
+    return this.#newTokens.verify(token, remote.host, version, now) ? { originalId: undefined } : undefined
   }
 
   #wantsRetry(): boolean {
@@ -142,7 +144,7 @@ export class Acceptor {
       id: ownId,
       originalId,
       isAddressValidated: proof !== undefined,
-      newToken: () => this.#newTokens.issue(path.remote.host, host.io.now()),
+      newToken: () => this.#newTokens.issue(path.remote.host, header.version, host.io.now()),
       path,
     })
     if (engine === undefined) {

@@ -8,7 +8,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
  *     Kind (8) = 1,                    0: of a Retry (retry-token.ts)
  *     Nonce (96),
  *     Expiry (48),           sealed    ms on the clock of this process
- *     Tag (128),                       AES-256-GCM, over the kind and the client's address, too
+ *     Tag (128),                       AES-256-GCM, over the kind, the client's address and the version of QUIC (RFC 9369 §5), too
  *   }
  *
  * Sealed, so that nobody on the way can tell when it was made, and so of which connection it is. Of the address, not of the port: the next
@@ -25,6 +25,11 @@ const TAG_AT = SEALED_AT + SEALED_LENGTH
 export const NEW_TOKEN_LENGTH = TAG_AT + TAG_LENGTH
 
 export const NEW_TOKENS = { lifetimeMs: 24 * 3_600_000, remembered: 8192 }
+
+/** As far as one can see. */
+export function isNewToken(token: Uint8Array): boolean {
+  return token.length === NEW_TOKEN_LENGTH && token[0] === KIND
+}
 
 export class NewTokens {
   readonly #key: Uint8Array
@@ -43,19 +48,19 @@ export class NewTokens {
   }
 
   /** `host`: the address of the client, which has proved it. */
-  issue(host: string, nowMs: number): Uint8Array {
+  issue(host: string, version: number, nowMs: number): Uint8Array {
     const nonce = randomBytes(NONCE_LENGTH)
     const expiry = Buffer.alloc(SEALED_LENGTH)
     expiry.writeUIntBE(Math.trunc(nowMs + this.#lifetimeMs), 0, SEALED_LENGTH)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(boundTo(host))
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(boundTo(host, version))
     return Buffer.concat([Uint8Array.of(KIND), nonce, cipher.update(expiry), cipher.final(), cipher.getAuthTag()])
   }
 
-  /** Whether the token is ours, was given to this address, and is neither too old nor used. It stays unused. */
-  verify(token: Uint8Array, host: string, nowMs: number): boolean {
-    if (token.length !== NEW_TOKEN_LENGTH || token[0] !== KIND) return false
+  /** Whether the token is ours, was given to this address for this version, and is neither too old nor used. It stays unused. */
+  verify(token: Uint8Array, host: string, version: number, nowMs: number): boolean {
+    if (!isNewToken(token)) return false
     this.#forget(nowMs)
-    const expiresAt = this.#open(token, host)
+    const expiresAt = this.#open(token, boundTo(host, version))
     if (expiresAt === undefined || expiresAt < nowMs || this.#used.size >= this.#remembered) return false
     const nonce = nonceOf(token)
     return !this.#used.has(nonce) && !this.#usedBefore.has(nonce)
@@ -66,8 +71,8 @@ export class NewTokens {
     this.#used.add(nonceOf(token))
   }
 
-  #open(token: Uint8Array, host: string): number | undefined {
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, token.subarray(1, SEALED_AT)).setAAD(boundTo(host))
+  #open(token: Uint8Array, bound: Uint8Array): number | undefined {
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, token.subarray(1, SEALED_AT)).setAAD(bound)
     decipher.setAuthTag(token.subarray(TAG_AT))
     const expiry = decipher.update(token.subarray(SEALED_AT, TAG_AT))
     try {
@@ -87,8 +92,8 @@ export class NewTokens {
   }
 }
 
-function boundTo(host: string): Buffer {
-  return Buffer.from(`${KIND}|${host}`)
+function boundTo(host: string, version: number): Buffer {
+  return Buffer.from(`${KIND}|${host}|${version}`)
 }
 
 function nonceOf(token: Uint8Array): string {

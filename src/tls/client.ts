@@ -61,6 +61,8 @@ export interface TlsClientOptions {
   transportParameters: Uint8Array
   /** From `onTicket` of an earlier session. One that is of no use here is not used. */
   ticket?: Uint8Array | undefined
+  /** Sessions are resumed for the same only, such as the same version of QUIC (RFC 9369 §5). */
+  purpose?: string
   /** In order of preference. Default: all. */
   suites?: readonly CipherSuite[]
   /** Key exchanges in order of preference; a key for the first one is in ClientHello. Default: all. */
@@ -131,7 +133,7 @@ export class TlsClient extends Handshake {
     if (options.verify === 'required') this.#trust = trustStoreOf(options.ca)
     this.#keyPair = newKeyPair(this.#groups[0], this.#random)
     this.clientRandom = this.#random(32)
-    this.#purpose = purposeOf(options.serverName, options.verify, options.ca, certificateChain)
+    this.#purpose = purposeOf(options.serverName, options.verify, options.ca, certificateChain, options.purpose)
     if (options.ticket !== undefined) this.#session = usableSession(options.ticket, this.#purpose, this.#unixMs())
     if (this.#session !== undefined && !this.#suites.includes(this.#session.suite)) this.#session = undefined
   }

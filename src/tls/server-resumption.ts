@@ -41,6 +41,7 @@ export function chooseTicket(
   extensions: Extensions,
   message: Uint8Array,
   transcript: Transcript,
+  purpose: string | undefined,
 ): Resumption | undefined {
   const data = extensions.get(ExtensionType.pre_shared_key)
   if (data === undefined) return undefined
@@ -49,7 +50,7 @@ export function chooseTicket(
   required(extensions, ExtensionType.psk_key_exchange_modes, 'psk_key_exchange_modes')
   if (!speaksPskDheKe(extensions)) return undefined
   for (const [index, { identity }] of identities.slice(0, MAX_TICKETS_TRIED).entries()) {
-    const session = context.tickets.open(identity)
+    const session = context.tickets.open(identity, purpose)
     // Its age, which is hidden in the identity, matters for early data only (§4.2.10).
     if (session === undefined || hashOf(session.suite) !== hashOf(suite)) continue
     if (context.unixMs() >= session.expires * 1000) continue
@@ -72,6 +73,7 @@ export function newTicket(
   suite: CipherSuite,
   resumptionSecret: Uint8Array,
   clientCertificate: Uint8Array | undefined,
+  purpose: string | undefined,
 ): Uint8Array | undefined {
   const now = Math.floor(context.unixMs() / 1000)
   // A client is not believed longer than its certificate.
@@ -81,7 +83,7 @@ export function newTicket(
   // One a session, so that its nonce need not differ from others.
   const nonce = Uint8Array.of(0)
   const psk = resumptionPsk(hashOf(suite), resumptionSecret, nonce)
-  const ticket = context.tickets.seal({ suite, psk, expires: now + lifetimeSeconds, clientCertificate })
+  const ticket = context.tickets.seal({ suite, psk, expires: now + lifetimeSeconds, clientCertificate }, purpose)
   if (ticket === undefined) return undefined
   const ageAdd = context.random(4).reduce((number, byte) => number * 256 + byte, 0)
   return encodeNewSessionTicket({ lifetimeSeconds, ageAdd, nonce, ticket })

@@ -39,8 +39,8 @@ export class TicketSealer {
     this.#random = random
   }
 
-  /** undefined: the session is too large for one. */
-  seal(session: Session): Uint8Array | undefined {
+  /** undefined: the session is too large for one. `purpose`: for nothing else can it be opened. */
+  seal(session: Session, purpose = ''): Uint8Array | undefined {
     const certificate = session.clientCertificate ?? new Uint8Array(0)
     if (certificate.length > MAX_CERTIFICATE) return undefined
     const content = new Writer(128)
@@ -50,16 +50,16 @@ export class TicketSealer {
       .bytes(vector(2, certificate))
       .finish()
     const nonce = this.#random(NONCE_LENGTH)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(Buffer.from(purpose))
     return Buffer.concat([nonce, cipher.update(content), cipher.final(), cipher.getAuthTag()])
   }
 
-  /** undefined: it is none of ours, or has been changed. */
-  open(ticket: Uint8Array): Session | undefined {
+  /** undefined: it is none of ours, or for something else, or has been changed. */
+  open(ticket: Uint8Array, purpose = ''): Session | undefined {
     if (ticket.length < NONCE_LENGTH + TAG_LENGTH) return undefined
     const end = ticket.length - TAG_LENGTH
     const decipher = createDecipheriv('aes-256-gcm', this.#key, ticket.subarray(0, NONCE_LENGTH))
-    decipher.setAuthTag(ticket.subarray(end))
+    decipher.setAAD(Buffer.from(purpose)).setAuthTag(ticket.subarray(end))
     const content = decipher.update(ticket.subarray(NONCE_LENGTH, end))
     try {
       decipher.final()

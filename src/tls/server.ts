@@ -34,6 +34,8 @@ export interface TlsServerOptions {
   context: TlsServerContext
   /** Ours, encoded (RFC 9000 §18). */
   transportParameters: Uint8Array
+  /** Sessions are resumed for the same only, such as the same version of QUIC (RFC 9369 §5). */
+  purpose?: string
 }
 
 type State = 'ClientHello' | 'Certificate' | 'CertificateVerify' | 'Finished' | 'connected'
@@ -51,6 +53,7 @@ const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
 export class TlsServer extends Handshake {
   readonly #context: TlsServerContext
   readonly #transportParameters: Uint8Array
+  readonly #purpose: string | undefined
   #state: State = 'ClientHello'
   /** The first ClientHello, which was answered by HelloRetryRequest, and the group that was asked for. */
   #retried: { hello: ClientHello; group: number } | undefined
@@ -59,10 +62,11 @@ export class TlsServer extends Handshake {
   /** The secrets for 1-RTT, until the client's Finished has come. */
   #application: TrafficSecrets | undefined
 
-  constructor({ sink, context, transportParameters }: TlsServerOptions) {
+  constructor({ sink, context, transportParameters, purpose }: TlsServerOptions) {
     super(sink)
     this.#context = context
     this.#transportParameters = transportParameters
+    this.#purpose = purpose
   }
 
   start(): void {}
@@ -106,7 +110,9 @@ export class TlsServer extends Handshake {
     if (this.#retried === undefined) this.chooseSuite(suite)
     this.#takesTickets = speaksPskDheKe(extensions)
     const resumption =
-      typeof share === 'number' ? undefined : chooseTicket(this.#context, suite, extensions, message, this.transcript)
+      typeof share === 'number'
+        ? undefined
+        : chooseTicket(this.#context, suite, extensions, message, this.transcript, this.#purpose)
     this.transcript.add(message)
     if (typeof share === 'number') return this.#sendRetry(hello, suite, share)
     this.alpn = alpn
@@ -238,7 +244,7 @@ export class TlsServer extends Handshake {
   /** RFC 8446 §4.6.1. */
   #sendTicket(): void {
     const resumptionSecret = this.schedule.resumptionSecret(this.transcript.digest())
-    const message = newTicket(this.#context, this.suite, resumptionSecret, this.peerCertificate)
+    const message = newTicket(this.#context, this.suite, resumptionSecret, this.peerCertificate, this.#purpose)
     if (message !== undefined) this.sink.onCrypto(2, message)
   }
 }

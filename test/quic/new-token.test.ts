@@ -18,32 +18,33 @@ const DAY = NEW_TOKENS.lifetimeMs
 describe('the token for a later connection (RFC 9000 §8.1.3)', () => {
   const make = () => new NewTokens(KEY)
 
-  it('is for the address that it was given to, from any port, and for a day', () => {
+  it('is for the address and the version that it was given to, from any port, and for a day', () => {
     const tokens = make()
-    const token = tokens.issue(CLIENT, 1000)
-    for (const now of [1000, 1000 + DAY]) expect(tokens.verify(token, CLIENT, now)).to.equal(true)
-    expect(tokens.verify(token, CLIENT, 1001 + DAY)).to.equal(false)
-    expect(tokens.verify(token, '192.0.2.8', 1000)).to.equal(false)
+    const token = tokens.issue(CLIENT, 1, 1000)
+    for (const now of [1000, 1000 + DAY]) expect(tokens.verify(token, CLIENT, 1, now)).to.equal(true)
+    expect(tokens.verify(token, CLIENT, 1, 1001 + DAY)).to.equal(false)
+    expect(tokens.verify(token, '192.0.2.8', 1, 1000)).to.equal(false)
+    expect(tokens.verify(token, CLIENT, 2, 1000), 'of another version (RFC 9369 §5)').to.equal(false)
   })
 
   it('is nothing with one bit changed, cut short, longer, or from another process', () => {
     const tokens = make()
-    const token = tokens.issue(CLIENT, 1000)
+    const token = tokens.issue(CLIENT, 1, 1000)
     for (let i = 0; i < token.length; i++) {
-      expect(tokens.verify(token.with(i, token[i] ^ 1), CLIENT, 1000), `byte ${i}`).to.equal(false)
-      expect(tokens.verify(token.subarray(0, i), CLIENT, 1000), `${i} bytes`).to.equal(false)
+      expect(tokens.verify(token.with(i, token[i] ^ 1), CLIENT, 1, 1000), `byte ${i}`).to.equal(false)
+      expect(tokens.verify(token.subarray(0, i), CLIENT, 1, 1000), `${i} bytes`).to.equal(false)
     }
-    expect(tokens.verify(Buffer.concat([token, Uint8Array.of(0)]), CLIENT, 1000)).to.equal(false)
-    expect(new NewTokens(new Uint8Array(32)).verify(token, CLIENT, 1000)).to.equal(false)
+    expect(tokens.verify(Buffer.concat([token, Uint8Array.of(0)]), CLIENT, 1, 1000)).to.equal(false)
+    expect(new NewTokens(new Uint8Array(32)).verify(token, CLIENT, 1, 1000)).to.equal(false)
   })
 
   it('is no token of a Retry, nor is that one of these, with the same key', () => {
     const tokens = make()
     const retry = new RetryTokens(KEY)
     const [at, id] = [{ host: CLIENT, port: 1 }, new Uint8Array(8)]
-    expect(retry.verify(tokens.issue(CLIENT, 1000), at, id, 1000)).to.equal(undefined)
+    expect(retry.verify(tokens.issue(CLIENT, 1, 1000), at, id, 1000)).to.equal(undefined)
     for (let length = 0; length <= 20; length++) {
-      expect(tokens.verify(retry.issue(at, new Uint8Array(length), id, 1000), CLIENT, 1000)).to.equal(false)
+      expect(tokens.verify(retry.issue(at, new Uint8Array(length), id, 1000), CLIENT, 1, 1000)).to.equal(false)
     }
   })
 
@@ -53,12 +54,12 @@ describe('the token for a later connection (RFC 9000 §8.1.3)', () => {
       fc.uint8Array({ maxLength: 100 }),
       fc.uint8Array({ minLength: NEW_TOKEN_LENGTH, maxLength: NEW_TOKEN_LENGTH }).map(bytes => bytes.with(0, 1)),
     )
-    fc.assert(fc.property(anything, fc.nat(), (bytes, now) => !tokens.verify(bytes, CLIENT, now)))
+    fc.assert(fc.property(anything, fc.nat(), (bytes, now) => !tokens.verify(bytes, CLIENT, 1, now)))
   })
 
   it('is another one each time, and does not show when it was made', () => {
     const tokens = make()
-    const made = Array.from({ length: 50 }, () => Buffer.from(tokens.issue(CLIENT, 1000)))
+    const made = Array.from({ length: 50 }, () => Buffer.from(tokens.issue(CLIENT, 1, 1000)))
     // Behind the kind, in no place the same byte in all of them.
     for (let i = 1; i < NEW_TOKEN_LENGTH; i++)
       expect(new Set(made.map(token => token[i])).size, `byte ${i}`).to.be.greaterThan(5)
@@ -66,24 +67,25 @@ describe('the token for a later connection (RFC 9000 §8.1.3)', () => {
 
   it('is good for one connection, as long as it would be valid (§8.1.4)', () => {
     const tokens = make()
-    const token = tokens.issue(CLIENT, 0)
-    const later = tokens.issue(CLIENT, DAY - 1)
+    const token = tokens.issue(CLIENT, 1, 0)
+    const later = tokens.issue(CLIENT, 1, DAY - 1)
     tokens.use(token)
-    for (const now of [0, DAY / 2, DAY]) expect(tokens.verify(token, CLIENT, now), `${now}`).to.equal(false)
-    expect(tokens.verify(later, CLIENT, DAY)).to.equal(true)
+    for (const now of [0, DAY / 2, DAY]) expect(tokens.verify(token, CLIENT, 1, now), `${now}`).to.equal(false)
+    expect(tokens.verify(later, CLIENT, 1, DAY)).to.equal(true)
     tokens.use(later)
-    for (const now of [DAY, 1.5 * DAY, 2 * DAY - 1]) expect(tokens.verify(later, CLIENT, now), `${now}`).to.equal(false)
+    for (const now of [DAY, 1.5 * DAY, 2 * DAY - 1])
+      expect(tokens.verify(later, CLIENT, 1, now), `${now}`).to.equal(false)
   })
 
   it('is not taken any more when as many were used as are remembered, until they are forgotten', () => {
     const tokens = new NewTokens(KEY, { lifetimeMs: 1000, remembered: 10 })
     for (let n = 0; n < 10; n++) {
-      const token = tokens.issue(CLIENT, 1000)
-      expect(tokens.verify(token, CLIENT, 1000)).to.equal(true)
+      const token = tokens.issue(CLIENT, 1, 1000)
+      expect(tokens.verify(token, CLIENT, 1, 1000)).to.equal(true)
       tokens.use(token)
     }
-    expect(tokens.verify(tokens.issue(CLIENT, 1000), CLIENT, 1000)).to.equal(false)
-    expect(tokens.verify(tokens.issue(CLIENT, 2000), CLIENT, 2000)).to.equal(true)
+    expect(tokens.verify(tokens.issue(CLIENT, 1, 1000), CLIENT, 1, 1000)).to.equal(false)
+    expect(tokens.verify(tokens.issue(CLIENT, 1, 2000), CLIENT, 1, 2000)).to.equal(true)
   })
 })
 
@@ -154,10 +156,10 @@ describe('a second connection to a server that always asks for a Retry', () => {
     expect(counters).to.deep.include({ retried: 1, accepted: 2, rejected: { limit: 0, token: 0, version: 0 } })
     tokens.keep('localhost', local, token)
     await shake(server, tokens)
-    expect(counters).to.deep.include({ retried: 2, accepted: 3, rejected: { limit: 0, token: 1, version: 0 } })
+    expect(counters).to.deep.include({ retried: 2, accepted: 3, rejected: { limit: 0, token: 0, version: 0 } })
   })
 
-  it('needs one with a token of another server, or of the process before', async () => {
+  it('needs one with a token of another server, or of the process before, which is nobody’s fault', async () => {
     const [server, other] = [await listen({ retry: 'always', settings }), await listen({ settings })]
     const tokens = new KeptTokens()
     const token = await tokenOf(other, tokens)
@@ -166,7 +168,7 @@ describe('a second connection to a server that always asks for a Retry', () => {
     expect(server.endpoint.counters).to.deep.include({
       retried: 1,
       accepted: 1,
-      rejected: { limit: 0, token: 1, version: 0 },
+      rejected: { limit: 0, token: 0, version: 0 },
     })
   })
 

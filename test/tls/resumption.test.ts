@@ -293,6 +293,13 @@ describe('resumption', () => {
       fc.assert(fc.property(fc.uint8Array({ maxLength: 4000 }), bytes => sealer.open(bytes) === undefined))
     })
 
+    it('is for one purpose, such as a version of QUIC (RFC 9369 §5)', () => {
+      const session = { suite: 0x1301 as const, expires: 1, psk: new Uint8Array(32), clientCertificate: undefined }
+      const ticket = sealer.seal(session, 'quic')!
+      expect(sealer.open(ticket, 'quic')).to.not.equal(undefined)
+      for (const purpose of ['quicv2', '', undefined]) expect(sealer.open(ticket, purpose)).to.equal(undefined)
+    })
+
     it('is not made when it would be large', () => {
       const session = { suite: 0x1301 as const, expires: 1, psk: new Uint8Array(32) }
       expect(sealer.seal({ ...session, clientCertificate: new Uint8Array(2048) })).to.not.equal(undefined)

@@ -53,4 +53,6 @@ const TRANSPORT_ERRORS: Readonly<Record<number, string>> = {
   14: 'KEY_UPDATE_ERROR',
   15: 'AEAD_LIMIT_REACHED',
   16: 'NO_VIABLE_PATH',
+  // RFC 9368 §10.2.
+  17: 'VERSION_NEGOTIATION_ERROR',
 }

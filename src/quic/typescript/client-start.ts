@@ -18,7 +18,7 @@ import { isAuthenticRetry } from './packets/retry-packet.ts'
 import { initialKeys } from './protection/initial-keys.ts'
 import type { FirstPackets } from './receive-packet.ts'
 import { sameBytes } from './same-bytes.ts'
-import { endsAttempt, QUIC_V1 } from './version.ts'
+import { endsAttempt } from './version.ts'
 
 export class ClientStart implements FirstPackets {
   readonly #parts: ConnectionParts
@@ -46,12 +46,12 @@ export class ClientStart implements FirstPackets {
   }
 
   #onRetry(packet: RetryPacket, datagram: Uint8Array, now: number): boolean {
-    const { handshake, peerIds, recovery, localIds } = this.#parts
+    const { handshake, peerIds, recovery, localIds, version } = this.#parts
     const isSecond = handshake.expected.retrySource !== undefined
-    if (isSecond || !localIds.has(packet.dcid)) return false
+    if (isSecond || packet.version !== version.number || !localIds.has(packet.dcid)) return false
     // §17.2.5.1: it has to bring another id than the one that we have made up.
     if (sameBytes(packet.scid, this.#serverId)) return false
-    if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId)) return false
+    if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId, version)) return false
     this.#parts.observer?.packetReceived('retry', undefined, packet.end - packet.start, undefined, now)
     this.#serverId = Uint8Array.from(packet.scid)
     handshake.expected.retrySource = this.#serverId
@@ -65,23 +65,27 @@ export class ClientStart implements FirstPackets {
 
   /** Whoever has seen our Initial can send that; it ends what has not begun yet. */
   #onVersionNegotiation(offer: VersionNegotiationPacket, now: number): boolean {
-    const { ownId, close, observer } = this.#parts
-    if (!endsAttempt(offer, QUIC_V1, this.#serverId, ownId)) return false
+    const { ownId, close, observer, version } = this.#parts
+    if (!endsAttempt(offer, version.number, this.#serverId, ownId)) return false
     observer?.packetReceived('version_negotiation', undefined, offer.end - offer.start, undefined, now)
-    const theirs = offer.versions.map(version => `0x${version.toString(16)}`).join(', ')
+    const theirs = offer.versions.map(hex).join(', ')
     close.vanish({
       source: 'peer',
       application: false,
       code: 0,
-      reason: `no QUIC version in common: we speak version 1, the server ${theirs}`,
+      reason: `no QUIC version in common: we speak ${hex(version.number)}, the server ${theirs}`,
     })
     return true
   }
 
   #takeInitialKeys(): void {
-    const { sealing, opening } = initialKeys('client', this.#serverId)
+    const { sealing, opening } = initialKeys('client', this.#serverId, this.#parts.version)
     const space = this.#parts.spaces[INITIAL]
     space.sealing = sealing
     space.opening = opening
   }
+}
+
+function hex(version: number): string {
+  return `0x${version.toString(16)}`
 }

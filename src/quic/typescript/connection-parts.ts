@@ -23,6 +23,7 @@ import { Datagrams } from './streams/datagrams.ts'
 import { Streams } from './streams/streams.ts'
 import { APPLICATION_ERROR, TransportError } from './transport-error.ts'
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from './transport-parameters.ts'
+import { SUPPORTED_VERSIONS, VERSION_1, type Version } from './version.ts'
 
 export interface Totals {
   packetsSent: number
@@ -46,6 +47,8 @@ export class ConnectionParts {
   readonly control: ControlFrames
   readonly localIds: LocalConnectionIds
   readonly totals: Totals = { packetsSent: 0, packetsReceived: 0, bytesSent: 0, bytesReceived: 0 }
+  /** The client's choice: of a server, known with its first packet. */
+  version: Version = VERSION_1
   /** By which we call ourselves in long headers. */
   readonly ownId: Uint8Array
   handshake!: Handshake
@@ -112,6 +115,10 @@ export class ConnectionParts {
   /** Who seals with the keys of this direction. */
   senderOf(direction: 'read' | 'write'): 'client' | 'server' {
     return (direction === 'write') === (this.role === 'client') ? 'client' : 'server'
+  }
+
+  tellVersion(now: number): void {
+    this.observer?.version(this.version.number, SUPPORTED_VERSIONS, now)
   }
 
   /** There are keys for this space, for both directions. */

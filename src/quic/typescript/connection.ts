@@ -30,7 +30,6 @@ import type { FirstPackets } from './receive-packet.ts'
 import { PacketReceiver } from './receive-packet.ts'
 import { PacketSender } from './send-packet.ts'
 import { NO_VIABLE_PATH } from './transport-error.ts'
-import { QUIC_V1, SUPPORTED_VERSIONS } from './version.ts'
 
 export class TypescriptConnection implements EngineConnection {
   readonly engineName = 'typescript'
@@ -354,7 +353,8 @@ export class TypescriptConnection implements EngineConnection {
 
   observe(observer: QuicObserver, now: number): void {
     this.#parts.observe(observer)
-    observer.version(QUIC_V1, SUPPORTED_VERSIONS, now)
+    // A server does not know it before the client's first packet.
+    if (this.#parts.peerIds !== undefined) this.#parts.tellVersion(now)
     observer.state('attempted', now)
     // A client has made them when it was made.
     if (this.#parts.spaces[INITIAL].sealing !== undefined) this.#parts.tellKeys(INITIAL, now)

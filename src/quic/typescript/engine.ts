@@ -27,7 +27,7 @@ import { maxDatagramFrameSize } from './receive-frames.ts'
 import { ServerStart } from './server-start.ts'
 import { encodeStatelessReset, SHORTEST_RESET, StatelessResetTokens, statelessResetKey } from './stateless-reset.ts'
 import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
-import { reservedVersion, SUPPORTED_VERSIONS } from './version.ts'
+import { reservedVersion, SUPPORTED_VERSIONS, VERSION_1, type Version, versionOf } from './version.ts'
 
 /** In bytes: a transport parameter that the peer has to pass over (RFC 9000 §18.1), so that it keeps being able to. */
 const GREASE_LENGTH = 8
@@ -40,15 +40,17 @@ export class TypescriptEngine implements QuicEngine {
   readonly #randomBytes: (length: number) => Uint8Array
   readonly #keyLimits: OneRttLimits
   readonly #suites: readonly CipherSuite[]
+  readonly #version: Version
   readonly #resetTokens: StatelessResetTokens
   readonly #tlsContext: TlsServerContext | undefined
 
-  /** `keyLimits`, `suites`: when keys are updated, and what they are for, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
+  /** `keyLimits`, `suites`, `version`: when keys are updated, what they are for, and the version that a client begins with, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
   constructor(
     options: EngineOptions,
     random: (length: number) => Uint8Array = randomBytes,
     keyLimits: OneRttLimits = {},
     suites: readonly CipherSuite[] = CIPHER_SUITES,
+    version: Version = VERSION_1,
   ) {
     const { role, settings, tls, peerCertificate } = options
     if (settings.alpn.length === 0)
@@ -57,6 +59,7 @@ export class TypescriptEngine implements QuicEngine {
     this.#randomBytes = random
     this.#keyLimits = keyLimits
     this.#suites = suites
+    this.#version = version
     // Those of a client are of use to nobody: what calls itself so is gone with its socket.
     this.#resetTokens = new StatelessResetTokens(random(32))
     if (role === 'client') return
@@ -95,8 +98,8 @@ export class TypescriptEngine implements QuicEngine {
     return encodeVersionNegotiation(scid, dcid, versions, this.#randomBytes(1)[0])
   }
 
-  retry({ dcid, scid }: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array {
-    return encodeRetry(scid, newId, token, dcid, this.#randomBytes(1)[0])
+  retry({ version, dcid, scid }: LongHeader, newId: Uint8Array, token: Uint8Array): Uint8Array {
+    return encodeRetry(scid, newId, token, dcid, this.#randomBytes(1)[0], versionOf(version))
   }
 
   statelessReset(packet: Uint8Array): Uint8Array | undefined {
@@ -123,7 +126,9 @@ export class TypescriptEngine implements QuicEngine {
         statelessResetToken: this.#resetTokens.of(id),
       })
       const context = this.#tlsContext as TlsServerContext
-      parts.handshake.start(new TlsServer({ sink: parts.handshake, context, transportParameters }))
+      parts.handshake.start(
+        new TlsServer({ sink: parts.handshake, context, transportParameters, purpose: parts.version.label }),
+      )
     }
     const start = new ServerStart(parts, { udp: path, isAddressValidated, startTls })
     return new TypescriptConnection(parts, start, newMtuSearch)
@@ -132,6 +137,7 @@ export class TypescriptEngine implements QuicEngine {
   connect({ id, path, serverName, resumptionTicket, token, onNewToken }: DialOptions): EngineConnection {
     const { settings, tls, peerCertificate, newMtuSearch } = this.#options
     const parts = this.#newParts(id)
+    parts.version = this.#version
     if (token !== undefined) parts.token = token
     parts.onNewToken = onNewToken
     const originalId = this.#randomBytes(ORIGINAL_ID_LENGTH)
@@ -148,6 +154,7 @@ export class TypescriptEngine implements QuicEngine {
         certificateChain: tls.certificateChain,
         key: tls.key,
         transportParameters: this.#parameters(parts, {}),
+        purpose: this.#version.label,
         ticket: resumptionTicket,
         suites: this.#suites,
         random: this.#randomBytes,
@@ -173,13 +180,17 @@ export class TypescriptEngine implements QuicEngine {
   }
 
   #parameters(parts: ConnectionParts, more: Partial<TransportParameters>): Uint8Array {
-    const { settings, streams, ownId } = parts
+    const { role, settings, streams, ownId, version } = parts
     const parameters = {
       ...streams.ourLimits,
       maxIdleTimeout: settings.idleTimeoutMs,
       activeConnectionIdLimit: ACTIVE_CONNECTION_IDS,
       initialSourceConnectionId: ownId,
       maxDatagramFrameSize: maxDatagramFrameSize(settings),
+      versionInformation: {
+        chosen: version.number,
+        available: role === 'client' ? [version.number] : SUPPORTED_VERSIONS,
+      },
       ...more,
     }
     parts.ownParameters = parameters

@@ -22,6 +22,7 @@ import { checkConnectionIds, type ExpectedIds } from './peer-connection-ids-chec
 import { OpeningKeys, SealingKeys } from './protection/packet-keys.ts'
 import { TransportError } from './transport-error.ts'
 import { decodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
+import { checkVersion } from './version-information.ts'
 
 export class Handshake implements TlsSink {
   /** What the peer's transport parameters have to say about connection ids. */
@@ -94,18 +95,18 @@ export class Handshake implements TlsSink {
   }
 
   onSecret(level: 1 | 2, direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
-    const { spaces, oneRtt, recovery, observer } = this.#parts
+    const { spaces, oneRtt, recovery, observer, version } = this.#parts
     // Both ends begin to use the keys of the handshake when the ServerHello is there.
     if (level === HANDSHAKE && spaces[HANDSHAKE].opening === undefined && spaces[HANDSHAKE].sealing === undefined)
       observer?.state('handshake_started', this.#now)
     observer?.keysUpdated(level, this.#parts.senderOf(direction), 0, 'tls', this.#now)
     if (level === APPLICATION) {
-      oneRtt.setSecret(direction, suite, secret)
+      oneRtt.setSecret(direction, suite, secret, version)
       return
     }
-    if (direction === 'read') spaces[HANDSHAKE].opening = new OpeningKeys(suite, secret)
+    if (direction === 'read') spaces[HANDSHAKE].opening = new OpeningKeys(suite, secret, version)
     else {
-      spaces[HANDSHAKE].sealing = new SealingKeys(suite, secret)
+      spaces[HANDSHAKE].sealing = new SealingKeys(suite, secret, version)
       recovery.hasHandshakeKeys = true
     }
   }
@@ -114,6 +115,7 @@ export class Handshake implements TlsSink {
     const { role, recovery, streams, localIds, idle, peerIds } = this.#parts
     const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
     checkConnectionIds(parameters, this.expected, role)
+    checkVersion(parameters.versionInformation, this.#parts.version.number, role)
     this.peerParameters = parameters
     this.#parts.observer?.parameters('local', { ...this.#parts.ownParameters }, this.#now)
     this.#parts.observer?.parameters('remote', { ...parameters }, this.#now)

@@ -51,7 +51,7 @@ export class PacketDraft {
 
   /** Writes the header at `start`, and leaves `out` where the frames begin, with the room that they have. False: there is too little. */
   begin(out: WireWriter, start: number, end: number, dcid: Uint8Array, now: number): boolean {
-    const { recovery, spaces, oneRtt, ownId } = this.#parts
+    const { recovery, spaces, oneRtt, ownId, version } = this.#parts
     const space = spaces[this.space]
     const token = this.space === INITIAL ? this.#parts.token : NO_BYTES
     const type = this.space === INITIAL ? 'initial' : 'handshake'
@@ -67,7 +67,7 @@ export class PacketDraft {
     out.reset(out.bytes, start, end - TAG_LENGTH)
     if (this.space === APPLICATION) {
       appendShortHeader(out, dcid, oneRtt.nextKeyPhase(now), 0, number, this.#numberLength)
-    } else this.#lengthOffset = appendLongHeader(out, type, dcid, ownId, token, number, this.#numberLength)
+    } else this.#lengthOffset = appendLongHeader(out, type, dcid, ownId, token, number, this.#numberLength, version)
     this.start = start
     this.#headerLength = out.offset - start
     this.end = out.offset

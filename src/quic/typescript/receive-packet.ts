@@ -25,7 +25,6 @@ import type { OpenedPacket } from './protection/packet-keys.ts'
 import { FrameReceiver } from './receive-frames.ts'
 import { sameBytes } from './same-bytes.ts'
 import { UndecryptablePackets } from './undecryptable.ts'
-import { QUIC_V1 } from './version.ts'
 
 /** RFC 9000 §14.1: a client's Initial comes in a datagram of at least so many bytes. */
 const MIN_INITIAL_DATAGRAM = 1200
@@ -139,10 +138,11 @@ export class PacketReceiver {
     udp: UdpPath,
     now: number,
   ): boolean {
-    const { role, spaces, localIds } = this.#parts
-    if (packet.version !== QUIC_V1) return this.#drop(packet, 'unsupported_version', now)
-    if (spaces[space].isDiscarded) return this.#drop(packet, 'key_unavailable', now)
+    const { role, spaces, localIds, version } = this.#parts
     const isFirst = this.#parts.peerIds === undefined
+    // A server takes that of the first packet.
+    if (packet.version !== version.number && !isFirst) return this.#drop(packet, 'unsupported_version', now)
+    if (spaces[space].isDiscarded) return this.#drop(packet, 'key_unavailable', now)
     if (space === INITIAL && role === 'server') {
       if (datagram.length < MIN_INITIAL_DATAGRAM) return this.#drop(packet, 'invalid_initial', now)
       if (isFirst && !this.#beginWith(packet, now)) return this.#drop(packet, 'invalid_initial', now)
@@ -181,6 +181,7 @@ export class PacketReceiver {
     if (packet.dcid.length < MIN_ORIGINAL_ID) return false
     this.#originalId = Uint8Array.from(packet.dcid)
     this.#first.begin?.(packet)
+    this.#parts.tellVersion(now)
     this.#parts.tellKeys(INITIAL, now)
     return true
   }

@@ -11,6 +11,7 @@ import { Paths } from './paths.ts'
 import { ACTIVE_CONNECTION_IDS, PeerConnectionIds } from './peer-connection-ids.ts'
 import { initialKeys } from './protection/initial-keys.ts'
 import type { FirstPackets } from './receive-packet.ts'
+import { VERSION_1, versionOf } from './version.ts'
 
 export class ServerStart implements FirstPackets {
   readonly #parts: ConnectionParts
@@ -29,9 +30,10 @@ export class ServerStart implements FirstPackets {
     this.#startTls = options.startTls
   }
 
-  begin({ dcid, scid }: LongHeaderPacket): void {
+  begin({ version, dcid, scid }: LongHeaderPacket): void {
     const parts = this.#parts
-    const { sealing, opening } = initialKeys('server', dcid)
+    parts.version = versionOf(version) ?? VERSION_1
+    const { sealing, opening } = initialKeys('server', dcid, parts.version)
     parts.spaces[INITIAL].sealing = sealing
     parts.spaces[INITIAL].opening = opening
     const clientId = Uint8Array.from(scid)

@@ -18,6 +18,8 @@ export const CRYPTO_BUFFER_EXCEEDED = 0x0d
 export const KEY_UPDATE_ERROR = 0x0e
 export const AEAD_LIMIT_REACHED = 0x0f
 export const NO_VIABLE_PATH = 0x10
+/** RFC 9368 §10.2. */
+export const VERSION_NEGOTIATION_ERROR = 0x11
 /** 0x100 … 0x1ff: a TLS alert, in the last byte (RFC 9001 §4.8). */
 export const CRYPTO_ERROR = 0x100
 

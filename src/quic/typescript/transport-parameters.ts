@@ -15,10 +15,11 @@ import { appendPreferredAddress, type PreferredAddress, readPreferredAddress } f
 import { RESET_TOKEN_LENGTH } from './stateless-reset.ts'
 import { TRANSPORT_PARAMETER_ERROR, TransportError } from './transport-error.ts'
 import { varintNumberLength } from './varint-number.ts'
+import { appendVersionInformation, readVersionInformation, type VersionInformation } from './version-information.ts'
 import { WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
-/** RFC 9000 §18.2 and RFC 9221 §3. Times in ms, sizes in bytes. */
+/** RFC 9000 §18.2, RFC 9221 §3 and RFC 9368 §3. Times in ms, sizes in bytes. */
 export interface TransportParameters {
   originalDestinationConnectionId: Uint8Array | undefined
   /** 0: no timeout. */
@@ -40,6 +41,7 @@ export interface TransportParameters {
   retrySourceConnectionId: Uint8Array | undefined
   /** 0: takes none. */
   maxDatagramFrameSize: number
+  versionInformation: VersionInformation | undefined
 }
 
 /** What holds for a parameter that is not sent. */
@@ -62,6 +64,7 @@ export const DEFAULT_TRANSPORT_PARAMETERS: TransportParameters = {
   initialSourceConnectionId: undefined,
   retrySourceConnectionId: undefined,
   maxDatagramFrameSize: 0,
+  versionInformation: undefined,
 }
 
 const ORIGINAL_DESTINATION_CONNECTION_ID = 0x00
@@ -70,6 +73,7 @@ const DISABLE_ACTIVE_MIGRATION = 0x0c
 const PREFERRED_ADDRESS = 0x0d
 const INITIAL_SOURCE_CONNECTION_ID = 0x0f
 const RETRY_SOURCE_CONNECTION_ID = 0x10
+const VERSION_INFORMATION = 0x11
 
 /** Those that only a server sends. */
 const FROM_SERVER_ONLY: readonly number[] = [
@@ -129,11 +133,15 @@ export function encodeTransportParameters(parameters: Partial<TransportParameter
     to.varint(PREFERRED_ADDRESS)
     appendPreferredAddress(to, parameters.preferredAddress)
   }
+  if (parameters.versionInformation !== undefined) {
+    to.varint(VERSION_INFORMATION)
+    appendVersionInformation(to, parameters.versionInformation)
+  }
   if (grease !== undefined) appendBytes(to, 27 + 31 * grease[0], grease.subarray(1, 16))
   return to.bytes.slice(0, to.offset)
 }
 
-/** Integers, byte strings, a preferred address, grease: none of it can be longer together. */
+/** Integers, byte strings, a preferred address, the few versions that we speak, grease: none of it can be longer together. */
 const LONGEST_ENCODING = 512
 
 function appendBytes(to: WireWriter, id: number, value: Uint8Array | undefined): void {
@@ -187,6 +195,9 @@ function readParameter(parameters: TransportParameters, id: number, value: Uint8
       break
     case RETRY_SOURCE_CONNECTION_ID:
       parameters.retrySourceConnectionId = readConnectionId(id, value)
+      break
+    case VERSION_INFORMATION:
+      parameters.versionInformation = readVersionInformation(value)
       break
   }
 }

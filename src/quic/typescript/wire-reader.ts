@@ -40,6 +40,10 @@ export class WireReader {
     return (this.bytes[at] << 8) | this.bytes[at + 1]
   }
 
+  u32(): number {
+    return this.u16() * 0x10000 + this.u16()
+  }
+
   varint(): number {
     if (this.offset >= this.end) throw this.error('ends before an integer')
     const b = this.bytes

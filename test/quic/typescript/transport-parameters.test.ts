@@ -12,6 +12,7 @@ import {
 const integer = fc.oneof(fc.nat(1000), fc.maxSafeNat(), fc.constant(2 ** 62))
 const streams = fc.oneof(fc.nat(1000), fc.constant(2 ** 60))
 const id = fc.uint8Array({ maxLength: 20 })
+const version = fc.integer({ min: 1, max: 0xffffffff })
 const token = fc.uint8Array({ minLength: 16, maxLength: 16 })
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 
@@ -30,6 +31,7 @@ const clientParameters = {
   activeConnectionIdLimit: fc.oneof(fc.integer({ min: 2, max: 10 }), fc.constant(2 ** 62)),
   initialSourceConnectionId: id,
   maxDatagramFrameSize: fc.oneof(fc.nat(65535), fc.constant(2 ** 62)),
+  versionInformation: fc.record({ chosen: version, available: fc.array(version, { maxLength: 5 }) }),
 }
 
 const serverParameters = {
@@ -187,6 +189,13 @@ describe('transport parameters', () => {
       const bytes = concat(all, encodeTransportParameters(parameters))
       decodeTransportParameters(bytes, 'server')
       expectRefused(bytes, 'client', Object.keys(parameters)[0])
+    }
+  })
+
+  it('with version information that is cut short, or with version 0, are refused (RFC 9368 §4)', () => {
+    for (const value of [[], [0, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0]]) {
+      for (const from of ['client', 'server'] as const)
+        expectRefused(parameter(0x11, Uint8Array.from(value)), from, `${value}`)
     }
   })
 

@@ -4,7 +4,7 @@
  *   Initial Packet {                        Handshake Packet {
  *     Header Form (1) = 1,                    Header Form (1) = 1,
  *     Fixed Bit (1) = 1,                      Fixed Bit (1) = 1,
- *     Long Packet Type (2) = 0,               Long Packet Type (2) = 2,
+ *     Long Packet Type (2) = 0,               Long Packet Type (2) = 2,               others in version 2: version.ts
  *     Reserved Bits (2),          protected   Reserved Bits (2),
  *     Packet Number Length (2),   protected   Packet Number Length (2),
  *     Version (32),                           Version (32),
@@ -21,16 +21,11 @@
  */
 
 import { varintNumberLength } from '../varint-number.ts'
-import { QUIC_V1 } from '../version.ts'
+import { type LongPacketType, VERSION_1, type Version } from '../version.ts'
 import type { WireWriter } from '../wire-writer.ts'
 
 export const LONG_HEADER_FORM = 0x80
 export const FIXED_BIT = 0x40
-
-/** Long Packet Type (RFC 9000 table 5); 1 is 0-RTT. */
-export const INITIAL_TYPE = 0
-export const HANDSHAKE_TYPE = 2
-export const RETRY_TYPE = 3
 
 /** Of version 1 (§17.2). Other versions may have longer ones. */
 export const LONGEST_CONNECTION_ID = 20
@@ -49,10 +44,10 @@ export function appendLongHeader(
   token: Uint8Array,
   packetNumber: number,
   packetNumberLength: number,
+  version: Version = VERSION_1,
 ): number {
-  const typeBits = type === 'initial' ? INITIAL_TYPE : HANDSHAKE_TYPE
-  to.u8(LONG_HEADER_FORM | FIXED_BIT | (typeBits << 4) | (packetNumberLength - 1))
-  to.u32(QUIC_V1)
+  to.u8(longHeaderByte(version, type) | (packetNumberLength - 1))
+  to.u32(version.number)
   appendConnectionId(to, dcid)
   appendConnectionId(to, scid)
   if (type === 'initial') {
@@ -63,6 +58,11 @@ export function appendLongHeader(
   to.varint2(0)
   appendPacketNumber(to, packetNumber, packetNumberLength)
   return lengthOffset
+}
+
+/** The first byte, without the bits that depend on the packet. */
+export function longHeaderByte({ longPacketTypes }: Version, type: LongPacketType): number {
+  return LONG_HEADER_FORM | FIXED_BIT | (longPacketTypes.indexOf(type) << 4)
 }
 
 /** `length`: of packet number, payload and tag. In two bytes, whatever it is: below 16384. */

@@ -5,15 +5,8 @@
  *   ↑ start                ↑ end = next start      ↑                      ↑
  */
 import { decodeSmallVarint, varintLengthFromFirstByte } from '../../../bytes/varint.ts'
-import { QUIC_V1 } from '../version.ts'
-import {
-  FIXED_BIT,
-  HANDSHAKE_TYPE,
-  INITIAL_TYPE,
-  LONG_HEADER_FORM,
-  LONGEST_CONNECTION_ID,
-  RETRY_TYPE,
-} from './long-header.ts'
+import { type LongPacketType, type Version, versionOf } from '../version.ts'
+import { FIXED_BIT, LONG_HEADER_FORM, LONGEST_CONNECTION_ID } from './long-header.ts'
 import type { Packet, VersionNegotiationPacket } from './packet.ts'
 import { INTEGRITY_TAG_LENGTH } from './retry-packet.ts'
 
@@ -39,7 +32,7 @@ function readLongHeader(datagram: Uint8Array, start: number): Packet | undefined
   const end = datagram.length
   const dcidOffset = start + 6
   if (dcidOffset > end) return undefined
-  const version = readVersion(datagram, start + 1)
+  const number = readVersion(datagram, start + 1)
   const dcidEnd = dcidOffset + datagram[dcidOffset - 1]
   if (dcidEnd >= end) return undefined
   const scidOffset = dcidEnd + 1
@@ -47,28 +40,30 @@ function readLongHeader(datagram: Uint8Array, start: number): Packet | undefined
   if (scidEnd > end) return undefined
   const dcid = datagram.subarray(dcidOffset, dcidEnd)
   const scid = datagram.subarray(scidOffset, scidEnd)
-  if (version === VERSION_NEGOTIATION) return readVersionNegotiation(datagram, start, dcid, scid, scidEnd)
-  if (version !== QUIC_V1) return { type: 'unknown-version', version, dcid, scid, start, end }
+  if (number === VERSION_NEGOTIATION) return readVersionNegotiation(datagram, start, dcid, scid, scidEnd)
+  const version = versionOf(number)
+  if (version === undefined) return { type: 'unknown-version', version: number, dcid, scid, start, end }
 
   if (!(datagram[start] & FIXED_BIT)) return undefined
   if (dcid.length > LONGEST_CONNECTION_ID || scid.length > LONGEST_CONNECTION_ID) return undefined
-  const type = (datagram[start] >> 4) & 0x03
-  if (type === RETRY_TYPE) return readRetry(datagram, start, dcid, scid, scidEnd)
-  return readProtected(datagram, start, type, dcid, scid, scidEnd)
+  const type = version.longPacketTypes[(datagram[start] >> 4) & 0x03]
+  if (type === 'retry') return readRetry(datagram, start, version, dcid, scid, scidEnd)
+  return readProtected(datagram, start, version, type, dcid, scid, scidEnd)
 }
 
 /** Initial, 0-RTT, Handshake: what stands behind the connection ids. */
 function readProtected(
   datagram: Uint8Array,
   start: number,
-  type: number,
+  { number: version }: Version,
+  type: Exclude<LongPacketType, 'retry'>,
   dcid: Uint8Array,
   scid: Uint8Array,
   offset: number,
 ): Packet | undefined {
   let at = offset
   let token: Uint8Array = NOTHING
-  if (type === INITIAL_TYPE) {
+  if (type === 'initial') {
     const tokenLength = decodeSmallVarint(datagram, at)
     if (tokenLength < 0) return undefined
     at += varintLengthFromFirstByte(datagram[at])
@@ -81,14 +76,14 @@ function readProtected(
   const packetNumberOffset = at + varintLengthFromFirstByte(datagram[at])
   const end = packetNumberOffset + length
   if (end > datagram.length) return undefined
-  const name = type === INITIAL_TYPE ? 'initial' : type === HANDSHAKE_TYPE ? 'handshake' : '0-rtt'
-  return { type: name, version: QUIC_V1, dcid, scid, token, start, packetNumberOffset, end }
+  return { type, version, dcid, scid, token, start, packetNumberOffset, end }
 }
 
 /** Nothing can follow it: it does not say how long it is. */
 function readRetry(
   datagram: Uint8Array,
   start: number,
+  { number: version }: Version,
   dcid: Uint8Array,
   scid: Uint8Array,
   offset: number,
@@ -97,7 +92,7 @@ function readRetry(
   const tokenEnd = end - INTEGRITY_TAG_LENGTH
   // A client discards one without a token (RFC 9000 §17.2.5.2).
   if (tokenEnd <= offset) return undefined
-  return { type: 'retry', version: QUIC_V1, dcid, scid, token: datagram.subarray(offset, tokenEnd), start, end }
+  return { type: 'retry', version, dcid, scid, token: datagram.subarray(offset, tokenEnd), start, end }
 }
 
 function readVersionNegotiation(

@@ -25,14 +25,11 @@
  *   }
  */
 import { createCipheriv, timingSafeEqual } from 'node:crypto'
-import { QUIC_V1 } from '../version.ts'
+import { VERSION_1, type Version } from '../version.ts'
 import { WireWriter } from '../wire-writer.ts'
-import { appendConnectionId, FIXED_BIT, LONG_HEADER_FORM, RETRY_TYPE } from './long-header.ts'
+import { appendConnectionId, longHeaderByte } from './long-header.ts'
 
 export const INTEGRITY_TAG_LENGTH = 16
-
-const INTEGRITY_KEY_V1 = Buffer.from('be0c690b9f66575a1d766b54e368c84e', 'hex')
-const INTEGRITY_NONCE_V1 = Buffer.from('461599d35d632bf2239825bb', 'hex')
 
 /** `dcid`: the client's Source Connection ID; `scid`: how it is to call us; `originalDcid`: how it has called us. */
 export function encodeRetry(
@@ -41,28 +38,35 @@ export function encodeRetry(
   token: Uint8Array,
   originalDcid: Uint8Array,
   unused = 0,
+  version: Version = VERSION_1,
 ): Uint8Array {
   const length = 1 + 4 + 1 + dcid.length + 1 + scid.length + token.length
   const to = new WireWriter(new Uint8Array(length + INTEGRITY_TAG_LENGTH))
-  to.u8(LONG_HEADER_FORM | FIXED_BIT | (RETRY_TYPE << 4) | (unused & 0x0f))
-  to.u32(QUIC_V1)
+  to.u8(longHeaderByte(version, 'retry') | (unused & 0x0f))
+  to.u32(version.number)
   appendConnectionId(to, dcid)
   appendConnectionId(to, scid)
   to.write(token)
-  to.write(integrityTag(to.bytes.subarray(0, length), originalDcid))
+  to.write(integrityTag(to.bytes.subarray(0, length), originalDcid, version))
   return to.bytes
 }
 
 /** Whether packet[start … end) is a Retry from someone who has seen our first Initial. `originalDcid`: the Destination Connection ID of that. */
-export function isAuthenticRetry(datagram: Uint8Array, start: number, end: number, originalDcid: Uint8Array): boolean {
+export function isAuthenticRetry(
+  datagram: Uint8Array,
+  start: number,
+  end: number,
+  originalDcid: Uint8Array,
+  version: Version = VERSION_1,
+): boolean {
   const tagOffset = end - INTEGRITY_TAG_LENGTH
   if (tagOffset < start) return false
-  const expected = integrityTag(datagram.subarray(start, tagOffset), originalDcid)
+  const expected = integrityTag(datagram.subarray(start, tagOffset), originalDcid, version)
   return timingSafeEqual(expected, datagram.subarray(tagOffset, end))
 }
 
-function integrityTag(retryWithoutTag: Uint8Array, originalDcid: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('aes-128-gcm', INTEGRITY_KEY_V1, INTEGRITY_NONCE_V1)
+function integrityTag(retryWithoutTag: Uint8Array, originalDcid: Uint8Array, version: Version): Uint8Array {
+  const cipher = createCipheriv('aes-128-gcm', version.retryKey, version.retryNonce)
   cipher.setAAD(Buffer.concat([Uint8Array.of(originalDcid.length), originalDcid, retryWithoutTag]))
   cipher.final()
   return cipher.getAuthTag()

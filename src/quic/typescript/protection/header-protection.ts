@@ -10,6 +10,7 @@
  * 4 bits of the first byte of a long header (Reserved, Packet Number Length), 5 bits of a short one (and the Key Phase).
  */
 import { type Cipher, createCipheriv } from 'node:crypto'
+import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES, TLS_CHACHA20_POLY1305_SHA256 } from './cipher-suites.ts'
 import { deriveHeaderKey } from './derive.ts'
 
@@ -25,8 +26,8 @@ export class HeaderProtection {
   /** Of AES: one object serves for all packets, as each block of ECB is for itself. */
   readonly #ecb: Cipher | undefined
 
-  constructor(suite: CipherSuite, secret: Uint8Array) {
-    this.#key = deriveHeaderKey(suite, secret)
+  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
+    this.#key = deriveHeaderKey(suite, secret, version)
     if (suite === TLS_CHACHA20_POLY1305_SHA256) return
     this.#ecb = createCipheriv(SUITES[suite].headerCipher, this.#key, null)
     this.#ecb.setAutoPadding(false)

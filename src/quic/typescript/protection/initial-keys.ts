@@ -8,10 +8,10 @@
  *                  ──"server in"──> secret of what the server sends
  */
 import { hkdfExpandLabel, hkdfExtract } from '../../../tls/hkdf.ts'
+import { VERSION_1, type Version } from '../version.ts'
 import { TLS_AES_128_GCM_SHA256 } from './cipher-suites.ts'
 import { OpeningKeys, SealingKeys } from './packet-keys.ts'
 
-const INITIAL_SALT_V1 = Buffer.from('38762cf7f55934b34d179ae6a4c80cadccbb7f0a', 'hex')
 const SECRET_LENGTH = 32
 const NO_CONTEXT = new Uint8Array(0)
 
@@ -19,16 +19,20 @@ const NO_CONTEXT = new Uint8Array(0)
 export function initialKeys(
   role: 'client' | 'server',
   clientDcid: Uint8Array,
+  version: Version = VERSION_1,
 ): { sealing: SealingKeys; opening: OpeningKeys } {
-  const { client, server } = initialSecrets(clientDcid)
+  const { client, server } = initialSecrets(clientDcid, version)
   return {
-    sealing: new SealingKeys(TLS_AES_128_GCM_SHA256, role === 'client' ? client : server),
-    opening: new OpeningKeys(TLS_AES_128_GCM_SHA256, role === 'client' ? server : client),
+    sealing: new SealingKeys(TLS_AES_128_GCM_SHA256, role === 'client' ? client : server, version),
+    opening: new OpeningKeys(TLS_AES_128_GCM_SHA256, role === 'client' ? server : client, version),
   }
 }
 
-export function initialSecrets(clientDcid: Uint8Array): { client: Uint8Array; server: Uint8Array } {
-  const secret = hkdfExtract('sha256', INITIAL_SALT_V1, clientDcid)
+export function initialSecrets(
+  clientDcid: Uint8Array,
+  version: Version = VERSION_1,
+): { client: Uint8Array; server: Uint8Array } {
+  const secret = hkdfExtract('sha256', version.initialSalt, clientDcid)
   return {
     client: hkdfExpandLabel('sha256', secret, 'client in', NO_CONTEXT, SECRET_LENGTH),
     server: hkdfExpandLabel('sha256', secret, 'server in', NO_CONTEXT, SECRET_LENGTH),

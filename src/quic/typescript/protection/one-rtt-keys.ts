@@ -15,6 +15,7 @@
 import type { KeyTrigger } from '../../observer.ts'
 import { INITIAL_PROBE_TIMEOUT_MS } from '../recovery/rtt.ts'
 import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
+import { VERSION_1, type Version } from '../version.ts'
 import type { CipherSuite } from './cipher-suites.ts'
 import type { OpenedPacket } from './open-packet.ts'
 import { OpeningPhases } from './opening-phases.ts'
@@ -56,9 +57,9 @@ export class OneRttKeys {
   }
 
   /** The write secret may come before the read secret (a server's 0.5-RTT data), or after it. */
-  setSecret(direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
-    if (direction === 'write') this.#sealing = new SealingPhase(suite, secret, this.#limits)
-    else this.#opening = new OpeningPhases(suite, secret, this.#limits)
+  setSecret(direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1): void {
+    if (direction === 'write') this.#sealing = new SealingPhase(suite, secret, this.#limits, version)
+    else this.#opening = new OpeningPhases(suite, secret, this.#limits, version)
   }
 
   get canSeal(): boolean {

@@ -7,6 +7,7 @@
  *                                  the smallest number of this phase
  */
 import { KEY_UPDATE_ERROR, TransportError } from '../transport-error.ts'
+import { VERSION_1, type Version } from '../version.ts'
 import type { CipherSuite } from './cipher-suites.ts'
 import { deriveNextSecret } from './derive.ts'
 import { HeaderProtection } from './header-protection.ts'
@@ -19,6 +20,7 @@ const KEY_PHASE_BIT = 0x04
 /** What we open with: the keys of this phase, of the one before while packets of it may come late, and of the next. */
 export class OpeningPhases {
   readonly #suite: CipherSuite
+  readonly #version: Version
   readonly #header: HeaderProtection
   readonly #forgeries: ForgeryCount
   #previous: PacketAead | undefined
@@ -32,13 +34,14 @@ export class OpeningPhases {
   /** The packet that was opened last is of the next phase. */
   nextWasUsed = false
 
-  constructor(suite: CipherSuite, secret: Uint8Array, limits: OneRttLimits) {
+  constructor(suite: CipherSuite, secret: Uint8Array, limits: OneRttLimits, version: Version = VERSION_1) {
     this.#suite = suite
-    this.#header = new HeaderProtection(suite, secret)
+    this.#version = version
+    this.#header = new HeaderProtection(suite, secret, version)
     this.#forgeries = new ForgeryCount(suite, limits.mostForged)
-    this.#current = new PacketAead(suite, secret)
-    this.#nextSecret = deriveNextSecret(suite, secret)
-    this.#next = new PacketAead(suite, this.#nextSecret)
+    this.#current = new PacketAead(suite, secret, version)
+    this.#nextSecret = deriveNextSecret(suite, secret, version)
+    this.#next = new PacketAead(suite, this.#nextSecret, version)
   }
 
   open(
@@ -86,8 +89,8 @@ export class OpeningPhases {
     this.#previous = this.#current
     this.#previousUntil = keepPreviousUntil
     this.#current = this.#next
-    this.#nextSecret = deriveNextSecret(this.#suite, this.#nextSecret)
-    this.#next = new PacketAead(this.#suite, this.#nextSecret)
+    this.#nextSecret = deriveNextSecret(this.#suite, this.#nextSecret, this.#version)
+    this.#next = new PacketAead(this.#suite, this.#nextSecret, this.#version)
   }
 
   #beginPhase(packetNumber: number): void {

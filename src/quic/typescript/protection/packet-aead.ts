@@ -9,6 +9,7 @@
  *      header                           ciphertext            tag, 16 bytes
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { deriveIv, deriveKey, IV_LENGTH } from './derive.ts'
 
@@ -25,10 +26,10 @@ export class PacketAead {
   readonly #key: Uint8Array
   readonly #iv: Uint8Array
 
-  constructor(suite: CipherSuite, secret: Uint8Array) {
+  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
     this.#algorithm = SUITES[suite].aead as 'aes-128-gcm'
-    this.#key = deriveKey(suite, secret)
-    this.#iv = deriveIv(suite, secret)
+    this.#key = deriveKey(suite, secret, version)
+    this.#iv = deriveIv(suite, secret, version)
   }
 
   /** Encrypts the `payloadLength` bytes behind the header in place, and writes the tag behind them. The packet begins at packet[0]. */

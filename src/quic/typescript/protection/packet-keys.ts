@@ -2,6 +2,7 @@
  * The keys of one encryption level and direction, which stay as they are: those of Initial and Handshake packets. Those of 1-RTT packets
  * change: one-rtt-keys.ts.
  */
+import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { HeaderProtection } from './header-protection.ts'
 import { checkReservedBits, type OpenedPacket, readPacketNumber } from './open-packet.ts'
@@ -28,10 +29,11 @@ export class SealingKeys {
   constructor(
     suite: CipherSuite,
     secret: Uint8Array,
+    version: Version = VERSION_1,
     most: number = SUITES[suite].mostSealed,
-    header: HeaderProtection = new HeaderProtection(suite, secret),
+    header: HeaderProtection = new HeaderProtection(suite, secret, version),
   ) {
-    this.#aead = new PacketAead(suite, secret)
+    this.#aead = new PacketAead(suite, secret, version)
     this.#header = header
     this.#most = most
   }
@@ -60,9 +62,14 @@ export class OpeningKeys {
   readonly #header: HeaderProtection
   readonly #forgeries: ForgeryCount
 
-  constructor(suite: CipherSuite, secret: Uint8Array, forgeries: ForgeryCount = new ForgeryCount(suite)) {
-    this.#aead = new PacketAead(suite, secret)
-    this.#header = new HeaderProtection(suite, secret)
+  constructor(
+    suite: CipherSuite,
+    secret: Uint8Array,
+    version: Version = VERSION_1,
+    forgeries: ForgeryCount = new ForgeryCount(suite),
+  ) {
+    this.#aead = new PacketAead(suite, secret, version)
+    this.#header = new HeaderProtection(suite, secret, version)
     this.#forgeries = forgeries
   }
 

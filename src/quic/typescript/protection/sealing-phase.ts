@@ -1,4 +1,5 @@
 /** What 1-RTT packets are sealed with in one key phase, and from then on: RFC 9001 §6.1, §6.6. */
+import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { deriveNextSecret } from './derive.ts'
 import { HeaderProtection } from './header-protection.ts'
@@ -8,6 +9,7 @@ import type { OneRttLimits } from './usage-limits.ts'
 export class SealingPhase extends SealingKeys {
   readonly #suite: CipherSuite
   readonly #secret: Uint8Array
+  readonly #version: Version
   readonly #limits: OneRttLimits
   readonly #header: HeaderProtection
   readonly #wornAt: number
@@ -16,12 +18,14 @@ export class SealingPhase extends SealingKeys {
     suite: CipherSuite,
     secret: Uint8Array,
     limits: OneRttLimits,
-    header: HeaderProtection = new HeaderProtection(suite, secret),
+    version: Version = VERSION_1,
+    header: HeaderProtection = new HeaderProtection(suite, secret, version),
   ) {
     const most = limits.mostSealed ?? SUITES[suite].mostSealed
-    super(suite, secret, most, header)
+    super(suite, secret, version, most, header)
     this.#suite = suite
     this.#secret = secret
+    this.#version = version
     this.#limits = limits
     this.#header = header
     this.#wornAt = limits.updateAfter ?? most / 2
@@ -34,6 +38,7 @@ export class SealingPhase extends SealingKeys {
 
   /** Header protection stays. */
   next(): SealingPhase {
-    return new SealingPhase(this.#suite, deriveNextSecret(this.#suite, this.#secret), this.#limits, this.#header)
+    const secret = deriveNextSecret(this.#suite, this.#secret, this.#version)
+    return new SealingPhase(this.#suite, secret, this.#limits, this.#version, this.#header)
   }
 }

@@ -13,6 +13,7 @@ import { initialKeys, initialSecrets } from '../../../../src/quic/typescript/pro
 import { OpeningKeys, SealingKeys, TAG_LENGTH } from '../../../../src/quic/typescript/protection/packet-keys.ts'
 import { ForgeryCount } from '../../../../src/quic/typescript/protection/usage-limits.ts'
 import { AEAD_LIMIT_REACHED, PROTOCOL_VIOLATION } from '../../../../src/quic/typescript/transport-error.ts'
+import { VERSION_1 } from '../../../../src/quic/typescript/version.ts'
 import { WireWriter } from '../../../../src/quic/typescript/wire-writer.ts'
 import { codeOf } from '../code-of.ts'
 import { bytes, CHACHA20_PACKET, CLIENT_DCID, CLIENT_INITIAL, hex, SERVER_INITIAL } from './rfc9001-vectors.ts'
@@ -190,13 +191,13 @@ describe('packet protection', () => {
   })
 
   it('stops sealing at the confidentiality limit, and opening at the integrity limit (RFC 9001 §6.6)', () => {
-    const sealing = new SealingKeys(0x1301, SECRET, 2)
+    const sealing = new SealingKeys(0x1301, SECRET, VERSION_1, 2)
     const seal = () => sealing.seal(packetOf(shortHeader(1, 2), new Uint8Array(20)), 11, 20, 1, 2)
     seal()
     seal()
     expect(codeOf(seal)).to.equal(AEAD_LIMIT_REACHED)
 
-    const opening = new OpeningKeys(0x1301, SECRET, new ForgeryCount(0x1301, 2))
+    const opening = new OpeningKeys(0x1301, SECRET, VERSION_1, new ForgeryCount(0x1301, 2))
     const open = () => opening.open(new Uint8Array(60).fill(0x41), 0, 9, 60, -1)
     expect(open()).to.equal(undefined)
     expect(open()).to.equal(undefined)
