@@ -4,11 +4,14 @@
  *   move       the path is cut, and the client moves to another one at that moment: the longest time between two replies
  *   rebind     a NAT on the way forgets: how many pings get no reply
  *   restart    the proxy is closed and starts anew: from there until the client has a tunnel again, and whether it has the same addresses
+ *   blocked    nothing of UDP passes any more, while TCP does, beside the emulated paths and without their delay; the client may take either
+ *              (`tunnel.carrier = "auto"`): the longest time between two replies
  */
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../src/client/client.ts'
 import { IpAddress } from '../src/ip/address.ts'
+import { TcpBypass } from '../src/link/emulator/tcp-bypass.ts'
 import { pingTrain } from '../src/probes/ping-train.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
@@ -16,6 +19,8 @@ import { TwoPaths } from '../src/testbed/two-paths.ts'
 
 export const RTT_MS = 20
 export const INTERVAL_MS = 10
+/** For four seconds. */
+const BLOCKED_PINGS = 400
 const TARGET = IpAddress.parse('10.90.0.1')
 
 export interface MovingResult {
@@ -25,6 +30,8 @@ export interface MovingResult {
   readonly rebind: number[]
   /** ms, one a run. */
   readonly restart: number[]
+  /** ms, one a run. */
+  readonly blocked: number[]
   /** After how many of the restarts the client had the addresses that it had before. */
   readonly sameAddresses: number
 }
@@ -40,7 +47,13 @@ export async function benchMoving(options: {
   const client = newTestClient(certificates, paths.first, {
     reconnect: { enabled: true, knockMs: 25, initialDelayMs: 100, maxDelayMs: 100 },
   })
-  const result = { move: [] as number[], rebind: [] as number[], restart: [] as number[], sameAddresses: 0 }
+  const result = {
+    move: [] as number[],
+    rebind: [] as number[],
+    restart: [] as number[],
+    blocked: [] as number[],
+    sameAddresses: 0,
+  }
   try {
     await client.connect()
     for (let run = 0; run < runs; run++) {
@@ -51,7 +64,7 @@ export async function benchMoving(options: {
         await client.migrate({ remote: paths[to] })
       })
       paths.heal(from)
-      result.move.push(Math.max(...replies.at.slice(1).map((at, i) => at - replies.at[i])))
+      result.move.push(longestSilence(replies.at))
     }
     for (let run = 0; run < runs; run++) {
       // Each rebinding is a new address, of which a connection has room for eight.
@@ -74,12 +87,52 @@ export async function benchMoving(options: {
       result.restart.push(performance.now() - startedAt)
       if (addresses(client) === before) result.sameAddresses++
     }
+    result.blocked.push(
+      ...(await blockUdp(certificates, proxy, runs, run => onProgress(`UDP blocked ${run} of ${runs}`))),
+    )
   } finally {
     await client.close()
     await paths.close()
     await proxy.close()
   }
   return result
+}
+
+async function blockUdp(
+  certificates: TestCertificates,
+  proxy: MasqueServer,
+  runs: number,
+  onRun: (run: number) => unknown,
+): Promise<number[]> {
+  const paths = await TwoPaths.open(proxy.address, RTT_MS)
+  const bypass = await TcpBypass.open(paths.first, proxy.address)
+  // It goes back when it is told to, and not by itself.
+  const carrierTiming = { firstPause: 3_600_000, longestPause: 3_600_000, headStart: 5000 }
+  const client = newTestClient(certificates, paths.first, { tunnel: { carrier: 'auto' } }, { carrierTiming })
+  const silences: number[] = []
+  try {
+    await client.connect()
+    for (let run = 1; run <= runs; run++) {
+      onRun(run)
+      const changed = new Promise(resolve => client.once('carrierChanged', resolve))
+      const { at } = await pingsAround(client, async () => paths.cut('first'), BLOCKED_PINGS)
+      await changed
+      silences.push(longestSilence(at))
+      paths.heal('first')
+      // What was left has ended by then, with all that waited in it.
+      await new Promise(resolve => setTimeout(resolve, 500))
+      if (!(await client.goOverTo('h3'))) throw new Error('the tunnel is not back over h3')
+    }
+  } finally {
+    await client.close()
+    await bypass.close()
+    await paths.close()
+  }
+  return silences
+}
+
+function longestSilence(at: readonly number[]): number {
+  return Math.max(...at.slice(1).map((reply, i) => reply - at[i]))
 }
 
 /** A new connection, whose addresses are none yet. */
@@ -92,6 +145,7 @@ async function again(client: MasqueClient): Promise<void> {
 async function pingsAround(
   client: MasqueClient,
   event: () => Promise<unknown>,
+  count = 80,
 ): Promise<{ at: number[]; lost: number }> {
   let ended = 0
   let begin = (): void => {}
@@ -99,7 +153,7 @@ async function pingsAround(
     begin = resolve
   })
   const train = pingTrain(client.host, TARGET, {
-    count: 80,
+    count,
     intervalMs: INTERVAL_MS,
     timeoutMs: 2000,
     onProgress: () => ++ended === 20 && begin(),

@@ -225,17 +225,18 @@ function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: numbe
 }
 
 export function movingRows(result: MovingResult, rttMs: number, intervalMs: number): string {
-  const { move, rebind, restart, sameAddresses } = result
+  const { move, rebind, restart, blocked, sameAddresses } = result
   const column = (name: string, fraction: number): string[] => {
     const at = (values: readonly number[], digits: number): string =>
       percentile(ascending(values), fraction).toFixed(digits)
-    return [name, at(move, 1), at(rebind, 0), at(restart, 1)]
+    return [name, at(move, 1), at(rebind, 0), at(restart, 1), at(blocked, 0)]
   }
   const header = [
     '',
     'move: longest time between two replies, ms',
     'NAT rebinding: pings without a reply',
     'restart: from its end to the tunnel, ms',
+    'UDP blocked, carrier auto: longest time between two replies, ms',
   ]
   return [
     `${machine()}, ${move.length} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms`,

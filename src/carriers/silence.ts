@@ -4,7 +4,7 @@
  */
 
 /** Turns without a byte after which a peer is lost; and how many there are between two questions to it. */
-const TURNS = 16
+export const SILENCE_TURNS = 16
 const TURNS_A_QUESTION = 4
 
 /** The counting, without a clock. */
@@ -20,7 +20,7 @@ export class Silence {
       return 'heard'
     }
     this.#turns++
-    if (this.#turns >= TURNS) return 'lost'
+    if (this.#turns >= SILENCE_TURNS) return 'lost'
     return this.#turns % TURNS_A_QUESTION === 0 ? 'ask' : 'quiet'
   }
 }
@@ -54,6 +54,6 @@ export function watchSilence({ limitMs, bytesRead, ask, onLost }: SilenceOptions
   }
   const timer = setInterval(() => {
     looking ??= setImmediate(look)
-  }, limitMs / TURNS).unref()
+  }, limitMs / SILENCE_TURNS).unref()
   return stop
 }

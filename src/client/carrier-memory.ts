@@ -44,6 +44,7 @@ export class CarrierMemory {
 
   /** A tunnel stands. */
   stands(carrier: HttpVersion, nowMs: number): void {
+    if (carrier !== PREFERRED[0]) this.#preferredEnds(nowMs)
     this.#worked = { carrier, atMs: nowMs }
     if (carrier === PREFERRED[0]) this.#preferredSinceMs = nowMs
   }
@@ -51,6 +52,10 @@ export class CarrierMemory {
   /** The tunnel is lost: its carrier has worked until now. */
   lost(nowMs: number): void {
     if (this.#worked !== undefined) this.#worked = { ...this.#worked, atMs: nowMs }
+    this.#preferredEnds(nowMs)
+  }
+
+  #preferredEnds(nowMs: number): void {
     if (this.#preferredSinceMs !== undefined && nowMs - this.#preferredSinceMs >= SETTLED_MS) {
       this.#pauseMs = this.#timing.firstPause
     }

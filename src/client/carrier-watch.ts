@@ -23,7 +23,7 @@ import { type Clock, systemClock } from '../hosts/clock.ts'
 export interface CarrierChange {
   readonly from: HttpVersion
   readonly to: HttpVersion
-  /** Without a tunnel, in ms; 0 where the proxy has handed its addresses over. */
+  /** Without a tunnel, or with one over which nothing came, in ms; 0 where the proxy has handed its addresses over from one that worked. */
   readonly ms: number
   readonly at: Date
 }
@@ -32,9 +32,9 @@ export interface CarrierChange {
 export interface CarrierStatus {
   /** Undefined while there is no tunnel. */
   readonly current?: HttpVersion
-  /** How often it was looked whether h3 works again. */
+  /** How often it was looked whether the other carrier works: h3 again, or h2, when nothing came over h3. */
   readonly tries: number
-  /** How often the tunnel has gone back to h3. */
+  /** How often the tunnel has gone over. */
   readonly changes: number
   readonly last?: CarrierChange
   /** Why the last try came to nothing. */

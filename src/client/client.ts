@@ -44,6 +44,7 @@ import type { Move, PathStatus } from './moves.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { PacketInbox } from './packet-inbox.ts'
 import { type ProxyAddress, type ResolveHost, resolveProxy } from './proxy-address.ts'
+import { SilentPath } from './silent-path.ts'
 import { readToken } from './token.ts'
 
 export type { CarrierChange, CarrierStatus } from './carrier-watch.ts'
@@ -60,9 +61,9 @@ export interface ClientEvents {
   moved: [move: Move]
   /** An attempt to move came to nothing: the tunnel is where it was. */
   notMoved: [why: string]
-  /** With carrier "auto": the tunnel is over h3 again; its addresses are the same, if the proxy has kept them. `changed` follows. */
+  /** With carrier "auto": the tunnel is over h3 again, or over h2, since nothing came over h3; its addresses are the same, if the proxy has kept them. `changed` follows. */
   carrierChanged: [change: CarrierChange]
-  /** It was looked whether h3 works again; the tunnel is still where it was. */
+  /** It was looked whether the other carrier works; the tunnel is still where it was. */
   carrierNotChanged: [why: string]
   /** The tunnel was lost. */
   down: [error: ClientError]
@@ -92,6 +93,8 @@ export interface ClientOptions {
   connect?: Connect
 }
 
+const ANSWERS_AGAIN = 'h3 answers again'
+
 /** A tunnel that lived for less long is not knocked for, in ms. */
 const KNOCK_AFTER_MS = 1000
 /** For so long one knocks, in ms; and so much less often where there is an answer, but a "not now": the proxy is shutting down. */
@@ -120,9 +123,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
   readonly #carrierTiming: CarrierTiming
   readonly #carrierMemory: CarrierMemory
   readonly #carrierWatch: CarrierWatch
+  readonly #silentPath: SilentPath
   /** A tunnel by another carrier in the making, while there is one. */
   #candidate: ClientTunnel | undefined
   #isGoingOver = false
+  /** …because nothing comes over h3. */
+  #isLeavingSilence = false
   /** The tunnel from which the client is going over to that one. If it is lost meanwhile, with what. */
   #handover: { readonly before: ClientTunnel; lost?: ClientError } | undefined
   /** From which the client has gone over: what is under way there still arrives. */
@@ -183,6 +189,12 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       look: () => this.goOverTo('h3'),
       onError: error => this.#log.error({ err: error }, 'internal error'),
     })
+    this.#silentPath = new SilentPath({
+      quic: () => (this.#clientTunnel?.open ? this.#clientTunnel.quic : undefined),
+      onSilent: () => this.#leaveSilentPath(),
+      onHeard: () => this.#isLeavingSilence && !this.#candidate?.accepted && void this.#candidate?.close(),
+      onError: error => this.#log.error({ err: error }, 'internal error'),
+    })
     this.host.send = (packet, forwarded = false) => this.#send(packet, forwarded)
     // Without a tunnel there is nothing to wait for.
     this.host.hasRoom = () => this.#clientTunnel?.open !== true || this.#clientTunnel.takesPackets
@@ -227,7 +239,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     try {
       return this.#isUp()
     } catch (error) {
-      this.#carrierWatch.stop()
+      this.#stopWatching()
       await clientTunnel.close()
       throw error
     }
@@ -241,10 +253,15 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     const { info } = clientTunnel
     this.#upSinceMs = performance.now()
     this.#carrierMemory.stands(info.carrier, this.#upSinceMs)
-    if (this.config.tunnel.carrier === 'auto' && info.carrier !== 'h3') this.#carrierWatch.start()
-    else this.#carrierWatch.stop()
+    this.#stopWatching()
+    if (this.config.tunnel.carrier === 'auto') (info.carrier === 'h3' ? this.#silentPath : this.#carrierWatch).start()
     this.#configureHost(info)
     return info
+  }
+
+  #stopWatching(): void {
+    this.#carrierWatch.stop()
+    this.#silentPath.stop()
   }
 
   #newTunnel(proxy: ProxyAddress, carrier: HttpVersion, awaitTurn?: AwaitTurn, isHandover = false): ClientTunnel {
@@ -304,19 +321,33 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
    * With `tunnel.carrier = "auto"`: looks whether this carrier works, and lets it carry the tunnel then (carrier-watch.ts). Whether it does. Never rejects: a
    * tunnel that cannot change is where it was, or is lost.
    */
-  async goOverTo(carrier: 'h3' | 'h2'): Promise<boolean> {
+  goOverTo(carrier: 'h3' | 'h2'): Promise<boolean> {
+    return this.#goOverTo(carrier)
+  }
+
+  /** Nothing comes by h3 any more. What has an answer by h2 does not wait for QUIC's idle timeout. */
+  #leaveSilentPath(): Promise<boolean> {
+    const ms = Math.round(this.#silentPath.silentMs)
+    this.#log.info({ ...this.#clientTunnel?.ids, ms }, 'nothing comes over h3 any more: is there h2?')
+    return this.#goOverTo('h2', true)
+  }
+
+  async #goOverTo(carrier: 'h3' | 'h2', isSilent = false): Promise<boolean> {
     const before = this.#clientTunnel
     const isAuto = this.config.tunnel.carrier === 'auto'
     if (!isAuto || this.#isGoingOver || before?.open !== true || before.info.carrier === carrier) return false
     this.#isGoingOver = true
+    this.#isLeavingSilence = isSilent
     this.#carrierTries++
     try {
       const proxy = await resolveProxy(this.config, this.#resolve)
       this.#remember(before)
       this.#attempts = []
       const { tunnel, ask, stands } = await this.#makeReady(proxy, carrier, before.canHandOver)
-      if (this.#closing || !before.open) {
+      const isToStay = isSilent && !(await this.#silentPath.isStillSilent())
+      if (this.#closing || !before.open || isToStay) {
         await tunnel.close()
+        if (isToStay) throw new ClientError('tunnel', ANSWERS_AGAIN)
         return false
       }
       const change = before.canHandOver ? this.#handOver : this.#breakAndMake
@@ -326,12 +357,14 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       await this.#connecting
       return true
     } catch (error) {
-      const cause = errorFromFailure(error, 'the proxy')
+      const answersAgain = isSilent && !this.#silentPath.isSilent
+      const cause = answersAgain ? new ClientError('tunnel', ANSWERS_AGAIN) : errorFromFailure(error, 'the proxy')
       if (cause.kind === 'internal') this.#log.error({ err: cause.cause }, 'internal error')
       if (!this.#closing && before.open) this.#carrierNotChanged(carrier, cause)
       return false
     } finally {
       this.#isGoingOver = false
+      this.#isLeavingSilence = false
       this.#candidate = undefined
     }
   }
@@ -369,6 +402,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       throw failure
     }
     this.#handover = undefined
+    const ms = this.#isLeavingSilence ? this.#silentPath.silentMs : 0
     this.#clientTunnel = tunnel
     const info = await this.#isUpOrLost(tunnel, before)
     // The proxy follows when it hears this, however little there is to send.
@@ -378,7 +412,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       .leave()
       .catch(error => this.#log.error({ err: error }, 'internal error'))
       .finally(() => this.#left.delete(before))
-    this.#carrierHasChanged(before, tunnel, info, 0)
+    this.#carrierHasChanged(before, tunnel, info, ms)
     return info
   }
 
@@ -401,6 +435,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     stands: Promise<TunnelInfo>,
   ): Promise<TunnelInfo> {
     const startedAt = performance.now()
+    const silentMs = this.#isLeavingSilence ? this.#silentPath.silentMs : 0
     // From now on, what becomes of the one before is no news.
     this.#clientTunnel = tunnel
     await before.close({ willReturn: true })
@@ -417,7 +452,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#lost(tunnel, error)
       throw error
     }
-    this.#carrierHasChanged(before, tunnel, info, performance.now() - startedAt)
+    this.#carrierHasChanged(before, tunnel, info, silentMs + performance.now() - startedAt)
     return info
   }
 
@@ -589,7 +624,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
     this.#closing = true
     clearTimeout(this.#retryTimer)
     this.#inbox.fail(new ClientError('tunnel', 'the tunnel was closed while a packet was awaited'))
-    this.#carrierWatch.stop()
+    this.#stopWatching()
     await Promise.all([
       this.#watch?.stop(),
       this.#race?.cancel(),
@@ -624,7 +659,7 @@ export class MasqueClient<H extends Host = UserspaceHost> extends EventEmitter<C
       this.#handover.lost = error
       return
     }
-    this.#carrierWatch.stop()
+    this.#stopWatching()
     this.#carrierMemory.lost(performance.now())
     this.#log.warn({ ...clientTunnel.ids, kind: error.kind, reason: error.message }, 'tunnel is down')
     this.#tellLost(clientTunnel, error)

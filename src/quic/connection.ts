@@ -311,6 +311,12 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     return purged
   }
 
+  ping(): void {
+    if (this.closed) return
+    this.#ask(undefined, engine => engine.ping())
+    this.#wake()
+  }
+
   close(code: number, reason: string): void {
     this.#host.enter(this, () => this.#close(true, code, reason))
   }

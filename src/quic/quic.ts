@@ -191,6 +191,8 @@ export interface QuicConnection {
    */
   migrate(options?: MigrateOptions): Promise<MigrateResult>
 
+  /** Sends something that the peer must answer (PING), if congestion control lets it. */
+  ping(): void
   /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
   close(code: number, reason: string): void
   /** The ticket for resuming this session later, as the client got it from the server. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -86,6 +87,9 @@ describe('a client that finds its carrier by itself', () => {
   }
 
   const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
+
+  /** As if the proxy had said nothing of handovers. */
+  const knowsNoHandover = ({ tunnel }: MasqueClient) => Object.defineProperty(tunnel, 'canHandOver', { value: false })
 
   it('uses h3 where that works, and leaves nothing of h2 behind', async () => {
     const server = await startServer()
@@ -179,11 +183,31 @@ describe('a client that finds its carrier by itself', () => {
       expect(client.carriers).to.include({ current: 'h2', changes: 0, lastFailure: why })
       await ping(client, '10.90.0.1')
     })
+
+    it('AT-30 over h2, when UDP dies under its tunnel: does not go there, and says so', async () => {
+      const proxy = await startServer()
+      const other = await impostor()
+      let passes = true
+      const relay = await relayBesideTcp(proxy.address, other.address, () => passes)
+      const quic = { idleTimeoutMs: 3_600_000, keepAliveMs: 1000 }
+      const { client } = await connectClient(relay, { ...AUTO, quic }, PATIENTLY)
+      const stayed = once(client, 'carrierNotChanged')
+      passes = false
+      const [why] = await stayed
+      expect(why).to.match(/^we do not trust the proxy/)
+      expect(client.carriers).to.include({ current: 'h3', changes: 0 })
+      expect(other.status()).to.include({ tunnelsTotal: 0 })
+    })
   })
 
   describe('whose UDP is blocked while the tunnel is over h3', () => {
-    /** Longer than a busy machine leaves a connection alone that is not blocked. */
-    const IDLE = { idleTimeoutMs: 3000 }
+    /** Nothing ends by itself in this test; but each second something is sent that has to be answered. */
+    const IDLE = { idleTimeoutMs: 3_600_000, keepAliveMs: 1000 }
+    const downsOf = (client: MasqueClient) => {
+      const downs: unknown[] = []
+      client.on('down', error => downs.push(error))
+      return downs
+    }
 
     it('goes on over h2 with the addresses that it had, and is back over h3 when UDP works again', async () => {
       const server = await startServer({ auth: { mode: 'mtls' } })
@@ -195,19 +219,21 @@ describe('a client that finds its carrier by itself', () => {
       )
       const before = addresses(client)
       expect(client.info.carrier).to.equal('h3')
-      const up = once(client, 'up')
+      const downs = downsOf(client)
+      const left = once(client, 'carrierChanged')
       block()
-      await up
+      const [away] = await left
+      expect(away).to.include({ from: 'h3', to: 'h2' })
+      // Without anything that came, for so long.
+      expect(away.ms).to.be.greaterThan(1000)
       expect(client.info.carrier).to.equal('h2')
       expect(addresses(client)).to.deep.equal(before)
       await ping(client, '10.90.0.1')
 
       const changed = once(client, 'carrierChanged')
-      const downs: unknown[] = []
-      client.on('down', error => downs.push(error))
       free()
       const [change] = await changed
-      expect(change).to.include({ from: 'h2', to: 'h3' })
+      expect(change).to.include({ from: 'h2', to: 'h3', ms: 0 })
       expect(addresses(client)).to.deep.equal(before)
       expect(downs).to.deep.equal([])
       await ping(client, '10.90.0.1')
@@ -220,12 +246,11 @@ describe('a client that finds its carrier by itself', () => {
       const { at, block, free } = await network(server)
       const { client } = await connectClient(at, { ...AUTO, reconnect: RECONNECT, quic: IDLE }, PATIENTLY)
       const before = addresses(client)
-      let ups = 1
-      client.on('up', () => ups++)
+      const downs = downsOf(client)
       for (let i = 0; i < 3; i++) {
-        const up = once(client, 'up')
+        const left = once(client, 'carrierChanged')
         block()
-        await up
+        await left
         expect(client.info.carrier).to.equal('h2')
         const changed = once(client, 'carrierChanged')
         free()
@@ -236,8 +261,91 @@ describe('a client that finds its carrier by itself', () => {
       await ping(client, '10.90.0.1')
       // None was granted in vain.
       await until(() => server.status().tunnels === 1)
-      expect(client.carriers.changes).to.be.at.least(3)
-      expect(server.status().tunnelsTotal).to.equal(ups + client.carriers.changes)
+      expect(client.carriers.changes).to.equal(6)
+      expect(server.status().tunnelsTotal).to.equal(1 + 6)
+      expect(downs).to.deep.equal([])
+    })
+
+    it('goes on over h2 with its addresses where the proxy knows no handover', async () => {
+      const server = await startServer()
+      const { at, block } = await network(server)
+      const { client } = await connectClient(at, { ...AUTO, quic: IDLE }, PATIENTLY)
+      knowsNoHandover(client)
+      const before = addresses(client)
+      const left = once(client, 'carrierChanged')
+      block()
+      const [away] = await left
+      expect(away).to.include({ from: 'h3', to: 'h2' })
+      expect(away.ms).to.be.greaterThan(1000)
+      expect(addresses(client)).to.deep.equal(before)
+      await ping(client, '10.90.0.1')
+    })
+
+    /** A network that lets UDP pass when it is told to, and holds each connection of TCP until it is told what to do with it. */
+    const heldTcp = async (server: Server) => {
+      let passes = true
+      const listener = createServer({ pauseOnConnect: true })
+      await new Promise<void>(resolve => listener.listen(0, '127.0.0.1', resolve))
+      cleanup.push(() => listener.close())
+      const { port } = listener.address() as AddressInfo
+      const relay = await relayBesideTcp(server.address, { host: '127.0.0.1', port }, () => passes)
+      const held = once(listener, 'connection') as Promise<[Socket]>
+      const letPass = (socket: Socket) => {
+        const onward = connect(server.address)
+        socket.on('error', () => onward.destroy()).on('close', () => onward.destroy())
+        onward.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+        socket.pipe(onward).pipe(socket)
+      }
+      return { relay, held, letPass, block: () => (passes = false), free: () => (passes = true) }
+    }
+
+    it('stays on h3 when that answers again while h2 is tried', async () => {
+      const server = await startServer()
+      const { relay, held, block, free } = await heldTcp(server)
+      const { client } = await connectClient(relay, { ...AUTO, quic: IDLE }, PATIENTLY)
+      const downs = downsOf(client)
+      const stayed = once(client, 'carrierNotChanged')
+      block()
+      await held
+      expect(client.info.carrier).to.equal('h3')
+      free()
+      const [why] = await stayed
+      expect(why).to.equal('h3 answers again')
+      expect(client.carriers).to.include({ current: 'h3', changes: 0 })
+      await ping(client, '10.90.0.1')
+      expect(downs).to.deep.equal([])
+      expect(server.status()).to.include({ tunnels: 1, tunnelsTotal: 1 })
+    })
+
+    it('stays on h3 when that answers only as h2 could be asked for a tunnel', async () => {
+      const server = await startServer()
+      const { relay, held, letPass, block, free } = await heldTcp(server)
+      const { client } = await connectClient(relay, { ...AUTO, quic: IDLE }, PATIENTLY)
+      const stayed = once(client, 'carrierNotChanged')
+      block()
+      const [socket] = await held
+      free()
+      letPass(socket)
+      const [why] = await stayed
+      expect(why).to.equal('h3 answers again')
+      expect(client.carriers).to.include({ current: 'h3', changes: 0 })
+      expect(server.status()).to.include({ tunnels: 1, tunnelsTotal: 1 })
+    })
+
+    it('is lost at the idle timeout, and tries again, when nothing answers over h2 either', async () => {
+      const server = await startServer()
+      const { relay, held, block } = await heldTcp(server)
+      const { client } = await connectClient(
+        relay,
+        { ...AUTO, reconnect: RECONNECT, quic: { idleTimeoutMs: 4000, keepAliveMs: 500 } },
+        PATIENTLY,
+      )
+      const [down, reconnecting] = [once(client, 'down'), once(client, 'reconnecting')]
+      block()
+      await held
+      const [error] = await down
+      expect(error.message).to.match(/nothing was heard from the peer/)
+      await reconnecting
     })
   })
 
@@ -383,9 +491,6 @@ describe('a client that finds its carrier by itself', () => {
       expect(await client.goOverTo('h2')).to.equal(false)
     })
   })
-
-  /** As if the proxy had said nothing of handovers. */
-  const knowsNoHandover = ({ tunnel }: MasqueClient) => Object.defineProperty(tunnel, 'canHandOver', { value: false })
 
   it('goes back to h3 with its addresses where the proxy knows no handover', async () => {
     const server = await startServer()

@@ -35,6 +35,18 @@ describe('what a client remembers of carriers', () => {
     memory.lost(30 * MINUTE_MS)
     expect(memory.nextPauseMs()).to.equal(30_000)
   })
+
+  it('does not count the time over h2 for which h3 was left, without a tunnel having been lost', () => {
+    const memory = new CarrierMemory()
+    for (let i = 0; i < 3; i++) memory.nextPauseMs()
+    memory.stands('h3', 0)
+    memory.stands('h2', MINUTE_MS)
+    memory.lost(20 * MINUTE_MS)
+    expect(memory.nextPauseMs()).to.equal(240_000)
+    memory.stands('h3', 30 * MINUTE_MS)
+    memory.stands('h2', 40 * MINUTE_MS)
+    expect(memory.nextPauseMs()).to.equal(30_000)
+  })
 })
 
 describe('the watch for h3', () => {

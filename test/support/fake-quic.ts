@@ -80,6 +80,9 @@ export class FakeQuic implements QuicConnection {
     this.#note(`purge ${Buffer.from(prefix).toString('hex')}`)
     return 0
   }
+  ping(): void {
+    this.#note('ping')
+  }
   close(code: number): void {
     this.#note(`close ${code}`)
   }
