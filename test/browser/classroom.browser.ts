@@ -68,7 +68,7 @@ describe('the page of the classroom', () => {
     expect(await page.locator('#relay-section').isVisible()).to.equal(false)
     await page.close()
     await classroom.close()
-    const relay = { offer: { port: 1, ca: '' }, liveUrl: undefined }
+    const relay = { offerTo: () => ({ port: 1, ca: '', token: '' }), liveUrl: undefined }
     classroom = await startClassroom({ labs: await loadLabs(), port: 0, relay, whoIs: () => uid })
     await report('passed')
     await tell('/relay', {}, 200)

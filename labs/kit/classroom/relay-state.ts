@@ -7,7 +7,8 @@ import { RELAY_PLAN, type RelayReport } from '../run/relay-plan.ts'
 import { fields, Refusal } from './class-state.ts'
 
 export const RELAY_LIMITS = {
-  tunnels: 200,
+  /** Students with a place, which is theirs as long as the relay runs. */
+  students: 200,
   /** Of one student, in a minute; there are 60 when all goes well. */
   reports: 120,
 } as const
@@ -49,8 +50,8 @@ export class RelayState {
   start(id: string): void {
     const now = this.#now()
     const before = this.#tunnels.get(id)
-    if (before === undefined && this.#tunnels.size >= RELAY_LIMITS.tunnels)
-      throw new Refusal(429, `the relay is full (${RELAY_LIMITS.tunnels})`)
+    if (before === undefined && this.#tunnels.size >= RELAY_LIMITS.students)
+      throw new Refusal(429, `the relay is full (${RELAY_LIMITS.students})`)
     const { minute, reports } = before ?? { minute: now, reports: 0 }
     const tunnel = { medianMs: null, slowestMs: null, bitsPerSecond: 0, startedAt: now, lastAt: now, minute, reports }
     this.#count(tunnel)

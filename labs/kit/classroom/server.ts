@@ -40,7 +40,7 @@ export interface ClassroomOptions {
   /** The page shows the code of the class, too. */
   showCode?: boolean
   /** What tunnels of students can be opened to. Whoever has started it closes it. */
-  relay?: Pick<Relay, 'offer' | 'liveUrl'>
+  relay?: Pick<Relay, 'offerTo' | 'liveUrl'>
   /** Who is at the other end; default: as the kernel says. Undefined: that is not known. */
   whoIs?: (socket: Socket) => number | undefined
   /** Default: as the system's table says. */
@@ -105,7 +105,7 @@ function keepRoom(server: Server): void {
 interface AppOptions {
   state: ClassState
   shownCode: string | null
-  relay: (Pick<Relay, 'offer' | 'liveUrl'> & { state: RelayState }) | undefined
+  relay: (Pick<Relay, 'offerTo' | 'liveUrl'> & { state: RelayState }) | undefined
   port: number
   whoIs: (socket: Socket) => number | undefined
   isSubordinate: (uid: number) => boolean
@@ -175,7 +175,7 @@ function createApp({ state, shownCode, relay, port, whoIs, isSubordinate }: AppO
       if (!relay) throw new Refusal(404, 'no relay measurement runs; your instructor starts it with --relay')
       if (state.aliasOf(id) === undefined) throw new Refusal(409, 'join first: npm run lab -- --join CODE')
       relay.state.start(id)
-      return relay.offer
+      return relay.offerTo(id)
     }),
   )
   app.post(

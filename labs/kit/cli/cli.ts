@@ -38,6 +38,7 @@ import {
 } from '../plain/plain.ts'
 import { CLASSROOM_PORT, Classroom, defaultAlias, isAlias } from '../run/classroom.ts'
 import { parseJoinCode } from '../run/join-code.ts'
+import { accountName } from '../run/port-owner.ts'
 import { ProgressStore } from '../run/progress.ts'
 import { MachineQueue } from '../run/queue.ts'
 import { RELAY_PLAN } from '../run/relay-plan.ts'
@@ -221,10 +222,15 @@ async function attend({ join, leave, alias = defaultAlias(), port }: Options, { 
   }
   print(
     out,
-    `You have joined the classroom as ${alias}. From now on it is told, and everybody who sees its page is shown: which task you are at, whether its check passed, how often it failed, and the misconception that a check names. Nothing of your code or your answers.`,
+    `You have joined the classroom${whose(classroom)} as ${alias}. From now on it is told, and everybody who sees its page is shown: which task you are at, whether its check passed, how often it failed, and the misconception that a check names. Nothing of your code or your answers.`,
     'npm run lab -- --leave ends it, and takes back what it knows of you.',
   )
   return 0
+}
+
+/** Whoever was there first may have listened on that port: the student sees who it is. */
+function whose({ membership }: Classroom): string {
+  return membership?.instructor === undefined ? '' : ` of ${accountName(membership.instructor)}`
 }
 
 /** Ends early, and in good order, when the student ends it. */

@@ -3,18 +3,21 @@
  * `--leave`. Nobody joins by accident, nothing else is told, and a classroom that is not there is no obstacle to work.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { printable } from '../../../src/text/printable.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskResult } from './engine.ts'
+import { accountName, portOwners } from './port-owner.ts'
 import { progressDirectory } from './progress.ts'
-import type { RelayOffer, RelayResult } from './relay-plan.ts'
+import { RELAY_PLAN, type RelayOffer, type RelayResult } from './relay-plan.ts'
 
 export const CLASSROOM_PORT = 8088
 /** A classroom is on the same machine, but so is the class, and may be busy. What does not answer by then is not told. */
 const ANSWER_MS = 10_000
-/** In characters: a certificate has some hundred. */
+/** In bytes: a certificate has some hundred. */
 const MAX_ANSWER = 16_384
 /** Longer ones are cut; and so is what a classroom takes. */
 export const MAX_ALIAS = 24
@@ -36,6 +39,8 @@ export interface Membership {
   alias: string
   /** Of the class, as it was typed; undefined where the account is on the instructor's list. */
   code?: string
+  /** The user id of whoever ran the classroom that was joined: when it has ended, anybody may take its port. Undefined where the system does not tell. */
+  instructor?: number
 }
 
 export class Classroom {
@@ -43,25 +48,39 @@ export class Classroom {
   /** What is told arrives in the order in which it was. */
   #telling: Promise<void> = Promise.resolve()
 
-  constructor(directory: string = progressDirectory()) {
+  readonly #ownersOf: typeof portOwners
+
+  /** `ownersOf`: for tests. */
+  constructor(directory: string = progressDirectory(), ownersOf: typeof portOwners = portOwners) {
     this.#file = join(directory, 'classroom.json')
+    this.#ownersOf = ownersOf
   }
 
   /** Undefined: none is joined. A file that says something else is none, either. */
   get membership(): Membership | undefined {
     try {
-      const { port, alias, code } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Membership>
+      const { port, alias, code, instructor } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Membership>
       if (!isPort(port) || typeof alias !== 'string' || !isAlias(alias)) return undefined
-      return { port, alias, ...(typeof code === 'string' && { code }) }
+      return {
+        port,
+        alias,
+        ...(typeof code === 'string' && { code }),
+        ...(Number.isInteger(instructor) && { instructor: instructor as number }),
+      }
     } catch {
       return undefined
     }
   }
 
   /** Returns a sentence when the classroom does not take it, and then nothing is joined. */
-  async join(membership: Membership): Promise<string | undefined> {
-    const { port, ...told } = membership
-    const problem = await this.#post(port, '/join', told)
+  async join(given: Omit<Membership, 'instructor'>): Promise<string | undefined> {
+    const { port, ...told } = given
+    const owners = this.#ownersOf(port)
+    if (owners?.length === 0) return noClassroom(port)
+    const [instructor, another] = owners ?? []
+    if (another !== undefined) return `programs of several accounts listen on port ${port}: ask your instructor`
+    const membership: Membership = { ...given, ...(instructor !== undefined && { instructor }) }
+    const problem = await this.#post(membership, '/join', told)
     if (problem !== undefined) return problem
     mkdirSync(join(this.#file, '..'), { recursive: true, mode: 0o700 })
     writeFileSync(this.#file, `${JSON.stringify(membership)}\n`, { mode: 0o600 })
@@ -72,7 +91,7 @@ export class Classroom {
   async leave(): Promise<boolean> {
     const membership = this.membership
     rmSync(this.#file, { force: true })
-    if (membership) await this.#post(membership.port, '/leave', {})
+    if (membership) await this.#post(membership, '/leave', {})
     return membership !== undefined
   }
 
@@ -89,7 +108,7 @@ export class Classroom {
       what: result === undefined ? 'opened' : result.passed ? 'passed' : 'failed',
       ...(misconception !== undefined && { misconception }),
     }
-    this.#telling = this.#telling.then(async () => void (await this.#post(membership.port, '/reports', told)))
+    this.#telling = this.#telling.then(async () => void (await this.#post(membership, '/reports', told)))
   }
 
   /**
@@ -99,57 +118,122 @@ export class Classroom {
   async relay(
     options: { signal?: AbortSignal; seconds?: number; onOffer?: () => void } = {},
   ): Promise<RelayResult | string> {
-    const { port } = this.membership ?? {}
-    if (port === undefined) return 'join the classroom first: npm run lab -- --join CODE'
-    const offer = await this.#ask(port, '/relay', {})
+    const { membership } = this
+    if (membership === undefined) return 'join the classroom first: npm run lab -- --join CODE'
+    const offer = await this.#ask(membership, '/relay', {})
     if (typeof offer === 'string') return offer
-    const { port: at, ca } = (offer ?? {}) as Partial<RelayOffer>
-    if (!isPort(at) || typeof ca !== 'string') return 'the classroom did not say where its relay is'
+    const { port: at, ca, token } = (offer ?? {}) as Partial<RelayOffer>
+    if (!isPort(at) || typeof ca !== 'string' || typeof token !== 'string')
+      return 'the classroom did not say where its relay is'
     options.onOffer?.()
     // It brings the client with it, which nothing else here needs.
     const { measureRelay } = await import('./relay.ts')
     // One after the other, and never more than one that waits: a classroom that does not answer costs nothing but its page.
     let telling = false
-    return await measureRelay(
-      { port: at, ca },
-      report => {
-        if (telling) return
-        telling = true
-        void this.#post(port, '/relay/reports', report).finally(() => {
-          telling = false
-        })
-      },
-      options,
-    )
+    try {
+      return await measureRelay(
+        { port: at, ca, token },
+        report => {
+          if (telling) return
+          telling = true
+          void this.#post(membership, '/relay/reports', report).finally(() => {
+            telling = false
+          })
+        },
+        options,
+      )
+    } catch (error) {
+      if ((error as { status?: unknown }).status !== 429) throw error
+      const { tunnelsEach } = RELAY_PLAN
+      return `an account has ${tunnelsEach} tunnels to the relay at most, and yours are open: end another measurement of yours (Ctrl-C), or wait half a minute where one was killed`
+    }
   }
 
-  async #post(port: number, path: string, body: object): Promise<string | undefined> {
-    const answer = await this.#ask(port, path, body)
+  async #post(to: Pick<Membership, 'port' | 'instructor'>, path: string, body: object): Promise<string | undefined> {
+    const answer = await this.#ask(to, path, body)
     return typeof answer === 'string' ? answer : undefined
   }
 
+  /** Why nothing is to be said to whoever listens there. */
+  #isSomebodyElse({ port, instructor }: Pick<Membership, 'port' | 'instructor'>): string | undefined {
+    if (instructor === undefined) return undefined
+    const owners = this.#ownersOf(port) ?? []
+    // Also who stops to listen once the connection is there.
+    const [owner, ...more] = owners
+    if (owner === instructor && more.length === 0) return undefined
+    const others = owners.filter(uid => uid !== instructor).map(accountName)
+    const who = others.length > 0 ? `is ${others.join(' and ')}'s now` : 'is nobody’s now'
+    return `port ${port} ${who}, and the classroom that you have joined was ${accountName(instructor)}'s: nothing is told there. If that is right, join again with the code of the class`
+  }
+
   /** The answer, undefined where there is none in it; or a sentence that says why it was not taken. */
-  async #ask(port: number, path: string, body: object): Promise<object | string | undefined> {
+  async #ask(
+    to: Pick<Membership, 'port' | 'instructor'>,
+    path: string,
+    body: object,
+  ): Promise<object | string | undefined> {
+    const { port } = to
+    let socket: Socket | undefined
     try {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
-        redirect: 'error',
-        signal: AbortSignal.timeout(ANSWER_MS),
-      })
-      if (response.status === 204) return undefined
-      if (response.ok) {
-        const answer: unknown = JSON.parse((await response.text()).slice(0, MAX_ANSWER))
-        return typeof answer === 'object' && answer !== null ? answer : undefined
-      }
-      const { detail } = (await response.json()) as { detail?: unknown }
+      socket = await connected(port)
+      // Now it is known to whom: who listens there later has another connection.
+      const problem = this.#isSomebodyElse(to)
+      if (problem !== undefined) return problem
+      const { status, text } = await post(socket, port, path, JSON.stringify(body))
+      if (status === 204) return undefined
+      const answer: unknown = JSON.parse(text)
+      if (status >= 200 && status < 300) return typeof answer === 'object' && answer !== null ? answer : undefined
       // Somebody else may listen where the classroom was.
-      return `the classroom says: ${printable(String(detail).slice(0, 200))}`
+      return `the classroom says: ${printable(String((answer as { detail?: unknown }).detail).slice(0, 200))}`
     } catch {
-      return `there is no classroom on port ${port} of this machine (the code says which port, or --port); your instructor starts it with npm run classroom`
+      return noClassroom(port)
+    } finally {
+      socket?.destroy()
     }
   }
+}
+
+function noClassroom(port: number): string {
+  return `there is no classroom on port ${port} of this machine (the code says which port, or --port); your instructor starts it with npm run classroom`
+}
+
+/** Rejects where nobody listens, or nobody answers. */
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    const timer = setTimeout(() => socket.destroy(new Error('nobody answers')), ANSWER_MS)
+    socket.once('close', () => clearTimeout(timer)).on('error', reject)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      resolve(socket)
+    })
+  })
+}
+
+function post(socket: Socket, port: number, path: string, body: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({
+      createConnection: () => socket,
+      host: '127.0.0.1',
+      port,
+      path,
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body), Connection: 'close' },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    })
+    asked.on('error', reject)
+    asked.on('response', (response: IncomingMessage) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (part: string) => {
+        text += part
+        if (text.length > MAX_ANSWER) response.destroy(new Error('the answer is too long'))
+      })
+      response.on('error', reject)
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+    })
+    asked.end(body)
+  })
 }
 
 /** The name under which somebody is shown who chooses none. */

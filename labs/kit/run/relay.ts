@@ -17,7 +17,7 @@ const REPORT_MS = 1000
 
 /** `report` is called once a second, and must not fail. */
 export async function measureRelay(
-  { port, ca }: RelayOffer,
+  { port, ca, token }: RelayOffer,
   report: (report: RelayReport) => unknown,
   options: { signal?: AbortSignal; seconds?: number } = {},
 ): Promise<RelayResult> {
@@ -29,7 +29,11 @@ export async function measureRelay(
   let sent = 0
   try {
     writeFileSync(file, ca, { mode: 0o600 })
-    const client = newTestClient({ ca: file }, { host: '127.0.0.1', port }, { tunnel: { requestAddresses: ['ipv4'] } })
+    const client = newTestClient(
+      { ca: file },
+      { host: '127.0.0.1', port },
+      { auth: { token }, tunnel: { requestAddresses: ['ipv4'] } },
+    )
     try {
       await client.connect()
       const startedAt = performance.now()

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, get } from 'node:http'
@@ -15,6 +16,7 @@ import { printChecks, printTask } from '../../../../labs/kit/plain/plain.ts'
 import { Classroom, isAlias } from '../../../../labs/kit/run/classroom.ts'
 import type { TaskResult } from '../../../../labs/kit/run/engine.ts'
 import { makeJoinCode, parseJoinCode } from '../../../../labs/kit/run/join-code.ts'
+import { portOwners } from '../../../../labs/kit/run/port-owner.ts'
 import { ProgressStore } from '../../../../labs/kit/run/progress.ts'
 import { subordinateIds } from '../../../../labs/kit/run/subordinate-ids.ts'
 import { takenPortHint } from '../../../../src/net/user-ports.ts'
@@ -384,6 +386,117 @@ describe('the classroom', () => {
       const said = await new Classroom(folder).join({ port, alias: 'Ada' })
       fake.close()
       expect(said).to.equal('the classroom says: ?[2J?gone??next')
+    })
+
+    it('hears nothing more when its port is somebody else’s: the student is told, and nothing else is', async () => {
+      // As the kernel would say it, whoever that is here.
+      let owners: number[] | undefined = [4001]
+      const classroom = new Classroom(folder, () => owners)
+      expect(await classroom.join({ port: port(), alias: 'Ada' })).to.equal(undefined)
+      expect(classroom.membership).to.include({ instructor: 4001 })
+      const at = port()
+      await server.close()
+      const heard: string[] = []
+      const other = createServer((request, response) => {
+        heard.push(request.url ?? '')
+        response.end('{}')
+      })
+      await new Promise<void>(resolve => other.listen(at, '127.0.0.1', resolve))
+      try {
+        // Somebody else's; his and another one's beside it; of somebody who stops to listen once he is connected to.
+        for (owners of [[4002], [4001, 4002], [4002, 4001], []]) {
+          classroom.tell(lab, lab.tasks[0])
+          expect(await classroom.relay(), String(owners)).to.match(
+            owners.length === 0
+              ? /^port \d+ is nobody’s now, and the classroom that you have joined was user id 4001's: nothing is told/
+              : /^port \d+ is user id 4002's now, and the classroom that you have joined was user id 4001's: nothing is told/,
+          )
+        }
+        expect(await classroom.join({ port: at, alias: 'Ada' })).to.match(/^there is no classroom/)
+        expect(heard).to.deep.equal([])
+        owners = [4002]
+        expect(await classroom.join({ port: at, alias: 'Ada' })).to.equal(undefined)
+        expect(heard).to.deep.equal(['/join'])
+        owners = [4003]
+        await classroom.leave()
+        expect(heard).to.deep.equal(['/join'])
+      } finally {
+        await new Promise(resolve => other.close(resolve))
+        server = await startClassroom({ labs: [lab], port: 0, whoIs: () => uid })
+      }
+    })
+
+    it('is not joined where programs of two accounts listen', async () => {
+      const classroom = new Classroom(folder, () => [4001, 4002])
+      expect(await classroom.join({ port: port(), alias: 'Ada' })).to.match(/^programs of several accounts listen/)
+    })
+
+    it('knows from the kernel whose port it is, on Linux: also where another account has it', async function () {
+      if (process.platform !== 'linux') this.skip()
+      const classroom = new Classroom(folder)
+      await classroom.join({ port: port(), alias: 'Ada' })
+      expect(classroom.membership).to.include({ instructor: process.getuid?.() })
+      if (process.getuid?.() !== 0) return console.log('      (only root can start a program of another account)')
+      const at = port()
+      await server.close()
+      const script = `require('node:http').createServer((q, r) => { process.send(q.url); r.end('{}') }).listen(${at}, '127.0.0.1', () => process.send('here'))`
+      const other = spawn(process.execPath, ['-e', script], { uid: 65_012, gid: 65_012, stdio: [0, 1, 2, 'ipc'] })
+      try {
+        const heard: unknown[] = []
+        other.on('message', message => heard.push(message))
+        await once(other, 'message')
+        classroom.tell(lab, lab.tasks[0])
+        expect(await classroom.relay()).to.match(
+          /^port \d+ is user id 65012's now, and .* was root's: nothing is told there/,
+        )
+        expect(heard).to.deep.equal(['here'])
+      } finally {
+        other.kill()
+        await once(other, 'exit')
+        server = await startClassroom({ labs: [lab], port: 0, whoIs: () => uid })
+      }
+    })
+
+    it('reads in the kernel’s tables who listens, at which address of this machine it may be, and nothing else', () => {
+      const line = (local: string, user: string, state = '0A') => `   0: ${local} 0:0 ${state} 0:0 00:0 0 ${user} 0 1 1`
+      const v4 = [
+        '  sl  local_address',
+        line('0100007F:1F98', '1001'),
+        line('0100007F:1F98', '1002', '01'),
+        line('0200007F:1F98', '1003'),
+        line('0100007F:1F99', '1004'),
+      ]
+      const v6 = [
+        line('00000000000000000000000000000000:1F98', '1005'),
+        line('00000000000000000000000001000000:1F98', '1006'),
+      ]
+      const tables =
+        (more: string[] = []) =>
+        (file: string) =>
+          [...(file.endsWith('6') ? v6 : v4), ...more].join('\n')
+      expect(portOwners(0x1f98, tables())).to.deep.equal([1001, 1005])
+      expect(portOwners(0x1f98, tables([line('00000000:1F98', '1007')]))).to.deep.equal([1001, 1007, 1005])
+      expect(portOwners(0x2000, tables())).to.deep.equal([])
+      const isMissing = (): never => {
+        throw new Error('there is no such file')
+      }
+      expect(portOwners(0x1f98, file => (file.endsWith('6') ? isMissing() : v4.join('\n')))).to.deep.equal([1001])
+      expect(portOwners(0x1f98, isMissing)).to.equal(undefined)
+    })
+
+    it('takes no answer from whoever listens there that does not end', async () => {
+      const endless = createServer((_request, response) => {
+        const more = () => {
+          while (response.write('x'.repeat(65_536)));
+        }
+        response.on('drain', more)
+        more()
+      })
+      await new Promise<void>(resolve => endless.listen(0, '127.0.0.1', resolve))
+      const { port } = endless.address() as AddressInfo
+      expect(await new Classroom(folder).join({ port, alias: 'Ada' })).to.match(/^there is no classroom on port/)
+      endless.closeAllConnections()
+      endless.close()
     })
 
     it('is no obstacle where it is gone, or its file is damaged', async () => {

@@ -2,14 +2,16 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { Refusal } from '../../../../labs/kit/classroom/class-state.ts'
 import { type Relay, startRelay } from '../../../../labs/kit/classroom/relay.ts'
 import { RELAY_LIMITS, RelayState, type RelayView } from '../../../../labs/kit/classroom/relay-state.ts'
 import { type ClassroomServer, startClassroom } from '../../../../labs/kit/classroom/server.ts'
 import { Classroom } from '../../../../labs/kit/run/classroom.ts'
 import { measureRelay } from '../../../../labs/kit/run/relay.ts'
 import { RELAY_PLAN, type RelayOffer } from '../../../../labs/kit/run/relay-plan.ts'
+import { ClientError } from '../../../../src/client/errors.ts'
 import type { ServerStatus } from '../../../../src/server/status.ts'
-import { until } from '../../../support/loopback.ts'
+import { failure, until } from '../../../support/loopback.ts'
 import { sampleLab, sampleTask } from '../sample-lab.ts'
 
 describe('a relay measurement', () => {
@@ -69,12 +71,24 @@ describe('a relay measurement', () => {
       now += 60_000
       refused(409, () => state.report('1', told(1, 1, 1)))
       refused(429, () => {
-        for (let id = 10; id < 10 + RELAY_LIMITS.tunnels; id++) state.start(String(id))
+        for (let id = 10; id < 10 + RELAY_LIMITS.students; id++) state.start(String(id))
       })
-      expect(view().tunnels.length).to.equal(RELAY_LIMITS.tunnels)
+      expect(view().tunnels.length).to.equal(RELAY_LIMITS.students)
       state.leave('10')
       state.start('again')
     })
+  })
+
+  it('has so many places and no more, and an account keeps the one that it has', async () => {
+    const relay = await startRelay()
+    try {
+      const tokens = Array.from({ length: RELAY_LIMITS.students }, (_, id) => relay.offerTo(String(id)).token)
+      expect(new Set(tokens).size).to.equal(RELAY_LIMITS.students)
+      expect(() => relay.offerTo('one more')).to.throw(Refusal, 'the relay is full (200)')
+      expect(relay.offerTo('7').token).to.equal(tokens[7])
+    } finally {
+      await relay.close()
+    }
   })
 
   describe('over real tunnels', () => {
@@ -156,6 +170,56 @@ describe('a relay measurement', () => {
       await until(async () => (await seen()).tunnels.some(({ medianMs }) => medianMs !== null))
       stop.abort()
       expect(await running).to.include.keys('rtts', 'sent')
+    })
+
+    it('gives each account tunnels of its own: one more is refused in a sentence, and others have theirs', async () => {
+      const stop = new AbortController()
+      const offerOf = async (id: number): Promise<RelayOffer> => {
+        await post(id, '/join', { alias: `s${id}` })
+        return (await (await post(id, '/relay', {})).json()) as RelayOffer
+      }
+      const isUp = () => {
+        let up = (): void => {}
+        const risen = new Promise<void>(resolve => {
+          up = resolve
+        })
+        return { up: () => up(), risen }
+      }
+      const running: Promise<unknown>[] = []
+      const open = async (offer: RelayOffer) => {
+        const { up, risen } = isUp()
+        const measuring = measureRelay(offer, up, { signal: stop.signal, seconds: 600 })
+        running.push(measuring)
+        await Promise.race([risen, measuring])
+      }
+      const greedy = await offerOf(2001)
+      expect(await offerOf(2001)).to.deep.equal(greedy)
+      for (let i = 0; i < RELAY_PLAN.tunnelsEach; i++) await open(greedy)
+      uid = 2001
+      const classroom = new Classroom(folder)
+      await until(async () => (await classroom.join({ port: port(), alias: 's2001' })) === undefined)
+      let said: unknown
+      await until(async () => {
+        said = await classroom.relay({ seconds: 1 })
+        return typeof said === 'string' && !said.startsWith('there is no classroom')
+      })
+      expect(said).to.match(/^an account has 2 tunnels to the relay at most, and yours are open: end another/)
+      const other = await offerOf(2002)
+      expect(other.token).not.to.equal(greedy.token)
+      await open(other)
+      stop.abort()
+      await Promise.all(running)
+    })
+
+    it('lets nobody in whom the classroom has not given a place, however many tunnels are free', async () => {
+      const { port, ca } = relay.offerTo('3001')
+      const strange = { port, ca, token: 'a'.repeat(32) }
+      expect(
+        await failure(
+          measureRelay(strange, () => {}),
+          ClientError,
+        ),
+      ).to.include({ kind: 'http', status: 401 })
     })
 
     it('is refused to who has not joined, and where there is none', async () => {
