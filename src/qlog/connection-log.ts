@@ -181,7 +181,8 @@ export class ConnectionLog implements H3Tap {
   // ------------------------------------------------------------------------------------------------------------
 
   #watch(initiator: 'local' | 'remote', streamId: number, data: Uint8Array, fin: boolean): void {
-    if (this.#sink === undefined || this.#isFull) return
+    // A server's SETTINGS may leave before the handshake is over.
+    if ((this.#sink === undefined && this.#early === undefined) || this.#isFull) return
     this.#watcher.stream(initiator, streamId, data, fin)
     this.#metrics()
   }

@@ -24,7 +24,7 @@ const MIN_INITIAL_DATAGRAM = 1200
 const EVICTABLE_AFTER_MS = 1000
 
 /** In `auto`, this many unfinished handshakes are taken for a flood. */
-const RETRY_ABOVE_HANDSHAKES = 64
+export const RETRY_ABOVE_HANDSHAKES = 64
 
 export interface AcceptPolicy {
   /** When to make a client prove its address by a Retry: `auto` means while many handshakes are under way. */

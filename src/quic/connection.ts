@@ -54,6 +54,8 @@ export interface ConnectionHost {
   /** The engine has forgotten the connection; so may the endpoint. */
   forget(connection: DrivenConnection): void
   handshakeDone(connection: DrivenConnection): void
+  /** Whether what an application has to say before the handshake is over may be made ready now, for a client that is perhaps none. */
+  maySpeakEarly(connection: DrivenConnection): boolean
   /** Nothing of a packet could be used: counts it. */
   unusable(): void
   /** Makes one more connection id, whose packets belong to this connection from now on. */
@@ -534,6 +536,10 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   }
 
   // -- what the engine reports ---------------------------------------------------------------------------------
+
+  onMaySend(): void {
+    if (this.#host.maySpeakEarly(this)) this.handler.onMaySend?.()
+  }
 
   onEstablished(): void {
     this.handshakeMs = this.#io.now() - this.startedAt

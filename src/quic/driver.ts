@@ -9,7 +9,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { Acceptor, type AcceptorHost, type AcceptPolicy } from './acceptor.ts'
+import { Acceptor, type AcceptorHost, type AcceptPolicy, RETRY_ABOVE_HANDSHAKES } from './acceptor.ts'
 import { APPLICATION_NO_ERROR, CONNECTION_REFUSED } from './close-codes.ts'
 import { DrivenConnection } from './connection.ts'
 import { ConnectionTable, keyOf } from './connection-table.ts'
@@ -291,6 +291,11 @@ export class QuicDriver implements AcceptorHost {
   handshakeDone(connection: DrivenConnection): void {
     this.handshaking.delete(connection)
     this.keyLog?.collect(connection.id)
+  }
+
+  /** In a flood of handshakes nothing more is kept for an address that may be forged than what QUIC needs: what is above it waits for the end of the handshake. */
+  maySpeakEarly(connection: DrivenConnection): boolean {
+    return this.handshaking.size <= RETRY_ABOVE_HANDSHAKES || !this.unvalidated.has(connection)
   }
 
   /** Something went wrong without being in anybody's way: counted and told. Never throws. */

@@ -121,7 +121,12 @@ export interface ProbeContent {
 
 /** What `handOut` reports. Each may be called any number of times, or never. */
 export interface EngineEvents {
-  /** Before all others: the handshake is over, and the peer is who it should be. */
+  /**
+   * Of a server, at most once, and before `onEstablished`: what is given to `streamSend` from now on leaves with its half of the handshake (0.5-RTT data, RFC 9001 §5.7). Who the
+   * client is, and whether it is where it seems to be, is not known. An engine may never say so.
+   */
+  onMaySend?(): void
+  /** Before all that the peer has sent: the handshake is over, and the peer is who it should be. */
   onEstablished(): void
   /** `data` is valid during the call only, here and below. */
   onDatagram(data: Uint8Array): void

@@ -96,6 +96,11 @@ export interface QuicCloseReason {
 
 /** What a connection reports. The owner of a connection sets one of these as its `handler`. */
 export interface QuicHandler {
+  /**
+   * Of a server, at most once, and perhaps never: what is sent from now on leaves before the handshake is over, to a client of whom nothing is known, perhaps not even where it is. So
+   * only what anybody may read, and what costs little. `onEstablished` follows, or `onClosed`.
+   */
+  onMaySend?(): void
   onEstablished(): void
   /** `data` is valid during the call only. */
   onStreamData(streamId: number, data: Uint8Array, fin: boolean): void

@@ -40,6 +40,10 @@ export class UnvalidatedAddresses<T> {
     if (id === ownId && port === address.port && host === address.host) this.#accounts.delete(connection)
   }
 
+  has(connection: T): boolean {
+    return this.#accounts.has(connection)
+  }
+
   /** Whether so many bytes may be sent; if so, they count. */
   maySend(connection: T, length: number): boolean {
     if (this.#accounts.size === 0) return true

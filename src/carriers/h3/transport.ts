@@ -154,8 +154,20 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
 
   // -- QuicHandler ---------------------------------------------------------------------------------------------
 
+  /** SETTINGS leave with a server's half of the handshake, so that a client's first request can leave with its own (RFC 9114 §7.2.4.2). */
+  onMaySend(): void {
+    this.#start()
+    this.flush()
+  }
+
   onEstablished(): void {
     this.tap?.established()
+    if (this.h3 === undefined) this.#start()
+    this.handler.onReady()
+    this.flush()
+  }
+
+  #start(): void {
     this.h3 = new H3Connection({
       role: this.quic.role,
       webTransport: this.webTransport,
@@ -165,8 +177,6 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
       limits: { maxRequestStreams: DEFAULT_QUIC_SETTINGS.maxStreamsBidi },
     })
     this.h3.start()
-    this.handler.onReady()
-    this.flush()
   }
 
   onStreamData(streamId: number, data: Uint8Array, fin: boolean): void {

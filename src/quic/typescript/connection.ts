@@ -38,6 +38,7 @@ export class TypescriptConnection implements EngineConnection {
   readonly #sender: PacketSender
   readonly #newMtuSearch: NonNullable<EngineOptions['newMtuSearch']>
   #established = false
+  #toldMaySend = false
   /** Of the last call that had a time. */
   #now = 0
   /** The last of `close` that the observer has heard of. */
@@ -152,7 +153,10 @@ export class TypescriptConnection implements EngineConnection {
   handOut(events: EngineEvents, now: number): void {
     this.#now = now
     const { handshake, streams, datagrams, close } = this.#parts
-    if (!this.#established && !this.#establish(events, now)) return
+    if (!this.#established && !this.#establish(events, now)) {
+      this.#tellMaySend(events)
+      return
+    }
     datagrams.handOut(events)
     streams.handOut(events, now)
     this.#tellOfPaths(events)
@@ -169,6 +173,14 @@ export class TypescriptConnection implements EngineConnection {
     this.#updateMaxDatagramLength()
     events.onEstablished()
     return true
+  }
+
+  /** RFC 9001 §5.7: a server has the keys to send with before the client has finished, unless TLS keeps them back (../../tls/server.ts). */
+  #tellMaySend(events: EngineEvents): void {
+    const { role, oneRtt, close } = this.#parts
+    if (this.#toldMaySend || role === 'client' || !oneRtt.canSeal || !close.isOpen) return
+    this.#toldMaySend = true
+    events.onMaySend?.()
   }
 
   #tellOfPaths(events: EngineEvents): void {

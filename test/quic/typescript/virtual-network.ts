@@ -54,8 +54,12 @@ export class End implements EngineEvents {
   /** What is still to be written to streams. */
   #pending: { streamId: number; data: Uint8Array; fin: boolean }[] = []
   established = false
+  /** Whether the end was established, each time that it was told so. */
+  readonly maySend: boolean[] = []
   movedTo: UdpPath | undefined
   closed: QuicCloseReason | undefined
+  /** When it is told that it may send. */
+  onAllowed: (() => void) | undefined
   onData: ((streamId: number, fin: boolean) => void) | undefined
   onValidated: ((path: UdpPath) => void) | undefined
 
@@ -103,6 +107,10 @@ export class End implements EngineEvents {
     return isDone
   }
 
+  onMaySend(): void {
+    this.maySend.push(this.established)
+    this.onAllowed?.()
+  }
   onEstablished(): void {
     this.established = true
   }

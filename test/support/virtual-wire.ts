@@ -1,0 +1,127 @@
+/** A network between endpoints, in memory and in virtual time: drivers and all above them run on it as they do on sockets. */
+
+import type { DriverIo, PacketSocket, SocketEvents } from '../../src/quic/io.ts'
+import type { SocketAddress } from '../../src/quic/quic.ts'
+
+const ROOM = 65_535
+/** Never so often in a row without time passing: that would be a program that does not sleep any more. */
+const MAX_STEPS_AT_ONCE = 100_000
+
+export interface SentPacket {
+  readonly at: number
+  readonly from: SocketAddress
+  readonly to: SocketAddress
+  readonly bytes: Uint8Array
+}
+
+export class VirtualWire implements DriverIo {
+  /** All that was sent, also what got lost. */
+  readonly sent: SentPacket[] = []
+  /** What arrives of a packet; undefined: nothing. */
+  tamper: (packet: SentPacket) => Uint8Array | undefined = ({ bytes }) => bytes
+  /** From one end to the other, in ms. */
+  readonly #delayMs: number
+  #now = 0
+  #soon: (() => void)[] = []
+  #timers: { at: number; callback: () => void }[] = []
+  readonly #sockets = new Map<string, WireSocket>()
+
+  constructor(delayMs: number) {
+    this.#delayMs = delayMs
+  }
+
+  // -- DriverIo ------------------------------------------------------------------------------------------------
+
+  now(): number {
+    return this.#now
+  }
+
+  setTimer(callback: () => void, ms: number): () => void {
+    const timer = { at: this.#now + ms, callback }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter(other => other !== timer)
+    }
+  }
+
+  soon(callback: () => void): void {
+    this.#soon.push(callback)
+  }
+
+  // ------------------------------------------------------------------------------------------------------------
+
+  socket(address: SocketAddress): WireSocket {
+    const socket = new WireSocket(address, (bytes, to) => this.#send({ at: this.#now, from: address, to, bytes }))
+    this.#sockets.set(nameOf(address), socket)
+    return socket
+  }
+
+  /** Lets so much time pass, or less: until the condition holds. True: it does. */
+  run(ms: number, until: () => boolean = () => false): boolean {
+    const end = this.#now + ms
+    for (let steps = 0; steps < MAX_STEPS_AT_ONCE; steps++) {
+      while (this.#soon.length > 0 && steps++ < MAX_STEPS_AT_ONCE) for (const each of this.#soon.splice(0)) each()
+      if (until()) return true
+      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
+      if (next === undefined || next.at > end) {
+        this.#now = end
+        return false
+      }
+      this.#timers = this.#timers.filter(timer => timer !== next)
+      if (next.at > this.#now) steps = 0
+      this.#now = Math.max(this.#now, next.at)
+      next.callback()
+    }
+    throw new Error(`time stands still at ${this.#now} ms`)
+  }
+
+  #send(packet: SentPacket): void {
+    this.sent.push(packet)
+    const arriving = this.tamper(packet)
+    if (arriving === undefined) return
+    const { from, to } = packet
+    this.setTimer(() => this.#sockets.get(nameOf(to))?.arrive(Buffer.from(arriving), from), this.#delayMs)
+  }
+}
+
+class WireSocket implements PacketSocket {
+  readonly local: SocketAddress
+  readonly readsAtOnce = 32
+  readonly queued = 0
+  readonly unsent = {}
+  open = true
+  readonly #out: (bytes: Uint8Array, to: SocketAddress) => void
+  readonly #room = new Uint8Array(ROOM)
+  #events: SocketEvents | undefined
+
+  constructor(local: SocketAddress, out: (bytes: Uint8Array, to: SocketAddress) => void) {
+    this.local = local
+    this.#out = out
+  }
+
+  start(events: SocketEvents): void {
+    this.#events = events
+  }
+
+  room(): Uint8Array {
+    return this.#room
+  }
+
+  send(length: number, to: SocketAddress): void {
+    if (this.open) this.#out(this.#room.slice(0, length), to)
+  }
+
+  flush(): void {}
+
+  async close(): Promise<void> {
+    this.open = false
+  }
+
+  arrive(packet: Buffer, { host, port }: SocketAddress): void {
+    if (this.open) this.#events?.onPacket(packet, host, port)
+  }
+}
+
+function nameOf({ host, port }: SocketAddress): string {
+  return `${host} ${port}`
+}
