@@ -58,8 +58,6 @@ export class End implements EngineEvents {
   readonly maySend: boolean[] = []
   movedTo: UdpPath | undefined
   closed: QuicCloseReason | undefined
-  /** When it is told that it may send. */
-  onAllowed: (() => void) | undefined
   onData: ((streamId: number, fin: boolean) => void) | undefined
   onValidated: ((path: UdpPath) => void) | undefined
 
@@ -109,7 +107,6 @@ export class End implements EngineEvents {
 
   onMaySend(): void {
     this.maySend.push(this.established)
-    this.onAllowed?.()
   }
   onEstablished(): void {
     this.established = true
