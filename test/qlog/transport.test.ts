@@ -12,6 +12,7 @@ import type { EngineConnection, QuicEngine } from '../../src/quic/engine.ts'
 import type { QuicObserver } from '../../src/quic/observer.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { TypescriptEngine } from '../../src/quic/typescript/engine.ts'
+import { controlStream } from '../http3/conversation.ts'
 import { typescriptEngines } from '../quic/typescript/engines.ts'
 import {
   CLIENT_ADDRESS,
@@ -319,6 +320,20 @@ describe('qlog of an engine that tells', () => {
     failed.observer.packetSent('initial', 1, 30, ping, false, 0)
     failed.log.established()
     expect(named(failed.events(), 'transport:packet_sent')).to.have.length(0)
+  })
+
+  it('has the SETTINGS that a server sends before the handshake is over, at the time when it did', () => {
+    const early = newLog()
+    early.clock.now = 3
+    early.log.streamSent(3, controlStream([0x08, 1]), false)
+    early.clock.now = 20
+    early.log.established()
+    early.log.streamReceived(2, controlStream([0x33, 1]), false)
+    const settings = named(early.events(), 'http3:parameters_set').map(({ time, data }) => [time, data.initiator])
+    expect(settings).to.deep.equal([
+      [3, 'local'],
+      [20, 'remote'],
+    ])
   })
 
   it('is disturbed by no payload, writes no content of frames, and a bounded number of them', () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { RETRY_ABOVE_HANDSHAKES } from '../../src/quic/acceptor.ts'
 import { QuicDriver } from '../../src/quic/driver.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type SocketAddress } from '../../src/quic/quic.ts'
@@ -30,18 +31,19 @@ describe('the driver, on an engine and a clock that are not real', () => {
     return { io, driver, sockets, connection, recorder, fake: engine.connections[0] }
   }
 
-  const listen = () => {
+  const listen = (limits = { maxConnections: 10, maxConnectionsPerAddress: 10 }) => {
     const io = new VirtualIo()
     const engine = new FakeEngine()
     const socket = new FakeSocket('192.0.2.1', 4433)
     const recorder = new Recorder()
-    const driver = new QuicDriver({
-      engine,
-      io,
-      sockets: [socket],
-      settings: DEFAULT_QUIC_SETTINGS,
-      accept: { retry: 'never', maxConnections: 10, maxConnectionsPerAddress: 10, onConnection: () => recorder },
-    })
+    let isFirst = true
+    const onConnection = (): Recorder => {
+      const handler = isFirst ? recorder : new Recorder()
+      isFirst = false
+      return handler
+    }
+    const accept = { retry: 'never', ...limits, onConnection } as const
+    const driver = new QuicDriver({ engine, io, sockets: [socket], settings: DEFAULT_QUIC_SETTINGS, accept })
     socket.arrive(longPacket(THEIR_ID, THEIR_ID), CLIENT)
     io.settle()
     return { io, driver, socket, engine, recorder, fake: engine.connections[0] }
@@ -339,6 +341,31 @@ describe('the driver, on an engine and a clock that are not real', () => {
     }
     for (let i = 0; i < 100; i++) io.settle()
     expect(fakes.map(({ received }) => received.length)).to.deep.equal(Array(20).fill(16))
+  })
+
+  it('in a flood of handshakes lets only those speak before the end of theirs who have proved their address', () => {
+    const { io, socket, engine, driver } = listen({ maxConnections: 1000, maxConnectionsPerAddress: 1000 })
+    const spoken = new Set<number>()
+    /** A client begins, or goes on; its engine says that it may be spoken to. */
+    const hearFrom = (i: number, packet: Buffer): void => {
+      socket.arrive(packet, { ...CLIENT, port: 1 + i })
+      engine.connections[i].events.push(events => events.onMaySend?.())
+      const connection = [...driver.table.all][i]
+      connection.handler.onMaySend = () => spoken.add(i)
+      for (let turn = 0; turn < 3; turn++) io.settle()
+    }
+    // The first one was there before.
+    for (let i = 1; i < RETRY_ABOVE_HANDSHAKES; i++) hearFrom(i, longPacket(bytes(8).fill(i), bytes(8)))
+    expect(spoken.size).to.equal(RETRY_ABOVE_HANDSHAKES - 1)
+    spoken.clear()
+    for (let i = 0; i < 5; i++) {
+      hearFrom(RETRY_ABOVE_HANDSHAKES + i, longPacket(bytes(8).fill(100 + i), bytes(8)))
+    }
+    expect([...spoken]).to.deep.equal([])
+    // Only who has read our answer knows this id.
+    const last = RETRY_ABOVE_HANDSHAKES + 4
+    hearFrom(last, shortPacket(engine.connections[last].id))
+    expect([...spoken]).to.deep.equal([last])
   })
 
   it('ends one connection when the engine fails, and goes on', () => {
