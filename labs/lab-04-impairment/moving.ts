@@ -121,7 +121,8 @@ async function withPlace<T>(
 ): Promise<T> {
   const cleanup = new Cleanup()
   try {
-    const proxy = await startTestProxy(certificates)
+    // On any engine as many round trips.
+    const proxy = await startTestProxy(certificates, { limits: { earlySettings: false } })
     cleanup.defer(() => proxy.close())
     const paths = await TwoPaths.open(proxy.address, rttMs)
     cleanup.defer(() => paths.close())

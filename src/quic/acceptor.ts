@@ -29,6 +29,8 @@ export const RETRY_ABOVE_HANDSHAKES = 64
 export interface AcceptPolicy {
   /** When to make a client prove its address by a Retry: `auto` means while many handshakes are under way. */
   retry: 'always' | 'auto' | 'never'
+  /** False: handlers do not hear `onMaySend`. */
+  speaksEarly?: boolean
   maxConnections: number
   maxConnectionsPerAddress: number
   /** A connection attempt has come, and was not looked at: for those who want to see its first packet. Often nothing comes of it. Must not throw. */

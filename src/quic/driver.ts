@@ -82,6 +82,7 @@ export class QuicDriver implements AcceptorHost {
   readonly #openSocket: DriverOptions['openSocket']
   readonly #acceptor: Acceptor | undefined
   readonly #resets: ResetAnswers
+  readonly #speaksEarly: boolean
   readonly #onError: (error: unknown) => void
   readonly #rotation = new Rotation<DrivenConnection>()
   #isRunSoon = false
@@ -104,6 +105,7 @@ export class QuicDriver implements AcceptorHost {
     this.datagramQueue = datagramQueue
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
     this.#resets = new ResetAnswers(this)
+    this.#speaksEarly = options.accept?.speaksEarly !== false
     for (const socket of options.sockets) this.addSocket(socket)
   }
 
@@ -295,6 +297,7 @@ export class QuicDriver implements AcceptorHost {
 
   /** In a flood of handshakes nothing more is kept for an address that may be forged than what QUIC needs: what is above it waits for the end of the handshake. */
   maySpeakEarly(connection: DrivenConnection): boolean {
+    if (!this.#speaksEarly) return false
     return this.handshaking.size <= RETRY_ABOVE_HANDSHAKES || !this.unvalidated.has(connection)
   }
 

@@ -90,6 +90,8 @@ export interface ServerConfig {
     maxTunnelsPerAddress: number
     maxTunnelsPerConnection: number
     retry: 'always' | 'auto' | 'never'
+    /** SETTINGS of HTTP/3 leave before the handshake is over, where the QUIC engine can send them then. */
+    earlySettings: boolean
   }
   quic: QuicOptions
   /** On loopback, or with TLS and a token. */
@@ -334,6 +336,11 @@ export const serverConfigSchema = table({
       .describe(
         'Whether a new client must first prove its address with a Retry (RFC 9000 §8.1.2), which costs a round trip: auto does so under load.',
       ),
+    early_settings: flag()
+      .default(true)
+      .describe(
+        "Whether HTTP/3's SETTINGS leave with the server's half of the handshake (0.5-RTT data, RFC 9001 §5.7), which saves a session a round trip: by the QUIC engine in TypeScript, to who need not show a certificate.",
+      ),
   })
     .prefault({})
     .describe('What the server takes on before it refuses.'),
@@ -489,6 +496,7 @@ function toServerConfig(toml: z.output<typeof serverConfigSchema>, directory: st
       maxTunnelsPerAddress: limits.max_tunnels_per_address,
       maxTunnelsPerConnection: limits.max_tunnels_per_connection,
       retry: limits.retry,
+      earlySettings: limits.early_settings,
     },
     quic: toQuicOptions(toml.quic, resolvePath),
     api: {

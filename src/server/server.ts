@@ -536,6 +536,7 @@ export class MasqueServer {
       ...this.#quicParts,
       clientCertificate: config.auth.mode === 'mtls' || config.auth.mode === 'mtls-or-token' ? 'optional' : 'none',
       retry: config.limits.retry,
+      speaksEarly: config.limits.earlySettings,
       maxConnections: config.limits.maxConnections,
       maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
       observe: quic => this.#qlog?.prepare(quic),

@@ -179,6 +179,8 @@ async function startProxy(
     ipv6 = "fd00:90::1"
     [auth]
     mode = "none"
+    [limits]
+    early_settings = false
     [api]
     enabled = false
     [log]

@@ -175,10 +175,10 @@ export class TypescriptConnection implements EngineConnection {
     return true
   }
 
-  /** RFC 9001 §5.7: a server has the keys to send with before the client has finished, unless TLS keeps them back (../../tls/server.ts). */
+  /** RFC 9001 §5.7: a server has the keys to send with before the client has finished, unless TLS keeps them back (../../tls/server.ts). A client has them with the end. */
   #tellMaySend(events: EngineEvents): void {
-    const { role, oneRtt, close } = this.#parts
-    if (this.#toldMaySend || role === 'client' || !oneRtt.canSeal || !close.isOpen) return
+    const { oneRtt, close } = this.#parts
+    if (this.#toldMaySend || !oneRtt.canSeal || !close.isOpen) return
     this.#toldMaySend = true
     events.onMaySend?.()
   }

@@ -15,7 +15,7 @@ import type { CloseReason } from '../../../src/carriers/http-connection.ts'
 import type { AcceptPolicy } from '../../../src/quic/acceptor.ts'
 import { chooseEngine } from '../../../src/quic/choose-engine.ts'
 import { CONNECTION_ID_LENGTH } from '../../../src/quic/datagram-room.ts'
-import { QuicDriver } from '../../../src/quic/driver.ts'
+import { type Dial, QuicDriver } from '../../../src/quic/driver.ts'
 import type { EngineOptions } from '../../../src/quic/engine.ts'
 import {
   DEFAULT_QUIC_SETTINGS,
@@ -41,6 +41,7 @@ interface Options {
   server?: EngineChoice
   peerCertificate?: EngineOptions['peerCertificate']
   retry?: AcceptPolicy['retry']
+  speaksEarly?: boolean
   /** False: as if the engine did not say when a server may send. */
   saysMaySend?: boolean
   /** Keeps what is worth a test. */
@@ -79,13 +80,13 @@ async function newWorld(options: Options = {}) {
     options.onAccepted?.(transport)
     return transport
   }
-  const { peerCertificate = 'none', retry = 'never' } = options
+  const { peerCertificate = 'none', retry = 'never', speaksEarly = true } = options
   const server = new QuicDriver({
     engine: (await chooseEngine(ofServer)).make({ role: 'server', settings, tls: await serverTls(), peerCertificate }),
     settings,
     io: wire,
     sockets: [wire.socket(SERVER)],
-    accept: { retry, maxConnections: 1000, maxConnectionsPerAddress: 1000, onConnection },
+    accept: { retry, speaksEarly, maxConnections: 1000, maxConnectionsPerAddress: 1000, onConnection },
     onError,
   })
   const clientEngine = (await chooseEngine(ofClient)).make({
@@ -95,10 +96,9 @@ async function newWorld(options: Options = {}) {
     peerCertificate: 'required',
   })
 
-  const dial = (from = CLIENT, resumptionTicket?: Uint8Array): H3ClientConnection => {
+  const dial = (from = CLIENT, how: Partial<Dial> = {}): H3ClientConnection => {
     const driver = new QuicDriver({ engine: clientEngine, settings, io: wire, sockets: [wire.socket(from)], onError })
-    const ticket = resumptionTicket === undefined ? {} : { resumptionTicket }
-    const transport = new H3ClientConnection(driver.connect({ remote: SERVER, serverName: 'localhost', ...ticket }))
+    const transport = new H3ClientConnection(driver.connect({ remote: SERVER, serverName: 'localhost', ...how }))
     transport.handler = {
       onReady: () => hear('client ready'),
       onCapabilities: () => {
@@ -157,13 +157,19 @@ describe('how often packets cross the network until a tunnel is granted', () => 
     expect(timeOf('settings')).to.equal(40)
   })
 
+  it('is six times where the server is told to keep them until then', async () => {
+    const { dial, crossings } = await newWorld({ speaksEarly: false })
+    dial()
+    expect(crossings()).to.equal(6)
+  })
+
   it('is four times in a session that is resumed', async () => {
     const { wire, dial, crossings, heard } = await newWorld()
     const first = dial()
     expect(crossings()).to.equal(4)
     wire.run(100)
     heard.length = 0
-    const second = dial({ ...CLIENT, port: 1002 }, first.resumptionTicket)
+    const second = dial({ ...CLIENT, port: 1002 }, { resumptionTicket: first.resumptionTicket as Uint8Array })
     expect(crossings()).to.equal(4)
     expect(second.resumed).to.equal(true)
   })
@@ -232,6 +238,17 @@ describe('a server that has said its SETTINGS before the handshake is over', () 
     expect([server.handshaking.size, handshakeMs, quic.maxDatagramLength]).to.deep.equal([1, undefined, 0])
     wire.run(100)
     expect([server.handshaking.size, accepted[0].handshakeMs]).to.deep.equal([0, 20])
+  })
+
+  it('is heard by no client that does not trust it', async () => {
+    const { wire, dial, heard, accepted, closedWith, faults } = await newWorld()
+    dial(CLIENT, { serverName: 'another.example' })
+    wire.run(5000)
+    expect(accepted[0].h3).to.not.equal(undefined)
+    expect(heard).to.deep.equal([])
+    expect([closedWith.client?.source, closedWith.server?.source]).to.deep.equal(['local', 'peer'])
+    expect(closedWith.client?.tlsAlert).to.not.equal(undefined)
+    expect(faults).to.deep.equal([])
   })
 
   it('can take leave: the client hears it with the SETTINGS, and asks for nothing', async () => {
