@@ -51,6 +51,7 @@ describe('what a server sends before the client has finished', () => {
     const network = new VirtualNetwork(engines(1))
     const server = untilServer(network)
     expect([server.maySend, network.now]).to.deep.equal([[false], 1010])
+    network.turn('server')
     expect(network.run(() => server.established)).to.equal(true)
     network.run(() => false, 5000)
     expect([server.maySend, network.client.maySend]).to.deep.equal([[false], []])
