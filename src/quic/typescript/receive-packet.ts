@@ -9,6 +9,7 @@
 import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type { UdpPath } from '../engine.ts'
 import { type DropReason, type ObservedPacketType, PACKET_TYPES } from '../observer.ts'
+import { BASE_UDP_PAYLOAD } from '../path-mtu.ts'
 import type { ConnectionParts } from './connection-parts.ts'
 import { ACK_ELICITING, NON_PROBING, readFrames } from './frames/read-frames.ts'
 import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
@@ -52,6 +53,8 @@ export class PacketReceiver {
   /** By which the client called us first: only its Initials do. */
   #originalId: Uint8Array | undefined
   #isServerKnown = false
+  /** In bytes. What is larger than all before, and than what every path carries, is a probe (§14.4): for its ACK the search for the path's MTU waits. */
+  #largestDatagram = BASE_UDP_PAYLOAD
   /** Where our packets leave has changed, because the peer is there now. */
   hasMoved = false
 
@@ -211,6 +214,10 @@ export class PacketReceiver {
     // §9: a client hears its server only where it has gone itself.
     if (path === undefined) return this.#drop(packet, 'unexpected_packet', now)
     const summary = this.#readFrames(APPLICATION, opened, packet, path, now)
+    if (datagram.length > this.#largestDatagram) {
+      this.#largestDatagram = datagram.length
+      received.hurry(now)
+    }
     const isNewest = opened.packetNumber > largest
     if ((summary & NON_PROBING) !== 0 && isNewest && close.isOpen && peerIds !== undefined) this.#follow(path, now)
     return true

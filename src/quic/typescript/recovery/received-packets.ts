@@ -86,6 +86,11 @@ export class ReceivedPackets {
     this.#ackDueAt = Math.min(this.#ackDueAt ?? Number.POSITIVE_INFINITY, atOnce ? now : now + this.#maxAckDelayMs)
   }
 
+  /** Somebody waits for the ACK of what has come last, if it asks for one. */
+  hurry(now: number): void {
+    if (this.#ackDueAt !== undefined) this.#ackDueAt = Math.min(this.#ackDueAt, now)
+  }
+
   /** There is something new to acknowledge, that could go along in a packet. */
   get isAckPossible(): boolean {
     return this.#unacknowledged > 0
