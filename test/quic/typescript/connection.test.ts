@@ -99,6 +99,18 @@ describe('a connection of the engine in TypeScript', () => {
     }
   })
 
+  it('finds it as fast as an ACK can come: a packet larger than all before is a probe, and its ACK does not wait', () => {
+    const network = begin()
+    const settledAt = { client: 0, server: 0 }
+    network.run(() => {
+      for (const which of ['client', 'server'] as const)
+        if (network[which]?.connection.pathMtuSettled && settledAt[which] === 0) settledAt[which] = network.now
+      return settledAt.client > 0 && settledAt.server > 0
+    })
+    // From when it is established: after one and one and a half round trips of 20 ms.
+    expect(settledAt).to.deep.equal({ client: 1040, server: 1050 })
+  })
+
   it('notices that the path carries less than before', () => {
     const { network, client, server } = established()
     expect(network.run(() => client.connection.pathMtuSettled)).to.equal(true)

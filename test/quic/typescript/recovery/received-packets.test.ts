@@ -120,6 +120,19 @@ describe('received packets', () => {
     expect(received.ecn).to.deep.equal({ ect0: 1, ect1: 1, ce: 1 })
   })
 
+  it('are acknowledged at once when somebody waits for it, and not if they ask for none', () => {
+    const received = new ReceivedPackets(APPLICATION, DELAY)
+    received.onReceived(0, false, 100)
+    received.hurry(100)
+    expect(received.ackDueAt).to.equal(undefined)
+    received.onReceived(1, true, 110)
+    expect(received.ackDueAt).to.equal(110 + DELAY)
+    received.hurry(112)
+    expect(received.ackDueAt).to.equal(112)
+    received.hurry(120)
+    expect(received.ackDueAt).to.equal(112)
+  })
+
   it('with nothing that asks for an ACK get none', () => {
     const received = new ReceivedPackets(APPLICATION, DELAY)
     for (const number of [0, 1, 5, 3]) received.onReceived(number, false, 100)
