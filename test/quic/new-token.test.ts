@@ -150,13 +150,16 @@ describe('a second connection to a server that always asks for a Retry', () => {
     const tokens = new KeptTokens()
     const token = await tokenOf(server, tokens)
     const { counters, local } = server.endpoint
-    expect(counters).to.include({ retried: 1, accepted: 1 })
+    // More than one where a first packet was repeated meanwhile.
+    const { retried } = counters
+    expect(retried).to.be.at.least(1)
     tokens.keep('localhost', local, token)
     await shake(server, tokens)
-    expect(counters).to.deep.include({ retried: 1, accepted: 2, rejected: { limit: 0, token: 0, version: 0 } })
+    expect(counters).to.deep.include({ retried, accepted: 2, rejected: { limit: 0, token: 0, version: 0 } })
     tokens.keep('localhost', local, token)
     await shake(server, tokens)
-    expect(counters).to.deep.include({ retried: 2, accepted: 3, rejected: { limit: 0, token: 0, version: 0 } })
+    expect(counters.retried).to.be.greaterThan(retried)
+    expect(counters).to.deep.include({ accepted: 3, rejected: { limit: 0, token: 0, version: 0 } })
   })
 
   it('needs one with a token of another server, or of the process before, which is nobody’s fault', async () => {
@@ -165,8 +168,8 @@ describe('a second connection to a server that always asks for a Retry', () => {
     const token = await tokenOf(other, tokens)
     tokens.keep('localhost', server.endpoint.local, token)
     await shake(server, tokens)
+    expect(server.endpoint.counters.retried).to.be.at.least(1)
     expect(server.endpoint.counters).to.deep.include({
-      retried: 1,
       accepted: 1,
       rejected: { limit: 0, token: 0, version: 0 },
     })
@@ -195,7 +198,10 @@ describe('a second connection to a server that always asks for a Retry', () => {
     const server = await listen({ retry: 'always', settings: { engine: 'quiche' } })
     const tokens = new KeptTokens()
     await shake(server, tokens)
+    const { counters } = server.endpoint
+    const { retried } = counters
     await shake(server, tokens)
-    expect(server.endpoint.counters).to.include({ retried: 2, accepted: 2, faults: 0 })
+    expect(counters.retried).to.be.greaterThan(retried)
+    expect(counters).to.include({ accepted: 2, faults: 0 })
   })
 })

@@ -50,7 +50,9 @@ describe('a server that was started anew', () => {
       expect(client.recorder.closed).to.equal(undefined)
       client.connection.sendDatagram(Uint8Array.of(1))
       await client.recorder.until(() => client.recorder.closed)
-      expect(after.endpoint.counters).to.include({ resets: 1, accepted: 0, faults: 0 })
+      // Packets that were sent again meanwhile are answered, too.
+      expect(after.endpoint.counters.resets).to.be.at.least(1)
+      expect(after.endpoint.counters).to.include({ accepted: 0, faults: 0 })
       if (engine === 'typescript') expect(client.recorder.closed?.reason).to.contain('stateless reset')
     })
   }
@@ -99,8 +101,9 @@ describe('a server whose connection was closed in good order', () => {
     pretendArrival(late as Buffer, from, port)
     expect(counters.resets, 'draining').to.equal(0)
     await until(() => [...server.endpoint.connections].length === 0)
+    const before = counters.resets
     pretendArrival(late as Buffer, from, port)
-    expect(counters.resets, 'forgotten').to.equal(1)
+    expect(counters.resets - before, 'forgotten').to.equal(1)
     relay.close()
   })
 })

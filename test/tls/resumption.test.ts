@@ -10,7 +10,17 @@ import { decodeServerHello, encodeServerHello } from '../../src/tls/messages/ser
 import { TlsServer, type TlsServerContext } from '../../src/tls/server.ts'
 import { TicketSealer } from '../../src/tls/server-ticket.ts'
 import { expectAlert } from './expect-alert.ts'
-import { deliver, type Material, newClient, newContext, newMaterial, newPair, type Pair, run } from './in-memory.ts'
+import {
+  deliver,
+  type Material,
+  newClient,
+  newContext,
+  newMaterial,
+  newPair,
+  type Pair,
+  RecordingSink,
+  run,
+} from './in-memory.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_SECONDS = 86_400
@@ -163,6 +173,23 @@ describe('resumption', () => {
     })
   })
 
+  it('is for the purpose only that the server has given the ticket for', () => {
+    const context = newContext(material)
+    const between = (serverPurpose: string, ticket?: Uint8Array): Pair => {
+      const sink = new RecordingSink()
+      const server = {
+        tls: new TlsServer({ sink, context, transportParameters: Uint8Array.of(4, 5), purpose: serverPurpose }),
+        sink,
+      }
+      const pair = { client: newClient(material, { purpose: 'quic', ...(ticket && { ticket }) }), server }
+      run(pair)
+      return pair
+    }
+    const [ticket] = between('quic').client.sink.tickets
+    expect(between('quic', ticket).server.tls.resumed).to.equal(true)
+    expect(between('quicv2', ticket).server.tls.resumed).to.equal(false)
+  })
+
   describe('is not asked for', () => {
     const offers = (message: Uint8Array): boolean =>
       decodeClientHello(message.subarray(4)).extensions.has(ExtensionType.pre_shared_key)
@@ -173,6 +200,15 @@ describe('resumption', () => {
         const { tls, sink } = newClient(material, { ticket, suites })
         tls.start()
         expect(offers(sink.outgoing[0].data)).to.equal(suites[0] === 0x1301)
+      }
+    })
+
+    it('for another purpose than it was given for', () => {
+      const ticket = ticketOf(newContext(material), { purpose: 'quic' })
+      for (const purpose of ['quic', 'quicv2']) {
+        const { tls, sink } = newClient(material, { ticket, purpose })
+        tls.start()
+        expect(offers(sink.outgoing[0].data)).to.equal(purpose === 'quic')
       }
     })
 

@@ -48,7 +48,7 @@ export class ClientStart implements FirstPackets {
   #onRetry(packet: RetryPacket, datagram: Uint8Array, now: number): boolean {
     const { handshake, peerIds, recovery, localIds, version } = this.#parts
     const isSecond = handshake.expected.retrySource !== undefined
-    if (isSecond || packet.version !== version.number || !localIds.has(packet.dcid)) return false
+    if (isSecond || !localIds.has(packet.dcid)) return false
     // §17.2.5.1: it has to bring another id than the one that we have made up.
     if (sameBytes(packet.scid, this.#serverId)) return false
     if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId, version)) return false

@@ -24,6 +24,7 @@ import { OpeningKeys, SealingKeys, TAG_LENGTH } from '../../../src/quic/typescri
 import { TRANSPORT_PARAMETER_ERROR, VERSION_NEGOTIATION_ERROR } from '../../../src/quic/typescript/transport-error.ts'
 import { VERSION_1, VERSION_2, type Version } from '../../../src/quic/typescript/version.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
+import { TicketSealer } from '../../../src/tls/server-ticket.ts'
 import { clientTls, serverTls } from '../../support/certificates.ts'
 import {
   bytes,
@@ -202,34 +203,65 @@ describe('a connection of version 2', () => {
       ...make(VERSION_2, 10),
       conditions: { loss: 0.1, jitterMs: 20, corrupt: 0.02 },
     })
-    carries(network)
-    expect((network.client.connection as TypescriptConnection).keyUpdates).to.be.greaterThan(0)
+    for (let stream = 0; stream < 24; stream += 4) {
+      network.client.write(stream, new Uint8Array(12_000).fill(stream))
+      network.turn('client')
+      expect(network.run(() => network.server?.hasEnded(stream) === true)).to.equal(true)
+      network.run(() => false, 500)
+    }
+    expect((network.client.connection as TypescriptConnection).keyUpdates).to.be.at.least(3)
   })
 
   it('resumes no session of version 1, nor that one of it (§5)', () => {
     const ticketOf = (version: Version, ticket?: Uint8Array): { resumed: boolean; ticket: Uint8Array } => {
       const network = new VirtualNetwork({
         client: make(version).client,
-        server: SERVER_OF_ALL,
+        server: serverOfAll,
         ...(ticket !== undefined && { resumptionTicket: ticket }),
       })
       carries(network)
       const { resumed, resumptionTicket } = network.client.connection
       return { resumed, ticket: resumptionTicket as Uint8Array }
     }
-    const SERVER_OF_ALL = make(VERSION_1).server
+    const serverOfAll = make(VERSION_1).server
     const [first, second] = [ticketOf(VERSION_1).ticket, ticketOf(VERSION_2).ticket]
+    const notResumed = (): void => {
+      expect(ticketOf(VERSION_1, second).resumed).to.equal(false)
+      expect(ticketOf(VERSION_2, first).resumed).to.equal(false)
+    }
     expect(ticketOf(VERSION_1, first).resumed).to.equal(true)
     expect(ticketOf(VERSION_2, second).resumed).to.equal(true)
-    expect(ticketOf(VERSION_1, second).resumed).to.equal(false)
-    expect(ticketOf(VERSION_2, first).resumed).to.equal(false)
+    notResumed()
+    // Nor does the client ask for that: with a server that looks at no version it is the same.
+    const { open } = TicketSealer.prototype
+    const asked: unknown[] = []
+    TicketSealer.prototype.open = function (ticket, purpose) {
+      asked.push(purpose)
+      return open.call(this, ticket, 'quic') ?? open.call(this, ticket, 'quicv2')
+    }
+    try {
+      notResumed()
+      for (const [version, ticket] of [
+        [VERSION_1, first],
+        [VERSION_2, second],
+      ] as const) {
+        expect(ticketOf(version, ticket).resumed).to.equal(true)
+        expect(new Set(asked.splice(0)), 'what the server looks at').to.deep.equal(new Set([version.label]))
+      }
+    } finally {
+      TicketSealer.prototype.open = open
+    }
   })
 
   /** A client whose first packet gets lost, with the ids of that. */
   const begun = (version: Version) => {
     const { client, server } = make(version)
     let first: Uint8Array | undefined
+    const dropped: string[] = []
+    const noted = { packetDropped: (_type: string, _length: number, reason: string) => dropped.push(reason) }
+    const observer = new Proxy(noted, { get: (of, name) => Reflect.get(of, name) ?? (() => {}) })
     const network = new VirtualNetwork({
+      observe: (_, connection, now) => connection.observe?.(observer as never, now),
       client,
       server: Object.assign(Object.create(server), {
         parseHeader: (packet: Uint8Array) => {
@@ -244,7 +276,7 @@ describe('a connection of version 2', () => {
       network.inject(packet, 'client', { local: CLIENT_ADDRESS, remote: SERVER_ADDRESS })
       network.run(() => false, 50)
     }
-    return { network, dcid: header.dcid, scid: (header as { scid: Uint8Array }).scid, inject }
+    return { network, dcid: header.dcid, scid: (header as { scid: Uint8Array }).scid, inject, dropped }
   }
 
   it('is not begun again because of a Retry of another version, and ends where none of ours is spoken', () => {
@@ -262,6 +294,22 @@ describe('a connection of version 2', () => {
     expect(network.client.closed, 'ours is among them').to.equal(undefined)
     inject(encodeVersionNegotiation(scid, dcid, [VERSION_1.number], 0))
     expect(network.client.closed?.reason).to.equal('no QUIC version in common: we speak 0x6b3343cf, the server 0x1')
+  })
+
+  it('passes over packets of the other version, whatever is in them', () => {
+    for (const [ours, other] of [
+      [VERSION_2, VERSION_1],
+      [VERSION_1, VERSION_2],
+    ]) {
+      const { scid, inject, dropped } = begun(ours)
+      for (const type of ['initial', 'handshake'] as const) {
+        const to = new WireWriter(new Uint8Array(1200))
+        const lengthOffset = appendLongHeader(to, type, scid, new Uint8Array(8), NONE, 0, 4, other)
+        finishLongHeader(to.bytes, lengthOffset, 1200 - to.offset + 4)
+        inject(to.bytes)
+      }
+      expect(dropped).to.deep.equal(['unsupported_version', 'unsupported_version'])
+    }
   })
 
   it('takes a Retry of its own', () => {
