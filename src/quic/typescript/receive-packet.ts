@@ -170,12 +170,13 @@ export class PacketReceiver {
       this.#first.onServerId?.(Uint8Array.from(packet.scid))
     }
     if (spaces[space].received.isDuplicate(opened.packetNumber)) return this.#drop(packet, 'duplicate', now)
-    this.#readFrames(space, opened, packet, this.#parts.paths?.find(udp), now)
-    // Only who has read our packets has these keys (§8.1); and no Initial comes any more that would be news (RFC 9001 §4.9.1).
+    // Only who has read our packets has these keys (§8.1); and no Initial comes any more that would be news (RFC 9001 §4.9.1). Before its frames are
+    // read: if these end the connection, a close that begins with an Initial packet is one that quiche, which has no keys for it any more, reads nothing of.
     if (space === HANDSHAKE && role === 'server') {
       this.#parts.paths?.active.amplification.validate()
       this.#parts.discard(INITIAL, now)
     }
+    this.#readFrames(space, opened, packet, this.#parts.paths?.find(udp), now)
     return true
   }
 

@@ -1,9 +1,13 @@
 /** Against an engine that no one here wrote, in memory. quiche reads a clock of its own: so this runs in real time, which takes no time without delays. */
 
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
+import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import { chooseEngine } from '../../../src/quic/choose-engine.ts'
 import type { EngineOptions, QuicEngine, UdpPath } from '../../../src/quic/engine.ts'
-import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
+import { DEFAULT_QUIC_SETTINGS, type TlsMaterial } from '../../../src/quic/quic.ts'
 import { TypescriptConnection } from '../../../src/quic/typescript/connection.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
 import { clientTls, serverTls } from '../../support/certificates.ts'
@@ -13,6 +17,17 @@ import { CLIENT_ADDRESS, End, SERVER_ADDRESS, seeded, seededBytes } from './virt
 type Make = (options: EngineOptions) => QuicEngine
 
 const ENGINES: Record<string, Make> = { typescript: options => new TypescriptEngine(options) }
+
+/** Of an authority that nobody here trusts. */
+async function strangerTls(): Promise<TlsMaterial> {
+  const folder = mkdtempSync(join(tmpdir(), 'masque-test-stranger-'))
+  try {
+    const { certificate, key } = (await makeTestCertificates(folder)).clients.client
+    return { certificateChain: readFileSync(certificate), key: readFileSync(key) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
 
 const randomBytes = seededBytes(seeded(99))
 
@@ -180,6 +195,19 @@ for (const [client, server] of [
         wire[closing]?.connection.close(true, 0x10c, 'enough')
         await wire.until(() => wire[other]?.closed !== undefined)
         expect(wire[other]?.closed).to.deep.equal({ source: 'peer', application: true, code: 0x10c, reason: 'enough' })
+      }
+    })
+
+    it('end with an alert that the client hears when its certificate is missing, or not of the authority', async () => {
+      const { ca } = ofClient.tls
+      for (const [tls, alert] of [
+        [{ ca }, 116],
+        [{ ...(await strangerTls()), ca }, 48],
+      ] as const) {
+        const asking: EngineOptions = { ...ofServer, peerCertificate: 'required', tls: { ...ofServer.tls, ca } }
+        const wire = new Wire(ENGINES[client]({ ...ofClient, tls }), ENGINES[server](asking))
+        await wire.until(() => wire.client.closed !== undefined)
+        expect(wire.client.closed).to.include({ source: 'peer', application: false, code: 0x100 + alert })
       }
     })
 
