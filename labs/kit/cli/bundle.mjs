@@ -142,10 +142,12 @@ function asWritten(root) {
       // Only used with React's development tools, and not installed.
       build.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: 'nothing' }))
       build.onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'export default {}' }))
-      // A lab's checks and demonstration are loaded by the worker. Its panel is part of the UI.
+      // A lab's checks and demonstration are loaded by the worker, and so are the engines of QUIC. A lab's panel is part of the UI.
       build.onResolve({ filter: /^\.\.?\// }, ({ path, kind, importer }) => {
+        if (kind !== 'dynamic-import') return undefined
         const [top, lab] = relative(root, importer).split(sep)
-        if (kind !== 'dynamic-import' || top !== 'labs' || lab === 'kit' || path.endsWith('.tsx')) return undefined
+        const isOfLab = top === 'labs' && lab !== 'kit' && !path.endsWith('.tsx')
+        if (!isOfLab && !/[\\/]src[\\/]quic[\\/][^\\/]+$/.test(importer)) return undefined
         return { path: pathToFileURL(join(dirname(importer), path)).href, external: true }
       })
       build.onLoad({ filter: ours }, ({ path }) => ({

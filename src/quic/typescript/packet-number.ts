@@ -17,7 +17,7 @@ export function packetNumberLength(packetNumber: number, largestAcked: number): 
   return 4
 }
 
-/** The number whose last `length` bytes are `truncated`. `largest`: the largest received in this space, -1 when there is none. */
+/** The number whose last `length` bytes are `truncated`. `largest`: the largest received in this space, below 2^52; -1 when there is none. */
 export function decodePacketNumber(largest: number, truncated: number, length: number): number {
   const expected = largest + 1
   const window = 2 ** (8 * length)

@@ -8,10 +8,9 @@
  *   }
  */
 
-import { varintNumberLength } from '../varint-number.ts'
 import type { WireReader } from '../wire-reader.ts'
 import type { WireWriter } from '../wire-writer.ts'
-import { dataThatFits } from './data-length.ts'
+import { appendDataLength, dataLengthLength, dataThatFitsBehindTwo } from './data-length.ts'
 import { DATAGRAM_WITH_LENGTH } from './frame-types.ts'
 import type { FrameVisitor } from './frame-visitor.ts'
 
@@ -24,16 +23,16 @@ export function readDatagram(type: number, from: WireReader, visitor: FrameVisit
 /** With a Length, so that others can follow. */
 export function appendDatagram(to: WireWriter, data: Uint8Array): void {
   to.u8(DATAGRAM_WITH_LENGTH)
-  to.varint(data.length)
+  appendDataLength(to, data.length)
   to.write(data)
 }
 
 /** How long the whole frame is, with its Length. */
 export function datagramFrameLength(dataLength: number): number {
-  return 1 + varintNumberLength(dataLength) + dataLength
+  return 1 + dataLengthLength(dataLength) + dataLength
 }
 
 /** How many bytes of data such a frame can have in so much room; below 0: it does not fit. */
 export function datagramDataThatFits(room: number): number {
-  return dataThatFits(room - 1)
+  return dataThatFitsBehindTwo(room - 1)
 }

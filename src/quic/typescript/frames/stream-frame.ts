@@ -13,7 +13,7 @@
 import { LARGEST_VARINT, varintNumberLength } from '../varint-number.ts'
 import type { WireReader } from '../wire-reader.ts'
 import type { WireWriter } from '../wire-writer.ts'
-import { dataThatFits } from './data-length.ts'
+import { appendDataLength, dataThatFitsBehindTwo } from './data-length.ts'
 import { STREAM } from './frame-types.ts'
 import type { FrameVisitor } from './frame-visitor.ts'
 
@@ -42,13 +42,13 @@ export function appendStreamHeader(
   length: number,
   fin: boolean,
 ): void {
-  to.u8(STREAM | LEN | (offset > 0 ? OFF : 0) | (fin ? FIN : 0))
+  to.u8(STREAM | OFF | LEN | (fin ? FIN : 0))
   to.varint(streamId)
-  if (offset > 0) to.varint(offset)
-  to.varint(length)
+  to.varint(offset)
+  appendDataLength(to, length)
 }
 
 /** How many bytes of data such a frame can have in so much room. 0: none, but it may end the stream; less: it does not fit. */
 export function streamDataThatFits(room: number, streamId: number, offset: number): number {
-  return dataThatFits(room - 1 - varintNumberLength(streamId) - (offset > 0 ? varintNumberLength(offset) : 0))
+  return dataThatFitsBehindTwo(room - 1 - varintNumberLength(streamId) - varintNumberLength(offset))
 }
