@@ -34,15 +34,20 @@ describe('packet numbers', () => {
 
   it('are never below 0, whatever was received', () => {
     fc.assert(
-      fc.property(fc.nat({ max: 2 ** 52 }), fc.constantFrom(1, 2, 3, 4), fc.nat(0xffffffff), (largest, length, bits) => {
-        const window = 2 ** (8 * length)
-        const truncated = bits % window
-        for (const seen of [largest, -1, largest % 500]) {
-          const decoded = decodePacketNumber(seen, truncated, length)
-          expect(decoded).to.be.at.least(0)
-          if (decoded <= Number.MAX_SAFE_INTEGER) expect(decoded % window).to.equal(truncated)
-        }
-      }),
+      fc.property(
+        fc.nat({ max: 2 ** 52 }),
+        fc.constantFrom(1, 2, 3, 4),
+        fc.nat(0xffffffff),
+        (largest, length, bits) => {
+          const window = 2 ** (8 * length)
+          const truncated = bits % window
+          for (const seen of [largest, -1, largest % 500]) {
+            const decoded = decodePacketNumber(seen, truncated, length)
+            expect(decoded).to.be.at.least(0)
+            if (decoded <= Number.MAX_SAFE_INTEGER) expect(decoded % window).to.equal(truncated)
+          }
+        },
+      ),
     )
   })
 })
