@@ -102,13 +102,14 @@ describe('metrics', () => {
     const { endpoint, tcp } = source.current
     source.current = {
       ...source.current,
-      endpoint: { ...endpoint, stray: 3, crowdedOut: 4, withheld: 5, evicted: 6 },
+      endpoint: { ...endpoint, stray: 3, crowdedOut: 4, withheld: 5, evicted: 6, resets: 9 },
       tcp: tcp && { ...tcp, failed: 7, evicted: 8 },
     }
     const samples = await read()
     expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="stray"}')).to.equal(3)
     expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="crowded_out"}')).to.equal(4)
     expect(samples.get('masque_vpn_quic_packets_dropped_total{reason="withheld"}')).to.equal(5)
+    expect(samples.get('masque_vpn_quic_stateless_resets_total')).to.equal(9)
     expect(samples.get('masque_vpn_connections_evicted_total{transport="quic"}')).to.equal(6)
     expect(samples.get('masque_vpn_connections_evicted_total{transport="tcp"}')).to.equal(8)
     expect(samples.get('masque_vpn_tls_handshakes_total{result="failed"}')).to.equal(7)

@@ -181,6 +181,10 @@ export const CATALOGUE = {
     help: 'UDP payloads that were not read, or not sent, by reason.',
     labels: { reason: ['stray', 'crowded_out', 'withheld'] },
   },
+  masque_vpn_quic_stateless_resets_total: {
+    type: 'counter',
+    help: 'Stateless resets: answers to packets of connections that a proxy before this one has left.',
+  },
   masque_vpn_quic_streams_opened_total: {
     type: 'counter',
     help: "QUIC streams that were opened on the clients' connections.",

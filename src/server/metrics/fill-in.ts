@@ -112,8 +112,9 @@ function fillInQuic(metrics: Instruments, { quic, endpoint }: Readings): void {
   metrics.count('masque_vpn_quic_packets_total', stats.packetsReceived, { direction: 'received' })
   metrics.count('masque_vpn_quic_packets_total', stats.packetsSent, { direction: 'sent' })
   metrics.count('masque_vpn_quic_packets_lost_total', stats.packetsLost)
-  const { stray, crowdedOut: crowded_out, withheld } = endpoint
+  const { stray, crowdedOut: crowded_out, withheld, resets } = endpoint
   metrics.countEach('masque_vpn_quic_packets_dropped_total', 'reason', { stray, crowded_out, withheld })
+  metrics.count('masque_vpn_quic_stateless_resets_total', resets)
   metrics.count('masque_vpn_quic_streams_opened_total', stats.streamsOpened)
   metrics.set('masque_vpn_quic_streams_open', stats.streamsOpen)
   metrics.count('masque_vpn_quic_datagrams_total', stats.datagramsSent, { direction: 'sent' })
