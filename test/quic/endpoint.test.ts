@@ -388,7 +388,8 @@ describe('QUIC endpoint', () => {
         longHeader(0x1a2a3a4a, 1199),
         new Uint8Array(0),
         Uint8Array.of(0xc0),
-        new Uint8Array(30).fill(0x40),
+        // With a short header; one byte more may get a stateless reset.
+        new Uint8Array(21).fill(0x40),
         new Uint8Array(1199).fill(0xff),
       ])
       expect(answers).to.deep.equal([])
