@@ -57,6 +57,8 @@ export interface PeerProcess {
   start(order: PeerOrder): Promise<number>
   /** Since it began. */
   counters(): Promise<PeerReport>
+  /** See held-bytes.ts; NaN where it cannot be known. */
+  held(): Promise<number>
   close(): Promise<unknown>
 }
 
@@ -66,6 +68,7 @@ export function newPeer({ kind, role }: Pick<PeerOrder, 'kind' | 'role'>): PeerP
   return {
     start: order => child.ask('start', order),
     counters: () => child.ask('counters'),
+    held: () => child.ask('held'),
     close: () => child.close(),
   }
 }

@@ -1,13 +1,12 @@
 /** The proxy of `bench churn`, in a process of its own: it says what it holds when it is asked. */
 
 import { readdirSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { IpPrefix } from '../src/ip/prefix.ts'
 import { serveParent } from '../src/process/serve-parent.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { startTestProxy } from '../src/testbed/proxy-and-client.ts'
+import { heldBytes } from './held-bytes.ts'
 import { SINK } from './tunnel-peer.ts'
 
 /** What the proxy holds at one moment. */
@@ -26,8 +25,6 @@ export interface Held {
 }
 
 let server: MasqueServer | undefined
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 const orders = {
   async start({ certificates, idleTimeoutMs }: { certificates: TestCertificates; idleTimeoutMs: number }) {
@@ -41,17 +38,15 @@ const orders = {
     return server.address.port
   },
   held(): Held {
-    collect()
-    collect()
+    const heapBytes = heldBytes()
     const { connections, tunnels, tunnelsTotal, pools } = (server as MasqueServer).status()
-    const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
     return {
       connections,
       tunnels,
       leases: pools.reduce((sum, { used }) => sum + used, 0),
       descriptors: process.platform === 'linux' ? readdirSync('/proc/self/fd').length : undefined,
-      heapBytes: heapUsed + arrayBuffers,
-      rssBytes: rss,
+      heapBytes,
+      rssBytes: process.memoryUsage.rss(),
       tunnelsTotal,
     }
   },

@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | churn | moving | scrape | api-abuse | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | flood | churn | moving | scrape | api-abuse | emulator`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,7 @@ import {
   churnRows,
   clientsRows,
   emulatorRows,
+  floodRows,
   flowRows,
   handshakeRows,
   loadRows,
@@ -188,6 +189,24 @@ program
   )
 
 program
+  .command('flood')
+  .description(
+    'an open tunnel pings while Initials flood its proxy, from many addresses, none of them followed by anything',
+  )
+  .option('--engine <name>', 'auto, quiche or typescript: of proxy and client', anyEngineName, 'typescript')
+  .option('--seconds <n>', 'for how long', positive, 20)
+  .option('--rate <n>', 'Initials a second', positive, 2000)
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const { benchFlood } = await import('./flood.ts')
+      const { engine, seconds, rate: perSecond } = options
+      const result = await benchFlood({ certificates, engine, seconds, perSecond })
+      print(options.json, result, () => floodRows(result))
+    }),
+  )
+
+program
   .command('churn')
   .description('a soak: clients come, go and vanish; does what the proxy holds grow?')
   .option('--seconds <n>', 'for how long', positive, 600)
@@ -285,6 +304,10 @@ function positives(text: string): number[] {
 function engineName(text: string): 'auto' | 'typescript' {
   if (text === 'auto' || text === 'typescript') return text
   throw new InvalidArgumentError('expected auto or typescript')
+}
+
+function anyEngineName(text: string): 'auto' | 'quiche' | 'typescript' {
+  return text === 'quiche' ? text : engineName(text)
 }
 
 function positive(text: string): number {

@@ -9,6 +9,8 @@ export interface ClientsBenchResult {
   runs: LoadResult[]
   /** Memory of the proxy for each tunnel beyond the first, idle, in bytes: the largest run against the smallest. */
   bytesPerTunnel: number
+  /** The same of what it has on the heap and in buffers, without garbage. */
+  heldPerTunnel: number
   /** Packets a second of the largest run against the smallest. */
   ratio: number
 }
@@ -30,8 +32,10 @@ export function compareLoads(runs: readonly LoadResult[]): Omit<ClientsBenchResu
   const least = runs.reduce((a, b) => (b.clients < a.clients ? b : a))
   const most = runs.reduce((a, b) => (b.clients > a.clients ? b : a))
   const more = most.clients - least.clients
+  const each = (bytes: number): number => (more === 0 ? Number.NaN : bytes / more)
   return {
-    bytesPerTunnel: more === 0 ? Number.NaN : (most.idleRssBytes - least.idleRssBytes) / more,
+    bytesPerTunnel: each(most.idleRssBytes - least.idleRssBytes),
+    heldPerTunnel: each(most.idleHeldBytes - least.idleHeldBytes),
     ratio: most.pps / least.pps,
   }
 }

@@ -59,6 +59,10 @@ export class GoPeer implements PeerProcess {
     return (await answer) as PeerReport & { event: 'counters' }
   }
 
+  async held(): Promise<number> {
+    return Number.NaN
+  }
+
   /** The end of its input is the end of the program. */
   async close(): Promise<void> {
     this.#process?.stdin.end()

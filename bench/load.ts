@@ -46,6 +46,8 @@ export interface LoadResult {
   pings: Pings
   /** Of the proxy: resident with all tunnels up and idle, and the most that was seen. */
   idleRssBytes: number
+  /** … on the heap and in buffers then, without garbage. */
+  idleHeldBytes: number
   peakRssBytes: number
   /** While all clients send: packets that reached the host behind the proxy, a second, in all. */
   pps: number
@@ -67,6 +69,7 @@ export async function measureLoad(options: LoadOptions): Promise<LoadResult> {
     await victim.connect()
     await sleep(IDLE_MS)
     const { rssBytes: idleRssBytes } = await proxy.counters()
+    const idleHeldBytes = await proxy.held()
     const { sent, rtts } = await fleet.ask('ping', { count: options.pingsEach, intervalMs: options.intervalMs })
 
     await fleet.ask('flood', true)
@@ -82,6 +85,7 @@ export async function measureLoad(options: LoadOptions): Promise<LoadResult> {
       acceptMs,
       pings: summary(sent, rtts),
       idleRssBytes,
+      idleHeldBytes,
       peakRssBytes: Math.max(idleRssBytes, from.proxy.rssBytes, to.proxy.rssBytes),
       pps: packetsPerSecond(from.proxy, to.proxy),
       cpu: {
@@ -99,7 +103,7 @@ export async function measureLoad(options: LoadOptions): Promise<LoadResult> {
 }
 
 /** At a steady pace, whether or not the answers come: a slow answer must not make the victim ask less often. */
-async function pingFor(client: ReturnType<typeof newTestClient>, forMs: number): Promise<Pings> {
+export async function pingFor(client: ReturnType<typeof newTestClient>, forMs: number): Promise<Pings> {
   const rtts: number[] = []
   const waiting: Promise<unknown>[] = []
   const beganMs = performance.now()

@@ -2,6 +2,7 @@
 import { serveParent } from '../src/process/serve-parent.ts'
 import { startCeilingPeer } from './ceiling.ts'
 import type { Peer, PeerOrder } from './child.ts'
+import { heldBytes } from './held-bytes.ts'
 import { startTunnelPeer } from './tunnel-peer.ts'
 
 let peer: Peer | undefined
@@ -12,6 +13,7 @@ const orders = {
     peer = await (order.kind.endsWith('tunnel') ? startTunnelPeer(order) : startCeilingPeer(order))
     return peer.port
   },
+  held: heldBytes,
   counters() {
     const cpu = process.cpuUsage()
     return {

@@ -7,6 +7,7 @@ import type { ChurnResult } from './churn.ts'
 import type { Held } from './churn-proxy.ts'
 import type { ClientsBenchResult } from './clients.ts'
 import type { EmulatorBenchRow } from './emulator.ts'
+import type { FloodResult } from './flood.ts'
 import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
 import type { MovingResult } from './moving.ts'
@@ -55,11 +56,11 @@ export function peersRows({ tunnel, connectIpGo, ratio, ratios, cpuRatio }: Peer
   return `${flows}\n\n${ratioRow('packets of connect-ip-go', ratio, ratios, cpuRatio)}`
 }
 
-export function clientsRows({ runs, bytesPerTunnel, ratio }: ClientsBenchResult): string {
+export function clientsRows({ runs, bytesPerTunnel, heldPerTunnel, ratio }: ClientsBenchResult): string {
   return [
     loadRows(runs),
     '',
-    `memory of a tunnel beyond the first: ${(bytesPerTunnel / 1000).toFixed(0)} KB`,
+    `memory of a tunnel beyond the first: ${(bytesPerTunnel / 1000).toFixed(0)} KB resident; on the heap and in buffers ${(heldPerTunnel / 1000).toFixed(0)} KB`,
     `packets/s of the most clients against the fewest: ${ratio.toFixed(3)}`,
   ].join('\n')
 }
@@ -217,6 +218,22 @@ export function loadRows(runs: readonly LoadResult[]): string {
     `${victim.lost}/${victim.sent}`,
   ])
   return `${machine()}; times in ms, CPU of the proxy; from packets/s on: while all send\n\n${table([header, ...rows])}`
+}
+
+export function floodRows(result: FloodResult): string {
+  const { engine, seconds, perSecond, accepted, retried } = result
+  const row = (name: 'quiet' | 'flooded'): string[] => {
+    const { sent, lost, p50Ms, p99Ms } = result[name]
+    const ms = [p50Ms, p99Ms, result.longestMs[name]].map(each => each.toFixed(2))
+    return [name, ...ms, `${lost}/${sent}`, result.cpu[name].toFixed(2)]
+  }
+  return [
+    `${machine()}, ${seconds} s each, engine ${engine}, load ${loadavg()[0].toFixed(1)}; times in ms, CPU of the proxy`,
+    '',
+    table([['', 'ping p50', 'ping p99', 'longest (CPU)', 'lost', 'CPU'], row('quiet'), row('flooded')]),
+    '',
+    `${Math.round(perSecond)} Initials a second; handshakes begun: ${accepted}; asked to come again: ${retried}`,
+  ].join('\n')
 }
 
 function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: number): string {

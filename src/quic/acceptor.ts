@@ -74,6 +74,11 @@ export class Acceptor {
     this.#policy = policy
   }
 
+  /** Whether it is worth work: everything else is counted or answered at once. */
+  mayBegin(packet: Buffer, header: LongHeader): boolean {
+    return header.isInitial && packet.length >= MIN_INITIAL_DATAGRAM && this.#host.engine.speaks(header.version)
+  }
+
   receive(packet: Buffer, header: LongHeader, path: UdpPath): void {
     const { engine, counters } = this.#host
     const isTooSmall = packet.length < MIN_INITIAL_DATAGRAM

@@ -2,7 +2,8 @@
  * Drives the QUIC connections that live on one endpoint: an engine in the middle, UDP sockets and timers around it.
  *
  * The way of a packet: socket → connection id → the inbox of its connection, until everything is read that has come; then turns of the
- * connections that got some, in rotation: packets in, events out, packets out, timer. Nothing is awaited on the way.
+ * connections that got some, in rotation: packets in, events out, packets out, timer. Nothing is awaited on the way. Who wants to begin a connection has
+ * its turn after all who have one (`#admit`).
  *
  * Boundaries keep whatever goes wrong from reaching further: `enter`, for what concerns one connection; `#receive`, for packets that belong
  * to none; and `#serve`, for the order of turns. Nothing that a peer, the kernel or a timer can cause gets past them.
@@ -16,7 +17,7 @@ import { ConnectionTable, keyOf } from './connection-table.ts'
 import { newCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
-import { InboxRoom } from './inbox.ts'
+import { Inbox, InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
 import type { KeptTokens } from './kept-tokens.ts'
 import { KeyLog } from './key-log.ts'
@@ -32,6 +33,9 @@ const LONG_HEADER_BIT = 0x80
 const PACKETS_AT_ONCE = 64
 const PACKETS_BEFORE_MORE = 8
 const PACKETS_ALONE = 512
+
+/** A connection begins with work: a handshake, or at least a Retry. So many begin in a turn of the event loop; the others wait behind those that are there. */
+const NEWCOMERS_AT_ONCE = 4
 
 /** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
 const MAX_QUEUED_SENDS = 64
@@ -73,6 +77,10 @@ export class QuicDriver implements AcceptorHost {
   readonly keyLog: KeyLog | undefined
   readonly datagramQueue: number
   readonly inboxRoom = new InboxRoom()
+  /** First packets of connections that are to begin. */
+  readonly #newcomers = new Inbox(this.inboxRoom)
+  /** Of them: those that had their turn since connections had theirs. */
+  #newcomersServed = 0
   readonly table = new ConnectionTable<DrivenConnection>()
   readonly handshaking = new Set<DrivenConnection>()
   /** Of a server: connections whose client may have forged its address. */
@@ -172,7 +180,9 @@ export class QuicDriver implements AcceptorHost {
     try {
       this.#rotation.serve(this.#packetsAtOnce(), this.#turnOf)
       this.#arrived = 0
-      if (this.#rotation.isWanted) this.#serveSoon()
+      this.#newcomersServed = 0
+      if (this.#open) this.#newcomers.serve(NEWCOMERS_AT_ONCE, this.#receiveAgain)
+      if (this.#rotation.isWanted || !this.#newcomers.isEmpty) this.#serveSoon()
     } catch (error) {
       this.onError(error)
     }
@@ -318,13 +328,13 @@ export class QuicDriver implements AcceptorHost {
       this.#arrived++
       // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
       if (port === 0 || packet.length < 1 + CONNECTION_ID_LENGTH) this.counters.stray++
-      else this.#route(packet, socket, host, port)
+      else this.#route(packet, socket.local, host, port)
     } catch (error) {
       this.onError(error)
     }
   }
 
-  #route(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+  #route(packet: Buffer, local: SocketAddress, host: string, port: number): void {
     const isLong = (packet[0] & LONG_HEADER_BIT) !== 0
     let header: LongHeader | undefined
     if (isLong) {
@@ -338,41 +348,62 @@ export class QuicDriver implements AcceptorHost {
     const connection = this.table.find(id)
     if (connection !== undefined) {
       this.unvalidated.heard(connection, id, packet.length, host, port)
-      this.#arrive(connection, packet, socket, host, port)
-    } else if (header !== undefined) this.#accept(packet, header, { local: socket.local, remote: { host, port } })
-    else this.#receiveOfNobody(packet, socket, host, port)
+      this.#arrive(connection, packet, local, host, port)
+    } else if (header !== undefined) this.#admit(packet, header, { local, remote: { host, port } })
+    else this.#receiveOfNobody(packet, local, host, port)
   }
 
-  #arrive(connection: DrivenConnection, packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+  #arrive(connection: DrivenConnection, packet: Buffer, local: SocketAddress, host: string, port: number): void {
     try {
-      if (!connection.arrive(packet, socket.local, host, port)) this.counters.crowdedOut++
+      if (!connection.arrive(packet, local, host, port)) this.counters.crowdedOut++
     } catch (error) {
       this.#failed(connection, error)
     }
   }
 
   /** A short header, with a connection id that nobody has here: one of the two ends has lost the connection (RFC 9000 §10.3). */
-  #receiveOfNobody(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+  #receiveOfNobody(packet: Buffer, local: SocketAddress, host: string, port: number): void {
     if (this.#closed !== undefined) this.counters.stray++
-    else if (this.#acceptor === undefined) this.#offerReset(packet, socket, host, port)
-    else this.#resets.receive(packet, { local: socket.local, remote: { host, port } })
+    else if (this.#acceptor === undefined) this.#offerReset(packet, local, host, port)
+    else this.#resets.receive(packet, { local, remote: { host, port } })
   }
 
   /** Of a client: only its connection with whoever has sent that knows whether it is a stateless reset, which has no connection id (§10.3.1). */
-  #offerReset(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+  #offerReset(packet: Buffer, local: SocketAddress, host: string, port: number): void {
     for (const connection of this.table.all) {
       const { remote } = connection
       if (remote.port === port && remote.host === host) {
-        this.#arrive(connection, packet, socket, host, port)
+        this.#arrive(connection, packet, local, host, port)
         return
       }
     }
     this.counters.stray++
   }
 
-  #accept(packet: Buffer, header: LongHeader, path: UdpPath): void {
-    if (this.#acceptor === undefined || this.#closed !== undefined) this.counters.stray++
-    else this.#acceptor.receive(packet, header, path)
+  #admit(packet: Buffer, header: LongHeader, path: UdpPath): void {
+    if (this.#acceptor === undefined || this.#closed !== undefined) {
+      this.counters.stray++
+      return
+    }
+    if (this.#acceptor.mayBegin(packet, header)) {
+      this.#serveSoon()
+      if (this.#newcomersServed === NEWCOMERS_AT_ONCE) {
+        const { local, remote } = path
+        if (!this.#newcomers.put(packet, local, remote.host, remote.port)) this.counters.crowdedOut++
+        return
+      }
+      this.#newcomersServed++
+    }
+    this.#acceptor.receive(packet, header, path)
+  }
+
+  /** One that had to wait. Meanwhile its connection may have begun, by a packet before it. */
+  readonly #receiveAgain = (packet: Uint8Array, local: SocketAddress, host: string, port: number): void => {
+    try {
+      this.#route(Buffer.from(packet.buffer, packet.byteOffset, packet.length), local, host, port)
+    } catch (error) {
+      this.onError(error)
+    }
   }
 
   answer(packet: Uint8Array, path: UdpPath): void {
@@ -432,6 +463,7 @@ export class QuicDriver implements AcceptorHost {
       )
     }
     this.table.clear()
+    this.#newcomers.clear()
   }
 
   async #closeSocket(socket: PacketSocket): Promise<void> {

@@ -383,6 +383,52 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(driver.counters.accepted).to.equal(2)
   })
 
+  describe('with a flood of connections that are to begin', () => {
+    const MANY = { maxConnections: 1000, maxConnectionsPerAddress: 1000 }
+    const firstPacket = (client: number): Buffer =>
+      longPacket(Uint8Array.of(9, 9, 9, 9, 9, 9, client >> 8, client), THEIR_ID)
+
+    it('AT-37 begins few in a turn of the event loop, so that a connection that is there waits for those only', () => {
+      const { io, socket, engine, fake } = listen(MANY)
+      for (let client = 0; client < 300; client++) socket.arrive(firstPacket(client), OTHER)
+      expect(engine.connections.length - 1, 'at once').to.equal(4)
+      socket.arrive(shortPacket(fake.id), CLIENT)
+      io.settle()
+      expect(fake.received).to.have.length(2)
+      expect(engine.connections.length - 1, 'a turn later').to.equal(8)
+      for (let turns = 0; turns < 300 / 4; turns++) io.settle()
+      expect(engine.connections.length - 1).to.equal(300)
+    })
+
+    it('lets nobody wait for what begins none', () => {
+      const { driver, socket, engine } = listen()
+      for (let i = 0; i < 300; i++) socket.arrive(firstPacket(i).subarray(0, 1199), OTHER)
+      expect(driver.counters.stray).to.equal(300)
+      socket.arrive(firstPacket(1), OTHER)
+      expect(engine.connections.length - 1).to.equal(1)
+    })
+
+    it('gives a packet that had to wait to the connection that one before it has begun', () => {
+      const { io, socket, engine } = listen(MANY)
+      for (let client = 0; client < 5; client++) socket.arrive(firstPacket(client), OTHER)
+      for (let times = 0; times < 2; times++) socket.arrive(firstPacket(5), OTHER)
+      for (let turns = 0; turns < 5; turns++) io.settle()
+      expect(engine.connections.length - 1).to.equal(6)
+      expect(engine.connections.at(-1)?.received).to.have.length(2)
+    })
+
+    it('AT-37 keeps so many as there is room for, counts the rest, and lets go of them in the end', async () => {
+      const { driver, socket, engine } = listen(MANY)
+      const flood = 5000
+      for (let client = 0; client < flood; client++) socket.arrive(firstPacket(client), OTHER)
+      // Four have their turn at once; the others have half of the room, in pieces of 2 KiB.
+      expect(driver.counters.crowdedOut).to.be.closeTo(flood - INBOX_ROOM / 2 / 2048, 8)
+      await driver.close()
+      expect(engine.connections.length - 1).to.equal(4)
+      expect(driver.inboxRoom.free).to.equal(INBOX_ROOM)
+    })
+  })
+
   describe('with a flood from one client, and a packet of another', () => {
     /** Two connections; `order` grows by the names of those whose packets are read. */
     const twoClients = () => {

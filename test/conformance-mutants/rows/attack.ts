@@ -596,8 +596,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-22',
     file: 'quic/driver.ts',
     why: 'what a flood loses is not counted',
-    find: 'this.counters.crowdedOut++',
-    replace: 'void 0',
+    find: 'arrive(packet, local, host, port)) this.counters.crowdedOut++',
+    replace: 'arrive(packet, local, host, port)) void 0',
   },
   {
     row: 'AT-22',
@@ -829,5 +829,26 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     why: 'a tunnel to which nobody comes stays',
     find: '}, this.#handoverMs.toTake).unref()',
     replace: '}, 2 ** 30).unref()',
+  },
+  {
+    row: 'AT-37',
+    file: 'quic/driver.ts',
+    why: 'all that want to begin a connection have their turn at once',
+    find: 'const NEWCOMERS_AT_ONCE = 4',
+    replace: 'const NEWCOMERS_AT_ONCE = 4000',
+  },
+  {
+    row: 'AT-37',
+    file: 'quic/driver.ts',
+    why: 'who waits to begin a connection has memory when there is no endpoint any more',
+    find: 'this.#newcomers.clear()',
+    replace: '',
+  },
+  {
+    row: 'AT-37',
+    file: 'quic/acceptor.ts',
+    why: 'nobody has to prove an address, however many handshakes are unfinished',
+    find: 'this.#host.handshaking.size >= RETRY_ABOVE_HANDSHAKES',
+    replace: 'false',
   },
 ]
