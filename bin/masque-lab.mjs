@@ -43,6 +43,7 @@ const commands = {
   testbed: '../src/cli/testbed.ts',
   'docs-api': '../src/cli/docs-api.ts',
   figures: '../docs/figures/cli.ts',
+  fuzz: '../test/fuzz/run.ts',
   'test-api': '../test/api/run.ts',
   'test-engines': '../test/engines/run.ts',
   'test-interop': '../interop/run.ts',

@@ -14,10 +14,11 @@ describe('bench clients', () => {
       { clients: 1, connected: 1, sent: 2 },
       { clients: 3, connected: 3, sent: 6 },
     ])
-    for (const { pps, victim, idleRssBytes, cpu } of runs) {
+    for (const { pps, victim, idleRssBytes, idleHeldBytes, cpu } of runs) {
       expect(pps).to.be.above(0)
       expect(victim.sent).to.equal(50)
       expect(idleRssBytes).to.be.above(20e6)
+      expect(idleHeldBytes).to.be.within(1e6, idleRssBytes)
       expect(cpu.proxy).to.be.above(0)
     }
     expect(ratio).to.be.closeTo(runs[1].pps / runs[0].pps, 0.01 * ratio)

@@ -39,9 +39,10 @@ describe('what the benches make of their measurements', () => {
   })
 
   it('clients: the most against the fewest, in whatever order they ran', () => {
-    const load = (clients: number, pps: number, idleRssBytes: number) => ({ clients, pps, idleRssBytes }) as LoadResult
+    const load = (clients: number, pps: number, idleRssBytes: number) =>
+      ({ clients, pps, idleRssBytes, idleHeldBytes: idleRssBytes / 2 }) as LoadResult
     const runs = [load(10, 70, 5_000), load(101, 50, 14_000), load(1, 100, 4_000)]
-    expect(compareLoads(runs)).to.deep.equal({ ratio: 0.5, bytesPerTunnel: 100 })
+    expect(compareLoads(runs)).to.deep.equal({ ratio: 0.5, bytesPerTunnel: 100, heldPerTunnel: 50 })
     expect(compareLoads(runs.slice(0, 1)).bytesPerTunnel).to.be.NaN
   })
 
