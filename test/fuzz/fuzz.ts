@@ -109,7 +109,7 @@ function newAttempt({ run }: Target, report: Report, mostCpuMs: number): (inputs
       const beganMs = cpuMs()
       try {
         // A copy: what it does to its bytes is no concern of the next one.
-        const outcome = run(Uint8Array.from(current)).replace(/\d+/g, 'N')
+        const outcome = run(Uint8Array.from(current)).replace(/0x[0-9a-f]+|\d+/g, 'N')
         const count = report.outcomes.get(outcome) ?? 0
         report.outcomes.set(outcome, count + 1)
         if (count === 0) report.kept.push(current)
