@@ -460,6 +460,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     try {
       // What has failed once is not tried again: only the close is still to leave.
       if (!this.#failed) {
+        // First: what has come by now may want an answer of a size that this has just proven.
+        if (this.#engine.judgePath(this.#datagramsQueued > 0, this.#io.now())) this.handler.onMaxDatagramLength()
         this.#engine.handOut(this, this.#io.now())
         this.#pending.flush(this.#write, streamId => this.handler.onStreamDrained(streamId))
       }
@@ -467,7 +469,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       this.#inTurn = false
     }
     this.#transmit()
-    if (this.#engine.judgePath(this.#datagramsQueued > 0, this.#io.now())) this.handler.onMaxDatagramLength()
     this.#checkClosed()
     this.#setTimer()
   }
@@ -605,6 +606,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     const host = this.#host
     const now = this.#io.now()
     if (this.#runaway.isPausing(now)) return
+    if (this.#engine.probesFirst) this.#sendProbe(now)
     let packets = 0
     let bytes = 0
     while (!host.isCongested(this.#socket)) {
@@ -613,7 +615,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       if (packet === undefined) {
         if (this.#datagramsQueued > 0) this.#datagramsQueued = this.#engine.countDatagrams()
         if (this.#takeMoreDatagrams()) continue
-        this.#sendProbe(now)
+        if (!this.#engine.probesFirst && this.#pending.isEmpty && this.#datagramsQueued === 0) this.#sendProbe(now)
         return
       }
       this.#sendPacket(packet, room)
@@ -663,9 +665,9 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#path = path
   }
 
-  /** Sends a probe when one is due and nothing else waits, whose packet it would have to share. */
+  /** Sends a probe when one is due. Where it would have to share its packet with what waits, nothing does. */
   #sendProbe(now: number): void {
-    if (!this.established || this.#engine.closing || !this.#pending.isEmpty || this.#datagramsQueued > 0) return
+    if (!this.established || this.#engine.closing) return
     // It leaves alone: virtual links let a batch pass whose packets are too large for them.
     this.#host.flush()
     const room = this.#host.room(this.#socket)

@@ -161,8 +161,9 @@ export interface EngineConnection {
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined
   /**
    * The same for a packet that tests whether the path carries more than it is known to carry (RFC 9000 §14.3). Called when nothing
-   * else waits to be sent. `content`: at least so many bytes, for an engine that needs a stream for that; undefined when there are none.
+   * else waits to be sent, or, with `probesFirst`, before that. `content`: at least so many bytes, for an engine that needs a stream for that; undefined when there are none.
    */
+  readonly probesFirst?: boolean
   sendProbe(
     buffer: Uint8Array,
     content: (length: number) => ProbeContent | undefined,

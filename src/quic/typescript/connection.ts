@@ -71,6 +71,9 @@ export class TypescriptConnection implements EngineConnection {
     }
   }
 
+  /** It shares its packet with nothing, and needs no stream. The sooner it leaves, the sooner packets of that size may. */
+  readonly probesFirst = true
+
   sendProbe(
     buffer: Uint8Array,
     _content: (length: number) => ProbeContent | undefined,
