@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { codeColumns, layoutCode } from '../../../../labs/kit/lab/markdown.ts'
 import { loadLabs } from '../../../../labs/kit/lab/registry.ts'
 import { lineColumns, plainText } from '../../../../labs/kit/lab/text.ts'
+import type { Panel, PanelProps } from '../../../../labs/kit/lab/types.ts'
 import { NOTHING_YET } from '../../../../labs/kit/run/live.ts'
 import { UNTOUCHED } from '../../../../labs/kit/run/progress.ts'
 import { footerSpans, headerSpans } from '../../../../labs/kit/ui/geometry.ts'
@@ -113,5 +114,30 @@ describe('the room on a terminal', () => {
     const [state] = reduce(opening, { type: 'checked', result })
     const text = textOf(state, 80, 24)[0].join('\n')
     expect(text).to.include('x Does not pass any more; the task stays solved').and.not.include('Not yet')
+  })
+
+  it('has the view of the picture that the student has switched to, where there is one of that name, with its own steps', () => {
+    const panel: Panel = Object.assign(() => null, {
+      lines: ({ view, step }: PanelProps) => [[{ text: `${view}, step ${step}` }]],
+      steps: ({ view }: PanelProps) => (view === undefined ? 1 : 3),
+      views: () => ['window'],
+    })
+    const task = sampleTask()
+    const [state] = opened({ lab: sampleLab([task]), progress: {}, task })
+    const layout = (pictureView: string | undefined) =>
+      layoutTask({
+        state: { ...state, pictureView },
+        theme,
+        size: { columns: 80, rows: 24 },
+        panel,
+        runningMs: 0,
+        frame: 0,
+      })
+    expect(layout(undefined).view).to.deep.include({ views: ['window'], shown: undefined, steps: 1 })
+    const { view, picture } = layout('window')
+    expect(view).to.deep.include({ views: ['window'], shown: 'window', steps: 3 })
+    expect(panel.lines(picture!.props).map(plainText)).to.deep.equal(['window, step 2'])
+    // Of the task before, say.
+    expect(layout('another').view).to.deep.include({ shown: undefined, steps: 1 })
   })
 })

@@ -95,6 +95,10 @@ describe('the windows of a check, over time', () => {
     expect(lines.at(-1)).to.equal('                  0         ^          2                  4 s  ^ another path')
   })
 
+  it('have room for a move at their very end', () => {
+    expect(text([course({ movedAtMs: [4000] })]).at(-1)).to.match(/ 4 \^ {2}\^ another path$/)
+  })
+
   it('are one connection at a time, of which it is said which one', () => {
     const two = [course(), course({ title: 'on one stream' })]
     expect(text(two)[0]).to.match(/^in datagrams .* connection 1 of 2$/)
