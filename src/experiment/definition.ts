@@ -9,11 +9,22 @@ import { basename, dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, failOnProblems, type KeyProblem } from '../config/config-error.ts'
 import { choice, flag, table, tables, text } from '../config/fields.ts'
+import { readRegularFile } from '../config/read-file.ts'
 import { parseToml, readConfigFile } from '../config/read-toml.ts'
+import type { CongestionControl } from '../config/sections.ts'
 import type { Profile } from '../link/profile/profile.ts'
+import type { ControllerFile, ControlName } from '../testbed/orders.ts'
+import { isControllerFile } from '../testbed/own-controller.ts'
 import { CONDITIONS } from './conditions.ts'
 import { allCells, type Cell, matches } from './matrix.ts'
-import { PARAMETER_NAMES, PARAMETERS, type ParameterName, type ParameterValue, parameterSpec } from './parameters.ts'
+import {
+  controlsOf,
+  PARAMETER_NAMES,
+  PARAMETERS,
+  type ParameterName,
+  type ParameterValue,
+  parameterSpec,
+} from './parameters.ts'
 import { measureOf, PROBE_NAMES, type ProbeName, type ProbeOptions, probe } from './probes.ts'
 
 const FIGURE_KINDS = ['line', 'bars', 'cdf'] as const
@@ -48,6 +59,8 @@ export interface ExperimentDefinition {
   /** In the order in which they run. */
   probes: readonly { name: ProbeName; options: ProbeOptions }[]
   figures: readonly FigureRequest[]
+  /** Files with a congestion control of one's own, and the hash of each. */
+  controllers: Readonly<Record<string, string>>
   /** Of the matrix, without the excluded ones. */
   cells: readonly Cell[]
 }
@@ -161,6 +174,7 @@ export function parseExperiment(toml: string, file: string, options: DefinitionO
   }
   const problems: KeyProblem[] = []
   problems.push(...profileProblems(parameters.profile as string[], file, options))
+  const controllers = controllersOf(parameters, file, problems)
   const exclude = parsed.exclude.map(row => listsOf(row as Record<string, unknown>))
   if (options.quick !== true) problems.push(...excludeProblems(exclude, parameters))
   const probes = PROBE_NAMES.flatMap(name => {
@@ -199,6 +213,7 @@ export function parseExperiment(toml: string, file: string, options: DefinitionO
     exclude,
     probes,
     figures: parsed.figure,
+    controllers,
     cells,
   }
 }
@@ -208,16 +223,18 @@ export function parseExperiment(toml: string, file: string, options: DefinitionO
  * say how many runs there are, and title, question and figures.
  */
 export function measuringPart(definition: ExperimentDefinition) {
-  const { durationMs, warmUpMs, together, probes } = definition
-  return { durationMs, warmUpMs, together, probes }
+  const { durationMs, warmUpMs, together, probes, controllers } = definition
+  const hasOwn = Object.keys(controllers).length > 0
+  return { durationMs, warmUpMs, together, probes, ...(hasOwn && { controllers }) }
 }
 
 /** A short name for `measuringPart`: 8 hexadecimal digits. */
 export function definitionHash(definition: ExperimentDefinition): string {
-  return createHash('sha256')
-    .update(JSON.stringify(measuringPart(definition)))
-    .digest('hex')
-    .slice(0, 8)
+  return shortHash(JSON.stringify(measuringPart(definition)))
+}
+
+function shortHash(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 8)
 }
 
 function seedList(given: number | readonly (number | string)[]): string[] {
@@ -240,6 +257,38 @@ function listsOf(row: Record<string, unknown>): Record<string, readonly Paramete
 /** What to load for a value of the parameter `profile`: files are relative to the experiment's own. */
 export function profilePath(experimentFile: string, profile: string): string {
   return profile.endsWith('.toml') ? resolve(dirname(experimentFile), profile) : profile
+}
+
+/** What a name in `congestion_control` stands for: files are relative to the experiment's own. */
+export function controlPath(experimentFile: string, name: string): ControlName {
+  return isControllerFile(name)
+    ? (resolve(dirname(experimentFile), name) as ControllerFile)
+    : (name as CongestionControl)
+}
+
+function controllersOf(
+  parameters: Record<string, readonly ParameterValue[]>,
+  file: string,
+  problems: KeyProblem[],
+): Record<string, string> {
+  const { congestion_control: controls = [], engine = [] } = parameters
+  const found: Record<string, string> = {}
+  for (const [i, value] of controls.entries()) {
+    for (const name of controlsOf(value).filter(isControllerFile)) {
+      try {
+        found[name] = shortHash(readRegularFile(controlPath(file, name)))
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        problems.push({ key: `parameters.congestion_control[${i}]`, message: `found "${name}": ${why}` })
+      }
+      if (engine.length === 1 && engine[0] === 'typescript') continue
+      problems.push({
+        key: 'parameters.engine',
+        message: `found ${JSON.stringify(engine)}, expected ["typescript"]: a congestion control of your own (${name}) runs on no other`,
+      })
+    }
+  }
+  return found
 }
 
 /** A profile that cannot be read is found now, not after an hour. */

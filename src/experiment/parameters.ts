@@ -4,7 +4,21 @@ import { z } from 'zod'
 import { choice, integer, text } from '../config/fields.ts'
 import { CONGESTION_CONTROLS, ENCAPSULATIONS, fecGroupField, SEND_QUEUES } from '../config/sections.ts'
 
-const MIXED_CONTROLS = CONGESTION_CONTROLS.flatMap(one => CONGESTION_CONTROLS.map(other => `${one}+${other}` as const))
+/** What stands between two congestion controls. */
+const AND = '+'
+
+/** The one or two that a value of `congestion_control` names. */
+export function controlsOf(value: ParameterValue | undefined): string[] {
+  return String(value ?? '').split(AND)
+}
+
+function congestionControls() {
+  const error = `${CONGESTION_CONTROLS.join(', ')}, or a file that ends with .ts; or two of them with a ${AND} between`
+  const isKnown = (name: string) => /.\.ts$/.test(name) || CONGESTION_CONTROLS.some(known => known === name)
+  return z
+    .string({ error })
+    .refine(value => controlsOf(value).length <= 2 && controlsOf(value).every(isKnown), { error })
+}
 
 export type ParameterValue = string | number
 
@@ -66,9 +80,16 @@ export const PARAMETERS = {
     title: 'congestion control',
     unit: '',
     about:
-      "QUIC's congestion control, of both sides. Two of them (cubic+bbr): the clients have the one and the other in turn, and so has the proxy towards them.",
+      "QUIC's congestion control, of both sides: one of these, or a file with one of your own (relative to the experiment file). Two of them (cubic+bbr): the clients have the one and the other in turn, and so has the proxy towards them.",
     default: 'cubic',
-    field: choice([...CONGESTION_CONTROLS, ...MIXED_CONTROLS]),
+    field: congestionControls(),
+  },
+  engine: {
+    title: 'QUIC engine',
+    unit: '',
+    about:
+      'The QUIC engine of both sides; as MASQUE_QUIC says without it. A congestion control of your own needs typescript.',
+    field: choice(['quiche', 'typescript'] as const),
   },
   queue: {
     title: 'send queue',

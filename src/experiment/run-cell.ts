@@ -1,14 +1,15 @@
 /** One run for real: a testbed with the cell's parameters, the probes on it, and the link's own counters beside them. */
 
-import type { CongestionControl, Encapsulation, SendQueueName } from '../config/sections.ts'
+import type { Encapsulation, SendQueueName } from '../config/sections.ts'
 import type { Impairment, Profile } from '../link/profile/profile.ts'
 import { pingTrain } from '../probes/ping-train.ts'
+import type { EngineName } from '../quic/quic.ts'
 import { Testbed } from '../testbed/testbed.ts'
 import { ConditionsRecorder } from './conditions.ts'
-import { type ExperimentDefinition, profilePath } from './definition.ts'
+import { controlPath, type ExperimentDefinition, profilePath } from './definition.ts'
 import type { PlannedRun } from './matrix.ts'
 import type { RunResult } from './measure.ts'
-import type { Parameters } from './parameters.ts'
+import { controlsOf, type Parameters } from './parameters.ts'
 import { type ProbeContext, probe } from './probes.ts'
 import type { RunContext, RunFunction } from './runner.ts'
 
@@ -29,7 +30,7 @@ export function runOnTestbed(definition: ExperimentDefinition, { loadProfile }: 
   return async (run, context) => {
     const { parameters } = run.cell
     const base = loadProfile(profilePath(definition.file, String(parameters.profile)))
-    const bed = await openBed(withParameters(base, parameters), run, context)
+    const bed = await openBed(withParameters(base, parameters), definition, run, context)
     try {
       return await bed.whileAlive(() => measure(bed, definition, run, context))
     } finally {
@@ -38,19 +39,25 @@ export function runOnTestbed(definition: ExperimentDefinition, { loadProfile }: 
   }
 }
 
-async function openBed(profile: Profile, run: PlannedRun, context: RunContext): Promise<Testbed> {
+async function openBed(
+  profile: Profile,
+  definition: ExperimentDefinition,
+  run: PlannedRun,
+  context: RunContext,
+): Promise<Testbed> {
   const { parameters } = run.cell
   // Without default, so that runs from before there was this parameter are still the same runs.
   const queue = (parameters.queue ?? 'fifo') as SendQueueName
   const fec = Number(parameters.fec ?? 0)
-  const controls = String(parameters.congestion_control).split('+') as CongestionControl[]
+  const controls = controlsOf(parameters.congestion_control).map(name => controlPath(definition.file, name))
+  const quic = parameters.engine === undefined ? {} : { engine: parameters.engine as EngineName }
   const bed = await Testbed.start({
     profile,
     seed: run.seed,
     encapsulation: parameters.encapsulation as Encapsulation,
     congestionControl: controls,
-    client: { tunnel: { queue, fec } },
-    server: { tunnel: { queue, fec: fec > 0 } },
+    client: { tunnel: { queue, fec }, quic },
+    server: { tunnel: { queue, fec: fec > 0 }, quic },
     maxUdpPayload: Number(parameters.max_udp_payload),
     idleTimeoutMs: Number(parameters.idle_timeout_ms),
     clients: Number(parameters.clients),

@@ -20,6 +20,7 @@ import type { MtuSearch } from './path-mtu.ts'
 import type {
   CongestionControl,
   EngineName,
+  NewController,
   QuicCloseReason,
   QuicPath,
   QuicSettings,
@@ -42,7 +43,7 @@ export interface EngineOptions {
    * Of a server: the congestion control of the connection that `remote` begins, in the place of the settings' one. Of the peer nothing but its address is known then, and that perhaps
    * forged. Called for each first packet, before it was read: it must cost little, and not throw.
    */
-  congestionControl?: (remote: SocketAddress) => CongestionControl
+  congestionControl?: (remote: SocketAddress) => CongestionControl | NewController
   /** Connections can log their TLS secrets, also where `settings.keyLog` names no file for them. */
   logKeys?: boolean
   /**

@@ -6,6 +6,7 @@
  */
 
 import type { QuicObserver } from './observer.ts'
+import type { CongestionController, ControllerOptions } from './typescript/recovery/congestion/controller.ts'
 
 /** A UDP address. `host` is an IP address in text form, never a name. */
 export interface SocketAddress {
@@ -20,6 +21,8 @@ export interface UdpPath {
 }
 
 export type CongestionControl = 'reno' | 'cubic' | 'bbr'
+/** Makes the controller of one path of one connection. */
+export type NewController = (options: ControllerOptions) => CongestionController
 
 export const ENGINE_CHOICES = ['auto', 'quiche', 'typescript'] as const
 /** See choose-engine.ts. */
@@ -32,7 +35,8 @@ export interface QuicSettings {
   alpn: readonly string[]
   /** Default: as MASQUE_QUIC says, `auto` without it. */
   engine?: EngineChoice
-  congestionControl: CongestionControl
+  /** One of one's own: on the engine in TypeScript only. */
+  congestionControl: CongestionControl | NewController
   /** A connection on which nothing arrived for so long is gone (RFC 9000 §10.1), in ms. */
   idleTimeoutMs: number
   /**

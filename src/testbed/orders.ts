@@ -31,11 +31,15 @@ export interface TestbedServerOverrides {
 export interface ServerOrder {
   certificates: Pick<TestCertificates, 'server' | 'serverKey'>
   /** Of several the first connection has the first, and so on in turn. */
-  congestionControl: CongestionControl | readonly CongestionControl[]
+  congestionControl: ControlName | readonly ControlName[]
   maxUdpPayload: number
   idleTimeoutMs: number
   overrides: TestbedServerOverrides
 }
+
+/** One of QUIC's own, or a file with another one: see own-controller.ts. */
+export type ControlName = CongestionControl | ControllerFile
+export type ControllerFile = `${string}.ts`
 
 /** A flow from the library down to a client; the client's host counts it (UserspaceHost.flowSink). */
 export interface DownwardFlow {

@@ -1,6 +1,5 @@
 /** The process that a testbed's server lives in: the proxy, and behind it the library, a host to measure against. */
 
-import type { CongestionControl } from '../config/sections.ts'
 import { FlowSource } from '../hosts/userspace/flow.ts'
 import type { UserspaceHost } from '../hosts/userspace/userspace-host.ts'
 import { IpAddress } from '../ip/address.ts'
@@ -10,6 +9,7 @@ import { serveParent } from '../process/serve-parent.ts'
 import type { ServerConfigOverrides } from '../server/config.ts'
 import type { MasqueServer } from '../server/server.ts'
 import { type DownwardFlow, LIBRARY, type ServerOrder, TestbedError } from './orders.ts'
+import { loadControl } from './own-controller.ts'
 import { startTestProxy } from './proxy-and-client.ts'
 
 let server: MasqueServer | undefined
@@ -17,7 +17,9 @@ let server: MasqueServer | undefined
 const orders = {
   async start(order: ServerOrder) {
     const { overrides } = order
-    const controls = [order.congestionControl].flat()
+    const names = [order.congestionControl].flat()
+    const controls = await Promise.all(names.map(loadControl))
+    const [first] = controls
     let connections = 0
     const config: ServerConfigOverrides = {
       hosts: [{ name: LIBRARY.name, ipv4: IpAddress.parse(LIBRARY.ipv4), ipv6: IpAddress.parse(LIBRARY.ipv6) }],
@@ -26,7 +28,7 @@ const orders = {
       tunnel: { linkProbe: 'off', ...overrides.tunnel },
       limits: overrides.limits,
       quic: {
-        congestionControl: controls[0],
+        ...(typeof first === 'string' && { congestionControl: first }),
         maxUdpPayload: order.maxUdpPayload,
         idleTimeoutMs: order.idleTimeoutMs,
         ...overrides.quic,
@@ -35,8 +37,8 @@ const orders = {
       log: { level: 'error', ...overrides.log },
     }
     server = await startTestProxy(order.certificates, config, {
-      ...(controls.length > 1 && {
-        congestionControl: () => controls[connections++ % controls.length] as CongestionControl,
+      ...((controls.length > 1 || typeof first === 'function') && {
+        congestionControl: () => controls[connections++ % controls.length]!,
       }),
     })
     new GreedySink(library())

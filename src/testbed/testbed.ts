@@ -15,10 +15,11 @@
  */
 
 import { rmSync } from 'node:fs'
+import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import { makeTestCertificates, type TestCertificates } from '../cert/make-certificates.ts'
 import type { MasqueClient, TunnelInfo } from '../client/client.ts'
-import type { ClientConfigOverrides } from '../client/config.ts'
-import type { CongestionControl, Encapsulation } from '../config/sections.ts'
+import { type ClientConfigOverrides, defaultClientConfig } from '../client/config.ts'
+import { type Encapsulation, quicSettings } from '../config/sections.ts'
 import type { FlowSummary } from '../hosts/userspace/flow.ts'
 import { IpAddress } from '../ip/address.ts'
 import { EmulatorHandle } from '../link/emulator/emulator-process.ts'
@@ -26,8 +27,10 @@ import { loadProfile } from '../link/profile/load-profile.ts'
 import type { Profile } from '../link/profile/profile.ts'
 import { Child } from '../process/child.ts'
 import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
+import type { QuicSettings } from '../quic/quic.ts'
 import type { ServerStatus } from '../server/status.ts'
-import { type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
+import { type ControlName, type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
+import { isControllerFile, loadControl } from './own-controller.ts'
 import { newTestClient } from './proxy-and-client.ts'
 import type { ServerOrders } from './server-child.ts'
 
@@ -40,9 +43,9 @@ export interface TestbedOptions {
   encapsulation?: Encapsulation
   /**
    * Of both sides; default `cubic`. Of several, the first client has the first, and so on in turn; so has the proxy for its connections, in the order in which they are opened: whoever gives several
-   * opens the tunnels one after the other.
+   * opens the tunnels one after the other. A file that ends with `.ts`: a congestion control of one's own (own-controller.ts), on the engine in TypeScript.
    */
-  congestionControl?: CongestionControl | readonly CongestionControl[]
+  congestionControl?: ControlName | readonly ControlName[]
   /** Largest UDP payload that either side sends, in bytes; default 1400. */
   maxUdpPayload?: number
   /** Of both sides, in ms; default 30 000. */
@@ -72,6 +75,8 @@ export class Testbed {
   #failure: unknown
   #certifying: Promise<TestCertificates> | undefined
   #certificates!: TestCertificates
+  /** Of the clients, in turn. */
+  #controls: readonly QuicSettings['congestionControl'][] = []
   #server: Child<ServerOrders> | undefined
   #link: EmulatorHandle | undefined
   #profile: Profile
@@ -136,12 +141,13 @@ export class Testbed {
     this.#certifying = makeTestCertificates(this.#directory)
     const certificates = await this.#certifying
     this.#certificates = certificates
+    this.#controls = await Promise.all(this.#controlNames.map(loadControl))
     const { apiUrl, ...address } = await server.ask('start', {
       certificates,
-      congestionControl: options.congestionControl ?? 'cubic',
+      congestionControl: this.#controlNames,
       maxUdpPayload: options.maxUdpPayload ?? 1400,
       idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
-      overrides: options.server ?? {},
+      overrides: { ...options.server, quic: { ...this.#engine, ...options.server?.quic } },
     })
     this.#serverAddress = address
     this.#apiUrl = apiUrl
@@ -196,24 +202,38 @@ export class Testbed {
   /** One more client, not connected yet: with an encapsulation of its own, say. It is closed with the testbed. */
   addClient(overrides: ClientConfigOverrides = {}): MasqueClient {
     if (this.#closed !== undefined) throw new TestbedError('the testbed is closed: it takes no more clients')
-    const { encapsulation, congestionControl, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
-    const controls = [congestionControl ?? 'cubic'].flat()
-    const client = newTestClient(this.#certificates, this.link.address, {
-      auth: { ...general.auth, ...overrides.auth },
-      proxy: { ...general.proxy, ...overrides.proxy },
-      tls: { ...general.tls, ...overrides.tls },
-      tunnel: { encapsulation: encapsulation ?? 'datagram', linkProbe: 'off', ...general.tunnel, ...overrides.tunnel },
-      quic: {
-        congestionControl: controls[this.#clients.length % controls.length],
-        maxUdpPayload: maxUdpPayload ?? 1400,
-        idleTimeoutMs: idleTimeoutMs ?? 30_000,
-        ...general.quic,
-        ...overrides.quic,
+    const { encapsulation, maxUdpPayload, idleTimeoutMs, client: general = {} } = this.#options
+    const control = this.#controls[this.#clients.length % this.#controls.length]
+    const isOwn = typeof control === 'function'
+    const quic = {
+      ...this.#engine,
+      ...(!isOwn && { congestionControl: control }),
+      maxUdpPayload: maxUdpPayload ?? 1400,
+      idleTimeoutMs: idleTimeoutMs ?? 30_000,
+      ...general.quic,
+      ...overrides.quic,
+    }
+    const settings = isOwn && { ...quicSettings(defaultClientConfig({ quic }).quic), congestionControl: control }
+    const client = newTestClient(
+      this.#certificates,
+      this.link.address,
+      {
+        auth: { ...general.auth, ...overrides.auth },
+        proxy: { ...general.proxy, ...overrides.proxy },
+        tls: { ...general.tls, ...overrides.tls },
+        tunnel: {
+          encapsulation: encapsulation ?? 'datagram',
+          linkProbe: 'off',
+          ...general.tunnel,
+          ...overrides.tunnel,
+        },
+        quic,
+        // It is off: a tunnel that dies and comes back would be two measurements in one; who wants that asks for it.
+        reconnect: { ...general.reconnect, ...overrides.reconnect },
+        log: { level: 'silent', ...general.log, ...overrides.log },
       },
-      // It is off: a tunnel that dies and comes back would be two measurements in one; who wants that asks for it.
-      reconnect: { ...general.reconnect, ...overrides.reconnect },
-      log: { level: 'silent', ...general.log, ...overrides.log },
-    })
+      settings ? { connect: connectByHttp3(settings) } : {},
+    )
     this.#clients.push(client)
     return client
   }
@@ -273,6 +293,15 @@ export class Testbed {
     process.off('exit', this.#removeDirectory)
     this.#removeDirectory()
     this.#die(new TestbedError('the testbed was closed'))
+  }
+
+  get #controlNames(): readonly ControlName[] {
+    return [this.#options.congestionControl ?? 'cubic'].flat()
+  }
+
+  /** A controller of one's own runs on this engine only. */
+  get #engine(): { engine?: 'typescript' } {
+    return this.#controlNames.some(isControllerFile) ? { engine: 'typescript' } : {}
   }
 
   #proxy(): Child<ServerOrders> {

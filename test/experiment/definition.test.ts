@@ -1,9 +1,12 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { ConfigError } from '../../src/config/config-error.ts'
-import { definitionHash } from '../../src/experiment/definition.ts'
+import { controlPath, definitionHash, measuringPart, parseExperiment } from '../../src/experiment/definition.ts'
 import { plan } from '../../src/experiment/matrix.ts'
 import { plannedRuns } from '../../src/experiment/runner.ts'
-import { SAMPLE, sampleDefinition } from './sample-experiment.ts'
+import { fakeProfile, SAMPLE, sampleDefinition } from './sample-experiment.ts'
 
 function problemsOf(toml: string): string {
   try {
@@ -52,6 +55,51 @@ describe('an experiment file', () => {
     ).to.equal(hash)
     expect(definitionHash(sampleDefinition(SAMPLE.replace('duration_s = 2', 'duration_s = 3')))).not.to.equal(hash)
     expect(definitionHash(sampleDefinition(SAMPLE.replace('interval_ms = 50', 'interval_ms = 51')))).not.to.equal(hash)
+  })
+
+  it("takes congestion controls of one's own from files, and goes by what is in them", () => {
+    const folder = mkdtempSync(join(tmpdir(), 'masque-experiment-'))
+    const own = (controls: string, engine = '["typescript"]') =>
+      parseExperiment(
+        SAMPLE.replace(
+          'encapsulation = ["datagram", "single-stream"]',
+          `congestion_control = ${controls}\nengine = ${engine}`,
+        ).replace(/\[\[exclude\]\][^[]*/, ''),
+        join(folder, 'own.toml'),
+        { loadProfile: fakeProfile },
+      )
+    const problem = (controls: string, engine?: string) => {
+      try {
+        own(controls, engine)
+      } catch (error) {
+        expect(error).to.be.instanceOf(ConfigError)
+        return (error as Error).message
+      }
+      throw new Error('it was accepted')
+    }
+    try {
+      mkdirSync(join(folder, 'controllers'))
+      writeFileSync(join(folder, 'controllers/mine.ts'), 'export default class {}')
+      const mixed = '["cubic", "controllers/mine.ts", "cubic+controllers/mine.ts"]'
+      const before = own(mixed)
+      expect(Object.keys(before.controllers)).to.deep.equal(['controllers/mine.ts'])
+      expect(controlPath(before.file, 'controllers/mine.ts')).to.equal(join(folder, 'controllers/mine.ts'))
+      expect(controlPath(before.file, 'cubic')).to.equal('cubic')
+      writeFileSync(join(folder, 'controllers/mine.ts'), 'export default class { window = 1 }')
+      expect(definitionHash(own(mixed))).to.not.equal(definitionHash(before))
+      // Those without one are comparable with what was measured before there were any.
+      expect(measuringPart(own('["cubic+bbr"]'))).to.not.have.property('controllers')
+      expect(problem(mixed, '["quiche", "typescript"]')).to.match(/parameters\.engine.*expected \["typescript"\]/)
+      expect(problem('["theirs.ts"]')).to.match(/congestion_control\[0\].*"theirs\.ts".*ENOENT/)
+      for (const bad of ['"vegas"', '".ts"', '"cubic+"', '"cubic+reno+bbr"', '7']) {
+        expect(problem(`[${bad}]`), bad).to.match(/congestion_control\[0\].*reno, cubic, bbr, or a file/)
+      }
+      expect(problem('["cubic"]', '["msquic"]')).to.match(
+        /parameters\.engine\[0\].*quiche, typescript|parameters\.engine\[0\].*typescript/,
+      )
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   const wrong: [what: string, change: [string, string], said: string[]][] = [

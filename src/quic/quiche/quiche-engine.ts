@@ -9,8 +9,10 @@ import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { type Config as NativeConfig, quiche } from '@matrixai/quic/native/index.js'
+import { ChoiceError } from '../choice-error.ts'
 import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
 import type { AcceptOptions, DialOptions, EngineConnection, EngineOptions, LongHeader, QuicEngine } from '../engine.ts'
+import type { CongestionControl } from '../quic.ts'
 import { NativePaths } from './native-paths.ts'
 import { QuicheConnection } from './quiche-connection.ts'
 import { Zones } from './zones.ts'
@@ -64,7 +66,7 @@ export class QuicheEngine implements QuicEngine {
     if (info === undefined) return undefined
     const { settings, newMtuSearch, congestionControl } = this.#options
     // quiche copies what it needs of its configuration for each connection.
-    if (congestionControl !== undefined) this.#config.setCcAlgorithmName(congestionControl(path.remote))
+    if (congestionControl !== undefined) this.#config.setCcAlgorithmName(byName(congestionControl(path.remote)))
     const native = quiche.Connection.accept(id, originalId, info.to, info.from, this.#config)
     return new QuicheConnection({ native, paths, path, maxUdpPayload: settings.maxUdpPayload, newMtuSearch })
   }
@@ -85,6 +87,11 @@ export class QuicheEngine implements QuicEngine {
       expectedIp: byAddress && this.#options.peerCertificate !== 'any' ? serverName : undefined,
     })
   }
+}
+
+function byName(congestionControl: EngineOptions['settings']['congestionControl']): CongestionControl {
+  if (typeof congestionControl === 'string') return congestionControl
+  throw new ChoiceError("quiche takes no congestion control of one's own: the engine typescript does")
 }
 
 function makeConfig({ role, settings, tls, peerCertificate, logKeys }: EngineOptions): NativeConfig {
@@ -117,7 +124,7 @@ function makeConfig({ role, settings, tls, peerCertificate, logKeys }: EngineOpt
   config.setMaxStreamWindow(settings.maxStreamWindow)
   config.setInitialMaxStreamsBidi(settings.maxStreamsBidi)
   config.setInitialMaxStreamsUni(settings.maxStreamsUni)
-  config.setCcAlgorithmName(settings.congestionControl)
+  config.setCcAlgorithmName(byName(settings.congestionControl))
   // Pacing would only stamp packets with the time they should leave; nothing here waits for it.
   config.enablePacing(false)
   config.enableDgram(settings.takesDatagrams !== false, settings.datagramQueue, settings.datagramQueue)

@@ -4,7 +4,7 @@
  *                  acknowledged, lost                          window, pacing rate
  *   loss recovery ───────────────────>  CongestionController ──────────────────────>  may the next packet leave now?
  *
- * One of your own: a class with these methods, and its name in controllers.ts. new-reno.ts is the shortest.
+ * One of your own: a class with these methods, and its name in controllers.ts; or in a file that an experiment names (docs/experiments.md). new-reno.ts is the shortest.
  */
 import type { DeliveryRateSample } from '../delivery-rate.ts'
 import type { Rtt } from '../rtt.ts'
