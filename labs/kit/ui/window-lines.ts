@@ -6,7 +6,7 @@
  *       kB           0 |███████████████████████                              2.70 to 13.5
  *     in flight     15 |
  *       kB           0 |▂▂▂▂▂▂▂▁▂▂▂▂▂▂▂▂▂▁▂▂▂▂▂                              0.62 kB now
- *     RTT           60 |▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆
+ *     est. RTT      60 |▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆
  *       ms           0 |███████████████████████
  *                      0 s                          5                 10 s
  *
@@ -56,12 +56,13 @@ export function windowLines(courses: readonly WindowCourse[], options: Options):
   return [title, ...body].slice(0, options.rows)
 }
 
-function seriesOf({ cwnd, inFlight, rttMs }: WindowCourse): [cwnd: Series, inFlight: Series, rtt: Series] {
+function seriesOf({ engine, cwnd, inFlight, rttMs }: WindowCourse): [cwnd: Series, inFlight: Series, rtt: Series] {
   const inKB = (values: Values): Values => values.map(bytes => bytes && bytes / 1000)
   return [
     { name: 'cwnd', longName: 'congestion window', unit: 'kB', values: inKB(cwnd) },
     { name: 'in flight', longName: 'bytes in flight', unit: 'kB', values: inKB(inFlight) },
-    { name: 'RTT', longName: 'smoothed round-trip time', unit: 'ms', values: rttMs },
+    // What the engine believes: quiche's estimate runs away where packets are lost (docs/decisions.md).
+    { name: 'est. RTT', longName: `round-trip time, as ${engine} estimates it`, unit: 'ms', values: rttMs },
   ]
 }
 
@@ -83,10 +84,13 @@ function titleLine(course: WindowCourse, wanted: string, width: number): Line {
   const position = width - columns(wanted) - 2 >= LEAST_TITLE ? wanted : ''
   const room = width - (position === '' ? 0 : columns(position) + 2)
   const [name] = cutAt(title, room)
-  const [about] = cutAt(
-    engine === undefined ? '' : `   engine ${engine}, a sample each ${seconds(everyMs)}`,
-    Math.max(0, room - columns(name)),
-  )
+  // Whole or not at all: a part of a number would be another number.
+  const parts = engine === undefined ? [] : [`   engine ${engine}`, `, a sample each ${seconds(everyMs)}`]
+  let about = ''
+  for (const part of parts) {
+    if (columns(name + about + part) > room) break
+    about += part
+  }
   const blank = Math.max(0, width - columns(name) - columns(about) - columns(position))
   return [
     { text: name, style: 'strong' },

@@ -323,7 +323,7 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   await context.do('open two more tunnels', () =>
     bed.whileAlive(() => Promise.all([onStream.connect(), impatient.connect()])),
   )
-  watchWindow(context, 'idle timeout of 2.5 s', () => impatient.tunnel?.quic)
+  watchWindow(context, 'idle timeout 2.5 s', () => impatient.tunnel?.quic)
   watchWindow(context, 'on one stream', () => onStream.tunnel?.quic)
   const lost: string[] = []
   bed.client.on('down', error => lost.push(`in datagrams: ${error.message}`))

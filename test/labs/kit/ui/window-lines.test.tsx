@@ -42,7 +42,7 @@ describe('the windows of a check, over time', () => {
       `  kB           0 |${'#'.repeat(43)}  always 12`,
       'in flight     15 |                                             3 kB now',
       `  kB           0 |${'-'.repeat(43)}  always 3`,
-      `RTT           50 |${'#'.repeat(43)}  50 ms now`,
+      `est. RTT      50 |${'#'.repeat(43)}  50 ms now`,
       `  ms           0 |${'#'.repeat(43)}  always 50`,
       '                  0                    2                  4 s',
     ])
@@ -76,7 +76,7 @@ describe('the windows of a check, over time', () => {
     expect(lines[0]).to.match(/engine quiche/)
     expect(lines.join('\n'))
       .to.match(/^in flight +not told by quiche$/m)
-      .and.match(/^RTT +not measured yet$/m)
+      .and.match(/^est\. RTT +not measured yet$/m)
     // The rest has the room.
     expect(plots(lines)).to.have.length(4)
     expect(text([quiche], { rows: 3 }).join('\n')).to.include('not told by quiche')
@@ -105,12 +105,19 @@ describe('the windows of a check, over time', () => {
     expect(text(two, { step: 1 })[0]).to.match(/^on one stream .* connection 2 of 2$/)
   })
 
+  it('have whole words and numbers in their title, or none', () => {
+    const titles = (title: string) => text([course({ title }), course()], { width: 78 })[0]!
+    expect(titles('x'.repeat(13))).to.match(/^x{13} {3}engine typescript, a sample each 0\.1 s +connection 1 of 2$/)
+    expect(titles('x'.repeat(22))).to.match(/^x{22} {3}engine typescript +connection 1 of 2$/)
+    expect(titles('x'.repeat(48))).to.match(/^x{48} +connection 1 of 2$/)
+  })
+
   it('are figures where there is no room to draw', () => {
     for (const small of [{ rows: 6 }, { width: 34 }]) {
       expect(text([course()], small).slice(1), JSON.stringify(small)).to.deep.equal([
         'cwnd       12 kB, always 12',
         'in flight  3 kB, always 3',
-        'RTT        50 ms, always 50',
+        'est. RTT   50 ms, always 50',
       ])
     }
   })
@@ -121,15 +128,16 @@ describe('the windows of a check, over time', () => {
     const lines = text([course({ atMs, cwnd, movedAtMs: [1500] }), course({ title: 'on one stream' })], {
       inWords: true,
     })
-    expect(lines.slice(0, 6)).to.deep.equal([
+    expect(lines.slice(0, 7)).to.deep.equal([
       'in datagrams, QUIC by the engine typescript: 5 samples in 1.60 s, one each 0.1',
       's.',
       '  congestion window, kB: 15, then 10.5, 7.35, 7.35, at last 3; 3 to 15',
       '  bytes in flight, kB: 3, then 3, 3, 3, at last 3; always 3',
-      '  smoothed round-trip time, ms: 50, then 50, 50, 50, at last 50; always 50',
+      '  round-trip time, as typescript estimates it, ms: 50, then 50, 50, 50, at',
+      '  last 50; always 50',
       '  another path from 1.50 s on',
     ])
-    expect(lines[6]).to.equal('  no sample from 0.20 to 1.50 s')
+    expect(lines[7]).to.equal('  no sample from 0.20 to 1.50 s')
     expect(lines.join('\n')).to.include('on one stream, QUIC by')
     expect(lines.join('\n')).to.not.match(/[|#]/)
   })
