@@ -89,7 +89,9 @@ describe('an experiment file', () => {
       expect(definitionHash(own(mixed))).to.not.equal(definitionHash(before))
       // Those without one are comparable with what was measured before there were any.
       expect(measuringPart(own('["cubic+bbr"]'))).to.not.have.property('controllers')
-      expect(problem(mixed, '["quiche", "typescript"]')).to.match(/parameters\.engine.*expected \["typescript"\]/)
+      for (const engines of ['["quiche", "typescript"]', '["typescript", "quiche"]', '["quiche"]']) {
+        expect(problem(mixed, engines), engines).to.match(/parameters\.engine.*expected \["typescript"\]/)
+      }
       expect(problem('["theirs.ts"]')).to.match(/congestion_control\[0\].*"theirs\.ts".*ENOENT/)
       for (const bad of ['"vegas"', '".ts"', '"cubic+"', '"cubic+reno+bbr"', '7']) {
         expect(problem(`[${bad}]`), bad).to.match(/congestion_control\[0\].*reno, cubic, bbr, or a file/)

@@ -109,6 +109,8 @@ describe('the windows of a check, over time', () => {
     const titles = (title: string) => text([course({ title }), course()], { width: 78 })[0]!
     expect(titles('x'.repeat(13))).to.match(/^x{13} {3}engine typescript, a sample each 0\.1 s +connection 1 of 2$/)
     expect(titles('x'.repeat(22))).to.match(/^x{22} {3}engine typescript +connection 1 of 2$/)
+    // Not the second without the first.
+    expect(titles('x'.repeat(40))).to.match(/^x{40} +connection 1 of 2$/)
     expect(titles('x'.repeat(48))).to.match(/^x{48} +connection 1 of 2$/)
   })
 
