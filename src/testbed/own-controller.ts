@@ -8,6 +8,10 @@
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
+import type { Connect } from '../carriers/http-connection.ts'
+import { type ClientConfigOverrides, defaultClientConfig } from '../client/config.ts'
+import { quicSettings } from '../config/sections.ts'
 import type { NewController, QuicSettings } from '../quic/quic.ts'
 import { type ControllerFile, type ControlName, TestbedError } from './orders.ts'
 
@@ -31,4 +35,9 @@ export async function loadControl(name: ControlName): Promise<QuicSettings['cong
   const make: NewController = options =>
     new (Controller as new (o: typeof options) => ReturnType<NewController>)(options)
   return make
+}
+
+/** How a client connects that has one: its configuration knows names only. */
+export function connectWith(congestionControl: NewController, quic: ClientConfigOverrides['quic']): Connect {
+  return connectByHttp3({ ...quicSettings(defaultClientConfig({ quic }).quic), congestionControl })
 }

@@ -15,11 +15,10 @@
  */
 
 import { rmSync } from 'node:fs'
-import { connectByHttp3 } from '../carriers/h3/client-connection.ts'
 import { makeTestCertificates, type TestCertificates } from '../cert/make-certificates.ts'
 import type { MasqueClient, TunnelInfo } from '../client/client.ts'
-import { type ClientConfigOverrides, defaultClientConfig } from '../client/config.ts'
-import { type Encapsulation, quicSettings } from '../config/sections.ts'
+import type { ClientConfigOverrides } from '../client/config.ts'
+import type { Encapsulation } from '../config/sections.ts'
 import type { FlowSummary } from '../hosts/userspace/flow.ts'
 import { IpAddress } from '../ip/address.ts'
 import { EmulatorHandle } from '../link/emulator/emulator-process.ts'
@@ -30,7 +29,7 @@ import { makeOwnFolder, removeLeftFolders } from '../process/own-folder.ts'
 import type { QuicSettings } from '../quic/quic.ts'
 import type { ServerStatus } from '../server/status.ts'
 import { type ControlName, type DownwardFlow, LIBRARY, TestbedError, type TestbedServerOverrides } from './orders.ts'
-import { isControllerFile, loadControl } from './own-controller.ts'
+import { connectWith, isControllerFile, loadControl } from './own-controller.ts'
 import { newTestClient } from './proxy-and-client.ts'
 import type { ServerOrders } from './server-child.ts'
 
@@ -213,7 +212,6 @@ export class Testbed {
       ...general.quic,
       ...overrides.quic,
     }
-    const settings = isOwn && { ...quicSettings(defaultClientConfig({ quic }).quic), congestionControl: control }
     const client = newTestClient(
       this.#certificates,
       this.link.address,
@@ -232,7 +230,7 @@ export class Testbed {
         reconnect: { ...general.reconnect, ...overrides.reconnect },
         log: { level: 'silent', ...general.log, ...overrides.log },
       },
-      settings ? { connect: connectByHttp3(settings) } : {},
+      isOwn ? { connect: connectWith(control, quic) } : {},
     )
     this.#clients.push(client)
     return client
