@@ -6,7 +6,7 @@ import { Box } from 'ink'
 import { formatNumber } from '../kit/check/measurements.ts'
 import { type Line, type Span, wrap } from '../kit/lab/text.ts'
 import type { Panel, PanelProps } from '../kit/lab/types.ts'
-import { bars } from '../kit/ui/bars.ts'
+import { bars, resample } from '../kit/ui/bars.ts'
 import { Lines } from '../kit/ui/frame.tsx'
 import { withWindow } from '../kit/ui/with-window.tsx'
 import {
@@ -175,15 +175,6 @@ function delayLines({ plain, codel }: Delays, { width, rows: most, marks }: Pane
     ...chart(before, 'bad', height),
     ...(after ? [caption('your CoDel', after, 'good'), ...chart(after, 'good', height)] : []),
   ]
-}
-
-/** The highest value of each part. */
-function resample(values: readonly number[], columns: number): number[] {
-  return Array.from({ length: columns }, (_, i) => {
-    const from = Math.floor((i * values.length) / columns)
-    const to = Math.max(from + 1, Math.floor(((i + 1) * values.length) / columns))
-    return Math.max(...values.slice(from, to))
-  })
 }
 
 export const LinkPanel: Panel = withWindow(

@@ -1,8 +1,8 @@
 /**
- * A student's congestion controller, in their process, as a controller of the engine in this one.
+ * Congestion controllers of a student's, in their process, as controllers of the engine in this one.
  *
- * What the engine tells it is kept until `settle`, which asks once for all of it. In between, the window is what it was: so whoever lets
- * the engine send settles before.
+ * What the engine tells one of them is kept until `settle`, which asks once for all of it. In between, the window is what it was: so whoever lets the
+ * engine send settles before. Those of connections that run at the same time are asked together.
  */
 import { readFileSync } from 'node:fs'
 import type {
@@ -14,36 +14,11 @@ import type { Rtt } from '../../src/quic/typescript/recovery/rtt.ts'
 import type { SentPacket } from '../../src/quic/typescript/recovery/sent-packet.ts'
 import { CheckFailure } from '../kit/check/check-failure.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
-import { openStudentCode, type StudentCode, type StudentObject } from '../kit/student-code/student-code.ts'
+import { openStudentCode, type StudentObject } from '../kit/student-code/student-code.ts'
 import { CALLS } from './player.ts'
 
 const PLAYER = 'player.ts'
 const CALL = Object.fromEntries(CALLS.map((name, index) => [name, index])) as Record<(typeof CALLS)[number], number>
-
-/** The class `className` of the student's `file`, ready to be made and played. */
-export function openControllers(
-  context: Pick<CheckContext, 'exercises' | 'signal' | 'defer'>,
-  file: string,
-  className: string,
-): StudentCode {
-  const player = readFileSync(new URL(PLAYER, import.meta.url), 'utf8')
-  const played = `
-    import { ${className} as Subject } from './${file}'
-    export class Played extends Player {
-      constructor(datagramSize: number, randomSeed: number) {
-        super(options => new Subject(options), datagramSize, randomSeed)
-      }
-    }`
-  const { exercises, signal } = context
-  const code = openStudentCode({ exercises, signal, ours: new Map([[PLAYER, player + played]]) })
-  context.defer(() => code.close())
-  return code
-}
-
-/** One controller of the student's. */
-export async function newPlayed(code: StudentCode, datagramSize: number, randomSeed = 1): Promise<StudentObject> {
-  return await code.create(PLAYER, 'Played', datagramSize, randomSeed)
-}
 
 /** What a controller wants: the first two in bytes, the last in bytes per ms. */
 export interface Wanted {
@@ -55,19 +30,76 @@ export interface Wanted {
 /** What of a packet is told. */
 type Told = Pick<SentPacket, 'number' | 'sentAt' | 'bytes'>
 
+type Ask = { told: readonly number[]; answer(wanted: Wanted): void; fail(error: unknown): void }
+
+/** The controllers of one class of the student's. */
+export class StudentControllers {
+  readonly #players: Pick<StudentObject, 'call'>
+  #asks: Ask[] = []
+
+  /** `players`: in the student's process, what `Players` has. */
+  constructor(players: Pick<StudentObject, 'call'>) {
+    this.#players = players
+  }
+
+  /** Those of the class `className` in the student's `file`. */
+  static async open(
+    context: Pick<CheckContext, 'exercises' | 'signal' | 'defer'>,
+    file: string,
+    className: string,
+  ): Promise<StudentControllers> {
+    const players = readFileSync(new URL(PLAYER, import.meta.url), 'utf8')
+    const students = `
+      import { ${className} as Subject } from './${file}'
+      export class Subjects extends Players {
+        constructor() {
+          super(options => new Subject(options))
+        }
+      }`
+    const { exercises, signal } = context
+    const code = openStudentCode({ exercises, signal, ours: new Map([[PLAYER, players + students]]) })
+    context.defer(() => code.close())
+    return new StudentControllers(await code.create(PLAYER, 'Subjects'))
+  }
+
+  async add(datagramSize: number, randomSeed = 1): Promise<RemoteController> {
+    const which = await this.#players.call<number>('add', datagramSize, randomSeed)
+    return new RemoteController(told => this.#ask([which, ...told, CALL.end]))
+  }
+
+  /** Together with all others that are asked before anything else happens here. */
+  #ask(told: readonly number[]): Promise<Wanted> {
+    return new Promise((answer, fail) => {
+      if (this.#asks.push({ told, answer, fail }) === 1) setImmediate(() => void this.#askAll())
+    })
+  }
+
+  async #askAll(): Promise<void> {
+    const asks = this.#asks
+    this.#asks = []
+    try {
+      const told = Float64Array.from(asks.flatMap(one => one.told))
+      const wanted = await this.#players.call<Float64Array>('play', told)
+      for (const [i, { answer }] of asks.entries()) answer(wantedIn(wanted.subarray(3 * i, 3 * i + 3)))
+    } catch (error) {
+      for (const { fail } of asks) fail(error)
+    }
+  }
+}
+
 export class RemoteController implements CongestionController {
   readonly name = 'student'
   window = 0
   slowStartThreshold = Number.POSITIVE_INFINITY
   pacingRate: number | undefined
-  readonly #player: StudentObject
+  readonly #ask: (told: readonly number[]) => Promise<Wanted>
   #rtt: Pick<Rtt, 'latest' | 'smoothed' | 'variation' | 'min' | 'hasSample'> = NO_SAMPLE
   #told: number[] = []
   /** Something else was told than that packets were sent. */
   #isAskDue = true
 
-  constructor(player: StudentObject) {
-    this.#player = player
+  constructor(ask: (told: readonly number[]) => Promise<Wanted>) {
+    this.#ask = ask
   }
 
   /** Before the first packet: whose round trips are told. */
@@ -78,15 +110,15 @@ export class RemoteController implements CongestionController {
 
   /** The controller learns what has happened, and the engine what it wants. undefined: there is nothing new. */
   settle(): Promise<void> | undefined {
-    return this.#isAskDue ? this.#ask() : undefined
+    return this.#isAskDue ? this.#askNow() : undefined
   }
 
-  async #ask(): Promise<void> {
+  async #askNow(): Promise<void> {
     const { latest, smoothed, variation, min, hasSample } = this.#rtt
-    const told = Float64Array.of(latest, smoothed, variation, min, Number(hasSample), ...this.#told)
+    const told = [latest, smoothed, variation, min, Number(hasSample), ...this.#told]
     this.#told = []
     this.#isAskDue = false
-    Object.assign(this, wantedIn(await this.#player.call<Float64Array>('play', told)))
+    Object.assign(this, await this.#ask(told))
   }
 
   #tell(call: (typeof CALLS)[number], ...values: number[]): void {

@@ -1,3 +1,12 @@
+/** The highest value of each part. */
+export function resample(values: readonly number[], columns: number): number[] {
+  return Array.from({ length: columns }, (_, i) => {
+    const from = Math.floor((i * values.length) / columns)
+    const to = Math.max(from + 1, Math.floor(((i + 1) * values.length) / columns))
+    return Math.max(...values.slice(from, to))
+  })
+}
+
 /**
  * Columns of blocks, `rows` high, from the top row to the bottom one. Zero has the lowest mark, so that it is no gap; undefined, of which nothing is
  * known, has none. `top`: the value that reaches the top.

@@ -5,9 +5,8 @@ import { type Call, type CallGroup, expectGroups, groupsOf, sources } from '../.
 import { same } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import type { StudentCode } from '../../kit/student-code/student-code.ts'
 import { NewRenoModel, QUIRKS, type Quirk, type Told, type Window } from '../new-reno-model.ts'
-import { newPlayed, openControllers, RemoteController } from '../remote-controller.ts'
+import { type RemoteController, StudentControllers } from '../remote-controller.ts'
 
 const FILE = 'new-reno.ts'
 const READ: Reading[] = ['RFC 9002 §7.3', 'labs/lab-05-congestion/README.md, "NewReno"']
@@ -163,11 +162,11 @@ function scenarios(random: Seeded): Scenario[] {
 
 export async function check(context: CheckContext): Promise<Feedback> {
   await expectGroups(context, 'new-reno', formulas)
-  const code = openControllers(context, FILE, 'NewReno')
+  const students = await context.do(`load ${FILE}`, () => StudentControllers.open(context, FILE, 'NewReno'))
   const [everybodys, own] = sources(context, 'new-reno')
   const all = [...scenarios(everybodys), ...scenarios(own)]
-  for (const scenario of all) await expectScenario(context, code, scenario)
-  await expectApart(context, code, [avoidance(everybodys), avoidance(own)])
+  for (const scenario of all) await expectScenario(context, students, scenario)
+  await expectApart(context, students, [avoidance(everybodys), avoidance(own)])
   return {
     passed: true,
     expected: 'the window and the threshold of RFC 9002 §7.3 after each call',
@@ -179,14 +178,11 @@ export async function check(context: CheckContext): Promise<Feedback> {
 /** Two connections in turns. */
 async function expectApart(
   context: CheckContext,
-  code: StudentCode,
+  students: StudentControllers,
   courses: readonly [readonly Told[], readonly Told[]],
 ): Promise<void> {
   const played = await context.do('play: two connections in turns', async () => {
-    const controllers = [
-      new RemoteController(await newPlayed(code, SIZE)),
-      new RemoteController(await newPlayed(code, SIZE)),
-    ]
+    const controllers = [await students.add(SIZE), await students.add(SIZE)]
     const found: Window[][] = [[], []]
     for (let at = 0; at < courses[0].length; at++) {
       for (const [which, controller] of controllers.entries())
@@ -205,9 +201,9 @@ async function expectApart(
   })
 }
 
-async function expectScenario(context: CheckContext, code: StudentCode, scenario: Scenario): Promise<void> {
+async function expectScenario(context: CheckContext, students: StudentControllers, scenario: Scenario): Promise<void> {
   const { name, told, quirks, because } = scenario
-  const found = await context.do(`play: ${name}`, () => windowsOf(code, told))
+  const found = await context.do(`play: ${name}`, () => windowsOf(students, told))
   const expected = new NewRenoModel(SIZE).play(told)
   context.expect(name, same(found, expected), () => {
     const at = expected.findIndex((one, i) => !same(found[i], one))
@@ -225,8 +221,8 @@ async function expectScenario(context: CheckContext, code: StudentCode, scenario
 }
 
 /** What the student's controller wants after each call. */
-async function windowsOf(code: StudentCode, told: readonly Told[]): Promise<Window[]> {
-  const controller = new RemoteController(await newPlayed(code, SIZE))
+async function windowsOf(students: StudentControllers, told: readonly Told[]): Promise<Window[]> {
+  const controller = await students.add(SIZE)
   const windows: Window[] = []
   for (const one of told) windows.push(await windowAfter(controller, one))
   return windows

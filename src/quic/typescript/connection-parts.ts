@@ -16,6 +16,7 @@ import type { Paths } from './paths.ts'
 import type { PeerConnectionIds } from './peer-connection-ids.ts'
 import { OneRttKeys } from './protection/one-rtt-keys.ts'
 import type { OneRttLimits } from './protection/usage-limits.ts'
+import type { CongestionController, ControllerOptions } from './recovery/congestion/controller.ts'
 import { LossRecovery } from './recovery/loss-recovery.ts'
 import { RecoveryReport } from './recovery/recovery-report.ts'
 import { Space } from './space.ts'
@@ -73,8 +74,10 @@ export class ConnectionParts {
     localIds: LocalConnectionIds
     randomBytes: (length: number) => Uint8Array
     keyLimits?: OneRttLimits
+    /** In the place of what the settings name. */
+    newController?: ((options: ControllerOptions) => CongestionController) | undefined
   }) {
-    const { role, settings, randomBytes } = options
+    const { role, settings, randomBytes, newController } = options
     this.role = role
     this.settings = settings
     this.ownId = options.ownId
@@ -87,7 +90,8 @@ export class ConnectionParts {
       new Space(HANDSHAKE, 0),
       new Space(APPLICATION, DEFAULT_TRANSPORT_PARAMETERS.maxAckDelay),
     ]
-    this.recovery = new LossRecovery({ role, congestionControl: settings.congestionControl, randomBytes })
+    const congestionControl = newController ?? settings.congestionControl
+    this.recovery = new LossRecovery({ role, congestionControl, randomBytes })
     this.streams = new Streams(role, settings, () => this.recovery.rtt.smoothed)
     this.datagrams = new Datagrams(settings.datagramQueue)
     this.idle = new IdleTimeout(settings.idleTimeoutMs)

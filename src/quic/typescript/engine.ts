@@ -24,6 +24,7 @@ import { Paths } from './paths.ts'
 import { ACTIVE_CONNECTION_IDS, PeerConnectionIds } from './peer-connection-ids.ts'
 import type { OneRttLimits } from './protection/usage-limits.ts'
 import { maxDatagramFrameSize } from './receive-frames.ts'
+import type { CongestionController, ControllerOptions } from './recovery/congestion/controller.ts'
 import { ServerStart } from './server-start.ts'
 import { encodeStatelessReset, SHORTEST_RESET, StatelessResetTokens, statelessResetKey } from './stateless-reset.ts'
 import { encodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
@@ -43,14 +44,16 @@ export class TypescriptEngine implements QuicEngine {
   readonly #version: Version
   readonly #resetTokens: StatelessResetTokens
   readonly #tlsContext: TlsServerContext | undefined
+  readonly #newController: ((options: ControllerOptions) => CongestionController) | undefined
 
-  /** `keyLimits`, `suites`, `version`: when keys are updated, what they are for, and the version that a client begins with, for those who want to see it. Throws when certificate and key do not fit, or when there is no application protocol. */
+  /** `keyLimits`, `suites`, `version`: when keys are updated, what they are for, and the version that a client begins with, for those who want to see it. `newController`: a congestion control of the reader's own. Throws when certificate and key do not fit, or when there is no application protocol. */
   constructor(
     options: EngineOptions,
     random: (length: number) => Uint8Array = randomBytes,
     keyLimits: OneRttLimits = {},
     suites: readonly CipherSuite[] = CIPHER_SUITES,
     version: Version = VERSION_1,
+    newController?: (options: ControllerOptions) => CongestionController,
   ) {
     const { role, settings, tls, peerCertificate } = options
     if (settings.alpn.length === 0)
@@ -60,6 +63,7 @@ export class TypescriptEngine implements QuicEngine {
     this.#keyLimits = keyLimits
     this.#suites = suites
     this.#version = version
+    this.#newController = newController
     // Those of a client are of use to nobody: what calls itself so is gone with its socket.
     this.#resetTokens = new StatelessResetTokens(random(32))
     if (role === 'client') return
@@ -173,6 +177,7 @@ export class TypescriptEngine implements QuicEngine {
       localIds: new LocalConnectionIds(ownId, each => this.#resetTokens.of(each), ACTIVE_CONNECTION_IDS),
       randomBytes: this.#randomBytes,
       keyLimits: this.#keyLimits,
+      newController: this.#newController,
     })
     parts.handshake = new Handshake(parts)
     parts.mtu = new MtuProbes()

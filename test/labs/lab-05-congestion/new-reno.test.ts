@@ -1,13 +1,15 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { NewRenoModel, QUIRKS, type Quirk, type Told } from '../../../labs/lab-05-congestion/new-reno-model.ts'
-import { Player } from '../../../labs/lab-05-congestion/player.ts'
-import { RemoteController } from '../../../labs/lab-05-congestion/remote-controller.ts'
+import { Players } from '../../../labs/lab-05-congestion/player.ts'
+import { RemoteController, StudentControllers } from '../../../labs/lab-05-congestion/remote-controller.ts'
 import { NewReno } from '../../../src/quic/typescript/recovery/congestion/new-reno.ts'
 import { Rtt } from '../../../src/quic/typescript/recovery/rtt.ts'
 import { SentPacket } from '../../../src/quic/typescript/recovery/sent-packet.ts'
 
 const SIZE = 1200
+
+const SAMPLE = { rate: 1, isAppLimited: false, delivered: 1, priorDelivered: 0, acked: 1, lost: 0, rttMs: 20 }
 
 /** Calls as time goes on. */
 const courses = fc.array(
@@ -63,18 +65,25 @@ describe('labs/lab-05-congestion: the model of NewReno', () => {
   })
 })
 
+function controllersOf(players: Players, onAsk: () => void = () => {}): StudentControllers {
+  const call = async (method: string, ...args: never[]) => {
+    onAsk()
+    return (players[method as 'add'] as (...args: never[]) => unknown).apply(players, args)
+  }
+  return new StudentControllers({ call } as never)
+}
+
 describe('labs/lab-05-congestion: a controller in another process', () => {
   it('is told the same, and wants the same, as in this one', async () => {
     const options = { datagramSize: SIZE, rtt: new Rtt(), random: () => 0 }
     const near = new NewReno(options)
-    const player = new Player(given => new NewReno(given), SIZE, 1)
-    const call = async <T>(_method: string, numbers: unknown) => player.play(numbers as Float64Array) as T
-    const far = new RemoteController({ call } as never).begin(options)
+    const far = (await controllersOf(new Players(given => new NewReno(given))).add(SIZE)).begin(options)
     for (let now = 0; now < 400; now++) {
       const packet = new SentPacket(2, now, now, SIZE - (now % 5), true, true)
       for (const controller of [near, far]) {
         controller.onSent(packet, SIZE, now)
         controller.onAcked(packet, now % 3 > 0, now + 20)
+        if (controller === far) far.onAckDone(SAMPLE, 0, now + 20)
         if (now % 90 === 60) controller.onCongestion(now - 5, SIZE, now + 20)
         if (now === 300) controller.onPersistentCongestion(now + 20)
         if (now === 350) controller.onDatagramSize(1400)
@@ -84,13 +93,24 @@ describe('labs/lab-05-congestion: a controller in another process', () => {
     }
   })
 
+  it('is asked together with others that wait at the same time, and each is answered', async () => {
+    const players = new Players(given => new NewReno(given))
+    let asked = 0
+    const students = controllersOf(players, () => asked++)
+    const controllers = await Promise.all([1200, 1300, 1400].map(size => students.add(size)))
+    asked = 0
+    await Promise.all(controllers.map(controller => controller.settle()))
+    expect(asked).to.equal(1)
+    expect(controllers.map(({ window }) => window)).to.deep.equal([12_000, 13_000, 14_000])
+  })
+
   it('is asked only when something has happened that can change its window', async () => {
     let asked = 0
-    const call = async () => {
+    const wanted = { window: 12_000, slowStartThreshold: Number.POSITIVE_INFINITY, pacingRate: undefined }
+    const controller = new RemoteController(async () => {
       asked++
-      return Float64Array.of(12_000, Number.POSITIVE_INFINITY, Number.NaN)
-    }
-    const controller = new RemoteController({ call } as never)
+      return wanted
+    })
     await controller.settle()
     expect(controller.settle()).to.equal(undefined)
     controller.onSent({ number: 1, sentAt: 0, bytes: 1200 }, 1200, 0)
@@ -102,8 +122,9 @@ describe('labs/lab-05-congestion: a controller in another process', () => {
 
   it('fails the check where it wants no window', async () => {
     for (const window of [Number.NaN, 0, -1]) {
-      const call = async () => Float64Array.of(window, 1, Number.NaN)
-      const failure = await Promise.resolve(new RemoteController({ call } as never).settle()).catch(error => error)
+      const call = async (method: string) => (method === 'add' ? 0 : Float64Array.of(window, 1, Number.NaN))
+      const controller = await new StudentControllers({ call } as never).add(SIZE)
+      const failure = await Promise.resolve(controller.settle()).catch(error => error)
       expect(failure.feedback.found).to.equal(`window is ${window}`)
     }
   })
