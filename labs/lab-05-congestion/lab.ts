@@ -10,12 +10,111 @@ export const lab = defineLab({
   title: 'Who may send how much',
   summary:
     'Loss recovery and congestion control: read them in a qlog, predict a window, write NewReno, and then a controller of your own for the tunnel.',
-  objectives: ['write the congestion control of RFC 9002, and say why it does what it does'],
+  objectives: [
+    'read in a qlog what became of each packet, and why',
+    'predict the course of a window, and say what each event does to it',
+    'write the congestion control of RFC 9002',
+    'write a controller that keeps a queue short and shares a line, and show that it does by an experiment with a stated false-alarm rate',
+  ],
   prerequisites: ['TypeScript: classes', 'labs 2 and 4'],
   minutes: 300,
   panel: async () => (await import('./ui.tsx')).CongestionPanel,
   reading: ['RFC 9002 Loss Detection and Congestion Control', 'src/quic/typescript/recovery/congestion/controller.ts'],
   tasks: [
+    {
+      id: 'read-recovery',
+      title: 'What became of each packet',
+      kind: 'question',
+      points: 8,
+      files: ['answers.toml', 'run.sqlog'],
+      brief: `
+        \`exercises/run.sqlog\` is the **qlog** of a sender: a connection with NewReno over the link emulator, on which 6 % of the packets were lost and for 0.8 s
+        nothing passed. One line is one event, with its time in ms:
+
+        \`\`\`
+        335.3 recovery:packet_lost    packet_number 27, trigger …
+        335.3 recovery:metrics_updated               congestion_window …
+        335.3 recovery:congestion_state_updated      new: recovery
+        \`\`\`
+
+        Open it in an editor, or in qvis (https://qvis.quictools.info), or ask it with \`grep packet_lost\`. The panel shows the window: at \`r\` the first
+        recovery period begins, at \`e\` it ends.
+
+        A run of your own: \`npx tsx labs/lab-05-congestion/record-run.ts\`. Then the questions are about that one; hand it in, too.
+      `,
+      questions: [
+        { id: 'lost', prompt: 'How many 1-RTT packets were declared lost?', placeholder: 'a number' },
+        {
+          id: 'time',
+          prompt: 'How many of these by the time threshold, and not because three later ones had arrived?',
+          placeholder: 'a number',
+        },
+        {
+          id: 'decided',
+          prompt:
+            'An ACK made loss recovery declare the first of them lost. What is the largest packet number that it acknowledged?',
+          placeholder: 'a packet number',
+        },
+        { id: 'window', prompt: 'How large was the window right after that, in bytes?', placeholder: 'bytes' },
+        {
+          id: 'recovery',
+          prompt: 'How long did the recovery period last that began then, in ms?',
+          placeholder: '12.3 ms',
+        },
+        { id: 'pto', prompt: 'How often did the probe timeout ring?', placeholder: 'a number' },
+      ],
+      hints: [
+        'Each `packet_lost` has a `trigger`: `reordering_threshold` (three later packets have arrived) or `time_threshold`.',
+        'An ACK is in a `packet_received`: look at the last one before the first `packet_lost`, at its frame with `acked_ranges`.',
+        'The window is `congestion_window` in `metrics_updated`, which has only what has changed.',
+        'A recovery period begins and ends with a `congestion_state_updated`.',
+        'A timer that rings is a `loss_timer_updated` with `event_type` expired. There are two: `ack` and `pto`.',
+      ],
+      reading: [`${HANDOUT}, "Reading a qlog"`, 'RFC 9002 §6.1 and §6.2', 'docs/wireshark.md, "qlog"'],
+    },
+    {
+      id: 'predict',
+      title: 'The course of a window',
+      kind: 'question',
+      points: 8,
+      files: ['answers.toml'],
+      brief: `
+        A connection with NewReno. Datagrams have 1200 bytes, the initial window is 12000, a round trip takes 100 ms. Each round trip the window is filled, and
+        all of it is acknowledged, unless something else is said:
+
+        \`\`\`
+        a  after one round trip
+        b  after three
+        c  a packet of the next round is declared lost
+        d  of the same round, 60 more are acknowledged,
+           and three more declared lost
+        e  ten round trips later
+        f  6 s later: two packets were sent in each round trip
+        g  then nothing arrives any more, until an ACK shows
+           that all of 3 s is lost: persistent congestion
+        h  three round trips later
+        \`\`\`
+
+        How large is the window at each letter, in bytes? The panel draws it as far as you are right.
+      `,
+      questions: [
+        { id: 'a', prompt: 'The window at a, after one round trip?', placeholder: '12000' },
+        { id: 'b', prompt: 'At b, after three?', placeholder: 'bytes' },
+        { id: 'c', prompt: 'At c, after the loss?', placeholder: 'bytes' },
+        { id: 'd', prompt: 'At d, after what was sent with it?', placeholder: 'bytes' },
+        { id: 'e', prompt: 'At e, ten round trips later?', placeholder: 'bytes' },
+        { id: 'f', prompt: 'At f, after 6 s with two packets in each round trip?', placeholder: 'bytes' },
+        { id: 'g', prompt: 'At g, after persistent congestion?', placeholder: 'bytes' },
+        { id: 'h', prompt: 'At h, three round trips later?', placeholder: 'bytes' },
+      ],
+      hints: [
+        'In slow start each acknowledged byte lets the window grow by one byte.',
+        'The 60 and the three of d were sent before the window was made smaller: a recovery period is on.',
+        'From e on there is a threshold: half of the window that the loss has met.',
+        'At g the threshold becomes half of the window, and the window the minimum. What does that make of h?',
+      ],
+      reading: [`${HANDOUT}, "NewReno"`, 'RFC 9002 §7.3, §7.6 and §7.8'],
+    },
     {
       id: 'new-reno',
       title: 'NewReno',

@@ -18,6 +18,8 @@ import { openStudentCode, type StudentObject } from '../kit/student-code/student
 import { CALLS } from './player.ts'
 
 const PLAYER = 'player.ts'
+/** Nothing here holds a tenth of that, and who sends it all at once takes this process with it. */
+const MOST_WINDOW = 2 ** 20
 const CALL = Object.fromEntries(CALLS.map((name, index) => [name, index])) as Record<(typeof CALLS)[number], number>
 
 /** What a controller wants: the first two in bytes, the last in bytes per ms. */
@@ -156,13 +158,26 @@ const NO_SAMPLE = { latest: 0, smoothed: 333, variation: 166.5, min: 0, hasSampl
 
 /** Reads what `Player.play` has returned. Throws CheckFailure. */
 function wantedIn([window = Number.NaN, slowStartThreshold = Number.NaN, rate = Number.NaN]: Float64Array): Wanted {
-  if (!(window > 0)) throw wrongAnswer('a window in bytes, above 0', `window is ${window}`)
-  if (rate <= 0) throw wrongAnswer('a pacing rate in bytes per ms, above 0, or none', `pacingRate is ${rate}`)
+  if (!(window > 0)) {
+    throw wrongAnswer(
+      'a window in bytes, above 0',
+      `window is ${window}`,
+      'A controller that wants nothing to be sent learns nothing any more: nothing is acknowledged, nothing is lost.',
+    )
+  }
+  if (window > MOST_WINDOW) {
+    throw wrongAnswer(
+      `a window of at most ${MOST_WINDOW} bytes`,
+      `window is ${window}`,
+      'No path and no queue here holds a tenth of that. A window that grows and grows is one that nothing makes smaller: what does, when packets are lost?',
+    )
+  }
+  if (rate <= 0 || rate === Number.POSITIVE_INFINITY) {
+    throw wrongAnswer('a pacing rate in bytes per ms, above 0, or none', `pacingRate is ${rate}`)
+  }
   return { window, slowStartThreshold, pacingRate: Number.isNaN(rate) ? undefined : rate }
 }
 
-function wrongAnswer(expected: string, found: string): CheckFailure {
-  const misconception =
-    'A controller that wants nothing to be sent learns nothing any more: nothing is acknowledged, nothing is lost.'
-  return new CheckFailure({ expected, found, misconception, failing: 'none' })
+function wrongAnswer(expected: string, found: string, misconception?: string): CheckFailure {
+  return new CheckFailure({ expected, found, ...(misconception !== undefined && { misconception }), failing: 'none' })
 }

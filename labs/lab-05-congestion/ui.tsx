@@ -61,13 +61,13 @@ function eventLine(events: readonly { letter: string; at: number }[], columns: n
 }
 
 /**
- *     beside a CUBIC, network 3: yours 47 % ##########------------ CUBIC 53 %   Jain 1.00
+ *     network 12: yours 47 % ###########------------- 53 % CUBIC, Jain 1.00
  */
 function shareLines(shares: Shares, { width, marks }: PanelProps): Line[] {
   const last = shares.at(-1)!
   const percent = (share: number) => `${Math.round(share * 100)} %`
-  const before = `beside a CUBIC, network ${shares.length}: yours ${percent(last.own)} `
-  const behind = ` ${percent(last.cubic)}  Jain ${last.jain.toFixed(2)}`
+  const before = `network ${shares.length}: yours ${percent(last.own)} `
+  const behind = ` ${percent(last.cubic)} CUBIC, Jain ${last.jain.toFixed(2)}`
   const columns = Math.max(0, Math.min(24, width - before.length - behind.length))
   const own = Math.round(last.own * columns)
   return [

@@ -38,7 +38,7 @@ export type TaskDeclaration =
   | (TaskBasics & { kind: 'config'; files: NonEmpty<string>; questions?: readonly Question[] })
   | (TaskBasics & {
       kind: 'question'
-      files: NonEmpty<'answers.toml' | 'measured.toml'>
+      files: NonEmpty<'answers.toml' | 'measured.toml' | `${string}.sqlog`>
       questions: NonEmpty<Question>
     })
   | (TaskBasics & { kind: 'live'; files: readonly string[]; questions?: readonly Question[] })

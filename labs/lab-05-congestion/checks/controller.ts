@@ -36,11 +36,10 @@ export async function check(context: CheckContext): Promise<Feedback> {
   const students = await context.do(`load ${FILE}`, () => StudentControllers.open(context, FILE, 'TunnelController'))
   const judge = new Judge(await serverTls(context), context.signal)
   const networks = drawNetworks(new Seeded(context.seed, 'controller'), NETWORKS)
+  const own = await context.do('play: yours, alone and beside a CUBIC', () => play(context, judge, networks, students))
   const newReno = await context.do(`play: NewReno on ${NETWORKS} networks`, () => alone(judge, networks))
-  const trials = await context.do('play: yours, alone and beside a CUBIC', () =>
-    play(context, judge, networks, newReno, students),
-  )
-  showDelays(context, newReno[0]!.flow, trials[0]!.alone.flow)
+  const trials = own.map((one, i): Trial => ({ ...one, newReno: newReno[i]! }))
+  showDelays(context, newReno[0]!.flow, own[0]!.alone.flow)
   showShares(context, trials.map(sharesOf))
   const failed = refused(trials)
   context.expect('it is better than NewReno, and starves nobody', failed === undefined, () => ({
@@ -63,9 +62,7 @@ function sharesOf({ duel: { own, cubic } }: Trial) {
   return { own: own / all, cubic: cubic / all, jain: jain([own, cubic]) }
 }
 
-interface WholeTrial extends Trial {
-  alone: Alone
-}
+type OwnTrial = Pick<Trial, 'duel'> & { alone: Alone }
 
 async function alone(judge: Judge, networks: readonly Network[]): Promise<Alone[]> {
   const results: Alone[] = []
@@ -78,19 +75,18 @@ async function play(
   context: CheckContext,
   judge: Judge,
   networks: readonly Network[],
-  newReno: readonly Alone[],
   students: StudentControllers,
-): Promise<WholeTrial[]> {
+): Promise<OwnTrial[]> {
   const onProgress = (nowMs: number) => context.progress(nowMs, DUEL_MS, 'ms of virtual time, on all networks at once')
   try {
     return await Promise.all(
-      networks.map(async (network, i): Promise<WholeTrial> => {
+      networks.map(async (network, i): Promise<OwnTrial> => {
         const flows = [await studentsFlow(students), await studentsFlow(students)] as const
         const [alone, duel] = await Promise.all([
           judge.alone(network, flows[0]),
           judge.duel(network, flows[1], i === 0 ? onProgress : undefined),
         ])
-        return { newReno: newReno[i]!, alone, duel }
+        return { alone, duel }
       }),
     )
   } catch (error) {

@@ -15,7 +15,8 @@ describe('labs/lab-05-congestion: files', () => {
   const files = [...new Set(lab.tasks.flatMap(task => task.files))]
 
   it('has a solution for each file that a student edits, and a starting file that says TODO', () => {
-    for (const name of files) {
+    // What was recorded is given, and answered about.
+    for (const name of files.filter(file => !file.endsWith('.sqlog'))) {
       expect(readdirSync(SOLUTIONS)).to.include(name)
       if (name.endsWith('.ts')) expect(text(START, name)).to.include("throw new Error('TODO")
       if (name.endsWith('.ts')) expect(text(SOLUTIONS, name)).to.not.include('TODO')
