@@ -36,10 +36,11 @@ describe('testbed/virtual-bottleneck', () => {
 
   it('lets packets wait in the queue, as long as it is', async () => {
     const { flows, dropped } = await run([{ congestion: 'reno' }])
-    const delays = flows[0]!.between(FROM_MS, END_MS).map(({ delayMs }) => delayMs)
+    const delays = (from: number) => flows[0]!.between(from, END_MS).map(({ delayMs }) => delayMs)
     const full = (60 * 1242 * 8 * 1000) / BITS_PER_SECOND
-    expect(Math.max(...delays)).to.be.within(30 + 0.9 * full, 30 + full + 40)
-    expect(percentileOf(delays, 0.05)).to.be.greaterThan(60)
+    // In slow start the window goes far beyond what fits.
+    expect(Math.max(...delays(0))).to.be.within(30 + 0.95 * full, 30 + full + 40)
+    expect(percentileOf(delays(FROM_MS), 0.05)).to.be.greaterThan(60)
     expect(dropped).to.be.greaterThan(0)
   })
 
