@@ -20,6 +20,8 @@ import { CALLS } from './player.ts'
 const PLAYER = 'player.ts'
 /** Nothing here holds a tenth of that, and who sends it all at once takes this process with it. */
 const MOST_WINDOW = 2 ** 20
+/** Of all calls together. They are many thousands, each of which waits for its turn on a busy machine. */
+const TOTAL_MS = 200_000
 const CALL = Object.fromEntries(CALLS.map((name, index) => [name, index])) as Record<(typeof CALLS)[number], number>
 
 /** What a controller wants: the first two in bytes, the last in bytes per ms. */
@@ -59,7 +61,8 @@ export class StudentControllers {
         }
       }`
     const { exercises, signal } = context
-    const code = openStudentCode({ exercises, signal, ours: new Map([[PLAYER, players + students]]) })
+    const ours = new Map([[PLAYER, players + students]])
+    const code = openStudentCode({ exercises, signal, ours, limits: { totalMs: TOTAL_MS } })
     context.defer(() => code.close())
     return new StudentControllers(await code.create(PLAYER, 'Subjects'))
   }

@@ -20,7 +20,7 @@ export default mutants('controller.ts', {
   'always-competes': {
     misconception: 'there is always somebody else',
     says: FILLED,
-    edits: [['#isCompeting = false #competingSince', '#isCompeting = true; #competingSince']],
+    edits: [['} else if (!this.#isCompeting) {', '} else if (this.#isCompeting) {']],
   },
   'half-a-second-is-short': {
     misconception: 'half a second is a short queue',
@@ -46,14 +46,10 @@ export default mutants('controller.ts', {
   'keeps-its-window': {
     misconception: 'losses are for others',
     says: STARVES,
-    edits: [['this.#shrink(SHRINK_LOSS)', 'now += 0']],
-  },
-  'ten-a-round': {
-    misconception: 'who grows fastest wins, and who wins is right',
-    says: STARVES,
     edits: [
-      ['const GROWTH = 2', 'const GROWTH = 20'],
-      ['const SHRINK_LOSS = 0.7', 'const SHRINK_LOSS = 0.98'],
+      ['this.#shrink(SHRINK_LOSS)', ''],
+      ['const GROWTH = 2', 'const GROWTH = 6'],
+      ['const TRY_AGAIN_MS = 10_000', 'const TRY_AGAIN_MS = Number.POSITIVE_INFINITY'],
     ],
   },
   'no-window': {
