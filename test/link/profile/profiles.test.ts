@@ -19,7 +19,19 @@ function problems(body: string, head = ''): string {
 }
 
 describe('link/profile/load-profile', () => {
-  const expected = ['clean', 'wifi', 'wifi-congested', 'lte', 'lte-weak', 'lte-bloat', '3g', 'metro', 'train', 'leo', 'geo']
+  const expected = [
+    'clean',
+    'wifi',
+    'wifi-congested',
+    'lte',
+    'lte-weak',
+    'lte-bloat',
+    '3g',
+    'metro',
+    'train',
+    'leo',
+    'geo',
+  ]
   expected.push('bufferbloat', 'bursty', 'jittery', 'outage-3s', 'handover-wifi-lte', 'nat-rebind', 'udp-blocked')
   for (let n = 1; n <= 10; n++) expected.push(`loss-${n}`)
 
