@@ -10,6 +10,7 @@ import { type ConnectionHost, DrivenConnection } from './connection.ts'
 import { type ConnectionTable, keyOf } from './connection-table.ts'
 import type { EndpointCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
+import type { EcnCodepoint } from './ecn.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import type { KeyLog } from './key-log.ts'
 import { isNewToken, NewTokens } from './new-token.ts'
@@ -79,7 +80,7 @@ export class Acceptor {
     return header.isInitial && packet.length >= MIN_INITIAL_DATAGRAM && this.#host.engine.speaks(header.version)
   }
 
-  receive(packet: Buffer, header: LongHeader, path: UdpPath): void {
+  receive(packet: Buffer, header: LongHeader, path: UdpPath, ecn?: EcnCodepoint): void {
     const { engine, counters } = this.#host
     const isTooSmall = packet.length < MIN_INITIAL_DATAGRAM
     // Version 0 is a Version Negotiation packet, which is never answered with another (RFC 9000 §6.1).
@@ -111,7 +112,7 @@ export class Acceptor {
       proof === 'expired'
         ? [INVALID_TOKEN, 'the address validation token is not valid any more: it came too late']
         : undefined
-    this.#begin(packet, header, path, proof === 'expired' ? undefined : proof, refusal)
+    this.#begin(packet, header, path, ecn, proof === 'expired' ? undefined : proof, refusal)
   }
 
   /** What the token of an Initial proves of its sender's address; undefined: nothing. `expired`: one of a Retry. */
@@ -140,6 +141,7 @@ export class Acceptor {
     packet: Buffer,
     header: LongHeader,
     path: UdpPath,
+    ecn: EcnCodepoint | undefined,
     proof: AddressProof | undefined,
     tokenRefusal: Refusal | undefined,
   ): void {
@@ -177,7 +179,7 @@ export class Acceptor {
     let isConnection = false
     let refusal = tokenRefusal
     host.enter(connection, () => {
-      isConnection = connection.receive(packet, path.local, path.remote.host, path.remote.port)
+      isConnection = connection.receive(packet, path.local, path.remote.host, path.remote.port, ecn)
       if (!isConnection) return
       if (proof !== undefined && originalId === undefined) this.#newTokens.use(header.token)
       // Not before it was read: nobody makes room for noise.

@@ -6,6 +6,7 @@
 
 import { runAll } from '../net/run-all.ts'
 import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
+import type { EcnCodepoint } from './ecn.ts'
 import type { EngineConnection, EngineCounters, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
 import { Inbox, type InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
@@ -48,7 +49,13 @@ export interface ConnectionHost {
   /** Whether nothing should be sent on this socket now, because it is closed or has much to send. */
   isCongested(socket: PacketSocket): boolean
   /** Sends the first `length` bytes of the socket's room for this connection, or withholds them as if they were lost. */
-  transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void
+  transmit(
+    connection: DrivenConnection,
+    length: number,
+    socket: PacketSocket,
+    to: SocketAddress,
+    ecn?: EcnCodepoint,
+  ): void
   /** What was transmitted leaves now: packets that can leave together do. */
   flush(): void
   /** The engine has forgotten the connection; so may the endpoint. */
@@ -179,6 +186,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#path = options.path
     this.#pathIn = options.path
     this.#socket = options.host.socketAt(options.path.local)
+    if (this.#socket.carriesEcn) this.#engine.enableEcn?.()
     this.firstRemote = options.path.remote
     this.#datagramQueue = options.datagramQueue
     this.#inbox = new Inbox(options.host.inboxRoom)
@@ -401,8 +409,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   // -- towards the endpoint ------------------------------------------------------------------------------------
 
   /** One UDP payload has arrived, and waits for the next turn. False: it is lost, because too many wait already. */
-  arrive(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
-    if (!this.#inbox.put(packet, local, host, port)) return false
+  arrive(packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn?: EcnCodepoint): boolean {
+    if (!this.#inbox.put(packet, local, host, port, ecn)) return false
     this.#wake()
     return true
   }
@@ -411,13 +419,13 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
    * Reads a packet, which is decrypted in place. Everything else about it happens in `turn()`. False: nothing of it could be used, and if
    * it is the first, this is no connection.
    */
-  receive(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
+  receive(packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn?: EcnCodepoint): boolean {
     const last = this.#pathIn
     if (last.remote.port !== port || last.remote.host !== host || last.local !== local) {
       this.#pathIn = { local, remote: { host, port } }
     }
     this.#unacknowledged.onPacket()
-    if (!this.#engine.receive(packet, this.#pathIn, this.#io.now())) return false
+    if (!this.#engine.receive(packet, this.#pathIn, this.#io.now(), ecn)) return false
     this.#packetsReceived++
     this.#runaway.reset()
     this.#wake()
@@ -450,8 +458,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }
   }
 
-  readonly #read = (packet: Uint8Array, local: SocketAddress, host: string, port: number): void => {
-    if (!this.receive(packet, local, host, port)) this.#host.unusable()
+  readonly #read = (packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn: EcnCodepoint): void => {
+    if (!this.receive(packet, local, host, port, ecn)) this.#host.unusable()
   }
 
   #act(): void {
@@ -649,7 +657,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     return this.#datagramsQueued > before
   }
 
-  #sendPacket({ length, path }: OutgoingPacket, room: Uint8Array): void {
+  #sendPacket({ length, path, ecn }: OutgoingPacket, room: Uint8Array): void {
     this.#packetsSent++
     let socket = this.#socket
     if (path.local !== this.#path.local) {
@@ -657,7 +665,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       socket = this.#host.socketAt(path.local)
       if (socket !== this.#socket) this.#host.room(socket).set(room.subarray(0, length))
     }
-    this.#host.transmit(this, length, socket, path.remote)
+    this.#host.transmit(this, length, socket, path.remote, ecn)
   }
 
   #leaveOn(path: UdpPath): void {

@@ -16,6 +16,7 @@ import { DrivenConnection } from './connection.ts'
 import { ConnectionTable, keyOf } from './connection-table.ts'
 import { newCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
+import type { EcnCodepoint } from './ecn.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
 import { Inbox, InboxRoom } from './inbox.ts'
 import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
@@ -249,7 +250,7 @@ export class QuicDriver implements AcceptorHost {
   addSocket(socket: PacketSocket): void {
     this.#sockets = [...this.#sockets, socket]
     socket.start({
-      onPacket: (packet, host, port) => this.#receive(packet, socket, host, port),
+      onPacket: (packet, host, port, ecn) => this.#receive(packet, socket, host, port, ecn),
       onError: error => this.#heardError(error, socket),
     })
   }
@@ -263,8 +264,14 @@ export class QuicDriver implements AcceptorHost {
     return !socket.open || socket.queued > MAX_QUEUED_SENDS
   }
 
-  transmit(connection: DrivenConnection, length: number, socket: PacketSocket, to: SocketAddress): void {
-    if (this.unvalidated.maySend(connection, length)) socket.send(length, to)
+  transmit(
+    connection: DrivenConnection,
+    length: number,
+    socket: PacketSocket,
+    to: SocketAddress,
+    ecn?: EcnCodepoint,
+  ): void {
+    if (this.unvalidated.maySend(connection, length)) socket.send(length, to, ecn)
     else this.counters.withheld++
   }
 
@@ -323,18 +330,18 @@ export class QuicDriver implements AcceptorHost {
 
   // -- packets in ----------------------------------------------------------------------------------------------
 
-  #receive(packet: Buffer, socket: PacketSocket, host: string, port: number): void {
+  #receive(packet: Buffer, socket: PacketSocket, host: string, port: number, ecn?: EcnCodepoint): void {
     try {
       this.#arrived++
       // RFC 768: who sets no source port wants no answer, and none can be sent to port 0.
       if (port === 0 || packet.length < 1 + CONNECTION_ID_LENGTH) this.counters.stray++
-      else this.#route(packet, socket.local, host, port)
+      else this.#route(packet, socket.local, host, port, ecn)
     } catch (error) {
       this.onError(error)
     }
   }
 
-  #route(packet: Buffer, local: SocketAddress, host: string, port: number): void {
+  #route(packet: Buffer, local: SocketAddress, host: string, port: number, ecn?: EcnCodepoint): void {
     const isLong = (packet[0] & LONG_HEADER_BIT) !== 0
     let header: LongHeader | undefined
     if (isLong) {
@@ -348,14 +355,21 @@ export class QuicDriver implements AcceptorHost {
     const connection = this.table.find(id)
     if (connection !== undefined) {
       this.unvalidated.heard(connection, id, packet.length, host, port)
-      this.#arrive(connection, packet, local, host, port)
-    } else if (header !== undefined) this.#admit(packet, header, { local, remote: { host, port } })
+      this.#arrive(connection, packet, local, host, port, ecn)
+    } else if (header !== undefined) this.#admit(packet, header, { local, remote: { host, port } }, ecn)
     else this.#receiveOfNobody(packet, local, host, port)
   }
 
-  #arrive(connection: DrivenConnection, packet: Buffer, local: SocketAddress, host: string, port: number): void {
+  #arrive(
+    connection: DrivenConnection,
+    packet: Buffer,
+    local: SocketAddress,
+    host: string,
+    port: number,
+    ecn?: EcnCodepoint,
+  ): void {
     try {
-      if (!connection.arrive(packet, local, host, port)) this.counters.crowdedOut++
+      if (!connection.arrive(packet, local, host, port, ecn)) this.counters.crowdedOut++
     } catch (error) {
       this.#failed(connection, error)
     }
@@ -380,7 +394,7 @@ export class QuicDriver implements AcceptorHost {
     this.counters.stray++
   }
 
-  #admit(packet: Buffer, header: LongHeader, path: UdpPath): void {
+  #admit(packet: Buffer, header: LongHeader, path: UdpPath, ecn?: EcnCodepoint): void {
     if (this.#acceptor === undefined || this.#closed !== undefined) {
       this.counters.stray++
       return
@@ -389,18 +403,24 @@ export class QuicDriver implements AcceptorHost {
       this.#serveSoon()
       if (this.#newcomersServed === NEWCOMERS_AT_ONCE) {
         const { local, remote } = path
-        if (!this.#newcomers.put(packet, local, remote.host, remote.port)) this.counters.crowdedOut++
+        if (!this.#newcomers.put(packet, local, remote.host, remote.port, ecn)) this.counters.crowdedOut++
         return
       }
       this.#newcomersServed++
     }
-    this.#acceptor.receive(packet, header, path)
+    this.#acceptor.receive(packet, header, path, ecn)
   }
 
   /** One that had to wait. Meanwhile its connection may have begun, by a packet before it. */
-  readonly #receiveAgain = (packet: Uint8Array, local: SocketAddress, host: string, port: number): void => {
+  readonly #receiveAgain = (
+    packet: Uint8Array,
+    local: SocketAddress,
+    host: string,
+    port: number,
+    ecn: EcnCodepoint,
+  ): void => {
     try {
-      this.#route(Buffer.from(packet.buffer, packet.byteOffset, packet.length), local, host, port)
+      this.#route(Buffer.from(packet.buffer, packet.byteOffset, packet.length), local, host, port, ecn)
     } catch (error) {
       this.onError(error)
     }

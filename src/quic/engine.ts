@@ -15,6 +15,7 @@
  * All that a peer can cause is told by an event or a result. What throws is a bug: the driver ends that connection.
  */
 
+import type { EcnCodepoint } from './ecn.ts'
 import type { QuicObserver } from './observer.ts'
 import type { MtuSearch } from './path-mtu.ts'
 import type {
@@ -111,6 +112,8 @@ export interface OutgoingPacket {
   /** How many bytes of the buffer it has. */
   length: number
   path: UdpPath
+  /** Of its IP header. Default: Not-ECT. */
+  ecn?: EcnCodepoint
 }
 
 /** Bytes that the peer's application ignores, for a packet that tests the path. `ends`: the stream is there for them only. */
@@ -152,9 +155,9 @@ export interface EngineConnection {
 
   /**
    * A UDP payload has arrived, and may be changed by this call. False: nothing of it could be used, and nothing has begun; a
-   * connection of which that is the first packet is none.
+   * connection of which that is the first packet is none. `ecn`: of its IP header; Not-ECT, the default, may also mean that it is not known.
    */
-  receive(packet: Uint8Array, path: UdpPath, now: number): boolean
+  receive(packet: Uint8Array, path: UdpPath, now: number, ecn?: EcnCodepoint): boolean
   /**
    * Writes the next packet that is to be sent to `buffer`, which has room for the largest UDP payload. undefined: there is none now.
    * The answer is valid until the next call.
@@ -175,6 +178,8 @@ export interface EngineConnection {
    * may be. True: `maxDatagramLength` or `pathMtuSettled` has changed.
    */
   judgePath(waiting: boolean, now: number): boolean
+  /** The sockets carry the ECN field of IP: packets may be marked (RFC 9000 §13.4). Called, if at all, before all others. Not every engine can. */
+  enableEcn?(): void
   handOut(events: EngineEvents, now: number): void
   /** When `onDeadline` is to be called; undefined: never, unless something else happens. */
   deadline(now: number): number | undefined

@@ -12,6 +12,7 @@
  * 1998). One that is alone gets half of the room, n greedy ones get 1/(n+1) of it each, and there is always some for whoever comes next.
  */
 
+import { type EcnCodepoint, NOT_ECT } from './ecn.ts'
 import type { SocketAddress } from './quic.ts'
 
 /** For all queues of an endpoint together, in bytes. */
@@ -30,6 +31,7 @@ interface WaitingPacket {
   local: SocketAddress
   host: string
   port: number
+  ecn: EcnCodepoint
   next: WaitingPacket | undefined
 }
 
@@ -81,7 +83,7 @@ export class Inbox {
   }
 
   /** Keeps a copy. False: there is no room for it. */
-  put(packet: Uint8Array, local: SocketAddress, host: string, port: number): boolean {
+  put(packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn: EcnCodepoint = NOT_ECT): boolean {
     if (this.#bytes + Math.max(packet.length, SLOT) > this.#room.free) return false
     const waiting = this.#room.take(packet.length)
     // Nearly always it is as long as the one before, and needs no new view.
@@ -90,6 +92,7 @@ export class Inbox {
     waiting.local = local
     waiting.host = host
     waiting.port = port
+    waiting.ecn = ecn
     if (this.#last === undefined) this.#first = waiting
     else this.#last.next = waiting
     this.#last = waiting
@@ -103,14 +106,14 @@ export class Inbox {
    */
   serve(
     most: number,
-    onPacket: (packet: Uint8Array, local: SocketAddress, host: string, port: number) => void,
+    onPacket: (packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn: EcnCodepoint) => void,
   ): number {
     let served = 0
     while (this.#first !== undefined && served < most) {
-      const { packet, local, host, port } = this.#first
+      const { packet, local, host, port, ecn } = this.#first
       served++
       try {
-        onPacket(packet, local, host, port)
+        onPacket(packet, local, host, port, ecn)
       } finally {
         this.#dropFirst()
       }
@@ -134,7 +137,7 @@ export class Inbox {
 
 function newWaitingPacket(length: number): WaitingPacket {
   const memory = new Uint8Array(Math.max(length, SLOT))
-  return { memory, packet: memory, local: NOWHERE, host: '', port: 0, next: undefined }
+  return { memory, packet: memory, local: NOWHERE, host: '', port: 0, ecn: NOT_ECT, next: undefined }
 }
 
 const NOWHERE: SocketAddress = { host: '', port: 0 }

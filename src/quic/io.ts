@@ -1,5 +1,6 @@
 /** What the driver needs of the system: a clock, timers and UDP sockets. A test has others, in memory and in virtual time. */
 
+import type { EcnCodepoint } from './ecn.ts'
 import type { SocketAddress, UdpPath } from './quic.ts'
 
 export interface DriverIo {
@@ -21,6 +22,8 @@ export interface PacketSocket {
   /** Where it is bound: always the same object. */
   readonly local: SocketAddress
   readonly open: boolean
+  /** It sends packets with the ECN field that they are to have, and tells that of those which come. Else both are always Not-ECT. */
+  readonly carriesEcn: boolean
   /** How many packets it reads, when there are so many, before others have their turn. */
   readonly readsAtOnce: number
   /** Packets that were flushed, and that the system has not taken yet. */
@@ -31,9 +34,9 @@ export interface PacketSocket {
   room(length: number): Uint8Array
   /**
    * The first `length` bytes of the room are a packet for there. It leaves with the next `flush`, or before. A connected socket
-   * sends to where it is connected. Never throws because of the network.
+   * sends to where it is connected. Never throws because of the network. `ecn`: of its IP header. Default: Not-ECT.
    */
-  send(length: number, to: SocketAddress): void
+  send(length: number, to: SocketAddress, ecn?: EcnCodepoint): void
   /** What was sent since the last time leaves now. */
   flush(): void
   /** Idempotent. Resolves when nothing will be received any more. */
@@ -51,8 +54,8 @@ export interface UdpTap {
 }
 
 export interface SocketEvents {
-  /** The bytes are valid during the call only, and may be changed by it. */
-  onPacket(packet: Buffer, host: string, port: number): void
+  /** The bytes are valid during the call only, and may be changed by it. `ecn`: of its IP header. Default: Not-ECT, or not known. */
+  onPacket(packet: Buffer, host: string, port: number, ecn?: EcnCodepoint): void
   /**
    * The system has said that something could not be sent, or that nobody listens there. Never from within a call to the socket. When
    * the socket is not open any more, this was why.

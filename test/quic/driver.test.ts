@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { RETRY_ABOVE_HANDSHAKES } from '../../src/quic/acceptor.ts'
 import { QuicDriver } from '../../src/quic/driver.ts'
+import { CE, ECT_0, type EcnCodepoint, NOT_ECT } from '../../src/quic/ecn.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type SocketAddress } from '../../src/quic/quic.ts'
 import {
@@ -31,10 +32,10 @@ describe('the driver, on an engine and a clock that are not real', () => {
     return { io, driver, sockets, connection, recorder, fake: engine.connections[0] }
   }
 
-  const listen = (limits = { maxConnections: 10, maxConnectionsPerAddress: 10 }) => {
+  const listen = (limits = { maxConnections: 10, maxConnectionsPerAddress: 10 }, ecn?: EcnCodepoint) => {
     const io = new VirtualIo()
     const engine = new FakeEngine()
-    const socket = new FakeSocket('192.0.2.1', 4433)
+    const socket = new FakeSocket('192.0.2.1', 4433, ecn !== undefined)
     const recorder = new Recorder()
     let isFirst = true
     const onConnection = (): Recorder => {
@@ -44,7 +45,7 @@ describe('the driver, on an engine and a clock that are not real', () => {
     }
     const accept = { retry: 'never', ...limits, onConnection } as const
     const driver = new QuicDriver({ engine, io, sockets: [socket], settings: DEFAULT_QUIC_SETTINGS, accept })
-    socket.arrive(longPacket(THEIR_ID, THEIR_ID), CLIENT)
+    socket.arrive(longPacket(THEIR_ID, THEIR_ID), CLIENT, ecn)
     io.settle()
     return { io, driver, socket, engine, recorder, fake: engine.connections[0] }
   }
@@ -93,6 +94,20 @@ describe('the driver, on an engine and a clock that are not real', () => {
     ])
     expect(first.sent).to.deep.equal([{ packet: bytes(30), to: SERVER }])
     expect(second.sent).to.deep.equal([{ packet: bytes(20), to: elsewhere }])
+  })
+
+  it('hands on the ECN field of each packet, the first included, and sends each with that which the engine asks for', () => {
+    const { io, socket, fake } = listen(undefined, CE)
+    expect([fake.isEcnEnabled, fake.receivedEcn]).to.deep.equal([true, [CE]])
+    for (const ecn of [ECT_0, NOT_ECT, CE] as const) socket.arrive(shortPacket(fake.id), CLIENT, ecn)
+    fake.toSend.push({ bytes: bytes(30), path: fake.path, ecn: ECT_0 }, { bytes: bytes(30), path: fake.path })
+    io.settle()
+    expect(fake.receivedEcn).to.deep.equal([CE, ECT_0, NOT_ECT, CE])
+    expect(socket.sentEcn).to.deep.equal([ECT_0, undefined])
+  })
+
+  it('tells no engine to mark packets whose socket cannot do that', () => {
+    expect(listen().fake.isEcnEnabled).to.equal(false)
   })
 
   it('Q-03 knows the peer by the path that packets take now, and says when that changes', () => {

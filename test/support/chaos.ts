@@ -132,7 +132,8 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
     const ofPacketFrom = (port: number): End | undefined =>
       victims.get(port)?.ends.server ?? victims.get(socket.local.port)?.ends.client
     return {
-      onPacket: (packet, host, port) => running.run(ofPacketFrom(port), () => events.onPacket(packet, host, port)),
+      onPacket: (packet, host, port, ecn) =>
+        running.run(ofPacketFrom(port), () => events.onPacket(packet, host, port, ecn)),
       onError: error => events.onError(error),
     }
   })

@@ -1,5 +1,6 @@
 /** A QUIC engine without QUIC, sockets without a network and a clock that a test turns: what the driver does, seen alone. */
 
+import type { EcnCodepoint } from '../../src/quic/ecn.ts'
 import type {
   AcceptOptions,
   DialOptions,
@@ -71,14 +72,18 @@ export class FakeSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly sent: { packet: Uint8Array; to: SocketAddress }[] = []
   readonly readsAtOnce = 32
+  readonly carriesEcn: boolean
+  /** Of the packets that were sent. */
+  readonly sentEcn: (EcnCodepoint | undefined)[] = []
   open = true
   queued = 0
   unsent = {}
   #events: SocketEvents | undefined
   #room = new Uint8Array(0)
 
-  constructor(host: string, port: number) {
+  constructor(host: string, port: number, carriesEcn = false) {
     this.local = { host, port }
+    this.carriesEcn = carriesEcn
   }
 
   start(events: SocketEvents): void {
@@ -88,7 +93,8 @@ export class FakeSocket implements PacketSocket {
     this.#room = new Uint8Array(length)
     return this.#room
   }
-  send(length: number, to: SocketAddress): void {
+  send(length: number, to: SocketAddress, ecn?: EcnCodepoint): void {
+    this.sentEcn.push(ecn)
     this.sent.push({ packet: this.#room.subarray(0, length), to })
   }
   flush(): void {}
@@ -100,8 +106,8 @@ export class FakeSocket implements PacketSocket {
     this.#events?.onError(Object.assign(new Error(code), { code }))
   }
   /** A packet comes from there. */
-  arrive(packet: Buffer, from: SocketAddress): void {
-    this.#events?.onPacket(packet, from.host, from.port)
+  arrive(packet: Buffer, from: SocketAddress, ecn?: EcnCodepoint): void {
+    this.#events?.onPacket(packet, from.host, from.port, ecn)
   }
 }
 
@@ -152,8 +158,10 @@ export class FakeConnection implements EngineConnection {
   isOver = false
 
   readonly received: { packet: Uint8Array; path: UdpPath; now: number }[] = []
+  readonly receivedEcn: (EcnCodepoint | undefined)[] = []
+  isEcnEnabled = false
   /** What `send` gives out, one packet a call. */
-  readonly toSend: { bytes: Uint8Array; path: UdpPath }[] = []
+  readonly toSend: { bytes: Uint8Array; path: UdpPath; ecn?: EcnCodepoint }[] = []
   /** What `handOut` reports. */
   readonly events: ((events: EngineEvents) => void)[] = []
   readonly written: { streamId: number; data: Uint8Array; fin: boolean }[] = []
@@ -174,7 +182,11 @@ export class FakeConnection implements EngineConnection {
     this.path = path
   }
 
-  receive(packet: Uint8Array, path: UdpPath, now: number): boolean {
+  enableEcn(): void {
+    this.isEcnEnabled = this.received.length === 0
+  }
+  receive(packet: Uint8Array, path: UdpPath, now: number, ecn?: EcnCodepoint): boolean {
+    this.receivedEcn.push(ecn)
     this.received.push({ packet: Uint8Array.from(packet), path, now })
     return true
   }
@@ -182,7 +194,7 @@ export class FakeConnection implements EngineConnection {
     const next = this.toSend.shift()
     if (next === undefined) return undefined
     buffer.set(next.bytes)
-    return { length: next.bytes.length, path: next.path }
+    return { length: next.bytes.length, path: next.path, ...(next.ecn !== undefined && { ecn: next.ecn }) }
   }
   sendProbe(): undefined {}
   judgePath(): boolean {

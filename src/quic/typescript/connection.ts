@@ -9,6 +9,7 @@
  */
 
 import { aroundDatagram } from '../datagram-room.ts'
+import type { EcnCodepoint } from '../ecn.ts'
 import type {
   EngineConnection,
   EngineCounters,
@@ -55,11 +56,15 @@ export class TypescriptConnection implements EngineConnection {
 
   // -- packets and time ----------------------------------------------------------------------------------------
 
-  receive(packet: Uint8Array, path: UdpPath, now: number): boolean {
+  receive(packet: Uint8Array, path: UdpPath, now: number, ecn?: EcnCodepoint): boolean {
     this.#now = now
-    const isUsed = this.#receiver.receive(packet, path, now)
+    const isUsed = this.#receiver.receive(packet, path, now, ecn)
     this.#tellState(now)
     return isUsed
+  }
+
+  enableEcn(): void {
+    this.#parts.recovery.enableEcn()
   }
 
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined {

@@ -96,8 +96,8 @@ export class PacketDraft {
     this.isPadded = true
   }
 
-  /** Protects it. It is sent from now on: nobody sends another packet with its number. */
-  seal(buffer: Uint8Array, path: number, isCounted: boolean, now: number): void {
+  /** Protects it. It is sent from now on: nobody sends another packet with its number. `isEcnMarked`: with ECT(0) in the IP header of its datagram. */
+  seal(buffer: Uint8Array, path: number, isCounted: boolean, isEcnMarked: boolean, now: number): void {
     const { spaces, oneRtt, recovery, idle, observer } = this.#parts
     const space = spaces[this.space]
     const numberLength = this.#numberLength
@@ -117,9 +117,10 @@ export class PacketDraft {
     space.spareNumber = undefined
     const counts = isCounted && (this.ackEliciting || this.isPadded)
     const elicits = isCounted && this.ackEliciting
-    recovery.onSent(
-      new SentPacket(this.space, this.#number, now, this.total, elicits, counts, this.content, path, this.isMtuProbe),
-    )
+    const { total, content, isMtuProbe } = this
+    const sent = new SentPacket(this.space, this.#number, now, total, elicits, counts, content, path, isMtuProbe)
+    sent.isEcnMarked = isEcnMarked
+    recovery.onSent(sent)
     this.content = NO_CONTENT
     idle.onSent(this.ackEliciting, now)
   }

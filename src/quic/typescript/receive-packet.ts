@@ -7,6 +7,7 @@
  */
 
 import { CONNECTION_ID_LENGTH } from '../datagram-room.ts'
+import { type EcnCodepoint, NOT_ECT } from '../ecn.ts'
 import type { UdpPath } from '../engine.ts'
 import { type DropReason, type ObservedPacketType, PACKET_TYPES } from '../observer.ts'
 import { BASE_UDP_PAYLOAD } from '../path-mtu.ts'
@@ -55,6 +56,8 @@ export class PacketReceiver {
   #isServerKnown = false
   /** In bytes. What is larger than all before, and than what every path carries, is a probe (§14.4): for its ACK the search for the path's MTU waits. */
   #largestDatagram = BASE_UDP_PAYLOAD
+  /** Of the datagram that is being read: all of its packets were in one IP packet. */
+  #ecn: EcnCodepoint = NOT_ECT
   /** Where our packets leave has changed, because the peer is there now. */
   hasMoved = false
 
@@ -65,7 +68,7 @@ export class PacketReceiver {
   }
 
   /** False: nothing of it could be used. */
-  receive(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+  receive(datagram: Uint8Array, udp: UdpPath, now: number, ecn: EcnCodepoint = NOT_ECT): boolean {
     const { close, paths, totals } = this.#parts
     const path = paths?.find(udp)
     path?.amplification.onReceived(datagram.length)
@@ -74,6 +77,7 @@ export class PacketReceiver {
     if (!close.isOpen) return !close.isOver
     let isUsed = false
     try {
+      this.#ecn = ecn
       isUsed = this.#receivePackets(datagram, udp, now)
       if (isUsed) this.#receiveKept(now)
     } catch (error) {
@@ -104,7 +108,10 @@ export class PacketReceiver {
   /** Keys have come perhaps for packets that came before them. */
   #receiveKept(now: number): void {
     if (this.#undecryptable.isEmpty || !this.#parts.close.isOpen) return
-    for (const { packet, udp } of this.#undecryptable.take()) this.#receivePackets(packet, udp, now)
+    for (const { packet, udp, ecn } of this.#undecryptable.take()) {
+      this.#ecn = ecn
+      this.#receivePackets(packet, udp, now)
+    }
   }
 
   #receivePacket(packet: Packet, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
@@ -272,14 +279,14 @@ export class PacketReceiver {
     frames.now = now
     frames.hasCrypto = false
     const summary = readFrames(payload, space, role === 'client' ? 'server' : 'client', frames)
-    spaces[space].received.onReceived(packetNumber, (summary & ACK_ELICITING) !== 0, now)
+    spaces[space].received.onReceived(packetNumber, (summary & ACK_ELICITING) !== 0, now, this.#ecn)
     idle.onReceived(now)
     if (frames.hasCrypto) handshake.advance(space, now)
     return summary
   }
 
   #keep(packet: LongHeaderPacket | ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
-    const isKept = this.#undecryptable.add(datagram.subarray(packet.start, packet.end), udp)
+    const isKept = this.#undecryptable.add(datagram.subarray(packet.start, packet.end), udp, this.#ecn)
     if (!isKept) return this.#drop(packet, 'key_unavailable', now)
     this.#parts.observer?.packetKept(observedType(packet), packet.end - packet.start, now)
     return true

@@ -10,6 +10,7 @@
  * of loss recovery (RFC 9002 §6.2.4, §7.5). Datagrams with Initials, and those that test a path, are filled up to 1200 bytes (§14.1, §8.2.1).
  */
 
+import { ECT_0, NOT_ECT } from '../ecn.ts'
 import type { OutgoingPacket } from '../engine.ts'
 import { BASE_UDP_PAYLOAD } from '../path-mtu.ts'
 import { writeAck } from './ack-to-send.ts'
@@ -108,8 +109,9 @@ export class PacketSender {
     draft.ackEliciting = true
     draft.isMtuProbe = true
     draft.content = [mtu.onSent()]
-    draft.seal(buffer, path.number, true, now)
-    return this.#toOutgoing(size, path)
+    const isMarked = recovery.marksEcn
+    draft.seal(buffer, path.number, true, isMarked, now)
+    return this.#toOutgoing(size, path, isMarked)
   }
 
   // -- one packet ------------------------------------------------------------------------------------------------
@@ -195,11 +197,13 @@ export class PacketSender {
     if (length > BASE_UDP_PAYLOAD) {
       last.content = last.content === NO_CONTENT ? this.#largeOnly : [...last.content, this.#parts.mtu.large]
     }
-    for (const draft of pending) draft.seal(buffer, path.number, true, now)
+    // One IP header for all of them. Whether the peer is there is not asked by what may be dropped for its mark: the path would be given up.
+    const isMarked = !this.#testsPath && this.#parts.recovery.marksEcn
+    for (const draft of pending) draft.seal(buffer, path.number, true, isMarked, now)
     // RFC 9001 §4.9.1: the server has the Initials that matter.
     const isHandshake = pending.some(({ space }) => space === HANDSHAKE)
     if (isHandshake && this.#parts.role === 'client') this.#parts.discard(INITIAL, now)
-    return this.#toOutgoing(last.start + last.total, path)
+    return this.#toOutgoing(last.start + last.total, path, isMarked)
   }
 
   #isToBeFilledUp(): boolean {
@@ -221,8 +225,8 @@ export class PacketSender {
     draft.ackEliciting = true
     draft.padTo(buffer, room)
     // What becomes of it says nothing about the path that is in use.
-    draft.seal(buffer, path.number, false, now)
-    return this.#toOutgoing(draft.total, path)
+    draft.seal(buffer, path.number, false, false, now)
+    return this.#toOutgoing(draft.total, path, false)
   }
 
   /**
@@ -258,14 +262,15 @@ export class PacketSender {
     return at === 0 ? undefined : this.#finish(buffer, path, room, now)
   }
 
-  #toOutgoing(length: number, path: Path): OutgoingPacket {
+  #toOutgoing(length: number, path: Path, isEcnMarked: boolean): OutgoingPacket {
     const { totals } = this.#parts
     path.amplification.onSent(length)
     totals.packetsSent++
     totals.bytesSent += length
-    this.#outgoing ??= { length, path: path.udp }
+    this.#outgoing ??= { length, path: path.udp, ecn: NOT_ECT }
     this.#outgoing.length = length
     this.#outgoing.path = path.udp
+    this.#outgoing.ecn = isEcnMarked ? ECT_0 : NOT_ECT
     return this.#outgoing
   }
 }

@@ -3,6 +3,7 @@
  * is lost, and is sent again.
  */
 
+import type { EcnCodepoint } from '../ecn.ts'
 import type { UdpPath } from '../engine.ts'
 
 /** In packets; each is at most as large as what fits on most paths, so that this is 20 KB in all. */
@@ -12,15 +13,16 @@ const MAX_LENGTH = 1700
 export interface Undecryptable {
   readonly packet: Uint8Array
   readonly udp: UdpPath
+  readonly ecn: EcnCodepoint
 }
 
 export class UndecryptablePackets {
   #packets: Undecryptable[] = []
 
   /** Keeps a copy. False: there is no room. */
-  add(packet: Uint8Array, udp: UdpPath): boolean {
+  add(packet: Uint8Array, udp: UdpPath, ecn: EcnCodepoint): boolean {
     if (this.#packets.length >= MAX_PACKETS || packet.length > MAX_LENGTH) return false
-    this.#packets.push({ packet: Uint8Array.from(packet), udp })
+    this.#packets.push({ packet: Uint8Array.from(packet), udp, ecn })
     return true
   }
 

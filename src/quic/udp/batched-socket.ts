@@ -7,7 +7,7 @@
  *             | 1252 | 1252 | 80  |  ---> sendmsg, UDP_SEGMENT 1252      the kernel cuts it into packets again
  *             +------+------+-----+
  *
- * A batch is packets to one destination, of one length; only the last may be shorter. What does not fit in begins the next one.
+ * A batch is packets to one destination, of one length and with one ECN field; only the last may be shorter. What does not fit in begins the next one.
  * Received batches are the same, the other way round. Readiness comes from net/readiness.ts.
  */
 
@@ -15,6 +15,7 @@ import { constants } from 'node:os'
 import { errorName, systemError } from '../../net/libc.ts'
 import { type Watch, watchReadable } from '../../net/readiness.ts'
 import { runAll } from '../../net/run-all.ts'
+import { type EcnCodepoint, NOT_ECT } from '../ecn.ts'
 import type { PacketSocket, SocketEvents } from '../io.ts'
 import type { SocketAddress } from '../quic.ts'
 import { MAX_UDP_PAYLOAD, MESSAGES, SEND_ROOM, type UdpCalls } from './linux-calls.ts'
@@ -47,10 +48,12 @@ interface Batch {
   /** The length of its packets, but for the last. */
   readonly segment: number
   readonly to: SocketAddress | undefined
+  readonly ecn: EcnCodepoint
 }
 
 export class BatchedSocket implements PacketSocket {
   readonly local: SocketAddress
+  readonly carriesEcn: boolean
   readonly readsAtOnce = PACKETS_A_TURN
   readonly unsent: Unsent = {}
   readonly #calls: UdpCalls
@@ -70,6 +73,7 @@ export class BatchedSocket implements PacketSocket {
   #count = 0
   #segment = 0
   #to: SocketAddress | undefined
+  #ecn: EcnCodepoint = NOT_ECT
   /** The device can cut a batch into packets. */
   #gso = true
 
@@ -85,11 +89,12 @@ export class BatchedSocket implements PacketSocket {
   /** The same destinations come again and again. */
   readonly #sockaddrs = new WeakMap<SocketAddress, Uint8Array>()
 
-  /** `fd` is a bound UDP socket, and belongs to this object from now on. */
+  /** `fd` is a bound UDP socket, and belongs to this object from now on. `carriesEcn`: it was asked for the ECN field of what arrives. */
   constructor(options: {
     fd: number
     local: SocketAddress
     connected: boolean
+    carriesEcn: boolean
     calls: UdpCalls
     debug?: (message: string) => void
   }) {
@@ -97,6 +102,7 @@ export class BatchedSocket implements PacketSocket {
     this.#fd = options.fd
     this.local = options.local
     this.#connected = options.connected
+    this.carriesEcn = options.carriesEcn
     this.#debug = options.debug ?? (() => {})
     this.#senders = new Senders(options.calls)
     this.#views = new PacketViews(options.calls.messages)
@@ -129,15 +135,18 @@ export class BatchedSocket implements PacketSocket {
     return this.#views.roomAt(this.#calls.sendRoom, this.#count, this.#end, length)
   }
 
-  send(length: number, to: SocketAddress): void {
+  send(length: number, to: SocketAddress, wanted: EcnCodepoint = NOT_ECT): void {
+    const ecn = this.carriesEcn ? wanted : NOT_ECT
     const fits =
       length <= this.#segment &&
+      ecn === this.#ecn &&
       this.#end - this.#start + length <= MAX_UDP_PAYLOAD &&
       (this.#connected || isSame(to, this.#to))
     if (this.#count > 0 && !fits) this.#sendBatch()
     if (this.#count === 0) {
       this.#segment = length
       this.#to = this.#connected ? undefined : to
+      this.#ecn = ecn
     }
     this.#end += length
     this.#count++
@@ -155,25 +164,25 @@ export class BatchedSocket implements PacketSocket {
     this.#start = end
     this.#count = 0
     if (!this.#open) return
-    if (this.#waiting.length > 0) return this.#keep(start, end, this.#segment, this.#to)
-    if (this.#gso || count === 1) this.#hand(start, end, this.#segment, this.#to)
-    else this.#handSingly(start, end, this.#segment, this.#to)
+    if (this.#waiting.length > 0) return this.#keep(start, end, this.#segment, this.#to, this.#ecn)
+    if (this.#gso || count === 1) this.#hand(start, end, this.#segment, this.#to, this.#ecn)
+    else this.#handSingly(start, end, this.#segment, this.#to, this.#ecn)
   }
 
-  #hand(start: number, end: number, segment: number, to: SocketAddress | undefined): void {
-    const errno = this.#trySend(start, end, segment, to)
+  #hand(start: number, end: number, segment: number, to: SocketAddress | undefined, ecn: EcnCodepoint): void {
+    const errno = this.#trySend(start, end, segment, to, ecn)
     if (errno === 0) return
-    if (errno === EAGAIN || errno === ENOBUFS) this.#keep(start, end, segment, to)
+    if (errno === EAGAIN || errno === ENOBUFS) this.#keep(start, end, segment, to, ecn)
     else if (end - start <= segment) this.#refused(errno, 1)
-    else this.#handAgain(errno, start, end, segment, to)
+    else this.#handAgain(errno, start, end, segment, to, ecn)
   }
 
   /** 0, or the error. */
-  #trySend(start: number, end: number, segment: number, to: SocketAddress | undefined): number {
+  #trySend(start: number, end: number, segment: number, to: SocketAddress | undefined, ecn: EcnCodepoint): number {
     const sockaddr = to === undefined ? undefined : this.#sockaddrOf(to)
     if (to !== undefined && sockaddr === undefined) return EINVAL
     for (let left = 2; ; left--) {
-      const result = this.#calls.send(this.#fd, start, end - start, segment, sockaddr)
+      const result = this.#calls.send(this.#fd, start, end - start, segment, sockaddr, ecn)
       if (result >= 0) return 0
       // The answer to an earlier packet, which has nothing to do with these.
       const isAnothers = this.#connected && -result === ECONNREFUSED
@@ -186,12 +195,19 @@ export class BatchedSocket implements PacketSocket {
    * A batch was refused. Each packet for itself shows why: the device cannot cut batches (EIO or EINVAL, as the kernel's version goes),
    * or the packets are too large for it (EMSGSIZE, and EINVAL before Linux 6.14).
    */
-  #handAgain(errno: number, start: number, end: number, segment: number, to: SocketAddress | undefined): void {
+  #handAgain(
+    errno: number,
+    start: number,
+    end: number,
+    segment: number,
+    to: SocketAddress | undefined,
+    ecn: EcnCodepoint,
+  ): void {
     if (errno !== EIO && errno !== EINVAL && errno !== EMSGSIZE) {
       this.#refused(errno, Math.ceil((end - start) / segment))
       return
     }
-    if (!this.#handSingly(start, end, segment, to) || errno === EMSGSIZE) return
+    if (!this.#handSingly(start, end, segment, to, ecn) || errno === EMSGSIZE) return
     this.#gso = false
     this.#debug(
       `UDP packets leave one by one from ${this.local.host}: its device takes no batches (${errorName(errno)})`,
@@ -199,14 +215,14 @@ export class BatchedSocket implements PacketSocket {
   }
 
   /** Whether all were taken. */
-  #handSingly(start: number, end: number, segment: number, to: SocketAddress | undefined): boolean {
+  #handSingly(start: number, end: number, segment: number, to: SocketAddress | undefined, ecn: EcnCodepoint): boolean {
     const before = this.#refusals
     for (let at = start; at < end; at += segment) {
       if (this.#waiting.length > 0) {
-        this.#keep(at, end, segment, to)
+        this.#keep(at, end, segment, to, ecn)
         return false
       }
-      this.#hand(at, Math.min(at + segment, end), segment, to)
+      this.#hand(at, Math.min(at + segment, end), segment, to, ecn)
     }
     return this.#refusals === before && this.#waiting.length === 0
   }
@@ -228,10 +244,10 @@ export class BatchedSocket implements PacketSocket {
 
   // -- what the system would not take --------------------------------------------------------------------------
 
-  #keep(start: number, end: number, segment: number, to: SocketAddress | undefined): void {
+  #keep(start: number, end: number, segment: number, to: SocketAddress | undefined, ecn: EcnCodepoint): void {
     const packets = Math.ceil((end - start) / segment)
     if (this.#queued + packets > MAX_WAITING) return this.#refused(ENOBUFS, packets)
-    this.#waiting.push({ bytes: this.#calls.sendRoom.slice(start, end), segment, to })
+    this.#waiting.push({ bytes: this.#calls.sendRoom.slice(start, end), segment, to, ecn })
     this.#queued += packets
     this.#retry ??= setTimeout(this.#sendWaiting, RETRY_MS)
   }
@@ -251,12 +267,12 @@ export class BatchedSocket implements PacketSocket {
     const batches = this.#waiting
     this.#waiting = []
     this.#queued = 0
-    for (const { bytes, segment, to } of batches) {
+    for (const { bytes, segment, to, ecn } of batches) {
       this.#calls.sendRoom.set(bytes)
       const isWhole = this.#waiting.length === 0
-      if (!isWhole) this.#keep(0, bytes.length, segment, to)
-      else if (this.#gso) this.#hand(0, bytes.length, segment, to)
-      else this.#handSingly(0, bytes.length, segment, to)
+      if (!isWhole) this.#keep(0, bytes.length, segment, to, ecn)
+      else if (this.#gso) this.#hand(0, bytes.length, segment, to, ecn)
+      else this.#handSingly(0, bytes.length, segment, to, ecn)
     }
   }
 
@@ -286,8 +302,9 @@ export class BatchedSocket implements PacketSocket {
   #deliver(i: number, events: SocketEvents): number {
     const { host, port } = this.#senders.of(this.#calls.names[i])
     const packets = this.#views.split(i, this.#calls.messageLength(i), this.#calls.segmentLength(i))
+    const ecn = this.#calls.ecn(i)
     for (const packet of packets) {
-      events.onPacket(packet, host, port)
+      events.onPacket(packet, host, port, ecn)
       if (!this.#open) break
     }
     return packets.length

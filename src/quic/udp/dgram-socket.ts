@@ -11,6 +11,8 @@ const READS_AT_ONCE = 32
 export class DgramSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly readsAtOnce = READS_AT_ONCE
+  /** Node can neither set nor read the ECN field. */
+  readonly carriesEcn = false
   readonly unsent: Unsent = {}
   readonly #socket: Socket
   readonly #connected: boolean

@@ -8,11 +8,21 @@ import { endianness } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { allocateForever, errorName, lastErrno, loadLibrary, type NativeLibrary } from '../../net/libc.ts'
 import { readinessProblem } from '../../net/readiness.ts'
+import { type EcnCodepoint, NOT_ECT } from '../ecn.ts'
 
 /** <netinet/udp.h>: UDP_SEGMENT since Linux 4.18, UDP_GRO since 5.0. */
 const SOL_UDP = 17
 const UDP_SEGMENT = 103
 const UDP_GRO = 104
+
+/** <linux/in.h> and <linux/in6.h>: the former Type of Service of an IPv4 header and the Traffic Class of an IPv6 one, whose last two bits are ECN. */
+const SOL_IP = 0
+const IP_TOS = 1
+const IP_RECVTOS = 13
+const SOL_IPV6 = 41
+const IPV6_RECVTCLASS = 66
+const IPV6_TCLASS = 67
+const ECN_BITS = 0b11
 
 const F_DUPFD_CLOEXEC = 1030
 const MSG_DONTWAIT = 0x40
@@ -46,12 +56,14 @@ const MESSAGE_LENGTH = 56
 
 const IOV_LENGTH = 16
 const NAME_ROOM = 32
-const CONTROL_ROOM = 64
 
 /** struct cmsghdr: length (8), level (4), type (4), then the data. */
 const CMSG_LEVEL = 8
 const CMSG_TYPE = 12
 const CMSG_DATA = 16
+/** CMSG_SPACE: what one takes with up to eight bytes of data. */
+const CMSG_SPACE = 24
+const CONTROL_ROOM = 3 * CMSG_SPACE
 
 /** What batched-socket.ts asks of the system. A test has another one. */
 export interface UdpCalls {
@@ -62,16 +74,26 @@ export interface UdpCalls {
   close(fd: number): void
   /** Datagrams of one sender that arrive together are read together from now on. */
   setGro(fd: number): number
+  /** The ECN field of what arrives is told from now on. */
+  setEcn(fd: number, isIpv6: boolean): number
   /**
    * Sends so many bytes of `sendRoom`, cut into packets of `segment` bytes where they are more. `to`: a sockaddr; undefined
-   * for a connected socket.
+   * for a connected socket. `ecn`: the field of all of them.
    */
-  send(fd: number, start: number, length: number, segment: number, to: Uint8Array | undefined): number
+  send(
+    fd: number,
+    start: number,
+    length: number,
+    segment: number,
+    to: Uint8Array | undefined,
+    ecn: EcnCodepoint,
+  ): number
   /** Reads up to MESSAGES messages. How many there were. */
   receive(fd: number): number
-  /** Of the i-th message that was read: its bytes, the length of the packets in it, its sender as a sockaddr. */
+  /** Of the i-th message that was read: its bytes, the length of the packets in it, their ECN field (GRO merges none that differ there), its sender as a sockaddr. */
   messageLength(i: number): number
   segmentLength(i: number): number
+  ecn(i: number): EcnCodepoint
   readonly messages: readonly Uint8Array<ArrayBuffer>[]
   readonly names: readonly DataView<ArrayBuffer>[]
   /** inet_ntop, with the name of the interface for a link-local address. */
@@ -143,6 +165,12 @@ function makeCalls(libc: NativeLibrary): UdpCalls {
     duplicate: fd => orErrno(duplicate(fd, F_DUPFD_CLOEXEC, 0)),
     close: fd => void close(fd),
     setGro: fd => orErrno(setOption(fd, SOL_UDP, UDP_GRO, new Int32Array([1]), 4)),
+    setEcn(fd, isIpv6) {
+      // To an IPv6 socket packets may come by IPv4, too.
+      const result = orErrno(setOption(fd, SOL_IP, IP_RECVTOS, new Int32Array([1]), 4))
+      if (result < 0 || !isIpv6) return result
+      return orErrno(setOption(fd, SOL_IPV6, IPV6_RECVTCLASS, new Int32Array([1]), 4))
+    },
   }
 }
 
@@ -156,18 +184,26 @@ function makeSend(libc: NativeLibrary): Pick<UdpCalls, 'sendRoom' | 'send'> {
   const control = name + NAME_ROOM
   setPointer(view, IOV, memory.address + BigInt(iov))
   setLength(view, IOV_COUNT, 1)
-  setPointer(view, CONTROL, memory.address + BigInt(control))
-  // CMSG_LEN(2), and after it the two bytes.
-  setLength(view, control, CMSG_DATA + 2)
-  view.setInt32(control + CMSG_LEVEL, SOL_UDP, true)
-  view.setInt32(control + CMSG_TYPE, UDP_SEGMENT, true)
+  // One behind the other, so that what a packet needs is a run of them. Of the first two the kernel takes the one for its version of IP.
+  const [tos, trafficClass, segmentSize, controlEnd] = [0, 1, 2, 3].map(i => control + i * CMSG_SPACE)
+  const beginControl = (at: number, bytes: number, level: number, type: number): void => {
+    setLength(view, at, CMSG_DATA + bytes)
+    view.setInt32(at + CMSG_LEVEL, level, true)
+    view.setInt32(at + CMSG_TYPE, type, true)
+  }
+  beginControl(tos, 4, SOL_IP, IP_TOS)
+  beginControl(trafficClass, 4, SOL_IPV6, IPV6_TCLASS)
+  beginControl(segmentSize, 2, SOL_UDP, UDP_SEGMENT)
   const nameAddress = memory.address + BigInt(name)
+  const controlFrom = { marked: memory.address + BigInt(tos), unmarked: memory.address + BigInt(segmentSize) }
+  setPointer(view, CONTROL, controlFrom.unmarked)
   let isConnected = true
+  let isMarked = false
   let roomAt = 0
   setPointer(view, iov, room.address)
   return {
     sendRoom: room.bytes,
-    send(fd, start, length, segment, to) {
+    send(fd, start, length, segment, to, ecn) {
       if (start !== roomAt) {
         setPointer(view, iov, room.address + BigInt(start))
         roomAt = start
@@ -182,16 +218,22 @@ function makeSend(libc: NativeLibrary): Pick<UdpCalls, 'sendRoom' | 'send'> {
         memory.bytes.set(to, name)
         view.setUint32(NAME_LENGTH, to.length, true)
       }
-      // CMSG_SPACE(2).
-      setLength(view, CONTROL_LENGTH, length > segment ? CMSG_DATA + 8 : 0)
-      view.setUint16(control + CMSG_DATA, segment, true)
+      if ((ecn !== NOT_ECT) !== isMarked) {
+        isMarked = ecn !== NOT_ECT
+        setPointer(view, CONTROL, isMarked ? controlFrom.marked : controlFrom.unmarked)
+      }
+      const runEnd = length > segment ? controlEnd : segmentSize
+      setLength(view, CONTROL_LENGTH, runEnd - (isMarked ? tos : segmentSize))
+      view.setInt32(tos + CMSG_DATA, ecn, true)
+      view.setInt32(trafficClass + CMSG_DATA, ecn, true)
+      view.setUint16(segmentSize + CMSG_DATA, segment, true)
       const sent = sendmsg(fd, memory.address, MSG_DONTWAIT)
       return sent < 0 ? -lastErrno() : sent
     },
   }
 }
 
-type Receive = Pick<UdpCalls, 'receive' | 'messageLength' | 'segmentLength' | 'messages' | 'names'>
+type Receive = Pick<UdpCalls, 'receive' | 'messageLength' | 'segmentLength' | 'ecn' | 'messages' | 'names'>
 
 function makeReceive(libc: NativeLibrary): Receive {
   const recvmmsg = libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)')
@@ -212,6 +254,15 @@ function makeReceive(libc: NativeLibrary): Receive {
     setPointer(view, iov, data.address + BigInt(i * MESSAGE_ROOM))
     setLength(view, iov + 8, MESSAGE_ROOM)
   }
+  /** Where the data of a message's control message of this kind is; 0: it has none. */
+  const findControl = (i: number, level: number, type: number): number => {
+    const end = controls + i * CONTROL_ROOM + view.getUint32(i * HEADER_LENGTH + CONTROL_LENGTH, true)
+    for (let at = controls + i * CONTROL_ROOM; at + CMSG_DATA < end; at += CMSG_SPACE) {
+      if (view.getInt32(at + CMSG_LEVEL, true) === level && view.getInt32(at + CMSG_TYPE, true) === type)
+        return at + CMSG_DATA
+    }
+    return 0
+  }
   /** How many headers the last call has filled in, and which must be as before again. */
   let used = MESSAGES
   return {
@@ -226,12 +277,13 @@ function makeReceive(libc: NativeLibrary): Receive {
     },
     messageLength: i => view.getUint32(i * HEADER_LENGTH + MESSAGE_LENGTH, true),
     segmentLength(i) {
-      const length = view.getUint32(i * HEADER_LENGTH + MESSAGE_LENGTH, true)
-      if (view.getUint32(i * HEADER_LENGTH + CONTROL_LENGTH, true) < CMSG_DATA + 4) return length
-      const control = controls + i * CONTROL_ROOM
-      const isGro =
-        view.getInt32(control + CMSG_LEVEL, true) === SOL_UDP && view.getInt32(control + CMSG_TYPE, true) === UDP_GRO
-      return isGro ? view.getInt32(control + CMSG_DATA, true) : length
+      const at = findControl(i, SOL_UDP, UDP_GRO)
+      return at === 0 ? view.getUint32(i * HEADER_LENGTH + MESSAGE_LENGTH, true) : view.getInt32(at, true)
+    },
+    ecn(i) {
+      // A byte for IPv4, and an int, of which it is the lowest one, for IPv6.
+      const at = findControl(i, SOL_IP, IP_TOS) || findControl(i, SOL_IPV6, IPV6_TCLASS)
+      return at === 0 ? NOT_ECT : ((view.getUint8(at) & ECN_BITS) as EcnCodepoint)
     },
     messages: all.map(i => data.bytes.subarray(i * MESSAGE_ROOM, (i + 1) * MESSAGE_ROOM)),
     names: all.map(i => new DataView(headers.bytes.buffer, names + i * NAME_ROOM, NAME_ROOM)),

@@ -84,7 +84,12 @@ function takeOver(socket: Socket, connected: boolean, { debug, calls = loadUdpCa
   let batched: BatchedSocket | undefined
   try {
     const { address, port } = socket.address()
-    batched = new BatchedSocket({ fd, local: { host: address, port }, connected, calls, debug })
+    const notTold = calls.setEcn(fd, address.includes(':'))
+    if (notTold < 0) debug?.(`UDP packets carry no ECN: setsockopt ${errorName(-notTold)}`)
+    batched = new BatchedSocket({
+      ...{ fd, local: { host: address, port }, connected, calls, debug },
+      carriesEcn: notTold >= 0,
+    })
     const refused = calls.setGro(fd)
     if (refused < 0) debug?.(`UDP packets arrive one by one: setsockopt ${errorName(-refused)}`)
     socket.close()

@@ -1,5 +1,6 @@
 /** A UDP socket of which somebody hears each packet: for captures. Without a capture there is none of these in the way. */
 
+import type { EcnCodepoint } from '../ecn.ts'
 import type { PacketSocket, SocketEvents, UdpTap } from '../io.ts'
 import type { SocketAddress } from '../quic.ts'
 
@@ -21,6 +22,10 @@ export class TappedSocket implements PacketSocket {
     return this.#socket.open
   }
 
+  get carriesEcn(): boolean {
+    return this.#socket.carriesEcn
+  }
+
   get readsAtOnce(): number {
     return this.#socket.readsAtOnce
   }
@@ -38,9 +43,9 @@ export class TappedSocket implements PacketSocket {
     return this.#room
   }
 
-  send(length: number, remote: SocketAddress): void {
+  send(length: number, remote: SocketAddress, ecn?: EcnCodepoint): void {
     this.#tap.sent?.(this.#room.subarray(0, length), { local: this.local, remote })
-    this.#socket.send(length, remote)
+    this.#socket.send(length, remote, ecn)
   }
 
   flush(): void {
@@ -53,10 +58,10 @@ export class TappedSocket implements PacketSocket {
 
   start(events: SocketEvents): void {
     this.#socket.start({
-      onPacket: (packet, host, port) => {
+      onPacket: (packet, host, port, ecn) => {
         // First: whoever decrypts it does so in place.
         this.#tap.received?.(packet, { local: this.local, remote: { host, port } })
-        events.onPacket(packet, host, port)
+        events.onPacket(packet, host, port, ecn)
       },
       onError: error => events.onError(error),
     })

@@ -4,10 +4,19 @@
  */
 
 import { expect } from 'chai'
+import { CE, type EcnCodepoint, NOT_ECT } from '../../../src/quic/ecn.ts'
 import type { QuicCloseReason } from '../../../src/quic/quic.ts'
 import { NO_VIABLE_PATH } from '../../../src/quic/typescript/transport-error.ts'
 import { typescriptEngines } from './engines.ts'
-import { CLIENT_ADDRESS, type Conditions, type End, SERVER_ADDRESS, seeded, VirtualNetwork } from './virtual-network.ts'
+import {
+  CLIENT_ADDRESS,
+  type Conditions,
+  type End,
+  type Remark,
+  SERVER_ADDRESS,
+  seeded,
+  VirtualNetwork,
+} from './virtual-network.ts'
 
 const SEEDS = Number(process.env.MASQUE_SEEDS ?? 100)
 const ONLY = process.env.MASQUE_SEED
@@ -42,6 +51,19 @@ function plans(random: () => number): Plan[] {
     there: pattern(Math.floor(random() ** 3 * 60_000), i),
     back: pattern(Math.floor(random() ** 3 * 60_000), i + 7),
   }))
+}
+
+/** Of routers: they leave the field of ECN alone, clear it, mark a part of the packets, drop what is marked, or write anything. */
+function ecnOf(random: () => number): Remark {
+  const share = random() ** 2
+  const kinds: readonly Remark[] = [
+    ecn => ecn,
+    () => NOT_ECT,
+    ecn => (ecn !== NOT_ECT && random() < share ? CE : ecn),
+    ecn => (ecn === NOT_ECT ? ecn : undefined),
+    () => Math.floor(random() * 4) as EcnCodepoint,
+  ]
+  return random() < 0.6 ? kinds[0] : kinds[Math.floor(random() * kinds.length)]
 }
 
 interface Move {
@@ -167,7 +189,8 @@ describe(`connections over bad networks (${ONLY === undefined ? `${SEEDS} seeds`
   function check(seed: number): boolean {
     const random = seeded(seed)
     const conditions = conditionsOf(random)
-    const network = new VirtualNetwork({ ...engines(seed), seed, conditions, retry: random() < 0.2 })
+    const ecn = ecnOf(seeded(seed + 0xecc))
+    const network = new VirtualNetwork({ ...engines(seed), seed, conditions, ecn, retry: random() < 0.2 })
     const { client } = network
     const all = plans(random)
     const wanderer = new Wanderer(network, moves(random))

@@ -2,6 +2,7 @@
  * Two ends of a connection and a bad network between them, in memory and in virtual time: with the same seed everything happens again.
  */
 
+import { type EcnCodepoint, NOT_ECT } from '../../../src/quic/ecn.ts'
 import type { EngineConnection, EngineEvents, QuicEngine, UdpPath } from '../../../src/quic/engine.ts'
 import type { QuicCloseReason, SocketAddress } from '../../../src/quic/quic.ts'
 
@@ -79,18 +80,22 @@ export class End implements EngineEvents {
   }
 
   /** As the driver does it: events, what could not be written before, packets. */
-  turn(now: number, transmit: (packet: Uint8Array, path: UdpPath) => void, room: Uint8Array): void {
+  turn(
+    now: number,
+    transmit: (packet: Uint8Array, path: UdpPath, ecn: EcnCodepoint | undefined) => void,
+    room: Uint8Array,
+  ): void {
     const { connection } = this
     connection.handOut(this, now)
     this.#pending = this.#pending.filter(each => !this.#flush(each))
     for (;;) {
       const packet = connection.send(room, now)
       if (packet === undefined) break
-      transmit(room.slice(0, packet.length), packet.path)
+      transmit(room.slice(0, packet.length), packet.path, packet.ecn)
     }
     if (this.established && !connection.closing) {
       const probe = connection.sendProbe(room, () => undefined, now)
-      if (probe !== undefined) transmit(room.slice(0, probe.length), probe.path)
+      if (probe !== undefined) transmit(room.slice(0, probe.length), probe.path, probe.ecn)
     }
     connection.judgePath(connection.countDatagrams() > 0, now)
     this.closed ??= connection.closeReason()
@@ -147,7 +152,11 @@ interface Flying {
   to: 'client' | 'server'
   packet: Uint8Array
   path: UdpPath
+  ecn: EcnCodepoint
 }
+
+/** What becomes of the ECN field of a packet that was sent with it; undefined: the packet is dropped. */
+export type Remark = (ecn: EcnCodepoint, to: 'client' | 'server', packet: Uint8Array) => EcnCodepoint | undefined
 
 export interface NetworkOptions {
   client: QuicEngine
@@ -158,6 +167,8 @@ export interface NetworkOptions {
   retry?: boolean
   resumptionTicket?: Uint8Array
   serverName?: string
+  /** Both ends can set and read the ECN field of IP, and this happens to it on the way. */
+  ecn?: Remark
   /** Gets each end before its first packet. */
   observe?: (which: 'client' | 'server', connection: EngineConnection, now: number) => void
 }
@@ -203,6 +214,7 @@ export class VirtualNetwork {
       serverName,
       ...(resumptionTicket !== undefined && { resumptionTicket }),
     })
+    if (options.ecn !== undefined) connection.enableEcn?.()
     options.observe?.('client', connection, this.now)
     this.client = new End(connection, () => this.#randomBytes(8))
     this.turn('client')
@@ -212,7 +224,7 @@ export class VirtualNetwork {
   turn(which: 'client' | 'server'): void {
     const end = which === 'client' ? this.client : this.server
     if (end === undefined) return
-    end.turn(this.now, (packet, path) => this.#send(packet, path, which), this.#room)
+    end.turn(this.now, (packet, path, ecn) => this.#send(packet, path, which, ecn), this.#room)
     this.#deadlines[which] = end.connection.deadline(this.now)
   }
 
@@ -255,8 +267,8 @@ export class VirtualNetwork {
   }
 
   /** A packet out of nowhere. */
-  inject(packet: Uint8Array, to: 'client' | 'server', path: UdpPath): void {
-    this.#flying.unshift({ at: this.now, to, packet, path })
+  inject(packet: Uint8Array, to: 'client' | 'server', path: UdpPath, ecn: EcnCodepoint = NOT_ECT): void {
+    this.#flying.unshift({ at: this.now, to, packet, path, ecn })
   }
 
   #step(): void {
@@ -280,14 +292,14 @@ export class VirtualNetwork {
     }
   }
 
-  #deliver({ to, packet, path }: Flying): void {
-    if (to === 'client') this.client.connection.receive(packet, path, this.now)
-    else if (this.server === undefined) this.#accept(packet, path)
-    else this.server.connection.receive(packet, path, this.now)
+  #deliver({ to, packet, path, ecn }: Flying): void {
+    if (to === 'client') this.client.connection.receive(packet, path, this.now, ecn)
+    else if (this.server === undefined) this.#accept(packet, path, ecn)
+    else this.server.connection.receive(packet, path, this.now, ecn)
     this.turn(to)
   }
 
-  #accept(packet: Uint8Array, path: UdpPath): void {
+  #accept(packet: Uint8Array, path: UdpPath, ecn: EcnCodepoint): void {
     const engine = this.#options.server
     const header = engine.parseHeader(packet)
     if (header === undefined || !header.isInitial || packet.length < 1200 || !engine.speaks(header.version)) return
@@ -299,6 +311,7 @@ export class VirtualNetwork {
         engine.retry(header, newId, Uint8Array.from(header.dcid)),
         { local: path.remote, remote: path.local },
         'client',
+        NOT_ECT,
       )
       return
     }
@@ -306,16 +319,20 @@ export class VirtualNetwork {
     const originalId = isRetried ? Uint8Array.from(header.token) : undefined
     const connection = engine.accept({ id, path, ...(originalId !== undefined && { originalId }) })
     if (connection === undefined) return
+    if (this.#options.ecn !== undefined) connection.enableEcn?.()
     this.#options.observe?.('server', connection, this.now)
-    if (!connection.receive(packet, path, this.now)) return
+    if (!connection.receive(packet, path, this.now, ecn)) return
     this.server = new End(connection, () => this.#randomBytes(8))
   }
 
-  #send(packet: Uint8Array, path: UdpPath, from: 'client' | 'server'): void {
+  #send(packet: Uint8Array, path: UdpPath, from: 'client' | 'server', sentWith: EcnCodepoint = NOT_ECT): void {
     this.sent[from]++
     const to = from === 'client' ? 'server' : 'client'
     const seen = this.#seenBy(to, path)
-    for (const each of this.tamper(packet, to, path)) if (seen !== undefined) this.#fly(each, seen, to)
+    const { ecn: remark = same } = this.#options
+    const ecn = remark(sentWith, to, packet)
+    if (seen === undefined || ecn === undefined) return
+    for (const each of this.tamper(packet, to, path)) this.#fly(each, seen, to, ecn)
   }
 
   /** undefined: it leads nowhere. */
@@ -331,14 +348,14 @@ export class VirtualNetwork {
     return { local: remote, remote: this.#outside.get(name)!.outside }
   }
 
-  #fly(packet: Uint8Array, path: UdpPath, to: 'client' | 'server'): void {
+  #fly(packet: Uint8Array, path: UdpPath, to: 'client' | 'server', ecn: EcnCodepoint): void {
     const { delayMs, jitterMs, loss, duplicate, corrupt, mtu } = this.conditions
     if (packet.length > mtu) return
     for (let copies = this.random() < duplicate ? 2 : 1; copies > 0; copies--) {
       if (this.random() < loss) continue
       const copy = Uint8Array.from(packet)
       if (this.random() < corrupt) copy[Math.floor(this.random() * copy.length)] ^= 1 + Math.floor(this.random() * 255)
-      this.#schedule({ at: this.now + delayMs + jitterMs * this.random(), to, packet: copy, path })
+      this.#schedule({ at: this.now + delayMs + jitterMs * this.random(), to, packet: copy, path, ecn })
     }
   }
 
@@ -348,6 +365,8 @@ export class VirtualNetwork {
     this.#flying.splice(i, 0, flying)
   }
 }
+
+const same: Remark = ecn => ecn
 
 function nameOf({ host, port }: SocketAddress): string {
   return `${host} ${port}`

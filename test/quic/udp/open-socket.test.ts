@@ -98,9 +98,9 @@ describe('which kind of UDP socket it is', () => {
   /** The calls of the system, but for what `send` answers; and what it was asked to send: bytes, and the length of its packets. */
   function refusing(calls: UdpCalls, answer: (length: number, segment: number) => number | undefined) {
     const asked: [number, number][] = []
-    const send: UdpCalls['send'] = (fd, start, length, segment, to) => {
+    const send: UdpCalls['send'] = (fd, start, length, segment, to, ecn) => {
       asked.push([length, segment])
-      return answer(length, segment) ?? calls.send(fd, start, length, segment, to)
+      return answer(length, segment) ?? calls.send(fd, start, length, segment, to, ecn)
     }
     return { asked, calls: { ...calls, send } }
   }

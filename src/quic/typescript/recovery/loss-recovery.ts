@@ -42,8 +42,6 @@ export interface LossRecoveryOptions {
   /** By name, or what makes one. */
   congestionControl: CongestionControl | ((options: ControllerOptions) => CongestionController)
   randomBytes: (length: number) => Uint8Array
-  /** Whoever sends the packets can mark them: see `marksEcn`. Default: false. */
-  ecn?: boolean
 }
 
 export class LossRecovery implements PtoSituation {
@@ -69,7 +67,7 @@ export class LossRecovery implements PtoSituation {
   #reordering = new Reordering()
   #path = 0
   #datagramSize = INITIAL_DATAGRAM_SIZE
-  readonly #ecn: EcnValidation
+  readonly #ecn = new EcnValidation()
   /** Something that could only be sent after the peer had our Handshake packets was acknowledged. */
   #isHandshakeAcked = false
   readonly #pto: ProbeTimeout
@@ -81,7 +79,6 @@ export class LossRecovery implements PtoSituation {
     this.#isClient = options.role === 'client'
     this.#pto = new ProbeTimeout(this.#spaces, this)
     this.#skipped = new SkippedNumbers(options.randomBytes)
-    this.#ecn = new EcnValidation(options.ecn === true)
     this.#congestion = this.#newCongestion()
   }
 
@@ -138,9 +135,17 @@ export class LossRecovery implements PtoSituation {
     return this.#congestion.maySend(bytes, now)
   }
 
-  /** The next packet is to leave with the ECN codepoint ECT(0) (RFC 9000 §13.4). */
+  /** Whoever sends the packets can mark them. Called before the first one. */
+  enableEcn(): void {
+    this.#ecn.enable()
+  }
+
+  /**
+   * The next packets are to leave with the ECN codepoint ECT(0) (RFC 9000 §13.4). Not while nobody answers: perhaps something on the path drops what is marked. And
+   * not where a mark would slow nothing down, as it is a promise that it will (RFC 3168 §5).
+   */
   get marksEcn(): boolean {
-    return this.#ecn.marks
+    return this.#ecn.marks && this.#pto.count === 0 && this.controller.ignoresMarks !== true
   }
 
   /** A packet with nothing but an ACK should also have a PING: not while the peer owes an answer, as one that never gives it could make us keep any number. */
@@ -158,16 +163,11 @@ export class LossRecovery implements PtoSituation {
       state.lastElicitingAt = packet.sentAt
       if (state.probesDue > 0) state.probesDue--
     } else state.notElicitingInRow++
+    if (packet.isEcnMarked) this.#ecn.onMarkedSent(packet.space)
     // Nothing depends on what becomes of an ACK alone, and there may be any number of them.
     if (!packet.inFlight) return
     state.sent.push(packet)
-    if (packet.path === this.#path) {
-      this.#congestion.onSent(packet)
-      if (this.#ecn.marks) {
-        packet.isEcnMarked = true
-        this.#ecn.onMarkedSent(packet.space)
-      }
-    }
+    if (packet.path === this.#path) this.#congestion.onSent(packet)
     this.report?.update(packet.sentAt)
   }
 
@@ -224,8 +224,13 @@ export class LossRecovery implements PtoSituation {
 
   #countMarks(space: PacketNumberSpace, { ecn }: AckFrame, now: number): void {
     let marked = 0
-    for (const packet of this.#acked) if (packet.isEcnMarked) marked++
-    if (!this.#ecn.onAck(space, ecn, marked)) return
+    let markedHere = 0
+    for (const packet of this.#acked) {
+      if (!packet.isEcnMarked) continue
+      marked++
+      if (packet.congestion === this.#congestion) markedHere++
+    }
+    if (!this.#ecn.onAck(space, ecn, marked, markedHere)) return
     const { window } = this.controller
     this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
     this.report?.onCongestion(window, 'ECN', now)
@@ -290,7 +295,7 @@ export class LossRecovery implements PtoSituation {
     if (packet.ackEliciting) state.elicitingInFlight--
     this.packetsLost++
     packet.congestion?.onLost(packet)
-    if (packet.isEcnMarked) this.#ecn.onMarkedLost()
+    if (packet.isEcnMarked && packet.congestion === this.#congestion) this.#ecn.onMarkedLost()
     if (packet.isContentSentAgain) return
     for (const content of packet.content) content.onLost(now)
   }
@@ -322,6 +327,7 @@ export class LossRecovery implements PtoSituation {
     if (space === undefined || at === undefined || at > now) return
     this.report?.onExpired({ type: 'pto', space: space.space, at }, now)
     this.#pto.expire(space, now)
+    if (this.#pto.count === 1) this.#ecn.onSilence()
     this.report?.update(now)
   }
 

@@ -9,6 +9,7 @@
  * How much is kept does not depend on what the peer leaves out: of too many ranges the lowest is forgotten, and what is below counts as
  * known.
  */
+import { CE, ECT_0, ECT_1, type EcnCodepoint, NOT_ECT } from '../../ecn.ts'
 import type { AckRange, EcnCounts } from '../frames/ack-frame.ts'
 import { APPLICATION, type PacketNumberSpace } from '../packet-number-space.ts'
 import type { SentContent } from './sent-packet.ts'
@@ -21,9 +22,6 @@ const MAX_KEPT_RANGES = 128
 
 /** RFC 9000 §13.2.2: at least every second packet that asks for it is acknowledged at once. */
 const PACKETS_PER_ACK = 2
-
-/** The codepoint "congestion experienced" (RFC 3168 §5). */
-const ECN_CE = 3
 
 interface Range {
   smallest: number
@@ -70,19 +68,18 @@ export class ReceivedPackets {
     return false
   }
 
-  /** After its frames were read; it is no duplicate. `ecn`: the two ECN bits of its IP header; 0 where they are not known. */
-  onReceived(number: number, ackEliciting: boolean, now: number, ecn: 0 | 1 | 2 | 3 = 0): void {
+  /** After its frames were read; it is no duplicate. `ecn`: of its IP header; Not-ECT where that is not known. */
+  onReceived(number: number, ackEliciting: boolean, now: number, ecn: EcnCodepoint = NOT_ECT): void {
     if (number > this.largest) this.#largestAt = now
     const range = this.#insert(number)
     // It came after packets that the peer knows to have arrived: those below are told once more, with it.
     if (number <= this.#knownToPeer) this.#knownToPeer = number - 1
-    if (ecn !== 0) this.#count(ecn)
+    if (ecn !== NOT_ECT) this.#count(ecn)
     if (!ackEliciting) return
     const isInOrder = number > this.#largestEliciting && range.smallest <= this.#largestEliciting + 1
     this.#largestEliciting = Math.max(this.#largestEliciting, number)
     this.#unacknowledged++
-    const atOnce =
-      this.#space !== APPLICATION || !isInOrder || ecn === ECN_CE || this.#unacknowledged >= PACKETS_PER_ACK
+    const atOnce = this.#space !== APPLICATION || !isInOrder || ecn === CE || this.#unacknowledged >= PACKETS_PER_ACK
     this.#ackDueAt = Math.min(this.#ackDueAt ?? Number.POSITIVE_INFINITY, atOnce ? now : now + this.#maxAckDelayMs)
   }
 
@@ -158,11 +155,10 @@ export class ReceivedPackets {
     return range
   }
 
-  #count(ecn: 1 | 2 | 3): void {
+  #count(ecn: typeof ECT_0 | typeof ECT_1 | typeof CE): void {
     this.#ecn ??= { ect0: 0, ect1: 0, ce: 0 }
-    // RFC 3168 §5: 10 is ECT(0), and 01 is ECT(1).
-    if (ecn === 2) this.#ecn.ect0++
-    else if (ecn === 1) this.#ecn.ect1++
+    if (ecn === ECT_0) this.#ecn.ect0++
+    else if (ecn === ECT_1) this.#ecn.ect1++
     else this.#ecn.ce++
   }
 }

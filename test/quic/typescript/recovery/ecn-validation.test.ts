@@ -2,9 +2,15 @@ import { expect } from 'chai'
 import { APPLICATION, INITIAL } from '../../../../src/quic/typescript/packet-number-space.ts'
 import { EcnValidation } from '../../../../src/quic/typescript/recovery/ecn-validation.ts'
 
+function testing(): EcnValidation {
+  const ecn = new EcnValidation()
+  ecn.enable()
+  return ecn
+}
+
 /** Ten packets were sent, all marked. */
 function tested(): EcnValidation {
-  const ecn = new EcnValidation(true)
+  const ecn = testing()
   for (let i = 0; i < 10; i++) {
     expect(ecn.marks).to.equal(true)
     ecn.onMarkedSent(APPLICATION)
@@ -14,7 +20,7 @@ function tested(): EcnValidation {
 
 describe('ECN validation (RFC 9000 §13.4.2)', () => {
   it('marks no packet where nobody can mark it, and does not look at what is counted', () => {
-    const ecn = new EcnValidation(false)
+    const ecn = new EcnValidation()
     expect(ecn.marks).to.equal(false)
     expect(ecn.onAck(APPLICATION, { ect0: 0, ect1: 5, ce: 5 }, 0)).to.equal(false)
     ecn.restart()
@@ -61,8 +67,60 @@ describe('ECN validation (RFC 9000 §13.4.2)', () => {
     expect(ecn.marks).to.equal(true)
   })
 
+  it('marks no more when nobody has answered by the first PTO, and again when a mark has arrived after all', () => {
+    const ecn = testing()
+    ecn.onSilence()
+    expect(ecn.marks).to.equal(true)
+    ecn.onMarkedSent(INITIAL)
+    ecn.onMarkedSent(INITIAL)
+    ecn.onSilence()
+    expect([ecn.marks, ecn.state]).to.deep.equal([false, 'unknown'])
+    ecn.onMarkedLost()
+    expect(ecn.state).to.equal('unknown')
+    ecn.onAck(INITIAL, { ect0: 1, ect1: 0, ce: 0 }, 1)
+    expect([ecn.marks, ecn.state]).to.deep.equal([true, 'capable'])
+    ecn.onSilence()
+    expect(ecn.state).to.equal('capable')
+  })
+
+  it('marks no more where a path that was good has become silent three times, and nothing marked has arrived between', () => {
+    const ecn = tested()
+    ecn.onAck(APPLICATION, { ect0: 1, ect1: 0, ce: 0 }, 1)
+    ecn.onSilence()
+    ecn.onSilence()
+    ecn.onAck(APPLICATION, { ect0: 2, ect1: 0, ce: 0 }, 1)
+    ecn.onSilence()
+    ecn.onSilence()
+    expect(ecn.state).to.equal('capable')
+    ecn.onAck(APPLICATION, { ect0: 2, ect1: 0, ce: 0 }, 0)
+    ecn.onSilence()
+    expect([ecn.marks, ecn.state]).to.deep.equal([false, 'unknown'])
+  })
+
+  it('fails when the first PTO came after few marked packets, and all of those were lost', () => {
+    const ecn = testing()
+    ecn.onMarkedSent(INITIAL)
+    ecn.onMarkedSent(INITIAL)
+    ecn.onMarkedLost()
+    ecn.onSilence()
+    expect(ecn.state).to.equal('unknown')
+    ecn.onMarkedLost()
+    expect(ecn.state).to.equal('failed')
+  })
+
+  it('is not told that a path is capable by marks that arrived on the one before', () => {
+    const ecn = tested()
+    ecn.onAck(APPLICATION, { ect0: 4, ect1: 0, ce: 0 }, 4)
+    ecn.restart()
+    ecn.onAck(APPLICATION, { ect0: 8, ect1: 0, ce: 0 }, 4, 0)
+    expect(ecn.state).to.equal('testing')
+    ecn.onMarkedSent(APPLICATION)
+    ecn.onAck(APPLICATION, { ect0: 11, ect1: 0, ce: 0 }, 3, 1)
+    expect(ecn.state).to.equal('capable')
+  })
+
   it('counts each packet number space by itself', () => {
-    const ecn = new EcnValidation(true)
+    const ecn = testing()
     ecn.onMarkedSent(INITIAL)
     ecn.onMarkedSent(APPLICATION)
     ecn.onAck(INITIAL, { ect0: 1, ect1: 0, ce: 0 }, 1)

@@ -6,8 +6,10 @@ import {
   INITIAL,
   type PacketNumberSpace,
 } from '../../../../src/quic/typescript/packet-number-space.ts'
+import { Bbr } from '../../../../src/quic/typescript/recovery/congestion/bbr.ts'
 import type { CongestionController } from '../../../../src/quic/typescript/recovery/congestion/controller.ts'
 import { LossRecovery } from '../../../../src/quic/typescript/recovery/loss-recovery.ts'
+import { Rtt } from '../../../../src/quic/typescript/recovery/rtt.ts'
 import { type SentContent, SentPacket } from '../../../../src/quic/typescript/recovery/sent-packet.ts'
 import { PROTOCOL_VIOLATION } from '../../../../src/quic/typescript/transport-error.ts'
 import { codeOf } from '../streams/stream-ends.ts'
@@ -16,6 +18,7 @@ const SIZE = 1200
 
 /** Writes down what it is told, and lets everything go. */
 class Witness implements CongestionController {
+  ignoresMarks = false
   readonly name = 'witness'
   window = 1_000_000
   readonly slowStartThreshold = Number.POSITIVE_INFINITY
@@ -44,10 +47,10 @@ class Recovery {
   constructor(role: 'client' | 'server' = 'client', confirmed = true, ecn = false) {
     this.recovery = new LossRecovery({
       role,
-      ecn,
       congestionControl: () => this.witness,
       randomBytes: length => new Uint8Array(length).fill(255),
     })
+    if (ecn) this.recovery.enableEcn()
     this.recovery.handshakeConfirmed = confirmed
     this.recovery.hasHandshakeKeys = confirmed
     this.recovery.maxAckDelayMs = 25
@@ -71,7 +74,9 @@ class Recovery {
       onLost: () => this.lost.push(`${space}:${number}`),
     }
     const contents = empty ? [] : [content]
-    this.recovery.onSent(new SentPacket(space, number, this.now, SIZE, eliciting, inFlight, contents, path, isMtuProbe))
+    const packet = new SentPacket(space, number, this.now, SIZE, eliciting, inFlight, contents, path, isMtuProbe)
+    packet.isEcnMarked = path === this.recovery.path && this.recovery.marksEcn
+    this.recovery.onSent(packet)
     return number
   }
 
@@ -407,6 +412,64 @@ describe('loss recovery with ECN', () => {
     test.ack([test.send()])
     expect(test.recovery.marksEcn).to.equal(false)
     test.recovery.onPathChange(1, true)
+    expect(test.recovery.marksEcn).to.equal(true)
+  })
+
+  it('marks nothing where the controller would not heed it (RFC 3168 §5)', () => {
+    const test = new Recovery('client', true, true)
+    test.witness.ignoresMarks = true
+    expect(test.recovery.marksEcn).to.equal(false)
+    expect(new Bbr({ datagramSize: SIZE, rtt: new Rtt(), random: () => 0 }).ignoresMarks).to.equal(true)
+  })
+
+  it('marks no probes of a PTO, also where marks have arrived before', () => {
+    const test = new Recovery('client', true, true)
+    test.send()
+    test.now = 50
+    test.ack([0], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    test.send()
+    expect(test.recovery.marksEcn).to.equal(true)
+    test.wait()
+    expect([test.recovery.ptoCount, test.recovery.marksEcn]).to.deep.equal([1, false])
+    test.ack([test.send()], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    expect([test.recovery.ptoCount, test.recovery.marksEcn]).to.deep.equal([0, true])
+  })
+
+  it('takes PTOs in a row for one silence: an outage says nothing of marks', () => {
+    const test = new Recovery('client', true, true)
+    test.ack([test.send()], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    test.send()
+    for (let i = 0; i < 5; i++) test.wait()
+    expect(test.recovery.ptoCount).to.equal(5)
+    test.ack([test.send()], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    expect(test.recovery.marksEcn).to.equal(true)
+  })
+
+  it('counts marked packets that nobody waits for: those with nothing but an ACK', () => {
+    const test = new Recovery('client', true, true)
+    test.send(APPLICATION, { eliciting: false })
+    test.send(APPLICATION, { eliciting: false })
+    test.ack([test.send()], APPLICATION, 0, { ect0: 3, ect1: 0, ce: 0 })
+    expect(test.recovery.marksEcn).to.equal(true)
+    test.ack([test.send()], APPLICATION, 0, { ect0: 5, ect1: 0, ce: 0 })
+    expect(test.recovery.marksEcn).to.equal(false)
+  })
+
+  it('tests a new path by its own packets: what becomes of those of the one before says nothing', () => {
+    const test = new Recovery('client', true, true)
+    test.ack([test.send()], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 0 })
+    for (let i = 1; i <= 20; i++) test.send()
+    test.recovery.onPathChange(1, true)
+    test.ack([1], APPLICATION, 0, { ect0: 2, ect1: 0, ce: 0 })
+    for (let i = 0; i < 10; i++) {
+      expect(test.recovery.marksEcn).to.equal(true)
+      test.send()
+    }
+    expect(test.recovery.marksEcn).to.equal(false)
+    // The others of the first path are lost by that; it was no test of this one.
+    test.ack([20], APPLICATION, 0, { ect0: 3, ect1: 0, ce: 0 })
+    expect(test.recovery.packetsLost).to.be.within(10, 18)
+    test.ack([21], APPLICATION, 0, { ect0: 4, ect1: 0, ce: 0 })
     expect(test.recovery.marksEcn).to.equal(true)
   })
 

@@ -1,6 +1,6 @@
 /**
  * BBR, version 1 (draft-cardwell-iccrg-bbr-congestion-control-00): models the path by its two limits, how much it delivers and how short its round
- * trip is, and keeps as much in flight as fits into that. Loss is no sign to it.
+ * trip is, and keeps as much in flight as fits into that. Loss is no sign to it, nor would a mark be.
  *
  *    startup ── rate grows no more ──> drain ── queue is empty ──> probe bandwidth ──┐
  *    × 2.89 per round                 ÷ 2.89                        ↑      │         │ 1.25 · 0.75 · 1 · 1 · 1 · 1 · 1 · 1
@@ -39,6 +39,7 @@ export class Bbr implements CongestionController {
   readonly name = 'bbr'
   window: number
   readonly slowStartThreshold = Number.POSITIVE_INFINITY
+  readonly ignoresMarks = true
   state: State = 'startup'
   readonly #rtt: Rtt
   readonly #random: () => number

@@ -18,6 +18,8 @@ export interface CongestionController {
   readonly slowStartThreshold: number
   /** In bytes per ms. undefined: what fills the window in a round trip, and a little more (RFC 9002 §7.7). */
   readonly pacingRate?: number | undefined
+  /** `onCongestion` leaves it as fast as it was: then packets are not sent as ones that a router may mark (RFC 9000 §13.4). */
+  readonly ignoresMarks?: boolean
   /** For those who look on: where it has others than those of RFC 9002 §7. */
   readonly state?: string
 
