@@ -6,9 +6,11 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { makeTestCertificates, type TestCertificates } from '../../src/cert/make-certificates.ts'
+import { CE, ECT_0, ECT_1, NOT_ECT } from '../../src/quic/ecn.ts'
 import type { QuicConnection } from '../../src/quic/quic.ts'
 import { testCertificates } from '../../test/support/certificates.ts'
 import { scratchFolder } from '../../test/support/scratch.ts'
+import { NO_ECN } from '../matrix/case-table.ts'
 import { BadPath, type Harm, SlowLink } from './bad-path.ts'
 import { type Echo, type EchoServer, type EngineName, echoClient, echoServer, type OurOptions } from './our-quic.ts'
 import { until } from './wait.ts'
@@ -37,6 +39,8 @@ export interface QuicCase {
   largeCertificate?: boolean
   /** The other end is on its own; of ours, what only the engine in TypeScript can be told. */
   ours?: OurOptions
+  /** Both mark what they send, and go on to, as each tells the other what has arrived (RFC 9000 §13.4). */
+  marks?: boolean
   /** How fast it was is shown, and not judged. */
   measured?: boolean
 }
@@ -63,6 +67,13 @@ export const QUIC_CASES: readonly QuicCase[] = [
     blackholeMs: 3000,
   },
   { name: 'keyupdate', does: 'go on when ours updates its keys', size: 200_000, ours: { updateAfter: 10 } },
+  {
+    name: 'ecn',
+    does: 'mark what they send as ECN-capable, and go on when a router has marked some of it',
+    harm: { mark: 0.02, delayMs: 5 },
+    size: 1 << 20,
+    marks: true,
+  },
   {
     name: 'amplificationlimit',
     does: 'shake hands with a certificate of 6 KB, when the client’s second to fourth datagram are lost',
@@ -132,6 +143,7 @@ export function whyNot(each: QuicCase, client: Party, server: Party): string | u
   const isOursTold = client === 'typescript' || server === 'typescript'
   if (each.name === 'chacha20' && !isOursTold) return 'neither quiche’s binding nor quic-go lets one choose the suite'
   if (each.name === 'keyupdate' && !isOursTold) return 'quiche’s binding can neither begin nor see a key update'
+  if (each.marks && [client, server].includes('quiche')) return NO_ECN
   if (each.rebinds !== undefined && server === 'quiche')
     return 'a server on quiche has not sent again, in 1 run of 2, what was under way on a stream when the client’s address changed: both ends wait until one gives up'
   if (each.rebinds !== undefined && client === 'quiche' && server === 'quic-go')
@@ -191,8 +203,19 @@ export async function disturb(each: QuicCase, path: BadPath, peer: () => Echo | 
 /** quic-go 0.65.0 sends a whole datagram while any of what it may send is left (RFC 9000 §8.1 lets it send no more than that). */
 const QUIC_GO_DATAGRAM = 1280
 
+/** Of 100 datagrams; the others test a path, or were sent when nobody had answered for a while. */
+const MOST_ARE_MARKED = 95
+
 /** Harm that never happened proves nothing. */
-export function judgePath({ harm = {}, ...each }: QuicCase, { counts, first }: BadPath, server: Party): void {
+export function judgePath({ harm = {}, ...each }: QuicCase, { counts, first, fields }: BadPath, server: Party): void {
+  if (harm.mark !== undefined) expect(counts.marked, 'datagrams that were marked').to.be.greaterThan(5)
+  if (each.marks) {
+    for (const [direction, of] of Object.entries(fields)) {
+      const all = of[NOT_ECT] + of[ECT_0] + of[ECT_1] + of[CE]
+      expect(all, `datagrams ${direction}`).to.be.greaterThan(500)
+      expect((100 * of[ECT_0]) / all, `of 100 ${direction}, those with ECT(0)`).to.be.at.least(MOST_ARE_MARKED)
+    }
+  }
   if (harm.loss !== undefined || each.blackholeMs !== undefined)
     expect(counts.lost, 'datagrams that were lost').to.be.greaterThan(0)
   if (harm.corrupt !== undefined) expect(counts.corrupted, 'datagrams that were spoilt').to.be.greaterThan(0)
