@@ -426,10 +426,11 @@ describe('the driver, on an engine and a clock that are not real', () => {
     it('gives a packet that had to wait to the connection that one before it has begun', () => {
       const { io, socket, engine } = listen(MANY)
       for (let client = 0; client < 5; client++) socket.arrive(firstPacket(client), OTHER)
-      for (let times = 0; times < 2; times++) socket.arrive(firstPacket(5), OTHER)
+      for (let times = 0; times < 2; times++) socket.arrive(firstPacket(5), OTHER, CE)
       for (let turns = 0; turns < 5; turns++) io.settle()
       expect(engine.connections.length - 1).to.equal(6)
       expect(engine.connections.at(-1)?.received).to.have.length(2)
+      expect(engine.connections.at(-1)?.receivedEcn).to.deep.equal([CE, CE])
     })
 
     it('AT-37 keeps so many as there is room for, counts the rest, and lets go of them in the end', async () => {

@@ -87,6 +87,7 @@ export class VirtualWire implements DriverIo {
 class WireSocket implements PacketSocket {
   readonly local: SocketAddress
   readonly readsAtOnce = 32
+  readonly carriesEcn = false
   readonly queued = 0
   readonly unsent = {}
   open = true
