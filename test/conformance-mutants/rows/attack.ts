@@ -596,8 +596,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-22',
     file: 'quic/driver.ts',
     why: 'what a flood loses is not counted',
-    find: 'arrive(packet, local, host, port)) this.counters.crowdedOut++',
-    replace: 'arrive(packet, local, host, port)) void 0',
+    find: 'arrive(packet, local, host, port, ecn)) this.counters.crowdedOut++',
+    replace: 'arrive(packet, local, host, port, ecn)) void 0',
   },
   {
     row: 'AT-22',
