@@ -11,7 +11,7 @@ import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { Child } from '../src/process/child.ts'
 import { type AbuseCounts, ApiAbuser } from './api-abuser.ts'
 import { newPeer, proxyOrder } from './child.ts'
-import { type Block, blockOf, compareBlocks, type ScrapeBenchResult } from './scrape.ts'
+import { type Block, blockOf, compareBlocks, type Ratios } from './scrape.ts'
 import type { ScrapeProxyOrders } from './scrape-proxy.ts'
 
 const WARM_UP_MS = 3_000
@@ -28,7 +28,7 @@ export interface ApiAbuseOptions {
   onProgress?: (text: string) => void
 }
 
-export type ApiAbuseResult = Pick<ScrapeBenchResult, 'throughput' | 'perCpuSecond' | 'pps'> & {
+export type ApiAbuseResult = Ratios & {
   pairs: number
   /** In all times with abuse together. */
   abuse: AbuseCounts

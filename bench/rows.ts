@@ -1,6 +1,7 @@
 /** What the benchmarks print for people. */
 
 import { cpus, loadavg } from 'node:os'
+import type { Estimate } from '../src/stats/bootstrap.ts'
 import { ascending, percentile } from '../src/stats/statistics.ts'
 import type { ApiAbuseResult } from './api-abuse.ts'
 import type { ChurnResult } from './churn.ts'
@@ -12,7 +13,7 @@ import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
 import type { MovingResult } from './moving.ts'
 import type { PeersBenchResult } from './peers.ts'
-import type { ScrapeBenchResult } from './scrape.ts'
+import type { Ratios, ScrapeBenchResult, ScrapeCost } from './scrape.ts'
 import type { StagesResult } from './stages.ts'
 import type { TunBenchResult } from './tun.ts'
 import type { FlowResult, TunnelBenchResult } from './tunnel.ts'
@@ -135,13 +136,18 @@ export function churnRows({
 }
 
 export function scrapeRows(result: ScrapeBenchResult): string {
-  const { clients, cpuMs, wallMs, bytes, lines, throughput, perCpuSecond, pps } = result
+  const { clients, alone, cost, share, besideTunnelMs, rate, cores, pps } = result
+  const row = ({ cpuMs, wallMs, lines, bytes }: ScrapeCost): string =>
+    `${cpuMs.estimate.toFixed(2)} ms of CPU time (95 %: ${cpuMs.low.toFixed(2)} to ${cpuMs.high.toFixed(2)}); answered in ${wallMs.p50.toFixed(1)} ms (p50), ${wallMs.p99.toFixed(1)} ms (p99); ${lines} time series, ${bytes} bytes`
+  const percent = ({ estimate, low, high }: Estimate): string =>
+    `${(100 * estimate).toFixed(2)} % (95 %: ${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)})`
   return [
     `${machine()}, ${clients} clients, load ${loadavg()[0].toFixed(1)}`,
     '',
-    `a scrape: ${cpuMs.toFixed(2)} ms of CPU time; answered in ${wallMs.p50.toFixed(1)} ms (p50), ${wallMs.p99.toFixed(1)} ms (p99); ${lines} time series, ${bytes} bytes`,
-    `packets/s with one scrape a second / without (${Math.round(pps)}): ${withInterval(throughput)}`,
-    `the same per CPU second of the proxy: ${withInterval(perCpuSecond)}`,
+    `a scrape without clients: ${row(alone)}`,
+    `with ${clients}: ${row(cost)}`,
+    `one a second takes ${percent(share)} of a tunnel's packets (${Math.round(pps)} a second), as ${rate.toFixed(1)} a second say`,
+    `CPU time that one takes from it: ${besideTunnelMs.estimate.toFixed(2)} ms (95 %: ${besideTunnelMs.low.toFixed(2)} to ${besideTunnelMs.high.toFixed(2)}), a tenth of that in per cent of a core; the proxy had ${cores.toFixed(2)} of one`,
   ].join('\n')
 }
 
@@ -155,7 +161,7 @@ export function apiAbuseRows({ pairs, throughput, perCpuSecond, pps, abuse }: Ap
   ].join('\n')
 }
 
-function withInterval({ estimate, low, high }: ScrapeBenchResult['throughput']): string {
+function withInterval({ estimate, low, high }: Ratios['throughput']): string {
   return `${estimate.toFixed(4)} (95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`
 }
 
