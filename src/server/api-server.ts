@@ -12,7 +12,7 @@ import { takenPortHint } from '../net/user-ports.ts'
 import { isLoopback, networkOf } from './api/addresses.ts'
 import { createApp } from './api/app.ts'
 import { descriptionFiles } from './api/description.ts'
-import { TokenGuard } from './api/guards.ts'
+import { inTurn, TokenGuard } from './api/guards.ts'
 import { answerClientError } from './api/problem.ts'
 import { type ApiSource, apiRoutes, type ChangeableLink, type Routes } from './api/routes.ts'
 import { type BrowserAccess, browserFiles } from './browser-page.ts'
@@ -95,7 +95,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ...pages(options),
   }
   const token = new TokenGuard(tokenSha256)
-  const app = createApp({ ownName: isLoopback(address) ? host : undefined, token, routes, onError })
+  const app = inTurn(createApp({ ownName: isLoopback(address) ? host : undefined, token, routes, onError }))
   // Who asks first whether it may send more (Expect) gets the same answer at once.
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, app)
   return {

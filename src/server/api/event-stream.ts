@@ -11,6 +11,7 @@
 import type { Request, Response } from 'express'
 import type { EventFeed, EventType, ServerEvent } from '../event-feed.ts'
 import { isLoopback, networkOf, remoteAddress } from './addresses.ts'
+import { KeptAnswers } from './kept-answers.ts'
 
 export const EVENT_STREAM_LIMITS = {
   /** Listeners at once. */
@@ -57,6 +58,8 @@ export class EventStreams {
   readonly #feed: EventFeed
   readonly #now: () => number
   readonly #listeners = new Set<Listener>()
+  /** By the types that are wanted, of which there are few. */
+  readonly #currents: KeptAnswers
   #gathered: Gathered[] = []
   #gatheredText = 0
   /** By type: nobody hears that something is missing which he has not asked for. */
@@ -69,6 +72,7 @@ export class EventStreams {
   constructor(feed: EventFeed, now: () => number = () => performance.now()) {
     this.#feed = feed
     this.#now = now
+    this.#currents = new KeptAnswers(now)
   }
 
   get listeners(): number {
@@ -108,8 +112,16 @@ export class EventStreams {
     this.#commentTimer ??= setInterval(() => this.#comment(), COMMENT_MS).unref()
     response.flushHeaders()
     // What there is now, so that nobody waits a second for the first picture.
-    const now = this.#feed.current().filter(({ type }) => listener.types.has(type))
-    response.write(`retry: ${RETRY_MS}\n\n${now.map(event => toText(event, this.#feed.lastId)).join('')}`)
+    response.write(`retry: ${RETRY_MS}\n\n${this.#current(listener)}`)
+  }
+
+  /** Made once for all who come while it is not much older than it took to make: a hundred at once cost as much as one. */
+  #current({ key, types }: Listener): string {
+    const make = (): string => {
+      const now = this.#feed.current().filter(({ type }) => types.has(type))
+      return now.map(event => toText(event, this.#feed.lastId)).join('')
+    }
+    return this.#currents.get(key, make) as string
   }
 
   /** Of those that do not read, the one that has not for the longest time goes. False when all do. */

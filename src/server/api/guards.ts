@@ -1,4 +1,5 @@
 /** What each request has to pass before anybody looks at what it asks for. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Request, RequestHandler } from 'express'
 import { rateLimit } from 'express-rate-limit'
@@ -17,35 +18,49 @@ export const REQUEST_LIMITS = {
   /** Where a whole class may sit on one machine: 100 a second. */
   perWindowOnLoopback: 1000,
   /** Requests that may wait on one connection for the answer to the one before them. */
-  sentAhead: 100,
+  sentAhead: 16,
   /** How long the answer to one more request takes, and its connection is closed with it. */
   tooOftenMs: 1_000,
 } as const
 
 /**
  * Requests that were sent ahead on a connection (pipelining, RFC 9112 §9.3.2) are looked at one after the other, and packets pass in
- * between: answered in one go, a few hundred of them would stand in the way of every tunnel.
+ * between: answered in one go, a few hundred of them would stand in the way of every tunnel. Nothing of one that waits is looked at, and with one too many
+ * none of them is answered any more; the connection ends a moment later, so that whoever comes again at once has to wait.
  */
-export function inTurn(): RequestHandler {
+export function inTurn(answer: (request: IncomingMessage, response: ServerResponse) => void): typeof answer {
   /** By connection: those that wait for the answer to the one before them. */
   const waiting = new WeakMap<Socket, (() => void)[]>()
-  return ({ socket }, response, next) => {
+  const over = new WeakSet<Socket>()
+  return (request, response) => {
+    const { socket } = request
+    // Node makes requests of all that has come in one piece.
+    if (over.has(socket)) return
     const begin = (): void => {
       response.once('close', () => setImmediate(goOn, socket))
-      next()
+      answer(request, response)
     }
     const behind = waiting.get(socket)
     if (behind === undefined) {
       waiting.set(socket, [])
       begin()
     } else if (behind.length < REQUEST_LIMITS.sentAhead) behind.push(begin)
-    else socket.destroy()
+    else endSoon(socket)
+  }
+
+  function endSoon(socket: Socket): void {
+    over.add(socket)
+    waiting.set(socket, [])
+    socket.pause()
+    const timer = setTimeout(() => socket.destroy(), REQUEST_LIMITS.tooOftenMs).unref()
+    socket.once('close', () => clearTimeout(timer))
   }
 
   function goOn(socket: Socket): void {
     const following = socket.writable ? waiting.get(socket)?.shift() : undefined
-    if (following === undefined) waiting.delete(socket)
-    else following()
+    if (following === undefined) {
+      if (!over.has(socket)) waiting.delete(socket)
+    } else following()
   }
 }
 

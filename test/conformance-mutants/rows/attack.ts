@@ -792,8 +792,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-35',
     file: 'server/api/app.ts',
     why: 'anybody may ask without pause',
-    find: 'app.use(limitRate(), limitHead)',
-    replace: 'app.use(limitHead)',
+    find: '    limitRate(),\n',
+    replace: '',
   },
   {
     row: 'AT-35',

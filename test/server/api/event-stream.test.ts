@@ -8,6 +8,7 @@ import { EVENT_STREAM_LIMITS, EventStreams } from '../../../src/server/api/event
 import { type ApiServer, startApiServer } from '../../../src/server/api-server.ts'
 import { EventFeed, type EventType } from '../../../src/server/event-feed.ts'
 import { ServerMetrics } from '../../../src/server/metrics.ts'
+import type { ServerStatus } from '../../../src/server/status.ts'
 import { until } from '../../support/loopback.ts'
 import { FakeApiSource } from '../fake-api-source.ts'
 
@@ -268,6 +269,26 @@ describe('listeners to events', () => {
     feed.publish({ type: 'packet', data: packet })
     await until(() => to.written.length > before)
   }
+
+  it('AT-35 hear what there is from one answer while that is not much older than it took to make, each what he wants', () => {
+    let made = 0
+    feed.close()
+    feed = new EventFeed({
+      periodic: () => {
+        made++
+        now += 3
+        return [{ type: 'status', data: { made } as unknown as ServerStatus }]
+      },
+    })
+    streams = new EventStreams(feed, () => now)
+    const heard = (types: EventType[]) => listen('192.0.2.1', types)?.written ?? ''
+    expect(heard(['status'])).to.match(/"made":1/)
+    now += 29
+    expect(heard(['status'])).to.match(/"made":1/)
+    expect(heard(['connection'])).not.to.include('made')
+    now += 30
+    expect(heard(['status'])).to.match(/"made":3/)
+  })
 
   it('from one address, or from a /64 of IPv6, are no more than its bound, nor are all of them', () => {
     for (const network of ['192.0.2.1', '2001:db8::']) {
