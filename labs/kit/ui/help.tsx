@@ -7,12 +7,12 @@ import { bodyColumns, type Size } from './geometry.ts'
 import type { Theme } from './theme.ts'
 
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ['j k, arrows', 'move in the list, scroll in a task; space and page keys by more, home and end'],
+  ['j k, arrows', 'move in the list, scroll in a task; space, page keys, home, end'],
   ['enter', 'open what is selected, save an answer'],
   ['esc, b', 'back; stops a check that is running'],
   ['c', 'check the task'],
   ['w', 'check it at each save of its files, or no longer'],
-  ['a', 'answer the questions of the task; after the last one it is checked'],
+  ['a', 'answer the questions of the task, and check it'],
   ['h', 'one more hint'],
   ['s', 'the solution, once solved or after three checks that failed'],
   ['R', 'the starting files of the task again; yours are kept beside them'],
