@@ -1,4 +1,4 @@
-/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | flood | churn | moving | scrape | api-abuse | emulator`: results on standard output, progress on standard error. */
+/** `npm run bench -- handshake | tunnel | stages | peers | tun | clients | fairness | flood | churn | moving | scrape | api-abuse | emulator | goodput`: results on standard output, progress on standard error. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
 import { runCommand } from '../src/cli/run-command.ts'
 import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
+import { CONTENDERS, type Contender } from './goodput.ts'
 import type { LoadResult } from './load.ts'
 import {
   apiAbuseRows,
@@ -16,6 +17,7 @@ import {
   emulatorRows,
   floodRows,
   flowRows,
+  goodputRows,
   handshakeRows,
   loadRows,
   movingRows,
@@ -263,6 +265,26 @@ program
     print(options.json, rows, () => emulatorRows(rows))
   })
 
+program
+  .command('goodput')
+  .description('a bulk transfer over a link that loses packets: the engine in TypeScript beside quic-go and quiche')
+  .option('--seconds <n>', 'length of one measurement', positive, 8)
+  .option('--rounds <n>', 'how often each has each path, at most', positive, 10)
+  .option('--within <share>', 'a path whose ratios are known to so much is done', share, 0.05)
+  .option('--only <names>', `of ${CONTENDERS.join(', ')}`, contenders)
+  .option('--virtual', 'in virtual time, which no machine is too busy for; without quiche')
+  .option('--json', 'the result as JSON')
+  .action(options =>
+    withCertificates(async certificates => {
+      const { seconds, rounds, within, only } = options
+      const run = options.virtual
+        ? (await import('./goodput-virtual.ts')).benchVirtualGoodput
+        : (await import('./goodput.ts')).benchGoodput
+      const result = await run({ certificates, seconds, rounds, within, only, onProgress: progress })
+      print(options.json, result, () => goodputRows(result))
+    }),
+  )
+
 await runCommand(async () => {
   await program.parseAsync()
 })
@@ -294,6 +316,21 @@ function participants(text: string): string[] {
   const unknown = names.find(name => !PARTICIPANTS.some(each => each === name))
   if (unknown === undefined) return names
   throw new InvalidArgumentError(`${unknown} is not one of ${PARTICIPANTS.join(', ')}`)
+}
+
+/** `typescript,quic-go` */
+function contenders(text: string): Contender[] {
+  return text.split(',').map(name => {
+    const found = CONTENDERS.find(each => each === name)
+    if (found === undefined) throw new InvalidArgumentError(`${name} is not one of ${CONTENDERS.join(', ')}`)
+    return found
+  })
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (value > 0 && value < 1) return value
+  throw new InvalidArgumentError('expected a number between 0 and 1')
 }
 
 /** `8,60` */

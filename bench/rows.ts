@@ -9,6 +9,7 @@ import type { Held } from './churn-proxy.ts'
 import type { ClientsBenchResult } from './clients.ts'
 import type { EmulatorBenchRow } from './emulator.ts'
 import type { FloodResult } from './flood.ts'
+import { CONTENDERS, type GoodputResult } from './goodput.ts'
 import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
 import type { MovingResult } from './moving.ts'
@@ -267,6 +268,32 @@ export function movingRows(result: MovingResult, rttMs: number, intervalMs: numb
     table([header, column('p50', 0.5), column('p95', 0.95), column('max', 1)]),
     '',
     `the same addresses after ${sameAddresses} of ${restart.length} restarts`,
+  ].join('\n')
+}
+
+export function goodputRows({ receiver, mbit, seconds, load, rows, skipped }: GoodputResult): string {
+  const interval = ({ estimate, low, high }: Estimate): string =>
+    `${estimate.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+  const there = CONTENDERS.filter(name => rows.some(({ mean }) => mean[name] !== undefined))
+  const header = ['', 'rounds', ...there, ...there.filter(name => name !== 'typescript').map(name => `ours to ${name}`)]
+  const columns = rows.map(({ loss, rttMs, rounds, mean, ratio }) => [
+    `${loss * 100} %, ${rttMs} ms`,
+    String(rounds),
+    ...there.map(name => mean[name]?.estimate.toFixed(2) ?? '-'),
+    ...there.flatMap(name => {
+      if (name === 'typescript') return []
+      const found = ratio[name]
+      return [found === undefined ? '-' : interval(found)]
+    }),
+  ])
+  return [
+    `${machine()}; load from ${load.least.toFixed(1)} to ${load.most.toFixed(1)}`,
+    `Mbit/s of ${mbit}, ${receiver === 'virtual' ? 'in virtual time' : `to a receiver of ${receiver}`}, ${seconds} s each; ratios of the same round with intervals of 95 %`,
+    '',
+    table([header, ...columns.slice(0, 3)]),
+    '',
+    table([header, ...columns.slice(3)]),
+    ...skipped,
   ].join('\n')
 }
 

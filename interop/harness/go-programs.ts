@@ -7,7 +7,8 @@ import { scratchFolder } from '../../test/support/scratch.ts'
 import { lastWord, Unavailable } from './skip.ts'
 import { cacheFolder, runTool } from './tool.ts'
 
-const MODULE = fileURLToPath(new URL('../connect-ip-go', import.meta.url))
+/** The folder of the Go module with our programs. */
+export const GO_MODULE = fileURLToPath(new URL('../connect-ip-go', import.meta.url))
 
 /** Not beside their source, which may belong to somebody else. */
 const bin = () => join(cacheFolder('connect-ip-go'), 'bin')
@@ -32,31 +33,36 @@ export async function prepareGo(): Promise<void> {
   if (minor !== undefined && Number(minor) < OLDEST_GO) {
     throw new Unavailable(`Go 1.${minor} is too old, 1.${OLDEST_GO} or newer is needed (https://go.dev/dl)`)
   }
-  const download = await runTool('go', ['mod', 'download'], { cwd: MODULE, timeoutMs: DOWNLOAD_TIMEOUT_MS })
+  const download = await runTool('go', ['mod', 'download'], { cwd: GO_MODULE, timeoutMs: DOWNLOAD_TIMEOUT_MS })
   if (download.status !== 0) {
     throw new Unavailable(`the Go modules it needs cannot be downloaded: ${lastWord(download.output)}`)
   }
 }
 
 /** Compiles the programs. Rejects with what the compiler said. */
-export function buildGoPrograms(): Promise<void> {
-  return runGo(['build', '-buildvcs=false', '-o', bin() + sep, './cmd/...'])
+export async function buildGoPrograms(): Promise<void> {
+  await runGo(['build', '-buildvcs=false', '-o', bin() + sep, './cmd/...'])
 }
 
 /** Runs the Go programs' own unit tests. */
-export function testGoPrograms(): Promise<void> {
-  return runGo(['test', './...'])
+export async function testGoPrograms(): Promise<void> {
+  await runGo(['test', './...'])
 }
 
-function runGo(args: string[]): Promise<void> {
+/** In that folder. Resolves with what it printed; rejects with what the compiler said. */
+export function runGo(args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('go', args, { cwd: MODULE, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('go', args, {
+      cwd: GO_MODULE,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let output = ''
     child.stdout.on('data', chunk => (output += chunk))
     child.stderr.on('data', chunk => (output += chunk))
     child.on('error', reject)
     child.on('close', code => {
-      if (code === 0) resolve()
+      if (code === 0) resolve(output)
       else reject(new Error(`'go ${args.join(' ')}' in interop/connect-ip-go failed:\n${output.trimEnd()}`))
     })
   })

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { growthOf } from '../../bench/churn.ts'
 import type { Held } from '../../bench/churn-proxy.ts'
 import { compareLoads } from '../../bench/clients.ts'
+import { rowOf } from '../../bench/goodput.ts'
 import { type LoadResult, summary } from '../../bench/load.ts'
 import { compareRuns, cpuPerGb, type TunFigures } from '../../bench/tun.ts'
 import { compareFlows, type FlowResult } from '../../bench/tunnel.ts'
@@ -50,6 +51,20 @@ describe('what the benches make of their measurements', () => {
     const rtts = Array.from({ length: 100 }, (_, i) => 100 - i)
     expect(summary(103, rtts)).to.deep.equal({ sent: 103, lost: 3, p50Ms: 50, p99Ms: 99 })
     expect(summary(2, [])).to.deep.equal({ sent: 2, lost: 2, p50Ms: Number.NaN, p99Ms: Number.NaN })
+  })
+
+  it('goodput: each round of ours is compared with the same round of each other, and who did not run is left out', () => {
+    const path = { loss: 0.01, rttMs: 20 }
+    const mbps = { 'quic-go': [4, 8, 8], typescript: [2, 8, 4] }
+    const { rounds, mean, ratio } = rowOf(path, mbps)
+    expect(rounds).to.equal(3)
+    expect(mean['quic-go']?.estimate).to.be.closeTo(20 / 3, 1e-9)
+    // Of a half, one, and a half: the geometric mean.
+    expect(ratio['quic-go']?.estimate).to.be.closeTo(0.25 ** (1 / 3), 1e-9)
+    expect(ratio['quic-go']?.low).to.be.closeTo(0.5, 1e-9)
+    expect(ratio['quic-go']?.high).to.be.closeTo(1, 1e-9)
+    expect(ratio).to.have.all.keys('quic-go')
+    expect(rowOf(path, { typescript: [] })).to.deep.include({ rounds: 0, mean: {}, ratio: {} })
   })
 
   it('churn: growth is a minute of the line that fits best', () => {

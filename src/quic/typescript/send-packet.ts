@@ -96,7 +96,7 @@ export class PacketSender {
     const size = mtu.nextSize(now)
     if (size === undefined) return undefined
     const path = paths.active
-    const hasRoom = size <= buffer.length && size <= path.amplification.allowance && recovery.maySend(size, now)
+    const hasRoom = size <= buffer.length && size <= path.amplification.allowance && recovery.hasRoom(size, now)
     this.#out.reset(buffer)
     const draft = this.#drafts[APPLICATION]
     if (!hasRoom || !draft.begin(this.#out, 0, size, paths.activePeerId(), now)) {

@@ -35,9 +35,19 @@ export interface Conditions {
   corrupt: number
   /** The largest UDP payload that the path carries. */
   mtu: number
+  /** Of the slow place in each direction: bytes per ms, and how many bytes may wait for it. Default: there is none. */
+  rate?: number
+  queue?: number
 }
 
-export const GOOD: Conditions = { delayMs: 10, jitterMs: 0, loss: 0, duplicate: 0, corrupt: 0, mtu: 1500 }
+export const GOOD: Conditions = {
+  delayMs: 10,
+  jitterMs: 0,
+  loss: 0,
+  duplicate: 0,
+  corrupt: 0,
+  mtu: 1500,
+}
 
 /** Never so often in a row without time passing: that would be a program that does not sleep any more. */
 const MAX_STEPS_AT_ONCE = 5000
@@ -196,6 +206,8 @@ export class VirtualNetwork {
   readonly #options: NetworkOptions
   readonly #room = new Uint8Array(65_535)
   #flying: Flying[] = []
+  /** When the slow place is free again. */
+  readonly #freeAt = { client: 0, server: 0 }
   #planned: Planned[] = []
   #steps = 0
   #deadlines: { client: number | undefined; server: number | undefined } = { client: undefined, server: undefined }
@@ -349,13 +361,17 @@ export class VirtualNetwork {
   }
 
   #fly(packet: Uint8Array, path: UdpPath, to: 'client' | 'server', ecn: EcnCodepoint): void {
-    const { delayMs, jitterMs, loss, duplicate, corrupt, mtu } = this.conditions
+    const { delayMs, jitterMs, loss, duplicate, corrupt, mtu, rate = Infinity, queue = Infinity } = this.conditions
     if (packet.length > mtu) return
     for (let copies = this.random() < duplicate ? 2 : 1; copies > 0; copies--) {
       if (this.random() < loss) continue
       const copy = Uint8Array.from(packet)
       if (this.random() < corrupt) copy[Math.floor(this.random() * copy.length)] ^= 1 + Math.floor(this.random() * 255)
-      this.#schedule({ at: this.now + delayMs + jitterMs * this.random(), to, packet: copy, path, ecn })
+      const free = Math.max(this.#freeAt[to], this.now)
+      const waiting = free > this.now ? (free - this.now) * rate : 0
+      if (waiting + copy.length > queue) continue
+      this.#freeAt[to] = free + copy.length / rate
+      this.#schedule({ at: this.#freeAt[to] + delayMs + jitterMs * this.random(), to, packet: copy, path, ecn })
     }
   }
 

@@ -1,5 +1,6 @@
 // Command streams speaks plain QUIC with masque-lab, below HTTP/3. As a server it sends back what comes on every stream; as a client it
-// sends bytes on some streams at once, and sees that it gets the same. It ends when its input does.
+// sends bytes on some streams at once, and sees that it gets the same. With -endless it is one end of a transfer for npm run bench -- goodput:
+// as a server it sends without an end, as a client it counts what comes. It ends when its input does.
 package main
 
 import (
@@ -25,6 +26,9 @@ const protocol = "echo"
 // What a program that nobody ends does by itself.
 const lifetime = 2 * time.Minute
 
+// Of one that a benchmark uses.
+const endlessLifetime = 2 * time.Hour
+
 // Of the client's connection ids, in bytes.
 const idLength = 6
 
@@ -35,6 +39,9 @@ type options struct {
 	streams, size            int
 	connections              int
 	move                     bool
+	endless                  bool
+	warmUp, measured         time.Duration
+	packetSize               uint
 }
 
 func main() {
@@ -49,10 +56,18 @@ func main() {
 	flag.IntVar(&o.size, "size", 1000, "bytes on each")
 	flag.IntVar(&o.connections, "connections", 1, "connections, one after the other, which resume the session")
 	flag.BoolVar(&o.move, "move", false, "move to another port, and do it again there")
+	flag.BoolVar(&o.endless, "endless", false, "send bytes without an end, or count them")
+	flag.DurationVar(&o.warmUp, "warm-up", 0, "with -endless: what comes in this time does not count")
+	flag.DurationVar(&o.measured, "for", time.Second, "with -endless: count for so long")
+	flag.UintVar(&o.packetSize, "packet-size", 0, "size of all QUIC packets in bytes, without a search for a larger one; 0: as quic-go likes it")
 	flag.Parse()
 
 	out := lines.NewOut(os.Stdout)
-	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
+	limit := lifetime
+	if o.endless {
+		limit = endlessLifetime
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -68,11 +83,13 @@ func main() {
 	}
 }
 
-func config() *quic.Config {
+func config(o options) *quic.Config {
 	return &quic.Config{
-		MaxIncomingStreams:   200,
-		HandshakeIdleTimeout: 30 * time.Second,
-		MaxIdleTimeout:       30 * time.Second,
+		MaxIncomingStreams:      200,
+		HandshakeIdleTimeout:    30 * time.Second,
+		MaxIdleTimeout:          30 * time.Second,
+		InitialPacketSize:       uint16(o.packetSize),
+		DisablePathMTUDiscovery: o.packetSize != 0,
 	}
 }
 
@@ -90,7 +107,7 @@ func server(ctx context.Context, o options, out *lines.Out) error {
 		return err
 	}
 	transport := &quic.Transport{Conn: socket, VerifySourceAddress: func(net.Addr) bool { return o.retry }}
-	listener, err := transport.Listen(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{protocol}}, config())
+	listener, err := transport.Listen(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{protocol}}, config(o))
 	if err != nil {
 		return err
 	}
@@ -101,11 +118,15 @@ func server(ctx context.Context, o options, out *lines.Out) error {
 			return err
 		}
 		out.Emit("connection", lines.Event{"resumed": connection.ConnectionState().TLS.DidResume})
-		go echo(ctx, connection, out)
+		answer := echo
+		if o.endless {
+			answer = pour
+		}
+		go answerAll(ctx, connection, answer, out)
 	}
 }
 
-func echo(ctx context.Context, connection *quic.Conn, out *lines.Out) {
+func answerAll(ctx context.Context, connection *quic.Conn, answer func(*quic.Stream) error, out *lines.Out) {
 	for {
 		stream, err := connection.AcceptStream(ctx)
 		if err != nil {
@@ -116,11 +137,57 @@ func echo(ctx context.Context, connection *quic.Conn, out *lines.Out) {
 			return
 		}
 		go func() {
-			if _, err := io.Copy(stream, stream); err != nil {
+			if err := answer(stream); err != nil {
 				out.Fail("stream", err)
 			}
 			_ = stream.Close()
 		}()
+	}
+}
+
+func echo(stream *quic.Stream) error {
+	_, err := io.Copy(stream, stream)
+	return err
+}
+
+// pour sends until nobody wants it any more, which is no failure.
+func pour(stream *quic.Stream) error {
+	if _, err := io.ReadFull(stream, make([]byte, 1)); err != nil {
+		return err
+	}
+	block := make([]byte, 64<<10)
+	for {
+		if _, err := stream.Write(block); err != nil {
+			return nil
+		}
+	}
+}
+
+// count returns how many bytes come in the time that is measured.
+func count(ctx context.Context, connection *quic.Conn, o options) (int, error) {
+	stream, err := connection.OpenStreamSync(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := stream.Write([]byte{0}); err != nil {
+		return 0, err
+	}
+	block := make([]byte, 64<<10)
+	began := time.Now()
+	from, until := began.Add(o.warmUp), began.Add(o.warmUp+o.measured)
+	_ = stream.SetReadDeadline(until)
+	counted := 0
+	for {
+		n, err := stream.Read(block)
+		if time.Now().After(from) {
+			counted += n
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return counted, nil
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
 }
 
@@ -154,11 +221,22 @@ func once(ctx context.Context, o options, tlsConfig *tls.Config, out *lines.Out)
 		return err
 	}
 	defer transport.Close()
-	connection, err := transport.Dial(ctx, to, tlsConfig, config())
+	connection, err := transport.Dial(ctx, to, tlsConfig, config(o))
 	if err != nil {
 		return err
 	}
 	defer connection.CloseWithError(0, "")
+	if o.endless {
+		bytes, err := count(ctx, connection, o)
+		if err != nil {
+			return err
+		}
+		// Before it is told, as whoever hears it ends this program.
+		_ = connection.CloseWithError(0, "")
+		_ = transport.Close()
+		out.Emit("counted", lines.Event{"bytes": bytes, "ms": o.measured.Milliseconds()})
+		return nil
+	}
 	if err := exchangeAll(ctx, connection, o); err != nil {
 		return err
 	}

@@ -135,6 +135,11 @@ export class LossRecovery implements PtoSituation {
     return this.#congestion.maySend(bytes, now)
   }
 
+  /** The same for a packet for which nothing waits. */
+  hasRoom(bytes: number, now: number): boolean {
+    return this.#congestion.hasRoom(bytes, now)
+  }
+
   /** Whoever sends the packets can mark them. Called before the first one. */
   enableEcn(): void {
     this.#ecn.enable()

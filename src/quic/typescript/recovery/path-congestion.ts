@@ -25,7 +25,7 @@ export class PathCongestion {
   #pacedUntil: number | undefined
   /** The last packet that waited had to wait on; else all that there was has left. */
   #isHeldBack = false
-  /** Of the ACK that is being read: whether the window was full before it. */
+  /** Of the ACK that is being read: see `onAckBegun`. */
   #isWindowUsed = false
 
   constructor(rtt: Rtt, controller: CongestionController, datagramSize: number) {
@@ -65,6 +65,12 @@ export class PathCongestion {
     return !this.#isHeldBack
   }
 
+  /** The same for one that does not wait: that it may not leave holds nothing back. */
+  hasRoom(bytes: number, now: number): boolean {
+    if (this.#inFlight + bytes > this.controller.window) return false
+    return this.#pacer.nextSendAt(bytes, this.pacingRate, this.#datagramSize, now) <= now
+  }
+
   /** In bytes per ms. */
   get pacingRate(): number {
     const { pacingRate, window, slowStartThreshold } = this.controller
@@ -81,18 +87,19 @@ export class PathCongestion {
     this.controller.onSent(packet, this.#inFlight, packet.sentAt)
   }
 
-  /** An ACK begins: what follows is of it, until `onAckDone`. */
+  /**
+   * An ACK begins: what follows is of it, until `onAckDone`. RFC 9002 §7.8: a window that is not needed does not grow, neither when there is too little
+   * to send nor when the peer's flow control allows no more; but one that is kept from being full by the pacer only is needed, and so is one that
+   * was full before other ACKs came together with this one.
+   */
   onAckBegun(): void {
     this.#rate.begin()
     if (!this.#isHeldBack) this.#rate.onNothingToSend(this.#inFlight)
-    this.#isWindowUsed = this.#wasWindowUsed()
+    this.#isWindowUsed = this.#isHeldBack || this.#isNearlyFull()
   }
 
-  /** RFC 9002 §7.8: a window that is not needed does not grow. In slow start half of it is enough, as it doubles in a round trip. */
-  #wasWindowUsed(): boolean {
-    const { window, slowStartThreshold } = this.controller
-    if (window < slowStartThreshold && this.#inFlight > window / 2) return true
-    return window - this.#inFlight <= NEARLY_FULL * this.#datagramSize
+  #isNearlyFull(): boolean {
+    return this.controller.window - this.#inFlight <= NEARLY_FULL * this.#datagramSize
   }
 
   onAcked(packet: SentPacket, now: number): void {
