@@ -36,7 +36,7 @@ const PACKETS_BEFORE_MORE = 8
 const PACKETS_ALONE = 512
 
 /** A connection begins with work: a handshake, or at least a Retry. So many begin in a turn of the event loop; the others wait behind those that are there. */
-const NEWCOMERS_AT_ONCE = 4
+const NEWCOMERS_AT_ONCE = 2
 
 /** More packets than this waiting in the kernel's way: stop asking QUIC for more until they are gone. */
 const MAX_QUEUED_SENDS = 64

@@ -834,8 +834,8 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     row: 'AT-37',
     file: 'quic/driver.ts',
     why: 'all that want to begin a connection have their turn at once',
-    find: 'const NEWCOMERS_AT_ONCE = 4',
-    replace: 'const NEWCOMERS_AT_ONCE = 4000',
+    find: 'const NEWCOMERS_AT_ONCE = 2',
+    replace: 'const NEWCOMERS_AT_ONCE = 2000',
   },
   {
     row: 'AT-37',
