@@ -230,6 +230,8 @@ describe('the Go client against our server', () => {
     const go = goClient(['-packet-size', '1452']) // so that its answers fit
     const addresses = await go.ready()
     const ours = await ourClient(1450)
+    // A client is there when the search of its own direction is over; that of ours may go on for a moment.
+    await until(() => server.clients().every(client => client.mtu >= 1280))
     const mtu = server.clients().find(client => client.addresses.includes('10.89.0.2'))?.mtu ?? 0
     // The answer comes back through another tunnel, whose longer connection ids leave less room.
     const bothWays = Math.min(...server.clients().map(client => client.mtu))
