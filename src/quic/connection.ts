@@ -152,6 +152,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #stopLinger: (() => void) | undefined
   #resumptionTicket: Uint8Array | undefined
   #failed = false
+  /** The application has said something before the end of the handshake. */
+  #spokeEarly = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
   #stopDoubt: (() => void) | undefined
@@ -547,7 +549,9 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   // -- what the engine reports ---------------------------------------------------------------------------------
 
   onMaySend(): void {
-    if (this.#host.maySpeakEarly(this)) this.handler.onMaySend?.()
+    if (this.handler.onMaySend === undefined || !this.#host.maySpeakEarly(this)) return
+    this.#spokeEarly = true
+    this.handler.onMaySend()
   }
 
   onEstablished(): void {
@@ -556,6 +560,9 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#host.handshakeDone(this)
     this.#keepAlive()
     this.handler.onEstablished()
+    // The peer's first request comes with this, and what is in the answer may make it send large packets through: the probe of the path leaves before the answer, so that it is acknowledged
+    // before the first of them is answered.
+    if (this.#spokeEarly) this.#transmit()
   }
 
   onDatagram(data: Uint8Array): void {

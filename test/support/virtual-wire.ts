@@ -19,6 +19,8 @@ export class VirtualWire implements DriverIo {
   readonly sent: SentPacket[] = []
   /** What arrives of a packet; undefined: nothing. */
   tamper: (packet: SentPacket) => Uint8Array | undefined = ({ bytes }) => bytes
+  /** What arrives at the same time is read before anything is done about it, as a socket does that is asked for several packets. */
+  readsTogether = false
   /** From one end to the other, in ms. */
   readonly #delayMs: number
   #now = 0
@@ -60,9 +62,13 @@ export class VirtualWire implements DriverIo {
   run(ms: number, until: () => boolean = () => false): boolean {
     const end = this.#now + ms
     for (let steps = 0; steps < MAX_STEPS_AT_ONCE; steps++) {
-      while (this.#soon.length > 0 && steps++ < MAX_STEPS_AT_ONCE) for (const each of this.#soon.splice(0)) each()
-      if (until()) return true
       const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
+      const isMoreComing = this.readsTogether && next !== undefined && next.at <= this.#now
+      if (this.#soon.length > 0 && !isMoreComing) {
+        for (const each of this.#soon.splice(0)) each()
+        continue
+      }
+      if (until()) return true
       if (next === undefined || next.at > end) {
         this.#now = end
         return false

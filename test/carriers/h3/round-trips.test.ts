@@ -166,6 +166,25 @@ describe('how often packets cross the network until a tunnel is granted', () => 
     expect(crossings()).to.equal(6)
   })
 
+  for (const together of [false, true]) {
+    it(`leaves time for the search for the path's MTU: the server knows it when the first packet of the tunnel comes${together ? ', also with the ACK of its probe' : ''}`, async () => {
+      const { wire, dial, timeOf, accepted, faults } = await newWorld()
+      wire.readsTogether = together
+      const { quic, handler } = dial()
+      const settled: boolean[] = []
+      const onResponse = handler.onResponse.bind(handler)
+      handler.onResponse = headers => {
+        onResponse(headers)
+        const [server] = accepted
+        server.onDatagram = () => void settled.push(server.quic.pathMtuSettled)
+        quic.sendDatagram(Uint8Array.of(0, 0))
+      }
+      wire.run(5 * DELAY_MS)
+      expect([timeOf('response 200'), settled]).to.deep.equal([40, [true]])
+      expect(faults).to.deep.equal([])
+    })
+  }
+
   it('is four times in a session that is resumed', async () => {
     const { wire, dial, crossings, heard } = await newWorld()
     const first = dial()
