@@ -26,6 +26,8 @@ import {
 
 const FILE = 'controller.ts'
 const READ: Reading[] = ['labs/lab-05-congestion/README.md, "How a controller is judged"', 'RFC 9002 §7']
+const PROGRESS = 'ms of virtual time, on all networks at once'
+
 const ASKED: Record<Criterion, string> = {
   delay: `95 of 100 packets of the tunnel, alone, take at most ${MOST_DELAY * 100} % of what NewReno's take`,
   goodput: `the tunnel, alone, carries at least ${LEAST_GOODPUT * 100} % of what it carries with NewReno`,
@@ -37,6 +39,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   const judge = new Judge(await serverTls(context), context.signal)
   const networks = drawNetworks(new Seeded(context.seed, 'controller'), NETWORKS)
   const own = await context.do('play: yours, alone and beside a CUBIC', () => play(context, judge, networks, students))
+  context.progress(DUEL_MS, DUEL_MS, PROGRESS)
   const newReno = await context.do(`play: NewReno on ${NETWORKS} networks`, () => alone(judge, networks))
   const trials = own.map((one, i): Trial => ({ ...one, newReno: newReno[i]! }))
   showDelays(context, newReno[0]!.flow, own[0]!.alone.flow)
@@ -77,7 +80,7 @@ async function play(
   networks: readonly Network[],
   students: StudentControllers,
 ): Promise<OwnTrial[]> {
-  const onProgress = (nowMs: number) => context.progress(nowMs, DUEL_MS, 'ms of virtual time, on all networks at once')
+  const onProgress = (nowMs: number) => context.progress(nowMs, DUEL_MS, PROGRESS)
   try {
     return await Promise.all(
       networks.map(async (network, i): Promise<OwnTrial> => {
