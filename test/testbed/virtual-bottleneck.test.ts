@@ -1,4 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
+import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { CLEAN, type Impairment } from '../../src/link/profile/profile.ts'
 import { Cubic } from '../../src/quic/typescript/recovery/congestion/cubic.ts'
 import { NewReno } from '../../src/quic/typescript/recovery/congestion/new-reno.ts'
@@ -50,6 +54,25 @@ describe('testbed/virtual-bottleneck', () => {
     const arrivals = (bottleneck: VirtualBottleneck) => bottleneck.flows.map(flow => flow.arrivals)
     expect(arrivals(again)).to.deep.equal(arrivals(one))
     expect(arrivals(other)).to.not.deep.equal(arrivals(one))
+  })
+
+  it('does the same with a certificate of another length, which a signature may have from run to run', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'masque-test-'))
+    try {
+      const { server, serverKey, ca } = await makeTestCertificates(folder, { serverNames: ['a-long-name.example'] })
+      const other = { certificateChain: readFileSync(server), key: readFileSync(serverKey), ca: readFileSync(ca) }
+      const arrivals = []
+      for (const tls of [await serverTls(), other]) {
+        const down = { ...DOWN, rate: { bitsPerSecond: BITS_PER_SECOND, limit: { packets: 60 }, burstBytes: 1500 } }
+        const bottleneck = new VirtualBottleneck({ up: UP, down, seed: 'a', serverTls: tls })
+        const flow = bottleneck.addFlow({ congestion: 'reno' })
+        await bottleneck.run(FROM_MS)
+        arrivals.push(flow.arrivals)
+      }
+      expect(arrivals[0]).to.deep.equal(arrivals[1])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('shares the line among connections, each from its time on and until its time', async () => {

@@ -123,6 +123,12 @@ function scenarios(random: Seeded): Scenario[] {
       because: 'Bytes are added up until they make a whole window.',
     },
     {
+      name: 'congestion avoidance: a byte less than a window, and that byte',
+      told: [loss(60, 20), ...acksInRow(120, 4, full), ack(124, 74, SIZE - 1), ack(125, 75, 1), ack(126, 76, 40)],
+      quirks: ['each-ack'],
+      because: 'The window grows when as many bytes as it has were acknowledged, and not before.',
+    },
+    {
       name: 'losses again and again',
       told: random.list(8, i => 100 * (i + 1)).flatMap(now => [loss(now, now - 50), ack(now + 60, now + 5)]),
       quirks: ['no-minimum', 'threshold-minimum'],
