@@ -308,7 +308,8 @@ export class QuicDriver implements AcceptorHost {
   }
 
   handshakeDone(connection: DrivenConnection): void {
-    this.handshaking.delete(connection)
+    // One that has failed is unfinished until it is forgotten: a flood of those is one, too.
+    if (connection.established) this.handshaking.delete(connection)
     this.keyLog?.collect(connection.id)
   }
 

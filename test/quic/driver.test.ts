@@ -383,6 +383,20 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect([...spoken]).to.deep.equal([last])
   })
 
+  it('AT-37 counts a handshake that has failed among those that are unfinished until it is forgotten', () => {
+    const { io, socket, fake, driver, recorder } = listen()
+    const [connection] = driver.table.all
+    const isCounted = [driver.handshaking.has(connection)]
+    fake.ended = { source: 'peer', application: false, code: 0, reason: '' }
+    for (const isOver of [false, true]) {
+      fake.isOver = isOver
+      socket.arrive(shortPacket(fake.id), CLIENT)
+      io.settle()
+      isCounted.push(driver.handshaking.has(connection))
+    }
+    expect([recorder.closed?.source, ...isCounted]).to.deep.equal(['peer', true, true, false])
+  })
+
   it('ends one connection when the engine fails, and goes on', () => {
     const { io, socket, fake, driver, recorder } = listen()
     fake.receive = () => {

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:dgram'
 import { expect } from 'chai'
+import { sealInitial } from '../../bench/initials.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
@@ -18,6 +20,9 @@ function versionNegotiation(): Uint8Array {
   packet[14] = 8
   return packet
 }
+
+/** RFC 9000 §19.19: no error, because of no frame, without a word. */
+const CONNECTION_CLOSE = Uint8Array.of(0x1c, 0, 0, 0)
 
 describe('a QUIC endpoint and addresses that are not what they seem', () => {
   const sockets: Socket[] = []
@@ -185,6 +190,17 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
       const from = { host: '127.0.0.1', port }
       pretendArrival(loneInitial(from, local), from, local.port)
       // Few begin in one turn.
+      await new Promise(setImmediate)
+    }
+    expect(counters).to.include({ accepted: 64, retried: 1, faults: 0 })
+  })
+
+  it('AT-37 handshakes that fail at once are unfinished, too, until nothing is kept of them', async () => {
+    const { local, counters } = (await listen({ retry: 'auto' })).endpoint
+    for (let port = 1001; port <= 1065; port++) {
+      const id = randomBytes(8)
+      const close = sealInitial('client', id, id, randomBytes(8), CONNECTION_CLOSE)
+      pretendArrival(close, { host: '127.0.0.1', port }, local.port)
       await new Promise(setImmediate)
     }
     expect(counters).to.include({ accepted: 64, retried: 1, faults: 0 })

@@ -54,6 +54,8 @@ export class PacketReceiver {
   /** By which the client called us first: only its Initials do. */
   #originalId: Uint8Array | undefined
   #isServerKnown = false
+  /** The first packet was no client's. */
+  #isGivenUp = false
   /** In bytes. What is larger than all before, and than what every path carries, is a probe (§14.4): for its ACK the search for the path's MTU waits. */
   #largestDatagram = BASE_UDP_PAYLOAD
   /** Of the datagram that is being read: all of its packets were in one IP packet. */
@@ -94,7 +96,8 @@ export class PacketReceiver {
   #receivePackets(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
     let isUsed = false
     let first: Packet | undefined
-    for (let start = 0; start < datagram.length && this.#parts.close.isOpen; ) {
+    // To begin costs much more than to read: whatever is behind a first packet that is none begins nothing either.
+    for (let start = 0; start < datagram.length && this.#parts.close.isOpen && !this.#isGivenUp; ) {
       const packet = readPacket(datagram, start, CONNECTION_ID_LENGTH)
       // All packets of a datagram are for the same connection (§12.2).
       if (packet === undefined || (first !== undefined && !sameBytes(packet.dcid, first.dcid))) break
@@ -198,6 +201,7 @@ export class PacketReceiver {
   }
 
   #giveUp(): void {
+    this.#isGivenUp = true
     this.#originalId = undefined
     this.#first.giveUp?.()
   }

@@ -851,4 +851,18 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'this.#host.handshaking.size >= RETRY_ABOVE_HANDSHAKES',
     replace: 'false',
   },
+  {
+    row: 'AT-37',
+    file: 'quic/driver.ts',
+    why: 'handshakes that have failed are none of a flood',
+    find: 'if (connection.established) this.handshaking.delete(connection)',
+    replace: 'this.handshaking.delete(connection)',
+  },
+  {
+    row: 'AT-38',
+    file: 'quic/typescript/receive-packet.ts',
+    why: 'each packet of a datagram begins a connection, when those before it were none',
+    find: 'this.#isGivenUp = true',
+    replace: '',
+  },
 ]

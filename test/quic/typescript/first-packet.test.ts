@@ -32,4 +32,24 @@ describe('the first packet of a client', () => {
       expect(accepted?.receive(packet, { local: SERVER_ADDRESS, remote: CLIENT_ADDRESS }, 0)).to.equal(begins)
     })
   }
+
+  it('AT-38 begins no connection behind one that is none in the same datagram, which would cost what a datagram with one of these costs, forty times', async () => {
+    const { client, server } = (await typescriptEngines())(1)
+    const path = { local: CLIENT_ADDRESS, remote: SERVER_ADDRESS }
+    const back = { local: SERVER_ADDRESS, remote: CLIENT_ADDRESS }
+    const id = new Uint8Array(8)
+    const buffer = new Uint8Array(1500)
+    const good = buffer.subarray(0, client.connect({ id, path, serverName: 'localhost' }).send(buffer, 0)?.length)
+    const dcid = client.parseHeader(good)?.dcid as Uint8Array
+    const isBegun = (before: Uint8Array): boolean | undefined =>
+      server.accept({ id, path: back })?.receive(Buffer.concat([before, good]), back, 0)
+    expect(isBegun(new Uint8Array(0))).to.equal(true)
+    expect(isBegun(unreadableInitial(dcid))).to.equal(false)
+  })
 })
+
+/** Nobody has the key by which it was sealed. */
+function unreadableInitial(dcid: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(20)
+  return Uint8Array.of(0xc0, 0, 0, 0, 1, dcid.length, ...dcid, 0, 0, sealed.length, ...sealed)
+}
