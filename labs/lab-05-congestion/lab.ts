@@ -85,7 +85,7 @@ export const lab = defineLab({
         \`\`\`
         a  after one round trip
         b  after three
-        c  a packet of the next round is declared lost
+        c  the first ACK of the next round: a packet is lost
         d  of the same round, 60 more are acknowledged,
            and three more declared lost
         e  ten round trips later

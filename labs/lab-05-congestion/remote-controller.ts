@@ -12,9 +12,11 @@ import type {
 import type { DeliveryRateSample } from '../../src/quic/typescript/recovery/delivery-rate.ts'
 import type { Rtt } from '../../src/quic/typescript/recovery/rtt.ts'
 import type { SentPacket } from '../../src/quic/typescript/recovery/sent-packet.ts'
+import { describeOutcome, manners } from '../kit/check/calls.ts'
 import { CheckFailure } from '../kit/check/check-failure.ts'
+import { feedbackOf } from '../kit/check/feedback.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
-import { openStudentCode, type StudentObject } from '../kit/student-code/student-code.ts'
+import { openStudentCode, StudentError, type StudentObject } from '../kit/student-code/student-code.ts'
 import { CALLS } from './player.ts'
 
 const PLAYER = 'player.ts'
@@ -39,11 +41,13 @@ type Ask = { told: readonly number[]; answer(wanted: Wanted): void; fail(error: 
 /** The controllers of one class of the student's. */
 export class StudentControllers {
   readonly #players: Pick<StudentObject, 'call'>
+  readonly #asStudents: (error: unknown) => unknown
   #asks: Ask[] = []
 
-  /** `players`: in the student's process, what `Players` has. */
-  constructor(players: Pick<StudentObject, 'call'>) {
+  /** `players`: in the student's process, what `Players` has. `asStudents`: what is told of an error that a call of it ended with. */
+  constructor(players: Pick<StudentObject, 'call'>, asStudents: (error: unknown) => unknown = error => error) {
     this.#players = players
+    this.#asStudents = asStudents
   }
 
   /** Those of the class `className` in the student's `file`. */
@@ -64,12 +68,26 @@ export class StudentControllers {
     const ours = new Map([[PLAYER, players + students]])
     const code = openStudentCode({ exercises, signal, ours, limits: { totalMs: TOTAL_MS } })
     context.defer(() => code.close())
-    return new StudentControllers(await code.create(PLAYER, 'Subjects'))
+    // Called without `new`, a class runs nothing. But a file that cannot be loaded, or has no such class, is told about as in other tasks.
+    await code.batch(file, className, [[]])
+    const asStudents = (error: unknown) => inStudentsTerms(error, file, className)
+    const subjects = await code.create(PLAYER, 'Subjects').catch(error => {
+      throw asStudents(error)
+    })
+    return new StudentControllers(subjects, asStudents)
   }
 
   async add(datagramSize: number, randomSeed = 1): Promise<RemoteController> {
-    const which = await this.#players.call<number>('add', datagramSize, randomSeed)
+    const which = await this.#call<number>('add', datagramSize, randomSeed)
     return new RemoteController(told => this.#ask([which, ...told, CALL.end]))
+  }
+
+  async #call<T>(method: string, ...args: unknown[]): Promise<T> {
+    try {
+      return await this.#players.call<T>(method, ...args)
+    } catch (error) {
+      throw this.#asStudents(error)
+    }
   }
 
   /** Together with all others that are asked before anything else happens here. */
@@ -84,7 +102,7 @@ export class StudentControllers {
     this.#asks = []
     try {
       const told = Float64Array.from(asks.flatMap(one => one.told))
-      const wanted = await this.#players.call<Float64Array>('play', told)
+      const wanted = await this.#call<Float64Array>('play', told)
       for (const [i, { answer }] of asks.entries()) answer(wantedIn(wanted.subarray(3 * i, 3 * i + 3)))
     } catch (error) {
       for (const { fail } of asks) fail(error)
@@ -157,10 +175,42 @@ export class RemoteController implements CongestionController {
   }
 }
 
+/** What the student's code is to blame for ends the check. `--replay` has nothing to offer then: what was asked of a function before went well. */
+export async function loaded(controllers: Promise<StudentControllers>): Promise<StudentControllers> {
+  return await controllers.catch(error => {
+    throw error instanceof StudentError ? new CheckFailure({ ...feedbackOf(error), failing: 'none' }) : error
+  })
+}
+
+/** As `loaded`, of controllers at work. */
+export async function played<T>(results: Promise<T>): Promise<T> {
+  return await results.catch(error => {
+    if (!(error instanceof StudentError)) throw error
+    const outcome = { ok: false, error } as const
+    const found = describeOutcome(outcome)
+    throw new CheckFailure({ expected: 'a controller that runs', found, ...manners(outcome), failing: 'none' })
+  })
+}
+
+/** Students know their own file and class, and nothing of the player's. */
+function inStudentsTerms(error: unknown, file: string, className: string): unknown {
+  if (!(error instanceof StudentError)) return error
+  const { kind, message, line, column, source, ...details } = error
+  const place = error.file === PLAYER ? { file } : { line, column, source }
+  return new StudentError(kind, message, { ...details, ...place, during: `the calls of ${className}` })
+}
+
 const NO_SAMPLE = { latest: 0, smoothed: 333, variation: 166.5, min: 0, hasSample: false }
 
 /** Reads what `Player.play` has returned. Throws CheckFailure. */
 function wantedIn([window = Number.NaN, slowStartThreshold = Number.NaN, rate = Number.NaN]: Float64Array): Wanted {
+  if (Number.isNaN(window)) {
+    throw wrongAnswer(
+      'a window in bytes, above 0',
+      'window is NaN',
+      'It was calculated with something that is no number: a field or a property that is not there is undefined, and 0 / 0 is NaN. What is calculated with NaN is NaN, too.',
+    )
+  }
   if (!(window > 0)) {
     throw wrongAnswer(
       'a window in bytes, above 0',

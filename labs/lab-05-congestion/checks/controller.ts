@@ -4,14 +4,12 @@
  */
 import { median } from '../../../src/stats/statistics.ts'
 import { VIRTUAL_DATAGRAM_SIZE, type VirtualFlowOptions } from '../../../src/testbed/virtual-bottleneck.ts'
-import { describeOutcome, fail, manners } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
-import { StudentError } from '../../kit/student-code/student-code.ts'
 import { type Alone, DUEL_MS, drawNetworks, Judge, jain, type Network, serverTls } from '../networks.ts'
 import { megabits, showDelays, showShares } from '../panel-data.ts'
-import { StudentControllers } from '../remote-controller.ts'
+import { loaded, played, StudentControllers } from '../remote-controller.ts'
 import {
   type Criterion,
   LEAST_GOODPUT,
@@ -35,7 +33,9 @@ const ASKED: Record<Criterion, string> = {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const students = await context.do(`load ${FILE}`, () => StudentControllers.open(context, FILE, 'TunnelController'))
+  const students = await context.do(`load ${FILE}`, () =>
+    loaded(StudentControllers.open(context, FILE, 'TunnelController')),
+  )
   const judge = new Judge(await serverTls(context), context.signal)
   const networks = drawNetworks(new Seeded(context.seed, 'controller'), NETWORKS)
   const own = await context.do('play: yours, alone and beside a CUBIC', () => play(context, judge, networks, students))
@@ -81,22 +81,30 @@ async function play(
   students: StudentControllers,
 ): Promise<OwnTrial[]> {
   const onProgress = (nowMs: number) => context.progress(nowMs, DUEL_MS, PROGRESS)
-  try {
-    return await Promise.all(
+  const flows = await played(drawFlows(students, new Seeded(context.seed, 'order'), networks.length))
+  return await played(
+    Promise.all(
       networks.map(async (network, i): Promise<OwnTrial> => {
-        const flows = [await studentsFlow(students), await studentsFlow(students)] as const
+        const own = flows[i]!
         const [alone, duel] = await Promise.all([
-          judge.alone(network, flows[0]),
-          judge.duel(network, flows[1], i === 0 ? onProgress : undefined),
+          judge.alone(network, own.alone),
+          judge.duel(network, own.duel, i === 0 ? onProgress : undefined),
         ])
         return { alone, duel }
       }),
-    )
-  } catch (error) {
-    if (!(error instanceof StudentError)) throw error
-    const found = describeOutcome({ ok: false, error })
-    return fail({ expected: 'a controller that runs', found, ...manners({ ok: false, error }), failing: 'none' })
-  }
+    ),
+  )
+}
+
+/**
+ * For each of `count` networks two connections. Their controllers are made in a drawn order: one that counts how many there were before it does not know by
+ * that whether it will be alone.
+ */
+export async function drawFlows(students: StudentControllers, random: Seeded, count: number) {
+  const flows: VirtualFlowOptions[] = []
+  const places = random.shuffle(Array.from({ length: 2 * count }, (_, place) => place))
+  for (const place of places) flows[place] = await studentsFlow(students)
+  return Array.from({ length: count }, (_, i) => ({ alone: flows[2 * i]!, duel: flows[2 * i + 1]! }))
 }
 
 /** A connection whose controller is the student's. */

@@ -6,7 +6,7 @@ import { same } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { NewRenoModel, QUIRKS, type Quirk, type Told, type Window } from '../new-reno-model.ts'
-import { type RemoteController, StudentControllers } from '../remote-controller.ts'
+import { loaded, played, type RemoteController, StudentControllers } from '../remote-controller.ts'
 
 const FILE = 'new-reno.ts'
 const READ: Reading[] = ['RFC 9002 §7.3', 'labs/lab-05-congestion/README.md, "NewReno"']
@@ -168,12 +168,12 @@ function scenarios(random: Seeded): Scenario[] {
 
 export async function check(context: CheckContext): Promise<Feedback> {
   await expectGroups(context, 'new-reno', formulas)
-  const students = await context.do(`load ${FILE}`, () => StudentControllers.open(context, FILE, 'NewReno'))
+  const students = await context.do(`load ${FILE}`, () => loaded(StudentControllers.open(context, FILE, 'NewReno')))
   const [everybodys, own] = sources(context, 'new-reno')
   const all = [...scenarios(everybodys), ...scenarios(own)]
   const found = await context.do(`play ${all.length} courses of a connection`, () =>
     // At the same time: so what they share shows, and the student's process is asked for all of them together.
-    Promise.all(all.map(({ told }) => windowsOf(students, told))),
+    played(Promise.all(all.map(({ told }) => windowsOf(students, told)))),
   )
   for (const [i, scenario] of all.entries()) await expectWindows(context, scenario, found[i]!)
   return {

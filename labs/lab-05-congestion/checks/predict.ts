@@ -25,6 +25,10 @@ const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
   c: {
     96000: 'A packet that is declared lost is a sign of congestion, at once.',
     67200: 'This is what CUBIC leaves, 0.7. NewReno halves.',
+    48600:
+      'The loss is heard of with the same ACK, and first: the window is halved before anything of this round has let it grow.',
+    49800:
+      'The loss is heard of with the same ACK, and first: the window is halved before anything of this round has let it grow.',
     94800:
       'The lost packet is not in flight any more. But what it says is that the window was too large: NewReno halves it.',
     12000: 'The window does not begin anew after a loss: all the rest has arrived. It is halved.',

@@ -17,6 +17,11 @@ export default mutants('answers.toml', {
     says: 'NewReno halves',
     edits: [['c = "48000"', 'c = "67200"']],
   },
+  'acknowledged-first': {
+    misconception: 'an ACK lets the window grow first, and is heard to tell of a loss then',
+    says: 'the window is halved before anything of this round has let it grow',
+    edits: [['c = "48000"', 'c = "49800"']],
+  },
   'four-times': {
     misconception: 'each lost packet halves the window',
     says: 'the same recovery period',

@@ -1,11 +1,21 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { CheckFailure } from '../../../labs/kit/check/check-failure.ts'
+import { lab } from '../../../labs/lab-05-congestion/lab.ts'
 import { NewRenoModel, QUIRKS, type Quirk, type Told } from '../../../labs/lab-05-congestion/new-reno-model.ts'
 import { Players } from '../../../labs/lab-05-congestion/player.ts'
-import { RemoteController, StudentControllers } from '../../../labs/lab-05-congestion/remote-controller.ts'
+import {
+  loaded,
+  played,
+  RemoteController,
+  StudentControllers,
+} from '../../../labs/lab-05-congestion/remote-controller.ts'
 import { NewReno } from '../../../src/quic/typescript/recovery/congestion/new-reno.ts'
 import { Rtt } from '../../../src/quic/typescript/recovery/rtt.ts'
 import { SentPacket } from '../../../src/quic/typescript/recovery/sent-packet.ts'
+import { Scratch } from '../grade-lab.ts'
 
 const SIZE = 1200
 
@@ -118,6 +128,62 @@ describe('labs/lab-05-congestion: a controller in another process', () => {
     controller.onAcked({ number: 1, sentAt: 0, bytes: 1200 }, true, 50)
     await controller.settle()
     expect(asked).to.equal(2)
+  })
+
+  it('that is not there, hangs or throws is said of the file and the class of the student', async () => {
+    const scratch = new Scratch(lab)
+    const file = join(scratch.exercises, 'new-reno.ts')
+    const failureOf = async (...edit: [string, string]) => {
+      scratch.solve()
+      writeFileSync(file, readFileSync(file, 'utf8').replace(...edit))
+      const cleanUp: (() => unknown)[] = []
+      const context = {
+        exercises: scratch.exercises,
+        signal: new AbortController().signal,
+        defer: (one: () => unknown) => void cleanUp.push(one),
+      }
+      try {
+        const students = await loaded(StudentControllers.open(context, 'new-reno.ts', 'NewReno'))
+        return await played(students.add(SIZE).then(() => undefined)).catch(error => error.feedback)
+      } catch (error) {
+        return (error as CheckFailure).feedback
+      } finally {
+        for (const one of cleanUp) await one()
+      }
+    }
+    try {
+      const renamed = await failureOf('class NewReno', 'class Newreno')
+      expect(renamed.expected).to.equal('new-reno.ts to export what the task names')
+      expect(renamed.found).to.include('Is Newreno meant to be NewReno?')
+      const hangs = await failureOf('constructor({ datagramSize }: ControllerOptions) {', '$& for (;;) {}')
+      expect(hangs.found).to.match(/^new-reno\.ts, or a file that it imports: it had not ended/)
+      const broken = await failureOf('constructor({ datagramSize }: ControllerOptions) {', "$& throw new Error('no')")
+      expect(broken.found).to.match(/^new-reno\.ts:\d+:\d+: Error: no/)
+      for (const { failing } of [renamed, hangs, broken]) expect(failing).to.equal('none')
+    } finally {
+      scratch.remove()
+    }
+  })
+
+  it('offers no replay of calls that went well before it was made', async () => {
+    const scratch = new Scratch(lab)
+    try {
+      scratch.solve()
+      const file = join(scratch.exercises, 'new-reno.ts')
+      writeFileSync(file, readFileSync(file, 'utf8').replace('this.window += packet.bytes', "throw new Error('no')"))
+      const { feedback } = await scratch.check('new-reno', { mode: 'live' })
+      expect(feedback.found).to.match(/^new-reno\.ts:\d+:\d+: Error: no/)
+      expect(feedback.replay).to.equal(undefined)
+    } finally {
+      scratch.remove()
+    }
+  })
+
+  it('that calculates with something undefined is told so', async () => {
+    const call = async (method: string) => (method === 'add' ? 0 : Float64Array.of(Number.NaN, 1, Number.NaN))
+    const controller = await new StudentControllers({ call } as never).add(SIZE)
+    const failure = await Promise.resolve(controller.settle()).catch(error => error)
+    expect(failure.feedback.misconception).to.include('undefined')
   })
 
   it('fails the check where it wants no window, or one without end', async () => {
