@@ -119,6 +119,8 @@ export class Handshake implements TlsSink {
     this.peerParameters = parameters
     this.#parts.observer?.parameters('local', { ...this.#parts.ownParameters }, this.#now)
     this.#parts.observer?.parameters('remote', { ...parameters }, this.#now)
+    // That was all it was for, and a client's list may be as long as its ClientHello.
+    parameters.versionInformation = undefined
     recovery.maxAckDelayMs = parameters.maxAckDelay
     streams.onPeerLimits(parameters)
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)

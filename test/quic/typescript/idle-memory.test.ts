@@ -1,11 +1,20 @@
 import { expect } from 'chai'
 import type { EngineConnection, QuicEngine } from '../../../src/quic/engine.ts'
+import { Handshake } from '../../../src/quic/typescript/handshake.ts'
 import { PeerConnectionIds } from '../../../src/quic/typescript/peer-connection-ids.ts'
+import { encodeTransportParameters } from '../../../src/quic/typescript/transport-parameters.ts'
+import { QUIC_V1 } from '../../../src/quic/typescript/version.ts'
+import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
 import { heldMemory } from '../../support/held-memory.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, End, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
 
 const CONNECTIONS = 40
+
+/** A ClientHello has room for so many. */
+const MANY_VERSIONS = 3900
+/** Of version information with one available version. */
+const LENGTH_OF_ONE = 8
 
 /** Of a server's 60 KB for an idle connection; the rest is left to the driver and to HTTP/3. */
 const MOST_BYTES = 40 << 10
@@ -36,6 +45,19 @@ function idle(engines: { client: QuicEngine; server: QuicEngine }, seed: number)
   return { client, server }
 }
 
+/** Of a client that calls itself so. */
+function parametersWithManyVersions(initialSourceConnectionId: Uint8Array): Uint8Array {
+  const versionInformation = { chosen: QUIC_V1, available: [QUIC_V1] }
+  // Version information is the last, and its length is one byte.
+  const few = encodeTransportParameters({ initialSourceConnectionId, versionInformation })
+  const to = new WireWriter(new Uint8Array(20_000))
+  to.write(few.subarray(0, few.length - LENGTH_OF_ONE - 1))
+  to.varint(LENGTH_OF_ONE + 4 * MANY_VERSIONS)
+  to.write(few.subarray(few.length - LENGTH_OF_ONE))
+  for (let i = 0; i < MANY_VERSIONS; i++) to.u32(0xf000_0000 + i)
+  return to.bytes.slice(0, to.offset)
+}
+
 describe('an idle connection of the engine in TypeScript', function () {
   this.timeout(60_000)
 
@@ -54,6 +76,27 @@ describe('an idle connection of the engine in TypeScript', function () {
       expect(held / CONNECTIONS).to.be.within(1024, MOST_BYTES)
     })
   }
+
+  it('keeps nothing of the versions that a client could speak, however many they are', async () => {
+    const engines = (await typescriptEngines())(1)
+    const { onPeerTransportParameters } = Handshake.prototype
+    const kept: Handshake[] = []
+    Handshake.prototype.onPeerTransportParameters = function (bytes) {
+      const { initialSource, originalDestination } = this.expected
+      if (originalDestination !== undefined) return onPeerTransportParameters.call(this, bytes)
+      kept.push(this)
+      onPeerTransportParameters.call(this, parametersWithManyVersions(initialSource as Uint8Array))
+    }
+    try {
+      const held = await heldMemory(round => {
+        for (let i = 0; i < CONNECTIONS; i++) idle(engines, round * CONNECTIONS + i)
+      })
+      expect(kept.every(({ complete }) => complete)).to.equal(true)
+      expect(held / CONNECTIONS).to.be.within(1024, MOST_BYTES)
+    } finally {
+      Handshake.prototype.onPeerTransportParameters = onPeerTransportParameters
+    }
+  })
 
   it('keeps of a packet that brings a connection id no more than that id', () => {
     const ids = new PeerConnectionIds(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 4)
