@@ -160,7 +160,7 @@ export const lab = defineLab({
       timeoutMs: 600_000,
       files: ['controller.ts'],
       brief: `
-        The telephone's modem has a queue for half a second (\`netem/profiles/lte-bloat.toml\`), and NewReno keeps it full: it goes on until something is
+        The telephone's modem has a queue for nearly half a second (\`netem/profiles/lte-bloat.toml\`), and NewReno keeps it full: it goes on until something is
         lost. Everybody else's packets wait behind it.
 
         \`\`\`

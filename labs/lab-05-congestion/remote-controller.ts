@@ -176,7 +176,7 @@ export class RemoteController implements CongestionController {
 }
 
 /** What the student's code is to blame for ends the check. `--replay` has nothing to offer then: what was asked of a function before went well. */
-export async function loaded(controllers: Promise<StudentControllers>): Promise<StudentControllers> {
+export async function loaded<T>(controllers: Promise<T>): Promise<T> {
   return await controllers.catch(error => {
     throw error instanceof StudentError ? new CheckFailure({ ...feedbackOf(error), failing: 'none' }) : error
   })

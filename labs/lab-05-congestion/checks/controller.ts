@@ -33,9 +33,7 @@ const ASKED: Record<Criterion, string> = {
 }
 
 export async function check(context: CheckContext): Promise<Feedback> {
-  const students = await context.do(`load ${FILE}`, () =>
-    loaded(StudentControllers.open(context, FILE, 'TunnelController')),
-  )
+  const students = await context.do(`load ${FILE}`, () => loaded(openStudents(context)))
   const judge = new Judge(await serverTls(context), context.signal)
   const networks = drawNetworks(new Seeded(context.seed, 'controller'), NETWORKS)
   const own = await context.do('play: yours, alone and beside a CUBIC', () => play(context, judge, networks, students))
@@ -73,38 +71,36 @@ async function alone(judge: Judge, networks: readonly Network[]): Promise<Alone[
   return results
 }
 
-/** All at the same time: so the student's process is asked for all of them together. */
+/** In a process for each of the two runs: one that counts how many there were before it does not know by that whether it will be alone. */
+interface Students {
+  alone: StudentControllers
+  duel: StudentControllers
+}
+
+async function openStudents(context: CheckContext): Promise<Students> {
+  const open = () => StudentControllers.open(context, FILE, 'TunnelController')
+  return { alone: await open(), duel: await open() }
+}
+
+/** All at the same time: so a student's process is asked for all of them together. */
 async function play(
   context: CheckContext,
   judge: Judge,
   networks: readonly Network[],
-  students: StudentControllers,
+  students: Students,
 ): Promise<OwnTrial[]> {
   const onProgress = (nowMs: number) => context.progress(nowMs, DUEL_MS, PROGRESS)
-  const flows = await played(drawFlows(students, new Seeded(context.seed, 'order'), networks.length))
   return await played(
     Promise.all(
       networks.map(async (network, i): Promise<OwnTrial> => {
-        const own = flows[i]!
         const [alone, duel] = await Promise.all([
-          judge.alone(network, own.alone),
-          judge.duel(network, own.duel, i === 0 ? onProgress : undefined),
+          judge.alone(network, await studentsFlow(students.alone)),
+          judge.duel(network, await studentsFlow(students.duel), i === 0 ? onProgress : undefined),
         ])
         return { alone, duel }
       }),
     ),
   )
-}
-
-/**
- * For each of `count` networks two connections. Their controllers are made in a drawn order: one that counts how many there were before it does not know by
- * that whether it will be alone.
- */
-export async function drawFlows(students: StudentControllers, random: Seeded, count: number) {
-  const flows: VirtualFlowOptions[] = []
-  const places = random.shuffle(Array.from({ length: 2 * count }, (_, place) => place))
-  for (const place of places) flows[place] = await studentsFlow(students)
-  return Array.from({ length: count }, (_, i) => ({ alone: flows[2 * i]!, duel: flows[2 * i + 1]! }))
 }
 
 /** A connection whose controller is the student's. */

@@ -43,6 +43,17 @@ export default mutants('controller.ts', {
     says: GIVES_WAY,
     edits: [['roundTrip > FOLLOWED * this.#tried.roundTrip', 'roundTrip < 0']],
   },
+  'counts-the-runs': {
+    misconception: 'whether there is somebody else follows from how many controllers were made before',
+    says: GIVES_WAY,
+    edits: [
+      [
+        "readonly name = 'tunnel'",
+        "readonly name = 'tunnel'; static made = 0; readonly isLate = TunnelController.made++ >= 12",
+      ],
+      ['roundTrip > FOLLOWED * this.#tried.roundTrip', 'this.isLate'],
+    ],
+  },
   'keeps-its-window': {
     misconception: 'losses are for others',
     says: STARVES,
