@@ -865,4 +865,11 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     find: 'this.#isGivenUp = true',
     replace: '',
   },
+  {
+    row: 'AT-38',
+    file: 'quic/typescript/receive-packet.ts',
+    why: 'all packets of a datagram are read, however many',
+    find: ' && left > 0; left--',
+    replace: '; left--',
+  },
 ]

@@ -1,6 +1,12 @@
 import { expect } from 'chai'
+import { sealInitial } from '../../../bench/initials.ts'
+import type { QuicObserver } from '../../../src/quic/observer.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
+import { appendLongHeader, finishLongHeader } from '../../../src/quic/typescript/packets/long-header.ts'
+import { initialKeys } from '../../../src/quic/typescript/protection/initial-keys.ts'
+import { MOST_COALESCED } from '../../../src/quic/typescript/receive-packet.ts'
+import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
 import { clientTls } from '../../support/certificates.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
@@ -46,7 +52,35 @@ describe('the first packet of a client', () => {
     expect(isBegun(new Uint8Array(0))).to.equal(true)
     expect(isBegun(unreadableInitial(dcid))).to.equal(false)
   })
+
+  it('AT-38 is followed by a datagram of any number of packets, of which so many are read as do no harm', async () => {
+    const { server } = (await typescriptEngines())(1)
+    const back = { local: SERVER_ADDRESS, remote: CLIENT_ADDRESS }
+    const id = new Uint8Array(8)
+    const connection = server.accept({ id, path: back })
+    expect(connection?.receive(sealInitial('client', id, id, id, Uint8Array.of(PING)), back, 0)).to.equal(true)
+    const read: number[] = []
+    const packetReceived = (_type: string, number: number): number => read.push(number)
+    const observer = { packetReceived } as unknown as QuicObserver
+    connection?.observe?.(new Proxy(observer, { get: (target, name) => Reflect.get(target, name) ?? (() => {}) }), 0)
+    const datagram = Buffer.concat(Array.from({ length: 2 * MOST_COALESCED }, (_, i) => smallInitial(id, i + 1)))
+    expect(connection?.receive(datagram, back, 0)).to.equal(true)
+    expect(read).to.deep.equal(Array.from({ length: MOST_COALESCED }, (_, i) => i + 1))
+  })
 })
+
+const PING = 1
+
+/** A PING and nothing else. */
+function smallInitial(id: Uint8Array, packetNumber: number): Uint8Array {
+  const to = new WireWriter(new Uint8Array(100))
+  const lengthOffset = appendLongHeader(to, 'initial', id, id, new Uint8Array(0), packetNumber, 4)
+  const headerLength = to.offset
+  to.u8(PING)
+  finishLongHeader(to.bytes, lengthOffset, 4 + 1 + 16)
+  initialKeys('client', id).sealing.seal(to.bytes, headerLength, 1, packetNumber, 4)
+  return to.bytes.slice(0, headerLength + 1 + 16)
+}
 
 /** Nobody has the key by which it was sealed. */
 function unreadableInitial(dcid: Uint8Array): Uint8Array {
