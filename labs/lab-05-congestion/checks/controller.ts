@@ -83,7 +83,7 @@ async function openStudents(context: CheckContext): Promise<Students> {
 }
 
 /** All at the same time: so a student's process is asked for all of them together. */
-async function play(
+export async function play(
   context: CheckContext,
   judge: Judge,
   networks: readonly Network[],
@@ -93,9 +93,11 @@ async function play(
   return await played(
     Promise.all(
       networks.map(async (network, i): Promise<OwnTrial> => {
+        // Both before either runs: one that fails has to be awaited by then.
+        const flows = [await studentsFlow(students.alone), await studentsFlow(students.duel)] as const
         const [alone, duel] = await Promise.all([
-          judge.alone(network, await studentsFlow(students.alone)),
-          judge.duel(network, await studentsFlow(students.duel), i === 0 ? onProgress : undefined),
+          judge.alone(network, flows[0]),
+          judge.duel(network, flows[1], i === 0 ? onProgress : undefined),
         ])
         return { alone, duel }
       }),
