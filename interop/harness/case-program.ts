@@ -67,7 +67,7 @@ export class CaseProgram {
   }
 
   /** The peer is the client: `options` says where our proxy is. */
-  async run(name: string, options: { port: number; ca: string; token?: string }): Promise<Verdict> {
+  async run(name: string, options: { port: number; ca: string; token?: string; engine: string }): Promise<Verdict> {
     return (await this.#ask({ run: name, ...options })) as Verdict
   }
 

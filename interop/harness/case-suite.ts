@@ -6,6 +6,7 @@ import { ourCertificates } from './certificates.ts'
 import { clientConfig } from './client-config.ts'
 import { knownFault } from './known-fault.ts'
 import { runOurClient } from './our-client.ts'
+import { ourEngine } from './our-quic.ts'
 import { startProxy, TOKEN } from './setups.ts'
 import { ping } from './wait.ts'
 
@@ -33,7 +34,7 @@ export function clientSuite(title: string, program: CaseProgram, cases: readonly
         proxy = await startProxy(each.ours.proxy)
         const { port } = proxy.address
         const token = each.ours.proxy === 'token' ? TOKEN : undefined
-        const verdict = await program.run(each.name, { port, ca, token })
+        const verdict = await program.run(each.name, { port, ca, token, engine: ourEngine() })
         await stillServes(port, ca, token)
         if (each.knownFault) return knownFault(this, each.knownFault, verdict)
         judge(each, verdict)

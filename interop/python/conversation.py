@@ -1,11 +1,12 @@
 """The conversation with `npm run test:interop`: one JSON command a line on standard input, one JSON answer a line.
 
 {"list": true}                                            → {"cases": [...]}
-{"run": NAME, "port": PORT, "ca": FILE, "token": TOKEN}   → {"ok": true} or {"ok": false, "expected", "found", "log"}
+{"run": NAME, "port": PORT, "ca": FILE, "token": TOKEN, "engine": ENGINE}   → {"ok": true} or {"ok": false, "expected", "found", "log"}
 {"serve": NAME, "certificate": FILE, "key": FILE}         → {"listening": PORT}, and then as above
 """
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -40,6 +41,8 @@ def converse(
             listed = [describe(case, 'client') for case in CLIENT_CASES] + [describe(case, 'proxy') for case in PROXY_CASES]
             answer({'cases': listed})
         elif 'run' in command:
+            # What a case expects may depend on it.
+            os.environ['MASQUE_QUIC'] = command['engine']
             subject = make_client(command['port'], command['ca'], command.get('token'))
             answer(judged(find(CLIENT_CASES, command['run']), subject))
         elif 'serve' in command and make_proxy is not None:
