@@ -234,9 +234,9 @@ export class MasqueHandler implements HttpServerHandler {
 
   onClosed(reason: CloseReason): void {
     clearTimeout(this.#tunnelTimer)
-    for (const request of [...this.#pending.keys()]) this.#forget(request)
     const end = { clean: false, reason: 'the connection has ended' }
     runAll([
+      ...[...this.#pending.keys()].map(request => () => this.#forget(request)),
       // Their carriers have told them already, unless that has failed: of a connection that is gone, nothing stays.
       ...[...this.#tunnels.values()].map(
         ({ proxyTunnel }) =>
