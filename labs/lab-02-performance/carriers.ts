@@ -12,7 +12,7 @@
 import type { PingRecord } from '../../src/probes/ping-train.ts'
 import { pingTrain } from '../../src/probes/ping-train.ts'
 import { percentileOf } from '../../src/stats/statistics.ts'
-import { watchWindow } from '../kit/check/window-recorder.ts'
+import { watchTunnel } from '../kit/check/window-recorder.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 import { linkProfile, startLink } from './link.ts'
 import { startSlowTcp } from './slow-tcp.ts'
@@ -102,7 +102,7 @@ async function open(scope: Scope, server: LabServer, { name, carrier, encapsulat
   const by = carrier === 'h2' ? await startSlowTcp(scope, server.address, RTT_MS / 2) : link.address
   const client = await server.connect({ tunnel: { carrier, encapsulation } }, by)
   const { signal } = scope
-  if (carrier === 'h3') watchWindow(scope, title(encapsulation, loss), () => client.tunnel?.quic)
+  if (carrier === 'h3') watchTunnel(scope, title(encapsulation, loss), client)
   const ping = (count: number, onProgress: () => void) =>
     pingTrain(client.host, server.library, {
       count,

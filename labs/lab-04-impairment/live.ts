@@ -2,7 +2,7 @@
 import { CLEAN, type Impairment, type Profile } from '../../src/link/profile/profile.ts'
 import { type PingRecord, pingTrain } from '../../src/probes/ping-train.ts'
 import { Testbed, type TestbedOptions } from '../../src/testbed/testbed.ts'
-import { watchWindow } from '../kit/check/window-recorder.ts'
+import { watchTunnel } from '../kit/check/window-recorder.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
 export interface LinkChange {
@@ -32,7 +32,7 @@ export async function startTestbed(
   return await context.do(`start a proxy, the link (${name}) and a client`, async () => {
     const bed = await Testbed.start({ ...options, signal: context.signal })
     context.defer(() => bed.close())
-    watchWindow(context, 'in datagrams', () => bed.client.tunnel?.quic)
+    watchTunnel(context, 'in datagrams', bed.client)
     return bed
   })
 }

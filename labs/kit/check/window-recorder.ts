@@ -1,11 +1,12 @@
 /**
  * How the QUIC connection of a tunnel is over time, for the panel: congestion window, bytes in flight, smoothed round-trip time.
  *
- *     connections ──asked every 100 ms──> samples, MOST_SAMPLES at most ──show──> the panel (ui/window-view.tsx)
+ *     connections ──asked every 100 ms──> samples, MOST_SAMPLES at most ──show──> the panel (ui/with-window.tsx)
  *
  * It asks, and is not told: no packet costs more because of it. A connection that ends, a process that stands still: there is no sample then, and none is
  * made up. In grading, where nobody looks, nothing is asked.
  */
+import type { MasqueClient } from '../../../src/client/client.ts'
 import { type Clock, systemClock } from '../../../src/hosts/clock.ts'
 import type { QuicConnection } from '../../../src/quic/quic.ts'
 import type { CheckContext, Live } from '../lab/types.ts'
@@ -78,6 +79,11 @@ interface Course {
   samples: Sample[]
   way: string | undefined
   movedAtMs: number[]
+}
+
+/** The same of the connection that a client has its tunnel on. */
+export function watchTunnel(context: Scope, title: string, client: Pick<MasqueClient, 'tunnel'>): void {
+  watchWindow(context, title, () => client.tunnel?.quic)
 }
 
 export class WindowRecorder {

@@ -43,11 +43,13 @@ export interface Membership {
   instructor?: number
 }
 
+/** Whom to speak to: the port, and whose it has to be. */
+type Joined = Pick<Membership, 'port' | 'instructor'>
+
 export class Classroom {
   readonly #file: string
   /** What is told arrives in the order in which it was. */
   #telling: Promise<void> = Promise.resolve()
-
   readonly #ownersOf: typeof portOwners
 
   /** `ownersOf`: for tests. */
@@ -149,13 +151,13 @@ export class Classroom {
     }
   }
 
-  async #post(to: Pick<Membership, 'port' | 'instructor'>, path: string, body: object): Promise<string | undefined> {
+  async #post(to: Joined, path: string, body: object): Promise<string | undefined> {
     const answer = await this.#ask(to, path, body)
     return typeof answer === 'string' ? answer : undefined
   }
 
   /** Why nothing is to be said to whoever listens there. */
-  #isSomebodyElse({ port, instructor }: Pick<Membership, 'port' | 'instructor'>): string | undefined {
+  #isSomebodyElse({ port, instructor }: Joined): string | undefined {
     if (instructor === undefined) return undefined
     const owners = this.#ownersOf(port) ?? []
     // Also who stops to listen once the connection is there.
@@ -167,11 +169,7 @@ export class Classroom {
   }
 
   /** The answer, undefined where there is none in it; or a sentence that says why it was not taken. */
-  async #ask(
-    to: Pick<Membership, 'port' | 'instructor'>,
-    path: string,
-    body: object,
-  ): Promise<object | string | undefined> {
+  async #ask(to: Joined, path: string, body: object): Promise<object | string | undefined> {
     const { port } = to
     let socket: Socket | undefined
     try {

@@ -4,7 +4,7 @@ import { UNTOUCHED } from '../run/progress.ts'
 import { attemptsToGo } from '../run/solution.ts'
 import type { FooterKey } from './geometry.ts'
 import { allSolved } from './reduce.ts'
-import { type State, taskOf, type View } from './state.ts'
+import { type State, taskOf, type View, viewAfter } from './state.ts'
 
 const HELP: FooterKey = ['?', 'keys']
 const QUIT: FooterKey = ['q', 'quit']
@@ -73,7 +73,6 @@ function taskKeys(state: State, end: readonly FooterKey[], view?: PictureView): 
 
 /** Named after what it leads to. */
 function graphKeys(view: PictureView | undefined): FooterKey[] {
-  const { views = [], shown } = view ?? {}
-  const next = views[shown === undefined ? 0 : views.indexOf(shown) + 1]
-  return views.length === 0 ? [] : [['g', next ?? `${shown} off`]]
+  if (!view?.views?.length) return []
+  return [['g', viewAfter(view) ?? `${view.shown} off`]]
 }

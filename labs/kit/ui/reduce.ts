@@ -14,6 +14,7 @@ import {
   type State,
   type TaskState,
   taskOf,
+  viewAfter,
   watching,
 } from './state.ts'
 
@@ -215,14 +216,8 @@ function onTaskScreen(state: State, event: KeyEvent): Next {
       }
       return [{ ...state, picture: PICTURES[(PICTURES.indexOf(state.picture) + 1) % PICTURES.length] }, []]
     case 'g': {
-      const views = [undefined, ...(view.views ?? [])]
-      if (views.length === 1) {
-        return on(state, {
-          notice: NO_GRAPH,
-          follow: true,
-        })
-      }
-      const pictureView = views[(views.indexOf(view.shown) + 1) % views.length]
+      if (!view.views?.length) return on(state, { notice: NO_GRAPH, follow: true })
+      const pictureView = viewAfter(view)
       const picture = state.picture === 'off' ? 'auto' : state.picture
       return on({ ...withoutNotice(state, NO_GRAPH), pictureView, picture }, { step: undefined })
     }

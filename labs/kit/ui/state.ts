@@ -82,6 +82,11 @@ export interface View {
   shown?: string | undefined
 }
 
+/** Where `g` leads: through the views one by one, and back to the first. */
+export function viewAfter({ views = [], shown }: Pick<View, 'views' | 'shown'>): string | undefined {
+  return views[shown === undefined ? 0 : views.indexOf(shown) + 1]
+}
+
 export type Event =
   | { type: 'key'; input: string; key: Partial<Key>; view: View }
   | { type: 'phases'; phases: readonly Phase[] }

@@ -8,7 +8,7 @@ import { format } from '../../kit/check/format.ts'
 import { recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoice } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { showChart } from '../chart.ts'
 import { LINK_OVERHEAD, linkProfile, startLink } from '../link.ts'
@@ -398,7 +398,7 @@ async function expectLive(context: CheckContext, random: Seeded): Promise<number
   const clients = await context.do(`open ${CLIENTS.at(-1)} tunnels`, () =>
     Promise.all(Array.from({ length: CLIENTS.at(-1)! }, () => server.connect({}, link.address))),
   )
-  watchWindow(context, 'the first client', () => clients[0].tunnel?.quic)
+  watchTunnel(context, 'the first client', clients[0])
   const bitsPerSecond = Math.round(capacity * wireBits)
   await context.do(`make it a link with ${Math.round(bitsPerSecond / 1000)} kbit/s and ${BASE_RTT_MS} ms`, () =>
     link.setProfile(linkProfile({ rttMs: BASE_RTT_MS, bitsPerSecond })),

@@ -6,7 +6,7 @@ import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import { expectAroundRun, type OwnQuestion, recordRun } from '../../kit/check/own-runs.ts'
 import { expectChoices, expectNumber, MILLISECONDS, numberIn } from '../../kit/check/questions.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { figuresOf, INTERVAL_MS, measureHandover, PROFILE, TASK } from '../handover.ts'
 import { expectNear } from '../near.ts'
@@ -169,7 +169,7 @@ async function measure(context: CheckContext, predicted: number): Promise<void> 
     measureHandover({
       seed: context.seed,
       signal: context.signal,
-      onTunnel: (title, client) => watchWindow(context, title, () => client.tunnel?.quic),
+      onTunnel: (title, client) => watchTunnel(context, title, client),
       onProgress: (doneMs, totalMs, state) => {
         context.progress(doneMs, totalMs, state)
         const { up, down } = state === 'LTE' ? (profile.second ?? profile) : profile

@@ -17,7 +17,7 @@ import { formatNumber } from '../../kit/check/format.ts'
 import { expectAroundRun, type OwnQuestion, type OwnRun } from '../../kit/check/own-runs.ts'
 import { expectChoices } from '../../kit/check/questions.ts'
 import { Seeded } from '../../kit/check/seeded.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { IDLE_MS, INTERVAL_MS, measureMoving, PAUSE_MS, recordMoving, TASK, WHOLE } from '../moving.ts'
 import { expectNear } from '../near.ts'
@@ -507,7 +507,7 @@ async function measure(context: CheckContext): Promise<void> {
   const measured = await context.do(`measure a move, a rebinding and a reconnect, over paths of ${rttMs} ms`, () =>
     measureMoving(rttMs, {
       signal: context.signal,
-      onTunnel: (title, client) => watchWindow(context, title, () => client.tunnel?.quic),
+      onTunnel: (title, client) => watchTunnel(context, title, client),
       onStep: state => {
         context.progress(step++, 3, state)
         showLink(context, {

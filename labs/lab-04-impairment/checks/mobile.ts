@@ -16,7 +16,7 @@ import type { Profile } from '../../../src/link/profile/profile.ts'
 import { clopperPearson, wilson } from '../../../src/stats/intervals.ts'
 import { fail } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { MEASURED, measureProfile } from '../measure.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
@@ -70,7 +70,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
   const fresh = await context.do(`measure ${profile.name} again`, () =>
     measureProfile(profile, `${context.seed} mobile`, {
       signal: context.signal,
-      onTunnel: client => watchWindow(context, `over ${profile.name}`, () => client.tunnel?.quic),
+      onTunnel: client => watchTunnel(context, `over ${profile.name}`, client),
       onProgress: (done, total) => context.progress(done, total, 'pings'),
     }),
   )

@@ -15,7 +15,7 @@ import type { Profile } from '../../../src/link/profile/profile.ts'
 import { type Call, type CallGroup, expectGroups, fail, groupsOf, valuesOf } from '../../kit/check/calls.ts'
 import { formatNumber } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
@@ -323,8 +323,8 @@ async function expectSurvival(context: CheckContext, config: ClientConfig): Prom
   await context.do('open two more tunnels', () =>
     bed.whileAlive(() => Promise.all([onStream.connect(), impatient.connect()])),
   )
-  watchWindow(context, 'idle timeout 2.5 s', () => impatient.tunnel?.quic)
-  watchWindow(context, 'on one stream', () => onStream.tunnel?.quic)
+  watchTunnel(context, 'idle timeout 2.5 s', impatient)
+  watchTunnel(context, 'on one stream', onStream)
   const lost: string[] = []
   bed.client.on('down', error => lost.push(`in datagrams: ${error.message}`))
   onStream.on('down', error => lost.push(`on the stream: ${error.message}`))

@@ -20,7 +20,7 @@ import {
 } from '../../kit/check/calls.ts'
 import { formatNumber, percent } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
-import { watchWindow } from '../../kit/check/window-recorder.ts'
+import { watchTunnel } from '../../kit/check/window-recorder.ts'
 import type { CheckContext, Feedback, Reading } from '../../kit/lab/types.ts'
 import { linkWith, meanOf, pings, startTestbed } from '../live.ts'
 import { type PredictionRow, showLink, showPredictions } from '../panel-data.ts'
@@ -262,7 +262,7 @@ async function expectMeasurement(context: CheckContext): Promise<Feedback> {
   const bed = await startTestbed(context, { profile: linkAt(0), seed: `${context.seed} sweep` })
   const onStream = bed.addClient({ tunnel: { encapsulation: 'single-stream' } })
   await context.do('open a second tunnel, on one stream', () => bed.whileAlive(() => onStream.connect()))
-  watchWindow(context, 'on one stream', () => onStream.tunnel?.quic)
+  watchTunnel(context, 'on one stream', onStream)
   const all = RATES.length * (PINGS + BEHIND) * 2
   let done = 0
   const count = () => context.progress(++done, all, 'pings in datagrams and on a stream')
