@@ -152,8 +152,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #stopLinger: (() => void) | undefined
   #resumptionTicket: Uint8Array | undefined
   #failed = false
-  /** The application has said something before the end of the handshake. */
-  #spokeEarly = false
   /** Handlers are being called; what they send leaves at the end of this turn and needs no other one. */
   #inTurn = false
   #stopDoubt: (() => void) | undefined
@@ -549,9 +547,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   // -- what the engine reports ---------------------------------------------------------------------------------
 
   onMaySend(): void {
-    if (this.handler.onMaySend === undefined || !this.#host.maySpeakEarly(this)) return
-    this.#spokeEarly = true
-    this.handler.onMaySend()
+    if (this.#host.maySpeakEarly(this)) this.handler.onMaySend?.()
   }
 
   onEstablished(): void {
@@ -560,9 +556,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#host.handshakeDone(this)
     this.#keepAlive()
     this.handler.onEstablished()
-    // The peer's first request comes with this, and what is in the answer may make it send large packets through: the probe of the path leaves before the answer, so that it is acknowledged
-    // before the first of them is answered.
-    if (this.#spokeEarly) this.#transmit()
   }
 
   onDatagram(data: Uint8Array): void {
@@ -621,6 +614,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     const host = this.#host
     const now = this.#io.now()
     if (this.#runaway.isPausing(now)) return
+    // Also before the answer to a request that came with the end of the handshake: what makes the peer send large packets. It is acknowledged before the first of them is answered.
     if (this.#engine.probesFirst) this.#sendProbe(now)
     let packets = 0
     let bytes = 0

@@ -163,11 +163,12 @@ export interface EngineConnection {
    * The answer is valid until the next call.
    */
   send(buffer: Uint8Array, now: number): OutgoingPacket | undefined
-  /**
-   * The same for a packet that tests whether the path carries more than it is known to carry (RFC 9000 §14.3). Called when nothing
-   * else waits to be sent, or, with `probesFirst`, before that. `content`: at least so many bytes, for an engine that needs a stream for that; undefined when there are none.
-   */
+  /** Its probes of the path may leave before what waits. Else one leaves only when nothing does: it would have to share its packet. */
   readonly probesFirst?: boolean
+  /**
+   * The same as `send` for a packet that tests whether the path carries more than it is known to carry (RFC 9000 §14.3). `content`: at least so many
+   * bytes, for an engine that needs a stream for that; undefined when there are none.
+   */
   sendProbe(
     buffer: Uint8Array,
     content: (length: number) => ProbeContent | undefined,
