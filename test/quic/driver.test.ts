@@ -4,15 +4,9 @@ import { QuicDriver } from '../../src/quic/driver.ts'
 import { CE, ECT_0, type EcnCodepoint, NOT_ECT } from '../../src/quic/ecn.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type SocketAddress } from '../../src/quic/quic.ts'
-import {
-  type FakeConnection,
-  FakeEngine,
-  FakeSocket,
-  longPacket,
-  shortPacket,
-  VirtualIo,
-} from '../support/fake-engine.ts'
+import { type FakeConnection, FakeEngine, FakeSocket, longPacket, shortPacket } from '../support/fake-engine.ts'
 import { Recorder } from '../support/quic-peer.ts'
+import { VirtualIo } from '../support/virtual-io.ts'
 
 const SERVER: SocketAddress = { host: '192.0.2.1', port: 4433 }
 const CLIENT: SocketAddress = { host: '198.51.100.7', port: 50_000 }

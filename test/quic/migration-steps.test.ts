@@ -2,7 +2,8 @@ import { expect } from 'chai'
 import type { PacketSocket } from '../../src/quic/io.ts'
 import { Migration } from '../../src/quic/migration.ts'
 import type { MigrateResult, UdpPath } from '../../src/quic/quic.ts'
-import { FakeSocket, VirtualIo } from '../support/fake-engine.ts'
+import { FakeSocket } from '../support/fake-engine.ts'
+import { VirtualIo } from '../support/virtual-io.ts'
 
 const SERVER = { host: '192.0.2.1', port: 4433 }
 

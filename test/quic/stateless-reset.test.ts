@@ -4,11 +4,12 @@ import { QuicDriver } from '../../src/quic/driver.ts'
 import { DEFAULT_QUIC_SETTINGS, type EngineChoice, type SocketAddress } from '../../src/quic/quic.ts'
 import { RESETS } from '../../src/quic/reset-answers.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
-import { FakeEngine, FakeSocket, longPacket, shortPacket, VirtualIo } from '../support/fake-engine.ts'
+import { FakeEngine, FakeSocket, longPacket, shortPacket } from '../support/fake-engine.ts'
 import { until } from '../support/loopback.ts'
 import { pretendArrival } from '../support/odd-senders.ts'
 import { closeAll, connect, exchange, type Listening, listen } from '../support/quic-peer.ts'
 import { skipWithoutQuiche } from '../support/quiche.ts'
+import { VirtualIo } from '../support/virtual-io.ts'
 
 const TYPESCRIPT = { engine: 'typescript' } as const
 /** Longer than any test: who notices in time has not waited for it. */

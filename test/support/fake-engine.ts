@@ -1,4 +1,4 @@
-/** A QUIC engine without QUIC, sockets without a network and a clock that a test turns: what the driver does, seen alone. */
+/** A QUIC engine without QUIC, and sockets without a network: what the driver does, seen alone. */
 
 import type { EcnCodepoint } from '../../src/quic/ecn.ts'
 import type {
@@ -12,7 +12,7 @@ import type {
   QuicEngine,
   UdpPath,
 } from '../../src/quic/engine.ts'
-import type { DriverIo, PacketSocket, SocketEvents } from '../../src/quic/io.ts'
+import type { PacketSocket, SocketEvents } from '../../src/quic/io.ts'
 import type { QuicCloseReason, QuicPath, SocketAddress } from '../../src/quic/quic.ts'
 
 const ID_LENGTH = 8
@@ -25,47 +25,6 @@ export function longPacket(dcid: Uint8Array, scid: Uint8Array): Buffer {
 
 export function shortPacket(dcid: Uint8Array, payload: readonly number[] = []): Buffer {
   return Buffer.from([0x40, ...dcid, ...payload])
-}
-
-/** Time stands still unless `pass` is called. */
-export class VirtualIo implements DriverIo {
-  #now = 0
-  #soon: (() => void)[] = []
-  #timers: { at: number; callback: () => void }[] = []
-
-  now(): number {
-    return this.#now
-  }
-
-  setTimer(callback: () => void, ms: number): () => void {
-    const timer = { at: this.#now + ms, callback }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter(other => other !== timer)
-    }
-  }
-
-  soon(callback: () => void): void {
-    this.#soon.push(callback)
-  }
-
-  /** The end of a turn of the event loop: once, what `soon` was asked for. */
-  settle(): void {
-    for (const callback of this.#soon.splice(0)) callback()
-  }
-
-  pass(ms: number): void {
-    const end = this.#now + ms
-    for (;;) {
-      this.settle()
-      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
-      if (next === undefined || next.at > end) break
-      this.#now = next.at
-      this.#timers = this.#timers.filter(timer => timer !== next)
-      next.callback()
-    }
-    this.#now = end
-  }
 }
 
 export class FakeSocket implements PacketSocket {

@@ -1,7 +1,8 @@
 /** A network between endpoints, in memory and in virtual time: drivers and all above them run on it as they do on sockets. */
 
-import type { DriverIo, PacketSocket, SocketEvents } from '../../src/quic/io.ts'
+import type { PacketSocket, SocketEvents } from '../../src/quic/io.ts'
 import type { SocketAddress } from '../../src/quic/quic.ts'
+import { VirtualIo } from './virtual-io.ts'
 
 const ROOM = 65_535
 /** Never so often in a row without time passing: that would be a program that does not sleep any more. */
@@ -14,7 +15,7 @@ export interface SentPacket {
   readonly bytes: Uint8Array
 }
 
-export class VirtualWire implements DriverIo {
+export class VirtualWire extends VirtualIo {
   /** All that was sent, also what got lost. */
   readonly sent: SentPacket[] = []
   /** What arrives of a packet; undefined: nothing. */
@@ -23,62 +24,34 @@ export class VirtualWire implements DriverIo {
   readsTogether = false
   /** From one end to the other, in ms. */
   readonly #delayMs: number
-  #now = 0
-  #soon: (() => void)[] = []
-  #timers: { at: number; callback: () => void }[] = []
   readonly #sockets = new Map<string, WireSocket>()
 
   constructor(delayMs: number) {
+    super()
     this.#delayMs = delayMs
   }
 
-  // -- DriverIo ------------------------------------------------------------------------------------------------
-
-  now(): number {
-    return this.#now
-  }
-
-  setTimer(callback: () => void, ms: number): () => void {
-    const timer = { at: this.#now + ms, callback }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter(other => other !== timer)
-    }
-  }
-
-  soon(callback: () => void): void {
-    this.#soon.push(callback)
-  }
-
-  // ------------------------------------------------------------------------------------------------------------
-
   socket(address: SocketAddress): WireSocket {
-    const socket = new WireSocket(address, (bytes, to) => this.#send({ at: this.#now, from: address, to, bytes }))
+    const socket = new WireSocket(address, (bytes, to) => this.#send({ at: this.now(), from: address, to, bytes }))
     this.#sockets.set(nameOf(address), socket)
     return socket
   }
 
   /** Lets so much time pass, or less: until the condition holds. True: it does. */
   run(ms: number, until: () => boolean = () => false): boolean {
-    const end = this.#now + ms
+    const end = this.now() + ms
     for (let steps = 0; steps < MAX_STEPS_AT_ONCE; steps++) {
-      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
-      const isMoreComing = this.readsTogether && next !== undefined && next.at <= this.#now
-      if (this.#soon.length > 0 && !isMoreComing) {
-        for (const each of this.#soon.splice(0)) each()
+      const now = this.now()
+      const isMoreComing = this.readsTogether && (this.nextAt ?? Number.POSITIVE_INFINITY) <= now
+      if (!this.isSettled && !isMoreComing) {
+        this.settle()
         continue
       }
       if (until()) return true
-      if (next === undefined || next.at > end) {
-        this.#now = end
-        return false
-      }
-      this.#timers = this.#timers.filter(timer => timer !== next)
-      if (next.at > this.#now) steps = 0
-      this.#now = Math.max(this.#now, next.at)
-      next.callback()
+      if (!this.step(end)) return false
+      if (this.now() > now) steps = 0
     }
-    throw new Error(`time stands still at ${this.#now} ms`)
+    throw new Error(`time stands still at ${this.now()} ms`)
   }
 
   #send(packet: SentPacket): void {
