@@ -17,7 +17,7 @@ import {
 import type { Seeded } from '../kit/check/seeded.ts'
 import type { CheckContext } from '../kit/lab/types.ts'
 
-export const PROFILE = 'lte-bloat'
+const PROFILE = 'lte-bloat'
 
 /** Of the profile's rate and delay. */
 const FASTEST = 1.5

@@ -27,9 +27,9 @@ export class Players {
     this.#make = make
   }
 
-  /** One more controller; returns which one it is. `randomSeed`: of the random numbers that it is given. */
-  add(datagramSize: number, randomSeed: number): number {
-    return this.#players.push(new Player(this.#make, datagramSize, randomSeed)) - 1
+  /** One more controller; returns which one it is. */
+  add(datagramSize: number): number {
+    return this.#players.push(new Player(this.#make, datagramSize)) - 1
   }
 
   /** Makes the calls that it is told, and returns three numbers for each controller that was told something, in that order (see `Player`). */
@@ -62,8 +62,8 @@ class Player {
   readonly #controller: CongestionController
   readonly #rtt = { latest: 0, smoothed: 333, variation: 166.5, min: 0, hasSample: false }
 
-  constructor(make: (options: ControllerOptions) => CongestionController, datagramSize: number, randomSeed: number) {
-    this.#controller = make({ datagramSize, rtt: this.#rtt as Rtt, random: randomNumbers(randomSeed) })
+  constructor(make: (options: ControllerOptions) => CongestionController, datagramSize: number) {
+    this.#controller = make({ datagramSize, rtt: this.#rtt as Rtt, random: randomNumbers() })
   }
 
   /** Returns what the controller wants then: window, threshold, pacing rate (NaN: none). */
@@ -115,9 +115,9 @@ function packetOf(next: () => number): SentPacket {
   return { ...packet, space: 2, ackEliciting: true, inFlight: true, path: 0, isMtuProbe: false } as SentPacket
 }
 
-/** From 0 to 1, 1 excluded; the same for the same seed (the minimal standard generator of Park and Miller). */
-function randomNumbers(seed: number): () => number {
-  let state = (Math.abs(Math.trunc(seed)) % 2_147_483_646) + 1
+/** From 0 to 1, 1 excluded; the same each time (the minimal standard generator of Park and Miller). */
+function randomNumbers(): () => number {
+  let state = 2
   return () => {
     state = (state * 48_271) % 2_147_483_647
     return (state - 1) / 2_147_483_646

@@ -77,8 +77,8 @@ export class StudentControllers {
     return new StudentControllers(subjects, asStudents)
   }
 
-  async add(datagramSize: number, randomSeed = 1): Promise<RemoteController> {
-    const which = await this.#call<number>('add', datagramSize, randomSeed)
+  async add(datagramSize: number): Promise<RemoteController> {
+    const which = await this.#call<number>('add', datagramSize)
     return new RemoteController(told => this.#ask([which, ...told, CALL.end]))
   }
 

@@ -12,7 +12,6 @@ import { LinkDirection } from '../link/model/link-direction.ts'
 import { Random } from '../link/model/random.ts'
 import type { Impairment } from '../link/profile/profile.ts'
 import type { EngineConnection, EngineEvents } from '../quic/engine.ts'
-import type { QuicObserver } from '../quic/observer.ts'
 import {
   type CongestionControl,
   DEFAULT_QUIC_SETTINGS,
@@ -47,8 +46,6 @@ const MAX_STEPS_AT_ONCE = 20_000
 /** After so many steps others get a turn: a key that was pressed, the end of the check. */
 const STEPS_BETWEEN_PAUSES = 2000
 
-const SAMPLE_EVERY_MS = 100
-
 export interface VirtualFlowOptions {
   congestion: CongestionControl | ((options: ControllerOptions) => CongestionController)
   /**
@@ -58,16 +55,6 @@ export interface VirtualFlowOptions {
   /** When it begins to send data, and when it has sent all, in ms. Not before `HANDSHAKES_MS`. */
   fromMs?: number
   untilMs?: number
-  /** Sees the sender's side. */
-  observer?: QuicObserver
-}
-
-/** How a sender was at some time. */
-export interface WindowSample {
-  readonly atMs: number
-  /** In bytes. */
-  readonly window: number
-  readonly rttMs: number
 }
 
 /** A packet with one datagram has arrived. `delayMs`: on the link and in its queue, one way. */
@@ -194,10 +181,8 @@ export class VirtualBottleneck {
 export class VirtualFlow {
   /** Of each packet with data. */
   readonly arrivals: Arrival[] = []
-  /** The window's course. */
-  readonly samples: WindowSample[] = []
-  readonly client: EngineConnection
   readonly settle: VirtualFlowOptions['settle']
+  readonly #client: EngineConnection
   readonly #server: TypescriptEngine
   readonly #fromMs: number
   readonly #untilMs: number
@@ -212,7 +197,6 @@ export class VirtualFlow {
   datagramBytes = 0
   #clientDeadline = Number.POSITIVE_INFINITY
   #serverDeadline = Number.POSITIVE_INFINITY
-  #sampleAt = HANDSHAKES_MS
   #hasBegun = false
 
   constructor(options: VirtualFlowOptions, given: { seed: string; serverTls: TlsMaterial }) {
@@ -244,7 +228,7 @@ export class VirtualFlow {
       )
     this.#server = engine('server', given.serverTls)
     const { ca } = given.serverTls
-    this.client = engine('client', ca === undefined ? {} : { ca }, congestion).connect({
+    this.#client = engine('client', ca === undefined ? {} : { ca }, congestion).connect({
       id: this.#newId(),
       path: FROM_CLIENT,
       serverName: 'localhost',
@@ -253,7 +237,6 @@ export class VirtualFlow {
       this.#established = true
     })
     this.#serverEvents = this.#events(() => {})
-    if (options.observer !== undefined) this.client.observe?.(options.observer, 0)
   }
 
   /** When something happens here without a packet. */
@@ -274,7 +257,7 @@ export class VirtualFlow {
 
   receive(to: 'client' | 'server', packet: Uint8Array, now: number): void {
     if (to === 'client') {
-      this.client.receive(packet, FROM_CLIENT, now)
+      this.#client.receive(packet, FROM_CLIENT, now)
       return
     }
     this.#accepted ??= this.#server.accept({ id: this.#newId(), path: FROM_SERVER })
@@ -288,18 +271,17 @@ export class VirtualFlow {
       return true
     }
     if ((which === 'client' ? this.#clientDeadline : this.#serverDeadline) > now) return false
-    const connection = which === 'client' ? this.client : this.#accepted
+    const connection = which === 'client' ? this.#client : this.#accepted
     connection?.onDeadline(now)
     return true
   }
 
   /** As the driver does it: events, data, packets, the next deadline. */
   send(from: 'client' | 'server', now: number, transmit: (packet: Uint8Array) => void): void {
-    const connection = from === 'client' ? this.client : this.#accepted
+    const connection = from === 'client' ? this.#client : this.#accepted
     if (connection === undefined) return
     connection.handOut(from === 'client' ? this.#clientEvents : this.#serverEvents, now)
     connection.judgePath(false, now)
-    if (from === 'client') this.#sample(now)
     for (;;) {
       if (from === 'client') this.#fill(now)
       const packet = connection.send(this.#room, now)
@@ -315,17 +297,10 @@ export class VirtualFlow {
   #fill(now: number): void {
     if (!this.#established || now < this.#fromMs || now >= this.#untilMs) return
     if (this.datagramBytes === 0) {
-      this.datagramBytes = this.client.maxDatagramLength
+      this.datagramBytes = this.#client.maxDatagramLength
       this.#datagram = new Uint8Array(this.datagramBytes)
     }
-    while (this.client.sendDatagram(this.#datagram)) {}
-  }
-
-  #sample(now: number): void {
-    if (now < this.#sampleAt) return
-    const { cwnd, rttMs } = this.client.counters()
-    this.samples.push({ atMs: now, window: cwnd, rttMs })
-    this.#sampleAt = now + SAMPLE_EVERY_MS
+    while (this.#client.sendDatagram(this.#datagram)) {}
   }
 
   #events(onEstablished: () => void): EngineEvents {

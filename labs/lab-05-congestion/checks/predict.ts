@@ -6,7 +6,7 @@ import { LETTERS, type Letter, playStory, SIZE } from '../story.ts'
 
 const READ: Reading[] = ['RFC 9002 §7.3', 'labs/lab-05-congestion/README.md, "NewReno"']
 
-export const UNITS = { byte: 1, bytes: 1, b: 1, kb: 1000, datagram: SIZE, datagrams: SIZE, packets: SIZE } as const
+const UNITS = { byte: 1, bytes: 1, b: 1, kb: 1000, datagram: SIZE, datagrams: SIZE, packets: SIZE } as const
 
 /** By letter, each wrong answer that somebody has an idea behind. */
 const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
