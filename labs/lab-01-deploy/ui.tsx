@@ -1,8 +1,7 @@
 /** The panel of lab 1: the topology, of which the parts appear as they come up, with counters that run. */
-import { Box } from 'ink'
 import type { Line, Span, Style } from '../kit/lab/text.ts'
 import type { PanelProps, PhaseState } from '../kit/lab/types.ts'
-import { Lines } from '../kit/ui/frame.tsx'
+import { linesPanel } from '../kit/ui/lines-panel.tsx'
 
 /** Packets and bytes inside of the tunnel, as the proxy counts them. */
 export interface Traffic {
@@ -137,11 +136,4 @@ function centred(text: string, columns: number): string {
   return `${' '.repeat(left)}${text}`.padEnd(columns)
 }
 
-export function TopologyPanel(props: PanelProps) {
-  return (
-    <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines(props)} />
-    </Box>
-  )
-}
-TopologyPanel.lines = lines
+export const TopologyPanel = linesPanel(lines)

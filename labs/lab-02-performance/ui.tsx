@@ -2,10 +2,9 @@
  * The panel of lab 2: what was predicted beside what was measured. The keys `[` and `]` go through the charts of the check;
  * the last one is where the check stopped, and is shown first. `g` switches to the windows of its tunnels.
  */
-import { Box } from 'ink'
 import type { Line } from '../kit/lab/text.ts'
-import type { Panel, PanelProps } from '../kit/lab/types.ts'
-import { Lines } from '../kit/ui/frame.tsx'
+import type { PanelProps } from '../kit/lab/types.ts'
+import { linesPanel } from '../kit/ui/lines-panel.tsx'
 import { withWindow } from '../kit/ui/with-window.tsx'
 import { CHARTS_KEY, type Chart, chartLines } from './chart.ts'
 import { type Picture, pictureLines } from './picture.ts'
@@ -30,13 +29,4 @@ function lines(props: PanelProps): Line[] {
   return chartLines(chart, { width, marks, position, rows })
 }
 
-export const Charts: Panel = withWindow(
-  Object.assign(
-    (props: PanelProps) => (
-      <Box flexDirection="column" flexShrink={0}>
-        <Lines lines={lines(props)} />
-      </Box>
-    ),
-    { lines, steps: (props: PanelProps) => Math.max(1, charts(props).length) },
-  ),
-)
+export const Charts = withWindow(linesPanel(lines, props => Math.max(1, charts(props).length)))

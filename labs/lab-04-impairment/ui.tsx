@@ -2,12 +2,11 @@
  * The panel of lab 4: the link with what it does now, the predictions beside what was measured, and the delay in the queue with and
  * without CoDel. Each part appears when a check has shown something for it. And the windows of its tunnels, in a view of their own.
  */
-import { Box } from 'ink'
 import { formatNumber } from '../kit/check/measurements.ts'
 import { type Line, type Span, wrap } from '../kit/lab/text.ts'
-import type { Panel, PanelProps } from '../kit/lab/types.ts'
+import type { PanelProps } from '../kit/lab/types.ts'
 import { bars, resample } from '../kit/ui/bars.ts'
-import { Lines } from '../kit/ui/frame.tsx'
+import { linesPanel } from '../kit/ui/lines-panel.tsx'
 import { withWindow } from '../kit/ui/with-window.tsx'
 import {
   DELAYS_KEY,
@@ -177,13 +176,4 @@ function delayLines({ plain, codel }: Delays, { width, rows: most, marks }: Pane
   ]
 }
 
-export const LinkPanel: Panel = withWindow(
-  Object.assign(
-    (props: PanelProps) => (
-      <Box flexDirection="column" flexShrink={0}>
-        <Lines lines={lines(props)} />
-      </Box>
-    ),
-    { lines },
-  ),
-)
+export const LinkPanel = withWindow(linesPanel(lines))

@@ -2,12 +2,11 @@
  * The panel of lab 5: charts over time (a window, delays), and how a line was shared on one network after the other. Each part appears when a check
  * has shown something for it.
  */
-import { Box } from 'ink'
 import { formatNumber } from '../kit/check/measurements.ts'
 import type { Line } from '../kit/lab/text.ts'
-import type { Panel, PanelProps } from '../kit/lab/types.ts'
+import type { PanelProps } from '../kit/lab/types.ts'
 import { bars, resample } from '../kit/ui/bars.ts'
-import { Lines } from '../kit/ui/frame.tsx'
+import { linesPanel } from '../kit/ui/lines-panel.tsx'
 import { CHARTS_KEY, type Chart, SHARES_KEY, type Shares } from './panel-data.ts'
 
 /** A panel with more rows than this would leave no room for the brief. */
@@ -80,11 +79,4 @@ function shareLines(shares: Shares, { width, marks }: PanelProps): Line[] {
   ]
 }
 
-export const CongestionPanel: Panel = Object.assign(
-  (props: PanelProps) => (
-    <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines(props)} />
-    </Box>
-  ),
-  { lines },
-)
+export const CongestionPanel = linesPanel(lines)

@@ -203,10 +203,9 @@ export async function check(context: CheckContext): Promise<Feedback> {
 
 function uiFile(number: number): string {
   return `/** The panel of lab ${number}: the packet that the check is looking at. */
-import { Box } from 'ink'
 import type { Line } from '../kit/lab/text.ts'
 import type { PanelProps } from '../kit/lab/types.ts'
-import { Lines } from '../kit/ui/frame.tsx'
+import { linesPanel } from '../kit/ui/lines-panel.tsx'
 
 /** What the check shows under the key \`case\`. */
 interface Case {
@@ -234,14 +233,7 @@ function lines({ live, width, marks }: PanelProps): Line[] {
   ]
 }
 
-export function HopsPanel(props: PanelProps) {
-  return (
-    <Box flexDirection="column" flexShrink={0}>
-      <Lines lines={lines(props)} />
-    </Box>
-  )
-}
-HopsPanel.lines = lines
+export const HopsPanel = linesPanel(lines)
 `
 }
 

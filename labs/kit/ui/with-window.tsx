@@ -1,25 +1,26 @@
 /** Gives a lab's panel another view, to which `g` switches: the windows of the QUIC connections that a check watches (check/window-recorder.ts). */
-import { Box } from 'ink'
 import { COURSES_KEY, type WindowCourse } from '../check/window-recorder.ts'
 import type { Panel, PanelProps } from '../lab/types.ts'
-import { Lines } from './frame.tsx'
+import { linesPanel } from './lines-panel.tsx'
 import { windowLines } from './window-lines.ts'
 
-export const WINDOW_VIEW = 'window'
+const WINDOW_VIEW = 'window'
+
+const Windows = linesPanel(
+  props => windowLines(coursesOf(props), props),
+  props => coursesOf(props).length,
+)
 
 export function withWindow(Own: Panel): Panel {
+  const panelFor = (props: PanelProps) => (props.view === WINDOW_VIEW && coursesOf(props).length > 0 ? Windows : Own)
   return Object.assign(
-    (props: PanelProps) =>
-      isWindow(props) ? (
-        <Box flexDirection="column" flexShrink={0}>
-          <Lines lines={windowLines(coursesOf(props), props)} />
-        </Box>
-      ) : (
-        <Own {...props} />
-      ),
+    (props: PanelProps) => {
+      const Shown = panelFor(props)
+      return <Shown {...props} />
+    },
     {
-      lines: (props: PanelProps) => (isWindow(props) ? windowLines(coursesOf(props), props) : Own.lines(props)),
-      steps: (props: PanelProps) => (isWindow(props) ? coursesOf(props).length : (Own.steps?.(props) ?? 1)),
+      lines: (props: PanelProps) => panelFor(props).lines(props),
+      steps: (props: PanelProps) => panelFor(props).steps?.(props) ?? 1,
       views: (props: PanelProps) => (coursesOf(props).length > 0 ? [WINDOW_VIEW] : []),
     },
   )
@@ -27,8 +28,4 @@ export function withWindow(Own: Panel): Panel {
 
 function coursesOf({ live }: PanelProps): readonly WindowCourse[] {
   return (live.shown[COURSES_KEY] ?? []) as WindowCourse[]
-}
-
-function isWindow(props: PanelProps): boolean {
-  return props.view === WINDOW_VIEW && coursesOf(props).length > 0
 }

@@ -4,7 +4,6 @@ import { render } from 'ink-testing-library'
 import { COURSES_KEY } from '../../../labs/kit/check/window-recorder.ts'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
-import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { CHARTS_KEY, type Chart, showChart } from '../../../labs/lab-02-performance/chart.ts'
 import { lab } from '../../../labs/lab-02-performance/lab.ts'
 import pump from '../../../labs/lab-02-performance/mutants/pump.ts'
@@ -19,6 +18,8 @@ import {
 import { Charts } from '../../../labs/lab-02-performance/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
 import { Scratch } from '../grade-lab.ts'
+import { panelProps } from '../kit/panel-props.ts'
+import { windowCourse } from '../kit/window-course.ts'
 
 const HANDSHAKE: Chart = {
   title: 'Handshake',
@@ -30,20 +31,7 @@ const HANDSHAKE: Chart = {
   ],
 }
 
-function props(charts: readonly Chart[], more: Partial<PanelProps> = {}): PanelProps {
-  return {
-    task: undefined,
-    phases: [],
-    live: { series: [], comparisons: [], shown: { [CHARTS_KEY]: charts } },
-    running: false,
-    passed: false,
-    step: 0,
-    width: 78,
-    rows: 20,
-    marks: themeFor({ LANG: 'C' }).marks,
-    ...more,
-  }
-}
+const props = (charts: readonly Chart[], more: Partial<PanelProps> = {}) => panelProps({ [CHARTS_KEY]: charts }, more)
 
 const shown = (charts: readonly Chart[], more: Partial<PanelProps> = {}) =>
   Charts.lines(props(charts, more)).map(plainText)
@@ -176,17 +164,7 @@ describe('labs/lab-02-performance: the panel', () => {
   })
 
   it('has the windows of the tunnels as another view', () => {
-    const course = {
-      title: 'a tunnel',
-      engine: 'quiche',
-      everyMs: 100,
-      untilMs: 100,
-      atMs: [0, 100],
-      cwnd: [12_000, 8400],
-      inFlight: [undefined, undefined],
-      rttMs: [20, 20],
-      movedAtMs: [],
-    }
+    const course = windowCourse({ title: 'a tunnel', engine: 'quiche' })
     const live = { series: [], comparisons: [], shown: { [CHARTS_KEY]: [HANDSHAKE], [COURSES_KEY]: [course] } }
     expect(Charts.views?.(props([HANDSHAKE]))).to.deep.equal([])
     expect(Charts.views?.(props([], { live }))).to.deep.equal(['window'])

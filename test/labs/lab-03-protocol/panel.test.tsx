@@ -4,13 +4,13 @@ import { expect } from 'chai'
 import { render } from 'ink-testing-library'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
-import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { type ByteView, MESSAGES_KEY, showMessage } from '../../../labs/lab-03-protocol/byte-view.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import datagrams from '../../../labs/lab-03-protocol/mutants/datagrams.ts'
 import { Bytes } from '../../../labs/lab-03-protocol/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
 import { Scratch } from '../grade-lab.ts'
+import { panelProps } from '../kit/panel-props.ts'
 
 const ADDRESS = {
   title: 'decodeAddressAssign: one IPv4 address',
@@ -24,20 +24,8 @@ const ADDRESS = {
 }
 
 /** What the panel gets when a check has shown these messages. */
-function props(messages: readonly ByteView[], more: Partial<PanelProps> = {}): PanelProps {
-  return {
-    task: undefined,
-    phases: [],
-    live: { series: [], comparisons: [], shown: { [MESSAGES_KEY]: messages } },
-    running: false,
-    passed: false,
-    step: 0,
-    width: 78,
-    rows: 20,
-    marks: themeFor({ LANG: 'C' }).marks,
-    ...more,
-  }
-}
+const props = (messages: readonly ByteView[], more: Partial<PanelProps> = {}) =>
+  panelProps({ [MESSAGES_KEY]: messages }, more)
 
 function shown(...messages: Parameters<typeof showMessage>[1][]): readonly ByteView[] {
   let latest: unknown

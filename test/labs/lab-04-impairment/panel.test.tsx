@@ -3,37 +3,20 @@ import { render } from 'ink-testing-library'
 import { COURSES_KEY } from '../../../labs/kit/check/window-recorder.ts'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
-import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { showDelays, showLink, showPredictions } from '../../../labs/lab-04-impairment/panel-data.ts'
 import { LinkPanel } from '../../../labs/lab-04-impairment/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
+import { panelProps, type Show, shownBy } from '../kit/panel-props.ts'
+import { windowCourse } from '../kit/window-course.ts'
 
-function props(
-  show: (live: { show(key: string, value: unknown): void }) => void,
-  more: Partial<PanelProps> = {},
-): PanelProps {
-  const shown: Record<string, unknown> = {}
-  show({ show: (key, value) => void (shown[key] = value) })
-  return {
-    task: undefined,
-    phases: [],
-    live: { series: [], comparisons: [], shown },
-    running: false,
-    passed: false,
-    step: 0,
-    width: 78,
-    rows: 20,
-    marks: themeFor({ LANG: 'C' }).marks,
-    ...more,
-  }
-}
+const props = (show: Show, more: Partial<PanelProps> = {}) => panelProps(shownBy(show), more)
 
 const LINK = { profile: 'outage-3s', delayMs: { up: 25, down: 20 }, loss: { up: 0.05, down: 0 } }
 const ROWS = [
   { name: '5 % loss, datagrams: arrive', predicted: 95, measured: 94.5, low: 91.8, high: 96.5, unit: '%' },
   { name: '5 % loss, stream: wait', predicted: 9.67, unit: 'ms' },
 ]
-const everything = (live: { show(key: string, value: unknown): void }): void => {
+const everything: Show = live => {
   showLink(live, { ...LINK, queue: { packets: 60, limit: 100 }, rate: { up: 1e6 } })
   showPredictions(live, ROWS)
   showDelays(live, { plain: Array.from({ length: 120 }, (_, i) => i * 5), codel: Array.from({ length: 120 }, () => 7) })
@@ -112,18 +95,8 @@ describe('labs/lab-04-impairment: the panel', () => {
   })
 
   it('has the windows of the tunnels as another view', () => {
-    const course = {
-      title: 'a tunnel',
-      engine: 'quiche',
-      everyMs: 100,
-      untilMs: 100,
-      atMs: [0, 100],
-      cwnd: [12_000, 8400],
-      inFlight: [undefined, undefined],
-      rttMs: [20, 20],
-      movedAtMs: [],
-    }
-    const show = (live: { show(key: string, value: unknown): void }) => {
+    const course = windowCourse({ title: 'a tunnel', engine: 'quiche' })
+    const show: Show = live => {
       everything(live)
       live.show(COURSES_KEY, [course])
     }

@@ -2,29 +2,12 @@ import { expect } from 'chai'
 import { render } from 'ink-testing-library'
 import { plainText } from '../../../labs/kit/lab/text.ts'
 import type { PanelProps } from '../../../labs/kit/lab/types.ts'
-import { themeFor } from '../../../labs/kit/ui/theme.ts'
 import { type Chart, showCharts, showShares } from '../../../labs/lab-05-congestion/panel-data.ts'
 import { CongestionPanel } from '../../../labs/lab-05-congestion/ui.tsx'
 import { columns } from '../../../src/text/columns.ts'
+import { panelProps, type Show, shownBy } from '../kit/panel-props.ts'
 
-type Show = (live: { show(key: string, value: unknown): void }) => void
-
-function props(show: Show, more: Partial<PanelProps> = {}): PanelProps {
-  const shown: Record<string, unknown> = {}
-  show({ show: (key, value) => void (shown[key] = value) })
-  return {
-    task: undefined,
-    phases: [],
-    live: { series: [], comparisons: [], shown },
-    running: false,
-    passed: false,
-    step: 0,
-    width: 78,
-    rows: 20,
-    marks: themeFor({ LANG: 'C' }).marks,
-    ...more,
-  }
-}
+const props = (show: Show, more: Partial<PanelProps> = {}) => panelProps(shownBy(show), more)
 
 const CHART: Chart = {
   caption: 'the window in bytes',

@@ -8,22 +8,7 @@ import { lineColumns, plainText } from '../../../../labs/kit/lab/text.ts'
 import type { Panel, PanelProps } from '../../../../labs/kit/lab/types.ts'
 import { windowLines } from '../../../../labs/kit/ui/window-lines.ts'
 import { withWindow } from '../../../../labs/kit/ui/with-window.tsx'
-
-function course(changes: Partial<WindowCourse> = {}): WindowCourse {
-  const atMs = changes.atMs ?? Array.from({ length: 41 }, (_, i) => i * 100)
-  return {
-    title: 'in datagrams',
-    engine: 'typescript',
-    everyMs: 100,
-    untilMs: atMs.at(-1) ?? 0,
-    atMs,
-    cwnd: atMs.map(() => 12_000),
-    inFlight: atMs.map(() => 3000),
-    rttMs: atMs.map(() => 50),
-    movedAtMs: [],
-    ...changes,
-  }
-}
+import { windowCourse } from '../window-course.ts'
 
 const OPTIONS = { width: 78, rows: 8, marks: ASCII, running: true, step: 0 }
 
@@ -36,7 +21,7 @@ const plots = (lines: readonly string[]) =>
 
 describe('the windows of a check, over time', () => {
   it('are drawn with the engine, axes and units: window and bytes in flight on one scale', () => {
-    expect(text([course()])).to.deep.equal([
+    expect(text([windowCourse()])).to.deep.equal([
       'in datagrams   engine typescript, a sample each 0.1 s',
       `cwnd          15 |${'='.repeat(43)}  12 kB now`,
       `  kB           0 |${'#'.repeat(43)}  always 12`,
@@ -49,12 +34,12 @@ describe('the windows of a check, over time', () => {
   })
 
   it('speak of now only while the check runs', () => {
-    expect(text([course()], { running: false })[1]).to.match(/12 kB last$/)
+    expect(text([windowCourse()], { running: false })[1]).to.match(/12 kB last$/)
   })
 
   it('follow the time: what comes later is farther to the right, and what has not come yet is empty', () => {
     const half = Array.from({ length: 21 }, (_, i) => i * 100)
-    const lines = text([course({ atMs: half, cwnd: half.map(ms => (ms < 1000 ? 15_000 : 3000)) })])
+    const lines = text([windowCourse({ atMs: half, cwnd: half.map(ms => (ms < 1000 ? 15_000 : 3000)) })])
     const [top, bottom] = plots(lines)
     expect(top).to.match(/^#{10,11}$/)
     expect(bottom).to.match(/^#{10,11}-{10,12}$/)
@@ -64,14 +49,19 @@ describe('the windows of a check, over time', () => {
 
   it('have a gap where there was no sample; zero is none', () => {
     const atMs = [0, 100, 200, 300, 1500, 1600, 1700, 1800, 1900, 2000]
-    const [, , , bottom] = plots(text([course({ atMs, inFlight: atMs.map(() => 0), untilMs: 4000 })]))
+    const [, , , bottom] = plots(text([windowCourse({ atMs, inFlight: atMs.map(() => 0), untilMs: 4000 })]))
     expect(bottom).to.match(/^_{4,5} {11,13}_{5,7}$/)
-    expect(text([course({ atMs, untilMs: 4000 })])[1]).to.match(/12 kB last$/)
+    expect(text([windowCourse({ atMs, untilMs: 4000 })])[1]).to.match(/12 kB last$/)
   })
 
   it('say what an engine does not tell, and what was not measured', () => {
     const atMs = [0, 100]
-    const quiche = course({ engine: 'quiche', atMs, inFlight: [undefined, undefined], rttMs: [undefined, undefined] })
+    const quiche = windowCourse({
+      engine: 'quiche',
+      atMs,
+      inFlight: [undefined, undefined],
+      rttMs: [undefined, undefined],
+    })
     const lines = text([quiche])
     expect(lines[0]).to.match(/engine quiche/)
     expect(lines.join('\n'))
@@ -84,29 +74,29 @@ describe('the windows of a check, over time', () => {
   })
 
   it('say where there is no connection, and no sample', () => {
-    const empty = course({ atMs: [], engine: undefined })
+    const empty = windowCourse({ atMs: [], engine: undefined })
     expect(text([empty])[1]).to.equal('there is no QUIC connection yet')
     expect(text([empty], { inWords: true })).to.deep.equal(['in datagrams: there is no QUIC connection yet.'])
     expect(text([])).to.deep.equal([])
   })
 
   it('mark where it is another path, on which all begins anew', () => {
-    const lines = text([course({ movedAtMs: [1000] })])
+    const lines = text([windowCourse({ movedAtMs: [1000] })])
     expect(lines.at(-1)).to.equal('                  0         ^          2                  4 s  ^ another path')
   })
 
   it('have room for a move at their very end', () => {
-    expect(text([course({ movedAtMs: [4000] })]).at(-1)).to.match(/ 4 \^ {2}\^ another path$/)
+    expect(text([windowCourse({ movedAtMs: [4000] })]).at(-1)).to.match(/ 4 \^ {2}\^ another path$/)
   })
 
   it('are one connection at a time, of which it is said which one', () => {
-    const two = [course(), course({ title: 'on one stream' })]
+    const two = [windowCourse(), windowCourse({ title: 'on one stream' })]
     expect(text(two)[0]).to.match(/^in datagrams .* connection 1 of 2$/)
     expect(text(two, { step: 1 })[0]).to.match(/^on one stream .* connection 2 of 2$/)
   })
 
   it('have whole words and numbers in their title, or none', () => {
-    const titles = (title: string) => text([course({ title }), course()], { width: 78 })[0]!
+    const titles = (title: string) => text([windowCourse({ title }), windowCourse()], { width: 78 })[0]!
     expect(titles('x'.repeat(13))).to.match(/^x{13} {3}engine typescript, a sample each 0\.1 s +connection 1 of 2$/)
     expect(titles('x'.repeat(22))).to.match(/^x{22} {3}engine typescript +connection 1 of 2$/)
     // Not the second without the first.
@@ -116,7 +106,7 @@ describe('the windows of a check, over time', () => {
 
   it('are figures where there is no room to draw', () => {
     for (const small of [{ rows: 6 }, { width: 34 }]) {
-      expect(text([course()], small).slice(1), JSON.stringify(small)).to.deep.equal([
+      expect(text([windowCourse()], small).slice(1), JSON.stringify(small)).to.deep.equal([
         'cwnd       12 kB, always 12',
         'in flight  3 kB, always 3',
         'est. RTT   50 ms, always 50',
@@ -127,7 +117,7 @@ describe('the windows of a check, over time', () => {
   it('are figures and sentences in plain mode, all of them, with their gaps and moves', () => {
     const atMs = [0, 100, 200, 1500, 1600]
     const cwnd = [15_000, 10_500, 7350, 7350, 3000]
-    const lines = text([course({ atMs, cwnd, movedAtMs: [1500] }), course({ title: 'on one stream' })], {
+    const lines = text([windowCourse({ atMs, cwnd, movedAtMs: [1500] }), windowCourse({ title: 'on one stream' })], {
       inWords: true,
     })
     expect(lines.slice(0, 7)).to.deep.equal([
@@ -162,7 +152,7 @@ describe('the windows of a check, over time', () => {
         fc.boolean(),
         (room, at, inFlight, later, unicode) => {
           const atMs = at.toSorted((a, b) => a - b)
-          const given = course({
+          const given = windowCourse({
             atMs,
             inFlight: inFlight.slice(0, atMs.length),
             rttMs: inFlight.slice(0, atMs.length),
@@ -197,23 +187,23 @@ describe('a panel with windows', () => {
   })
 
   it('is its own until it is switched to the windows, and where there are none', () => {
-    for (const given of [props([course()]), props([], 'window'), props([course()], 'something else')]) {
+    for (const given of [props([windowCourse()]), props([], 'window'), props([windowCourse()], 'something else')]) {
       expect(Both.lines(given).map(plainText)).to.deep.equal(['its own'])
       expect(Both.steps?.(given)).to.equal(7)
     }
     expect(Both.views?.(props([]))).to.deep.equal([])
-    expect(Both.views?.(props([course()]))).to.deep.equal(['window'])
+    expect(Both.views?.(props([windowCourse()]))).to.deep.equal(['window'])
   })
 
   it('draws with Ink what its lines say, a step for each connection', () => {
-    const given = props([course(), course({ title: 'on one stream' })], 'window')
+    const given = props([windowCourse(), windowCourse({ title: 'on one stream' })], 'window')
     expect(Both.steps?.(given)).to.equal(2)
     const { lastFrame, unmount } = render(<Both {...given} />)
     const drawn = (lastFrame() ?? '').split('\n').map(line => line.replace(/\u001b\[[0-9;]*m/g, '').trimEnd())
     expect(drawn).to.deep.equal(Both.lines(given).map(plainText))
     expect(drawn).to.have.length(8)
     unmount()
-    const own = render(<Both {...props([course()])} />)
+    const own = render(<Both {...props([windowCourse()])} />)
     expect(own.lastFrame()).to.equal('its own')
     own.unmount()
   })
