@@ -89,7 +89,7 @@ export const PARAMETERS = {
     unit: '',
     about:
       'The QUIC engine of both sides; as MASQUE_QUIC says without it. A congestion control of your own needs typescript.',
-    field: choice(['quiche', 'typescript'] as const),
+    field: choice(['quiche', 'typescript']),
   },
   queue: {
     title: 'send queue',

@@ -3,22 +3,18 @@
  * `--leave`. Nobody joins by accident, nothing else is told, and a classroom that is not there is no obstacle to work.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type IncomingMessage, request } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { printable } from '../../../src/text/printable.ts'
 import type { Lab, Task } from '../lab/types.ts'
 import type { TaskResult } from './engine.ts'
+import { connected, post } from './local-post.ts'
 import { accountName, portOwners } from './port-owner.ts'
 import { progressDirectory } from './progress.ts'
 import { RELAY_PLAN, type RelayOffer, type RelayResult } from './relay-plan.ts'
 
 export const CLASSROOM_PORT = 8088
-/** A classroom is on the same machine, but so is the class, and may be busy. What does not answer by then is not told. */
-const ANSWER_MS = 10_000
-/** In bytes: a certificate has some hundred. */
-const MAX_ANSWER = 16_384
 /** Longer ones are cut; and so is what a classroom takes. */
 export const MAX_ALIAS = 24
 export const MAX_MISCONCEPTION = 400
@@ -157,7 +153,7 @@ export class Classroom {
   }
 
   /** Why nothing is to be said to whoever listens there. */
-  #isSomebodyElse({ port, instructor }: Joined): string | undefined {
+  #problemWith({ port, instructor }: Joined): string | undefined {
     if (instructor === undefined) return undefined
     const owners = this.#ownersOf(port) ?? []
     // Also who stops to listen once the connection is there.
@@ -175,7 +171,7 @@ export class Classroom {
     try {
       socket = await connected(port)
       // Now it is known to whom: who listens there later has another connection.
-      const problem = this.#isSomebodyElse(to)
+      const problem = this.#problemWith(to)
       if (problem !== undefined) return problem
       const { status, text } = await post(socket, port, path, JSON.stringify(body))
       if (status === 204) return undefined
@@ -193,45 +189,6 @@ export class Classroom {
 
 function noClassroom(port: number): string {
   return `there is no classroom on port ${port} of this machine (the code says which port, or --port); your instructor starts it with npm run classroom`
-}
-
-/** Rejects where nobody listens, or nobody answers. */
-function connected(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
-    const timer = setTimeout(() => socket.destroy(new Error('nobody answers')), ANSWER_MS)
-    socket.once('close', () => clearTimeout(timer)).on('error', reject)
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      resolve(socket)
-    })
-  })
-}
-
-function post(socket: Socket, port: number, path: string, body: string): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const asked = request({
-      createConnection: () => socket,
-      host: '127.0.0.1',
-      port,
-      path,
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body), Connection: 'close' },
-      signal: AbortSignal.timeout(ANSWER_MS),
-    })
-    asked.on('error', reject)
-    asked.on('response', (response: IncomingMessage) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (part: string) => {
-        text += part
-        if (text.length > MAX_ANSWER) response.destroy(new Error('the answer is too long'))
-      })
-      response.on('error', reject)
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-    })
-    asked.end(body)
-  })
 }
 
 /** The name under which somebody is shown who chooses none. */

@@ -13,7 +13,7 @@
  * A column is one sample, never a mean; where there was none for a while it is empty. Window and bytes in flight have one scale: how near they come to each
  * other is what one looks for.
  */
-import { columns, cutAt, padEnd } from '../../../src/text/columns.ts'
+import { columns, cutAt } from '../../../src/text/columns.ts'
 import { formatNumber } from '../check/measurements.ts'
 import type { WindowCourse } from '../check/window-recorder.ts'
 import { type Line, wrap } from '../lab/text.ts'
@@ -29,6 +29,8 @@ interface Series {
   longName: string
   unit: string
   values: Values
+  /** Instead of it, where nothing is known of it. */
+  untold: string
 }
 
 /** A sample is as good as new for this many times the time between two. */
@@ -58,20 +60,22 @@ export function windowLines(courses: readonly WindowCourse[], options: Options):
 
 function seriesOf({ engine, cwnd, inFlight, rttMs }: WindowCourse): [cwnd: Series, inFlight: Series, rtt: Series] {
   const inKB = (values: Values): Values => values.map(bytes => bytes && bytes / 1000)
+  const untold = 'not measured yet'
   return [
-    { name: 'cwnd', longName: 'congestion window', unit: 'kB', values: inKB(cwnd) },
-    { name: 'in flight', longName: 'bytes in flight', unit: 'kB', values: inKB(inFlight) },
+    { name: 'cwnd', longName: 'congestion window', unit: 'kB', values: inKB(cwnd), untold },
+    {
+      name: 'in flight',
+      longName: 'bytes in flight',
+      unit: 'kB',
+      values: inKB(inFlight),
+      untold: `not told by ${engine}`,
+    },
     // What the engine believes: quiche's estimate runs away where packets are lost (docs/decisions.md).
-    { name: 'est. RTT', longName: `round-trip time, as ${engine} estimates it`, unit: 'ms', values: rttMs },
+    { name: 'est. RTT', longName: `round-trip time, as ${engine} estimates it`, unit: 'ms', values: rttMs, untold },
   ]
 }
 
 const known = (values: Values): number[] => values.filter(value => value !== undefined)
-
-/** Instead of a series of which nothing is known. */
-function untold({ longName }: Series, { engine }: WindowCourse): string {
-  return longName === 'bytes in flight' ? `not told by ${engine}` : 'not measured yet'
-}
 
 function nothingYet({ engine }: WindowCourse): string {
   return engine === undefined ? 'there is no QUIC connection yet' : 'no sample yet'
@@ -117,12 +121,11 @@ function drawing(course: WindowCourse, { width, rows, marks, running }: Options)
   const spanMs = niceSpan(course.untilMs)
   const topOfBytes = niceTop([...known(cwnd.values), ...known(inFlight.values)])
   const isFresh = running && course.untilMs - (course.atMs.at(-1) ?? 0) <= FRESH * course.everyMs
-  const lines = all.flatMap((series, i): Line[] => {
-    const { name, unit, values } = series
+  const lines = all.flatMap(({ name, unit, values, untold }, i): Line[] => {
     const here = known(values)
     const above: Line[] = isWide && i > 0 ? [[]] : []
     if (here.length === 0) {
-      return [...above, [{ text: name.padEnd(LEFT_COLUMNS) }, { text: untold(series, course), style: 'muted' }]]
+      return [...above, [{ text: name.padEnd(LEFT_COLUMNS) }, { text: untold, style: 'muted' }]]
     }
     const top = unit === 'ms' ? niceTop(here) : topOfBytes
     const drawn = bars(atColumns(course, values, plot, spanMs), top, height, marks.sparkline)
@@ -204,12 +207,11 @@ function rangeText(values: readonly number[], inText = formatNumber): string {
 }
 
 function figures(course: WindowCourse, { width }: Options): Line[] {
-  return seriesOf(course).map(series => {
-    const { name, unit, values } = series
+  return seriesOf(course).map(({ name, unit, values, untold }) => {
     const here = known(values)
     const last = here.at(-1)
-    const text = last === undefined ? untold(series, course) : `${formatNumber(last)} ${unit}, ${rangeText(here)}`
-    return [{ text: padEnd(name, LABEL_COLUMNS) }, { text: cutAt(text, Math.max(0, width - LABEL_COLUMNS))[0] }]
+    const text = last === undefined ? untold : `${formatNumber(last)} ${unit}, ${rangeText(here)}`
+    return [{ text: name.padEnd(LABEL_COLUMNS) }, { text: cutAt(text, Math.max(0, width - LABEL_COLUMNS))[0] }]
   })
 }
 
@@ -226,12 +228,12 @@ function inWords(course: WindowCourse, width: number): Line[] {
       `${title}, QUIC by the engine ${engine}: ${atMs.length} samples in ${at(untilMs)} s, one each ${seconds(everyMs)}.`,
       '',
     ),
-    ...seriesOf(course).flatMap(series => {
-      const here = known(series.values)
-      if (here.length === 0) return paragraph(`${series.longName}: ${untold(series, course)}`)
+    ...seriesOf(course).flatMap(({ longName, unit, values, untold }) => {
+      const here = known(values)
+      if (here.length === 0) return paragraph(`${longName}: ${untold}`)
       const quarters = [0.25, 0.5, 0.75].map(share => formatNumber(here[Math.floor(share * (here.length - 1))]!))
       return paragraph(
-        `${series.longName}, ${series.unit}: ${formatNumber(here[0]!)}, then ${quarters.join(', ')}, at last ${formatNumber(here.at(-1)!)}; ${rangeText(here)}`,
+        `${longName}, ${unit}: ${formatNumber(here[0]!)}, then ${quarters.join(', ')}, at last ${formatNumber(here.at(-1)!)}; ${rangeText(here)}`,
       )
     }),
     ...(movedAtMs.length > 0 ? paragraph(`another path from ${movedAtMs.map(at).join(', ')} s on`) : []),
