@@ -22,7 +22,6 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** What the tests of the rows read: everything but what is generated. */
 const COPIED = [
   'bin',
-  'bench',
   'src',
   'test',
   'labs',
@@ -93,7 +92,7 @@ async function makeScratch(): Promise<string> {
   const scratch = scratchFolder('masque-conformance-')
   for (const name of COPIED) cpSync(join(ROOT, name), join(scratch, name), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(scratch, 'node_modules'), 'dir')
-  const files = ['bench', 'src', 'test', 'labs'].flatMap(folder => filesBelow(folder, ['.ts', '.tsx']))
+  const files = ['src', 'test', 'labs'].flatMap(folder => filesBelow(folder, ['.ts', '.tsx']))
   await Promise.all(
     files.map(async file =>
       writeFileSync(join(scratch, file), await translate(file, readFileSync(join(ROOT, file), 'utf8'))),

@@ -1,7 +1,6 @@
 /** What is fuzzed of the QUIC engine in TypeScript and of its TLS: everything that reads bytes of a peer, as deep inside as a peer gets. */
 
 import fc from 'fast-check'
-import { sealInitial } from '../../bench/initials.ts'
 import { readFrames } from '../../src/quic/typescript/frames/read-frames.ts'
 import { APPLICATION, HANDSHAKE, INITIAL } from '../../src/quic/typescript/packet-number-space.ts'
 import type { LongHeaderPacket } from '../../src/quic/typescript/packets/packet.ts'
@@ -21,6 +20,7 @@ import { Forger } from '../quic/typescript/forger.ts'
 import { anyFrame } from '../quic/typescript/frames/any-frame.ts'
 import { Recorder } from '../quic/typescript/frames/recorder.ts'
 import { CLIENT_ADDRESS, End, SERVER_ADDRESS } from '../quic/typescript/virtual-network.ts'
+import { sealInitial } from '../support/initial.ts'
 import { issue, issueRoot, issueServer } from '../tls/certificates.ts'
 import { deliver, newContext, newMaterial, newPair, run } from '../tls/in-memory.ts'
 import type { Target } from './fuzz.ts'

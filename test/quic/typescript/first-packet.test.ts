@@ -1,5 +1,4 @@
 import { expect } from 'chai'
-import { sealInitial } from '../../../bench/initials.ts'
 import type { QuicObserver } from '../../../src/quic/observer.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
@@ -8,6 +7,7 @@ import { initialKeys } from '../../../src/quic/typescript/protection/initial-key
 import { MOST_COALESCED } from '../../../src/quic/typescript/receive-packet.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
 import { clientTls } from '../../support/certificates.ts'
+import { sealInitial } from '../../support/initial.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
 
