@@ -14,6 +14,6 @@ const [limitMs, id, ...files] = process.argv.slice(2)
 const mocha = new Mocha({ timeout: Number(limitMs), bail: true, grep: id, reporter: 'spec', color: false })
 // Makes `describe` and `it` global. Mocha would load the files by `require`, which asks no hooks.
 mocha.suite.emit('pre-require', globalThis, '', mocha)
-for (const file of ['test/support/property-tests.ts', ...files]) await import(pathToFileURL(resolve(file)).href)
+for (const file of ['test/support/all-tests.ts', ...files]) await import(pathToFileURL(resolve(file)).href)
 // A mutant may leave a socket open.
 mocha.run(failures => process.exit(failures === 0 ? 0 : 1))

@@ -7,7 +7,10 @@ import { loadClientConfig } from '../../../src/client/config.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { type PingRecord, type PingTrainOptions, pingTrain } from '../../../src/probes/ping-train.ts'
 
-export type PingPlan = Required<Pick<PingTrainOptions, 'count' | 'intervalMs' | 'timeoutMs'>>
+export interface PingPlan extends Required<Pick<PingTrainOptions, 'count' | 'intervalMs' | 'timeoutMs'>> {
+  /** In each echo request. Default 16: so small that congestion control has no reason to hold anything back. */
+  dataBytes?: number
+}
 
 export interface Pings {
   /** ms. */
@@ -19,9 +22,6 @@ export interface Pings {
   lost?: string
 }
 
-/** Small: so that congestion control has no reason to hold anything back. */
-const DATA_BYTES = 16
-
 const [configFile = '', plan = ''] = process.argv.slice(2)
 const client = new MasqueClient(loadClientConfig(configFile))
 try {
@@ -30,10 +30,8 @@ try {
   client.on('down', error => {
     lost = error.message
   })
-  const { records } = await pingTrain(client.host, IpAddress.parse('10.90.0.1'), {
-    ...(JSON.parse(plan) as PingPlan),
-    size: DATA_BYTES,
-  })
+  const { dataBytes, ...train } = JSON.parse(plan) as PingPlan
+  const { records } = await pingTrain(client.host, IpAddress.parse('10.90.0.1'), { ...train, size: dataBytes ?? 16 })
   const pings: Pings = {
     handshakeMs,
     sessionMs,
