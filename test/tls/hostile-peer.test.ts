@@ -72,6 +72,7 @@ describe('a hostile peer', () => {
           const pair = newPair(material, { ...material.client, ...ticket }, context)
           let count = 0
           let isChanged = false
+          let isOver = false
           const tamper = (message: Uint8Array): Uint8Array => {
             if (count++ !== which) return message
             const changed = mutate(message)
@@ -87,8 +88,10 @@ describe('a hostile peer', () => {
           } catch (error) {
             if (!(error instanceof TlsAlert)) throw error
             seen.set(error.message, (seen.get(error.message) ?? 0) + 1)
+            // Also where the change was to put something behind the last message.
+            isOver = true
           }
-          expect(bothComplete(pair)).to.equal(!isChanged)
+          expect(bothComplete(pair) && !isOver).to.equal(!isChanged)
         }),
         { numRuns: 400 },
       )
@@ -154,6 +157,18 @@ describe('a hostile peer', () => {
     const other = newPair(material)
     run(other)
     expectAlert('unexpected_message', () => other.client.tls.receive(1, message(20)), PROTOCOL_VIOLATION)
+  })
+
+  it('that puts a byte behind its Finished gets unexpected_message, also when it comes later', () => {
+    for (const piece of [1, Number.POSITIVE_INFINITY]) {
+      const { client, server } = newPair(material)
+      client.tls.start()
+      deliver(client, server)
+      deliver(server, client)
+      const change = (message: Uint8Array): Uint8Array => Uint8Array.of(...message, 20)
+      const code = piece === 1 ? PROTOCOL_VIOLATION : undefined
+      expectAlert('unexpected_message', () => deliver(client, server, change, piece), code)
+    }
   })
 
   it('that announces a message too large gets illegal_parameter at once: nothing is waited for', () => {
