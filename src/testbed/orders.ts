@@ -30,8 +30,8 @@ export interface TestbedServerOverrides {
 
 export interface ServerOrder {
   certificates: Pick<TestCertificates, 'server' | 'serverKey'>
-  /** Of several the first connection has the first, and so on in turn. */
-  congestionControl: ControlName | readonly ControlName[]
+  /** The first connection has the first, and so on in turn. */
+  congestionControls: readonly ControlName[]
   maxUdpPayload: number
   idleTimeoutMs: number
   overrides: TestbedServerOverrides

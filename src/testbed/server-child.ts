@@ -17,8 +17,7 @@ let server: MasqueServer | undefined
 const orders = {
   async start(order: ServerOrder) {
     const { overrides } = order
-    const names = [order.congestionControl].flat()
-    const controls = await Promise.all(names.map(loadControl))
+    const controls = await Promise.all(order.congestionControls.map(loadControl))
     const [first] = controls
     let connections = 0
     const config: ServerConfigOverrides = {

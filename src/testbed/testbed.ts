@@ -143,7 +143,7 @@ export class Testbed {
     this.#controls = await Promise.all(this.#controlNames.map(loadControl))
     const { apiUrl, ...address } = await server.ask('start', {
       certificates,
-      congestionControl: this.#controlNames,
+      congestionControls: this.#controlNames,
       maxUdpPayload: options.maxUdpPayload ?? 1400,
       idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
       overrides: { ...options.server, quic: { ...this.#engine, ...options.server?.quic } },

@@ -178,20 +178,13 @@ describe('a relay measurement', () => {
         await post(id, '/join', { alias: `s${id}` })
         return (await (await post(id, '/relay', {})).json()) as RelayOffer
       }
-      const isUp = () => {
-        let up = (): void => {}
-        const risen = new Promise<void>(resolve => {
-          up = resolve
-        })
-        return { up: () => up(), risen }
-      }
       const running: Promise<unknown>[] = []
-      const open = async (offer: RelayOffer) => {
-        const { up, risen } = isUp()
-        const measuring = measureRelay(offer, up, { signal: stop.signal, seconds: 600 })
-        running.push(measuring)
-        await Promise.race([risen, measuring])
-      }
+      const open = (offer: RelayOffer) =>
+        new Promise<void>((resolve, reject) => {
+          const measuring = measureRelay(offer, () => resolve(), { signal: stop.signal, seconds: 600 })
+          running.push(measuring)
+          measuring.then(() => resolve(), reject)
+        })
       const greedy = await offerOf(2001)
       expect(await offerOf(2001)).to.deep.equal(greedy)
       for (let i = 0; i < RELAY_PLAN.tunnelsEach; i++) await open(greedy)
