@@ -2,6 +2,7 @@
  * NewReno as RFC 9002 §7.3 has it, for the check: the student's is compared with it, call by call. And NewReno as it is misread: each quirk is
  * one known mistake, so that the check can say which one a wrong controller has.
  */
+import { initialWindow, minimumWindow } from '../../src/quic/typescript/recovery/congestion/window-bounds.ts'
 
 /** What a controller is told. Times in ms, sizes in bytes. */
 export type Told =
@@ -61,7 +62,7 @@ export class NewRenoModel {
   constructor(datagramSize: number, quirk?: Quirk) {
     this.#quirk = quirk
     this.#size = datagramSize
-    this.#window = Math.min(10 * datagramSize, Math.max(2 * datagramSize, 14_720))
+    this.#window = initialWindow(datagramSize)
   }
 
   /** What it wants after each of these calls. */
@@ -83,7 +84,7 @@ export class NewRenoModel {
         if (!this.#has('persistent-recovery')) this.#recoveryStart = Number.NEGATIVE_INFINITY
         return
       case 'datagramSize':
-        this.#window = Math.max(this.#window, 2 * told.bytes)
+        this.#window = Math.max(this.#window, minimumWindow(told.bytes))
         if (!this.#has('old-size')) this.#size = told.bytes
     }
   }
@@ -114,7 +115,7 @@ export class NewRenoModel {
   }
 
   get #least(): number {
-    return 2 * this.#size
+    return minimumWindow(this.#size)
   }
 
   #has(quirk: Quirk): boolean {

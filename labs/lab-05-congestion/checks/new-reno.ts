@@ -1,6 +1,7 @@
 /**
  * Task 3: NewReno. First its formulas; then calls as loss recovery makes them, after each of which RFC 9002 says what window and threshold are.
  */
+import { initialWindow, minimumWindow } from '../../../src/quic/typescript/recovery/congestion/window-bounds.ts'
 import { type Call, type CallGroup, expectGroups, groupsOf, sources } from '../../kit/check/calls.ts'
 import { same } from '../../kit/check/format.ts'
 import type { Seeded } from '../../kit/check/seeded.ts'
@@ -20,36 +21,26 @@ function formulas(random: Seeded): CallGroup[] {
   const calls = (returns: (size: number) => number): Call[] =>
     sizes.map(size => ({ about: `datagrams of ${size} bytes`, args: [size], returns: returns(size) }))
   return [
-    group(
-      'initialWindow(): ten datagrams, within bounds',
-      'initialWindow',
-      calls(size => Math.min(10 * size, Math.max(2 * size, 14_720))),
-      [
-        {
-          says: 'Ten datagrams, but no more than 14720 bytes: ten large ones would be too much at once.',
-          would: (size: number) => 10 * size,
-        },
-        {
-          says: 'Where two datagrams are more than 14720 bytes, those two count: less than two is no window.',
-          would: (size: number) => Math.min(10 * size, 14_720),
-        },
-        {
-          says: 'Two datagrams are the bound from below, and not what a connection begins with.',
-          would: (size: number) => Math.max(2 * size, 14_720),
-        },
-      ],
-    ),
-    group(
-      'minimumWindow(): two datagrams',
-      'minimumWindow',
-      calls(size => 2 * size),
-      [
-        {
-          says: 'With one datagram in flight the peer may wait for a second one before it acknowledges: two are the minimum.',
-          would: (size: number) => size,
-        },
-      ],
-    ),
+    group('initialWindow(): ten datagrams, within bounds', 'initialWindow', calls(initialWindow), [
+      {
+        says: 'Ten datagrams, but no more than 14720 bytes: ten large ones would be too much at once.',
+        would: (size: number) => 10 * size,
+      },
+      {
+        says: 'Where two datagrams are more than 14720 bytes, those two count: less than two is no window.',
+        would: (size: number) => Math.min(10 * size, 14_720),
+      },
+      {
+        says: 'Two datagrams are the bound from below, and not what a connection begins with.',
+        would: (size: number) => Math.max(2 * size, 14_720),
+      },
+    ]),
+    group('minimumWindow(): two datagrams', 'minimumWindow', calls(minimumWindow), [
+      {
+        says: 'With one datagram in flight the peer may wait for a second one before it acknowledges: two are the minimum.',
+        would: (size: number) => size,
+      },
+    ]),
   ]
 }
 
