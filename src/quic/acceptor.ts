@@ -125,6 +125,12 @@ export class Acceptor {
     return this.#newTokens.verify(token, remote.host, version, now) ? { originalId: undefined } : undefined
   }
 
+  /** In a flood of handshakes nothing more is kept for an address that may be forged than what QUIC needs: what is above it waits for the end of the handshake. */
+  maySpeakEarly(connection: DrivenConnection): boolean {
+    if (this.#policy.speaksEarly === false) return false
+    return this.#host.handshaking.size <= RETRY_ABOVE_HANDSHAKES || !this.#host.unvalidated.has(connection)
+  }
+
   #wantsRetry(): boolean {
     const { retry } = this.#policy
     return retry === 'always' || (retry === 'auto' && this.#host.handshaking.size >= RETRY_ABOVE_HANDSHAKES)

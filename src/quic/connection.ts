@@ -8,7 +8,7 @@ import { runAll } from '../net/run-all.ts'
 import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
 import type { EcnCodepoint } from './ecn.ts'
 import type { EngineConnection, EngineCounters, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
-import { Inbox, type InboxRoom } from './inbox.ts'
+import { Inbox, type InboxRoom, type OnWaiting } from './inbox.ts'
 import type { DriverIo, PacketSocket } from './io.ts'
 import { Migration } from './migration.ts'
 import type { QuicObserver } from './observer.ts'
@@ -196,7 +196,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
       host: this.#host,
       whyNot: () => this.#whyNotMigrate(),
       path: () => this.#path,
-      rttMs: () => this.paths().find(({ active }) => active)?.rttMs ?? 0,
+      rttMs: () => this.#rttMs,
       probe: path => this.#probePath(path),
       migrate: path => {
         this.#engine.migrate(path, this.#io.now())
@@ -369,6 +369,11 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     return this.#ask([], engine => engine.paths())
   }
 
+  /** Of the path on which packets leave; 0 before it was measured. */
+  get #rttMs(): number {
+    return this.paths().find(({ active }) => active)?.rttMs ?? 0
+  }
+
   stats(): QuicStats {
     this.#counted = this.#ask(this.#counted, engine => engine.counters())
     return this.lastStats
@@ -458,7 +463,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }
   }
 
-  readonly #read = (packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn: EcnCodepoint): void => {
+  readonly #read: OnWaiting = (packet, local, host, port, ecn) => {
     if (!this.receive(packet, local, host, port, ecn)) this.#host.unusable()
   }
 
@@ -507,7 +512,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   doubt(socket: PacketSocket): void {
     if (this.closed || socket !== this.#socket || this.#stopDoubt !== undefined) return
     const heard = this.#packetsReceived
-    const rttMs = this.paths().find(({ active }) => active)?.rttMs ?? 0
     this.#stopDoubt = this.#io.setTimer(
       () => {
         this.#stopDoubt = undefined
@@ -517,10 +521,9 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
           this.#forget()
         })
       },
-      Math.max(DOUBT_AT_LEAST_MS, DOUBT_ROUND_TRIPS * rttMs),
+      Math.max(DOUBT_AT_LEAST_MS, DOUBT_ROUND_TRIPS * this.#rttMs),
     )
-    this.#engine.ping()
-    this.#wake()
+    this.ping()
   }
 
   /** Ends the connection without a word on the wire, because the socket below is gone. */
@@ -785,10 +788,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     if (this.#keepAliveMs === 0) return
     this.#stopKeepAlive = this.#io.setTimer(() => {
       this.#keepAlive()
-      this.#host.enter(this, () => {
-        this.#engine.ping()
-        this.#wake()
-      })
+      this.ping()
     }, this.#keepAliveMs)
   }
 

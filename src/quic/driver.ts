@@ -10,7 +10,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { Acceptor, type AcceptorHost, type AcceptPolicy, RETRY_ABOVE_HANDSHAKES } from './acceptor.ts'
+import { Acceptor, type AcceptorHost, type AcceptPolicy } from './acceptor.ts'
 import { APPLICATION_NO_ERROR, CONNECTION_REFUSED } from './close-codes.ts'
 import { DrivenConnection } from './connection.ts'
 import { ConnectionTable, keyOf } from './connection-table.ts'
@@ -18,7 +18,7 @@ import { newCounters } from './counters.ts'
 import { CONNECTION_ID_LENGTH } from './datagram-room.ts'
 import type { EcnCodepoint } from './ecn.ts'
 import type { LongHeader, QuicEngine, UdpPath } from './engine.ts'
-import { Inbox, InboxRoom } from './inbox.ts'
+import { Inbox, InboxRoom, type OnWaiting } from './inbox.ts'
 import type { DriverIo, PacketSocket, UdpTap } from './io.ts'
 import type { KeptTokens } from './kept-tokens.ts'
 import { KeyLog } from './key-log.ts'
@@ -78,10 +78,6 @@ export class QuicDriver implements AcceptorHost {
   readonly keyLog: KeyLog | undefined
   readonly datagramQueue: number
   readonly inboxRoom = new InboxRoom()
-  /** First packets of connections that are to begin. */
-  readonly #newcomers = new Inbox(this.inboxRoom)
-  /** Of them: those that had their turn since connections had theirs. */
-  #newcomersServed = 0
   readonly table = new ConnectionTable<DrivenConnection>()
   readonly handshaking = new Set<DrivenConnection>()
   /** Of a server: connections whose client may have forged its address. */
@@ -91,9 +87,12 @@ export class QuicDriver implements AcceptorHost {
   readonly #openSocket: DriverOptions['openSocket']
   readonly #acceptor: Acceptor | undefined
   readonly #resets: ResetAnswers
-  readonly #speaksEarly: boolean
   readonly #onError: (error: unknown) => void
   readonly #rotation = new Rotation<DrivenConnection>()
+  /** First packets of connections that are to begin. */
+  readonly #newcomers = new Inbox(this.inboxRoom)
+  /** Of them: those that had their turn since connections had theirs. */
+  #newcomersServed = 0
   #isRunSoon = false
   /** Packets that have come since connections had turns. */
   #arrived = 0
@@ -114,7 +113,6 @@ export class QuicDriver implements AcceptorHost {
     this.datagramQueue = datagramQueue
     this.#acceptor = options.accept === undefined ? undefined : new Acceptor(this, options.accept)
     this.#resets = new ResetAnswers(this)
-    this.#speaksEarly = options.accept?.speaksEarly !== false
     for (const socket of options.sockets) this.addSocket(socket)
   }
 
@@ -313,10 +311,8 @@ export class QuicDriver implements AcceptorHost {
     this.keyLog?.collect(connection.id)
   }
 
-  /** In a flood of handshakes nothing more is kept for an address that may be forged than what QUIC needs: what is above it waits for the end of the handshake. */
   maySpeakEarly(connection: DrivenConnection): boolean {
-    if (!this.#speaksEarly) return false
-    return this.handshaking.size <= RETRY_ABOVE_HANDSHAKES || !this.unvalidated.has(connection)
+    return this.#acceptor?.maySpeakEarly(connection) !== false
   }
 
   /** Something went wrong without being in anybody's way: counted and told. Never throws. */
@@ -413,13 +409,7 @@ export class QuicDriver implements AcceptorHost {
   }
 
   /** One that had to wait. Meanwhile its connection may have begun, by a packet before it. */
-  readonly #receiveAgain = (
-    packet: Uint8Array,
-    local: SocketAddress,
-    host: string,
-    port: number,
-    ecn: EcnCodepoint,
-  ): void => {
+  readonly #receiveAgain: OnWaiting = (packet, local, host, port, ecn) => {
     try {
       this.#route(Buffer.from(packet.buffer, packet.byteOffset, packet.length), local, host, port, ecn)
     } catch (error) {

@@ -35,6 +35,15 @@ interface WaitingPacket {
   next: WaitingPacket | undefined
 }
 
+/** Hears of one that has waited. */
+export type OnWaiting = (
+  packet: Uint8Array,
+  local: SocketAddress,
+  host: string,
+  port: number,
+  ecn: EcnCodepoint,
+) => void
+
 /** Which all inboxes of an endpoint share. */
 export class InboxRoom {
   /** In bytes. */
@@ -104,10 +113,7 @@ export class Inbox {
    * Hands out the oldest packets, at most so many, and returns how many they were. Their bytes are valid during the call only, and may be
    * changed by it.
    */
-  serve(
-    most: number,
-    onPacket: (packet: Uint8Array, local: SocketAddress, host: string, port: number, ecn: EcnCodepoint) => void,
-  ): number {
+  serve(most: number, onPacket: OnWaiting): number {
     let served = 0
     while (this.#first !== undefined && served < most) {
       const { packet, local, host, port, ecn } = this.#first

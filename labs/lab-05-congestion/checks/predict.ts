@@ -16,7 +16,7 @@ const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
     13000: 'Slow start grows by all that is acknowledged.',
   },
   b: {
-    48000: 'Three round trips double it three times: 24 000 was after the first one.',
+    48000: 'Three round trips double it three times: 24000 was after the first one.',
     36000:
       'It does not grow by the same amount each time: the larger the window, the more is acknowledged in a round trip.',
     72000: 'It doubles in each round trip: the larger the window, the more is acknowledged.',
@@ -55,9 +55,9 @@ const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
   },
   f: {
     61200:
-      'Two packets in flight do not show that the path carries more than 60 000 bytes: a window that is not used does not grow.',
+      'Two packets in flight do not show that the path carries more than 60000 bytes: a window that is not used does not grow.',
     67200:
-      'Two packets in flight do not show that the path carries more than 60 000 bytes: a window that is not used does not grow.',
+      'Two packets in flight do not show that the path carries more than 60000 bytes: a window that is not used does not grow.',
     12000:
       'RFC 9002 lets the window be as it is while little is sent (§7.8); TCP begins anew after a pause, if its RFC 7661 is used.',
     2400: 'RFC 9002 lets the window be as it is while little is sent (§7.8).',
@@ -71,7 +71,7 @@ const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
     0: 'With a window of nothing, nothing would ever be sent again.',
   },
   h: {
-    6000: 'Below the threshold of 30 000 it is slow start: the window doubles in each round trip.',
+    6000: 'Below the threshold of 30000 it is slow start: the window doubles in each round trip.',
     4800: 'Three round trips, and the window doubles in each.',
     9600: 'Three round trips double it three times.',
     2400: 'With persistent congestion the recovery period is over: the window grows with the next ACK.',

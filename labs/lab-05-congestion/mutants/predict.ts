@@ -49,7 +49,7 @@ export default mutants('answers.toml', {
   },
   'avoidance-after-all': {
     misconception: 'after persistent congestion there is no slow start',
-    says: 'below the threshold of 30 000 it is slow start',
+    says: 'below the threshold of 30000 it is slow start',
     edits: [['h = "19200"', 'h = "6000"']],
   },
 })

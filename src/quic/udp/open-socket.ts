@@ -86,10 +86,8 @@ function takeOver(socket: Socket, connected: boolean, { debug, calls = loadUdpCa
     const { address, port } = socket.address()
     const notTold = calls.setEcn(fd, address.includes(':'))
     if (notTold < 0) debug?.(`UDP packets carry no ECN: setsockopt ${errorName(-notTold)}`)
-    batched = new BatchedSocket({
-      ...{ fd, local: { host: address, port }, connected, calls, debug },
-      carriesEcn: notTold >= 0,
-    })
+    const local = { host: address, port }
+    batched = new BatchedSocket({ fd, local, connected, calls, carriesEcn: notTold >= 0, debug })
     const refused = calls.setGro(fd)
     if (refused < 0) debug?.(`UDP packets arrive one by one: setsockopt ${errorName(-refused)}`)
     socket.close()
