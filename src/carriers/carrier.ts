@@ -68,6 +68,8 @@ export interface CarrierEnd {
   readonly orderly: boolean
   /** Who ended it and why; see end-reason.ts. */
   readonly reason: string
+  /** Nobody has ended it: nothing was heard any more. */
+  readonly silent?: boolean
 }
 
 export interface Carrier {

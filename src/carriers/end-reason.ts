@@ -1,5 +1,6 @@
 /** How a tunnel ended, in words for logs and for people: who ended it, with which code, and why. */
 
+import type { CarrierEnd } from './carrier.ts'
 import type { CloseReason } from './http-connection.ts'
 
 /** `the peer reset the request stream: H3_REQUEST_CANCELLED`. */
@@ -18,8 +19,13 @@ export function resetByUs(code: string, why: string): string {
 }
 
 /** `the connection was closed by the peer: H3_NO_ERROR`, `the connection timed out: nothing was heard from the peer`. */
-export function connectionEnded({ source, reason, text }: CloseReason): string {
-  return source === 'timeout' ? `the connection timed out: ${reason}` : `the connection was closed ${text}`
+export function connectionEnded({ source, orderly, reason, text }: CloseReason): CarrierEnd {
+  const silent = source === 'timeout'
+  return {
+    orderly,
+    silent,
+    reason: silent ? `the connection timed out: ${reason}` : `the connection was closed ${text}`,
+  }
 }
 
 /** The request stream was closed in good order, first by us or by the peer. */

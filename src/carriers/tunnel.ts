@@ -75,6 +75,8 @@ export interface TunnelCloseReason {
   readonly clean: boolean
   /** We ended it, because the peer broke a rule or the link will not do. */
   readonly abortedByUs?: boolean
+  /** Nobody ended it: nothing was heard any more. */
+  readonly silent?: boolean
   /** Who ended it, and why; see end-reason.ts. */
   readonly reason: string
 }
@@ -387,10 +389,10 @@ export class Tunnel implements CarrierHandler {
     })
   }
 
-  onAborted({ orderly, reason }: CarrierEnd): void {
+  onAborted({ orderly, reason, silent = false }: CarrierEnd): void {
     // Where we have closed the tunnel, a peer that then closes the connection has nothing to complain about.
     const clean = this.#endedBecause !== undefined && orderly
-    this.#close({ clean, reason: clean ? closedTunnel('us', this.#endedBecause) : reason })
+    this.#close({ clean, reason: clean ? closedTunnel('us', this.#endedBecause) : reason, ...(silent && { silent }) })
   }
 
   // ------------------------------------------------------------------------------------------------------------

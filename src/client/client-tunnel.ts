@@ -475,7 +475,9 @@ export class ClientTunnel implements HttpClientHandler {
 
     onClosed: reason => {
       const hasIpv6 = this.info.assigned.some(prefix => prefix.version === 6)
-      const hint = reason.clean || reason.abortedByUs ? '' : hintAtNarrowLink(this.tunnel, hasIpv6)
+      // A path that carries nothing any more is taken for a narrow one before it is taken for a dead one (RFC 8899 §4.3): that says nothing of its MTU.
+      const isByPeer = !reason.clean && !reason.abortedByUs && !reason.silent
+      const hint = isByPeer ? hintAtNarrowLink(this.tunnel, hasIpv6) : ''
       const message = reason.clean ? 'the proxy closed the tunnel' : `the tunnel has ended: ${reason.reason}${hint}`
       // What we ended ourselves would end the same way the next time: the other side is at fault.
       this.#fail(new ClientError(reason.abortedByUs ? 'protocol' : 'tunnel', message))

@@ -126,14 +126,17 @@ describe('the end of a tunnel', () => {
       })
     }
 
-    it('nothing is heard any more', async () => {
-      const { address } = await proxy()
-      const relay = await openRelay(address)
-      const { client } = await connectClient({ address: relay.local }, { quic: SOON })
-      const down = new Promise<ClientError>(resolve => client.once('down', resolve))
-      await relay.cut()
-      expect((await down).message).to.match(/the connection timed out: nothing was heard from the peer$/)
-    })
+    for (const mtu of [1366, 1166]) {
+      it(`nothing is heard any more, and the search for the MTU, which is the first to notice, has come to ${mtu}`, async () => {
+        const { address } = await proxy()
+        const relay = await openRelay(address)
+        const { client } = await connectClient({ address: relay.local }, { quic: SOON })
+        const down = new Promise<ClientError>(resolve => client.once('down', resolve))
+        await relay.cut()
+        Object.defineProperties(client.tunnel?.tunnel, { mtu: { value: mtu }, mtuSettled: { value: false } })
+        expect((await down).message).to.match(/the connection timed out: nothing was heard from the peer$/)
+      })
+    }
   })
 
   describe('is told in the proxy’s logs, after its beginning, when', () => {

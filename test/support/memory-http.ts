@@ -83,7 +83,7 @@ abstract class Connection<Handler extends HttpHandler> {
     const text = `${source === 'local' ? 'by us' : 'by the peer'}: ${why}`
     const reason = { source, orderly: true, reason: why, text, protocol: 'HTTP in memory' }
     for (const carrier of this.#carriers) {
-      carrier.handler.onAborted({ orderly: true, reason: connectionEnded(reason) })
+      carrier.handler.onAborted({ ...connectionEnded(reason), orderly: true })
     }
     this.handler.onClosed(reason)
   }

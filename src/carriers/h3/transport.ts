@@ -260,7 +260,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   onClosed(quicReason: QuicCloseReason): void {
     this.tap?.closed(quicReason)
     const reason = closeReason(quicReason)
-    const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
+    const end = connectionEnded(reason)
     const carriers = [...this.#carriers.values()]
     this.#carriers.clear()
     this.#awaitingRoom.clear()

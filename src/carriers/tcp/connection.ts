@@ -113,7 +113,7 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
     clearInterval(this.#idleTimer)
     clearTimeout(this.#closeTimer)
     const reason = { ...(this.end ?? this.silentEnd), protocol: this.protocol }
-    const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
+    const end = connectionEnded(reason)
     try {
       const tell = [
         () => runAll([...this.carriers()].map(carrier => () => carrier.aborted(end))),

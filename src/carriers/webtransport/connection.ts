@@ -60,7 +60,7 @@ export abstract class PackageConnection<Handler extends HttpHandler> {
     if (this.closed) return
     this.closed = true
     const reason: CloseReason = { ...why, protocol: PROTOCOL }
-    const end = { orderly: reason.orderly, reason: connectionEnded(reason) }
+    const end = connectionEnded(reason)
     this.guard(() =>
       runAll([
         ...[...this.carriers.values()].map(carrier => () => carrier.aborted(end)),
