@@ -1,5 +1,6 @@
 import type { IpVersion } from '../ip/address.ts'
 import { IpProtocol } from '../ip/protocol.ts'
+import type { AddressRange } from '../ip/range.ts'
 import { RangeSet } from './range-set.ts'
 import { ANY_PROTOCOL, type IpAddressRange } from './route-advertisement.ts'
 
@@ -17,19 +18,21 @@ export class RouteSet {
   readonly #icmp: number
   readonly #every: RangeSet
   readonly #anyProtocol: RangeSet
-  readonly #oneProtocol = new Map<number, RangeSet>()
+  /** undefined: there are routes for any protocol only. */
+  readonly #oneProtocol: ReadonlyMap<number, RangeSet> | undefined
 
   /** Routes of the other version are left out. */
   constructor(version: IpVersion, routes: readonly IpAddressRange[]) {
-    const rangesOf = (list: readonly IpAddressRange[]) => list.map(route => route.range)
+    const rangesFor = (protocol: number): RangeSet => {
+      return new RangeSet(version, rangesOf(routes.filter(route => route.protocol === protocol)))
+    }
+    const protocols = new Set(routes.map(({ protocol }) => protocol))
+    protocols.delete(ANY_PROTOCOL)
     this.#icmp = icmpProtocol(version)
     this.#every = new RangeSet(version, rangesOf(routes))
-    this.#anyProtocol = new RangeSet(version, rangesOf(routes.filter(({ protocol }) => protocol === ANY_PROTOCOL)))
-    for (const protocol of new Set(routes.map(route => route.protocol))) {
-      if (protocol === ANY_PROTOCOL) continue
-      const ranges = rangesOf(routes.filter(route => route.protocol === protocol))
-      this.#oneProtocol.set(protocol, new RangeSet(version, ranges))
-    }
+    this.#anyProtocol = protocols.size === 0 ? this.#every : rangesFor(ANY_PROTOCOL)
+    this.#oneProtocol =
+      protocols.size === 0 ? undefined : new Map([...protocols].map(protocol => [protocol, rangesFor(protocol)]))
   }
 
   /** For the destination address at packet[offset…]. ICMP goes wherever there is any route (RFC 9484 §4.7.3). */
@@ -37,7 +40,7 @@ export class RouteSet {
     if (this.#anyProtocol.containsBytes(packet, offset)) return 'yes'
     if (!this.#every.containsBytes(packet, offset)) return 'no'
     if (protocol === this.#icmp) return 'yes'
-    return this.#oneProtocol.get(protocol)?.containsBytes(packet, offset) ? 'yes' : 'other-protocol'
+    return this.#oneProtocol?.get(protocol)?.containsBytes(packet, offset) ? 'yes' : 'other-protocol'
   }
 
   /** Is the address at packet[offset…] in a route for whatever protocol? */
@@ -49,4 +52,8 @@ export class RouteSet {
 /** ICMP for IPv4, ICMPv6 for IPv6: what is allowed whatever a scope or route says. */
 export function icmpProtocol(version: IpVersion): number {
   return version === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6
+}
+
+function rangesOf(routes: readonly IpAddressRange[]): AddressRange[] {
+  return routes.map(({ range }) => range)
 }

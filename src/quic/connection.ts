@@ -140,7 +140,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   readonly #pending = new PendingStreams()
   readonly #unacknowledged = new UnacknowledgedStreams()
   readonly #runaway = new RunawayGuard()
-  readonly #migration: Migration
+  /** Of one that was asked to migrate. */
+  #migration: Migration | undefined
   /** On which packets leave. */
   #path: UdpPath
   #socket: PacketSocket
@@ -192,18 +193,6 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#inbox = new Inbox(options.host.inboxRoom)
     this.#keepAliveMs = options.keepAliveMs
     this.startedAt = this.#io.now()
-    this.#migration = new Migration({
-      host: this.#host,
-      whyNot: () => this.#whyNotMigrate(),
-      path: () => this.#path,
-      rttMs: () => this.#rttMs,
-      probe: path => this.#probePath(path),
-      migrate: path => {
-        this.#engine.migrate(path, this.#io.now())
-        this.onPathChanged(path)
-      },
-      wake: () => this.#wake(),
-    })
   }
 
   // -- towards the application ---------------------------------------------------------------------------------
@@ -336,6 +325,18 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   }
 
   migrate(options: MigrateOptions = {}): Promise<MigrateResult> {
+    this.#migration ??= new Migration({
+      host: this.#host,
+      whyNot: () => this.#whyNotMigrate(),
+      path: () => this.#path,
+      rttMs: () => this.#rttMs,
+      probe: path => this.#probePath(path),
+      migrate: path => {
+        this.#engine.migrate(path, this.#io.now())
+        this.onPathChanged(path)
+      },
+      wake: () => this.#wake(),
+    })
     return this.#migration.migrate(options)
   }
 
@@ -592,7 +593,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   }
 
   onPathValidated(path: UdpPath): void {
-    this.#migration.onValidated(path)
+    this.#migration?.onValidated(path)
   }
 
   newConnectionId(): Uint8Array {
@@ -716,7 +717,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     this.#host.enter(this, () =>
       runAll([
         () => this.#stopKeepAlive(),
-        () => this.#migration.stop(),
+        () => this.#migration?.stop(),
         () => this.#stopDoubt?.(),
         () => this.#pending.clear(),
         () => this.#streams.clear(),

@@ -10,6 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:dgram'
 import { readdirSync } from 'node:fs'
 import { DrivenConnection } from '../../src/quic/connection.ts'
+import { Inbox, type OnWaiting } from '../../src/quic/inbox.ts'
 import type { PacketSocket } from '../../src/quic/io.ts'
 import { betweenSocketsAndOwners } from './quic-sockets.ts'
 import { quiche } from './quiche.ts'
@@ -127,16 +128,23 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
     if (victim !== undefined) victims.set(this.address().port, victim)
     return (connect as (...args: never[]) => void).apply(this, args)
   } as typeof connect
+  const ofPacket = (from: number, to: number): End | undefined =>
+    victims.get(from)?.ends.server ?? victims.get(to)?.ends.client
   const takeOut = betweenSocketsAndOwners((socket, events) => {
     running.getStore()?.victim.opened(socket)
-    const ofPacketFrom = (port: number): End | undefined =>
-      victims.get(port)?.ends.server ?? victims.get(socket.local.port)?.ends.client
     return {
       onPacket: (packet, host, port, ecn) =>
-        running.run(ofPacketFrom(port), () => events.onPacket(packet, host, port, ecn)),
+        running.run(ofPacket(port, socket.local.port), () => events.onPacket(packet, host, port, ecn)),
       onError: error => events.onError(error),
     }
   })
+  // One that had to wait is read in the turn of anybody.
+  const serve = Inbox.prototype.serve
+  Inbox.prototype.serve = function (this: Inbox, most: number, onPacket: OnWaiting) {
+    return serve.call(this, most, (packet, local, host, port, ecn) =>
+      running.run(ofPacket(port, local.port), () => onPacket(packet, local, host, port, ecn)),
+    )
+  }
   const turn = DrivenConnection.prototype.turn
   DrivenConnection.prototype.turn = function (this: DrivenConnection, most?: number) {
     const end = this.role === 'server' ? victims.get(this.remote.port)?.ends.server : running.getStore()
@@ -146,6 +154,7 @@ export function install(classes: ReadonlyMap<string, object>, ofOneConnection: R
     Object.assign(Socket.prototype, { connect })
     takeOut()
     DrivenConnection.prototype.turn = turn
+    Inbox.prototype.serve = serve
     for (const [prototype, name, property] of originals) Object.defineProperty(prototype, name, property)
     victims.clear()
   }

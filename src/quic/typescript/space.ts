@@ -35,5 +35,6 @@ export class Space {
     this.opening = undefined
     this.isDiscarded = true
     this.crypto.clear()
+    this.received.clear()
   }
 }

@@ -131,6 +131,15 @@ export class ReceivedPackets {
     this.#knownToPeer = Math.max(this.#knownToPeer, largest)
   }
 
+  /** Nothing more is received in this space, and nothing acknowledged. */
+  clear(): void {
+    this.#ranges.length = 0
+    this.#told.length = 0
+    this.#unacknowledged = 0
+    this.#ackDueAt = undefined
+    this.#ecn = undefined
+  }
+
   #insert(number: number): Range {
     const ranges = this.#ranges
     let i = ranges.length - 1
