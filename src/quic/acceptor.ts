@@ -142,6 +142,11 @@ export class Acceptor {
     return this.#host.engine.retry(header, newId, token)
   }
 
+  /** Lives as long as the connection: made where there is no packet that it could keep in memory. */
+  #newTokensFor(host: string, version: number): () => Uint8Array {
+    return () => this.#newTokens.issue(host, version, this.#host.io.now())
+  }
+
   /** Reads the packet that a connection begins with, and refuses the connection or hands it to the application. */
   #begin(
     packet: Buffer,
@@ -159,7 +164,7 @@ export class Acceptor {
       id: ownId,
       originalId,
       isAddressValidated: proof !== undefined,
-      newToken: () => this.#newTokens.issue(path.remote.host, header.version, host.io.now()),
+      newToken: this.#newTokensFor(path.remote.host, header.version),
       path,
     })
     if (engine === undefined) {

@@ -5,6 +5,7 @@ import { CE, ECT_0, type EcnCodepoint, NOT_ECT } from '../../src/quic/ecn.ts'
 import { INBOX_ROOM } from '../../src/quic/inbox.ts'
 import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type SocketAddress } from '../../src/quic/quic.ts'
 import { type FakeConnection, FakeEngine, FakeSocket, longPacket, shortPacket } from '../support/fake-engine.ts'
+import { heldMemory } from '../support/held-memory.ts'
 import { Recorder } from '../support/quic-peer.ts'
 import { VirtualIo } from '../support/virtual-io.ts'
 
@@ -43,6 +44,25 @@ describe('the driver, on an engine and a clock that are not real', () => {
     io.settle()
     return { io, driver, socket, engine, recorder, fake: engine.connections[0] }
   }
+
+  it('keeps nothing of the packet that a connection began with', async () => {
+    const many = { maxConnections: 1000, maxConnectionsPerAddress: 1000 }
+    const { io, socket, engine } = listen(many)
+    let client = 0
+    const held = await heldMemory(() => {
+      for (let i = 0; i < 20; i++) {
+        const id = new Uint8Array(8)
+        new DataView(id.buffer).setUint32(0, ++client)
+        // As from a socket that has one room for all, and gives each packet a part of it.
+        const room = Buffer.from(new ArrayBuffer(65_536))
+        longPacket(id, id).copy(room)
+        socket.arrive(room.subarray(0, 1200), CLIENT)
+        io.settle()
+      }
+    })
+    expect(engine.connections).to.have.length(1 + client)
+    expect(held / 20).to.be.below(16_384)
+  })
 
   it('gives all packets that came together one turn', () => {
     const { io, sockets, fake } = dial()

@@ -86,8 +86,8 @@ export class FakeEngine implements QuicEngine {
   retry(): Uint8Array {
     return Uint8Array.of(1)
   }
-  accept({ id, path }: AcceptOptions): FakeConnection {
-    return this.#make(id, path)
+  accept({ id, path, newToken }: AcceptOptions): FakeConnection {
+    return Object.assign(this.#make(id, path), { newToken })
   }
   connect({ id, path }: DialOptions): FakeConnection {
     return this.#make(id, path)
@@ -135,6 +135,7 @@ export class FakeConnection implements EngineConnection {
   /** In bytes: how much stream data is taken. */
   credit = Number.POSITIVE_INFINITY
   ended: QuicCloseReason | undefined
+  newToken: AcceptOptions['newToken']
 
   constructor(id: Uint8Array, path: UdpPath) {
     this.id = id
