@@ -140,6 +140,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   readonly #pending = new PendingStreams()
   readonly #unacknowledged = new UnacknowledgedStreams()
   readonly #runaway = new RunawayGuard()
+  #isForgotten = false
   /** Of one that was asked to migrate. */
   #migration: Migration | undefined
   /** On which packets leave. */
@@ -443,6 +444,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
    * many packets it has read and sent. Without `most` it reads none: one whose timer rings often does not get more than its share.
    */
   turn(most = 0): number {
+    if (this.#isForgotten) return 0
     const sent = this.#packetsSent
     try {
       const read = this.#readInbox(most)
@@ -749,16 +751,21 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     }, LONGEST_LINGER_MS)
   }
 
+  /** The last that happens: whatever fails on the way, no turn and no timer comes after it. */
   #forget(): void {
-    this.#clearTimer()
-    this.#stopLinger?.()
-    this.#inbox.clear()
-    this.#host.forget(this)
+    this.#isForgotten = true
+    runAll([
+      () => this.#clearTimer(),
+      () => this.#stopLinger?.(),
+      () => this.#inbox.clear(),
+      () => this.#host.forget(this),
+    ])
   }
 
   // -- timers --------------------------------------------------------------------------------------------------
 
   #setTimer(): void {
+    if (this.#isForgotten) return
     const now = this.#io.now()
     const deadline = this.#engine.deadline(now)
     if (deadline === undefined) return this.#clearTimer()

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { MasqueClient } from '../../src/client/client.ts'
 import type { IpAddress } from '../../src/ip/address.ts'
+import { DrivenConnection } from '../../src/quic/connection.ts'
 import type { MasqueServer } from '../../src/server/server.ts'
 import { classesOf, install, listenForEscapes, type Target, Victim } from '../support/chaos.ts'
 import {
@@ -88,12 +89,28 @@ describe('a fault anywhere', () => {
       for (const victim of victims) victim.vanish()
       await until(() => server.status().connections <= 1 + TELL_THE_PROXY.size)
       expect(server.status().tunnels).to.be.at.most(1 + TELL_THE_PROXY.size)
+      uninstall()
+      // Whatever has failed on the way to its end: nothing goes on of what is over.
+      await until(async () => (await turnsOfClosedConnections(100)) === 0)
     } finally {
       uninstall()
       escaped.stop()
     }
   })
 })
+
+/** Those within so many ms. */
+async function turnsOfClosedConnections(ms: number): Promise<number> {
+  const { turn } = DrivenConnection.prototype
+  let turns = 0
+  DrivenConnection.prototype.turn = function (this: DrivenConnection, most?: number) {
+    if (this.closed) turns++
+    return turn.call(this, most)
+  }
+  await new Promise(resolve => setTimeout(resolve, ms))
+  DrivenConnection.prototype.turn = turn
+  return turns
+}
 
 function describeTarget(target: Target | undefined): string {
   return `${target?.side} ${target?.method}`

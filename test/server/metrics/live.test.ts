@@ -39,7 +39,8 @@ describe('the metrics of a proxy with clients', () => {
       expect(during.get('masque_vpn_quic_datagrams_total{direction="sent"}')).to.be.at.least(2)
       // The request's, and a control stream of each side.
       expect(during.get('masque_vpn_quic_streams_open')).to.be.at.least(3)
-      expect(during.get('masque_vpn_quic_rtt_seconds{stat="mean"}')).to.be.above(0)
+      // quiche tells whole milliseconds, and a way over loopback takes less.
+      expect(during.get('masque_vpn_quic_rtt_seconds{stat="mean"}')).to.be.within(0, 60)
     }
 
     await client.close()
