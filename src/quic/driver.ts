@@ -218,13 +218,15 @@ export class QuicDriver implements AcceptorHost {
     }
   }
 
+  /** Never throws: it is called from where a packet or a timer comes in, and there is nobody above. */
   #failed(connection: DrivenConnection, error: unknown): void {
     this.onError(error)
-    try {
-      connection.fail()
-    } catch (another) {
-      this.onError(another)
-      this.forget(connection)
+    for (const step of [() => connection.fail(), () => this.forget(connection)]) {
+      try {
+        return step()
+      } catch (another) {
+        this.onError(another)
+      }
     }
   }
 

@@ -64,6 +64,20 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(held / 20).to.be.below(16_384)
   })
 
+  it('lets nothing escape, also when it can neither end a connection nor forget it', () => {
+    const { io, sockets, connection, driver, fake } = dial()
+    io.settle()
+    const broken = (): never => {
+      throw new Error('a bug')
+    }
+    Object.assign(fake, { onDeadline: broken, deadlineAt: 10 })
+    Object.assign(connection, { fail: broken })
+    Object.assign(driver, { forget: broken })
+    sockets[0].arrive(shortPacket(fake.id), SERVER)
+    io.pass(10)
+    expect(driver.counters.faults).to.equal(3)
+  })
+
   it('gives all packets that came together one turn', () => {
     const { io, sockets, fake } = dial()
     io.settle()
