@@ -58,6 +58,8 @@ const MOST_LINKS = 256
 /** A longer path does not fit into a Unix socket's address (104 bytes on macOS). */
 const LONGEST_SOCKET_PATH = 100
 const TOKEN_BYTES = 32
+/** How often the folder may vanish while a link begins. */
+const MOST_TRIES = 10
 
 export type Transport = 'unix' | 'tcp'
 
@@ -100,6 +102,20 @@ export class ControlServer {
 
   /** `obey` answers an order, or rejects with an error for people. Rejects with EmulatorError where no socket can be had. */
   static async open(obey: (order: ControlOrder) => Promise<ControlResult>, place: Place = {}): Promise<ControlServer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ControlServer.#open(obey, place)
+      } catch (error) {
+        // The last of the other links has ended in this moment, and has taken the folder away. Where a socket was to be bound, Node calls that EACCES.
+        const { code } = error as NodeJS.ErrnoException
+        if ((code === 'ENOENT' || code === 'EACCES') && tries < MOST_TRIES) continue
+        if (error instanceof EmulatorError) throw error
+        throw new EmulatorError(`no control socket: ${(error as Error).message}`)
+      }
+    }
+  }
+
+  static async #open(obey: (order: ControlOrder) => Promise<ControlResult>, place: Place): Promise<ControlServer> {
     const { folder = defaultFolder() } = place
     privateFolder(folder)
     sweep(folder)
@@ -112,7 +128,7 @@ export class ControlServer {
     const server = createServer(socket => converse(socket, silent, obey, token))
     server.maxConnections = MOST_CONNECTIONS
     await new Promise<void>((resolve, reject) => {
-      server.once('error', error => reject(new EmulatorError(`no control socket: ${error.message}`)))
+      server.once('error', reject)
       if (isUnix) server.listen(path, resolve)
       else server.listen(0, '127.0.0.1', resolve)
     })
