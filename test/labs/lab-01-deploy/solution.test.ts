@@ -1,5 +1,4 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -9,6 +8,7 @@ import { lab } from '../../../labs/lab-01-deploy/lab.ts'
 import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import { loadServerConfig } from '../../../src/server/config.ts'
 import { MasqueServer } from '../../../src/server/server.ts'
+import { freePort } from '../../support/free-port.ts'
 
 describe('labs/lab-01-deploy: answers and mistakes', () => {
   let root: string
@@ -196,13 +196,3 @@ describe('labs/lab-01-deploy: answers and mistakes', () => {
       .and.to.match(/npm run server/)
   })
 })
-
-/** A port on which nothing listens: it was free a moment ago. */
-async function freePort(): Promise<number> {
-  return await new Promise<number>(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}

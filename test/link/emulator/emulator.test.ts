@@ -7,6 +7,7 @@ import { startEmulatorProcess } from '../../../src/link/emulator/emulator-proces
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../../src/link/profile/profile.ts'
 import { bindUdp, LOOPBACK, type SocketAddress } from '../../../src/net/udp.ts'
 import { takenPortHint } from '../../../src/net/user-ports.ts'
+import { freePort } from '../../support/free-port.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {
@@ -26,12 +27,6 @@ describe('the link emulator', () => {
     return socket
   }
   const portOf = (socket: Socket): number => socket.address().port
-  const freePort = async (): Promise<number> => {
-    const reserved = await bindUdp(LOOPBACK)
-    const port = portOf(reserved)
-    await new Promise<void>(resolve => reserved.close(resolve))
-    return port
-  }
 
   /** Sends each datagram back, and remembers who sent. */
   const echo = async (port = 0): Promise<{ port: number; sources: string[] }> => {

@@ -5,6 +5,7 @@ import { TcpBypass } from '../../../src/link/emulator/tcp-bypass.ts'
 import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import type { SocketAddress } from '../../../src/net/udp.ts'
 import { takenPortHint } from '../../../src/net/user-ports.ts'
+import { freePort } from '../../support/free-port.ts'
 import { failure, until } from '../../support/loopback.ts'
 
 const ANY: SocketAddress = { host: '127.0.0.1', port: 0 }
@@ -26,8 +27,8 @@ describe('TCP beside the emulator', () => {
     cleanup.push(() => listening.close())
     return { host: '127.0.0.1', port: (listening.address() as { port: number }).port }
   }
-  const bypassTo = async (to: SocketAddress) => {
-    const bypass = await TcpBypass.open(ANY, to)
+  const bypassTo = async (to: SocketAddress, listen = ANY) => {
+    const bypass = await TcpBypass.open(listen, to)
     cleanup.push(() => bypass.close())
     return bypass
   }
@@ -52,9 +53,7 @@ describe('TCP beside the emulator', () => {
   })
 
   it('ends a connection to a server that is not there', async () => {
-    const gone = await server(() => {})
-    await cleanup.pop()?.()
-    const client = dial(await bypassTo(gone))
+    const client = dial(await bypassTo({ ...ANY, port: await freePort() }))
     await once(client, 'close')
   })
 
@@ -68,10 +67,10 @@ describe('TCP beside the emulator', () => {
   })
 
   it('closes what it has, and its port, when it is closed', async () => {
-    const bypass = await bypassTo(await server(() => {}))
+    const address = { ...ANY, port: await freePort() }
+    const bypass = await bypassTo(await server(() => {}), address)
     const client = dial(bypass)
     await once(client, 'connect')
-    const { address } = bypass
     await bypass.close()
     await once(client, 'close')
     await (await TcpBypass.open(address, ANY)).close()

@@ -20,6 +20,7 @@ import { portOwners } from '../../../../labs/kit/run/port-owner.ts'
 import { ProgressStore } from '../../../../labs/kit/run/progress.ts'
 import { subordinateIds } from '../../../../labs/kit/run/subordinate-ids.ts'
 import { takenPortHint } from '../../../../src/net/user-ports.ts'
+import { freePort } from '../../../support/free-port.ts'
 import { failure, until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 
@@ -283,7 +284,8 @@ describe('the classroom', () => {
     let uid: number | undefined
     beforeEach(async () => {
       uid = 1000
-      server = await startClassroom({ labs: [lab], port: 0, whoIs: () => uid })
+      // Some come back to it when it is closed.
+      server = await startClassroom({ labs: [lab], port: await freePort(), whoIs: () => uid })
       place = sampleRoot()
       folder = mkdtempSync(join(tmpdir(), 'masque-classroom-test-'))
     })
@@ -336,7 +338,7 @@ describe('the classroom', () => {
       const code = makeJoinCode(1234, Uint8Array.of(1, 2, 3))
       const open = (port: number) =>
         startClassroom({ labs: [lab], port, whoIs: () => uid, gate: new JoinGate({ code }) })
-      server = await open(0)
+      server = await open(await freePort())
       const classroom = new Classroom(folder)
       const wrong = await classroom.join({ port: port(), alias: 'Ada' })
       expect(wrong).to.match(/^the classroom says: the code of the class is needed/)
