@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { flowRecord } from '../../../src/link/check/flow-record.ts'
 import { Mark, type ProbeRun, type ProbeSockets, probe, type Trail } from '../../../src/link/check/probe.ts'
 import { bindUdp, LOOPBACK } from '../../../src/net/udp.ts'
+import { until } from '../../support/loopback.ts'
 
 describe('link/check/probe', () => {
   const sockets: Socket[] = []
@@ -32,13 +33,15 @@ describe('link/check/probe', () => {
 
   it('sends as many packets as are asked for, however late it is, and tells of each before', async () => {
     const numbers: number[] = []
+    let arrived = 0
+    ends.server.on('message', () => arrived++)
     let drained = false
     const { up, down } = await probe(
       { ...ends, napMs: 1 },
       {
         durationMs: 0,
         drainMs: async () => {
-          await new Promise(resolve => setTimeout(resolve, 50))
+          await until(() => arrived === 150)
           drained = true
         },
         loads: { up: { ...load, packets: 150, whenLate: 'burst' } },
