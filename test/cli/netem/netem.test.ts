@@ -7,6 +7,7 @@ import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { bindUdp } from '../../../src/net/udp.ts'
 import { command, type Ended } from '../../support/command.ts'
+import { freePort } from '../../support/free-port.ts'
 
 const netem = (...args: string[]): Promise<Ended> => {
   // Ctrl-C as soon as it runs.
@@ -103,15 +104,16 @@ describe('npm run netem', () => {
   })
 
   it('says so, and leaves nothing behind, when --tcp finds its port in use', async () => {
-    const other = createServer().listen(0, '127.0.0.1')
+    const port = await freePort()
+    const other = createServer().listen(port, '127.0.0.1')
     await once(other, 'listening')
-    const listen = `127.0.0.1:${(other.address() as { port: number }).port}`
+    const listen = `127.0.0.1:${port}`
     try {
       const { status, stderr } = await netem('run', 'clean', '--tcp', '--listen', listen, '--to', '127.0.0.1:9')
       expect(status).to.equal(1)
       expect(stderr).to.contain(`TCP ${listen} is already in use`)
       // The emulator's process has ended with it: its port is free.
-      ;(await bindUdp({ host: '127.0.0.1', port: Number(listen.split(':')[1]) })).close()
+      ;(await bindUdp({ host: '127.0.0.1', port })).close()
     } finally {
       other.close()
     }
