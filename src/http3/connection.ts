@@ -173,12 +173,12 @@ export class H3Connection {
       extensionTypes: this.#extensionStreamTypes,
       control: {
         role: this.role,
-        receiveSettings: settings => this.#receiveSettings(settings),
+        receiveSettings: this.#receiveSettings.bind(this),
         receiveGoaway: id => this.#receiveGoaway(Number(id)),
         countSkippedFrame: () => this.counters.framesSkipped++,
       },
       emit: event => this.#events.push(event),
-      refuse: (streamId, fin) => this.#refuseUni(streamId, fin),
+      refuse: this.#refuseUni.bind(this),
     })
     this.#nextUniId = server ? 3 : 2
     this.#streamOwner = {
@@ -186,8 +186,8 @@ export class H3Connection {
       maxFieldSectionSize: this.settings.maxFieldSectionSize,
       extendedConnect: server && this.settings.enableConnectProtocol,
       webTransport: server && options.webTransport === true,
-      emit: event => this.#emitForRequest(event),
-      beginSessionStream: (streamId, sessionId) => this.#beginSessionStream(streamId, sessionId),
+      emit: this.#emitForRequest.bind(this),
+      beginSessionStream: this.#beginSessionStream.bind(this),
       countSkippedFrame: () => this.counters.framesSkipped++,
     }
   }

@@ -19,11 +19,13 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   /** Requests that are no tunnels yet, and not answered otherwise. */
   readonly #requests = new Map<number, H3Request>()
   protected override readonly webTransport: boolean
-  readonly #sessionStreams = new SessionStreams(this)
+  /** undefined: no WebTransport session is taken. */
+  readonly #sessionStreams: SessionStreams | undefined
 
   constructor(quic: QuicConnection, options: { webTransport?: boolean; tap?: H3Tap | undefined } = {}) {
     super(quic, options.tap)
     this.webTransport = options.webTransport ?? false
+    if (this.webTransport) this.#sessionStreams = new SessionStreams(this)
   }
 
   get peerCertificate(): Uint8Array | undefined {
@@ -41,16 +43,18 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   /** This request has a carrier now, or needs none. */
   settled(request: H3Request): void {
     this.#requests.delete(request.id)
-    if (this.carrierOf(request.id) === undefined) this.#sessionStreams.over(request.id)
+    if (this.carrierOf(request.id) === undefined) this.#sessionStreams?.over(request.id)
   }
 
   /** A fault on a stream of a WebTransport session is one of the session. */
   override failStream(streamId: number, error: unknown): void {
-    super.failStream(this.#sessionStreams.sessionOf(streamId) ?? streamId, error)
+    super.failStream(this.#sessionStreams?.sessionOf(streamId) ?? streamId, error)
   }
 
   openSession(sessionId: number, capsules: SessionCapsules, handler: CarrierHandler): Carrier {
-    const session = { streams: this.#sessionStreams, capsules }
+    const streams = this.#sessionStreams
+    if (streams === undefined) throw new Error('no WebTransport session is taken on this connection')
+    const session = { streams, capsules }
     const carrier = new WebTransportCarrier(this, sessionId, handler, session)
     this.keep(carrier)
     return carrier
@@ -59,7 +63,7 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   /** The tunnel of a session is set up: the streams that have waited for it may speak. */
   sessionReady(sessionId: number): void {
     const carrier = this.carrierOf(sessionId)
-    if (carrier instanceof WebTransportCarrier) this.#sessionStreams.begin(carrier)
+    if (carrier instanceof WebTransportCarrier) this.#sessionStreams?.begin(carrier)
   }
 
   protected override onGoAway(): void {}
@@ -67,12 +71,12 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
   protected override onStreamGone(streamId: number): void {
     const request = this.#requests.get(streamId)
     this.#requests.delete(streamId)
-    this.#sessionStreams.over(streamId)
+    this.#sessionStreams?.over(streamId)
     request?.handler.onGone()
   }
 
   protected override onStreamEvent(event: StreamEvent): void {
-    if (this.#sessionStreams.handle(event)) return
+    if (this.#sessionStreams?.handle(event)) return
     const { streamId } = event
     switch (event.type) {
       case 'request': {

@@ -44,7 +44,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
   h3!: H3Connection
   handler!: Handler
   capabilities: Capabilities | undefined
-  readonly packetStreams = new PacketStreams(this)
+  #packetStreams: PacketStreams | undefined
   readonly #carriers = new Map<number, H3Carrier>()
   /** Carriers whose tunnels keep packets back, in the order of their turns. */
   readonly #awaitingRoom = new Set<H3Carrier>()
@@ -58,6 +58,12 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     this.quic = quic
     this.tap = tap
     quic.handler = this
+  }
+
+  /** Made when the first packet has a stream of its own. */
+  get packetStreams(): PacketStreams {
+    this.#packetStreams ??= new PacketStreams(this)
+    return this.#packetStreams
   }
 
   /** What happens on streams without a carrier, and the answer of one that has it. */
@@ -186,17 +192,17 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
 
   onStreamReset(streamId: number, code: number): void {
     this.tap?.streamAborted(streamId)
-    this.packetStreams.reset(streamId)
+    this.#packetStreams?.reset(streamId)
     this.#dispatch(this.h3.receiveReset(streamId, code))
   }
 
   onStopSending(streamId: number, code: number): void {
-    this.packetStreams.sent(streamId)
+    this.#packetStreams?.sent(streamId)
     this.#dispatch(this.h3.receiveStopSending(streamId, code))
   }
 
   onStreamDrained(streamId: number): void {
-    this.packetStreams.sent(streamId)
+    this.#packetStreams?.sent(streamId)
   }
 
   onDatagram(data: Uint8Array): void {
@@ -265,7 +271,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
     this.#carriers.clear()
     this.#awaitingRoom.clear()
     runAll([
-      () => this.packetStreams.clear(),
+      () => this.#packetStreams?.clear(),
       ...carriers.map(carrier => () => carrier.handler.onAborted(end)),
       () => this.handler.onClosed(reason),
     ])

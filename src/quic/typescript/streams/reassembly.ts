@@ -24,7 +24,8 @@ interface Block {
 const spareBlocks: Block[] = []
 
 export class Reassembly {
-  readonly #blocks = new Map<number, Block>()
+  /** By where each begins. undefined: everything was read, as on most streams most of the time. */
+  #blocks: Map<number, Block> | undefined
   #read = 0
   #ready = 0
   #highest = 0
@@ -73,13 +74,13 @@ export class Reassembly {
     const from = this.#read - blockStart
     const to = Math.min(this.#ready - blockStart, BLOCK)
     this.#read = blockStart + to
-    return this.#blocks.get(blockStart)?.bytes.subarray(from, to)
+    return this.#blocks?.get(blockStart)?.bytes.subarray(from, to)
   }
 
   /** Nobody wants them. */
   clear(): void {
-    for (const block of this.#blocks.values()) spare(block)
-    this.#blocks.clear()
+    for (const block of this.#blocks?.values() ?? []) spare(block)
+    this.#blocks = undefined
     this.#read = this.#ready
     this.#highest = this.#ready
   }
@@ -91,13 +92,15 @@ export class Reassembly {
     const isNeeded = this.#read % BLOCK !== 0 && this.#read < this.#highest
     if (isNeeded) return
     const blockStart = last - (last % BLOCK)
-    const block = this.#blocks.get(blockStart)
+    const block = this.#blocks?.get(blockStart)
     if (block === undefined) return
-    this.#blocks.delete(blockStart)
+    this.#blocks?.delete(blockStart)
+    if (this.#blocks?.size === 0) this.#blocks = undefined
     spare(block)
   }
 
   #blockAt(blockStart: number): Block {
+    this.#blocks ??= new Map()
     let block = this.#blocks.get(blockStart)
     if (block === undefined) {
       block = spareBlocks.pop() ?? { bytes: new Uint8Array(BLOCK), present: undefined }
@@ -110,7 +113,7 @@ export class Reassembly {
   #advance(): void {
     while (this.#ready < this.#highest) {
       const inBlock = this.#ready % BLOCK
-      const present = this.#blocks.get(this.#ready - inBlock)?.present
+      const present = this.#blocks?.get(this.#ready - inBlock)?.present
       if (present === undefined) return
       if (inBlock % 8 === 0 && present[inBlock >> 3] === 0xff) this.#ready += 8
       else if ((present[inBlock >> 3] & (1 << (inBlock & 7))) !== 0) this.#ready++
