@@ -33,6 +33,7 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
+import { ownPort } from '../support/own-port.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -501,9 +502,7 @@ describe('the client', () => {
     }
 
     it('when nobody listens: network, at once', async () => {
-      const server = await startServer()
-      const { address } = server
-      await server.close()
+      const address = { host: '127.0.0.1', port: await ownPort() }
       const error = await failure((await newClient({ address })).connect(), ClientError)
       expect(error).to.include({ kind: 'network', retryable: true })
       expect(error.message).to.match(/nobody listens/)
@@ -593,11 +592,9 @@ describe('the client', () => {
 
   it('names every address when none of them leads anywhere', async function () {
     if (process.platform !== 'linux') this.skip()
-    const server = await startServer()
-    const { port } = server.address
-    await server.close()
+    const port = await ownPort()
     const client = await newClient(
-      server,
+      { address: { host: '127.0.0.1', port } },
       { proxy: { address: { host: 'proxy.example', port } } },
       { resolve: async () => ['127.0.0.1', '127.0.0.3'] },
     )
@@ -655,8 +652,8 @@ describe('the client', () => {
 
   describe('whose connection is lost', () => {
     it('reconnects, with waits that double and are spread, and resumes its TLS session', async () => {
-      const first = await startServer()
-      const { port } = first.address
+      const port = await ownPort()
+      const first = await startServer({ listen: { port } })
       const { client } = await connectClient(
         first,
         { reconnect: { enabled: true, initialDelayMs: 10, maxDelayMs: 40 } },
@@ -682,8 +679,8 @@ describe('the client', () => {
     it('tells the new tunnel, too, of the networks behind it', async () => {
       const networks = ['192.168.7.0/24', '192.168.9.0/24'].map(text => IpPrefix.parse(text))
       const overrides = { tunnel: { clientRoutes: networks } }
-      const first = await startServer(overrides)
-      const { port } = first.address
+      const port = await ownPort()
+      const first = await startServer({ ...overrides, listen: { port } })
       const { client, info } = await connectClient(first, {
         advertise: [{ prefix: networks[0], protocol: 0 }],
         reconnect: { enabled: true, initialDelayMs: 10, maxDelayMs: 40 },
@@ -701,8 +698,8 @@ describe('the client', () => {
     })
 
     it('gives up when it is told that its token is wrong', async () => {
-      const first = await startServer()
-      const { port } = first.address
+      const port = await ownPort()
+      const first = await startServer({ listen: { port } })
       const { client } = await connectClient(first, { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 } })
       const gaveUp = new Promise<ClientError>(resolve => client.once('gaveUp', resolve))
       const strict = startServerAfter(first, port)
@@ -711,8 +708,8 @@ describe('the client', () => {
     })
 
     it('goes on when an attempt fails with something that nobody foresaw, or with a name that is not resolved', async () => {
-      const first = await startServer()
-      const { port } = first.address
+      const port = await ownPort()
+      const first = await startServer({ listen: { port } })
       const failures = [
         Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN', syscall: 'getaddrinfo' }),
         // No resolver does that: it stands for a bug.
@@ -840,7 +837,7 @@ describe('the client', () => {
     })
 
     it('gives up after the configured number of attempts', async () => {
-      const server = await startServer()
+      const server = await startServer({ listen: { port: await ownPort() } })
       const { client } = await connectClient(server, {
         reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1, maxAttempts: 3 },
       })

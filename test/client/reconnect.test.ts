@@ -15,6 +15,7 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
+import { ownPort } from '../support/own-port.ts'
 import { expectNamesOfTheirOwn, namesSaid } from '../support/said-names.ts'
 
 const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
@@ -27,8 +28,8 @@ describe('a client whose proxy starts anew', () => {
   })
 
   it('is there again with its first knock that can be answered, and has the addresses that it had', async () => {
-    let server = await startServer()
-    const { host, port } = server.address
+    const listen = { port: await ownPort() }
+    let server = await startServer({ listen })
     const paths = await TwoPaths.open(server.address, 20)
     cleanup.push(() => paths.close())
     // Others have the first addresses, so that the next of a new proxy would be others than before.
@@ -44,7 +45,7 @@ describe('a client whose proxy starts anew', () => {
       const up = new Promise(resolve => client.once('up', resolve))
       await server.close()
       expect(client.connected).to.equal(false)
-      server = await startServer({ listen: { host, port } as never })
+      server = await startServer({ listen })
       await up
       expect(addresses(client)).to.deep.equal(before)
       await ping(client, '10.90.0.1')
@@ -52,12 +53,9 @@ describe('a client whose proxy starts anew', () => {
   })
 
   it('notices with its first packet that a proxy in the place of its own knows nothing of it, by a stateless reset (RFC 9000 §10.3)', async () => {
-    // Both longer than the test. A port that the system chooses would have no successor.
+    // Longer than the test. A port that the system chooses would have no successor.
     const quic = { engine: 'typescript', idleTimeoutMs: 600_000 } as const
-    const first = await startServer()
-    const { host, port } = first.address
-    await first.close()
-    const listen = { host, port } as never
+    const listen = { port: await ownPort() }
     const before = await startServer({ quic, listen })
     const relay = await UdpRelay.open(before.address)
     cleanup.push(() => relay.close())

@@ -15,6 +15,7 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
+import { ownPort } from '../support/own-port.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 describe('the life of a proxy', () => {
@@ -76,8 +77,8 @@ describe('the life of a proxy', () => {
   })
 
   it('leaves the port free for the next', async () => {
-    const first = await startServer()
-    const { port } = first.address
+    const port = await ownPort()
+    const first = await startServer({ listen: { port } })
     const error = await failure(
       MasqueServer.start({ ...first.config, listen: { ...first.config.listen, host: '127.0.0.1', port } }),
       Error,

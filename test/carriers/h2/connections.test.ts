@@ -14,6 +14,7 @@ import {
   startServer,
   until,
 } from '../../support/loopback.ts'
+import { ownPort } from '../../support/own-port.ts'
 import { scratchFolder } from '../../support/scratch.ts'
 import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
@@ -47,8 +48,8 @@ describe('HTTP/2 between proxy and client', () => {
 
   it('needs the port on TCP: where another program has it, the proxy says so and leaves nothing open', async () => {
     const taken = createServer()
-    await new Promise<void>(resolve => taken.listen(0, '127.0.0.1', resolve))
-    const { port } = taken.address() as { port: number }
+    const port = await ownPort()
+    await new Promise<void>(resolve => taken.listen(port, '127.0.0.1', resolve))
     const { config } = await startServer()
     const start = () => MasqueServer.start({ ...config, listen: { ...config.listen, port } })
     const error = await failure(start(), ListenError)
