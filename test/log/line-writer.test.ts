@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
 import { LineWriter } from '../../src/log/line-writer.ts'
+import { until } from '../support/loopback.ts'
 
 /** A device of which the test says how many bytes it takes now, and what it answers when it takes no more. */
 class Device {
@@ -143,8 +144,14 @@ describe('the log of a process', () => {
         child.stderr!.setEncoding('utf8').on('data', text => {
           log += text
         })
-        // It reads again, and the pipe is empty soon.
-        setTimeout(() => child.stdin!.end('go\n'), 200)
+        // It reads again, until the pipe has no more than what is left of a line that was written in part.
+        const whole = () =>
+          log
+            .split('\n')
+            .slice(0, -1)
+            .filter(line => !line.includes('"lost":')).length
+        await until(() => whole() >= 5000 - lost - 1)
+        child.stdin!.end('go\n')
         await closed
         const lines = log
           .trim()
