@@ -11,7 +11,7 @@ describe('the watch on the network', () => {
     return Promise.all(watches.splice(0).map(watch => watch.stop()))
   })
 
-  /** `hears`: changes are heard, and time goes on by the state's clock only. */
+  /** `hears`: changes are heard, and time goes on by the state's clock only; else it goes on with the looks, however long those take. */
   const start = (options: { moves?: boolean; hears?: boolean } = {}) => {
     const state = {
       /** The address in use, that which the system would choose, and all that there are. */
@@ -53,7 +53,7 @@ describe('the watch on the network', () => {
       ownAddresses: () => state.own,
       onDeaf: why => state.deaf.push(why),
       listen: options.hears ? listen : () => 'nothing is heard here',
-      ...(options.hears ? { now: () => state.now } : { lookMs: 5 }),
+      ...(options.hears ? { now: () => state.now } : { lookMs: 5, now: () => 5 * state.looks }),
     })
     watches.push(watch)
     const looks = async (count: number) => {

@@ -12,24 +12,24 @@ describe('connections that nobody uses', () => {
   })
 
   it('AT-10 a connection without a tunnel ends after limits.tunnel_timeout_ms, whatever it sends', async () => {
-    const server = await startServer({ limits: { tunnelTimeoutMs: 300 } })
+    const server = await startServer({ limits: { tunnelTimeoutMs: SECOND } })
     const peer = await HostileClient.connect(server, { quic: { keepAliveMs: 20 } })
     await peer.recorder.until(() => peer.recorder.closed)
     expect(peer.recorder.closed).to.include({ source: 'peer', application: true, code: 0x100 })
-    expect(peer.recorder.closed?.reason).to.match(/there was no tunnel for 0\.3 s/)
+    expect(peer.recorder.closed?.reason).to.match(/there was no tunnel for 1 s/)
   })
 
   it('AT-10 a connection with a tunnel stays, and gets the same time again when its last tunnel has ended', async () => {
-    const server = await startServer({ limits: { tunnelTimeoutMs: 300 } })
+    const server = await startServer({ limits: { tunnelTimeoutMs: SECOND } })
     const peer = await HostileClient.connect(server, { quic: { keepAliveMs: 20 } })
     const { streamId } = await peer.openTunnel()
-    await new Promise(resolve => setTimeout(resolve, 400))
+    await new Promise(resolve => setTimeout(resolve, 1.1 * SECOND))
     expect(peer.recorder.closed).to.equal(undefined)
     // Unlike a client of ours, this one does not close the connection with its tunnel.
     peer.sendData(streamId, new Uint8Array(0), true)
     await until(() => server.status().tunnels === 0)
     await peer.recorder.until(() => peer.recorder.closed)
-    expect(peer.recorder.closed?.reason).to.match(/there was no tunnel for 0\.3 s/)
+    expect(peer.recorder.closed?.reason).to.match(/there was no tunnel for 1 s/)
   })
 
   it('AT-10 a newcomer finds room where an address is full of connections that are not in use', async () => {
