@@ -17,6 +17,9 @@ import { endedByError, type SocketEnd, timedOut } from './socket-end.ts'
 /** How long a peer gets to take leave, in ms. */
 export const CLOSE_MS = 500
 
+/** How often it is looked within the idle timeout whether something has come. */
+const IDLE_LOOKS = 4
+
 /** Capsules travel on one stream, packets among them. */
 export const CAPABLE: Capabilities = { tunnels: true, encapsulations: ['single-stream'] }
 
@@ -51,7 +54,8 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
   protected end: SocketEnd | undefined
   readonly #idleTimeoutMs: number
   readonly #onError: (error: unknown) => void
-  #heardAt = performance.now()
+  /** In a row, at which nothing had come since the one before. */
+  #quietLooks = 0
   readonly #idleTimer: NodeJS.Timeout
   #closeTimer: NodeJS.Timeout | undefined
 
@@ -62,7 +66,9 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
     this.#onError = onError
     socket.on('error', error => this.attempt(() => this.failed(error)))
     socket.on('close', () => this.#finish())
-    this.#idleTimer = setInterval(() => this.attempt(() => this.#checkIdle()), idleTimeoutMs / 4).unref()
+    this.#idleTimer = setInterval(() => {
+      setImmediate(() => this.attempt(() => this.#checkIdle()))
+    }, idleTimeoutMs / IDLE_LOOKS).unref()
   }
 
   /** The tunnels on it. */
@@ -74,7 +80,7 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
 
   /** Something has come from the peer. */
   protected heard(): void {
-    this.#heardAt = performance.now()
+    this.#quietLooks = 0
   }
 
   protected failed(error: NodeJS.ErrnoException): void {
@@ -97,8 +103,12 @@ export abstract class TcpConnection<Handler extends HttpHandler> {
     this.cut()
   }
 
+  /**
+   * Behind the poll for input, and by looks, of which one that comes late counts once: while this process was busy with other things nothing was read, and nothing
+   * said that the peer would have answered. The first look may come right behind what was heard last.
+   */
   #checkIdle(): void {
-    if (performance.now() - this.#heardAt >= this.#idleTimeoutMs) this.cutSilent(this.#idleTimeoutMs)
+    if (!this.closed && ++this.#quietLooks > IDLE_LOOKS) this.cutSilent(this.#idleTimeoutMs)
   }
 
   /** Ends it because nothing has come for so long. Whoever took leave and is then silent has not left. */
