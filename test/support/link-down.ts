@@ -20,7 +20,8 @@ const link = {
   },
 }
 const overrides = {
-  quic: { idleTimeoutMs: 300 },
+  // Not shorter: this program has just begun, and what it does for the first time takes long on a machine that is busy.
+  quic: { idleTimeoutMs: 1500 },
   reconnect: { enabled: true, initialDelayMs: 20, maxDelayMs: 20 },
 }
 
