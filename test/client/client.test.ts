@@ -22,6 +22,7 @@ import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
 import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
+import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import {
   closeLoopback,
@@ -33,7 +34,6 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
-import { ownPort } from '../support/own-port.ts'
 
 const ASSIGNED = encodeAddressAssign([
   { requestId: 1n, prefix: IpPrefix.parse('10.0.0.2') },
@@ -502,7 +502,7 @@ describe('the client', () => {
     }
 
     it('when nobody listens: network, at once', async () => {
-      const address = { host: '127.0.0.1', port: await ownPort() }
+      const address = { host: '127.0.0.1', port: await freePort() }
       const error = await failure((await newClient({ address })).connect(), ClientError)
       expect(error).to.include({ kind: 'network', retryable: true })
       expect(error.message).to.match(/nobody listens/)
@@ -592,7 +592,7 @@ describe('the client', () => {
 
   it('names every address when none of them leads anywhere', async function () {
     if (process.platform !== 'linux') this.skip()
-    const port = await ownPort()
+    const port = await freePort()
     const client = await newClient(
       { address: { host: '127.0.0.1', port } },
       { proxy: { address: { host: 'proxy.example', port } } },
@@ -652,7 +652,7 @@ describe('the client', () => {
 
   describe('whose connection is lost', () => {
     it('reconnects, with waits that double and are spread, and resumes its TLS session', async () => {
-      const port = await ownPort()
+      const port = await freePort()
       const first = await startServer({ listen: { port } })
       const { client } = await connectClient(
         first,
@@ -679,7 +679,7 @@ describe('the client', () => {
     it('tells the new tunnel, too, of the networks behind it', async () => {
       const networks = ['192.168.7.0/24', '192.168.9.0/24'].map(text => IpPrefix.parse(text))
       const overrides = { tunnel: { clientRoutes: networks } }
-      const port = await ownPort()
+      const port = await freePort()
       const first = await startServer({ ...overrides, listen: { port } })
       const { client, info } = await connectClient(first, {
         advertise: [{ prefix: networks[0], protocol: 0 }],
@@ -698,7 +698,7 @@ describe('the client', () => {
     })
 
     it('gives up when it is told that its token is wrong', async () => {
-      const port = await ownPort()
+      const port = await freePort()
       const first = await startServer({ listen: { port } })
       const { client } = await connectClient(first, { reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1 } })
       const gaveUp = new Promise<ClientError>(resolve => client.once('gaveUp', resolve))
@@ -708,7 +708,7 @@ describe('the client', () => {
     })
 
     it('goes on when an attempt fails with something that nobody foresaw, or with a name that is not resolved', async () => {
-      const port = await ownPort()
+      const port = await freePort()
       const first = await startServer({ listen: { port } })
       const failures = [
         Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN', syscall: 'getaddrinfo' }),
@@ -837,7 +837,7 @@ describe('the client', () => {
     })
 
     it('gives up after the configured number of attempts', async () => {
-      const server = await startServer({ listen: { port: await ownPort() } })
+      const server = await startServer({ listen: { port: await freePort() } })
       const { client } = await connectClient(server, {
         reconnect: { enabled: true, initialDelayMs: 1, maxDelayMs: 1, maxAttempts: 3 },
       })

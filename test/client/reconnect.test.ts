@@ -5,6 +5,7 @@ import { defaultClientConfig } from '../../src/client/config.ts'
 import { quicSettings } from '../../src/config/sections.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
+import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, type HostileProxy } from '../support/hostile-peer.ts'
 import {
   clientCertificate,
@@ -15,7 +16,6 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
-import { ownPort } from '../support/own-port.ts'
 import { expectNamesOfTheirOwn, namesSaid } from '../support/said-names.ts'
 
 const addresses = ({ info }: Pick<MasqueClient, 'info'>) => info.assigned.map(String)
@@ -28,7 +28,7 @@ describe('a client whose proxy starts anew', () => {
   })
 
   it('is there again with its first knock that can be answered, and has the addresses that it had', async () => {
-    const listen = { port: await ownPort() }
+    const listen = { port: await freePort() }
     let server = await startServer({ listen })
     const paths = await TwoPaths.open(server.address, 20)
     cleanup.push(() => paths.close())
@@ -55,7 +55,7 @@ describe('a client whose proxy starts anew', () => {
   it('notices with its first packet that a proxy in the place of its own knows nothing of it, by a stateless reset (RFC 9000 §10.3)', async () => {
     // Longer than the test. A port that the system chooses would have no successor.
     const quic = { engine: 'typescript', idleTimeoutMs: 600_000 } as const
-    const listen = { port: await ownPort() }
+    const listen = { port: await freePort() }
     const before = await startServer({ quic, listen })
     const relay = await UdpRelay.open(before.address)
     cleanup.push(() => relay.close())

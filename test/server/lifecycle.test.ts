@@ -3,6 +3,7 @@ import { ClientError } from '../../src/client/errors.ts'
 import type { Header } from '../../src/http/header.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import { GET, headersFrame } from '../http3/conversation.ts'
+import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import {
   closeLoopback,
@@ -15,7 +16,6 @@ import {
   startServer,
   until,
 } from '../support/loopback.ts'
-import { ownPort } from '../support/own-port.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 describe('the life of a proxy', () => {
@@ -77,7 +77,7 @@ describe('the life of a proxy', () => {
   })
 
   it('leaves the port free for the next', async () => {
-    const port = await ownPort()
+    const port = await freePort()
     const first = await startServer({ listen: { port } })
     const error = await failure(
       MasqueServer.start({ ...first.config, listen: { ...first.config.listen, host: '127.0.0.1', port } }),

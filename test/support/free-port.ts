@@ -3,32 +3,25 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { bindUdp } from '../../src/net/udp.ts'
 
+/** Between those of well-known servers and those that systems hand out (user-ports.ts). */
+const [FIRST, BEYOND] = [15_000, 32_768]
 const HOST = '127.0.0.1'
-/** Below the ports that systems hand out by themselves: one of those is free for a moment only while other tests ask for any. */
-const [FIRST, END] = [20_000, 32_000]
 
-/** A port of 127.0.0.1 on which nothing listens, of UDP or TCP, and which nobody gets who asks for any: for whoever takes it later, or for nobody. */
+/**
+ * A port that is free on UDP and TCP, and that no system gives to whoever asks for any. For tests that close what listens there and open it again, or that want
+ * nobody there: one that the system had chosen it may give to another test meanwhile.
+ */
 export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(FIRST, END)
-    if ((await isFreeOfUdp(port)) && (await isFreeOfTcp(port))) return port
+  for (let tries = 1; ; tries++) {
+    const port = randomInt(FIRST, BEYOND)
+    try {
+      const udp = await bindUdp({ host: HOST, port })
+      const tcp = createServer().listen(port, HOST)
+      await once(tcp, 'listening').finally(() => udp.close())
+      await new Promise(resolve => tcp.close(resolve))
+      return port
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 100) throw error
+    }
   }
-}
-
-async function isFreeOfUdp(port: number): Promise<boolean> {
-  const socket = await bindUdp({ host: HOST, port }).catch(() => undefined)
-  if (socket === undefined) return false
-  await new Promise<void>(resolve => socket.close(resolve))
-  return true
-}
-
-async function isFreeOfTcp(port: number): Promise<boolean> {
-  const server = createServer().listen(port, HOST)
-  try {
-    await once(server, 'listening')
-  } catch {
-    return false
-  }
-  await new Promise(resolve => server.close(resolve))
-  return true
 }

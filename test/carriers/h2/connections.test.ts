@@ -4,6 +4,7 @@ import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import type { ClientConfigOverrides } from '../../../src/client/config.ts'
 import { ClientError } from '../../../src/client/errors.ts'
 import { ListenError, MasqueServer } from '../../../src/server/server.ts'
+import { freePort } from '../../support/free-port.ts'
 import {
   clientCertificate,
   closeLoopback,
@@ -14,7 +15,6 @@ import {
   startServer,
   until,
 } from '../../support/loopback.ts'
-import { ownPort } from '../../support/own-port.ts'
 import { scratchFolder } from '../../support/scratch.ts'
 import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
@@ -48,7 +48,7 @@ describe('HTTP/2 between proxy and client', () => {
 
   it('needs the port on TCP: where another program has it, the proxy says so and leaves nothing open', async () => {
     const taken = createServer()
-    const port = await ownPort()
+    const port = await freePort()
     await new Promise<void>(resolve => taken.listen(port, '127.0.0.1', resolve))
     const { config } = await startServer()
     const start = () => MasqueServer.start({ ...config, listen: { ...config.listen, port } })

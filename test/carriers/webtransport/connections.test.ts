@@ -4,9 +4,9 @@ import { ClientError } from '../../../src/client/errors.ts'
 import type { PingError } from '../../../src/hosts/userspace/pinger.ts'
 import { IpAddress } from '../../../src/ip/address.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
+import { freePort } from '../../support/free-port.ts'
 import { expectHeldToMtu } from '../../support/held-to-mtu.ts'
 import { addressOf, closeLoopback, connectClient, failure, ping, pingFailure, until } from '../../support/loopback.ts'
-import { ownPort } from '../../support/own-port.ts'
 import { newPackageClient, startPackageServer } from '../../support/package-tunnel.ts'
 
 describe('a tunnel on the npm package for WebTransport', function () {
@@ -71,7 +71,7 @@ describe('a tunnel on the npm package for WebTransport', function () {
   })
 
   it('does not come about where nobody listens, which is said in a sentence', async () => {
-    const server = await startPackageServer({ webTransport: { packagePort: await ownPort() } })
+    const server = await startPackageServer({ webTransport: { packagePort: await freePort() } })
     const client = await newPackageClient(server)
     await server.close()
     const refused = await failure(client.connect(), ClientError)
