@@ -3,10 +3,11 @@ import type { EndpointCounters } from '../../src/quic/counters.ts'
 import { QuicDriver } from '../../src/quic/driver.ts'
 import { DEFAULT_QUIC_SETTINGS, type EngineChoice, type SocketAddress } from '../../src/quic/quic.ts'
 import { RESETS } from '../../src/quic/reset-answers.ts'
-import { UdpRelay } from '../../src/testbed/udp-relay.ts'
+import { type Sender, UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { FakeEngine, FakeSocket, longPacket, shortPacket } from '../support/fake-engine.ts'
 import { until } from '../support/loopback.ts'
 import { pretendArrival } from '../support/odd-senders.ts'
+import { ownPort } from '../support/own-port.ts'
 import { closeAll, connect, exchange, type Listening, listen } from '../support/quic-peer.ts'
 import { skipWithoutQuiche } from '../support/quiche.ts'
 import { VirtualIo } from '../support/virtual-io.ts'
@@ -26,9 +27,7 @@ describe('a server that was started anew', () => {
   /** A client that has no word of the first server's end, as if it had lost its power, and a second server in its place. */
   const startAnew = async (engine: EngineChoice) => {
     // Not port 0: a port that the system chooses has no successor.
-    const { endpoint } = await listen({ settings: TYPESCRIPT })
-    const { port } = endpoint.local
-    await endpoint.close()
+    const port = await ownPort()
     const before = await listen({ port, settings: { ...TYPESCRIPT, idleTimeoutMs: IDLE_MS } })
     const relay = await UdpRelay.open(before.endpoint.local)
     relays.push(relay)
@@ -37,8 +36,14 @@ describe('a server that was started anew', () => {
     await client.recorder.until(() => client.recorder.established)
     await until(() => before.accepted[0]?.recorder.established)
     await exchange(client, before.accepted[0])
-    relay.passes = () => false
+    const lost: Sender[] = []
+    relay.passes = (_, from) => {
+      lost.push(from)
+      return false
+    }
     await before.endpoint.close()
+    // Its last word waits in the relay's socket, and is not to pass later.
+    await until(() => lost.includes('server'))
     const after = await listen({ port, settings: TYPESCRIPT })
     relay.passes = () => true
     return { client, after, relay }

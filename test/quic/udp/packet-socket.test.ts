@@ -6,6 +6,7 @@ import { loadUdpCalls } from '../../../src/quic/udp/linux-calls.ts'
 import { bindSocket, connectSocket } from '../../../src/quic/udp/open-socket.ts'
 import { until } from '../../support/loopback.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
+import { ownPort } from '../../support/own-port.ts'
 
 interface Arrived {
   bytes: Uint8Array
@@ -66,8 +67,8 @@ for (const [sending, receiving] of KINDS) {
       await Promise.all(opened.splice(0).map(socket => socket.close()))
     })
 
-    const bind = async (choice: string, host = '127.0.0.1'): Promise<Heard> =>
-      listenTo(await bindSocket({ host, port: 0 }, { choice }))
+    const bind = async (choice: string, host = '127.0.0.1', port = 0): Promise<Heard> =>
+      listenTo(await bindSocket({ host, port }, { choice }))
     const connect = async (choice: string, { socket }: Heard): Promise<Heard> =>
       listenTo(await connectSocket(socket.local, { choice }))
 
@@ -153,7 +154,7 @@ for (const [sending, receiving] of KINDS) {
     })
 
     it('to where nobody listens are answered by ECONNREFUSED, and the next ones leave and come', async () => {
-      const server = await bind(receiving)
+      const server = await bind(receiving, '127.0.0.1', await ownPort())
       const client = await connect(sending, server)
       await server.socket.close()
       send(client, packetOf(1, 100), server.socket.local)
