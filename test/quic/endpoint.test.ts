@@ -232,7 +232,9 @@ describe('QUIC endpoint', () => {
     const server = await listen({ retry: 'always' })
     const client = await connect(server)
     await client.recorder.until(() => client.recorder.established)
-    expect(server.endpoint.counters).to.include({ retried: 1, accepted: 1 })
+    // More than one where the first packet was repeated meanwhile, as it is when this process has to wait for a second.
+    expect(server.endpoint.counters.retried).to.be.at.least(1)
+    expect(server.endpoint.counters.accepted).to.equal(1)
     client.connection.close(H3_NO_ERROR, '')
   })
 

@@ -178,8 +178,11 @@ describe('a QUIC endpoint and addresses that are not what they seem', () => {
     Object.assign(server.accepted[0].connection, { startedAt: startedAt - 10_000 })
     const noise = loneInitial({ host: '127.0.0.1', port: 4444 }, server.endpoint.local)
     noise[100] ^= 1
+    const { counters } = server.endpoint
+    // What was repeated of the handshake may be of no use any more, and so stray.
+    const { stray } = counters
     pretendArrival(noise, { host: '127.0.0.1', port: 4444 }, server.endpoint.local.port)
-    expect(server.endpoint.counters).to.include({ accepted: 1, evicted: 0, stray: 1 })
+    expect(counters).to.include({ accepted: 1, evicted: 0, stray: stray + 1 })
     connection.close(0x100, '')
   })
 
