@@ -208,8 +208,7 @@ describe('an established connection of the engine in TypeScript', () => {
     expect(forger.code).to.equal(PROTOCOL_VIOLATION)
   })
 
-  it('keeps no more than 3 MiB for a peer that sends all that it may, in the worst order', async function () {
-    this.timeout(120_000)
+  it('keeps no more than 3 MiB for a peer that sends all that it may, in the worst order', async () => {
     const connections = 4
     const kept: EngineConnection[] = []
     const held = await heldInRounds(() => {
@@ -349,8 +348,7 @@ describe('others on the same endpoint', () => {
     ],
   ]
 
-  it('notice nothing of what somebody with keys of a connection does wrong, whatever it is', async function () {
-    this.timeout(60_000)
+  it('notice nothing of what somebody with keys of a connection does wrong, whatever it is', async () => {
     const settings = { engine: 'typescript' } as const
     server = await listen({ settings })
     const bystander = await connect(server, { settings })

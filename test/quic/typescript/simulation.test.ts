@@ -158,7 +158,7 @@ function isRight({ source, application, code }: QuicCloseReason): boolean {
 }
 
 describe(`connections over bad networks (${ONLY === undefined ? `${SEEDS} seeds` : `seed ${ONLY}`})`, function () {
-  this.timeout(Math.max(60_000, SEEDS * 1000))
+  this.timeout(Math.max(this.timeout(), SEEDS * 1000))
   let engines: Awaited<ReturnType<typeof typescriptEngines>>
   before(async () => {
     engines = await typescriptEngines()

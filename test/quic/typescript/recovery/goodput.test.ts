@@ -53,7 +53,7 @@ describe('goodput in virtual time', () => {
     for (const rttMs of [20, 100]) {
       expect(goodput({ loss: 0, rttMs }, 'cubic', 1_000, [1]), `${rttMs} ms`).to.be.greaterThan(0.95 * RATE)
     }
-  }).timeout(60_000)
+  })
 
   it('of CUBIC is at least what its formula for Reno says, less what does not fill a packet, where one packet in a hundred is lost, or one in twenty', () => {
     for (const [loss, share] of [
@@ -66,5 +66,5 @@ describe('goodput in virtual time', () => {
         expect(measured, `${loss}, ${rttMs} ms`).to.be.greaterThan(share)
       }
     }
-  }).timeout(60_000)
+  })
 })

@@ -93,6 +93,6 @@ describe('reordering', () => {
         expect([isThere, isBack], `seed ${seed}`).to.deep.equal([true, true])
         expect(network.now - 1000, `ms with seed ${seed}`).to.be.lessThan(limitMs)
       }
-    }).timeout(30_000)
+    })
   }
 })
