@@ -11,6 +11,7 @@ import { DEFAULT_QUIC_SETTINGS, type TlsMaterial } from '../../../src/quic/quic.
 import { TypescriptConnection } from '../../../src/quic/typescript/connection.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
 import { clientTls, serverTls } from '../../support/certificates.ts'
+import { PATIENCE_MS } from '../../support/patience.ts'
 import { skipWithoutQuiche } from '../../support/quiche.ts'
 import { CLIENT_ADDRESS, End, SERVER_ADDRESS, seeded, seededBytes } from './virtual-network.ts'
 
@@ -31,7 +32,7 @@ async function strangerTls(): Promise<TlsMaterial> {
 
 const randomBytes = seededBytes(seeded(99))
 
-/** Carries packets until the condition holds, or for ten seconds. */
+/** Carries packets until the condition holds. */
 class Wire {
   readonly client: End
   server: End | undefined
@@ -67,11 +68,11 @@ class Wire {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    const end = performance.now() + 10_000
+    const end = performance.now() + PATIENCE_MS
     this.turn(this.client)
     this.turn(this.server)
     while (!condition()) {
-      if (performance.now() > end) throw new Error('it did not happen in 10 s')
+      if (performance.now() > end) throw new Error(`still not so: ${condition}`)
       for (const { to, packet, path } of this.#flying.splice(0)) this.#deliver(to, packet, path)
       for (const each of [this.client, this.server]) {
         const now = performance.now()
