@@ -743,12 +743,14 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   /** `reason`: of a close that perhaps never left, because the congestion window was full. */
   #boundLinger(reason?: QuicCloseReason): void {
     if (this.role === 'server') return
-    this.#stopLinger ??= this.#io.setTimer(() => {
-      this.#host.enter(this, () => {
-        if (reason !== undefined) this.#report(reason)
-        this.#forget()
-      })
-    }, LONGEST_LINGER_MS)
+    const end = (): void =>
+      runAll([
+        // In a process that had to wait so long the turn in which the close leaves is still to come.
+        () => this.#transmit(),
+        () => reason !== undefined && this.#report(reason),
+        () => this.#forget(),
+      ])
+    this.#stopLinger ??= this.#io.setTimer(() => this.#host.enter(this, end), LONGEST_LINGER_MS)
   }
 
   /** The last that happens: whatever fails on the way, no turn and no timer comes after it. */

@@ -280,6 +280,18 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: 'done' })
   })
 
+  it('says that it closes also when that second is over before its turn, as in a process that had to wait', () => {
+    const { io, sockets, connection, recorder, fake } = dial()
+    io.settle()
+    connection.close(0x100, 'done')
+    fake.toSend.push({ bytes: bytes(20), path: fake.path })
+    // Without the end of a turn of the event loop in between.
+    io.step(io.now() + 1000)
+    expect(sockets[0].sent.map(({ packet }) => packet.length)).to.deep.equal([20])
+    expect(sockets.map(({ open }) => open)).to.deep.equal([false, false])
+    expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: 'done' })
+  })
+
   it('hears from ICMP that nobody listens: that ends a handshake at once, and what is established not', () => {
     const { io, driver, sockets, connection, recorder, fake } = dial()
     fake.events.push(events => events.onEstablished())
