@@ -7,8 +7,8 @@ import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { clientTls, serverTls } from '../support/certificates.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../support/loopback.ts'
-import { ownPort } from '../support/own-port.ts'
 import { closeAll, connect, exchange, insist, type Listening, listen } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
@@ -252,7 +252,7 @@ describe('QUIC endpoint', () => {
 
   it('tells a client at once that nobody listens', async () => {
     // Not one that was closed just now, which the system may have given to somebody else.
-    const nobody = { endpoint: { local: { host: '127.0.0.1', port: await ownPort() } } } as Listening
+    const nobody = { endpoint: { local: { host: '127.0.0.1', port: await freePort() } } } as Listening
     const { recorder } = await connect(nobody)
     await recorder.until(() => recorder.closed)
     expect(recorder.closed?.reason).to.match(/ECONNREFUSED/)

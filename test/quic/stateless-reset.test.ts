@@ -5,9 +5,9 @@ import { DEFAULT_QUIC_SETTINGS, type EngineChoice, type SocketAddress } from '..
 import { RESETS } from '../../src/quic/reset-answers.ts'
 import { type Sender, UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { FakeEngine, FakeSocket, longPacket, shortPacket } from '../support/fake-engine.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../support/loopback.ts'
 import { pretendArrival } from '../support/odd-senders.ts'
-import { ownPort } from '../support/own-port.ts'
 import { closeAll, connect, exchange, type Listening, listen } from '../support/quic-peer.ts'
 import { skipWithoutQuiche } from '../support/quiche.ts'
 import { VirtualIo } from '../support/virtual-io.ts'
@@ -27,7 +27,7 @@ describe('a server that was started anew', () => {
   /** A client that has no word of the first server's end, as if it had lost its power, and a second server in its place. */
   const startAnew = async (engine: EngineChoice) => {
     // Not port 0: a port that the system chooses has no successor.
-    const port = await ownPort()
+    const port = await freePort()
     const before = await listen({ port, settings: { ...TYPESCRIPT, idleTimeoutMs: IDLE_MS } })
     const relay = await UdpRelay.open(before.endpoint.local)
     relays.push(relay)

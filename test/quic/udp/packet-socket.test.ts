@@ -4,9 +4,9 @@ import type { PacketSocket } from '../../../src/quic/io.ts'
 import type { SocketAddress } from '../../../src/quic/quic.ts'
 import { loadUdpCalls } from '../../../src/quic/udp/linux-calls.ts'
 import { bindSocket, connectSocket } from '../../../src/quic/udp/open-socket.ts'
+import { freePort } from '../../support/free-port.ts'
 import { until } from '../../support/loopback.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
-import { ownPort } from '../../support/own-port.ts'
 
 interface Arrived {
   bytes: Uint8Array
@@ -154,7 +154,7 @@ for (const [sending, receiving] of KINDS) {
     })
 
     it('to where nobody listens are answered by ECONNREFUSED, and the next ones leave and come', async () => {
-      const server = await bind(receiving, '127.0.0.1', await ownPort())
+      const server = await bind(receiving, '127.0.0.1', await freePort())
       const client = await connect(sending, server)
       await server.socket.close()
       send(client, packetOf(1, 100), server.socket.local)
