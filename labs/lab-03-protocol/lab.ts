@@ -127,7 +127,7 @@ export const lab = defineLab({
         \`\`\`
         IPv4   any    10.0.0.0 - 10.0.0.255
         IPv4   any    10.0.1.0 - 10.0.1.9      begins after the one before has ended
-        IPv4   UDP    10.0.0.0 - 10.0.0.99     another protocol: begins anew
+        IPv4   UDP    9.0.0.0  - 9.0.0.99      another protocol: begins anew
         IPv6   any    fd00::   - fd00::ff      IPv6 after IPv4
         \`\`\`
 
@@ -266,8 +266,8 @@ export const lab = defineLab({
       points: 10,
       files: ['too-big.ts'],
       brief: `
-        A packet has to fit into one QUIC datagram, and that into one UDP packet. What does not fit is dropped; its sender must be
-        told **how large** a packet may be, or its connections hang in silence ("black hole").
+        A packet has to fit into one QUIC datagram, and that into one UDP packet. What does not fit is dropped (IPv4 without the flag DF is
+        sent in pieces); its sender must be told **how large** a packet may be, or its connections hang in silence ("black hole").
 
         IPv4 and IPv6 have different messages for it, with different checksums, and both quote the packet. And there are packets
         about which no error may be sent at all.

@@ -54,6 +54,37 @@ const UNUSUAL: readonly (readonly [
     [['return { protocol, offset,', 'return { packet, protocol, offset,']],
   ],
   [
+    'refuses a range that overlaps one for every protocol (RFC 9484 §4.7.3: whoever notices, aborts)',
+    lab3,
+    'routes',
+    'routes.ts',
+    [
+      [
+        'for (let i = 1; i < routes.length; i++) checkOrder(routes[i - 1], routes[i])',
+        `for (let i = 1; i < routes.length; i++) checkOrder(routes[i - 1], routes[i])
+        for (const one of routes) {
+          for (const other of routes) {
+            if (one.version !== other.version || one.protocol !== ANY_PROTOCOL || other.protocol === ANY_PROTOCOL) continue
+            const isApart = compareAddresses(one.end, other.start) < 0 || compareAddresses(other.end, one.start) < 0
+            if (!isApart) throw new MalformedError('a range overlaps one for every protocol')
+          }
+        }`,
+      ],
+    ],
+  ],
+  [
+    'sends no "fragmentation needed and DF set" about a packet without DF',
+    lab3,
+    'too-big',
+    'too-big.ts',
+    [
+      [
+        'if (isUnspecified(source)) return false',
+        'if (isUnspecified(source) || (packet[6] & 0x40) === 0) return false',
+      ],
+    ],
+  ],
+  [
     'leaves out what is undefined',
     lab4,
     'codel',

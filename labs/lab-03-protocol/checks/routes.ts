@@ -143,7 +143,7 @@ function cases(random: Seeded): CallGroup[] {
       name: 'mayForward',
       calls: forwarding(random),
       misconceptions: OF_FORWARDING,
-      read: [...READ, 'RFC 9484 §4.8 IP Packet Forwarding'],
+      read: [...READ, 'RFC 9484 §4.8 IPv6 Extension Headers'],
     },
   ]
 }
@@ -298,7 +298,10 @@ function forwarding(random: Seeded): Call[] {
   ]
 }
 
-/** In order, with gaps. */
+/**
+ * In order, with gaps. What is for every protocol is in the upper half of the addresses, all else in the lower one: such ranges must not overlap
+ * (RFC 9484 §4.7.3), and whoever notices that they do may refuse them.
+ */
 function seededRoutes(random: Seeded): Route[] {
   const kinds: [4 | 6, number][] = [
     [4, 0],
@@ -312,7 +315,7 @@ function seededRoutes(random: Seeded): Route[] {
     .concat([[6, 255]])
     .flatMap(([version, protocol]) => {
       const ends = random
-        .list(2 * random.int(1, 3), () => IpAddress.from(version, random.address(version)))
+        .list(2 * random.int(1, 3), () => IpAddress.from(version, inHalf(random.address(version), protocol === 0)))
         .sort((a, b) => a.compare(b))
       return Array.from({ length: ends.length / 2 }, (_, i) => ({
         version,
@@ -321,6 +324,11 @@ function seededRoutes(random: Seeded): Route[] {
         protocol,
       }))
     })
+}
+
+function inHalf(address: Uint8Array, isUpper: boolean): Uint8Array {
+  address[1] = isUpper ? address[1]! | 0x80 : address[1]! & 0x7f
+  return address
 }
 
 function route(start: string, end: string, protocol = 0): Route {

@@ -29,6 +29,11 @@ export default mutants('too-big.ts', {
       ],
     ],
   },
+  'about-ipv6-multicast': {
+    misconception: 'Packet Too Big is sent about multicast, as RFC 4443 would allow',
+    says: 'multicast does not leave the tunnel',
+    edits: [['const isMulticast = packet[V6.destinationAt] === 0xff', 'const isMulticast = false']],
+  },
   'about-no-ping': {
     misconception: 'nothing is reported about any ICMP',
     says: 'is no ICMP error',

@@ -21,6 +21,9 @@
  *   - by IP version, IPv4 first;
  *   - of one version, by IP protocol;
  *   - of one version and protocol, by address; and there each range begins after the one before has ended.
+ *
+ * And what a range for every protocol contains must not be sent once more for a single one. To notice that is optional: your
+ * `decodeRoutes` may refuse it, and need not.
  */
 import { MalformedError } from './errors.ts'
 

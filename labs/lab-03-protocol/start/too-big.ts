@@ -28,11 +28,14 @@ import { upperLayer } from './ipv6.ts'
  * The new IP header: TTL or Hop Limit 64; in IPv4 Type of Service 0xc0 (internetwork control, RFC 1812 §4.3.2.5), no options,
  * and the flag DF (don't fragment) set; everything else is 0 that is not a length, a protocol, an address or a checksum.
  *
- * Undefined when no ICMP error may be sent about the packet (RFC 1122 §3.2.2, RFC 4443 §2.4 e):
+ * Undefined when no ICMP error is to be sent about the packet (RFC 1122 §3.2.2, RFC 4443 §2.4 e):
  *   - it is an ICMP error itself: types 3, 4, 5, 11, 12 in IPv4, all below 128 and 137 in IPv6;
- *   - its destination is multicast (224.0.0.0/4, ff00::/8) or 255.255.255.255;
+ *   - its destination is multicast (224.0.0.0/4, ff00::/8) or 255.255.255.255. RFC 4443 would allow Packet Too Big about ff00::/8;
+ *     but multicast does not leave the tunnel;
  *   - its source is 0.0.0.0 or ::, and so nobody;
- *   - it is a fragment other than the first.
+ *   - it is a fragment other than the first (a rule of RFC 1122; here it holds for IPv6 as well).
+ *
+ * An IPv4 packet without DF does not come here: a router may send it on in fragments (RFC 791 §3.2), and needs no message.
  */
 export function packetTooBig(packet: Uint8Array, mtu: number, source: Uint8Array): Uint8Array | undefined {
   throw new Error('TODO: packetTooBig')

@@ -7,8 +7,11 @@ import { ROOT } from '../../../labs/kit/lab/registry.ts'
 import { lab } from '../../../labs/lab-03-protocol/lab.ts'
 import { decodeHuffman } from '../../../solutions/lab-03-protocol/huffman.ts'
 import { STATIC_TABLE as GIVEN_TABLE } from '../../../solutions/lab-03-protocol/static-table.ts'
+import { encodeRouteAdvertisement } from '../../../src/connect-ip/route-advertisement.ts'
 import { huffmanEncode } from '../../../src/http3/qpack/huffman.ts'
 import { STATIC_TABLE } from '../../../src/http3/qpack/static-table.ts'
+import { IpAddress } from '../../../src/ip/address.ts'
+import { AddressRange } from '../../../src/ip/range.ts'
 import { solutionFolder } from '../grade-lab.ts'
 
 const START = startFolder(ROOT, lab)
@@ -55,6 +58,17 @@ describe('labs/lab-03-protocol: files', () => {
           )
       }
     }
+  })
+
+  it('has an example in the task about routes that a proxy may send', () => {
+    const { brief } = lab.tasks.find(({ id }) => id === 'routes')!
+    const lines = [...brief.matchAll(/^ *IPv[46] +(any|UDP) +(\S+) +- (\S+)/gm)]
+    const routes = lines.map(([, protocol, start, end]) => ({
+      range: new AddressRange(IpAddress.parse(start!), IpAddress.parse(end!)),
+      protocol: protocol === 'any' ? 0 : 17,
+    }))
+    expect(routes).to.have.length(4)
+    expect(() => encodeRouteAdvertisement(routes)).to.not.throw()
   })
 
   it('names every task and its file in the handout', () => {
