@@ -131,6 +131,11 @@ function settingCases(random: Seeded): CallGroup[] {
       [grease, random.bigint(60)],
       [0x33n, BigInt(random.int(0, 1))],
     ]),
+    // One and the same number, if they go through a double.
+    [
+      [(1n << 60n) + 1n, 5n],
+      [(1n << 60n) + 2n, 6n],
+    ],
   ]
   const bad = (about: string, bytes: Uint8Array, because: string): Call => ({
     about,
@@ -167,6 +172,14 @@ function settingCases(random: Seeded): CallGroup[] {
           would: (payload: Uint8Array) => {
             const list = lists.find(one => same(settings(one), payload))!
             return [...list].sort(([a], [b]) => (a < b ? -1 : 1))
+          },
+        },
+        {
+          says: 'An identifier has up to 62 bits, and JavaScript numbers are exact up to 53: as numbers, two different identifiers may be the same. Keep and compare them as bigints.',
+          would: (payload: Uint8Array) => {
+            const ids = lists.find(one => same(settings(one), payload))!.map(([id]) => Number(id))
+            if (new Set(ids).size === ids.length) throw new RangeError()
+            return REJECTED
           },
         },
       ],

@@ -35,6 +35,11 @@ export default mutants('http3.ts', {
     says: 'identifiers of HTTP/2',
     edits: [['if (FORBIDDEN_SETTINGS.includes(id)) throw new MalformedError(`setting ${id} belongs to HTTP/2`)', '']],
   },
+  'ids-as-numbers': {
+    misconception: 'identifiers are compared as numbers of 53 bits',
+    says: 'two different identifiers may be the same',
+    edits: [['([other]) => other === id.value', '([other]) => Number(other) === Number(id.value)']],
+  },
   'index-unchecked': {
     misconception: 'an index beyond the table is looked up',
     says: 'is an accident, not a check',
