@@ -89,7 +89,7 @@ const OF_FILLING: readonly Misconception[] = [
   },
 ]
 
-function formulas(random: Seeded): CallGroup[] {
+export function formulas(random: Seeded): CallGroup[] {
   const links = random.list(
     6,
     (i): Bottleneck => ({
@@ -98,6 +98,8 @@ function formulas(random: Seeded): CallGroup[] {
     }),
   )
   const sizes = links.map(() => random.int(200, 1500))
+  // None comes out whole, but for the first: there it would be a matter of rounding in which order somebody multiplies and divides.
+  const limits = [[1_000_000, TARGET_MS] as const, ...links.map(() => unevenLimit(random))]
   const group = groupsOf(FILE, READ)
   const about = ({ limit }: Bottleneck) => ('bytes' in limit ? 'a limit in bytes' : 'a limit in packets')
 
@@ -134,15 +136,12 @@ function formulas(random: Seeded): CallGroup[] {
     group(
       'limitFor(): how large a queue may be',
       'limitFor',
-      links.map(({ bitsPerSecond }) => {
-        const target = random.int(5, 100)
-        return {
-          about: 'the largest whole number',
-          args: [bitsPerSecond, target],
-          returns: Math.floor((bitsPerSecond * target) / 8000),
-          because: 'The largest limit with which nobody waits longer: a whole number of bytes, rounded down.',
-        }
-      }),
+      limits.map(([bitsPerSecond, target]) => ({
+        about: 'the largest whole number',
+        args: [bitsPerSecond, target],
+        returns: Math.floor((bitsPerSecond * target) / 8000),
+        because: 'The largest limit with which nobody waits longer: a whole number of bytes, rounded down.',
+      })),
       [
         ...[8192, 8000 * 1.024 ** 2, 8000 / 1.024].map(unit => ({
           says: KILO,
@@ -156,6 +155,13 @@ function formulas(random: Seeded): CallGroup[] {
       ],
     ),
   ]
+}
+
+function unevenLimit(random: Seeded): readonly [bitsPerSecond: number, targetMs: number] {
+  for (;;) {
+    const [bitsPerSecond, targetMs] = [random.int(500_000, 40_000_000), random.int(5, 100)]
+    if ((bitsPerSecond * targetMs) % 8000 !== 0) return [bitsPerSecond, targetMs]
+  }
 }
 
 // Reference -----------------------------------------------------------------------------------------------------------
