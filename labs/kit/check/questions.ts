@@ -149,7 +149,10 @@ export function givenAnswers(task: Pick<Task, 'id' | 'questions'>, given: readon
 
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten']
 
-/** `61`, `61 addresses`, `61.0`, `1,500`, `0x3d`, `one`. `problem`: what is not understood. A unit that is only allowed changes nothing. */
+/**
+ * `61`, `61 addresses`, `61.0`, `1,500`, `0x3d`, `one`. `problem`: what is not understood, such as the comma of `0,5`. A unit that is only allowed
+ * changes nothing.
+ */
 export function numberIn(answer = '', units: Units = []): { value: number; problem?: string } {
   const text = answer.trim().toLowerCase()
   const [, digits = '', unit = ''] = /^(0x[0-9a-f]+|[-+]?[\d.,]+|[a-z]+)\s*(.*)$/.exec(text) ?? []
@@ -162,7 +165,10 @@ export function numberIn(answer = '', units: Units = []): { value: number; probl
           : undefined
         : (units as Readonly<Record<string, number>>)[unit]
   if (factor === undefined) return { value: Number.NaN, problem: `"${unit}" is no unit of this number` }
-  const plain = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(digits) ? digits.replaceAll(',', '') : digits
+  const plain = /^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(digits) ? digits.replaceAll(',', '') : digits
+  if (/^[-+]?\d+,\d+$/.test(plain)) {
+    return { value: Number.NaN, problem: `with a decimal point, please: ${plain.replace(',', '.')}` }
+  }
   const word = WORDS.indexOf(digits)
   const value = (word >= 0 ? word : plain === '' ? Number.NaN : Number(plain)) * factor
   return Number.isNaN(value) ? { value, problem: 'a number is asked for' } : { value }

@@ -51,6 +51,14 @@ describe('labs/kit: questions', () => {
       expect(numberIn(answer, { ms: 1, s: 1000 }), answer).to.deep.equal({ value: 4064 })
     expect(numberIn('61 apples', ['addresses']).problem).to.equal('"apples" is no unit of this number')
     expect(numberIn('1.2.3').problem).to.equal('a number is asked for')
+    // In German, and in other languages, a comma is what stands before the part below 1.
+    for (const [answer, meant] of [
+      ['5,62', '5.62'],
+      ['0,125', '0.125'],
+      ['-12,5 ms', '-12.5'],
+      ['1070,5', '1070.5'],
+    ])
+      expect(numberIn(answer, ['ms']).problem, answer).to.equal(`with a decimal point, please: ${meant}`)
     expect(numberIn('').problem).to.equal('a number is asked for')
   })
 
