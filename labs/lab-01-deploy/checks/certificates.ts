@@ -58,7 +58,7 @@ export async function check(context: CheckContext): Promise<Feedback> {
     expected: 'localhost among the names (subjectAltName) of server.pem',
     found: server.subjectAltName ?? 'no names at all',
     misconception: 'A client compares the name it wanted to reach with these names; the common name does not count.',
-    read: ['RFC 9114 §3.3 Connection Reuse', 'cert/README.md'],
+    read: ['RFC 9110 §4.3.4 https Certificate Verification', 'cert/README.md'],
   })
   expectKey(context, directory, server)
 

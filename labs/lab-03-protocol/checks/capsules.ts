@@ -9,7 +9,7 @@ import { briefly, inBytes, type ReadField, showMessage } from '../byte-view.ts'
 import { encoded } from './varint.ts'
 
 const FILE = 'capsules.ts'
-const READ = ['RFC 9297 §3.2 HTTP Data Streams and the Capsule Protocol', 'RFC 9297 §3.3 Error Handling']
+const READ = ['RFC 9297 §3.2 The Capsule Protocol', 'RFC 9297 §3.3 Error Handling']
 
 const KNOWN_TYPES = 4
 const RANDOM_CUTS = 16
@@ -252,7 +252,7 @@ async function expectNothingKept(context: CheckContext, type: bigint): Promise<v
       expected: 'at most 16 bytes buffered of an unknown capsule: its type and its length',
       found: `${buffered} bytes buffered after ${16 * 16_384} bytes of its value`,
       misconception: 'A parser that buffers what it will throw away lets a peer fill its memory.',
-      read: [...READ, 'RFC 9297 §5 Security Considerations'],
+      read: [...READ, 'RFC 9297 §4 Security Considerations'],
     })
   }
 }
@@ -289,7 +289,7 @@ async function expectLimitOf(
         : describeOutcome(refused),
       misconception:
         'A known capsule is kept until it is complete. Without a limit, or with one that is looked at only then, the peer decides how much memory you use.',
-      read: [...READ, 'RFC 9297 §5 Security Considerations'],
+      read: [...READ, 'RFC 9297 §4 Security Considerations'],
     }))
   }
 }

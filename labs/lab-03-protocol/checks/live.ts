@@ -603,7 +603,7 @@ class Tunnel {
       expected: ':status 200 in the response',
       found: `:status ${format(status)}`,
       misconception: 'Any other status than 2xx refuses the request. Is it the one of RFC 9484 §4.4?',
-      read: ['RFC 9484 §4.5 HTTP Responses'],
+      read: ['RFC 9484 §4.5 HTTP/2 and HTTP/3 Responses'],
     })
   }
 

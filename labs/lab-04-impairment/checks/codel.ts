@@ -23,7 +23,7 @@ import {
 import { showDelays } from '../panel-data.ts'
 
 const FILE = 'codel.ts'
-const READ: Reading[] = ['RFC 8289 §5.6 CoDel pseudocode', 'labs/lab-04-impairment/README.md, "CoDel"']
+const READ: Reading[] = ['RFC 8289 §5.5 and §5.6: the pseudocode', 'labs/lab-04-impairment/README.md, "CoDel"']
 
 const OPTIONS: CoDelOptions = { targetMs: 5, intervalMs: 100, maxPacketBytes: 1500, limitPackets: 1000 }
 
@@ -73,7 +73,7 @@ function controlLaw(random: Seeded): CallGroup {
         would: (_: number, interval: number, count: number) => interval / Math.sqrt(count),
       },
     ],
-    read: ['RFC 8289 §5.5'],
+    read: ['RFC 8289 §5.5 and §5.6'],
   }
 }
 

@@ -44,7 +44,7 @@ export interface Dequeued {
 
 export type Operation = { op: 'enqueue'; id: number; bytes: number; nowMs: number } | { op: 'dequeue'; nowMs: number }
 
-/** The control law (RFC 8289 §5.5): when to drop next, after a drop at `timeMs`, the `count`th in a row. */
+/** The control law (RFC 8289 §5.6): when to drop next, after a drop at `timeMs`, the `count`th in a row. */
 export function controlLaw(timeMs: number, intervalMs: number, count: number): number {
   throw new Error('TODO: controlLaw')
 }
@@ -97,7 +97,7 @@ export class CoDelQueue {
   }
 
   /**
-   * The next packet to be sent, and what is dropped before it (RFC 8289 §5.6).
+   * The next packet to be sent, and what is dropped before it (RFC 8289 §5.5).
    *
    * In the dropping state: leave it when the packet may not be dropped. Else, while the time of the next drop has come: drop the
    * packet, count it, take the one behind it; if that may be dropped, the next drop is due by the control law from the time when
