@@ -46,7 +46,8 @@ export const lab = defineLab({
         { id: 'lost', prompt: 'How many 1-RTT packets were declared lost?', placeholder: 'a number' },
         {
           id: 'time',
-          prompt: 'How many of these by the time threshold, and not because three later ones had arrived?',
+          prompt:
+            'How many of these by the time threshold, and not because one sent three places later, or more, had arrived?',
           placeholder: 'a number',
         },
         {
@@ -64,7 +65,7 @@ export const lab = defineLab({
         { id: 'pto', prompt: 'How often did the probe timeout ring?', placeholder: 'a number' },
       ],
       hints: [
-        'Each `packet_lost` has a `trigger`: `reordering_threshold` (three later packets have arrived) or `time_threshold`.',
+        'Each `packet_lost` has a `trigger`: `reordering_threshold` (one that was sent three places later, or more, has arrived) or `time_threshold`.',
         'An ACK is in a `packet_received`: look at the last one before the first `packet_lost`, at its frame with `acked_ranges`.',
         'The window is `congestion_window` in `metrics_updated`, which has only what has changed.',
         'A recovery period begins and ends with a `congestion_state_updated`.',
@@ -110,7 +111,7 @@ export const lab = defineLab({
       hints: [
         'In slow start each acknowledged byte lets the window grow by one byte.',
         'The 60 and the three of d were sent before the window was made smaller: a recovery period is on.',
-        'From e on there is a threshold: half of the window that the loss has met.',
+        'From c on there is a threshold: half of the window that the loss has met. What does that make of the ten round trips up to e?',
         'At g the threshold becomes half of the window, and the window the minimum. What does that make of h?',
       ],
       reading: [`${HANDOUT}, "NewReno"`, 'RFC 9002 §7.3, §7.6 and §7.8'],

@@ -59,7 +59,7 @@ const WRONG: Readonly<Record<Letter, Readonly<Record<number, string>>>> = {
     67200:
       'Two packets in flight do not show that the path carries more than 60000 bytes: a window that is not used does not grow.',
     12000:
-      'RFC 9002 lets the window be as it is while little is sent (§7.8); TCP begins anew after a pause, if its RFC 7661 is used.',
+      'RFC 9002 lets the window be as it is while little is sent (§7.8). TCP begins anew with the initial window after a pause in which it has sent nothing for longer than its retransmission timeout (RFC 5681 §4.1); here two packets are sent in each round trip.',
     2400: 'RFC 9002 lets the window be as it is while little is sent (§7.8).',
   },
   g: {

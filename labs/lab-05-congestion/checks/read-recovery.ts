@@ -41,7 +41,7 @@ const QUESTIONS: Readonly<Record<string, Asked>> = {
     wrong: [
       {
         would: ({ byPackets }) => byPackets,
-        says: '`reordering_threshold` is the other one: three later packets have arrived.',
+        says: '`reordering_threshold` is the other one: a packet has arrived that was sent three places later, or more.',
       },
       { would: ({ lost }) => lost, says: 'These are all that were lost: look at their `trigger`.' },
       {
@@ -55,7 +55,7 @@ const QUESTIONS: Readonly<Record<string, Asked>> = {
     wrong: [
       {
         would: ({ firstLost }) => firstLost + 3,
-        says: 'Three later ones are the least that it takes. This ACK came for more of them: look at the last `packet_received` before the loss.',
+        says: 'Three places behind is the least that it takes. This ACK came for a later one: look at the last `packet_received` before the loss.',
       },
       {
         would: ({ firstLost }) => firstLost,
@@ -63,7 +63,7 @@ const QUESTIONS: Readonly<Record<string, Asked>> = {
       },
       {
         would: ({ firstLost }) => firstLost + 1,
-        says: 'One later packet may have overtaken it. It takes three (RFC 9002 §6.1.1).',
+        says: 'The next packet may have overtaken it. It takes three places (RFC 9002 §6.1.1).',
       },
     ],
   },

@@ -42,6 +42,11 @@ export default mutants('answers.toml', {
     says: 'a window that is not used does not grow',
     edits: [['f = "60000"', 'f = "67200"']],
   },
+  'anew-after-a-pause': {
+    misconception: 'with little to send, a connection begins anew',
+    says: 'nothing for longer than its retransmission timeout',
+    edits: [['f = "60000"', 'f = "12000"']],
+  },
   'half-again': {
     misconception: 'persistent congestion is one more loss',
     says: 'longer than three probe timeouts',
