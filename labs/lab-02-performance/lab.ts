@@ -166,7 +166,7 @@ export const lab = defineLab({
         \`\`\`
 
         In \`histogram.ts\`, write that function, and \`increase\`, which says what happened between two scrapes. The check compares them with known
-        cases, with the server of this lab, and, where a program \`prometheus\` is installed (on Debian: \`apt install prometheus\`), with
+        cases, with the server of this lab, and, where a program \`prometheus\` is installed (on Debian, as root: \`apt install prometheus\`), with
         a real one that scrapes that server.
       `,
       hints: [

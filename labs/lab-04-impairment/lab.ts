@@ -246,7 +246,7 @@ export const lab = defineLab({
       questions: [
         {
           id: 'finds',
-          prompt: 'A UDP datagram arrives. By what does a QUIC endpoint find the connection that it belongs to?',
+          prompt: 'A UDP datagram arrives at the proxy. By what does it find the QUIC connection that this belongs to?',
           placeholder: 'a, b, c or d',
           choices: {
             a: 'By the addresses and ports of both sides.',

@@ -119,7 +119,7 @@ function predictions(random: Seeded): CallGroup[] {
             would: (rtt: number, idle: number) => idle + 4 * rtt,
           },
           {
-            says: 'The idle timer begins anew with each packet that arrives. So it runs from the last reply on, and nothing comes on top for the way of that.',
+            says: 'The idle timer begins anew with each packet that arrives, and with the first one that is sent after it (RFC 9000 §10.1): with pings all the time, that is the same moment. So it runs from the last reply on, and nothing comes on top for the way of that.',
             would: (rtt: number, idle: number, pause: number) => idle + pause + 4.5 * rtt,
           },
         ],
@@ -365,7 +365,7 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
   finds: {
     right: 'b',
     wrong: {
-      a: 'That is how TCP finds a connection; and why TCP does not survive a change of address. QUIC has a name of its own for a connection.',
+      a: 'That is how TCP finds a connection; and why TCP does not survive a change of address. QUIC has a name of its own for a connection. (Who chooses connection IDs of no length has nothing but the addresses, either; those of our proxy have eight bytes.)',
       c: 'A packet number says how many packets there were, and is encrypted. It is found out only when the connection is known.',
       d: 'The session ticket is for the next connection, not for this one.',
     },
