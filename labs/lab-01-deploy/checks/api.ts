@@ -14,7 +14,7 @@ const IN_GENERAL: WrongAnswers = {
   202: '202 says that it may be done later, and asks nobody to count on it.',
   400: '400 is for a request that cannot be understood. This one can, every letter of it.',
   404: '404 says that there is no such thing. There is.',
-  405: '405 says that this path does not know this method, for nobody. This one does.',
+  405: '405 says that this path does not know this method, whoever asks. This one does.',
   500: '500 says that the server has made a mistake. It has not.',
 }
 
@@ -31,7 +31,7 @@ const QUESTIONS = {
     text: 'you know what a wrong token gets',
     wrong: {
       ...IN_GENERAL,
-      403: '403 says that no credentials would help. Here others would: the right ones.',
+      403: '403 is for credentials that are valid and not enough, or where none would help. This token is not valid, and others would be: the right ones.',
       407: '407 is what a proxy in between asks for, for itself.',
     },
   },

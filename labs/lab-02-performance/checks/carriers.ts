@@ -138,7 +138,7 @@ function expectLate(context: CheckContext): void {
       }
       return value >= 90
         ? 'Between a loss and the next one there are 50 pings, on average. Not all of these wait.'
-        : `Those that were sent last before the repair wait for less than ${LATE_MS} ms, and who waits for two losses is late once.`
+        : `Those that were sent last before the repair wait for less than ${LATE_MS} ms, and a packet that waits for two losses is late once.`
     },
     units: ['%', 'pings', 'of 100'],
     read: READ,

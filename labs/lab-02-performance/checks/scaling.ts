@@ -36,7 +36,7 @@ const KNEES: Misconception[] = [
     would: (points: Point[]) => best(points, runs => median(throughputs(runs))),
   },
   {
-    says: 'The lowest latency has who is alone. The knee is where throughput divided by latency is highest.',
+    says: 'Whoever is alone has the lowest latency. The knee is where throughput divided by latency is highest.',
     would: (points: Point[]) => best(points, runs => -median(latencies(runs))),
   },
   {

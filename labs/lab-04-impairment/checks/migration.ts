@@ -374,7 +374,7 @@ const CHOICES: Readonly<Record<string, { right: string; wrong: Readonly<Record<s
     right: 'c',
     wrong: {
       a: 'The proxy has learnt nothing by answering: anybody can send a challenge from an address that is not theirs. So it sends one of its own.',
-      b: 'For that there are two challenges, one in each direction. Each of them proves something to who has sent it.',
+      b: 'For that there are two challenges, one in each direction. Each of them proves something to whoever has sent it.',
       d: 'That no packet was changed is what encryption is for, in every packet. A challenge is about the way.',
     },
   },
