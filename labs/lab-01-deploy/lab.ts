@@ -179,9 +179,9 @@ export const lab = defineLab({
         curl http://${API}/api/v1/clients
         \`\`\`
 
-        It has an address of each family, but **one route only**, although your server offers four. So it may send nothing over
-        IPv6, and nothing to the proxy itself. Change \`client.toml\` so that the client is told all four, and start it again. Leave
-        it running for the check.
+        It has **an IPv4 address only, and one route**, although your server leases addresses of both families and offers four routes. So it
+        may send nothing over IPv6, and nothing to the proxy itself. Change \`client.toml\` so that the client gets an address of each family
+        and is told all four routes, and start it again. Leave it running for the check.
       `,
       questions: [
         {

@@ -31,6 +31,15 @@ describe('labs/lab-01-deploy: answers and mistakes', () => {
 
   const solve = () => cpSync(join(ROOT, 'solutions', lab.id), exercises(), { recursive: true })
 
+  it('says of the client of the starting files what it really gets: an IPv4 address, and no other', async () => {
+    solve()
+    cpSync(join(ROOT, 'labs', lab.id, 'start', 'client.toml'), join(exercises(), 'client.toml'))
+    const { passed, feedback } = await check('address')
+    expect(passed).to.equal(false)
+    expect(feedback.found).to.match(/: 10\.89\.1\.\d+$/)
+    expect(lab.tasks.find(({ id }) => id === 'address')?.brief).to.include('an IPv4 address only')
+  })
+
   /** Mistakes beside those of the mutants, and what the feedback says about them, places included. */
   const mistakes: { task: string; title: string; file: string; change: (text: string) => string; says: RegExp }[] = [
     {
