@@ -5,6 +5,7 @@ import { H1_FIELDS, H1_HEAD_SIZE } from '../../src/carriers/h1/messages.ts'
 import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
 import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
 import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
+import { H3_REQUESTS } from '../../src/carriers/h3/server-connection.ts'
 import { WAITING_STREAM_LIMITS } from '../../src/carriers/h3/webtransport/session-streams.ts'
 import { CLOSE_MS } from '../../src/carriers/tcp/connection.ts'
 import { MAX_CAPSULES_WAITING } from '../../src/carriers/tunnel.ts'
@@ -132,7 +133,10 @@ const EXPECTED: [row: string, bound: string][] = [
     'qlog (`--qlog`)',
     `${MAX_QLOG_FILES}, of connections whose handshake was done; ${MAX_QLOG_LENGTH / MIB} MiB, of which the end of the connection is always a part; ${MAX_QLOG_WAITING / KIB} KiB; ${QLOG_EVENTS_A_SECOND}, the others are counted; ${QLOG_PACKETS_A_SLICE} (losses and changes of the window among them), ${QLOG_RECOVERY_A_SLICE}, ${MAX_EARLY_LENGTH / KIB} KiB; ${MAX_QLOG_ENTRIES}; ${MAX_WATCHED_STREAMS}.`,
   ],
-  ['HTTP/3 request streams', `${DEFAULT_LIMITS.maxRequestStreams},`],
+  [
+    'HTTP/3: request streams open at once',
+    `${DEFAULT_LIMITS.maxRequestStreams}, as QUIC lets through; ${H3_REQUESTS.perSecond} a second, bursts of ${H3_REQUESTS.burst},`,
+  ],
   [
     'field section, as decoded',
     `${DEFAULT_MAX_FIELD_SECTION_SIZE / KIB} KiB; ${grouped(maxEncodedLength(DEFAULT_MAX_FIELD_SECTION_SIZE))} bytes;`,

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
+import { H3_REQUESTS, H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
 import { decodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
@@ -31,7 +31,9 @@ const TO_A_NAME: Header[] = CONNECT_IP.map(([name, value]) => [
 function proxy(changes: Partial<HandlerContext> = {}, settings = controlStream([0x33, 1])) {
   const quic = new FakeQuic('server')
   const { context, pools, tunnels, budgets, internalErrors, rejected } = newHandlerContext(changes)
-  const transport = new H3ServerConnection(quic)
+  // As slow as a client may be that asks without end.
+  let now = 0
+  const transport = new H3ServerConnection(quic, { now: () => (now += 1000 / H3_REQUESTS.perSecond) })
   new MasqueHandler(transport, context)
   transport.onEstablished()
   transport.onStreamData(2, settings, false)

@@ -5,6 +5,7 @@ import type { AbortReason } from '../../http/errors.ts'
 import { type Header, headerValue } from '../../http/header.ts'
 import { errorName, H3ErrorCode } from '../../http3/error-codes.ts'
 import { WEBTRANSPORT } from '../../http3/webtransport.ts'
+import { TokenBucket } from '../../ip/token-bucket.ts'
 import type { QuicConnection } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
@@ -15,15 +16,27 @@ import { WebTransportCarrier } from './webtransport/carrier.ts'
 import { SessionCapsules } from './webtransport/session-capsules.ts'
 import { SessionStreams } from './webtransport/session-streams.ts'
 
+/**
+ * Requests on one connection, as on HTTP/2: a client that opens streams and resets them at once (rapid reset), or has us reset them, never
+ * meets QUIC's limit on open streams, and dozens of requests fit into one packet.
+ */
+export const H3_REQUESTS = { perSecond: 50, burst: 200 }
+
 export class H3ServerConnection extends H3Transport<HttpServerHandler> implements HttpServerConnection {
   /** Requests that are no tunnels yet, and not answered otherwise. */
   readonly #requests = new Map<number, H3Request>()
+  readonly #rate: TokenBucket
   protected override readonly webTransport: boolean
   /** undefined: no WebTransport session is taken. */
   readonly #sessionStreams: SessionStreams | undefined
 
-  constructor(quic: QuicConnection, options: { webTransport?: boolean; tap?: H3Tap | undefined } = {}) {
+  /** `now`: a clock that never goes back, in ms. */
+  constructor(
+    quic: QuicConnection,
+    options: { webTransport?: boolean; tap?: H3Tap | undefined; now?: () => number } = {},
+  ) {
     super(quic, options.tap)
+    this.#rate = new TokenBucket({ ...H3_REQUESTS, now: options.now ?? (() => performance.now()) })
     this.webTransport = options.webTransport ?? false
     if (this.webTransport) this.#sessionStreams = new SessionStreams(this)
   }
@@ -80,6 +93,7 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
     const { streamId } = event
     switch (event.type) {
       case 'request': {
+        if (!this.#rate.take()) return this.#sendAway()
         const isSession = this.webTransport && headerValue(event.headers, ':protocol') === WEBTRANSPORT
         const request = new H3Request(this, streamId, event.headers, isSession ? new SessionCapsules() : undefined)
         this.#requests.set(streamId, request)
@@ -103,9 +117,15 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
         return
       case 'stream-error':
         this.onStreamGone(streamId)
+        if (!this.#rate.take()) return this.#sendAway()
         this.handler.onStreamError(streamId, errorName(event.code), event.reason)
         return
     }
+  }
+
+  /** RFC 9114 §10.5: a client that makes work and has no use for it may be told so. */
+  #sendAway(): void {
+    this.h3.closeConnection(H3ErrorCode.H3_EXCESSIVE_LOAD, 'too many requests')
   }
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { CarrierHandler, Encapsulation } from '../../../src/carriers/carrier.ts'
 import type { H3Carrier } from '../../../src/carriers/h3/carrier.ts'
 import { PACKET_STREAM_TYPE } from '../../../src/carriers/h3/packet-streams.ts'
-import { H3ServerConnection } from '../../../src/carriers/h3/server-connection.ts'
+import { H3_REQUESTS, H3ServerConnection } from '../../../src/carriers/h3/server-connection.ts'
 import type { IncomingRequest } from '../../../src/carriers/http-connection.ts'
 import { type AbortReason, PeerFieldSectionLimit } from '../../../src/http/errors.ts'
 import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
@@ -20,11 +20,11 @@ import {
 import { FakeQuic } from '../../support/fake-quic.ts'
 
 /** The server's end of an HTTP/3 connection with one request on stream 4, and its carrier. */
-function openCarrier(encapsulation: Encapsulation = 'datagram') {
+function openCarrier(encapsulation: Encapsulation = 'datagram', now?: () => number) {
   const quic = new FakeQuic('server')
   const heard: string[] = []
   const requests: IncomingRequest[] = []
-  const transport = new H3ServerConnection(quic)
+  const transport = new H3ServerConnection(quic, now && { now })
   transport.handler = {
     onReady: () => heard.push('ready'),
     onCapabilities: () => heard.push('settings'),
@@ -334,6 +334,46 @@ describe('the carrier on HTTP/3', () => {
       transport.onStreamData(8, headersFrame(CONNECT_IP), false)
       requests.at(-1)?.abort(reason as AbortReason)
       expect(quic.commands).to.deep.equal([`reset 8 ${code}`, `stop-sending 8 ${code}`])
+    }
+  })
+
+  describe('AT-24 a client that asks again and again over HTTP/3', () => {
+    const cases: [how: string, ask: (transport: H3ServerConnection, id: number) => void][] = [
+      [
+        'and takes it back each time',
+        (transport, id) => {
+          transport.onStreamData(id, headersFrame(CONNECT_IP), false)
+          transport.onStreamReset(id, H3ErrorCode.H3_REQUEST_CANCELLED)
+        },
+      ],
+      [
+        'for what has to be reset',
+        (transport, id) => transport.onStreamData(id, headersFrame([[':method', 'CONNECT']]), false),
+      ],
+    ]
+    for (const [how, ask] of cases) {
+      it(`${how} is sent away, H3_EXCESSIVE_LOAD`, () => {
+        const { quic, requests, heard, transport } = openCarrier('datagram', () => 0)
+        const told = requests.length
+        let asked = 0
+        while (!transport.h3.closed && asked < 2 * H3_REQUESTS.burst) ask(transport, 8 + 4 * asked++)
+        // The tunnel was the first, and the last one is too many.
+        expect(asked).to.equal(H3_REQUESTS.burst)
+        expect(quic.commands.at(-1)).to.equal(`close ${H3ErrorCode.H3_EXCESSIVE_LOAD}`)
+        const errors = heard.filter(each => each.startsWith('stream error')).length
+        expect(requests.length - told + errors).to.equal(H3_REQUESTS.burst - 1)
+      })
+
+      it(`${how}, no faster than is allowed in the long run, is served`, () => {
+        let now = 0
+        const { quic, transport } = openCarrier('datagram', () => now)
+        for (let i = 1; i <= 2 * H3_REQUESTS.burst; i++) {
+          now += 1000 / H3_REQUESTS.perSecond
+          ask(transport, 4 + 4 * i)
+        }
+        expect(transport.h3.closed).to.equal(false)
+        expect(quic.commands.filter(command => command.startsWith('close'))).to.deep.equal([])
+      })
     }
   })
 })

@@ -628,6 +628,20 @@ export const ATTACK_MUTANTS: readonly Mutant[] = [
     replace: 'if (!this.#rate.take() && this.closed) return',
   },
   {
+    row: 'AT-24',
+    file: 'carriers/h3/server-connection.ts',
+    why: 'requests over HTTP/3 may come as fast as they like',
+    find: "case 'request': {\n        if (!this.#rate.take()) return this.#sendAway()\n",
+    replace: "case 'request': {\n",
+  },
+  {
+    row: 'AT-24',
+    file: 'carriers/h3/server-connection.ts',
+    why: 'streams over HTTP/3 that have to be reset may come as fast as they like',
+    find: 'this.onStreamGone(streamId)\n        if (!this.#rate.take()) return this.#sendAway()\n',
+    replace: 'this.onStreamGone(streamId)\n',
+  },
+  {
     row: 'AT-25',
     file: 'carriers/h2/headers.ts',
     why: 'the head of a message over HTTP/2 has the size that nghttp2 lets pass',
