@@ -19,7 +19,7 @@ import { IpProtocol } from '../ip/protocol.ts'
 import { parseScope, type Scope } from './scope.ts'
 import { type ExpandedTemplate, matchPath, type PathTemplate } from './uri-template.ts'
 
-/** The upgrade token of RFC 9484 §11.1, the value of `:protocol`. */
+/** The upgrade token of RFC 9484 §12.1, the value of `:protocol`. */
 export const CONNECT_IP = 'connect-ip'
 
 /** The request is well-formed, and the answer is no. */

@@ -103,7 +103,7 @@ export interface Ipv4Fields {
   /** See IpProtocol. */
   protocol: number
   ttl: number
-  /** 0 to 65535; default 0. Only fragments are told apart by it (RFC 6864), and we never fragment. */
+  /** 0 to 65535; default 0. Only fragments are told apart by it (RFC 6864), and what is made here has Don't Fragment set unless its maker says otherwise. */
   identification?: number
   /** Default true, so that a link too narrow for the packet tells its sender (RFC 1191). */
   dontFragment?: boolean

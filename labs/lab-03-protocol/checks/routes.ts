@@ -143,7 +143,7 @@ function cases(random: Seeded): CallGroup[] {
       name: 'mayForward',
       calls: forwarding(random),
       misconceptions: OF_FORWARDING,
-      read: [...READ, 'RFC 9484 §4.8 IPv6 Extension Headers'],
+      read: [...READ, 'RFC 9484 §4.8 IPv6 Extension Headers', 'RFC 9484 §7.2 Routing Operation'],
     },
   ]
 }

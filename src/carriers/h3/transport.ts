@@ -350,7 +350,7 @@ export abstract class H3Transport<Handler extends HttpHandler> implements QuicHa
         carrier.aborted(endedBy(event.code, resetByUs(errorName(event.code), event.reason)))
         return
       case 'stop-sending':
-        // The peer reads no more capsules: the tunnel cannot go on (RFC 9484 §4.2).
+        // The peer reads no more capsules: the tunnel cannot go on (RFC 9484 §4.1).
         carrier.abort('cancelled')
         carrier.handler.onAborted(endedBy(event.code, stoppedByPeer(errorName(event.code))))
         return

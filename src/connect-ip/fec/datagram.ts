@@ -1,5 +1,5 @@
 /**
- * Forward error correction as an extension of CONNECT-IP on a Context ID of its own (RFC 9484 §6). It is ours and in no RFC.
+ * Forward error correction as an extension of CONNECT-IP on a Context ID of its own (RFC 9484 §5). It is ours and in no RFC.
  *
  * After each group of packets goes a parity, the exclusive or of them all. When one of a group is lost, it is the exclusive or of the parity and of
  * the others; when two are, both stay lost. Packets of context 0 have no number, so that those that are protected travel here, too:

@@ -4,7 +4,7 @@
  *
  *   Masque-Lab-FEC: 8;context=2
  *
- * Groups of 8 packets in both directions, on the Context ID 2, which the client allocates with it (RFC 9484 §6: "Context IDs that are … even").
+ * Groups of 8 packets in both directions, on the Context ID 2, which the client allocates with it (RFC 9484 §5: "Non-zero even-numbered Context IDs are client-allocated").
  * The client takes what comes there as soon as it has asked, since packets may overtake the answer, and sends there when it has the answer.
  */
 
