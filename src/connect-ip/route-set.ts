@@ -23,16 +23,26 @@ export class RouteSet {
 
   /** Routes of the other version are left out. */
   constructor(version: IpVersion, routes: readonly IpAddressRange[]) {
-    const rangesFor = (protocol: number): RangeSet => {
-      return new RangeSet(version, rangesOf(routes.filter(route => route.protocol === protocol)))
+    const every: AddressRange[] = []
+    // Sorted in one pass: of 1024 routes, which a peer may send again and again, each may have another protocol.
+    const byProtocol = new Map<number, AddressRange[]>()
+    for (const { range, protocol } of routes) {
+      if (range.version !== version) continue
+      every.push(range)
+      const ranges = byProtocol.get(protocol)
+      if (ranges === undefined) byProtocol.set(protocol, [range])
+      else ranges.push(range)
     }
-    const protocols = new Set(routes.map(({ protocol }) => protocol))
-    protocols.delete(ANY_PROTOCOL)
+    const anyProtocol = byProtocol.get(ANY_PROTOCOL) ?? []
+    byProtocol.delete(ANY_PROTOCOL)
+    const setOf = (ranges: readonly AddressRange[]): RangeSet => new RangeSet(version, ranges)
     this.#icmp = icmpProtocol(version)
-    this.#every = new RangeSet(version, rangesOf(routes))
-    this.#anyProtocol = protocols.size === 0 ? this.#every : rangesFor(ANY_PROTOCOL)
+    this.#every = setOf(every)
+    this.#anyProtocol = byProtocol.size === 0 ? this.#every : setOf(anyProtocol)
     this.#oneProtocol =
-      protocols.size === 0 ? undefined : new Map([...protocols].map(protocol => [protocol, rangesFor(protocol)]))
+      byProtocol.size === 0
+        ? undefined
+        : new Map([...byProtocol].map(([protocol, ranges]) => [protocol, setOf(ranges)]))
   }
 
   /** For the destination address at packet[offset…]. ICMP goes wherever there is any route (RFC 9484 §4.7.3). */
@@ -52,8 +62,4 @@ export class RouteSet {
 /** ICMP for IPv4, ICMPv6 for IPv6: what is allowed whatever a scope or route says. */
 export function icmpProtocol(version: IpVersion): number {
   return version === 4 ? IpProtocol.ICMP : IpProtocol.ICMPV6
-}
-
-function rangesOf(routes: readonly IpAddressRange[]): AddressRange[] {
-  return routes.map(({ range }) => range)
 }

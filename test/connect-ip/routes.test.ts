@@ -139,6 +139,21 @@ describe('connect-ip/routes', () => {
     )
   })
 
+  it('CIP-14 AT-29 looks at each route of a list once, however many protocols there are', () => {
+    let looks = 0
+    const routes = routesOf(...Array.from({ length: 1024 }, (_, i): [string, number] => ['192.0.2.0/24', i % 256]))
+    const watched = routes.map(({ range, protocol }) => ({
+      range,
+      get protocol() {
+        looks++
+        return protocol
+      },
+    }))
+    const set = new RouteSet(4, watched)
+    expect(looks).to.be.at.most(2 * routes.length)
+    expect(set.match(IpAddress.parse('192.0.2.1').bytes, 0, 255)).to.equal('yes')
+  })
+
   it('CIP-27 a scope makes no more routes than the policy has, except that of a name', () => {
     const scopes = fc.record({
       target: fc.oneof(fc.constant(undefined), prefix),
