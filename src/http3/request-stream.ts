@@ -51,6 +51,8 @@ export class RequestStream implements FrameHandler {
   readonly #reader: FrameReader
   /** A CONNECT was answered with 2xx: the stream is a tunnel. */
   tunnelAccepted = false
+  /** A frame of an unknown type was skipped: what follows is no longer the stream's first bytes. */
+  #skipped = false
   #contentLength: number | undefined
   #contentReceived = 0
 
@@ -111,6 +113,7 @@ export class RequestStream implements FrameHandler {
     }
     if (type === WEBTRANSPORT_STREAM && this.#owner.webTransport) return this.#sessionStreamStarts(length)
     if (isHttp2OnlyFrame(type)) throw this.#unexpected(type, 'it exists in HTTP/2 only')
+    this.#skipped = true
     this.#owner.countSkippedFrame()
     return 'skip'
   }
@@ -158,7 +161,7 @@ export class RequestStream implements FrameHandler {
 
   /** Where a frame has its length, this has the id of its session. */
   #sessionStreamStarts(sessionId: number): FrameTreatment {
-    if (this.receiving !== 'headers') {
+    if (this.receiving !== 'headers' || this.#skipped) {
       const message = `stream ${this.id}: a stream of a WebTransport session must say so with its first bytes`
       throw new H3Error(H3ErrorCode.H3_FRAME_ERROR, message)
     }

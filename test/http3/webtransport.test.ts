@@ -71,6 +71,12 @@ describe('WebTransport in HTTP/3', () => {
     ])
   })
 
+  it('takes the signal with the first bytes of a stream, and not behind a frame, not even one of an unknown type', () => {
+    const server = withSession()
+    const late = bytes(frame(0x21, [1]), encodeSessionStreamHeader(0))
+    expect(errors(server.receiveStream(4, late, false))).to.deep.equal(['connection H3_FRAME_ERROR'])
+  })
+
   it('skips the signal as a frame of an unknown type where WebTransport was not announced', () => {
     const server = withSession(false)
     expect(server.receiveStream(4, bytes(frame(0x41, [1, 2]), headersFrame(SESSION)), false)).to.have.length(1)
