@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ClientError } from '../../src/client/errors.ts'
-import type { Header } from '../../src/http/header.ts'
+import { type Header, headerValue } from '../../src/http/header.ts'
 import { MasqueServer } from '../../src/server/server.ts'
 import { GET, headersFrame } from '../http3/conversation.ts'
 import { freePort } from '../support/free-port.ts'
@@ -17,6 +17,9 @@ import {
   until,
 } from '../support/loopback.ts'
 import { openRelay } from '../support/udp-relay.ts'
+
+/** The form of RFC 9110 §5.6.7. */
+const DATE = /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/
 
 describe('the life of a proxy', () => {
   afterEach(async () => {
@@ -138,8 +141,16 @@ describe('the life of a proxy', () => {
         expect(length).to.be.greaterThan(0)
         expect(content.length).to.equal(hasBody ? length : 0)
         if (status === '405') expect(response.headers).to.deep.include(['allow', 'GET, HEAD'])
+        // RFC 9110 §6.6.1: every answer of 2xx, 3xx and 4xx says when it was made.
+        expect(headerValue(response.headers, 'date')).to.match(DATE)
       })
     }
+
+    it('has a date in its answer, and so has the request for a tunnel', async () => {
+      const peer = await HostileClient.connect(await startServer())
+      const { status, headers } = await peer.openTunnel()
+      expect([status, headerValue(headers, 'date')?.replace(DATE, 'a date')]).to.deep.equal(['200', 'a date'])
+    })
 
     it('with a body is answered although the body is not read', async () => {
       const peer = await HostileClient.connect(await startServer())

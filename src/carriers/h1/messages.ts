@@ -15,6 +15,7 @@ import { STATUS_CODES } from 'node:http'
 import { CONNECT_IP } from '../../connect-ip/request.ts'
 import { MalformedMessage } from '../../http/errors.ts'
 import { type Header, headerValue, printable } from '../../http/header.ts'
+import { dateField } from '../date.ts'
 
 export const HTTP1 = 'HTTP/1.1 (ALPN "http/1.1")'
 
@@ -132,7 +133,7 @@ export function readResponse(status: number, rawHeaders: readonly string[]): Hea
 export function finalHead(headers: readonly Header[], body: Uint8Array): string {
   const length: Header[] =
     headerValue(headers, 'content-length') === undefined ? [['content-length', String(body.length)]] : []
-  return headOf(Number(headerValue(headers, ':status')), [...headers, ...length, ['connection', 'close']])
+  return headOf(Number(headerValue(headers, ':status')), [...headers, dateField(), ...length, ['connection', 'close']])
 }
 
 /** The head behind which capsules follow. `continues`: the client expects 100, which comes first then (RFC 9110 §7.8). */

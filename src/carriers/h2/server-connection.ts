@@ -7,6 +7,7 @@ import type { Header } from '../../http/header.ts'
 import { checkRequest } from '../../http/request.ts'
 import { TokenBucket } from '../../ip/token-bucket.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
+import { dateField } from '../date.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { certificateProblem } from '../tcp/client-certificate.ts'
 import { CAPABLE } from '../tcp/connection.ts'
@@ -188,7 +189,9 @@ class H2Request implements IncomingRequest {
   #respond(headers: Header[], endStream: boolean): void {
     const { session } = this.stream
     if (session === undefined) return
-    this.stream.respond(toNode(headers, session), { endStream, sendDate: false } as { endStream: boolean })
+    // The date is ours: that of node:http2 would not be among what the peer's limit is held against.
+    const options = { endStream, sendDate: false }
+    this.stream.respond(toNode([...headers, dateField()], session), options)
   }
 }
 

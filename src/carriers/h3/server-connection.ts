@@ -8,6 +8,7 @@ import { WEBTRANSPORT } from '../../http3/webtransport.ts'
 import { TokenBucket } from '../../ip/token-bucket.ts'
 import type { QuicConnection } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
+import { dateField } from '../date.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
 import { ABORT_CODES } from './codes.ts'
 import type { H3Tap } from './tap.ts'
@@ -170,7 +171,7 @@ class H3Request implements IncomingRequest {
   }
 
   accept(headers: Header[]): boolean {
-    const answered = this.#connection.h3.respond(this.id, headers)
+    const answered = this.#connection.h3.respond(this.id, [...headers, dateField()])
     this.#connection.flush()
     return answered
   }
@@ -191,7 +192,7 @@ class H3Request implements IncomingRequest {
 
   respond(headers: Header[], body: Uint8Array = new Uint8Array(0)): void {
     const { h3 } = this.#connection
-    h3.respond(this.id, headers, body.length === 0)
+    h3.respond(this.id, [...headers, dateField()], body.length === 0)
     if (body.length > 0) h3.sendData(this.id, body, true)
     this.#connection.settled(this)
     this.#connection.flush()

@@ -52,6 +52,7 @@ describe('a proxy with a hostile client over HTTP/1.1', () => {
     expect(peer.statuses, peer.text).to.have.length(1)
     expect(peer.statuses[0], peer.text).to.be.oneOf(either)
     expect(peer.head.toLowerCase()).to.include('\r\nconnection: close')
+    expect(peer.head).to.match(/\r\ndate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n/i)
     expect(server.status().tunnels).to.equal(1)
   }
 

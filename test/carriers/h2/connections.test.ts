@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { createServer } from 'node:net'
 import { expect } from 'chai'
 import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
@@ -95,6 +97,18 @@ describe('HTTP/2 between proxy and client', () => {
       'tls',
       'the proxy does not trust us: our certificate (tls.certificate) was not signed by a CA that it knows (TLS alert unknown_ca, 48)',
     ])
+  })
+
+  it('H3-08 answers a plain request, and says when', async () => {
+    const { address } = await startServer()
+    const session = connect(`https://localhost:${address.port}`, { rejectUnauthorized: false })
+    try {
+      const [answer] = await once(session.request({ ':path': '/elsewhere' }), 'response')
+      expect(answer[':status']).to.equal(404)
+      expect(answer.date).to.match(/^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/)
+    } finally {
+      session.destroy()
+    }
   })
 
   it('H3-09 asks for the names of the proxy, and of nobody else', async () => {
