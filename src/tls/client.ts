@@ -92,8 +92,12 @@ const EXPECTATIONS: Readonly<Record<State, Expectation>> = {
   Certificate: { level: 1, types: [HandshakeType.certificate] },
   CertificateVerify: { level: 1, types: [HandshakeType.certificate_verify] },
   Finished: { level: 1, types: [HandshakeType.finished] },
-  // RFC 9001 §4.4, §6: no certificates later on, and no KeyUpdate, which QUIC does itself.
-  connected: { level: 2, types: [HandshakeType.new_session_ticket] },
+  // RFC 9001 §4.4, §6: nobody asks for certificates later on, and there is no KeyUpdate, which QUIC does itself.
+  connected: {
+    level: 2,
+    types: [HandshakeType.new_session_ticket],
+    violations: [HandshakeType.certificate_request],
+  },
 }
 
 export class TlsClient extends Handshake {
@@ -214,7 +218,7 @@ export class TlsClient extends Handshake {
       throw new TlsAlert('illegal_parameter', 'another cipher suite than in HelloRetryRequest')
     }
     checkAnswered(hello.extensions, [ExtensionType.key_share, ExtensionType.pre_shared_key], this.#offered)
-    const share = decodeKeyShare(required(hello.extensions, ExtensionType.key_share, 'key_share'))
+    const share = decodeKeyShare(shareOf(hello.extensions))
     if (share.group !== this.#keyPair.group) throw new TlsAlert('illegal_parameter', 'a key share of another group')
     if (this.#retry === undefined) {
       this.chooseSuite(suite)
@@ -263,11 +267,16 @@ export class TlsClient extends Handshake {
     // RFC 9001 §8.1: without an application protocol there is nothing to do.
     const selected = extensions.get(ExtensionType.application_layer_protocol_negotiation)
     if (selected === undefined) throw new TlsAlert('no_application_protocol', 'the server has chosen none')
-    const protocols = decodeAlpn(selected)
-    if (protocols.length !== 1 || !this.#options.alpn.includes(protocols[0])) {
-      throw new TlsAlert('illegal_parameter', 'an application protocol that was not offered, or several')
+    const [protocol, ...others] = decodeAlpn(selected)
+    if (others.length > 0)
+      throw new TlsAlert('illegal_parameter', 'the server has chosen several application protocols')
+    if (!this.#options.alpn.includes(protocol)) {
+      throw new TlsAlert(
+        'no_application_protocol',
+        'the server has chosen an application protocol that was not offered',
+      )
     }
-    this.alpn = protocols[0]
+    this.alpn = protocol
     this.sink.onPeerTransportParameters(
       required(extensions, ExtensionType.quic_transport_parameters, 'quic_transport_parameters'),
     )
@@ -317,4 +326,12 @@ export class TlsClient extends Handshake {
     if (this.#identity === undefined || scheme === undefined) return this.sendMessage(1, encodeCertificate([]))
     this.sendIdentity('client', this.#identity, scheme)
   }
+}
+
+/** RFC 8446 §4.2.11: a ticket is taken with a new key exchange, the only way in which it was offered. */
+function shareOf(extensions: Extensions): Uint8Array {
+  if (extensions.has(ExtensionType.pre_shared_key) && !extensions.has(ExtensionType.key_share)) {
+    throw new TlsAlert('illegal_parameter', 'a session is resumed without a key exchange')
+  }
+  return required(extensions, ExtensionType.key_share, 'key_share')
 }

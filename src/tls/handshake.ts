@@ -20,6 +20,8 @@ export interface Expectation {
   readonly level: EncryptionLevel
   /** Types of messages. */
   readonly types: readonly number[]
+  /** Others for which RFC 9001 has a PROTOCOL_VIOLATION, and not the alert of TLS. */
+  readonly violations?: readonly number[]
 }
 
 const NO_TRAFFIC: TrafficSecrets = { client: new Uint8Array(0), server: new Uint8Array(0) }
@@ -67,11 +69,11 @@ export abstract class Handshake implements TlsHandshake {
     this.#input.push(data)
     for (;;) {
       const expected = this.expectation()
-      // RFC 8446 §5.1: no message begins with one key and ends with the next.
+      // RFC 8446 §5.1: no message begins with one key and ends with the next. Which error that is says RFC 9001 §4.1.3.
       if (expected.level !== level && !this.#input.isEmpty) {
-        throw new TlsAlert('unexpected_message', 'more on a level that is over')
+        throw protocolViolation('unexpected_message', 'more on a level that is over')
       }
-      const message = this.#input.next(expected.types)
+      const message = this.#input.next(expected.types, expected.violations)
       if (message === undefined) return
       this.onMessage(message[0], message.subarray(HEADER_LENGTH), message)
     }

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { type AlertName, TlsAlert } from '../../src/tls/alert.ts'
+import { encodeAlpn } from '../../src/tls/extensions/alpn.ts'
 import { ExtensionType } from '../../src/tls/extensions/extensions.ts'
 import { encodeKeyShare, encodeKeyShares } from '../../src/tls/extensions/key-share.ts'
 import { newKeyPair } from '../../src/tls/key-exchange.ts'
@@ -138,7 +139,8 @@ describe('a hostile peer', () => {
     expectAlert('unexpected_message', () => newServer(pair.context).tls.receive(1, finished), PROTOCOL_VIOLATION)
     deliver(pair.client, pair.server)
     const hello = pair.server.sink.outgoing[0].data
-    expectAlert('unexpected_message', () => pair.client.tls.receive(0, Uint8Array.of(...hello, 8)))
+    // RFC 9001 §4.1.3: what is left of a level when there are keys for the next.
+    expectAlert('unexpected_message', () => pair.client.tls.receive(0, Uint8Array.of(...hello, 8)), PROTOCOL_VIOLATION)
   })
 
   it('that goes on with handshake messages afterwards gets unexpected_message: no KeyUpdate, no second handshake', () => {
@@ -147,7 +149,10 @@ describe('a hostile peer', () => {
       for (const side of ['client', 'server'] as const) {
         const pair = newPair(material)
         run(pair)
-        expectAlert('unexpected_message', () => pair[side].tls.receive(2, message(type)))
+        // RFC 9001 §4.4: this one has an error of its own.
+        const isRequest = type === HandshakeType.certificate_request && side === 'client'
+        const code = isRequest ? PROTOCOL_VIOLATION : undefined
+        expectAlert('unexpected_message', () => pair[side].tls.receive(2, message(type)), code)
       }
     }
     const pair = newPair(material)
@@ -159,15 +164,14 @@ describe('a hostile peer', () => {
     expectAlert('unexpected_message', () => other.client.tls.receive(1, message(20)), PROTOCOL_VIOLATION)
   })
 
-  it('that puts a byte behind its Finished gets unexpected_message, also when it comes later', () => {
+  it('that puts a byte behind its Finished gets PROTOCOL_VIOLATION, also when it comes later (RFC 9001 §4.1.3)', () => {
     for (const piece of [1, Number.POSITIVE_INFINITY]) {
       const { client, server } = newPair(material)
       client.tls.start()
       deliver(client, server)
       deliver(server, client)
       const change = (message: Uint8Array): Uint8Array => Uint8Array.of(...message, 20)
-      const code = piece === 1 ? PROTOCOL_VIOLATION : undefined
-      expectAlert('unexpected_message', () => deliver(client, server, change, piece), code)
+      expectAlert('unexpected_message', () => deliver(client, server, change, piece), PROTOCOL_VIOLATION)
     }
   })
 
@@ -403,9 +407,14 @@ describe('a hostile peer', () => {
         extensionsWith(e => e.delete(E.application_layer_protocol_negotiation)),
       ],
       [
-        'a protocol that was not offered',
-        'illegal_parameter',
+        'a protocol that was not offered (RFC 9001 §8.1)',
+        'no_application_protocol',
         extensionsWith(e => e.set(E.application_layer_protocol_negotiation, Uint8Array.of(0, 2, 1, 0x78))),
+      ],
+      [
+        'two protocols (RFC 7301 §3.1)',
+        'illegal_parameter',
+        extensionsWith(e => e.set(E.application_layer_protocol_negotiation, encodeAlpn(['h3', 'h3']))),
       ],
       ['an extension that was not asked for (§4.2)', 'unsupported_extension', extensionsWith(e => e.set(0x0a0a, NONE))],
       ['early data (§4.2.10)', 'unsupported_extension', extensionsWith(e => e.set(E.early_data, NONE))],
@@ -443,7 +452,7 @@ describe('a hostile peer', () => {
     ]
     for (const [title, alert, attempt] of cases) it(`sends ${title}: ${alert}`, () => expectAlert(alert, attempt))
 
-    it('resumes with a ticket that is another one of the list: illegal_parameter (§4.2.11)', () => {
+    const resumes = (edit: (extensions: Map<number, Uint8Array>) => void) => () => {
       const context = newContext(material)
       const first = newPair(material, {}, context)
       run(first)
@@ -453,11 +462,22 @@ describe('a hostile peer', () => {
       expectAlert('illegal_parameter', () =>
         deliver(server, client, message => {
           const hello = decodeServerHello(message.subarray(4))
-          const extensions = new Map([...hello.extensions, [E.pre_shared_key as number, Uint8Array.of(0, 1)]])
+          const extensions = new Map(hello.extensions)
+          edit(extensions)
           return encodeServerHello({ ...hello, extensions })
         }),
       )
-    })
+    }
+
+    it(
+      'resumes with a ticket that is another one of the list: illegal_parameter (§4.2.11)',
+      resumes(extensions => extensions.set(E.pre_shared_key, Uint8Array.of(0, 1))),
+    )
+
+    it(
+      'resumes without the key exchange that was asked for: illegal_parameter (§4.2.11)',
+      resumes(extensions => extensions.delete(E.key_share)),
+    )
 
     it('sends tickets: what is wrong ends the connection, what is large or ends at once is not kept', () => {
       const ticket = { lifetimeSeconds: 100, ageAdd: 1, nonce: NONE, ticket: Uint8Array.of(1) }

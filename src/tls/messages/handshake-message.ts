@@ -7,7 +7,7 @@
  *         …
  *     } Handshake;
  */
-import { TlsAlert } from '../alert.ts'
+import { protocolViolation, TlsAlert } from '../alert.ts'
 
 export const HandshakeType = {
   client_hello: 1,
@@ -72,13 +72,16 @@ export class MessageBuffer {
 
   /**
    * The next whole message, header included; undefined when there is none yet. A message of a type that is not `expected` is
-   * refused at its first byte, one that is too long at its header: neither is waited for.
+   * refused at its first byte, one that is too long at its header: neither is waited for. `violations`: types that have an error of QUIC's.
    */
-  next(expected: readonly number[]): Uint8Array | undefined {
+  next(expected: readonly number[], violations: readonly number[] = []): Uint8Array | undefined {
     if (this.isEmpty) return undefined
     const type = this.#bytes[this.#start]
     if (!expected.includes(type)) {
-      throw new TlsAlert('unexpected_message', `handshake message ${type}; expected: ${expected.join(', ') || 'none'}`)
+      const what = `handshake message ${type}; expected: ${expected.join(', ') || 'none'}`
+      throw violations.includes(type)
+        ? protocolViolation('unexpected_message', what)
+        : new TlsAlert('unexpected_message', what)
     }
     if (this.#end - this.#start < HEADER_LENGTH) return undefined
     const [, high, middle, low] = this.#bytes.subarray(this.#start, this.#start + HEADER_LENGTH)
