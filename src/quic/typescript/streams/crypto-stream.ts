@@ -61,9 +61,10 @@ export class CryptoStream {
     return this.#in.take()
   }
 
-  /** The keys of the space are gone: nothing of it is sent any more. */
+  /** The keys of the space are gone: nothing of it is sent or read any more. */
   clear(): void {
     this.#out.clear()
+    this.#in.clear()
   }
 
   /** Bytes were received that cannot be read yet. */

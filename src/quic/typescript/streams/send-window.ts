@@ -20,6 +20,7 @@ export class SendWindow implements FrameSource, SentContent {
   /** The limit that was in the way last; it is told once. */
   #blockedAt = -1
   #isDue = false
+  #isOver = false
   readonly #streamId: number | undefined
   readonly #queue: FrameQueue
 
@@ -52,11 +53,12 @@ export class SendWindow implements FrameSource, SentContent {
     this.#queue.add(this)
   }
 
-  /** Nothing more will be sent. */
+  /** Nothing more will be sent: that it was held back is no news any more, and after a RESET_STREAM may not be told (§3.3). */
   close(): void {
     this.#limit = this.#used
     this.#blockedAt = this.#limit
     this.#isDue = false
+    this.#isOver = true
   }
 
   get wantsToSend(): boolean {
@@ -75,7 +77,7 @@ export class SendWindow implements FrameSource, SentContent {
   onAcked(): void {}
 
   onLost(): void {
-    if (this.#blockedAt !== this.#limit || this.left > 0) return
+    if (this.#isOver || this.#blockedAt !== this.#limit || this.left > 0) return
     this.#isDue = true
     this.#queue.add(this)
   }

@@ -54,6 +54,13 @@ describe('CRYPTO stream', () => {
     )
   })
 
+  it('keeps nothing once the keys of its space are gone', () => {
+    const crypto = new CryptoStream()
+    crypto.receive(1, new Uint8Array(MAX_CRYPTO_AHEAD - 1))
+    crypto.clear()
+    expect(crypto.hasGap).to.equal(false)
+  })
+
   it('keeps no more than its bound (RFC 9000 §7.5)', () => {
     const crypto = new CryptoStream()
     crypto.receive(1, new Uint8Array(MAX_CRYPTO_AHEAD - 1))

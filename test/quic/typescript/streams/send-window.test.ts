@@ -18,6 +18,17 @@ describe('a sender that is held back by flow control', () => {
     again.lost()
     expect(client.send()!.frames.map(({ type }) => type)).to.deep.equal(['STREAM'])
   })
+
+  it('says so no more of a stream that it has reset, although that was lost (RFC 9000 §3.3)', () => {
+    const { client } = connected({ streamWindow: 10, connectionWindow: 1000 })
+    client.streams.send(0, new Uint8Array(20), false)
+    const blocked = client.send()!
+    expect(blocked.frames[0].type).to.equal('STREAM_DATA_BLOCKED')
+    client.streams.reset(0, 7)
+    expect(client.send()!.frames.map(({ type }) => type)).to.deep.equal(['RESET_STREAM'])
+    blocked.lost()
+    expect(client.send()).to.equal(undefined)
+  })
 })
 
 describe('a peer whose streams end', () => {
