@@ -236,8 +236,11 @@ export class LossRecovery implements PtoSituation {
       if (packet.congestion === this.#congestion) markedHere++
     }
     if (!this.#ecn.onAck(space, ecn, marked, markedHere)) return
+    // RFC 9000 §9.4: what was sent on another path says nothing about this one.
+    const newest = this.#acked.find(({ congestion }) => congestion === this.#congestion)
+    if (newest === undefined) return
     const { window } = this.controller
-    this.controller.onCongestion(this.#acked[0].sentAt, 0, now)
+    this.controller.onCongestion(newest.sentAt, 0, now)
     this.report?.onCongestion(window, 'ECN', now)
   }
 

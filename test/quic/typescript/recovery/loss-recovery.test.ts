@@ -407,6 +407,20 @@ describe('loss recovery with ECN', () => {
     expect([test.lost, test.recovery.packetsLost]).to.deep.equal([[], 0])
   })
 
+  it('takes no mark of the path before for congestion of this one (RFC 9000 §9.4)', () => {
+    const test = new Recovery('client', true, true)
+    for (let i = 0; i < 3; i++) test.send()
+    test.recovery.onPathChange(1, true)
+    test.now = 50
+    test.send()
+    test.ack([0, 1], APPLICATION, 0, { ect0: 1, ect1: 0, ce: 1 })
+    expect(test.witness.told).to.deep.equal(['acked 0', 'acked 1'])
+    // Of those that are told of together nobody knows which it was.
+    test.now = 100
+    test.ack([2, 3], APPLICATION, 0, { ect0: 2, ect1: 0, ce: 2 })
+    expect(test.witness.told).to.include('lost 0 bytes of 50')
+  })
+
   it('marks no more when the peer does not count', () => {
     const test = new Recovery('client', true, true)
     test.ack([test.send()])
