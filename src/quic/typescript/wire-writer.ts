@@ -45,7 +45,7 @@ export class WireWriter {
     this.offset = writeVarint(value, this.bytes, this.offset)
   }
 
-  /** A varint of two bytes whatever its value, for a length that is filled in later (RFC 9000 §17.2 allows it). Below 16384. */
+  /** A varint of two bytes whatever its value, for a length that is filled in later (RFC 9000 §16 allows it). Below 16384. */
   varint2(value: number): void {
     this.u16(0x4000 | value)
   }

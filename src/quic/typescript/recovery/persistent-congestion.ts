@@ -6,8 +6,8 @@
  *      ────────●──────✗───✗──────✗────────────────✗────────✗──────●──
  *                     └──────── longer than 3 × PTO ───────┘
  *
- * Only one packet number space is looked at, and of it what was sent after all that had been acknowledged before: which is less than
- * the RFC allows (§7.6.2), and enough after a path was away.
+ * Only one packet number space is looked at, which the RFC allows (§7.6.2): what arrived in another one meanwhile is overlooked. And of it only what
+ * was sent after all that had been acknowledged before: which finds less than there may be, and enough after a path was away.
  */
 import type { Rtt } from './rtt.ts'
 import type { SentPacket } from './sent-packet.ts'
