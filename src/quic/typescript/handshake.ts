@@ -17,10 +17,10 @@
 import { appendFileSync } from 'node:fs'
 import { type CipherSuite, TlsAlert, type TlsHandshake, type TlsSink } from '../../tls/tls.ts'
 import type { ConnectionParts } from './connection-parts.ts'
-import { APPLICATION, HANDSHAKE, type PacketNumberSpace } from './packet-number-space.ts'
+import { APPLICATION, HANDSHAKE, INITIAL, type PacketNumberSpace } from './packet-number-space.ts'
 import { checkConnectionIds, type ExpectedIds } from './peer-connection-ids-check.ts'
 import { OpeningKeys, SealingKeys } from './protection/packet-keys.ts'
-import { TransportError } from './transport-error.ts'
+import { PROTOCOL_VIOLATION, TransportError } from './transport-error.ts'
 import { decodeTransportParameters, type TransportParameters } from './transport-parameters.ts'
 import { checkVersion } from './version-information.ts'
 
@@ -96,6 +96,9 @@ export class Handshake implements TlsSink {
 
   onSecret(level: 1 | 2, direction: 'read' | 'write', suite: CipherSuite, secret: Uint8Array): void {
     const { spaces, oneRtt, recovery, observer, version } = this.#parts
+    // RFC 9001 §4.1.3: nothing of the level before is read any more. What has come of it in order, and is too much, TLS refuses itself.
+    if (direction === 'read' && spaces[level === APPLICATION ? HANDSHAKE : INITIAL].crypto.hasGap)
+      throw new TransportError(PROTOCOL_VIOLATION, 'CRYPTO data of a level that is over')
     // Both ends begin to use the keys of the handshake when the ServerHello is there.
     if (level === HANDSHAKE && spaces[HANDSHAKE].opening === undefined && spaces[HANDSHAKE].sealing === undefined)
       observer?.state('handshake_started', this.#now)

@@ -2,10 +2,15 @@ import { expect } from 'chai'
 import type { QuicObserver } from '../../../src/quic/observer.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
 import { TypescriptEngine } from '../../../src/quic/typescript/engine.ts'
+import { appendCrypto } from '../../../src/quic/typescript/frames/crypto-frame.ts'
 import { appendLongHeader, finishLongHeader } from '../../../src/quic/typescript/packets/long-header.ts'
 import { initialKeys } from '../../../src/quic/typescript/protection/initial-keys.ts'
 import { MOST_COALESCED } from '../../../src/quic/typescript/receive-packet.ts'
+import { PROTOCOL_VIOLATION } from '../../../src/quic/typescript/transport-error.ts'
+import { encodeTransportParameters } from '../../../src/quic/typescript/transport-parameters.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
+import { TlsClient } from '../../../src/tls/client.ts'
+import type { TlsSink } from '../../../src/tls/tls.ts'
 import { clientTls } from '../../support/certificates.ts'
 import { sealInitial } from '../../support/initial.ts'
 import { typescriptEngines } from './engines.ts'
@@ -51,6 +56,27 @@ describe('the first packet of a client', () => {
       server.accept({ id, path: back })?.receive(Buffer.concat([before, good]), back, 0)
     expect(isBegun(new Uint8Array(0))).to.equal(true)
     expect(isBegun(unreadableInitial(dcid))).to.equal(false)
+  })
+
+  it('with CRYPTO data that TLS is never to read, as its ClientHello ends before, is a PROTOCOL_VIOLATION (RFC 9001 §4.1.3)', async () => {
+    const { server } = (await typescriptEngines())(1)
+    const back = { local: SERVER_ADDRESS, remote: CLIENT_ADDRESS }
+    const id = new Uint8Array(8)
+    const transportParameters = encodeTransportParameters({ initialSourceConnectionId: id })
+    for (const more of [0, 1]) {
+      const frames = new WireWriter(new Uint8Array(1000))
+      const onCrypto = (_level: number, hello: Uint8Array): void => {
+        // The byte behind it would be the beginning of another message. It never comes.
+        if (more > 0) appendCrypto(frames, hello.length + 1, new Uint8Array(more))
+        appendCrypto(frames, 0, hello)
+      }
+      const sink = { onCrypto } as Partial<TlsSink> as TlsSink
+      new TlsClient({ sink, alpn: ['h3'], serverName: 'localhost', verify: 'any', transportParameters }).start()
+      const connection = server.accept({ id, path: back })
+      connection?.receive(sealInitial('client', id, id, id, frames.bytes), back, 0)
+      expect(connection?.closing).to.equal(more > 0)
+      if (more > 0) expect(connection?.closeReason()).to.include({ source: 'local', code: PROTOCOL_VIOLATION })
+    }
   })
 
   it('AT-38 is followed by a datagram of any number of packets, of which so many are read as do no harm', async () => {
