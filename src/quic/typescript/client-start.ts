@@ -7,8 +7,8 @@
  *     | <─────────────────────── Version Negotiation  |   we do not speak that (§6.2): there is no connection
  *     | <──────────────────────────────────── Initial |   from an id of its own, by which it is called from now on (§7.2)
  *
- * Each of the first two counts once, and only before the third. They have no protection: what they say is checked later, by the transport
- * parameters (§7.3).
+ * A Retry counts once, and only before the third; Version Negotiation only before either of the others (§6.2). They have no protection: what they
+ * say is checked later, by the transport parameters (§7.3).
  */
 
 import type { ConnectionParts } from './connection-parts.ts'
@@ -47,8 +47,7 @@ export class ClientStart implements FirstPackets {
 
   #onRetry(packet: RetryPacket, datagram: Uint8Array, now: number): boolean {
     const { handshake, peerIds, recovery, localIds, version } = this.#parts
-    const isSecond = handshake.expected.retrySource !== undefined
-    if (isSecond || !localIds.has(packet.dcid)) return false
+    if (this.#hasRetried || packet.version !== version.number || !localIds.has(packet.dcid)) return false
     // §17.2.5.1: it has to bring another id than the one that we have made up.
     if (sameBytes(packet.scid, this.#serverId)) return false
     if (!isAuthenticRetry(datagram, packet.start, packet.end, this.#serverId, version)) return false
@@ -63,8 +62,13 @@ export class ClientStart implements FirstPackets {
     return true
   }
 
-  /** Whoever has seen our Initial can send that; it ends what has not begun yet. */
+  get #hasRetried(): boolean {
+    return this.#parts.handshake.expected.retrySource !== undefined
+  }
+
+  /** Whoever has seen our Initial can send that; it ends what has not begun yet. A server that has sent a Retry speaks our version. */
   #onVersionNegotiation(offer: VersionNegotiationPacket, now: number): boolean {
+    if (this.#hasRetried) return false
     const { ownId, close, observer, version } = this.#parts
     if (!endsAttempt(offer, version.number, this.#serverId, ownId)) return false
     observer?.packetReceived('version_negotiation', undefined, offer.end - offer.start, undefined, now)

@@ -6,12 +6,12 @@
  *        ┌────┴───┐                                   └────┬────┘
  *        │  open  │                 the peer's close       │ 3 PTO        ┌────────┐
  *        └────┬───┘                       ┌────────────────┼────────────> │ closed │
- *             │   CONNECTION_CLOSE comes  v                │              └────────┘
+ *             │   CONNECTION_CLOSE comes, v                │              └────────┘
  *             ├────────────────────> ┌──────────┐  3 PTO   │                  ^
- *             │                      │ draining │ ─────────┘                  │
+ *             │   or stateless reset │ draining │ ─────────┘                  │
  *             │                      └──────────┘  sends nothing              │
  *             └───────────────────────────────────────────────────────────────┘
- *               idle timeout, stateless reset, no version in common: nothing is to be said, and nobody to be heard
+ *               idle timeout, no version in common: nothing is to be said, and nobody to be heard
  */
 
 import type { QuicCloseReason } from '../quic.ts'
@@ -86,7 +86,7 @@ export class Close {
     this.#isMessageDue = true
   }
 
-  /** The peer has ended it. */
+  /** The peer has ended it, or has lost it. */
   onPeerClose(application: boolean, code: number, reason: string, now: number, ptoMs: number): void {
     if (this.#state === 'closed' || this.#state === 'draining') return
     this.#reason ??= { source: 'peer', application, code, reason }

@@ -313,8 +313,8 @@ export class TypescriptConnection implements EngineConnection {
 
   probePath(path: UdpPath, now: number): boolean {
     const { paths, ptoMs, handshake } = this.#parts
-    // RFC 9000 §18.2: to the address of the handshake a client then sends from one address only.
-    if (handshake.peerParameters?.disableActiveMigration === true) return false
+    // RFC 9000 §9: nobody moves before. §18.2: to the address of the handshake a client then sends from one address only.
+    if (!handshake.confirmed || handshake.peerParameters?.disableActiveMigration === true) return false
     try {
       return paths?.probe(path, now, ptoMs) !== undefined
     } catch (error) {

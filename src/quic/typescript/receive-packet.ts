@@ -63,6 +63,8 @@ export class PacketReceiver {
   #largestDatagram = BASE_UDP_PAYLOAD
   /** Of the datagram that is being read: all of its packets were in one IP packet. */
   #ecn: EcnCodepoint = NOT_ECT
+  /** Of the packets that are more than a probe. */
+  #largestNonProbing = -1
   /** Where our packets leave has changed, because the peer is there now. */
   hasMoved = false
 
@@ -83,7 +85,7 @@ export class PacketReceiver {
     let isUsed = false
     try {
       this.#ecn = ecn
-      isUsed = this.#receivePackets(datagram, udp, now)
+      isUsed = this.#receivePackets(datagram, udp, now) || this.#isReset(datagram, udp, now)
       if (isUsed) this.#receiveKept(now)
     } catch (error) {
       this.#parts.fail(error)
@@ -122,6 +124,9 @@ export class PacketReceiver {
   }
 
   #receivePacket(packet: Packet, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    // §9: a client hears its server only where it has gone itself.
+    const { role, paths } = this.#parts
+    if (role === 'client' && paths?.find(udp) === undefined) return this.#drop(packet, 'unexpected_packet', now)
     switch (packet.type) {
       case 'initial':
         return this.#receiveLong(INITIAL, packet, datagram, udp, now)
@@ -219,35 +224,32 @@ export class PacketReceiver {
 
   #receiveShort(packet: ShortHeaderPacket, datagram: Uint8Array, udp: UdpPath, now: number): boolean {
     const { oneRtt, spaces, localIds, peerIds, close } = this.#parts
-    if (!localIds.has(packet.dcid)) return this.#isReset(datagram) || this.#drop(packet, 'unknown_connection_id', now)
+    if (!localIds.has(packet.dcid)) return this.#drop(packet, 'unknown_connection_id', now)
     if (!oneRtt.canOpen) return this.#keep(packet, datagram, udp, now)
     const { received } = spaces[APPLICATION]
     const largest = received.largest
     const opened = oneRtt.open(datagram, packet.start, packet.packetNumberOffset, packet.end, largest, now)
-    if (opened === undefined) return this.#isReset(datagram) || this.#drop(packet, 'payload_decrypt_error', now)
+    if (opened === undefined) return this.#drop(packet, 'payload_decrypt_error', now)
     if (received.isDuplicate(opened.packetNumber)) return this.#drop(packet, 'duplicate', now)
     const path = this.#pathOf(udp, datagram.length, now)
-    // §9: a client hears its server only where it has gone itself.
     if (path === undefined) return this.#drop(packet, 'unexpected_packet', now)
     const summary = this.#readFrames(APPLICATION, opened, packet, path, now)
     if (datagram.length > this.#largestDatagram) {
       this.#largestDatagram = datagram.length
       received.hurry(now)
     }
-    const isNewest = opened.packetNumber > largest
-    if ((summary & NON_PROBING) !== 0 && isNewest && close.isOpen && peerIds !== undefined) this.#follow(path, now)
+    if ((summary & NON_PROBING) === 0 || opened.packetNumber < this.#largestNonProbing) return true
+    this.#largestNonProbing = opened.packetNumber
+    if (close.isOpen && peerIds !== undefined) this.#follow(path, now)
     return true
   }
 
-  #isReset(datagram: Uint8Array): boolean {
-    const { peerIds, close } = this.#parts
-    if (peerIds?.isStatelessReset(datagram) !== true) return false
-    close.vanish({
-      source: 'peer',
-      application: false,
-      code: 0,
-      reason: 'the peer knows nothing of this connection any more (stateless reset)',
-    })
+  /** Asked of a datagram of which nothing could be used, whatever its first packet looks like (§10.3.1). */
+  #isReset(datagram: Uint8Array, udp: UdpPath, now: number): boolean {
+    const { peerIds, paths, close, ptoMs } = this.#parts
+    if (paths?.find(udp) === undefined || peerIds?.isStatelessReset(datagram) !== true) return false
+    const reason = 'the peer knows nothing of this connection any more (stateless reset)'
+    close.onPeerClose(false, 0, reason, now, ptoMs)
     return true
   }
 

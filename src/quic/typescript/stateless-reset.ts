@@ -64,8 +64,8 @@ export function encodeStatelessReset(
   return reset
 }
 
-/** The end of a datagram that may be a stateless reset, as far as one can see (§10.3.1). */
+/** The end of a datagram that may be a stateless reset, as far as one can see (§10.3.1): other versions may put something else in front of it (§10.3). */
 export function possibleResetToken(datagram: Uint8Array): Uint8Array | undefined {
-  if (datagram.length < SHORTEST_RESET || datagram[0] & 0x80) return undefined
+  if (datagram.length < SHORTEST_RESET) return undefined
   return datagram.subarray(datagram.length - RESET_TOKEN_LENGTH)
 }

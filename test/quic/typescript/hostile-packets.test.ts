@@ -13,7 +13,9 @@ import { encodeRetry } from '../../../src/quic/typescript/packets/retry-packet.t
 import { encodeVersionNegotiation } from '../../../src/quic/typescript/packets/version-negotiation-packet.ts'
 import { initialKeys } from '../../../src/quic/typescript/protection/initial-keys.ts'
 import { KEY_UPDATE_ERROR, PROTOCOL_VIOLATION } from '../../../src/quic/typescript/transport-error.ts'
+import { VERSION_1, VERSION_2 } from '../../../src/quic/typescript/version.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'
+import { sealInitial } from '../../support/initial.ts'
 import { typescriptEngines } from './engines.ts'
 import { Forger } from './forger.ts'
 import { CLIENT_ADDRESS, SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
@@ -71,6 +73,33 @@ describe('somebody who sees the first packet', () => {
     network.inject(encodeVersionNegotiation(initial.scid, initial.dcid, [2]), 'client', AT_CLIENT)
     network.run(() => false, 3000)
     expect(network.client.closed).to.equal(undefined)
+  })
+
+  it('cannot with one that comes after a Retry (RFC 9000 §6.2)', () => {
+    const { network, initial } = begun(false)
+    const id = new Uint8Array(8).fill(3)
+    network.inject(encodeRetry(initial.scid, id, TOKEN, initial.dcid), 'client', AT_CLIENT)
+    network.run(() => false, 50)
+    network.inject(encodeVersionNegotiation(initial.scid, id, [2]), 'client', AT_CLIENT)
+    network.run(() => false, 50)
+    expect(network.client.closed).to.equal(undefined)
+  })
+
+  it('is heard by the client from no other address than the one that it calls (RFC 9000 §9)', () => {
+    const elsewhere = { ...AT_CLIENT, remote: { ...SERVER_ADDRESS, port: 444 } }
+    for (const path of [elsewhere, AT_CLIENT]) {
+      const { network, initial } = begun(false)
+      const payload = new WireWriter(new Uint8Array(100))
+      appendConnectionClose(payload, false, 0x0a, 0, new Uint8Array(0))
+      const id = new Uint8Array(8)
+      network.inject(sealInitial('server', initial.dcid, initial.scid, id, payload.bytes), 'client', path)
+      network.run(() => false, 50)
+      expect(network.client.connection.closing, 'Initial').to.equal(path === AT_CLIENT)
+      const { network: other, initial: first } = begun(false)
+      other.inject(encodeVersionNegotiation(first.scid, first.dcid, [2]), 'client', path)
+      other.run(() => false, 50)
+      expect(other.client.connection.closing, 'Version Negotiation').to.equal(path === AT_CLIENT)
+    }
   })
 
   it('cannot send the client elsewhere with a Retry whose tag is wrong, or that comes late (§17.2.5.2)', () => {
@@ -131,6 +160,24 @@ describe('somebody who sees the first packet', () => {
       network.inject(retry, 'client', AT_CLIENT)
       network.run(() => false, 3000)
       expect([...tokens]).to.deep.equal([own === undefined ? 0 : 1])
+    }
+  })
+
+  it('cannot make it send one by a Retry of another version (RFC 9000 §5.2.1)', () => {
+    for (const version of [
+      VERSION_1,
+      { ...VERSION_1, number: VERSION_2.number, longPacketTypes: VERSION_2.longPacketTypes },
+    ]) {
+      const { network, initial } = begun(false)
+      const tokens = new Set<number>()
+      network.tamper = packet => {
+        tokens.add((readPacket(packet, 0, 8) as LongHeaderPacket).token.length)
+        return []
+      }
+      const retry = encodeRetry(initial.scid, Uint8Array.of(1, 2, 3), Uint8Array.of(5), initial.dcid, 0, version)
+      network.inject(retry, 'client', AT_CLIENT)
+      network.run(() => false, 3000)
+      expect([...tokens]).to.deep.equal([version === VERSION_1 ? 1 : 0])
     }
   })
 
@@ -216,7 +263,23 @@ describe('a peer that has its keys', () => {
     forger.inject(reset(new Uint8Array(16).fill(1)))
     expect(forger.victim.connection.closeReason()).to.equal(undefined)
     forger.inject(reset(TOKEN))
-    expect(forger.victim.connection.closeReason()).to.include({ source: 'peer', application: false })
-    expect(forger.victim.connection.isOver).to.equal(true)
+    const { connection } = forger.victim
+    expect(connection.closeReason()).to.include({ source: 'peer', application: false })
+    // It drains (§10.3.1): what still comes is no packet of nobody, and gets no answer.
+    const answers = forger.answers.length
+    forger.send(ping)
+    expect([connection.isOver, forger.answers.length]).to.deep.equal([false, answers])
+    expect(forger.network.run(() => connection.isOver, 5000)).to.equal(true)
+    expect(forger.answers.length).to.equal(answers)
+  })
+
+  it('ends it with such a token also behind what another version has in front of it: a long header (§10.3)', () => {
+    for (const first of [0xc0, 0xff, 0x80]) {
+      const forger = new Forger(engines(1), 'server')
+      forger.send(to => appendNewConnectionId(to, 50, 50, new Uint8Array(8).fill(50), TOKEN))
+      forger.network.run(() => false, 100)
+      forger.inject(Uint8Array.of(first, ...new Uint8Array(60).fill(first & 0x3f), ...TOKEN))
+      expect(forger.victim.connection.closeReason()).to.include({ source: 'peer', application: false })
+    }
   })
 })

@@ -33,6 +33,24 @@ describe('a peer with the right keys, on its paths', () => {
     expect(forger.code).to.equal(CONNECTION_ID_LIMIT_ERROR)
   })
 
+  it('is followed by the newest of its packets that are no probes, whatever has overtaken it (RFC 9000 §9.3)', async () => {
+    const engines = await typescriptEngines()
+    const forger = new Forger(engines(1), 'client')
+    const at = (port: number) => ({ local: SERVER_ADDRESS, remote: { host: '203.0.113.9', port } })
+    const ping = (to: WireWriter): void => to.write(Uint8Array.of(1, 1, 1, 1))
+    forger.nextNumber = 100_005
+    forger.send(to => appendPathChallenge(to, new Uint8Array(8)))
+    forger.nextNumber = 100_003
+    forger.send(ping, 0, at(9))
+    expect(forger.victim.movedTo?.remote.port).to.equal(9)
+    forger.nextNumber = 100_001
+    forger.send(ping, 0, at(10))
+    expect(forger.victim.movedTo?.remote.port).to.equal(9)
+    forger.nextNumber = 100_004
+    forger.send(ping, 0, at(11))
+    expect(forger.victim.movedTo?.remote.port).to.equal(11)
+  })
+
   it('has no path for long to which too little may be sent to test it', async () => {
     const engines = await typescriptEngines()
     const forger = new Forger(engines(1), 'client')
@@ -69,6 +87,22 @@ describe('a server with a preferred address (RFC 9000 §5.1.1)', () => {
     withParameters([0x0d, preferred.length, ...preferred], () => network.run(() => network.client.established))
     network.run(() => false, 2000)
     expect(network.client.closed).to.include({ source: 'local', code: PROTOCOL_VIOLATION })
+  })
+
+  it('has a client that probes no other path before it knows that the handshake is confirmed (RFC 9000 §9)', async () => {
+    const engines = await typescriptEngines()
+    const preferred = [...new Uint8Array(24), 8, ...new Uint8Array(8).fill(7), ...new Uint8Array(16).fill(7)]
+    const elsewhere = { local: { host: '203.0.113.9', port: 9 }, remote: SERVER_ADDRESS }
+    const network = new VirtualNetwork(engines(1))
+    // Of what comes after the server's half of the handshake nothing arrives.
+    network.tamper = (packet, to) => (to === 'client' && network.server?.established === true ? [] : [packet])
+    const { client } = network
+    withParameters([0x0d, preferred.length, ...preferred], () => network.run(() => client.established))
+    network.run(() => false, 2000)
+    expect(client.connection.probePath(elsewhere, network.now)).to.equal(false)
+    network.tamper = packet => [packet]
+    network.run(() => false, 10_000)
+    expect(client.connection.probePath(elsewhere, network.now)).to.equal(true)
   })
 })
 

@@ -190,13 +190,10 @@ describe('the connection ids by which we call the peer', () => {
       expect(ids.isStatelessReset(datagram(tokenOf(9))), 'of an id that is retired').to.equal(false)
     })
 
-    it('do not in a datagram that is shorter than any, or has a long header', () => {
+    it('do not in a datagram that is shorter than any', () => {
       const ids = holding()
       ids.setFirstResetToken(tokenOf(9))
       expect(ids.isStatelessReset(datagram(tokenOf(9), 20))).to.equal(false)
-      const long = datagram(tokenOf(9))
-      long[0] = 0xc0
-      expect(ids.isStatelessReset(long)).to.equal(false)
       expect(ids.isStatelessReset(new Uint8Array(0))).to.equal(false)
     })
   })
