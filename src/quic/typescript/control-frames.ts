@@ -89,9 +89,9 @@ export class ControlFrames {
 
 /**
  * What tests a path (RFC 9000 §8.2). None of it is sent again when it is lost: a challenge is repeated with other bytes, and a response is asked
- * for by the next challenge. True: something was written.
+ * for by the next challenge. `isFull`: they are in a datagram of 1200 bytes. True: something was written.
  */
-export function writePathFrames(path: Path, out: WireWriter, now: number): boolean {
+export function writePathFrames(path: Path, out: WireWriter, isFull: boolean, now: number): boolean {
   const before = out.offset
   while (path.responses.length > 0 && out.remaining >= PATH_FRAME_ROOM) {
     const data = path.responses.shift()
@@ -99,7 +99,7 @@ export function writePathFrames(path: Path, out: WireWriter, now: number): boole
   }
   const { validation } = path
   if (validation?.wantsChallenge(now) === true && out.remaining >= PATH_FRAME_ROOM) {
-    appendPathChallenge(out, validation.challenge(now))
+    appendPathChallenge(out, validation.challenge(now, isFull))
   }
   return out.offset > before
 }

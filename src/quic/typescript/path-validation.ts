@@ -8,6 +8,9 @@
  *
  *   │<─ 1/7 ─>│<───── 2/7 ─────>│<─────────────── 4/7 of timeout ──────────────>│
  *   challenge challenge         challenge                                        failed
+ *
+ * It is in a datagram of 1200 bytes, which every path of QUIC has to carry, or of fewer where anti-amplification allows no more. The answer to such
+ * a small one shows that the peer is there, and not what the path carries: it is validated once more then (§8.2.1).
  */
 
 import { PATH_DATA_LENGTH } from './frames/path-challenge-frame.ts'
@@ -20,12 +23,14 @@ const FIRST_WAIT = 1 / 7
 export class PathValidation {
   readonly #randomBytes: (length: number) => Uint8Array
   readonly #failsAt: number
-  readonly #sent: Uint8Array[] = []
+  readonly #sent: { readonly data: Uint8Array; readonly isFull: boolean }[] = []
   #wait: number
   /** When the next challenge is to be sent; undefined: it is due, or there are no more. */
   #nextAt: number | undefined
   #isDue = true
   #state: 'running' | 'validated' | 'failed' = 'running'
+  /** The challenge that was answered was in a datagram of 1200 bytes. */
+  provesSize = false
 
   /** `timeout` in ms: three PTO of this path or of a new one, whichever is longer (§8.2.4). */
   constructor(now: number, timeout: number, randomBytes: (length: number) => Uint8Array) {
@@ -44,10 +49,10 @@ export class PathValidation {
     return this.#state === 'running' && this.#isDue
   }
 
-  /** The bytes for a PATH_CHALLENGE that is sent now. */
-  challenge(now: number): Uint8Array {
+  /** The bytes for a PATH_CHALLENGE that is sent now. `isFull`: in a datagram of 1200 bytes. */
+  challenge(now: number, isFull = true): Uint8Array {
     const data = this.#randomBytes(PATH_DATA_LENGTH)
-    this.#sent.push(data)
+    this.#sent.push({ data, isFull })
     this.#isDue = false
     this.#nextAt = this.#sent.length < CHALLENGES ? now + this.#wait : undefined
     this.#wait *= 2
@@ -56,8 +61,10 @@ export class PathValidation {
 
   /** A PATH_RESPONSE has come, on whichever path (§8.2.3). True: it answers a challenge of this one, which is validated with it. */
   onResponse(data: Uint8Array): boolean {
-    if (this.#state !== 'running' || !this.#sent.some(each => sameBytes(each, data))) return false
+    const answered = this.#sent.find(each => sameBytes(each.data, data))
+    if (this.#state !== 'running' || answered === undefined) return false
     this.#state = 'validated'
+    this.provesSize = answered.isFull
     return true
   }
 

@@ -37,6 +37,8 @@ export class Path {
   readonly responses = new PathResponses()
   peerId: PeerConnectionId
   validation: PathValidation | undefined
+  /** The peer is there; whether the path carries 1200 bytes is still to be seen (§8.2.3). */
+  isSizeOpen = false
   /** How many validations have failed while there was no other path. */
   failures = 0
   /** The client's driver waits for it to answer. */
@@ -66,6 +68,7 @@ export type PathLoss = 'none' | 'moved-back' | 'no-path'
 
 export class Paths {
   active: Path
+  readonly #role: 'client' | 'server'
   readonly #peerIds: PeerConnectionIds
   readonly #randomBytes: (length: number) => Uint8Array
   /** All, in the order in which they were last begun or chosen: the active one is somewhere among them. */
@@ -80,6 +83,7 @@ export class Paths {
     validated: boolean,
     randomBytes: (length: number) => Uint8Array,
   ) {
+    this.#role = role
     this.#peerIds = peerIds
     this.#randomBytes = randomBytes
     this.active = new Path(this.#count++, udp, peerIds.first, validated || role === 'client')
@@ -122,22 +126,22 @@ export class Paths {
   use(path: Path, now: number, ptoMs: number): void {
     const left = this.active
     this.active = path
-    if (path.amplification.validated) {
-      this.#lastValidated = path
-      return
-    }
-    if (path.validation?.state !== 'running') this.#validate(path, now, ptoMs)
     // §9.3.3: whoever only copies packets to another address is not followed for long, as the peer answers on the old path.
-    if (left.amplification.validated) this.#validate(left, now, ptoMs)
+    if (this.#role === 'server' && left.amplification.validated) this.#validate(left, now, ptoMs)
+    if (path.amplification.validated && !path.isSizeOpen) this.#lastValidated = path
+    else if (path.validation?.state !== 'running') this.#validate(path, now, ptoMs)
   }
 
   /** A PATH_RESPONSE has come, on whichever path. The path that it validates, if one. */
-  onResponse(data: Uint8Array): Path | undefined {
+  onResponse(data: Uint8Array, now: number, ptoMs: number): Path | undefined {
     for (const path of this.#all) {
-      if (path.validation?.onResponse(data) !== true) continue
+      const { validation } = path
+      if (validation?.onResponse(data) !== true) continue
       path.amplification.validate()
+      path.isSizeOpen = !validation.provesSize
       path.validation = undefined
-      if (path === this.active) this.#lastValidated = path
+      if (path.isSizeOpen) this.#validate(path, now, ptoMs)
+      else if (path === this.active) this.#lastValidated = path
       return path
     }
     return undefined
@@ -184,7 +188,7 @@ export class Paths {
       if (path.validation?.state !== 'failed') continue
       path.validation = undefined
       if (path !== this.active) this.#remove(path)
-      else if (!path.amplification.validated) loss = this.#moveBack(now, ptoMs)
+      else if (!path.amplification.validated || path.isSizeOpen) loss = this.#moveBack(now, ptoMs)
     }
     return loss
   }

@@ -118,7 +118,8 @@ export class FrameReceiver implements FrameVisitor {
   }
 
   onPathResponse(data: Uint8Array): void {
-    const path = this.#parts.paths?.onResponse(data)
+    const { paths, ptoMs } = this.#parts
+    const path = paths?.onResponse(data, this.now, ptoMs)
     if (path !== undefined) this.validated.push(path)
   }
 

@@ -130,7 +130,7 @@ export class PacketSender {
     if (!draft.begin(out, at, room, dcid, now)) return false
     const ackContent = received.isAckPossible ? writeAck(received, out, space, now) : undefined
     const afterAck = out.offset
-    if (mayElicit) draft.content = this.#writeContent(space, path, now)
+    if (mayElicit) draft.content = this.#writeContent(space, path, room, now)
     const isPingWanted = isProbeDue || (ackContent !== undefined && recovery.shouldPing(space))
     if (isPingWanted && out.offset === afterAck && out.remaining > 0) appendPing(out)
     draft.ackEliciting = out.offset > afterAck
@@ -150,7 +150,7 @@ export class PacketSender {
     return datagrams.waiting > 0 || streams.wantsToSend || control.wantsToSend || path.wantsToSend(now)
   }
 
-  #writeContent(space: PacketNumberSpace, path: Path, now: number): readonly SentContent[] {
+  #writeContent(space: PacketNumberSpace, path: Path, room: number, now: number): readonly SentContent[] {
     const { spaces, control } = this.#parts
     const { crypto, isPingDue } = spaces[space]
     const out = this.#out
@@ -161,7 +161,8 @@ export class PacketSender {
       crypto.writeFrames(out, content)
     }
     if (space === APPLICATION) {
-      if (path.wantsToSend(now) && writePathFrames(path, out, now)) this.#testsPath = true
+      const isFull = room >= BASE_UDP_PAYLOAD
+      if (path.wantsToSend(now) && writePathFrames(path, out, isFull, now)) this.#testsPath = true
       if (control.wantsToSend) {
         content ??= []
         control.writeFrames(out, content)
@@ -220,7 +221,7 @@ export class PacketSender {
       path.loseTests(now)
       return undefined
     }
-    writePathFrames(path, this.#out, now)
+    writePathFrames(path, this.#out, room >= BASE_UDP_PAYLOAD, now)
     draft.end = this.#out.offset
     draft.ackEliciting = true
     draft.padTo(buffer, room)

@@ -1,6 +1,10 @@
 import { expect } from 'chai'
 import type { UdpPath } from '../../../src/quic/engine.ts'
+import type { QuicObserver } from '../../../src/quic/observer.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../../src/quic/quic.ts'
+import type { FrameVisitor } from '../../../src/quic/typescript/frames/frame-visitor.ts'
+import { readFrames } from '../../../src/quic/typescript/frames/read-frames.ts'
+import { APPLICATION } from '../../../src/quic/typescript/packet-number-space.ts'
 import { NO_VIABLE_PATH } from '../../../src/quic/typescript/transport-error.ts'
 import { typescriptEngines } from './engines.ts'
 import { CLIENT_ADDRESS, type End, type NetworkOptions, SERVER_ADDRESS, VirtualNetwork } from './virtual-network.ts'
@@ -159,6 +163,69 @@ describe('a connection of the engine in TypeScript', () => {
   })
 
   describe('that goes another way', () => {
+    /** And every PATH_CHALLENGE of the server's: to which port, in how large a datagram, and whether it may pass. */
+    const watched = (passes = (_length: number): boolean => true) => {
+      const challenges: { port: number; length: number }[] = []
+      let isChallenge = false
+      const visitor = new Proxy({} as FrameVisitor, {
+        get: (_, frame) => () => {
+          if (frame === 'onPathChallenge') isChallenge = true
+        },
+      })
+      const observer = new Proxy({} as QuicObserver, {
+        get:
+          (_, event) =>
+          (...[type, , , frames]: Parameters<QuicObserver['packetSent']>) => {
+            if (event === 'packetSent' && type === '1RTT' && frames) readFrames(frames, APPLICATION, 'server', visitor)
+          },
+      })
+      const ends = established({
+        observe: (which, connection, now) => {
+          if (which === 'server') connection.observe?.(observer, now)
+        },
+      })
+      ends.network.tamper = (packet, to, { remote: { port } }) => {
+        if (isChallenge && to === 'client') challenges.push({ port, length: packet.length })
+        isChallenge = false
+        return to === 'server' || passes(packet.length) ? [packet] : []
+      }
+      return { ...ends, challenges }
+    }
+
+    it('is tested once more when little could be sent there at first: that proves an address, and not what the path carries (RFC 9000 §8.2.1)', () => {
+      const { network, client, challenges } = watched()
+      network.rebind(ELSEWHERE)
+      client.connection.ping()
+      network.turn('client')
+      network.run(() => false, 400)
+      const lengths = challenges.filter(({ port }) => port === ELSEWHERE.port).map(({ length }) => length)
+      expect(lengths[0]).to.be.below(1200)
+      expect(lengths.slice(1)).to.deep.equal([1200])
+    })
+
+    it('is on no path that does not carry 1200 bytes, although its peer is there (§8.2.3, §14)', () => {
+      const { network, client, server } = watched(length => length < 1200)
+      network.rebind(ELSEWHERE)
+      client.connection.ping()
+      network.turn('client')
+      network.run(() => server.closed !== undefined, 25_000)
+      expect(server.closed).to.include({ source: 'local', application: false, code: NO_VIABLE_PATH })
+    })
+
+    it('has the path tested that the client has left, also for one that was tested before (§9.3.3)', () => {
+      const { network, client, server, challenges } = watched()
+      const path: UdpPath = { local: ELSEWHERE, remote: SERVER_ADDRESS }
+      client.connection.probePath(path, network.now)
+      network.turn('client')
+      network.run(() => false, 200)
+      expect(challenges.map(({ port }) => port)).to.deep.equal([ELSEWHERE.port])
+      client.connection.migrate(path, network.now)
+      network.turn('client')
+      network.run(() => false, 200)
+      expect(server.movedTo?.remote).to.deep.equal(ELSEWHERE)
+      expect(challenges.slice(1)).to.deep.equal([{ port: CLIENT_ADDRESS.port, length: 1200 }])
+    })
+
     it('follows a NAT that binds the client anew, in the middle of a transfer', () => {
       const { network, client, server } = established()
       client.write(0, DATA)
