@@ -26,6 +26,9 @@ import { APPLICATION_ERROR, TransportError } from './transport-error.ts'
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from './transport-parameters.ts'
 import { SUPPORTED_VERSIONS, VERSION_1, type Version } from './version.ts'
 
+/** Our max_ack_delay is the default one, by which an ACK has left, and a timer rings late where a machine is busy (RFC 9000 §18.2). In ms. */
+const TIMER_SLACK_MS = 5
+
 export interface Totals {
   packetsSent: number
   packetsReceived: number
@@ -84,11 +87,10 @@ export class ConnectionParts {
     this.oneRtt = new OneRttKeys(options.keyLimits)
     this.localIds = options.localIds
     this.randomBytes = randomBytes
-    // Our max_ack_delay is the default one.
     this.spaces = [
       new Space(INITIAL, 0),
       new Space(HANDSHAKE, 0),
-      new Space(APPLICATION, DEFAULT_TRANSPORT_PARAMETERS.maxAckDelay),
+      new Space(APPLICATION, DEFAULT_TRANSPORT_PARAMETERS.maxAckDelay - TIMER_SLACK_MS),
     ]
     const congestionControl = newController ?? settings.congestionControl
     this.recovery = new LossRecovery({ role, congestionControl, randomBytes })

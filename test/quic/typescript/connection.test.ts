@@ -162,6 +162,25 @@ describe('a connection of the engine in TypeScript', () => {
     expect([again.client.connection.resumed, again.server.connection.resumed]).to.deep.equal([true, true])
   })
 
+  it('acknowledges a packet that comes alone before max_ack_delay is over, as timers ring late (RFC 9000 §13.2.1, §18.2)', () => {
+    const { network, client } = established()
+    const waits: number[] = []
+    let arrivesAt = 0
+    network.tamper = (packet, to) => {
+      if (to === 'client') waits.push(network.now - arrivesAt)
+      return [packet]
+    }
+    for (let i = 0; i < 4; i++) {
+      network.run(() => false, 1000)
+      arrivesAt = network.now + network.conditions.delayMs
+      client.connection.ping()
+      network.turn('client')
+    }
+    network.run(() => false, 1000)
+    expect(waits).to.have.length(4)
+    expect(Math.max(...waits)).to.be.within(1, 21)
+  })
+
   describe('that goes another way', () => {
     /** And every PATH_CHALLENGE of the server's: to which port, in how large a datagram, and whether it may pass. */
     const watched = (passes = (_length: number): boolean => true) => {

@@ -45,7 +45,7 @@ export class ReceivedPackets {
   readonly #told: AckRange[] = []
   #ecn: { ect0: number; ect1: number; ce: number } | undefined
 
-  /** `maxAckDelayMs`: what we have promised in our transport parameters. */
+  /** `maxAckDelayMs`: how long an ACK may wait; what we have promised in our transport parameters is a little more. */
   constructor(space: PacketNumberSpace, maxAckDelayMs: number) {
     this.#space = space
     this.#maxAckDelayMs = maxAckDelayMs
