@@ -138,6 +138,7 @@ export class Paths {
       const { validation } = path
       if (validation?.onResponse(data) !== true) continue
       path.amplification.validate()
+      path.failures = 0
       path.isSizeOpen = !validation.provesSize
       path.validation = undefined
       if (path.isSizeOpen) this.#validate(path, now, ptoMs)

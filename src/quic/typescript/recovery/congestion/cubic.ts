@@ -27,7 +27,7 @@ const BETA = 0.7
 /** α_cubic (§4.3): with it Reno's estimate grows, on average, as Reno with a β of ½ does. */
 const RENO_GROWTH = (3 * (1 - BETA)) / (1 + BETA)
 
-/** §4.4: in a round trip, the window grows by no more than half. */
+/** §4.2: in a round trip, the window grows by no more than half. */
 const FASTEST_GROWTH = 1.5
 
 export class Cubic implements CongestionController {
