@@ -240,7 +240,8 @@ export interface EngineConnection {
 
   /**
    * Of a client: sends a PATH_CHALLENGE there (RFC 9000 §8.2). What is sent on a new path is sent with a connection id of its own
-   * (§9.5). May be called again while there is no answer. False: there is no connection id for one more path.
+   * (§9.5). May be called again while there is no answer. False: there is no connection id for one more path, or none may be probed: before
+   * the handshake is confirmed (§9), or where the server wants none (§18.2).
    */
   probePath(path: UdpPath, now: number): boolean
   /** Of a client: everything leaves on this path from now on. It has been validated. */
