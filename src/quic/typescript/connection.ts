@@ -148,7 +148,10 @@ export class TypescriptConnection implements EngineConnection {
     const loss = paths?.onDeadline(now, ptoMs)
     if (paths === undefined || loss === undefined || loss === 'none') return
     if (loss === 'no-path') {
-      close.begin({ application: false, code: NO_VIABLE_PATH, frameType: 0, reason: 'no path answers' })
+      const end = { application: false, code: NO_VIABLE_PATH, reason: 'no path answers' }
+      // RFC 9000 §8.2.4: a peer that is there, on a path that carries too little, is told. §9.3.2: whoever has never answered is not.
+      if (paths.active.amplification.validated) close.begin({ ...end, frameType: 0 })
+      else close.vanish({ source: 'local', ...end })
       return
     }
     recovery.onPathChange(paths.active.number, true)

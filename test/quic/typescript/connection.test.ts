@@ -229,6 +229,8 @@ describe('a connection of the engine in TypeScript', () => {
       network.turn('client')
       network.run(() => server.closed !== undefined, 25_000)
       expect(server.closed).to.include({ source: 'local', application: false, code: NO_VIABLE_PATH })
+      expect(network.run(() => client.closed !== undefined, 1000)).to.equal(true)
+      expect(client.closed).to.include({ source: 'peer', application: false, code: NO_VIABLE_PATH })
     })
 
     it('has the path tested that the client has left, also for one that was tested before (§9.3.3)', () => {
@@ -297,7 +299,11 @@ describe('a connection of the engine in TypeScript', () => {
         network.turn('client')
         network.run(() => network.server?.closed !== undefined, 20_000)
         if (survives) expect([server.hasEnded(0), server.closed]).to.deep.equal([true, undefined])
-        else expect(server.closed).to.include({ source: 'local', application: false, code: NO_VIABLE_PATH })
+        else {
+          expect(server.closed).to.include({ source: 'local', application: false, code: NO_VIABLE_PATH })
+          // Without a word: whoever is there has never answered (RFC 9000 §9.3.2).
+          expect(server.connection.isOver).to.equal(true)
+        }
       }
     })
 
