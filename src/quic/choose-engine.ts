@@ -16,6 +16,8 @@ export interface ChosenEngine {
   readonly name: EngineName
   /** Why it is this one: the end of a line of the log. */
   readonly why: string
+  /** More about it, for the same line. */
+  readonly how?: string
   /** Throws when certificate and key do not fit, or when there is no application protocol. */
   make(options: EngineOptions): QuicEngine
 }
@@ -60,7 +62,13 @@ function fromEnvironment(value: string | undefined): EngineChoice {
 
 async function typescript(why: string): Promise<ChosenEngine> {
   const { TypescriptEngine } = await import('./typescript/engine.ts')
-  return { name: 'typescript', why, make: options => new TypescriptEngine(options) }
+  const { chosenCiphers } = await import('./typescript/protection/ciphers.ts')
+  return {
+    name: 'typescript',
+    why,
+    how: chosenCiphers().why,
+    make: options => new TypescriptEngine(options),
+  }
 }
 
 async function importQuiche(): Promise<(options: EngineOptions) => QuicEngine> {

@@ -115,8 +115,8 @@ export class QuicEndpoint {
 }
 
 async function makeEngine(options: EngineOptions, debug: EndpointOptions['debug']): Promise<QuicEngine> {
-  const { name, why, make } = await chooseEngine(options.settings.engine)
-  debug?.(`the QUIC engine is ${name}: ${why}`)
+  const { name, why, how, make } = await chooseEngine(options.settings.engine)
+  debug?.(`the QUIC engine is ${name}: ${why}${how === undefined ? '' : `; ${how}`}`)
   return make(options)
 }
 

@@ -6,3 +6,11 @@ export const SUITES: readonly string[] = [
   'test/client/**/*.test.ts',
   'test/server/**/*.test.ts',
 ]
+
+/** What runs once more with the ciphers of node:crypto. */
+export const CIPHER_SUITES: readonly string[] = [
+  'test/quic/typescript/protection/*.test.ts',
+  ...['connection', 'hostile-packets', 'interop-quiche', 'key-update', 'suites', 'version-2'].map(
+    name => `test/quic/typescript/${name}.test.ts`,
+  ),
+]

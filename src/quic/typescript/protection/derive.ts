@@ -9,8 +9,7 @@
 import { hashLength, hkdfExpandLabel } from '../../../tls/hkdf.ts'
 import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
-
-export const IV_LENGTH = 12
+import { NONCE_LENGTH } from './lengths.ts'
 
 const NO_CONTEXT = new Uint8Array(0)
 
@@ -19,7 +18,7 @@ export function deriveKey(suite: CipherSuite, secret: Uint8Array, version: Versi
 }
 
 export function deriveIv(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1): Uint8Array {
-  return hkdfExpandLabel(SUITES[suite].hash, secret, `${version.label} iv`, NO_CONTEXT, IV_LENGTH)
+  return hkdfExpandLabel(SUITES[suite].hash, secret, `${version.label} iv`, NO_CONTEXT, NONCE_LENGTH)
 }
 
 export function deriveHeaderKey(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1): Uint8Array {

@@ -9,28 +9,27 @@
  *
  * 4 bits of the first byte of a long header (Reserved, Packet Number Length), 5 bits of a short one (and the Key Phase).
  */
-import { type Cipher, createCipheriv } from 'node:crypto'
 import { VERSION_1, type Version } from '../version.ts'
-import { type CipherSuite, SUITES, TLS_CHACHA20_POLY1305_SHA256 } from './cipher-suites.ts'
+import type { CipherSuite } from './cipher-suites.ts'
+import { type HeaderCipher, type PacketCiphers, packetCiphers } from './ciphers.ts'
 import { deriveHeaderKey } from './derive.ts'
+import { SAMPLE_LENGTH } from './lengths.ts'
 
-export const SAMPLE_LENGTH = 16
 /** From the packet number to the sample: the longest packet number. */
 const SAMPLE_DISTANCE = 4
 
 const LONG_HEADER = 0x80
-const FIVE_ZEROS = Buffer.alloc(5)
 
 export class HeaderProtection {
-  readonly #key: Uint8Array
-  /** Of AES: one object serves for all packets, as each block of ECB is for itself. */
-  readonly #ecb: Cipher | undefined
+  readonly #cipher: HeaderCipher
 
-  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
-    this.#key = deriveHeaderKey(suite, secret, version)
-    if (suite === TLS_CHACHA20_POLY1305_SHA256) return
-    this.#ecb = createCipheriv(SUITES[suite].headerCipher, this.#key, null)
-    this.#ecb.setAutoPadding(false)
+  constructor(
+    suite: CipherSuite,
+    secret: Uint8Array,
+    version: Version = VERSION_1,
+    ciphers: PacketCiphers = packetCiphers(),
+  ) {
+    this.#cipher = ciphers.headerCipher(suite, deriveHeaderKey(suite, secret, version))
   }
 
   /** Hides the header of the packet that begins at packet[0] and was sealed. */
@@ -51,11 +50,7 @@ export class HeaderProtection {
   }
 
   #mask(packet: Uint8Array, packetNumberOffset: number): Uint8Array {
-    const at = packetNumberOffset + SAMPLE_DISTANCE
-    const sample = packet.subarray(at, at + SAMPLE_LENGTH)
-    if (this.#ecb !== undefined) return this.#ecb.update(sample)
-    // The sample is the counter, 4 bytes, and the nonce: what OpenSSL takes as the IV of ChaCha20 (§5.4.4).
-    return createCipheriv('chacha20', this.#key, sample).update(FIVE_ZEROS)
+    return this.#cipher.mask(packet, packetNumberOffset + SAMPLE_DISTANCE)
   }
 }
 

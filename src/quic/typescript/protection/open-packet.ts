@@ -6,7 +6,7 @@ import { PROTOCOL_VIOLATION, TransportError } from '../transport-error.ts'
 
 export interface OpenedPacket {
   readonly packetNumber: number
-  /** The frames, in a buffer of their own. */
+  /** The frames: valid until the packet's buffer is used again. */
   readonly payload: Uint8Array
   /** The Key Phase bit of a short header. */
   readonly keyPhase: 0 | 1

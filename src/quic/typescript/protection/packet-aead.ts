@@ -8,41 +8,39 @@
  *                                          ↓
  *      header                           ciphertext            tag, 16 bytes
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { VERSION_1, type Version } from '../version.ts'
-import { type CipherSuite, SUITES } from './cipher-suites.ts'
-import { deriveIv, deriveKey, IV_LENGTH } from './derive.ts'
-
-/** How many bytes the AEAD of every suite adds. */
-export const TAG_LENGTH = 16
+import type { CipherSuite } from './cipher-suites.ts'
+import { type PacketCipher, type PacketCiphers, packetCiphers } from './ciphers.ts'
+import { deriveIv, deriveKey } from './derive.ts'
+import { NONCE_LENGTH, TAG_LENGTH } from './lengths.ts'
 
 /** Of the packet at hand; for all keys, as each is done with it before another begins. */
-const nonce = new Uint8Array(IV_LENGTH)
+const nonce = new Uint8Array(NONCE_LENGTH)
 
 /** The key of one direction and key phase. */
 export class PacketAead {
-  // All suites of TLS 1.3 are called alike; node's types know them by literal names.
-  readonly #algorithm: 'aes-128-gcm'
-  readonly #key: Uint8Array
+  readonly #cipher: PacketCipher
   readonly #iv: Uint8Array
 
-  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
-    this.#algorithm = SUITES[suite].aead as 'aes-128-gcm'
-    this.#key = deriveKey(suite, secret, version)
+  constructor(
+    suite: CipherSuite,
+    secret: Uint8Array,
+    version: Version = VERSION_1,
+    ciphers: PacketCiphers = packetCiphers(),
+  ) {
+    this.#cipher = ciphers.packetCipher(suite, deriveKey(suite, secret, version))
     this.#iv = deriveIv(suite, secret, version)
   }
 
   /** Encrypts the `payloadLength` bytes behind the header in place, and writes the tag behind them. The packet begins at packet[0]. */
   seal(packet: Uint8Array, headerLength: number, payloadLength: number, packetNumber: number): void {
-    const payloadEnd = headerLength + payloadLength
-    const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber))
-    cipher.setAAD(packet.subarray(0, headerLength))
-    packet.set(cipher.update(packet.subarray(headerLength, payloadEnd)), headerLength)
-    cipher.final()
-    packet.set(cipher.getAuthTag(), payloadEnd)
+    this.#cipher.seal(this.#nonceOf(packetNumber), packet, headerLength, headerLength + payloadLength)
   }
 
-  /** The payload of packet[start … end), which begins at `payloadOffset`, in a buffer of its own. undefined: it is forged. */
+  /**
+   * The payload of packet[start … end), which begins at `payloadOffset`; perhaps decrypted in place, and so valid until the packet's buffer is used
+   * again. undefined: it is forged, and not to be read any more.
+   */
   open(
     packet: Uint8Array,
     start: number,
@@ -52,16 +50,7 @@ export class PacketAead {
   ): Uint8Array | undefined {
     const tagOffset = end - TAG_LENGTH
     if (tagOffset < payloadOffset) return undefined
-    const decipher = createDecipheriv(this.#algorithm, this.#key, this.#nonceOf(packetNumber))
-    decipher.setAAD(packet.subarray(start, payloadOffset))
-    decipher.setAuthTag(packet.subarray(tagOffset, end))
-    const payload = decipher.update(packet.subarray(payloadOffset, tagOffset))
-    try {
-      decipher.final()
-    } catch {
-      return undefined
-    }
-    return payload
+    return this.#cipher.open(this.#nonceOf(packetNumber), packet, start, payloadOffset, tagOffset)
   }
 
   /** Valid until the next call. */

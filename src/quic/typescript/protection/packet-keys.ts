@@ -5,13 +5,14 @@
 import { VERSION_1, type Version } from '../version.ts'
 import { type CipherSuite, SUITES } from './cipher-suites.ts'
 import { HeaderProtection } from './header-protection.ts'
+import { TAG_LENGTH } from './lengths.ts'
 import { checkReservedBits, type OpenedPacket, readPacketNumber } from './open-packet.ts'
-import { PacketAead, TAG_LENGTH } from './packet-aead.ts'
+import { PacketAead } from './packet-aead.ts'
 import { confidentialityLimitReached, ForgeryCount } from './usage-limits.ts'
 
 export type { CipherSuite } from './cipher-suites.ts'
+export { TAG_LENGTH } from './lengths.ts'
 export type { OpenedPacket } from './open-packet.ts'
-export { TAG_LENGTH } from './packet-aead.ts'
 
 /** Of packet number and payload together (RFC 9001 §5.4.2): with them and the tag there is a sample, 4 bytes on. */
 export const SHORTEST_CONTENT = 4
