@@ -54,6 +54,8 @@ const SUITES: readonly Suite[] = [
     ),
     'test/log/line-writer.test.ts',
   ),
+  // Node's own OpenSSL, called directly; and a connection that is protected by it.
+  mocha('quic', ...['protection/ciphers', 'connection'].map(name => `test/quic/typescript/${name}.test.ts`)),
   {
     name: 'functional',
     args: () => ['bin/masque-lab.mjs', 'functional'],
