@@ -150,6 +150,8 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
   #pathIn: UdpPath
   #stopTimer: (() => void) | undefined
   #timerAt = 0
+  /** The timer has rung while packets waited. */
+  #isDeadlineDue = false
   #stopKeepAlive = (): void => {}
   #stopLinger: (() => void) | undefined
   #resumptionTicket: Uint8Array | undefined
@@ -448,6 +450,7 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
     const sent = this.#packetsSent
     try {
       const read = this.#readInbox(most)
+      if (this.#isDeadlineDue && most > 0) this.#judgeDeadline()
       this.#act()
       return read + this.#packetsSent - sent
     } finally {
@@ -786,11 +789,23 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   #ring(): void {
     this.#stopTimer = undefined
+    if (!this.#inbox.isEmpty) {
+      // A process that had to wait finds packets and timers at once: what has come may be what the deadline was for.
+      this.#isDeadlineDue = true
+      return this.#host.schedule(this)
+    }
+    // The deadline may have moved since the timer was set.
+    if (this.#judgeDeadline()) this.turn()
+    else this.#setTimer()
+  }
+
+  /** False: there is time left. */
+  #judgeDeadline(): boolean {
+    this.#isDeadlineDue = false
     const now = this.#io.now()
-    // The deadline has moved since the timer was set.
-    if ((this.#engine.deadline(now) ?? Number.POSITIVE_INFINITY) > now) return this.#setTimer()
+    if ((this.#engine.deadline(now) ?? Number.POSITIVE_INFINITY) > now) return false
     this.#engine.onDeadline(now)
-    this.turn()
+    return true
   }
 
   /** Something that the peer must answer, again and again, so that neither it nor a NAT takes this connection for dead. */

@@ -106,6 +106,30 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(fake.rings).to.deep.equal([70, 500])
   })
 
+  it('reads what has come before it judges a deadline that is due: a process that had to wait finds both at once', () => {
+    for (const answer of ['moves the deadline', 'does not']) {
+      const { io, sockets, fake } = dial()
+      fake.deadlineAt = 100
+      io.settle()
+      const { receive } = fake
+      Object.assign(fake, {
+        receive: (...packet: Parameters<typeof receive>) => {
+          if (answer === 'moves the deadline') fake.deadlineAt = 500
+          return receive.apply(fake, packet)
+        },
+      })
+      sockets[0].arrive(shortPacket(fake.id), SERVER)
+      // The timer rings before the turn of the packet.
+      expect(io.step(200)).to.equal(true)
+      expect(fake.rings).to.deep.equal([])
+      io.pass(0)
+      expect(fake.received.map(({ now }) => now)).to.deep.equal([100])
+      expect(fake.rings).to.deep.equal(answer === 'moves the deadline' ? [] : [100])
+      io.pass(1000)
+      expect(fake.rings).to.deep.equal([answer === 'moves the deadline' ? 500 : 100])
+    }
+  })
+
   it('tells on which path and when a packet came, and sends each from the socket that its path names', () => {
     const { io, sockets, fake } = dial()
     const [first, second] = sockets
