@@ -26,6 +26,8 @@ const START_TIMEOUT_MS = 60_000
 const OWN_PAUSE_MS = 1_000
 /** From the end of the process to the end of its output, which a grandchild may hold open. */
 const OUTPUT_TIMEOUT_MS = 500
+/** Of an error of sending: nobody listens. */
+const HAS_ENDED: readonly (string | undefined)[] = ['EPIPE', 'ECONNRESET', 'ERR_IPC_CHANNEL_CLOSED']
 /** How much of what it said last is kept for the error message. */
 const OUTPUT_LENGTH = 4_000
 const OUTPUT_LINES = 8
@@ -114,6 +116,7 @@ export class Child<O extends Orders> {
   readonly #waiting = new Map<number, Waiting>()
   readonly #ended: Promise<void>
   readonly #startTimer: NodeJS.Timeout
+  #hangUpTimer: NodeJS.Timeout | undefined
   /** Resolves when it has loaded its code; never, when it ends before. */
   readonly #ready: Promise<void>
   #isNowReady!: () => void
@@ -152,6 +155,14 @@ export class Child<O extends Orders> {
       })
     }
     child.on('message', message => this.#receive(message as FromChild))
+    child.once('disconnect', () => {
+      if (this.#closed !== undefined) return
+      // Nearly always it has just ended, which is told next. One that lives on without a channel is of no use.
+      this.#hangUpTimer = setTimeout(() => {
+        this.#die('cannot be talked to any more')
+        this.kill()
+      }, CLOSE_TIMEOUT_MS + OUTPUT_TIMEOUT_MS)
+    })
     this.#startTimer = setTimeout(() => {
       this.#die(`did not start within ${START_TIMEOUT_MS / 1000} s`)
       this.kill()
@@ -236,9 +247,10 @@ export class Child<O extends Orders> {
 
   #send(message: ToChild): void {
     if (!this.#process.connected) return
-    // What fails because the process has just ended is told by its end.
     this.#process.send(message, error => {
-      if (error && typeof message === 'object' && 'order' in message) {
+      // What fails because the process has just ended is told by its end.
+      if (error === null || HAS_ENDED.includes((error as NodeJS.ErrnoException).code)) return
+      if (typeof message === 'object' && 'order' in message) {
         this.#receive({ id: message.id, error: `the order '${message.order}' could not be sent: ${error.message}` })
       }
     })
@@ -264,6 +276,7 @@ export class Child<O extends Orders> {
   }
 
   #die(how: string): void {
+    clearTimeout(this.#hangUpTimer)
     if (this.#dead !== undefined) return
     clearTimeout(this.#startTimer)
     const words = this.#output.trim().split('\n').slice(-OUTPUT_LINES).join('\n')

@@ -75,9 +75,20 @@ describe('a child process', () => {
     const killed = start()
     await killed.ask('double', 1)
     killed.kill()
+    // Gone by then, which is not known here yet.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     expect((await failure(killed.ask('never'), ChildError)).message).to.equal(
       'the sample was ended by SIGKILL and said nothing',
     )
+  })
+
+  it('that lives on, but cannot be talked to any more, is ended, and those who wait hear of it', async () => {
+    const child = start()
+    const waiting = failure(child.ask('never'), ChildError)
+    const hungUp = await failure(child.ask('hangUp'), ChildError)
+    expect(hungUp.message).to.equal('the sample cannot be talked to any more and said nothing')
+    expect([await waiting, await failure(child.ask('double', 1), ChildError)]).to.deep.equal([hungUp, hungUp])
+    await child.close()
   })
 
   it('that stands still is not waited for where the answer has a limit, gets no further orders, and is asked again when it goes on', async () => {

@@ -30,6 +30,13 @@ const orders = {
     console.error('first line\nfamous last words')
     process.exit(status)
   },
+  hangUp(): Promise<void> {
+    process.removeAllListeners('disconnect')
+    // Not while its own message is being read, which Node does not bear.
+    setImmediate(() => process.disconnect())
+    setInterval(() => {}, 1000)
+    return new Promise(() => {})
+  },
   never: () => new Promise<void>(() => {}),
   stuck() {
     for (;;) if (existsSync('/nowhere')) break
