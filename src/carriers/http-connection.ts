@@ -155,6 +155,8 @@ export interface HttpClientConnection extends HttpConnection {
    * server takes no such request.
    */
   request(headers: Header[]): TunnelStream | undefined
+  /** Closes it without a word to the server, who knows nothing of it. Where there is none, `close` does it. */
+  vanish?(): void
 }
 
 export interface HttpClientHandler extends HttpHandler {

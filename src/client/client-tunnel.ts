@@ -27,6 +27,7 @@ import { normaliseRoutes } from '../connect-ip/routes.ts'
 import { parseScope } from '../connect-ip/scope.ts'
 import { ConnectIpSession } from '../connect-ip/session.ts'
 import { expandTemplate, parseUriTemplate } from '../connect-ip/uri-template.ts'
+import type { Clock } from '../hosts/clock.ts'
 import { type Header, headerValue } from '../http/header.ts'
 import { IpAddress, type IpVersion } from '../ip/address.ts'
 import type { IpPrefix } from '../ip/prefix.ts'
@@ -108,6 +109,8 @@ export interface ClientTunnelOptions {
   /** The tunnel before was lost: the proxy is asked so often whether it is there again, in ms. */
   knockMs?: number
   timeouts?: TunnelTimeouts
+  /** By which it knocks; for tests. */
+  clock?: Clock
   /** Of a capture: hears the packets of the tunnel of this id. */
   tapTunnel?(id: string): PacketTap | undefined
   onPacket(packet: Uint8Array): void
@@ -268,6 +271,7 @@ export class ClientTunnel implements HttpClientHandler {
       this.#dial = new Dial({
         addresses: proxy.addresses,
         knockMs: this.#options.knockMs,
+        clock: this.#options.clock,
         connect: remote =>
           this.#options.connect({
             remote,

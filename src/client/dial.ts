@@ -5,6 +5,7 @@
  */
 
 import type { HttpClientConnection, HttpClientHandler } from '../carriers/http-connection.ts'
+import { type Clock, systemClock } from '../hosts/clock.ts'
 import type { SocketAddress } from '../quic/quic.ts'
 import { ClientError, errorFromClose, errorFromFailure } from './errors.ts'
 
@@ -27,71 +28,99 @@ export interface DialOptions {
    * cancelled. An attempt repeats its first packet only after a second, then after two; a new one is a knock at the door now.
    */
   knockMs?: number
+  readonly clock?: Clock
 }
 
-/** So many attempts at a time: a second's worth, so that each has the time of a long round trip. The oldest makes room. */
-const MOST_KNOCKS = 40
+/**
+ * So many attempts at a time, so that each has the time of a long round trip, and none that of repeating its first packet: that is what the next knock is for. The
+ * oldest makes room.
+ */
+const MOST_KNOCKS = 36
 
 /** Failures that are remembered, for the sentence in the end. */
 const MOST_FAILURES = 8
 
+interface Attempt {
+  readonly remote: SocketAddress
+  /** Called when it has ended. */
+  ended(): void
+}
+
 export class Dial {
   readonly #options: DialOptions
-  /** Handshakes under way, and what to call when one has ended. */
-  readonly #running = new Map<HttpClientConnection, () => void>()
+  readonly #clock: Clock
+  /** Handshakes under way, in the order in which they have begun. */
+  readonly #running = new Map<HttpClientConnection, Attempt>()
   readonly #failures: ClientError[] = []
   #next = 0
   #pending = 0
   #over = false
-  #timer: NodeJS.Timeout | undefined
+  #timer: unknown
 
   constructor(options: DialOptions) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
   }
 
   start(): void {
-    clearTimeout(this.#timer)
+    this.#clock.clearTimeout(this.#timer)
     if (this.#over) return
     const { addresses, knockMs, delayMs = ATTEMPT_DELAY_MS } = this.#options
     const remote = addresses[this.#next++ % addresses.length]
     if (knockMs !== undefined) this.#knockAgain(knockMs)
-    else if (this.#next < addresses.length) this.#timer = setTimeout(() => this.start(), delayMs)
+    else if (this.#next < addresses.length) this.#timer = this.#clock.setTimeout(() => this.start(), delayMs)
     this.#pending++
     this.#attempt(remote).catch(error => this.#failed(errorFromFailure(error, addressText(remote))))
   }
 
   #knockAgain(ms: number): void {
-    this.#timer = setTimeout(() => this.start(), ms)
+    this.#timer = this.#clock.setTimeout(() => this.start(), ms)
     if (this.#running.size < MOST_KNOCKS) return
     const [oldest] = this.#running.keys()
     this.#running.delete(oldest)
     this.#pending--
     oldest.handler = { ...NOTHING, onReady() {}, onClosed() {} }
-    oldest.close('')
+    vanish(oldest)
   }
 
   /** Gives up what is under way; resolves when it has ended. Idempotent. */
   cancel(): Promise<unknown> {
     this.#over = true
-    clearTimeout(this.#timer)
-    const ended = [...this.#running.keys()].map(
-      connection => new Promise<void>(resolve => this.#running.set(connection, resolve)),
+    this.#clock.clearTimeout(this.#timer)
+    const ended = [...this.#running].map(
+      ([connection, { remote }]) => new Promise<void>(ended => this.#running.set(connection, { remote, ended })),
     )
     for (const connection of this.#running.keys()) connection.close('')
     return Promise.all(ended)
   }
 
+  /**
+   * The proxy has answered this one, and so was not there for the knocks before it. A goodbye would be the first that it hears of them: a packet of 1200 bytes
+   * each, with the request behind them, and to the proxy so many handshakes more that nobody finishes, which it takes for a flood.
+   */
+  #vanishBefore(answered: HttpClientConnection): void {
+    if (this.#options.knockMs === undefined) return
+    const remote = this.#running.get(answered)?.remote
+    for (const [connection, attempt] of this.#running) {
+      if (connection === answered) return
+      // Another address may only be further away.
+      if (attempt.remote !== remote) continue
+      this.#running.delete(connection)
+      vanish(connection)
+    }
+  }
+
   async #attempt(remote: SocketAddress): Promise<void> {
     const connection = await this.#options.connect(remote)
     if (this.#over) return connection.close('')
-    this.#running.set(connection, () => {})
+    this.#running.set(connection, { remote, ended() {} })
     connection.handler = {
       ...NOTHING,
       onReady: () => this.#won(connection),
       onClosed: reason => {
-        const ended = this.#running.get(connection)
+        const attempt = this.#running.get(connection)
         this.#running.delete(connection)
-        ended?.()
+        attempt?.ended()
         this.#failed(errorFromClose(reason, addressText(remote)))
       },
     }
@@ -99,6 +128,8 @@ export class Dial {
 
   #won(connection: HttpClientConnection): void {
     if (this.#over) return
+    this.#over = true
+    this.#vanishBefore(connection)
     this.#running.delete(connection)
     this.cancel().catch(error => this.#options.onError(error))
     connection.handler = this.#options.onConnected(connection)
@@ -122,6 +153,11 @@ export class Dial {
     this.#over = true
     this.#options.onFailed(summary(this.#failures))
   }
+}
+
+function vanish(connection: HttpClientConnection): void {
+  if (connection.vanish === undefined) connection.close('')
+  else connection.vanish()
 }
 
 /** Nobody has answered; or the system could not even send. */

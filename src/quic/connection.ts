@@ -5,7 +5,7 @@
  */
 
 import { runAll } from '../net/run-all.ts'
-import { APPLICATION_INTERNAL_ERROR } from './close-codes.ts'
+import { APPLICATION_INTERNAL_ERROR, APPLICATION_NO_ERROR } from './close-codes.ts'
 import type { EcnCodepoint } from './ecn.ts'
 import type { EngineConnection, EngineCounters, EngineEvents, OutgoingPacket, ProbeContent, UdpPath } from './engine.ts'
 import { Inbox, type InboxRoom, type OnWaiting } from './inbox.ts'
@@ -321,6 +321,13 @@ export class DrivenConnection implements QuicConnection, EngineEvents, Turning {
 
   close(code: number, reason: string): void {
     this.#host.enter(this, () => this.#close(true, code, reason))
+  }
+
+  vanish(): void {
+    this.#host.enter(this, () => {
+      this.abandon({ source: 'local', application: true, code: APPLICATION_NO_ERROR, reason: '' })
+      this.#forget()
+    })
   }
 
   get resumptionTicket(): Uint8Array | undefined {

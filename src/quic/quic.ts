@@ -204,6 +204,8 @@ export interface QuicConnection {
   ping(): void
   /** Closes with an application error code (CONNECTION_CLOSE 0x1d). Idempotent. */
   close(code: number, reason: string): void
+  /** Closes it without a word to the peer, who knows nothing of it. */
+  vanish(): void
   /** The ticket for resuming this session later, as the client got it from the server. */
   readonly resumptionTicket: Uint8Array | undefined
   paths(): QuicPath[]

@@ -292,6 +292,18 @@ describe('the driver, on an engine and a clock that are not real', () => {
     expect(sockets.map(({ open }) => open)).to.deep.equal([false, false])
   })
 
+  it('ends a connection of which the peer knows nothing without a word, and closes its sockets', () => {
+    const { io, sockets, connection, recorder, fake } = dial()
+    io.settle()
+    fake.toSend.push({ bytes: bytes(20), path: fake.path })
+    connection.vanish()
+    connection.vanish()
+    io.pass(10_000)
+    expect(recorder.closed).to.deep.equal({ source: 'local', application: true, code: 0x100, reason: '' })
+    expect(sockets.flatMap(({ sent }) => sent)).to.deep.equal([])
+    expect(sockets.map(({ open }) => open)).to.deep.equal([false, false])
+  })
+
   it('closes them a second after its close, however long the engine would answer late packets', () => {
     const { io, sockets, connection, recorder, fake } = dial()
     io.settle()

@@ -86,6 +86,9 @@ export class FakeQuic implements QuicConnection {
   close(code: number): void {
     this.#note(`close ${code}`)
   }
+  vanish(): void {
+    this.#note('vanish')
+  }
   paths(): QuicPath[] {
     return []
   }

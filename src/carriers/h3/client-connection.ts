@@ -31,6 +31,10 @@ export class H3ClientConnection extends H3Transport<HttpClientHandler> implement
     return this.h3.draining
   }
 
+  vanish(): void {
+    this.quic.vanish()
+  }
+
   request(headers: Header[]): TunnelStream | undefined {
     if (this.h3.closed) return undefined
     const id = this.h3.request(headers)
