@@ -5,9 +5,13 @@
  * application ignores. The stream ends with it. quiche does not say which packets were acknowledged; but it forgets a stream
  * when all of its data was, and counts the stream data that it sends again. So:
  *
- *   the stream is forgotten, and nothing was sent again     the probe itself was acknowledged: the size fits
+ *   the stream is forgotten, and less was sent again than   the probe itself was acknowledged: the size fits
+ *     it holds
  *   the stream's data was sent again after a loss           the probe was lost, and something after it arrived
  *   neither, for long                                       the path carries nothing now: no information
+ *
+ * What is sent again may be anything, also the handshake's: quiche counts it all together. It does that when the answer is late, too, as when a process had
+ * to wait, and then first with what it has sent first.
  *
  * A peer may grant no stream for this. Then the probe is full of bytes that are ignored on a stream that stays open, and so is
  * never forgotten. What tells of it is quiche's timer: while anything is under way that has to be acknowledged, it rings
@@ -172,8 +176,9 @@ export class PathMtuProbes {
     const arrived = probe.ends ? this.#isOver(probe.streamId) : this.#isAllAcknowledged(probe, stats)
     const before = this.search.size
     const settledBefore = this.search.settled
-    if (arrived && resent === 0) this.search.onProbeAcked(now)
-    else if (stats.lost > probe.lost && resent >= probe.size - MAX_OVERHEAD) {
+    const isPerhapsResent = resent >= probe.size - MAX_OVERHEAD
+    if (arrived && !isPerhapsResent) this.search.onProbeAcked(now)
+    else if (stats.lost > probe.lost && isPerhapsResent) {
       if (this.#wasAlone(probe)) this.search.onProbeLost(now)
       else this.search.onProbeVoid(now)
     } else if (arrived || now >= probe.deadline) this.search.onProbeVoid(now)

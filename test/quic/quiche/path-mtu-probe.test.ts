@@ -1,6 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
-import type { QuicSettings } from '../../../src/quic/quic.ts'
+import { chooseEngine } from '../../../src/quic/choose-engine.ts'
+import type { EngineConnection, EngineEvents, UdpPath } from '../../../src/quic/engine.ts'
+import { DEFAULT_QUIC_SETTINGS, type QuicSettings } from '../../../src/quic/quic.ts'
+import { clientTls, serverTls } from '../../support/certificates.ts'
 import { closeAll, connect, listen } from '../../support/quic-peer.ts'
+import { skipWithoutQuiche } from '../../support/quiche.ts'
 import { openRelay, type Relay } from '../../support/udp-relay.ts'
 import { IS_TYPESCRIPT } from '../../support/which-engine.ts'
 
@@ -101,5 +106,63 @@ describe('the path MTU of a connection', () => {
     await server.accepted[0].recorder.until(() => server.accepted[0].recorder.streams.size === 1)
     expect(connection).to.include({ maxDatagramLength: 1200 - AROUND, pathMtuSettled: false })
     connection.close(0x100, '')
+  })
+})
+
+describe('a probe of the path MTU on quiche', () => {
+  before(skipWithoutQuiche)
+
+  const settings = DEFAULT_QUIC_SETTINGS
+  const client = { host: '192.0.2.1', port: 1001 }
+  const server = { host: '198.51.100.1', port: 443 }
+  const room = new Uint8Array(2000)
+  const nobody = new Proxy({} as EngineEvents, {
+    get: (_, name) => (name === 'newConnectionId' ? () => randomBytes(8) : () => {}),
+  })
+
+  const packetsOf = (from: EngineConnection): Uint8Array[] => {
+    from.handOut(nobody, 0)
+    const packets: Uint8Array[] = []
+    for (;;) {
+      const packet = from.send(room, 0)
+      if (packet === undefined) return packets
+      packets.push(room.slice(0, packet.length))
+    }
+  }
+  const deliver = (packets: readonly Uint8Array[], to: EngineConnection, path: UdpPath): void => {
+    for (const packet of packets) to.receive(packet, path, 0)
+  }
+
+  it('has arrived when it is acknowledged, though something else was sent again meanwhile, as when one of the two ends had to wait', async () => {
+    const { make } = await chooseEngine('quiche')
+    const here = { local: client, remote: server }
+    const there = { local: server, remote: client }
+    const ours = make({ role: 'client', settings, tls: await clientTls(), peerCertificate: 'required' }).connect({
+      id: randomBytes(8),
+      path: here,
+      serverName: 'localhost',
+    })
+    const theirs = make({ role: 'server', settings, tls: await serverTls(), peerCertificate: 'none' }).accept({
+      id: randomBytes(8),
+      originalId: undefined,
+      path: there,
+    }) as EngineConnection
+    deliver(packetsOf(ours), theirs, there)
+    deliver(packetsOf(theirs), ours, here)
+    // The end of the handshake, and the probe behind it: on their way for so long that quiche repeats the first of it.
+    const underWay = packetsOf(ours)
+    const probe = ours.sendProbe(room, length => ({ streamId: 2, data: new Uint8Array(length), ends: true }), 0)
+    expect(probe?.length).to.equal(settings.maxUdpPayload)
+    underWay.push(room.slice(0, settings.maxUdpPayload), ...packetsOf(ours))
+    const again: Uint8Array[] = []
+    while (again.length === 0) {
+      await new Promise(resolve => setTimeout(resolve, 1))
+      ours.onDeadline(0)
+      again.push(...packetsOf(ours))
+    }
+    deliver([...underWay, ...again], theirs, there)
+    deliver(packetsOf(theirs), ours, here)
+    expect(ours.judgePath(false, 0)).to.equal(true)
+    expect(ours.pathMtuSettled).to.equal(true)
   })
 })
