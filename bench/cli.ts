@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { Unavailable } from '../interop/harness/skip.ts'
 import { makeTestCertificates, type TestCertificates } from '../src/cert/make-certificates.ts'
-import { runCommand } from '../src/cli/run-command.ts'
+import { interrupted, runCommand } from '../src/cli/run-command.ts'
 import { whyNoNamespaces } from '../src/testbed/namespaces.ts'
 import { CONTENDERS, type Contender } from './goodput.ts'
 import type { LoadResult } from './load.ts'
+import { INTERVAL_MS, MEASURED, type Measured, RTT_MS } from './moving-settings.ts'
 import {
   apiAbuseRows,
   churnRows,
@@ -100,13 +101,22 @@ program
 
 program
   .command('moving')
-  .description('what pings inside a tunnel see when it moves, a NAT forgets, or the proxy starts anew')
+  .description(
+    'what pings inside a tunnel see when it moves, a NAT forgets, or the proxy starts anew; interrupted, it prints what it has by then',
+  )
   .option('--runs <n>', 'of each', positive, 100)
+  .option('--only <names>', `of ${MEASURED.join(', ')}`, measured)
   .option('--json', 'the result as JSON')
-  .action((options: { runs: number; json?: boolean }) =>
+  .action((options: { runs: number; only?: Measured[]; json?: boolean }) =>
     withCertificates(async certificates => {
-      const { benchMoving, INTERVAL_MS, RTT_MS } = await import('./moving.ts')
-      const result = await benchMoving({ certificates, runs: options.runs, onProgress: progress })
+      const { benchMoving } = await import('./moving.ts')
+      const { runs, only } = options
+      let isInterrupted = false
+      void interrupted().then(() => {
+        isInterrupted = true
+      })
+      const stopped = (): boolean => isInterrupted
+      const result = await benchMoving({ certificates, runs, only, stopped, onProgress: progress })
       print(options.json, result, () => movingRows(result, RTT_MS, INTERVAL_MS))
     }),
   )
@@ -320,9 +330,18 @@ function participants(text: string): string[] {
 
 /** `typescript,quic-go` */
 function contenders(text: string): Contender[] {
+  return oneOrMore(CONTENDERS, text)
+}
+
+/** `restart,move` */
+function measured(text: string): Measured[] {
+  return oneOrMore(MEASURED, text)
+}
+
+function oneOrMore<T extends string>(choices: readonly T[], text: string): T[] {
   return text.split(',').map(name => {
-    const found = CONTENDERS.find(each => each === name)
-    if (found === undefined) throw new InvalidArgumentError(`${name} is not one of ${CONTENDERS.join(', ')}`)
+    const found = choices.find(each => each === name)
+    if (found === undefined) throw new InvalidArgumentError(`${name} is not one of ${choices.join(', ')}`)
     return found
   })
 }

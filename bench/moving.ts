@@ -10,18 +10,34 @@
 
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import type { MasqueClient } from '../src/client/client.ts'
+import type { ClientTunnel } from '../src/client/client-tunnel.ts'
 import { IpAddress } from '../src/ip/address.ts'
 import { TcpBypass } from '../src/link/emulator/tcp-bypass.ts'
 import { pingTrain } from '../src/probes/ping-train.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
 import { TwoPaths } from '../src/testbed/two-paths.ts'
+import { INTERVAL_MS, MEASURED, type Measured, RTT_MS } from './moving-settings.ts'
 
-export const RTT_MS = 20
-export const INTERVAL_MS = 10
 /** For four seconds. */
 const BLOCKED_PINGS = 400
 const TARGET = IpAddress.parse('10.90.0.1')
+/** Each knock comes from an address of its own, for which the emulator keeps a socket; a tunnel says something more often than that. */
+const CLIENT_IDLE_MS = 60_000
+
+/** Where the time of a restart goes, one step behind the other, in ms. */
+export interface RestartSteps {
+  /** Until the knock is sent that is answered; below 0: it was sent before the start was over. */
+  readonly knock: number
+  readonly handshake: number
+  readonly settings: number
+  /** Request, answer, addresses. */
+  readonly request: number
+  /** What the search for the path's MTU is not over by then. */
+  readonly mtu: number
+  /** Beside them: CPU time of this process, which is client, proxy and path, with V8's other threads. */
+  readonly cpu: number
+}
 
 export interface MovingResult {
   /** ms, one a run. */
@@ -30,20 +46,24 @@ export interface MovingResult {
   readonly rebind: number[]
   /** ms, one a run. */
   readonly restart: number[]
+  readonly restartSteps: RestartSteps[]
   /** ms, one a run. */
   readonly blocked: number[]
   /** After how many of the restarts the client had the addresses that it had before. */
   readonly sameAddresses: number
 }
 
+/** `stopped`: what there is by then is the result. */
 export async function benchMoving(options: {
   certificates: TestCertificates
   runs: number
+  only?: readonly Measured[] | undefined
+  stopped?: () => boolean
   onProgress?: (text: string) => unknown
 }): Promise<MovingResult> {
-  const { certificates, runs, onProgress = () => {} } = options
+  const { certificates, runs, only = MEASURED, stopped = () => false, onProgress = () => {} } = options
   let proxy: MasqueServer = await startTestProxy(certificates)
-  const paths = await TwoPaths.open(proxy.address, RTT_MS)
+  const paths = await TwoPaths.open(proxy.address, RTT_MS, CLIENT_IDLE_MS)
   const client = newTestClient(certificates, paths.first, {
     reconnect: { enabled: true, knockMs: 25, initialDelayMs: 100, maxDelayMs: 100 },
   })
@@ -51,13 +71,18 @@ export async function benchMoving(options: {
     move: [] as number[],
     rebind: [] as number[],
     restart: [] as number[],
+    restartSteps: [] as RestartSteps[],
     blocked: [] as number[],
     sameAddresses: 0,
   }
+  const times = async (name: Measured, run: (i: number) => Promise<string>): Promise<void> => {
+    for (let i = 0; only.includes(name) && i < runs && !stopped(); i++) {
+      onProgress(`${name} ${i + 1} of ${runs}: ${await run(i)}`)
+    }
+  }
   try {
     await client.connect()
-    for (let run = 0; run < runs; run++) {
-      onProgress(`move ${run + 1} of ${runs}`)
+    await times('move', async run => {
       const [from, to] = run % 2 === 0 ? (['first', 'second'] as const) : (['second', 'first'] as const)
       const replies = await pingsAround(client, async () => {
         paths.cut(from)
@@ -65,15 +90,16 @@ export async function benchMoving(options: {
       })
       paths.heal(from)
       result.move.push(longestSilence(replies.at))
-    }
-    for (let run = 0; run < runs; run++) {
+      return inMs(result.move)
+    })
+    await times('rebind', async run => {
       // Each rebinding is a new address, of which a connection has room for eight.
       if (run % 4 === 0) await again(client)
-      onProgress(`rebind ${run + 1} of ${runs}`)
-      result.rebind.push((await pingsAround(client, async () => paths.rebind())).lost)
-    }
-    for (let run = 0; run < runs; run++) {
-      onProgress(`restart ${run + 1} of ${runs}`)
+      const { lost } = await pingsAround(client, async () => paths.rebind())
+      result.rebind.push(lost)
+      return `${lost} lost`
+    })
+    await times('restart', async () => {
       const before = addresses(client)
       // A tunnel that lives for less than a second is not knocked for.
       await new Promise(resolve => setTimeout(resolve, 1100))
@@ -83,13 +109,21 @@ export async function benchMoving(options: {
       await new Promise(resolve => setTimeout(resolve, 200 + 25 * Math.random()))
       proxy = await startTestProxy(certificates, { listen: { ...proxy.config.listen, port: listen.port } })
       const startedAt = performance.now()
+      const cpu = process.cpuUsage()
       if (!client.connected) await new Promise(resolve => client.once('up', resolve))
-      result.restart.push(performance.now() - startedAt)
+      const upAt = performance.now()
+      result.restart.push(upAt - startedAt)
+      result.restartSteps.push(stepsOf(client, startedAt, upAt, process.cpuUsage(cpu)))
       if (addresses(client) === before) result.sameAddresses++
+      return inMs(result.restart)
+    })
+    if (only.includes('blocked') && !stopped()) {
+      const onSilence = (ms: number): void => {
+        result.blocked.push(ms)
+        onProgress(`UDP blocked ${result.blocked.length} of ${runs}: ${inMs(result.blocked)}`)
+      }
+      await blockUdp(certificates, proxy, runs, stopped, onSilence)
     }
-    result.blocked.push(
-      ...(await blockUdp(certificates, proxy, runs, run => onProgress(`UDP blocked ${run} of ${runs}`))),
-    )
   } finally {
     await client.close()
     await paths.close()
@@ -98,26 +132,47 @@ export async function benchMoving(options: {
   return result
 }
 
+/** The last of them. */
+function inMs(values: readonly number[]): string {
+  return `${values[values.length - 1].toFixed(1)} ms`
+}
+
+function stepsOf(
+  { tunnel, info }: MasqueClient,
+  startedAt: number,
+  upAt: number,
+  { user, system }: NodeJS.CpuUsage,
+): RestartSteps {
+  const { ready, settings, answered } = (tunnel as ClientTunnel).times
+  return {
+    knock: ready - info.handshakeMs - startedAt,
+    handshake: info.handshakeMs,
+    settings: settings - ready,
+    request: answered - settings,
+    mtu: upAt - answered,
+    cpu: (user + system) / 1000,
+  }
+}
+
 async function blockUdp(
   certificates: TestCertificates,
   proxy: MasqueServer,
   runs: number,
-  onRun: (run: number) => unknown,
-): Promise<number[]> {
+  stopped: () => boolean,
+  onSilence: (ms: number) => void,
+): Promise<void> {
   const paths = await TwoPaths.open(proxy.address, RTT_MS)
   const bypass = await TcpBypass.open(paths.first, proxy.address)
   // It goes back when it is told to, and not by itself.
   const carrierTiming = { firstPause: 3_600_000, longestPause: 3_600_000, headStart: 5000 }
   const client = newTestClient(certificates, paths.first, { tunnel: { carrier: 'auto' } }, { carrierTiming })
-  const silences: number[] = []
   try {
     await client.connect()
-    for (let run = 1; run <= runs; run++) {
-      onRun(run)
+    for (let run = 0; run < runs && !stopped(); run++) {
       const changed = new Promise(resolve => client.once('carrierChanged', resolve))
       const { at } = await pingsAround(client, async () => paths.cut('first'), BLOCKED_PINGS)
       await changed
-      silences.push(longestSilence(at))
+      onSilence(longestSilence(at))
       paths.heal('first')
       // What was left has ended by then, with all that waited in it.
       await new Promise(resolve => setTimeout(resolve, 500))
@@ -128,7 +183,6 @@ async function blockUdp(
     await bypass.close()
     await paths.close()
   }
-  return silences
 }
 
 function longestSilence(at: readonly number[]): number {

@@ -12,7 +12,7 @@ import type { FloodResult } from './flood.ts'
 import { CONTENDERS, type GoodputResult } from './goodput.ts'
 import type { HandshakeBenchResult, Percentiles } from './handshake.ts'
 import type { LoadResult } from './load.ts'
-import type { MovingResult } from './moving.ts'
+import type { MovingResult, RestartSteps } from './moving.ts'
 import type { PeersBenchResult } from './peers.ts'
 import type { Ratios, ScrapeBenchResult, ScrapeCost } from './scrape.ts'
 import type { StagesResult } from './stages.ts'
@@ -249,26 +249,51 @@ function ratioRow(name: string, ratio: number, ratios: number[], cpuRatio: numbe
 }
 
 export function movingRows(result: MovingResult, rttMs: number, intervalMs: number): string {
-  const { move, rebind, restart, blocked, sameAddresses } = result
-  const column = (name: string, fraction: number): string[] => {
-    const at = (values: readonly number[], digits: number): string =>
-      percentile(ascending(values), fraction).toFixed(digits)
-    return [name, at(move, 1), at(rebind, 0), at(restart, 1), at(blocked, 0)]
-  }
-  const header = [
-    '',
-    'move: longest time between two replies, ms',
-    'NAT rebinding: pings without a reply',
-    'restart: from its end to the tunnel, ms',
-    'UDP blocked, carrier auto: longest time between two replies, ms',
+  const { move, rebind, restart, restartSteps, blocked, sameAddresses } = result
+  const all: { title: string; values: readonly number[]; digits: number }[] = [
+    { title: 'move: longest time between two replies, ms', values: move, digits: 1 },
+    { title: 'NAT rebinding: pings without a reply', values: rebind, digits: 0 },
+    { title: 'restart: from its end to the tunnel, ms', values: restart, digits: 1 },
+    { title: 'UDP blocked, carrier auto: longest time between two replies, ms', values: blocked, digits: 0 },
   ]
+  const measured = all.filter(({ values }) => values.length > 0)
+  const column = (name: string, fraction: number): string[] => [
+    name,
+    ...measured.map(({ values, digits }) => percentile(ascending(values), fraction).toFixed(digits)),
+  ]
+  const runs = measured.map(({ values }) => values.length)
   return [
-    `${machine()}, ${move.length} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms`,
+    `${machine()}, ${[...new Set(runs)].join(', ')} runs, paths of ${rttMs} ms, a ping each ${intervalMs} ms, load ${loadavg()[0].toFixed(1)}`,
     '',
-    table([header, column('p50', 0.5), column('p95', 0.95), column('max', 1)]),
-    '',
-    `the same addresses after ${sameAddresses} of ${restart.length} restarts`,
+    table([['', ...measured.map(({ title }) => title)], column('p50', 0.5), column('p95', 0.95), column('max', 1)]),
+    ...(restart.length === 0
+      ? []
+      : [
+          '',
+          restartTable(restart, restartSteps),
+          '',
+          `the same addresses after ${sameAddresses} of ${restart.length} restarts`,
+        ]),
   ].join('\n')
+}
+
+/** How many of the slowest are shown, each as it was. */
+const SLOWEST = 3
+
+function restartTable(restart: readonly number[], steps: readonly RestartSteps[]): string {
+  const names = ['knock', 'handshake', 'settings', 'request', 'mtu', 'cpu'] as const
+  const column = (name: string, fraction: number): string[] => {
+    const at = (values: readonly number[]): string => percentile(ascending(values), fraction).toFixed(1)
+    return [name, ...names.map(step => at(steps.map(each => each[step])))]
+  }
+  const slowest = [...restart.keys()].sort((a, b) => restart[b] - restart[a]).slice(0, SLOWEST)
+  return table([
+    ['restart, ms', 'knock', 'handshake', 'SETTINGS', 'request', 'MTU', 'CPU meanwhile, all threads'],
+    column('p50', 0.5),
+    column('p95', 0.95),
+    column('max', 1),
+    ...slowest.map(run => [restart[run].toFixed(1), ...names.map(step => steps[run][step].toFixed(1))]),
+  ])
 }
 
 export function goodputRows({ receiver, mbit, seconds, load, rows, skipped }: GoodputResult): string {

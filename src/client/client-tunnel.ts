@@ -141,8 +141,8 @@ export class ClientTunnel implements HttpClientHandler {
   #carrier: Carrier | undefined
   #linkCheck: Ipv6LinkCheck | undefined
   #prepared: Prepared | undefined
-  #establishedAt = 0
-  #sessionMs = 0
+  /** When each step of its way was over, by `performance.now`, for measurements: the handshake, SETTINGS, the answer with all that was asked for, the tunnel. */
+  readonly times = { ready: 0, settings: 0, answered: 0, up: 0 }
   #handshakeMs = 0
   /** Requests of ours that the proxy has not answered yet. */
   #awaited = new Set<bigint>()
@@ -245,7 +245,7 @@ export class ClientTunnel implements HttpClientHandler {
       nat64Prefixes: this.#nat64Prefixes,
       mtu: this.tunnel?.mtu ?? 0,
       handshakeMs: this.#handshakeMs,
-      sessionMs: this.#sessionMs,
+      sessionMs: Math.max(0, this.times.up - this.times.ready),
       carrier: this.#connection?.version ?? 'h3',
       encapsulation: this.#carrier?.encapsulation ?? this.#options.config.tunnel.encapsulation,
       fec: this.#fecGroup,
@@ -378,12 +378,13 @@ export class ClientTunnel implements HttpClientHandler {
   // -- HttpClientHandler ---------------------------------------------------------------------------------------
 
   onReady(): void {
-    this.#establishedAt = performance.now()
+    this.times.ready = performance.now()
     this.#handshakeMs = this.#connection?.handshakeMs ?? 0
   }
 
   /** CIP-07: Extended CONNECT only once the server's SETTINGS have said that it may be used. */
   onCapabilities(capabilities: Capabilities): void {
+    this.times.settings = performance.now()
     if (!capabilities.tunnels) {
       const message = 'the server does not support Extended CONNECT: it is no CONNECT-IP proxy'
       return this.#fail(new ClientError('protocol', message))
@@ -606,6 +607,7 @@ export class ClientTunnel implements HttpClientHandler {
 
   #rise(): void {
     if (this.#ended || this.#up) return
+    if (this.times.answered === 0) this.times.answered = performance.now()
     // The search began with the handshake and is over by now, unless the path is a narrow one.
     if (this.#carrier?.mtuSettled === false && this.#mtuPatience) {
       this.#mtuTimer ??= setTimeout(() => {
@@ -616,7 +618,7 @@ export class ClientTunnel implements HttpClientHandler {
     }
     clearTimeout(this.#mtuTimer)
     clearTimeout(this.#graceTimer)
-    this.#sessionMs = performance.now() - this.#establishedAt
+    this.times.up = performance.now()
     // Before it counts as up: what fails here fails the attempt, for which somebody waits.
     const { info } = this
     this.#up = true
