@@ -256,7 +256,9 @@ export class ClientTunnel implements HttpClientHandler {
 
   async connect(): Promise<TunnelInfo> {
     const { config, proxy } = this.#options
-    const tls = loadClientTlsConfig(config.tls)
+    const { ca, certificateChain, key } = loadClientTlsConfig(config.tls)
+    // One for all attempts, by which they share what is made of it.
+    const tls = { ca, certificateChain, key }
     this.#prepared = this.#prepare()
     const { connectMs } = this.#timeouts
     const log = this.#options.logs.of(connectionComponent(this.#options.carrier))
@@ -276,7 +278,7 @@ export class ClientTunnel implements HttpClientHandler {
           this.#options.connect({
             remote,
             serverName: proxy.serverName,
-            tls: { ca: tls.ca, certificateChain: tls.certificateChain, key: tls.key },
+            tls,
             insecure: config.tls.insecure,
             resumptionTicket: this.#options.resumptionTicket,
             onError: error => this.#log.error({ err: error }, 'internal error'),

@@ -77,7 +77,7 @@ export class QuicEndpoint {
     const peerCertificate = insecure === true ? 'any' : 'required'
     const { tap } = options
     const logKeys = tap?.keys !== undefined
-    const engine = await makeEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch, logKeys }, debug)
+    const engine = await clientEngine({ role: 'client', settings, tls, peerCertificate, newMtuSearch, logKeys }, debug)
     const socket = tapped(await connectSocket(options.remote, { debug }), tap)
     const openSocket = async (remote: SocketAddress, local?: string): Promise<PacketSocket> =>
       tapped(await connectSocket(remote, { debug, local }), tap)
@@ -112,6 +112,25 @@ export class QuicEndpoint {
   close(code?: number, reason?: string): Promise<void> {
     return this.#driver.close(code, reason)
   }
+}
+
+/** Those of clients, by the material that they were made with. */
+const clientEngines = new WeakMap<TlsMaterial, { readonly options: EngineOptions; readonly engine: QuicEngine }>()
+
+/**
+ * Attempts of one client, such as knocks (../client/dial.ts), share an engine: to make one for each takes a multiple of a ClientHello's time, and 18 ms of CPU time on quiche where all
+ * authorities are trusted that Node knows.
+ */
+async function clientEngine(options: EngineOptions, debug: EndpointOptions['debug']): Promise<QuicEngine> {
+  const made = clientEngines.get(options.tls)
+  if (made !== undefined && isSame(made.options, options)) return made.engine
+  const engine = await makeEngine(options, debug)
+  clientEngines.set(options.tls, { options, engine })
+  return engine
+}
+
+function isSame(a: EngineOptions, b: EngineOptions): boolean {
+  return Object.entries(a).every(([name, value]) => b[name as keyof EngineOptions] === value)
 }
 
 async function makeEngine(options: EngineOptions, debug: EndpointOptions['debug']): Promise<QuicEngine> {

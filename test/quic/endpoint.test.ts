@@ -5,11 +5,12 @@ import { expect } from 'chai'
 import { makeTestCertificates } from '../../src/cert/make-certificates.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { QuicEndpoint } from '../../src/quic/endpoint.ts'
+import { DEFAULT_QUIC_SETTINGS, type QuicSettings, type TlsMaterial } from '../../src/quic/quic.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
 import { clientTls, serverTls } from '../support/certificates.ts'
 import { freePort } from '../support/free-port.ts'
 import { until } from '../support/loopback.ts'
-import { closeAll, connect, exchange, insist, type Listening, listen } from '../support/quic-peer.ts'
+import { closeAll, connect, exchange, insist, type Listening, listen, Recorder } from '../support/quic-peer.ts'
 import { openRelay } from '../support/udp-relay.ts'
 
 const H3_NO_ERROR = 0x100
@@ -226,6 +227,27 @@ describe('QUIC endpoint', () => {
     await second.recorder.until(() => second.recorder.established)
     expect(second.connection.resumed).to.equal(true)
     second.connection.close(H3_NO_ERROR, '')
+  })
+
+  it('makes an engine once for all attempts of a client, and another for other certificates or settings', async () => {
+    const server = await listen()
+    const lines: string[] = []
+    const attempt = async (tls: TlsMaterial, settings: QuicSettings): Promise<void> => {
+      const { local: remote } = server.endpoint
+      const debug = (line: string): void => void lines.push(line)
+      const connection = await QuicEndpoint.connect({ remote, serverName: 'localhost', tls, settings, debug })
+      await new Promise<void>(resolve => {
+        connection.handler = Object.assign(new Recorder(), { onEstablished: resolve })
+      })
+      connection.close(H3_NO_ERROR, '')
+    }
+    const engines = (): number => lines.filter(line => line.startsWith('the QUIC engine is')).length
+    const tls = await clientTls()
+    for (let i = 0; i < 3; i++) await attempt(tls, DEFAULT_QUIC_SETTINGS)
+    expect(engines()).to.equal(1)
+    await attempt(await clientTls(), DEFAULT_QUIC_SETTINGS)
+    await attempt(tls, { ...DEFAULT_QUIC_SETTINGS })
+    expect(engines()).to.equal(3)
   })
 
   it('sends a Retry, and lets in the client that comes back with its token', async () => {
