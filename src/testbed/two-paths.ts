@@ -21,10 +21,10 @@ export class TwoPaths {
   readonly #clean: Impairment
   readonly #cut = { first: false, second: false }
 
-  /** `rttMs`: the round trip of either path. Whoever opens it closes it. `clientIdleMs`: as of the emulator, for those who come from very many addresses. */
-  static async open(proxy: SocketAddress, rttMs: number, clientIdleMs?: number): Promise<TwoPaths> {
+  /** `rttMs`: the round trip of either path. Whoever opens it closes it. */
+  static async open(proxy: SocketAddress, rttMs: number): Promise<TwoPaths> {
     const clean = { ...CLEAN, delayMs: rttMs / 2, keepOrder: true }
-    const link = await LinkEmulator.start({ profile: profileOf(clean, clean), seed: '1', to: proxy, clientIdleMs })
+    const link = await LinkEmulator.start({ profile: profileOf(clean, clean), seed: '1', to: proxy })
     return new TwoPaths(link, clean)
   }
 
