@@ -16,10 +16,12 @@ import { startEmulatorProcess } from '../src/link/emulator/emulator-process.ts'
 import { TcpBypass } from '../src/link/emulator/tcp-bypass.ts'
 import { CLEAN } from '../src/link/profile/profile.ts'
 import { pingTrain } from '../src/probes/ping-train.ts'
+import { Child } from '../src/process/child.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
 import { TwoPaths } from '../src/testbed/two-paths.ts'
 import { INTERVAL_MS, MEASURED, type Measured, RTT_MS } from './moving-settings.ts'
+import { cpuMs, monotonicMs, type RestartProxyOrders } from './restart-proxy.ts'
 
 /** For four seconds. */
 const BLOCKED_PINGS = 400
@@ -38,8 +40,9 @@ export interface RestartSteps {
   readonly request: number
   /** What the search for the path's MTU is not over by then. */
   readonly mtu: number
-  /** Beside them: CPU time of this process, which is client and proxy, with V8's other threads. */
+  /** Beside them: CPU time of the client's process since the proxy was told to close, with all knocks; and of the proxy's since its start. With V8's other threads. */
   readonly cpu: number
+  readonly proxyCpu: number
 }
 
 export interface MovingResult {
@@ -130,33 +133,31 @@ async function restartProxy(
   stopped: () => boolean,
   onRestart: (ms: number, steps: RestartSteps, isSame: boolean) => void,
 ): Promise<void> {
-  let proxy = await startTestProxy(certificates)
-  const way = { ...CLEAN, delayMs: RTT_MS / 2, keepOrder: true }
-  const profile = { name: 'restart', title: '', about: '', source: '', timeline: [], up: way, down: way }
-  const to = proxy.address
-  const link = await startEmulatorProcess({ profile, seed: '1', to, clientIdleMs: CLIENT_IDLE_MS })
-  const client = newTestClient(certificates, link.address, { reconnect: RECONNECT })
+  const proxy = new Child<RestartProxyOrders>(new URL('./restart-proxy.ts', import.meta.url), { name: 'the proxy' })
+  const closing: (() => Promise<unknown>)[] = [() => proxy.close()]
   try {
+    const to = await proxy.ask('start', certificates)
+    const way = { ...CLEAN, delayMs: RTT_MS / 2, keepOrder: true }
+    const profile = { name: 'restart', title: '', about: '', source: '', timeline: [], up: way, down: way }
+    const link = await startEmulatorProcess({ profile, seed: '1', to, clientIdleMs: CLIENT_IDLE_MS })
+    closing.unshift(() => link.close())
+    const client = newTestClient(certificates, link.address, { reconnect: RECONNECT })
+    closing.unshift(() => client.close())
     await client.connect()
     for (let run = 0; run < runs && !stopped(); run++) {
       const before = addresses(client)
       // A tunnel that lives for less than a second is not knocked for.
       await new Promise(resolve => setTimeout(resolve, 1100))
-      await proxy.close()
+      const cpu = cpuMs()
+      const up = new Promise<number>(resolve => client.once('up', () => resolve(monotonicMs())))
       // At another moment of the knocking each time.
-      await new Promise(resolve => setTimeout(resolve, 200 + 25 * Math.random()))
-      proxy = await startTestProxy(certificates, { listen: { ...proxy.config.listen, port: to.port } })
-      const startedAt = performance.now()
-      const cpu = process.cpuUsage()
-      if (!client.connected) await new Promise(resolve => client.once('up', resolve))
-      const upAt = performance.now()
-      const steps = stepsOf(client, startedAt, upAt, process.cpuUsage(cpu))
-      onRestart(upAt - startedAt, steps, addresses(client) === before)
+      const { startedAt, cpuMs: proxyCpu } = await proxy.ask('restart', 200 + 25 * Math.random())
+      const upAt = await up
+      const cpus = { cpu: cpuMs() - cpu, proxyCpu: (await proxy.ask('cpuMs')) - proxyCpu }
+      onRestart(upAt - startedAt, { ...stepsOf(client, startedAt, upAt), ...cpus }, addresses(client) === before)
     }
   } finally {
-    await client.close()
-    await link.close()
-    await proxy.close()
+    for (const close of closing) await close()
   }
 }
 
@@ -165,20 +166,20 @@ function inMs(values: readonly number[]): string {
   return `${values[values.length - 1].toFixed(1)} ms`
 }
 
+/** Both times by `monotonicMs`. */
 function stepsOf(
   { tunnel, info }: MasqueClient,
   startedAt: number,
   upAt: number,
-  { user, system }: NodeJS.CpuUsage,
-): RestartSteps {
+): Omit<RestartSteps, 'cpu' | 'proxyCpu'> {
+  const since = monotonicMs() - performance.now()
   const { ready, settings, answered } = (tunnel as ClientTunnel).times
   return {
-    knock: ready - info.handshakeMs - startedAt,
+    knock: ready + since - info.handshakeMs - startedAt,
     handshake: info.handshakeMs,
     settings: settings - ready,
     request: answered - settings,
-    mtu: upAt - answered,
-    cpu: (user + system) / 1000,
+    mtu: upAt - since - answered,
   }
 }
 

@@ -281,14 +281,14 @@ export function movingRows(result: MovingResult, rttMs: number, intervalMs: numb
 const SLOWEST = 3
 
 function restartTable(restart: readonly number[], steps: readonly RestartSteps[]): string {
-  const names = ['knock', 'handshake', 'settings', 'request', 'mtu', 'cpu'] as const
+  const names = ['knock', 'handshake', 'settings', 'request', 'mtu', 'cpu', 'proxyCpu'] as const
   const column = (name: string, fraction: number): string[] => {
     const at = (values: readonly number[]): string => percentile(ascending(values), fraction).toFixed(1)
     return [name, ...names.map(step => at(steps.map(each => each[step])))]
   }
   const slowest = [...restart.keys()].sort((a, b) => restart[b] - restart[a]).slice(0, SLOWEST)
   return table([
-    ['restart, ms', 'knock', 'handshake', 'SETTINGS', 'request', 'MTU', 'CPU meanwhile, all threads'],
+    ['restart, ms', 'knock', 'handshake', 'SETTINGS', 'request', 'MTU', 'CPU of the client', '… of the proxy'],
     column('p50', 0.5),
     column('p95', 0.95),
     column('max', 1),
