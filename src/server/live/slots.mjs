@@ -14,7 +14,10 @@ export class Slots {
       if (free === -1) this.#ids.push(id)
       else this.#ids[free] = id
     }
-    while (this.#ids.length > 0 && this.#ids.at(-1) === undefined) this.#ids.pop()
+    // Where all stand depends on how many places there are: the last ones stay until half of all are free.
+    if (here.size * 2 <= this.#ids.length) {
+      while (this.#ids.length > 0 && this.#ids.at(-1) === undefined) this.#ids.pop()
+    }
     return [...this.#ids]
   }
 }
