@@ -29,7 +29,7 @@ export default mutants('answers.toml', {
   },
   'all-who-wait': {
     misconception: 'counts those who wait for a moment only, and those who wait for two losses twice',
-    says: 'who waits for two losses is late once',
+    says: 'a packet that waits for two losses is late once',
     edits: [['late = "17"', 'late = "24"']],
   },
   'all-of-them': {

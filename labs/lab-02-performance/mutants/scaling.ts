@@ -74,7 +74,7 @@ export default mutants('scaling.ts', {
   },
   'lowest-latency': {
     misconception: 'the knee is where latency is lowest',
-    says: 'who is alone',
+    says: 'whoever is alone',
     edits: [['median(same.map(run => run.throughput)) / median', '-median']],
   },
   means: {
