@@ -21,7 +21,8 @@ import type { MasqueServer } from '../src/server/server.ts'
 import { newTestClient, startTestProxy } from '../src/testbed/proxy-and-client.ts'
 import { TwoPaths } from '../src/testbed/two-paths.ts'
 import { INTERVAL_MS, MEASURED, type Measured, RTT_MS } from './moving-settings.ts'
-import { cpuMs, monotonicMs, type RestartProxyOrders } from './restart-proxy.ts'
+import { cpuMs, monotonicMs } from './process-times.ts'
+import type { RestartProxyOrders } from './restart-proxy.ts'
 
 /** For four seconds. */
 const BLOCKED_PINGS = 400

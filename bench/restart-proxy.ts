@@ -5,6 +5,7 @@ import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { serveParent } from '../src/process/serve-parent.ts'
 import type { MasqueServer } from '../src/server/server.ts'
 import { startTestProxy } from '../src/testbed/proxy-and-client.ts'
+import { cpuMs, monotonicMs } from './process-times.ts'
 
 let server: MasqueServer | undefined
 let certificates: TestCertificates | undefined
@@ -28,14 +29,4 @@ const orders = {
 }
 export type RestartProxyOrders = typeof orders
 
-/** The same clock in all processes of a machine. */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6
-}
-
-export function cpuMs(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
-}
-
-if (process.send !== undefined) serveParent(orders, () => server?.close())
+serveParent(orders, () => server?.close())
