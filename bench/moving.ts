@@ -127,7 +127,7 @@ export async function benchMoving(options: {
   return result
 }
 
-/** The path is in a process of its own: in this one, what is on it would wait until the proxy has started. */
+/** Client, path and proxy are in processes of their own: none waits for another's work. */
 async function restartProxy(
   certificates: TestCertificates,
   runs: number,

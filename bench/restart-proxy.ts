@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestCertificates } from '../src/cert/make-certificates.ts'
 import { serveParent } from '../src/process/serve-parent.ts'
 import type { MasqueServer } from '../src/server/server.ts'
+import { freePort } from '../src/testbed/free-port.ts'
 import { startTestProxy } from '../src/testbed/proxy-and-client.ts'
 import { cpuMs, monotonicMs } from './process-times.ts'
 
@@ -13,7 +14,7 @@ let certificates: TestCertificates | undefined
 const orders = {
   async start(given: TestCertificates) {
     certificates = given
-    server = await startTestProxy(given)
+    server = await startTestProxy(given, { listen: { port: await freePort() } })
     return server.address
   },
   /** Closes it, and starts it again on the same port after so many ms. When the start was over, by `monotonicMs`. */

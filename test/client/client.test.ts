@@ -20,9 +20,9 @@ import { IpPrefix } from '../../src/ip/prefix.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { bindUdp, LOOPBACK } from '../../src/net/udp.ts'
 import { DEFAULT_QUIC_SETTINGS } from '../../src/quic/quic.ts'
+import { freePort } from '../../src/testbed/free-port.ts'
 import { mayBeFragmented, packet } from '../connect-ip/packets.ts'
 import { bytes, controlStream, frame, headersFrame, hex, OK, varint } from '../http3/conversation.ts'
-import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, type HostilePeer, type HostileProxy, startHostileProxy } from '../support/hostile-peer.ts'
 import {
   closeLoopback,

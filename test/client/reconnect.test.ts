@@ -3,9 +3,9 @@ import { connectByHttp3 } from '../../src/carriers/h3/client-connection.ts'
 import type { MasqueClient } from '../../src/client/client.ts'
 import { defaultClientConfig } from '../../src/client/config.ts'
 import { quicSettings } from '../../src/config/sections.ts'
+import { freePort } from '../../src/testbed/free-port.ts'
 import { TwoPaths } from '../../src/testbed/two-paths.ts'
 import { UdpRelay } from '../../src/testbed/udp-relay.ts'
-import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, type HostileProxy } from '../support/hostile-peer.ts'
 import {
   clientCertificate,

@@ -3,10 +3,10 @@ import { MAX_CAPTURE_INTERFACES, MAX_CAPTURE_LENGTH, MAX_CAPTURE_WAITING } from 
 import { H1_INTERIM_RESPONSES } from '../../src/carriers/h1/client-connection.ts'
 import { H1_FIELDS, H1_HEAD_SIZE } from '../../src/carriers/h1/messages.ts'
 import { H2_HEADER_LIST_SIZE } from '../../src/carriers/h2/headers.ts'
-import { H2_REQUESTS, H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
+import { H2_STREAMS } from '../../src/carriers/h2/server-connection.ts'
 import { H2_LIMITS, H2_WINDOW } from '../../src/carriers/h2/transport.ts'
-import { H3_REQUESTS } from '../../src/carriers/h3/server-connection.ts'
 import { WAITING_STREAM_LIMITS } from '../../src/carriers/h3/webtransport/session-streams.ts'
+import { REQUESTS } from '../../src/carriers/request-rate.ts'
 import { CLOSE_MS } from '../../src/carriers/tcp/connection.ts'
 import { MAX_CAPSULES_WAITING } from '../../src/carriers/tunnel.ts'
 import { DEFAULT_MAX_ENTRIES } from '../../src/connect-ip/address-entry.ts'
@@ -74,7 +74,7 @@ const EXPECTED: [row: string, bound: string][] = [
     'TCP connections; from one address; a TLS handshake',
     `as many as of QUIC, counted apart; \`limits.tunnel_timeout_ms\` ${limits.tunnelTimeoutMs / 1000} s`,
   ],
-  ['HTTP/2: streams open at once', `${H2_STREAMS}; ${H2_REQUESTS.perSecond} a second, bursts of ${H2_REQUESTS.burst},`],
+  ['HTTP/2: streams open at once', `${H2_STREAMS}; ${REQUESTS.perSecond} a second, bursts of ${REQUESTS.burst},`],
   [
     'HTTP/1.1: a head; its fields',
     `${H1_HEAD_SIZE / KIB} KiB; ${H1_FIELDS}; 1; ${H1_INTERIM_RESPONSES}; ${CLOSE_MS} ms`,
@@ -135,7 +135,7 @@ const EXPECTED: [row: string, bound: string][] = [
   ],
   [
     'HTTP/3: request streams open at once',
-    `${DEFAULT_LIMITS.maxRequestStreams}, as QUIC lets through; ${H3_REQUESTS.perSecond} a second, bursts of ${H3_REQUESTS.burst},`,
+    `${DEFAULT_LIMITS.maxRequestStreams}, as QUIC lets through; ${REQUESTS.perSecond} a second, bursts of ${REQUESTS.burst},`,
   ],
   [
     'field section, as decoded',

@@ -2,8 +2,8 @@ import { expect } from 'chai'
 import { ClientError } from '../../src/client/errors.ts'
 import { type Header, headerValue } from '../../src/http/header.ts'
 import { MasqueServer } from '../../src/server/server.ts'
+import { freePort } from '../../src/testbed/free-port.ts'
 import { GET, headersFrame } from '../http3/conversation.ts'
-import { freePort } from '../support/free-port.ts'
 import { closeHostilePeers, HostileClient } from '../support/hostile-peer.ts'
 import {
   closeLoopback,

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { ENCAPSULATION_HEADER } from '../../src/carriers/carrier.ts'
-import { H3_REQUESTS, H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
+import { H3ServerConnection } from '../../src/carriers/h3/server-connection.ts'
+import { REQUESTS } from '../../src/carriers/request-rate.ts'
 import { decodeAddressAssign } from '../../src/connect-ip/address-assign.ts'
 import { encodeAddressRequest } from '../../src/connect-ip/address-request.ts'
 import { type Capsule, CapsuleParser, CapsuleType, encodeCapsule } from '../../src/connect-ip/capsule.ts'
@@ -33,7 +34,7 @@ function proxy(changes: Partial<HandlerContext> = {}, settings = controlStream([
   const { context, pools, tunnels, budgets, internalErrors, rejected } = newHandlerContext(changes)
   // As slow as a client may be that asks without end.
   let now = 0
-  const transport = new H3ServerConnection(quic, { now: () => (now += 1000 / H3_REQUESTS.perSecond) })
+  const transport = new H3ServerConnection(quic, { now: () => (now += 1000 / REQUESTS.perSecond) })
   new MasqueHandler(transport, context)
   transport.onEstablished()
   transport.onStreamData(2, settings, false)

@@ -9,6 +9,7 @@ import { TokenBucket } from '../../ip/token-bucket.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import { dateField } from '../date.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
+import { REQUESTS } from '../request-rate.ts'
 import { certificateProblem } from '../tcp/client-certificate.ts'
 import { CAPABLE } from '../tcp/connection.ts'
 import { ABORT_CODES, errorName, H2ErrorCode } from './codes.ts'
@@ -17,12 +18,6 @@ import { H2_LIMITS, H2_WINDOW, H2Transport } from './transport.ts'
 
 /** Streams open at once: RFC 9113 §6.5.2 recommends no fewer than 100. */
 export const H2_STREAMS = 100
-
-/**
- * Requests on one connection. A tunnel needs one, and a browser a few; whoever opens streams and resets them at once (rapid reset,
- * CVE-2023-44487), or has us reset them, makes work that the limit on open streams does not count.
- */
-export const H2_REQUESTS = { perSecond: 50, burst: 200 }
 
 export interface H2ServerOptions {
   readonly idleTimeoutMs: number
@@ -35,7 +30,7 @@ export class H2ServerConnection extends H2Transport<HttpServerHandler> implement
   inUse = false
   /** Requests that are no tunnels yet, and not answered otherwise. */
   readonly #requests = new Map<number, H2Request>()
-  readonly #rate = new TokenBucket({ ...H2_REQUESTS, now: () => performance.now() })
+  readonly #rate = new TokenBucket({ ...REQUESTS, now: () => performance.now() })
   #began = false
 
   /** `socket`: TLS is there, and "h2" was agreed on. `begin` starts it, once there is a handler. */

@@ -10,18 +10,13 @@ import type { QuicConnection } from '../../quic/quic.ts'
 import type { Carrier, CarrierHandler, Encapsulation } from '../carrier.ts'
 import { dateField } from '../date.ts'
 import type { HttpServerConnection, HttpServerHandler, IncomingRequest, RequestHandler } from '../http-connection.ts'
+import { REQUESTS } from '../request-rate.ts'
 import { ABORT_CODES } from './codes.ts'
 import type { H3Tap } from './tap.ts'
 import { H3Transport, type StreamEvent } from './transport.ts'
 import { WebTransportCarrier } from './webtransport/carrier.ts'
 import { SessionCapsules } from './webtransport/session-capsules.ts'
 import { SessionStreams } from './webtransport/session-streams.ts'
-
-/**
- * Requests on one connection, as on HTTP/2: a client that opens streams and resets them at once (rapid reset), or has us reset them, never
- * meets QUIC's limit on open streams, and dozens of requests fit into one packet.
- */
-export const H3_REQUESTS = { perSecond: 50, burst: 200 }
 
 export class H3ServerConnection extends H3Transport<HttpServerHandler> implements HttpServerConnection {
   /** Requests that are no tunnels yet, and not answered otherwise. */
@@ -37,7 +32,7 @@ export class H3ServerConnection extends H3Transport<HttpServerHandler> implement
     options: { webTransport?: boolean; tap?: H3Tap | undefined; now?: () => number } = {},
   ) {
     super(quic, options.tap)
-    this.#rate = new TokenBucket({ ...H3_REQUESTS, now: options.now ?? (() => performance.now()) })
+    this.#rate = new TokenBucket({ ...REQUESTS, now: options.now ?? (() => performance.now()) })
     this.webTransport = options.webTransport ?? false
     if (this.webTransport) this.#sessionStreams = new SessionStreams(this)
   }

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { HttpServer } from '@fails-components/webtransport'
 import { TokenBucket } from '../../ip/token-bucket.ts'
-import { H2_REQUESTS } from '../h2/server-connection.ts'
+import { REQUESTS } from '../request-rate.ts'
 import {
   type Disconnected,
   type FromServerThread,
@@ -206,7 +206,7 @@ function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'r
 /** An HTTP/2 connection has come about. */
 function begin(session: Http2Session): void {
   const { remoteAddress: host = '', remotePort: port = 0 } = session.socket
-  const requests = new TokenBucket({ ...H2_REQUESTS, now: () => performance.now() })
+  const requests = new TokenBucket({ ...REQUESTS, now: () => performance.now() })
   const socket = sockets.get(peerOf(session.socket))
   const cut = (): void => void socket?.destroy()
   const connection: Connection = { number: ++lastNumber, requests, cut, end: undefined, isSentAway: false }

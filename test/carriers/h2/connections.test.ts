@@ -6,7 +6,7 @@ import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import type { ClientConfigOverrides } from '../../../src/client/config.ts'
 import { ClientError } from '../../../src/client/errors.ts'
 import { ListenError, MasqueServer } from '../../../src/server/server.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 import {
   clientCertificate,
   closeLoopback,

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { H2_REQUESTS, H2_STREAMS } from '../../../src/carriers/h2/server-connection.ts'
+import { H2_STREAMS } from '../../../src/carriers/h2/server-connection.ts'
+import { REQUESTS } from '../../../src/carriers/request-rate.ts'
 import { encodeAddressRequest } from '../../../src/connect-ip/address-request.ts'
 import type { Header } from '../../../src/http/header.ts'
 import { IpPrefix } from '../../../src/ip/prefix.ts'
@@ -75,14 +76,14 @@ describe('a proxy with a hostile client over HTTP/2', () => {
       // Each of those that were let through may have had a tunnel for a moment.
       const opened = server.connectionLog().filter(({ event }) => event === 'tunnel-opened').length
       const seconds = (performance.now() - startedAt) / 1000
-      expect(opened - before).to.be.at.most(H2_REQUESTS.burst + H2_REQUESTS.perSecond * (1 + seconds))
+      expect(opened - before).to.be.at.most(REQUESTS.burst + REQUESTS.perSecond * (1 + seconds))
     })
 
     it('AT-24 by having the proxy reset its streams is told to calm down', async () => {
       const peer = await connect()
       await peer.flood(times(5000, i => headers(nth(i), connectIp({ ':path': undefined }))))
       await until(() => peer.closed)
-      expect(peer.frames.filter(({ type }) => type === FRAME.RST_STREAM).length).to.be.at.most(H2_REQUESTS.burst + 100)
+      expect(peer.frames.filter(({ type }) => type === FRAME.RST_STREAM).length).to.be.at.most(REQUESTS.burst + 100)
     })
 
     it('AT-25 by a head that never ends loses its connection', async () => {

@@ -2,8 +2,9 @@ import { expect } from 'chai'
 import type { CarrierHandler, Encapsulation } from '../../../src/carriers/carrier.ts'
 import type { H3Carrier } from '../../../src/carriers/h3/carrier.ts'
 import { PACKET_STREAM_TYPE } from '../../../src/carriers/h3/packet-streams.ts'
-import { H3_REQUESTS, H3ServerConnection } from '../../../src/carriers/h3/server-connection.ts'
+import { H3ServerConnection } from '../../../src/carriers/h3/server-connection.ts'
 import type { IncomingRequest } from '../../../src/carriers/http-connection.ts'
+import { REQUESTS } from '../../../src/carriers/request-rate.ts'
 import { type AbortReason, PeerFieldSectionLimit } from '../../../src/http/errors.ts'
 import { H3ErrorCode } from '../../../src/http3/error-codes.ts'
 import {
@@ -356,19 +357,19 @@ describe('the carrier on HTTP/3', () => {
         const { quic, requests, heard, transport } = openCarrier('datagram', () => 0)
         const told = requests.length
         let asked = 0
-        while (!transport.h3.closed && asked < 2 * H3_REQUESTS.burst) ask(transport, 8 + 4 * asked++)
+        while (!transport.h3.closed && asked < 2 * REQUESTS.burst) ask(transport, 8 + 4 * asked++)
         // The tunnel was the first, and the last one is too many.
-        expect(asked).to.equal(H3_REQUESTS.burst)
+        expect(asked).to.equal(REQUESTS.burst)
         expect(quic.commands.at(-1)).to.equal(`close ${H3ErrorCode.H3_EXCESSIVE_LOAD}`)
         const errors = heard.filter(each => each.startsWith('stream error')).length
-        expect(requests.length - told + errors).to.equal(H3_REQUESTS.burst - 1)
+        expect(requests.length - told + errors).to.equal(REQUESTS.burst - 1)
       })
 
       it(`${how}, no faster than is allowed in the long run, is served`, () => {
         let now = 0
         const { quic, transport } = openCarrier('datagram', () => now)
-        for (let i = 1; i <= 2 * H3_REQUESTS.burst; i++) {
-          now += 1000 / H3_REQUESTS.perSecond
+        for (let i = 1; i <= 2 * REQUESTS.burst; i++) {
+          now += 1000 / REQUESTS.perSecond
           ask(transport, 4 + 4 * i)
         }
         expect(transport.h3.closed).to.equal(false)

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, ty
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
-import { H2_REQUESTS } from '../../../src/carriers/h2/server-connection.ts'
+import { REQUESTS } from '../../../src/carriers/request-rate.ts'
 import { MAX_CAPSULES_WAITING } from '../../../src/carriers/tunnel.ts'
 import { encodeAddressRequest } from '../../../src/connect-ip/address-request.ts'
 import { encodeCapsule } from '../../../src/connect-ip/capsule.ts'
@@ -250,7 +250,7 @@ describe('a proxy with a hostile client of the npm package for WebTransport', fu
         await until(() => peer.closed)
         const seconds = (performance.now() - startedAt) / 1000
         const answers = peer.frames.filter(({ type }) => type === FRAME.HEADERS).length
-        expect(answers).to.be.at.most(H2_REQUESTS.burst + H2_REQUESTS.perSecond * seconds)
+        expect(answers).to.be.at.most(REQUESTS.burst + REQUESTS.perSecond * seconds)
         await until(() => server.status().tunnels === 2 && server.status().connections === 2)
         expect(other.destroyed).to.equal(false)
         const ended = server.connectionLog().find(({ event }) => event === 'closed')

@@ -6,8 +6,8 @@ import { describeProfile, figure } from '../../../src/cli/netem/show.ts'
 import type { EmulatorCounters } from '../../../src/link/emulator/emulator.ts'
 import { loadProfile } from '../../../src/link/profile/load-profile.ts'
 import { bindUdp } from '../../../src/net/udp.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 import { command, type Ended } from '../../support/command.ts'
-import { freePort } from '../../support/free-port.ts'
 
 const netem = (...args: string[]): Promise<Ended> => {
   // Ctrl-C as soon as it runs.

@@ -8,7 +8,7 @@ import { lab } from '../../../labs/lab-01-deploy/lab.ts'
 import { makeTestCertificates } from '../../../src/cert/make-certificates.ts'
 import { loadServerConfig } from '../../../src/server/config.ts'
 import { MasqueServer } from '../../../src/server/server.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 
 describe('labs/lab-01-deploy: answers and mistakes', () => {
   let root: string

@@ -7,7 +7,7 @@ import { startEmulatorProcess } from '../../../src/link/emulator/emulator-proces
 import { CLEAN, type Impairment, type Phase, type Profile } from '../../../src/link/profile/profile.ts'
 import { bindUdp, LOOPBACK, type SocketAddress } from '../../../src/net/udp.ts'
 import { takenPortHint } from '../../../src/net/user-ports.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
 
 function profileOf(impairment: Partial<Impairment> = {}, more: Partial<Profile> = {}): Profile {

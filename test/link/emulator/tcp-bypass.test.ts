@@ -5,7 +5,7 @@ import { TcpBypass } from '../../../src/link/emulator/tcp-bypass.ts'
 import { EmulatorError } from '../../../src/link/emulator/udp-socket.ts'
 import type { SocketAddress } from '../../../src/net/udp.ts'
 import { takenPortHint } from '../../../src/net/user-ports.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 import { failure, until } from '../../support/loopback.ts'
 
 const ANY: SocketAddress = { host: '127.0.0.1', port: 0 }

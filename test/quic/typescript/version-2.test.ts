@@ -20,7 +20,8 @@ import {
   deriveNextSecret,
 } from '../../../src/quic/typescript/protection/derive.ts'
 import { initialKeys, initialSecrets } from '../../../src/quic/typescript/protection/initial-keys.ts'
-import { OpeningKeys, SealingKeys, TAG_LENGTH } from '../../../src/quic/typescript/protection/packet-keys.ts'
+import { TAG_LENGTH } from '../../../src/quic/typescript/protection/lengths.ts'
+import { OpeningKeys, SealingKeys } from '../../../src/quic/typescript/protection/packet-keys.ts'
 import { TRANSPORT_PARAMETER_ERROR, VERSION_NEGOTIATION_ERROR } from '../../../src/quic/typescript/transport-error.ts'
 import { VERSION_1, VERSION_2, type Version } from '../../../src/quic/typescript/version.ts'
 import { WireWriter } from '../../../src/quic/typescript/wire-writer.ts'

@@ -4,7 +4,7 @@ import type { PacketSocket } from '../../../src/quic/io.ts'
 import type { SocketAddress } from '../../../src/quic/quic.ts'
 import { loadUdpCalls } from '../../../src/quic/udp/linux-calls.ts'
 import { bindSocket, connectSocket } from '../../../src/quic/udp/open-socket.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/testbed/free-port.ts'
 import { until } from '../../support/loopback.ts'
 import { sendFromPortZero } from '../../support/odd-senders.ts'
 

@@ -12,27 +12,18 @@ import { NODE_CIPHERS } from './node-ciphers.ts'
 import { loadOpensslCiphers } from './openssl-ciphers.ts'
 
 export interface PacketCiphers {
-  readonly name: 'node' | 'openssl'
   /** Of the AEAD, for one direction. */
   packetCipher(suite: CipherSuite, key: Uint8Array): PacketCipher
   /** Of header protection. */
   headerCipher(suite: CipherSuite, key: Uint8Array): HeaderCipher
 }
 
+/** Of packets that begin at packet[0], in place: header, payload from `payloadOffset` on, and the tag at `tagOffset`. */
 export interface PacketCipher {
-  /** Encrypts packet[payloadOffset … tagOffset) in place, and writes the tag behind it; what is before `payloadOffset` is the associated data. */
+  /** Encrypts the payload, and writes the tag; the header is the associated data. */
   seal(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): void
-  /**
-   * The payload of packet[start … tagOffset + 16), perhaps in place: it is valid until the packet's buffer is used again. undefined: it is
-   * forged, and what was encrypted is not there any more.
-   */
-  open(
-    nonce: Uint8Array,
-    packet: Uint8Array,
-    start: number,
-    payloadOffset: number,
-    tagOffset: number,
-  ): Uint8Array | undefined
+  /** The payload, perhaps where it was: it is valid until the packet's buffer is used again. undefined: it is forged, and not there any more. */
+  open(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): Uint8Array | undefined
 }
 
 export interface HeaderCipher {
@@ -54,10 +45,6 @@ let chosen: ChosenCiphers | undefined
 export function chosenCiphers(): ChosenCiphers {
   chosen ??= chooseCiphers(process.env.MASQUE_CRYPTO)
   return chosen
-}
-
-export function packetCiphers(): PacketCiphers {
-  return chosenCiphers().ciphers
 }
 
 /** `load`: for tests. Throws ChoiceError. */

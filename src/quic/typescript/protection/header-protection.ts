@@ -11,7 +11,7 @@
  */
 import { VERSION_1, type Version } from '../version.ts'
 import type { CipherSuite } from './cipher-suites.ts'
-import { type HeaderCipher, type PacketCiphers, packetCiphers } from './ciphers.ts'
+import { chosenCiphers, type HeaderCipher } from './ciphers.ts'
 import { deriveHeaderKey } from './derive.ts'
 import { SAMPLE_LENGTH } from './lengths.ts'
 
@@ -23,13 +23,8 @@ const LONG_HEADER = 0x80
 export class HeaderProtection {
   readonly #cipher: HeaderCipher
 
-  constructor(
-    suite: CipherSuite,
-    secret: Uint8Array,
-    version: Version = VERSION_1,
-    ciphers: PacketCiphers = packetCiphers(),
-  ) {
-    this.#cipher = ciphers.headerCipher(suite, deriveHeaderKey(suite, secret, version))
+  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
+    this.#cipher = chosenCiphers().ciphers.headerCipher(suite, deriveHeaderKey(suite, secret, version))
   }
 
   /** Hides the header of the packet that begins at packet[0] and was sealed. */

@@ -6,41 +6,29 @@ import { SAMPLE_LENGTH, TAG_LENGTH } from './lengths.ts'
 
 const FIVE_ZEROS = Buffer.alloc(5)
 
-class NodePacketCipher implements PacketCipher {
+function packetCipher(suite: CipherSuite, key: Uint8Array): PacketCipher {
   // All suites of TLS 1.3 are called alike; node's types know them by literal names.
-  readonly #algorithm: 'aes-128-gcm'
-  readonly #key: Uint8Array
-
-  constructor(suite: CipherSuite, key: Uint8Array) {
-    this.#algorithm = SUITES[suite].aead as 'aes-128-gcm'
-    this.#key = key
-  }
-
-  seal(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): void {
-    const cipher = createCipheriv(this.#algorithm, this.#key, nonce)
-    cipher.setAAD(packet.subarray(0, payloadOffset))
-    packet.set(cipher.update(packet.subarray(payloadOffset, tagOffset)), payloadOffset)
-    cipher.final()
-    packet.set(cipher.getAuthTag(), tagOffset)
-  }
-
-  open(
-    nonce: Uint8Array,
-    packet: Uint8Array,
-    start: number,
-    payloadOffset: number,
-    tagOffset: number,
-  ): Uint8Array | undefined {
-    const decipher = createDecipheriv(this.#algorithm, this.#key, nonce)
-    decipher.setAAD(packet.subarray(start, payloadOffset))
-    decipher.setAuthTag(packet.subarray(tagOffset, tagOffset + TAG_LENGTH))
-    const payload = decipher.update(packet.subarray(payloadOffset, tagOffset))
-    try {
-      decipher.final()
-    } catch {
-      return undefined
-    }
-    return payload
+  const algorithm = SUITES[suite].aead as 'aes-128-gcm'
+  return {
+    seal(nonce, packet, payloadOffset, tagOffset) {
+      const cipher = createCipheriv(algorithm, key, nonce)
+      cipher.setAAD(packet.subarray(0, payloadOffset))
+      packet.set(cipher.update(packet.subarray(payloadOffset, tagOffset)), payloadOffset)
+      cipher.final()
+      packet.set(cipher.getAuthTag(), tagOffset)
+    },
+    open(nonce, packet, payloadOffset, tagOffset) {
+      const decipher = createDecipheriv(algorithm, key, nonce)
+      decipher.setAAD(packet.subarray(0, payloadOffset))
+      decipher.setAuthTag(packet.subarray(tagOffset, tagOffset + TAG_LENGTH))
+      const payload = decipher.update(packet.subarray(payloadOffset, tagOffset))
+      try {
+        decipher.final()
+      } catch {
+        return undefined
+      }
+      return payload
+    },
   }
 }
 
@@ -57,8 +45,4 @@ function headerCipher(suite: CipherSuite, key: Uint8Array): HeaderCipher {
   return { mask: (packet, at) => ecb.update(packet.subarray(at, at + SAMPLE_LENGTH)) }
 }
 
-export const NODE_CIPHERS: PacketCiphers = {
-  name: 'node',
-  packetCipher: (suite, key) => new NodePacketCipher(suite, key),
-  headerCipher,
-}
+export const NODE_CIPHERS: PacketCiphers = { packetCipher, headerCipher }

@@ -72,7 +72,6 @@ function load(): PacketCiphers | string {
 }
 
 class OpensslCiphers implements PacketCiphers {
-  readonly name = 'openssl'
   readonly #evp: Evp
   readonly #sealing: Record<CipherSuite, unknown>
   readonly #opening: Record<CipherSuite, unknown>
@@ -111,7 +110,7 @@ class OpensslPacketCipher implements PacketCipher {
   }
 
   seal(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): void {
-    checkBounds(nonce, packet, 0, payloadOffset, tagOffset)
+    checkBounds(nonce, packet, payloadOffset, tagOffset)
     const evp = this.#evp
     const context = this.#sealing
     const payload = packet.subarray(payloadOffset, tagOffset)
@@ -124,14 +123,8 @@ class OpensslPacketCipher implements PacketCipher {
     if (!worked) throw failed(evp)
   }
 
-  open(
-    nonce: Uint8Array,
-    packet: Uint8Array,
-    start: number,
-    payloadOffset: number,
-    tagOffset: number,
-  ): Uint8Array | undefined {
-    checkBounds(nonce, packet, start, payloadOffset, tagOffset)
+  open(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): Uint8Array | undefined {
+    checkBounds(nonce, packet, payloadOffset, tagOffset)
     const evp = this.#evp
     const context = this.#opening
     const payload = packet.subarray(payloadOffset, tagOffset)
@@ -139,7 +132,7 @@ class OpensslPacketCipher implements PacketCipher {
     const worked =
       evp.decryptInit(context, null, null, this.#key, nonce) === 1 &&
       evp.control(context, EVP_CTRL_AEAD_SET_TAG, TAG_LENGTH, tag) === 1 &&
-      evp.decryptUpdate(context, null, written, packet.subarray(start, payloadOffset), payloadOffset - start) === 1 &&
+      evp.decryptUpdate(context, null, written, packet, payloadOffset) === 1 &&
       evp.decryptUpdate(context, payload, written, payload, payload.length) === 1
     if (!worked) throw failed(evp)
     return evp.decryptFinal(context, payload, written) === 1 ? payload : undefined
@@ -192,8 +185,8 @@ function newContext(evp: Evp, algorithm: string, init: NativeFunction): unknown 
 }
 
 /** OpenSSL reads and writes as far as it is told: here it is made sure that all of that is ours. */
-function checkBounds(nonce: Uint8Array, packet: Uint8Array, start: number, payloadOffset: number, tagOffset: number) {
-  const isInside = 0 <= start && start <= payloadOffset && payloadOffset <= tagOffset
+function checkBounds(nonce: Uint8Array, packet: Uint8Array, payloadOffset: number, tagOffset: number): void {
+  const isInside = 0 <= payloadOffset && payloadOffset <= tagOffset
   if (!isInside || tagOffset + TAG_LENGTH > packet.length || nonce.length !== NONCE_LENGTH) {
     throw new RangeError(`a packet of ${packet.length} bytes does not reach to its tag at ${tagOffset}`)
   }
@@ -219,7 +212,7 @@ function checkAgainstNode(ciphers: PacketCiphers, suite: CipherSuite): void {
     each.packetCipher(suite, key).seal(nonce, packet, 8, packet.length - TAG_LENGTH)
     return Buffer.concat([packet, each.headerCipher(suite, key).mask(packet, 8).subarray(0, 5)])
   })
-  const opened = ciphers.packetCipher(suite, key).open(nonce, Uint8Array.from(ours), 0, 8, 64 - TAG_LENGTH)
+  const opened = ciphers.packetCipher(suite, key).open(nonce, Uint8Array.from(ours), 8, 64 - TAG_LENGTH)
   if (!theirs.equals(ours) || opened?.every(byte => byte === 3) !== true) {
     throw new Error(`its ${SUITES[suite].aead} is another one than that of node:crypto`)
   }

@@ -10,7 +10,7 @@
  */
 import { VERSION_1, type Version } from '../version.ts'
 import type { CipherSuite } from './cipher-suites.ts'
-import { type PacketCipher, type PacketCiphers, packetCiphers } from './ciphers.ts'
+import { chosenCiphers, type PacketCipher } from './ciphers.ts'
 import { deriveIv, deriveKey } from './derive.ts'
 import { NONCE_LENGTH, TAG_LENGTH } from './lengths.ts'
 
@@ -22,13 +22,8 @@ export class PacketAead {
   readonly #cipher: PacketCipher
   readonly #iv: Uint8Array
 
-  constructor(
-    suite: CipherSuite,
-    secret: Uint8Array,
-    version: Version = VERSION_1,
-    ciphers: PacketCiphers = packetCiphers(),
-  ) {
-    this.#cipher = ciphers.packetCipher(suite, deriveKey(suite, secret, version))
+  constructor(suite: CipherSuite, secret: Uint8Array, version: Version = VERSION_1) {
+    this.#cipher = chosenCiphers().ciphers.packetCipher(suite, deriveKey(suite, secret, version))
     this.#iv = deriveIv(suite, secret, version)
   }
 
@@ -50,7 +45,8 @@ export class PacketAead {
   ): Uint8Array | undefined {
     const tagOffset = end - TAG_LENGTH
     if (tagOffset < payloadOffset) return undefined
-    return this.#cipher.open(this.#nonceOf(packetNumber), packet, start, payloadOffset, tagOffset)
+    const whole = start === 0 ? packet : packet.subarray(start)
+    return this.#cipher.open(this.#nonceOf(packetNumber), whole, payloadOffset - start, tagOffset - start)
   }
 
   /** Valid until the next call. */

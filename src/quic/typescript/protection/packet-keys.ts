@@ -11,7 +11,6 @@ import { PacketAead } from './packet-aead.ts'
 import { confidentialityLimitReached, ForgeryCount } from './usage-limits.ts'
 
 export type { CipherSuite } from './cipher-suites.ts'
-export { TAG_LENGTH } from './lengths.ts'
 export type { OpenedPacket } from './open-packet.ts'
 
 /** Of packet number and payload together (RFC 9001 §5.4.2): with them and the tag there is a sample, 4 bytes on. */

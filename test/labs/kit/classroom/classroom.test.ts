@@ -20,7 +20,7 @@ import { portOwners } from '../../../../labs/kit/run/port-owner.ts'
 import { ProgressStore } from '../../../../labs/kit/run/progress.ts'
 import { subordinateIds } from '../../../../labs/kit/run/subordinate-ids.ts'
 import { takenPortHint } from '../../../../src/net/user-ports.ts'
-import { freePort } from '../../../support/free-port.ts'
+import { freePort } from '../../../../src/testbed/free-port.ts'
 import { failure, until } from '../../../support/loopback.ts'
 import { sampleLab, sampleRoot, sampleTask } from '../sample-lab.ts'
 

@@ -10,7 +10,8 @@ import {
   deriveNextSecret,
 } from '../../../../src/quic/typescript/protection/derive.ts'
 import { initialKeys, initialSecrets } from '../../../../src/quic/typescript/protection/initial-keys.ts'
-import { OpeningKeys, SealingKeys, TAG_LENGTH } from '../../../../src/quic/typescript/protection/packet-keys.ts'
+import { TAG_LENGTH } from '../../../../src/quic/typescript/protection/lengths.ts'
+import { OpeningKeys, SealingKeys } from '../../../../src/quic/typescript/protection/packet-keys.ts'
 import { ForgeryCount } from '../../../../src/quic/typescript/protection/usage-limits.ts'
 import { AEAD_LIMIT_REACHED, PROTOCOL_VIOLATION } from '../../../../src/quic/typescript/transport-error.ts'
 import { VERSION_1 } from '../../../../src/quic/typescript/version.ts'
