@@ -19,6 +19,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../../../src/hosts/clock.ts'
 import { subordinateIds } from './subordinate-ids.ts'
 
@@ -76,9 +77,7 @@ export class QueueFolder implements Places {
   constructor(path: string = queueFolder(), isSubordinate: (uid: number) => boolean = subordinateIds()) {
     this.#isSubordinate = isSubordinate
     try {
-      mkdirSync(path)
-      // mkdir's own mode is cut by the umask.
-      chmodSync(path, 0o1777)
+      makeForAll(path)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new QueueError((error as Error).message)
     }
@@ -173,6 +172,20 @@ export class QueueFolder implements Places {
     }
     return Math.abs(now - stat.mtimeMs) > STALE_MS ? undefined : entry
   }
+}
+
+/**
+ * Open to all from its first moment on: who comes before its mode was set would take it for a folder that is not, and would not wait. So the umask may
+ * not cut it; and some systems do not take the sticky bit from mkdir.
+ */
+function makeForAll(path: string): void {
+  const before = isMainThread ? process.umask(0) : undefined
+  try {
+    mkdirSync(path, 0o1777)
+  } finally {
+    if (before !== undefined) process.umask(before)
+  }
+  chmodSync(path, 0o1777)
 }
 
 /** Whether that very process runs, and not another one that has got its number since; and is the user's whose file it is. */

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
+import fs, {
   chmodSync,
   chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -308,6 +310,28 @@ describe('the queue of checks that measure', () => {
       next.child.stdin!.write('\n')
       await until(() => next.is('out'))
       expect(readdirSync(folder)).to.deep.equal([])
+    })
+
+    it('is open to all from its first moment on: who starts in that moment waits, too', () => {
+      const modes: number[] = []
+      const { chmodSync: chmod } = fs
+      fs.chmodSync = (path, mode) => {
+        // Somebody who looks before this one sets the mode.
+        modes.push(statSync(folder).mode & 0o7777)
+        new QueueFolder(folder).close()
+        chmod(path, mode)
+      }
+      syncBuiltinESMExports()
+      const before = process.umask(0o077)
+      try {
+        new QueueFolder(folder).close()
+        expect(process.umask(), 'as it was').to.equal(0o077)
+      } finally {
+        process.umask(before)
+        fs.chmodSync = chmod
+        syncBuiltinESMExports()
+      }
+      expect(modes).to.deep.equal([0o1777])
     })
 
     it('users of their own wait for each other, with the umask 077', async function () {
